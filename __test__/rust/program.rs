@@ -1,0 +1,224 @@
+//! Programs for property tests and fuzzing: a list of operations, run on a heap and on a naive shadow at once.
+//!
+//! The shadow keeps main blocks as plain vectors and searches them from the front: too slow to use, too simple to be
+//! wrong. Every live block is filled with bytes of its own, which are compared before it is freed, so that an overlap
+//! or a lost page shows as well.
+
+#![allow(dead_code, reason = "each test that includes this file uses a part of it")]
+
+use mems::heap::{FIRST_ADDRESS, MAX_SIZE, Options, PAGE};
+use mems::{Error, Mems};
+use std::fmt::Write;
+
+/// One step of a program. Blocks are picked by position among the live ones, modulo their number.
+#[derive(Debug, Clone)]
+pub enum Op {
+    Malloc(u64),
+    Free(usize),
+    FreeOldest,
+    FreeNewest,
+    /// Frees an address inside a block, past its start: must be refused.
+    FreeInside(usize, u64),
+    /// Frees or gets an address that may be anything: must be refused or not exactly as the shadow does.
+    Wild(u64),
+    Get(usize, u64),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Segment {
+    start: u64,
+    size: u64,
+    live: bool,
+}
+
+impl Segment {
+    fn end(self) -> u64 {
+        self.start + self.size
+    }
+}
+
+/// The naive first-fit heap.
+#[derive(Debug, Default)]
+pub struct Shadow {
+    blocks: Vec<Vec<Segment>>,
+    least: u64,
+}
+
+impl Shadow {
+    pub fn new(options: Options) -> Self {
+        Self { blocks: Vec::new(), least: options.min_block_size() }
+    }
+
+    fn end(&self) -> u64 {
+        self.blocks.last().map_or(FIRST_ADDRESS, |block| block.last().unwrap().end())
+    }
+
+    fn malloc(&mut self, size: u64) -> u64 {
+        for block in &mut self.blocks {
+            if let Some(at) = block.iter().position(|segment| !segment.live && segment.size >= size) {
+                let hole = block[at];
+                block[at] = Segment { size, live: true, ..hole };
+                if hole.size > size {
+                    block.insert(at + 1, Segment { start: hole.start + size, size: hole.size - size, live: false });
+                }
+                return hole.start;
+            }
+        }
+        let bytes = size.max(self.least).div_ceil(PAGE) * PAGE;
+        self.blocks.push(vec![Segment { start: self.end(), size: bytes, live: false }]);
+        self.malloc(size)
+    }
+
+    fn find(&self, address: u64) -> Result<Segment, &'static str> {
+        let segments = || self.blocks.iter().flatten();
+        match segments().find(|segment| (segment.start..segment.end()).contains(&address)) {
+            None => Err("ERR_MEMS_OUT_OF_RANGE"),
+            Some(segment) if !segment.live => Err("ERR_MEMS_NOT_ALLOCATED"),
+            Some(segment) => Ok(*segment),
+        }
+    }
+
+    fn free(&mut self, address: u64) -> Result<u64, &'static str> {
+        let found = self.find(address)?;
+        if found.start != address {
+            return Err("ERR_MEMS_NOT_BLOCK_START");
+        }
+        for block in &mut self.blocks {
+            if let Some(at) = block.iter().position(|segment| segment.start == address) {
+                block[at].live = false;
+                if at + 1 < block.len() && !block[at + 1].live {
+                    block[at].size += block.remove(at + 1).size;
+                }
+                if at > 0 && !block[at - 1].live {
+                    block[at - 1].size += block.remove(at).size;
+                }
+            }
+        }
+        Ok(found.size)
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let holes = || self.blocks.iter().flatten().filter(|segment| !segment.live);
+        let pages = (self.end() - FIRST_ADDRESS) / PAGE;
+        let mut lines = vec!["MeMS Stats:".to_owned()];
+        for block in &self.blocks {
+            let mut line = format!("MAIN[{}:{}] -> ", block[0].start, block.last().unwrap().end() - 1);
+            for segment in block {
+                let kind = if segment.live { "P" } else { "H" };
+                write!(line, "<{kind}>[SVA:{}:EVA:{}] <-> ", segment.start, segment.end() - 1).unwrap();
+            }
+            lines.push(line + "<NULL>");
+        }
+        let lengths: Vec<_> = self.blocks.iter().map(|block| block.len().to_string()).collect();
+        lines.push(format!("Page used: {pages}"));
+        lines.push(format!("Space unused: {}", holes().map(|hole| hole.size).sum::<u64>()));
+        lines.push(format!("Main Chain Length: {}", self.blocks.len()));
+        lines.push(format!("Sub-chain Length array: {}", lengths.join(" ")));
+        lines
+    }
+
+    /// The statistics must say what the shadow counts.
+    fn check_stats(&self, mems: &Mems) {
+        let stats = mems.stats();
+        let all = || self.blocks.iter().flatten();
+        let live: u64 = all().filter(|segment| segment.live).map(|segment| segment.size).sum();
+        assert_eq!(stats.live, live);
+        assert_eq!(stats.live + stats.hole_bytes, stats.mapped);
+        assert_eq!(stats.mapped, self.end() - FIRST_ADDRESS);
+        assert_eq!(stats.largest_hole, all().filter(|s| !s.live).map(|s| s.size).max().unwrap_or(0));
+        assert_eq!(stats.holes, all().filter(|segment| !segment.live).count());
+        assert_eq!(stats.live_blocks, all().filter(|segment| segment.live).count() as u64);
+        assert_eq!(stats.mallocs - stats.frees, stats.live_blocks);
+        assert!(stats.peak_live >= stats.live);
+    }
+}
+
+/// A live block, and the byte it is filled with.
+#[derive(Debug, Clone, Copy)]
+struct Block {
+    start: u64,
+    size: u64,
+    fill: u8,
+}
+
+impl Block {
+    fn bytes<'a>(self, mems: &Mems) -> &'a mut [u8] {
+        let first = usize::try_from(mems.get(self.start).expect("the block is live")).unwrap();
+        let last = mems.get(self.start + self.size - 1).expect("its last byte is live");
+        assert_eq!(last, (first as u64) + self.size - 1, "a block is physically contiguous");
+        // SAFETY: `get` answered the block's first and last byte, so these bytes are mapped and the block's own; the
+        // program is the heap's only user, and no other slice exists while this one is in use.
+        unsafe { std::slice::from_raw_parts_mut(first as *mut u8, usize::try_from(self.size).unwrap()) }
+    }
+
+    fn check(self, mems: &Mems) {
+        let foreign = self.bytes(mems).iter().position(|&byte| byte != self.fill);
+        assert_eq!(foreign, None, "a byte of {self:?} was overwritten");
+    }
+}
+
+/// Runs a program and compares every answer.
+pub fn run(mems: &mut Mems, program: &[Op]) {
+    let mut shadow = Shadow::new(mems.options());
+    let mut live: Vec<Block> = Vec::new();
+    for (step, op) in program.iter().enumerate() {
+        match *op {
+            Op::Malloc(size) if size == 0 || size > MAX_SIZE => {
+                assert_eq!(code(mems.malloc(size)), Err("ERR_MEMS_INVALID_SIZE"));
+            }
+            Op::Malloc(size) => {
+                let start = mems.malloc(size).expect("there is memory");
+                assert_eq!(start, shadow.malloc(size), "malloc({size}) at step {step}");
+                let block = Block { start, size, fill: u8::try_from(step % 255 + 1).unwrap() };
+                block.bytes(mems).fill(block.fill);
+                live.push(block);
+            }
+            Op::Free(pick) => free(mems, &mut shadow, &mut live, pick),
+            Op::FreeOldest => free(mems, &mut shadow, &mut live, 0),
+            Op::FreeNewest => {
+                let newest = live.len().saturating_sub(1);
+                free(mems, &mut shadow, &mut live, newest);
+            }
+            Op::FreeInside(pick, offset) => {
+                if let Some(block) = pick.checked_rem(live.len()).map(|at| live[at]).filter(|block| block.size > 1) {
+                    let address = block.start + 1 + offset % (block.size - 1);
+                    assert_eq!(code(mems.free(address)), Err("ERR_MEMS_NOT_BLOCK_START"));
+                }
+            }
+            Op::Wild(address) => {
+                let expected = shadow.find(address).map(|_| ());
+                assert_eq!(code(mems.get(address)).map(|_| ()), expected, "get({address}) at step {step}");
+                if shadow.find(address).map(|segment| segment.start) != Ok(address) {
+                    assert_eq!(code(mems.free(address)), shadow.free(address).map(|_| ()), "free({address})");
+                }
+            }
+            Op::Get(pick, offset) => {
+                if let Some(at) = pick.checked_rem(live.len()) {
+                    let Block { start, size, .. } = live[at];
+                    let offset = offset % size;
+                    assert_eq!(mems.get(start + offset).unwrap(), mems.get(start).unwrap() + offset);
+                }
+            }
+        }
+        assert_eq!(mems.lines().unwrap(), shadow.lines(), "after step {step}, {op:?}");
+        shadow.check_stats(mems);
+    }
+    mems.verify().unwrap();
+    for block in live {
+        block.check(mems);
+    }
+}
+
+fn free(mems: &mut Mems, shadow: &mut Shadow, live: &mut Vec<Block>, pick: usize) {
+    let Some(at) = pick.checked_rem(live.len()) else { return };
+    let block = live.remove(at);
+    block.check(mems);
+    mems.free(block.start).unwrap();
+    assert_eq!(shadow.free(block.start), Ok(block.size));
+    let again = code(mems.free(block.start));
+    assert!(matches!(again, Err("ERR_MEMS_NOT_ALLOCATED")), "freeing twice gave {again:?}");
+}
+
+fn code<T>(result: Result<T, Error>) -> Result<T, &'static str> {
+    result.map_err(|error| error.code())
+}

@@ -1,0 +1,86 @@
+//! Regions: contiguity, growth, refusal, and memory that outlives its heap while a buffer holds it.
+
+use mems::Mems;
+use mems::heap::{FIRST_ADDRESS, MAX_SIZE, Options, PAGE};
+use mems::memory::Regions;
+use std::sync::Arc;
+
+#[test]
+fn physical_is_base_plus_offset_within_a_region() {
+    let mut regions = Regions::new(FIRST_ADDRESS);
+    regions.extend(PAGE).unwrap();
+    regions.extend(3 * PAGE).unwrap();
+    assert_eq!(regions.count(), 1);
+    let base = regions.physical(FIRST_ADDRESS);
+    for offset in [0, 1, PAGE - 1, PAGE, 4 * PAGE - 1] {
+        assert_eq!(regions.physical(FIRST_ADDRESS + offset), base + usize::try_from(offset).unwrap());
+    }
+}
+
+#[test]
+fn a_main_block_never_straddles_two_regions() {
+    let granule = 64 << 10;
+    let mut regions = Regions::with_reservation(FIRST_ADDRESS, granule);
+    let mut start = FIRST_ADDRESS;
+    for pages in [10, 5, 2, 16, 1, 40, 3] {
+        regions.extend(pages * PAGE).unwrap();
+        let (first, last) = (regions.physical(start), regions.physical(start + pages * PAGE - 1));
+        assert_eq!((last - first) as u64, pages * PAGE - 1, "{pages} pages at {start}");
+        let (mapping, offset) = regions.locate(start);
+        assert!(offset as u64 + pages * PAGE <= mapping.bytes() as u64);
+        start += pages * PAGE;
+    }
+    // A region has 16 pages here, 48 where one block needs 40: 10 + 5, 2, 16, 1, 40 + 3.
+    assert_eq!(regions.count(), 5);
+    assert_eq!(regions.end(), start);
+}
+
+#[test]
+fn what_the_system_refuses_changes_nothing() {
+    let mut mems = Mems::new(Options::default());
+    let first = mems.malloc(100).unwrap();
+    let (before, lines) = (mems.stats(), mems.lines().unwrap());
+    let error = mems.malloc(MAX_SIZE).unwrap_err();
+    let mems::Error::OutOfMemory { size, available } = error else { panic!("{error}") };
+    assert_eq!(size, MAX_SIZE);
+    assert!((1..MAX_SIZE).contains(&available), "{available}");
+    assert_eq!(mems.stats().mapped, before.mapped);
+    assert_eq!(mems.lines().unwrap(), lines);
+    mems.verify().unwrap();
+    assert_eq!(mems.malloc(3).unwrap(), first + 100);
+    mems.finish();
+}
+
+#[test]
+fn what_is_said_to_be_available_can_be_had() {
+    let mut mems = Mems::new(Options::default());
+    let Err(mems::Error::OutOfMemory { available, .. }) = mems.malloc(MAX_SIZE) else { panic!("refused") };
+    // Not all of it: the address space is shared with the other tests of this process.
+    mems.malloc(available / 2).unwrap();
+    mems.finish();
+}
+
+#[test]
+fn memory_held_by_a_buffer_outlives_the_heap_and_reads_zeros() {
+    let mut mems = Mems::new(Options::default());
+    let address = mems.malloc(3 * PAGE).unwrap();
+    let (mapping, offset) = mems.locate(address).unwrap();
+    let bytes = mapping.base().wrapping_add(offset);
+    // SAFETY: the block's bytes are mapped and writable, and nobody else uses this heap.
+    unsafe { bytes.write_bytes(7, usize::try_from(3 * PAGE).unwrap()) };
+    mems.finish();
+    assert_eq!(Arc::strong_count(&mapping), 1, "the heap let go");
+    for at in [0, 1, PAGE, 3 * PAGE - 1] {
+        // SAFETY: `mapping` is still held, so its range is mapped and readable.
+        assert_eq!(unsafe { bytes.wrapping_add(usize::try_from(at).unwrap()).read_volatile() }, 0);
+    }
+}
+
+#[test]
+fn blocks_larger_than_a_region_get_their_own() {
+    let mut mems = Mems::with_reservation(Options::default(), 64 << 10);
+    let (a, b) = (mems.malloc(10).unwrap(), mems.malloc(1 << 20).unwrap());
+    assert_eq!((a, b), (FIRST_ADDRESS, FIRST_ADDRESS + PAGE));
+    assert_eq!(mems.get(b + (1 << 20) - 1).unwrap() - mems.get(b).unwrap(), (1 << 20) - 1);
+    mems.verify().unwrap();
+}

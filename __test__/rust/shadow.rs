@@ -1,0 +1,62 @@
+//! Property test: random programs give the same addresses, text, statistics and errors as a naive shadow allocator.
+//!
+//! proptest prints the seed and the shortest failing program; it keeps failures in `shadow.proptest-regressions`.
+
+mod program;
+
+use mems::Mems;
+use mems::heap::{Options, PAGE};
+use program::{Op, run};
+use proptest::prelude::*;
+
+/// Sizes of every kind: tiny, below a page, about whole pages, many pages.
+fn size() -> impl Strategy<Value = u64> {
+    prop_oneof![
+        4 => 1..=64_u64,
+        4 => 1..=PAGE,
+        1 => (1..=8_u64, -2..=2_i64).prop_map(|(pages, more)| (pages * PAGE).saturating_add_signed(more)),
+        1 => 1..=20 * PAGE,
+    ]
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        10 => size().prop_map(Op::Malloc),
+        6 => any::<usize>().prop_map(Op::Free),
+        1 => Just(Op::FreeOldest),
+        1 => Just(Op::FreeNewest),
+        1 => (any::<usize>(), any::<u64>()).prop_map(|(pick, offset)| Op::FreeInside(pick, offset)),
+        1 => prop_oneof![0..200_000_u64, any::<u64>()].prop_map(Op::Wild),
+        1 => (any::<usize>(), any::<u64>()).prop_map(|(pick, offset)| Op::Get(pick, offset)),
+        1 => prop_oneof![Just(0), Just(1 << 53), Just(u64::MAX)].prop_map(Op::Malloc),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn a_program_runs_as_on_the_shadow(program in prop::collection::vec(op(), 1..300)) {
+        let mut mems = Mems::new(Options::default());
+        run(&mut mems, &program);
+        mems.finish();
+    }
+
+    /// With regions this small nearly every main block begins a new one: nothing but physical addresses may change.
+    #[test]
+    fn many_regions_change_no_virtual_address(program in prop::collection::vec(op(), 1..200)) {
+        let mut mems = Mems::with_reservation(Options::default(), 1);
+        run(&mut mems, &program);
+        mems.finish();
+    }
+
+    #[test]
+    fn so_it_does_with_larger_main_blocks(
+        program in prop::collection::vec(op(), 1..200),
+        least in 1..300_000_u64,
+    ) {
+        let mut mems = Mems::new(Options::default().with_min_block_size(least).unwrap());
+        run(&mut mems, &program);
+        mems.finish();
+    }
+}

@@ -1,0 +1,215 @@
+/**
+ * MeMS: memory outside the JavaScript heap, reached through virtual addresses.
+ *
+ * All functions work on one default heap, which the whole process shares: an address that one worker thread got from
+ * {@link malloc} is valid in every other.
+ *
+ * Errors carry a `code`. A call that throws has changed nothing.
+ *
+ * @example
+ * const mems = require('@sambhav-gautam/osmemoryallocator');
+ *
+ * mems.init();
+ * const address = mems.malloc(1000); // 1000n
+ * mems.printStats();
+ * mems.free(address);
+ * mems.finish();
+ *
+ * @packageDocumentation
+ */
+
+/** What can be chosen when the heap starts. */
+export interface InitOptions {
+  /**
+   * Least length of a new main block in bytes, from 1 to `Number.MAX_SAFE_INTEGER`, rounded up to whole pages of 4096.
+   * Larger blocks waste less at their ends: a request can never use space of two blocks.
+   *
+   * @defaultValue 4096
+   */
+  minBlockSize?: number | bigint;
+}
+
+/**
+ * Starts the default heap. Nothing is mapped before the first {@link malloc}.
+ *
+ * On a running heap with the same options this does nothing, so that every worker and every library may call it.
+ *
+ * @param options - Without them the heap places blocks exactly as the original MeMS is meant to.
+ * @throws `ERR_MEMS_ALREADY_INITIALIZED` if the heap runs with other options.
+ * @throws `ERR_MEMS_INVALID_SIZE` (RangeError) if `minBlockSize` is not a size.
+ * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (TypeError) for a wrong type, or an option that does not exist.
+ *
+ * @example
+ * init();
+ * init(); // the same heap still
+ * finish();
+ * init({ minBlockSize: 1 << 20 }); // main blocks of at least 256 pages
+ */
+export function init(options?: InitOptions): void;
+
+/**
+ * Allocates `size` bytes by first fit: the front of the lowest-addressed hole that is large enough, else of a new main
+ * block of `ceil(size / 4096)` pages. Memory never handed out before is zero; memory handed out again holds what was
+ * in it. Expected O(log n) for n segments.
+ *
+ * @param size - Bytes, a whole number from 1 to `Number.MAX_SAFE_INTEGER`. Sizes are exact: nothing is rounded up.
+ * @returns The virtual address of the first byte. It stays the same for the life of the block; the first is `1000n`.
+ * @throws `ERR_MEMS_INVALID_SIZE` (RangeError) for 0, a negative, a fraction, `NaN` or a number that is not a safe integer.
+ * @throws {@link OutOfMemoryError} `ERR_MEMS_OUT_OF_MEMORY` if the system refuses the pages.
+ * @throws `ERR_MEMS_NOT_INITIALIZED`, `ERR_INVALID_ARG_TYPE` (TypeError).
+ *
+ * @example
+ * const a = malloc(1000); // 1000n: the addresses 1000..1999
+ * const b = malloc(3n); // 2000n: the addresses 2000..2002
+ */
+export function malloc(size: number | bigint): bigint;
+
+/**
+ * The physical address of a virtual one: where its byte stands in this process, for native code.
+ *
+ * @param address - Any address inside a live block, not just its start: `get(p + 4n) === get(p) + 4n`.
+ * @returns An address of this process. It is valid until the block is freed. Expected O(log n).
+ * @throws `ERR_MEMS_OUT_OF_RANGE` (RangeError) outside every main block.
+ * @throws `ERR_MEMS_NOT_ALLOCATED` inside a hole: freed already, or never allocated.
+ * @throws `ERR_MEMS_NOT_INITIALIZED`, `ERR_INVALID_ARG_TYPE` (TypeError).
+ *
+ * @example
+ * const p = malloc(8);
+ * get(p + 4n) - get(p); // 4n
+ */
+export function get(address: bigint): bigint;
+
+/**
+ * Frees the block that starts at `address`. It becomes a hole, merged with a hole before it and a hole after it inside
+ * its main block. Expected O(log n).
+ *
+ * @param address - What {@link malloc} returned.
+ * @throws `ERR_MEMS_NOT_BLOCK_START` for an address inside a block; the message names the block's start.
+ * @throws `ERR_MEMS_NOT_ALLOCATED` inside a hole: a block freed twice is found out.
+ * @throws `ERR_MEMS_OUT_OF_RANGE` (RangeError) outside every main block.
+ * @throws `ERR_MEMS_NOT_INITIALIZED`, `ERR_INVALID_ARG_TYPE` (TypeError).
+ *
+ * @example
+ * const p = malloc(100);
+ * free(p);
+ * free(p); // throws: 1000 is not allocated
+ */
+export function free(address: bigint): void;
+
+/**
+ * Prints the heap through `console.log`, a line at a time: each main block with its sub-chain of processes (`<P>`, live
+ * blocks) and holes (`<H>`), each from its starting (SVA) to its ending virtual address (EVA); then the totals. O(n).
+ *
+ * @throws `ERR_MEMS_NOT_INITIALIZED`.
+ *
+ * @example
+ * init();
+ * malloc(1000);
+ * printStats();
+ * // MeMS Stats:
+ * // MAIN[1000:5095] -> <P>[SVA:1000:EVA:1999] <-> <H>[SVA:2000:EVA:5095] <-> <NULL>
+ * // Page used: 1
+ * // Space unused: 3096
+ * // Main Chain Length: 1
+ * // Sub-chain Length array: 2
+ */
+export function printStats(): void;
+
+/**
+ * Ends the default heap: all its memory goes back to the system, every address becomes invalid, and a line says so
+ * through `console.log`. {@link init} starts a new one, at address 1000 again.
+ *
+ * @throws `ERR_MEMS_NOT_INITIALIZED`.
+ *
+ * @example
+ * finish();
+ * malloc(8); // throws ERR_MEMS_NOT_INITIALIZED
+ */
+export function finish(): void;
+
+/**
+ * Checks the whole heap: chains, index, counters and mappings are walked and compared with each other. O(n).
+ *
+ * @throws `ERR_MEMS_CORRUPT` if an invariant is broken, which is a bug in MeMS.
+ * @throws `ERR_MEMS_NOT_INITIALIZED`.
+ *
+ * @example
+ * verify(); // throws nothing: the heap is sound
+ */
+export function verify(): void;
+
+/** Statistics of one moment. Sizes are bytes. `bytes.live + bytes.holes === bytes.mapped`, always. */
+export interface Stats {
+  /** Sizes now, in bytes. */
+  bytes: {
+    /** In main blocks. */
+    mapped: number;
+    /** In live blocks. */
+    live: number;
+    /** In holes. */
+    holes: number;
+    /** The largest hole: the largest size that needs no new main block. */
+    largestHole: number;
+    /** The heap's own bookkeeping, kept apart from the memory that is handed out. */
+    metadata: number;
+  };
+  /** Numbers of things now. */
+  counts: {
+    /** Pages of 4096 bytes in main blocks. */
+    pages: number;
+    /** Main blocks: the length of the main chain. */
+    mainBlocks: number;
+    /** Live blocks. */
+    live: number;
+    /** Holes. */
+    holes: number;
+  };
+  /** High-water marks since {@link init}, in bytes. */
+  peak: {
+    /** Of `bytes.mapped`. */
+    mapped: number;
+    /** Of `bytes.live`. */
+    live: number;
+  };
+  /** Successful calls since {@link init}. */
+  totals: {
+    /** Of {@link malloc}. */
+    malloc: number;
+    /** Of {@link free}. */
+    free: number;
+  };
+}
+
+/**
+ * Statistics of the default heap. O(1): cheap enough to poll.
+ *
+ * @throws `ERR_MEMS_NOT_INITIALIZED`.
+ *
+ * @example
+ * const { bytes } = stats();
+ * const utilization = bytes.live / bytes.mapped;
+ */
+export function stats(): Stats;
+
+/** The error of a {@link malloc} that the system cannot serve. */
+export interface OutOfMemoryError extends Error {
+  code: 'ERR_MEMS_OUT_OF_MEMORY';
+  /** Bytes asked for. */
+  size: number;
+  /** The largest size that could be had instead, in bytes. */
+  available: number;
+}
+
+/** The `code` of every error that MeMS throws. */
+export type ErrorCode =
+  | 'ERR_INVALID_ARG_TYPE'
+  | 'ERR_INVALID_ARG_VALUE'
+  | 'ERR_MEMS_NOT_INITIALIZED'
+  | 'ERR_MEMS_ALREADY_INITIALIZED'
+  | 'ERR_MEMS_INVALID_SIZE'
+  | 'ERR_MEMS_OUT_OF_RANGE'
+  | 'ERR_MEMS_NOT_ALLOCATED'
+  | 'ERR_MEMS_NOT_BLOCK_START'
+  | 'ERR_MEMS_OUT_OF_MEMORY'
+  | 'ERR_MEMS_CORRUPT'
+  | 'ERR_MEMS_INTERNAL';

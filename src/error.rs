@@ -1,0 +1,117 @@
+//! Everything that can go wrong in a heap. A call that fails has changed nothing.
+
+use thiserror::Error;
+
+/// Why a call on a heap failed. [`Error::code`] is the stable name that JavaScript sees as `error.code`.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The default heap has not been made, or is finished.
+    #[error("the heap is not initialized: call init() first (finish() ends a heap, init() starts a new one)")]
+    NotInitialized,
+
+    /// `init` on a running heap with options other than its own.
+    #[error(
+        "the heap is already initialized with other options ({running}; asked: {asked}): \
+         call init() with the same options, or finish() first"
+    )]
+    AlreadyInitialized {
+        /// The options in force.
+        running: String,
+        /// The options asked for.
+        asked: String,
+    },
+
+    /// A size that is not a whole number from 1 to 2^53 - 1.
+    #[error("{size} is not a size: give a whole number of bytes from 1 to 9007199254740991")]
+    InvalidSize {
+        /// The size as it was given.
+        size: String,
+    },
+
+    /// An address outside every main block.
+    #[error("{address} is outside every main block ({}): use an address that malloc() returned", range(*.start, *.end))]
+    OutOfRange {
+        /// The address as it was given.
+        address: String,
+        /// First address of the main chain.
+        start: u64,
+        /// The address after its last.
+        end: u64,
+    },
+
+    /// An address inside a hole.
+    #[error(
+        "{address} is not allocated: it lies in the hole {}, freed already or never allocated",
+        range(*.start, *.end)
+    )]
+    NotAllocated {
+        /// The address given.
+        address: u64,
+        /// First address of the hole.
+        start: u64,
+        /// The address after its last.
+        end: u64,
+    },
+
+    /// `free` of an address inside a block rather than at its start.
+    #[error(
+        "{address} is inside the block {}: free it by its start, {start}",
+        range(*.start, *.end)
+    )]
+    NotBlockStart {
+        /// The address given.
+        address: u64,
+        /// First address of the block.
+        start: u64,
+        /// The address after its last.
+        end: u64,
+    },
+
+    /// The system refuses the pages a new main block needs.
+    #[error("out of memory: {size} bytes asked, {available} available in one piece: ask for less, or free() first")]
+    OutOfMemory {
+        /// Bytes asked for.
+        size: u64,
+        /// The largest size that can be had now.
+        available: u64,
+    },
+
+    /// The system refuses memory for the heap's own bookkeeping.
+    #[error("out of memory for the heap's bookkeeping (while {size} bytes were asked): free() blocks first")]
+    OutOfMetadata {
+        /// Bytes asked for.
+        size: u64,
+    },
+
+    /// `verify` found an invariant broken.
+    #[error("the heap is corrupt: {0}; this is a bug in MeMS, please report it")]
+    Corrupt(String),
+
+    /// A panic while the heap was locked left it in an unknown state.
+    #[error("an internal error left the heap in an unknown state: call finish(), then init(), and please report it")]
+    Poisoned,
+}
+
+impl Error {
+    /// The stable code of this error.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotInitialized => "ERR_MEMS_NOT_INITIALIZED",
+            Self::AlreadyInitialized { .. } => "ERR_MEMS_ALREADY_INITIALIZED",
+            Self::InvalidSize { .. } => "ERR_MEMS_INVALID_SIZE",
+            Self::OutOfRange { .. } => "ERR_MEMS_OUT_OF_RANGE",
+            Self::NotAllocated { .. } => "ERR_MEMS_NOT_ALLOCATED",
+            Self::NotBlockStart { .. } => "ERR_MEMS_NOT_BLOCK_START",
+            Self::OutOfMemory { .. } | Self::OutOfMetadata { .. } => "ERR_MEMS_OUT_OF_MEMORY",
+            Self::Corrupt(_) => "ERR_MEMS_CORRUPT",
+            Self::Poisoned => "ERR_MEMS_INTERNAL",
+        }
+    }
+}
+
+/// `start..=last`, or a word for the empty range, for messages.
+fn range(start: u64, end: u64) -> String {
+    if start == end { "there is none yet".to_owned() } else { format!("{start}..{}", end - 1) }
+}

@@ -1,0 +1,229 @@
+//! The index over the segments: finds the segment that holds an address, and the lowest hole that is large enough.
+//!
+//! A treap: a binary search tree by address that is also a heap by a pseudo-random priority, so that its depth is
+//! O(log n) whatever the order of operations. Each node also knows the largest hole in its subtree, which makes first
+//! fit a single descent: go left while the left subtree holds a hole that fits.
+//!
+//! Sources: C. R. Aragon and R. Seidel, "Randomized Search Trees" (1989), for the balance; C. J. Stephenson, "Fast
+//! Fits" (1983), for leftmost fit on a tree of holes.
+//!
+//! Invariants:
+//! - An in-order walk yields the segments of all main blocks in order of address.
+//! - A node's priority is above its children's; `largest` is the maximum over its subtree.
+//!
+//! Costs: every operation is expected O(log n). The priority is a hash of the segment's id, so runs repeat exactly.
+
+use super::segment::{Id, NONE, Node, Segments};
+
+/// The tree's root; its nodes are inside the segments.
+#[derive(Debug)]
+pub(super) struct Index {
+    root: Id,
+}
+
+/// A bijective hash (Murmur3's finalizer): no two ids share a priority.
+fn priority(id: Id) -> u32 {
+    let mut x = id;
+    x = (x ^ (x >> 16)).wrapping_mul(0x85eb_ca6b);
+    x = (x ^ (x >> 13)).wrapping_mul(0xc2b2_ae35);
+    x ^ (x >> 16)
+}
+
+impl Index {
+    pub const fn new() -> Self {
+        Self { root: NONE }
+    }
+
+    /// The size of the largest hole; 0 if there is none.
+    pub fn largest_hole(&self, segments: &Segments) -> u64 {
+        largest(segments, self.root)
+    }
+
+    /// The segment that holds `address`, which must lie inside the main chain.
+    pub fn find(&self, segments: &Segments, address: u64) -> Id {
+        let mut found = NONE;
+        let mut at = self.root;
+        while at != NONE {
+            let segment = &segments[at];
+            if address < segment.start {
+                at = segment.node.left;
+            } else {
+                found = at;
+                at = segment.node.right;
+            }
+        }
+        found
+    }
+
+    /// The lowest-addressed hole of at least `size` bytes, or `NONE`.
+    pub fn first_fit(&self, segments: &Segments, size: u64) -> Id {
+        let mut at = self.root;
+        if largest(segments, at) < size {
+            return NONE;
+        }
+        loop {
+            let segment = &segments[at];
+            if largest(segments, segment.node.left) >= size {
+                at = segment.node.left;
+            } else if segment.hole_size() >= size {
+                return at;
+            } else {
+                at = segment.node.right;
+            }
+        }
+    }
+
+    /// Adds segment `id`, whose predecessor by address is `before` (`NONE`: it is the first of all).
+    pub fn insert_after(&mut self, segments: &mut Segments, before: Id, id: Id) {
+        segments[id].node = Node { parent: NONE, left: NONE, right: NONE, largest: segments[id].hole_size() };
+        if before == NONE {
+            debug_assert_eq!(self.root, NONE, "addresses only grow, so only the first segment has none before it");
+            self.root = id;
+            return;
+        }
+        // The in-order place after `before`: its right child, or the leftmost node under that.
+        let mut parent = segments[before].node.right;
+        if parent == NONE {
+            parent = before;
+            segments[before].node.right = id;
+        } else {
+            parent = leftmost(segments, parent);
+            segments[parent].node.left = id;
+        }
+        segments[id].node.parent = parent;
+        while segments[id].node.parent != NONE && priority(segments[id].node.parent) < priority(id) {
+            self.rotate_up(segments, id);
+        }
+        Self::refresh(segments, segments[id].node.parent);
+    }
+
+    /// Takes segment `id` out of the tree.
+    pub fn remove(&mut self, segments: &mut Segments, id: Id) {
+        loop {
+            let Node { left, right, .. } = segments[id].node;
+            let child = match (left, right) {
+                (NONE, NONE) => break,
+                (only, NONE) | (NONE, only) => only,
+                (left, right) if priority(left) > priority(right) => left,
+                (_, right) => right,
+            };
+            self.rotate_up(segments, child);
+        }
+        let parent = segments[id].node.parent;
+        self.replace_child(segments, parent, id, NONE);
+        Self::refresh(segments, parent);
+    }
+
+    /// Tells the tree that segment `at` changed its size or kind: recomputes `largest` upwards, as far as it changes.
+    pub fn refresh(segments: &mut Segments, mut at: Id) {
+        while at != NONE {
+            let now = computed_largest(segments, at);
+            if segments[at].node.largest == now {
+                return;
+            }
+            segments[at].node.largest = now;
+            at = segments[at].node.parent;
+        }
+    }
+
+    /// Rotates `id` above its parent.
+    fn rotate_up(&mut self, segments: &mut Segments, id: Id) {
+        let parent = segments[id].node.parent;
+        let grandparent = segments[parent].node.parent;
+        let moved = if segments[parent].node.left == id {
+            let moved = segments[id].node.right;
+            segments[parent].node.left = moved;
+            segments[id].node.right = parent;
+            moved
+        } else {
+            let moved = segments[id].node.left;
+            segments[parent].node.right = moved;
+            segments[id].node.left = parent;
+            moved
+        };
+        if moved != NONE {
+            segments[moved].node.parent = parent;
+        }
+        segments[parent].node.parent = id;
+        segments[id].node.parent = grandparent;
+        self.replace_child(segments, grandparent, parent, id);
+        segments[parent].node.largest = computed_largest(segments, parent);
+        segments[id].node.largest = computed_largest(segments, id);
+    }
+
+    /// Makes `new` the child of `parent` that `old` was (the root, where `parent` is `NONE`).
+    fn replace_child(&mut self, segments: &mut Segments, parent: Id, old: Id, new: Id) {
+        if parent == NONE {
+            self.root = new;
+        } else if segments[parent].node.left == old {
+            segments[parent].node.left = new;
+        } else {
+            segments[parent].node.right = new;
+        }
+    }
+
+    /// Compares the tree with `expected`, the ids in order of address.
+    ///
+    /// # Errors
+    /// A description of the first difference.
+    pub fn verify(&self, segments: &Segments, expected: impl Iterator<Item = Id>) -> Result<(), String> {
+        let mut at = leftmost(segments, self.root);
+        for id in expected {
+            if at != id {
+                return Err(format!("the index has segment {at} where the chains have segment {id}"));
+            }
+            let node = &segments[id].node;
+            for child in [node.left, node.right] {
+                if child == NONE {
+                    continue;
+                }
+                if segments[child].node.parent != id {
+                    return Err(format!("node {child} does not name its parent {id}"));
+                }
+                if priority(child) > priority(id) {
+                    return Err(format!("node {child} is under node {id} of lower priority"));
+                }
+            }
+            if node.largest != computed_largest(segments, id) {
+                return Err(format!("node {id} gives {} as its largest hole", node.largest));
+            }
+            at = successor(segments, id);
+        }
+        if at == NONE { Ok(()) } else { Err(format!("the index has segment {at} that no chain has")) }
+    }
+}
+
+/// The first node in order under `at`.
+fn leftmost(segments: &Segments, mut at: Id) -> Id {
+    while at != NONE && segments[at].node.left != NONE {
+        at = segments[at].node.left;
+    }
+    at
+}
+
+/// The next node in order.
+fn successor(segments: &Segments, id: Id) -> Id {
+    if segments[id].node.right != NONE {
+        return leftmost(segments, segments[id].node.right);
+    }
+    let mut at = id;
+    loop {
+        let parent = segments[at].node.parent;
+        if parent == NONE || segments[parent].node.left == at {
+            return parent;
+        }
+        at = parent;
+    }
+}
+
+/// The largest hole under `id`; 0 for `NONE`.
+fn largest(segments: &Segments, id: Id) -> u64 {
+    if id == NONE { 0 } else { segments[id].node.largest }
+}
+
+/// What `largest` of `id` ought to be, from its own segment and its children.
+fn computed_largest(segments: &Segments, id: Id) -> u64 {
+    let segment = &segments[id];
+    let below = largest(segments, segment.node.left).max(largest(segments, segment.node.right));
+    segment.hole_size().max(below)
+}

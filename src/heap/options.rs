@@ -1,0 +1,43 @@
+//! What can be chosen when a heap is made. The defaults are the seed's.
+
+use super::{MAX_SIZE, PAGE};
+use crate::Error;
+use std::fmt;
+
+/// Options of a heap. Two heaps with equal options behave alike, address for address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    min_block_size: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { min_block_size: PAGE }
+    }
+}
+
+impl Options {
+    /// The same with main blocks of at least `bytes`, rounded up to whole pages.
+    ///
+    /// # Errors
+    /// [`Error::InvalidSize`] for 0 or a size above [`MAX_SIZE`].
+    pub fn with_min_block_size(self, bytes: u64) -> Result<Self, Error> {
+        if bytes == 0 || bytes > MAX_SIZE {
+            return Err(Error::InvalidSize { size: bytes.to_string() });
+        }
+        Ok(Self { min_block_size: bytes.next_multiple_of(PAGE) })
+    }
+
+    /// Least length of a new main block in bytes, a multiple of [`PAGE`].
+    #[must_use]
+    pub const fn min_block_size(self) -> u64 {
+        self.min_block_size
+    }
+}
+
+/// As a JavaScript object literal, for messages.
+impl fmt::Display for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{{ minBlockSize: {} }}", self.min_block_size)
+    }
+}

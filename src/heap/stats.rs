@@ -1,0 +1,95 @@
+//! Counters, kept up to date by every operation, and the statistics derived from them.
+//!
+//! Identities (asserted by `verify` and by tests): live + holes = mapped, in bytes; live blocks + holes = segments;
+//! successful mallocs - frees = live blocks; no peak is below the present value.
+
+use super::Heap;
+
+/// What is counted as it happens. The rest of [`Stats`] is derived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Counters {
+    pub mapped: u64,
+    pub live: u64,
+    pub peak_live: u64,
+    pub holes: usize,
+    pub mallocs: u64,
+    pub frees: u64,
+}
+
+impl Counters {
+    pub const fn new() -> Self {
+        Self { mapped: 0, live: 0, peak_live: 0, holes: 0, mallocs: 0, frees: 0 }
+    }
+
+    /// A new main block, one hole.
+    pub fn append_block(&mut self, size: u64) {
+        self.mapped += size;
+        self.holes += 1;
+    }
+
+    /// A block of `size` bytes; `exact`: it used its hole up.
+    pub fn malloc(&mut self, size: u64, exact: bool) {
+        self.live += size;
+        self.peak_live = self.peak_live.max(self.live);
+        self.holes -= usize::from(exact);
+        self.mallocs += 1;
+    }
+
+    /// A block of `size` bytes became a hole, which merged with `merged` others.
+    pub fn free(&mut self, size: u64, merged: usize) {
+        self.live -= size;
+        self.holes = self.holes + 1 - merged;
+        self.frees += 1;
+    }
+}
+
+/// Statistics of a heap at one moment. Sizes are bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stats {
+    /// Bytes in main blocks.
+    pub mapped: u64,
+    /// Bytes in live blocks.
+    pub live: u64,
+    /// Bytes in holes.
+    pub hole_bytes: u64,
+    /// The largest hole; 0 if there is none.
+    pub largest_hole: u64,
+    /// Bytes the heap's own bookkeeping has allocated, outside the mapped ones.
+    pub metadata: u64,
+    /// Number of main blocks.
+    pub main_blocks: usize,
+    /// Number of live blocks.
+    pub live_blocks: u64,
+    /// Number of holes.
+    pub holes: usize,
+    /// High-water mark of `mapped`. Main blocks are never given back before the heap ends, so it equals `mapped`.
+    pub peak_mapped: u64,
+    /// High-water mark of `live`.
+    pub peak_live: u64,
+    /// Successful calls of `malloc`.
+    pub mallocs: u64,
+    /// Successful calls of `free`.
+    pub frees: u64,
+}
+
+impl Heap {
+    /// Statistics of this moment. O(1).
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let counters = &self.counters;
+        Stats {
+            mapped: counters.mapped,
+            live: counters.live,
+            hole_bytes: counters.mapped - counters.live,
+            largest_hole: self.index.largest_hole(&self.chains.segments),
+            metadata: self.chains.bytes() as u64,
+            main_blocks: self.chains.blocks.len(),
+            live_blocks: counters.mallocs - counters.frees,
+            holes: counters.holes,
+            peak_mapped: counters.mapped,
+            peak_live: counters.peak_live,
+            mallocs: counters.mallocs,
+            frees: counters.frees,
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! MeMS: memory outside the JavaScript heap, reached through virtual addresses.
+//!
+//! [`Mems`] is a whole heap. It joins two halves that know nothing of each other:
+//!
+//! - [`heap`] decides *where*: the main chain, the sub-chains of segments and holes, first fit. It deals in virtual
+//!   addresses only, is safe Rust throughout and never touches the memory it hands out.
+//! - [`memory`] provides *what stands there*: long mappings, reserved at once and committed page by page as they are
+//!   touched. The unsafe code about memory is here.
+//!
+//! The `node` feature (on by default) adds the Node-API binding, which converts arguments and results and decides
+//! nothing. Arrows run downwards only: binding, then [`Mems`], then the two halves.
+//!
+//! To follow `malloc` from JavaScript: `src/node/hot.rs` reads the argument, `src/mems.rs` asks the heap for a hole
+//! and, where there is none, the memory for pages; `src/heap/mod.rs` takes the hole, through `index.rs` that finds it
+//! and `chains.rs` that splits it.
+
+#![deny(missing_docs, unsafe_op_in_unsafe_fn)]
+
+mod error;
+pub mod heap;
+pub mod memory;
+mod mems;
+#[cfg(feature = "node")]
+mod node;
+
+pub use error::Error;
+pub use mems::Mems;

@@ -1,0 +1,172 @@
+//! The regions of a heap: which mapping stands behind which virtual addresses.
+//!
+//! A region is one long mapping with a run of virtual addresses; main blocks are carved from its front in whole pages.
+//! Usually there is one region, and physical = base + (virtual - 1000). A block that does not fit the rest of the last
+//! region starts a new one: its virtual addresses follow on, its physical ones are elsewhere. So a main block is always
+//! physically contiguous, and the number of system calls and of mappings does not grow with the number of blocks.
+//!
+//! Invariants: regions are in order of address and their carved parts tile the main chain; a region is never empty.
+//!
+//! Costs: `physical` O(1) with one region, O(log r) with r; `extend` O(1) plus system calls where it starts a region
+//! (each at least as long as a power-of-two share of what the system grants, so r stays small).
+
+use super::mapping::Mapping;
+use super::system;
+use std::sync::Arc;
+
+/// Reservations are multiples of this: a multiple of the page size, and of Windows' granularity, everywhere.
+const GRANULE: usize = 64 << 10;
+
+#[derive(Debug)]
+struct Region {
+    /// First virtual address.
+    start: u64,
+    /// Bytes carved for main blocks so far.
+    used: u64,
+    mapping: Arc<Mapping>,
+}
+
+impl Region {
+    fn end(&self) -> u64 {
+        self.start + self.used
+    }
+
+    fn rest(&self) -> u64 {
+        self.mapping.bytes() as u64 - self.used
+    }
+}
+
+/// The system refused a mapping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused {
+    /// The largest main block, in bytes, that could be had instead.
+    pub available: u64,
+}
+
+/// All regions of a heap.
+#[derive(Debug)]
+pub struct Regions {
+    first: u64,
+    /// Bytes to reserve for a region; 0: as the system likes it.
+    reservation: usize,
+    list: Vec<Region>,
+}
+
+impl Regions {
+    /// No region yet; the first virtual address will be `first`.
+    #[must_use]
+    pub const fn new(first: u64) -> Self {
+        Self::with_reservation(first, 0)
+    }
+
+    /// The same, with regions of `bytes` (more where one main block needs more).
+    #[must_use]
+    pub const fn with_reservation(first: u64, bytes: usize) -> Self {
+        Self { first, reservation: bytes, list: Vec::new() }
+    }
+
+    /// The virtual address after the last carved byte.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.list.last().map_or(self.first, Region::end)
+    }
+
+    /// Number of regions.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Carves `bytes` (whole pages) for a main block at [`Regions::end`].
+    ///
+    /// # Errors
+    /// [`Refused`] with what could be had instead; nothing has changed then.
+    pub fn extend(&mut self, bytes: u64) -> Result<(), Refused> {
+        if let Some(last) = self.list.last_mut().filter(|last| last.rest() >= bytes) {
+            last.used += bytes;
+            return Ok(());
+        }
+        let refused = Refused { available: 0 };
+        self.list.try_reserve(1).map_err(|_| refused)?;
+        let start = self.end();
+        let mapping = self.reserve(bytes).ok_or_else(|| Refused { available: self.available(bytes) })?;
+        self.list.push(Region { start, used: bytes, mapping: Arc::new(mapping) });
+        Ok(())
+    }
+
+    /// The physical address of a virtual one, which must have been carved.
+    ///
+    /// # Panics
+    /// If it never was.
+    #[must_use]
+    pub fn physical(&self, address: u64) -> usize {
+        let (region, offset) = self.region(address);
+        region.mapping.base() as usize + offset
+    }
+
+    /// The mapping behind a virtual address, and the offset in it.
+    ///
+    /// # Panics
+    /// If the address was never carved.
+    #[must_use]
+    pub fn locate(&self, address: u64) -> (Arc<Mapping>, usize) {
+        let (region, offset) = self.region(address);
+        (Arc::clone(&region.mapping), offset)
+    }
+
+    /// Gives all memory back. A mapping that a buffer still holds is emptied at once and unmapped with the buffer.
+    pub fn release(self) {
+        for region in self.list {
+            // A buffer that lets go between this check and the drop costs a needless decommit, nothing else.
+            if Arc::strong_count(&region.mapping) > 1 {
+                region.mapping.decommit(usize::try_from(region.used).unwrap_or(usize::MAX));
+            }
+        }
+    }
+
+    fn region(&self, address: u64) -> (&Region, usize) {
+        let after = match &self.list[..] {
+            [_] => 1,
+            regions => regions.partition_point(|region| region.start <= address),
+        };
+        let region = &self.list[after - 1];
+        debug_assert!((region.start..region.end()).contains(&address));
+        let offset = usize::try_from(address - region.start).expect("a mapping's offsets fit usize");
+        (region, offset)
+    }
+
+    /// Maps a region with room for `bytes`: as long as the system likes a region, else half of that, and so on.
+    fn reserve(&self, bytes: u64) -> Option<Mapping> {
+        let needed = usize::try_from(bytes).ok()?.checked_next_multiple_of(GRANULE)?;
+        let mapped = self.list.iter().map(|region| region.mapping.bytes()).sum();
+        let wanted = match self.reservation {
+            0 => system::region_bytes(mapped),
+            bytes => bytes.next_multiple_of(GRANULE),
+        };
+        if needed >= wanted {
+            return Mapping::reserve(needed).ok();
+        }
+        if let Ok(mapping) = Mapping::reserve(wanted) {
+            return Some(mapping);
+        }
+        // The system sets a limit. Find what it grants, then leave three quarters of that to the rest of the process,
+        // which needs address space too; the next region asks again.
+        let halves = std::iter::successors(Some(wanted / 2), |bytes| Some(bytes / 2));
+        let granted = halves.take_while(|&bytes| bytes > needed).find_map(|bytes| Mapping::reserve(bytes).ok());
+        let modest = granted.map_or(needed, |granted| needed.max(granted.bytes() / 4).next_multiple_of(GRANULE));
+        Mapping::reserve(modest).or_else(|_| Mapping::reserve(needed)).ok()
+    }
+
+    /// The largest main block below `refused` bytes that could be carved, by bisection. Only for error messages.
+    fn available(&self, refused: u64) -> u64 {
+        let (mut granted, mut refused) = (0, usize::try_from(refused).unwrap_or(usize::MAX) / GRANULE);
+        while refused - granted > 1 {
+            let middle = granted + (refused - granted) / 2;
+            match Mapping::reserve(middle * GRANULE) {
+                Ok(_) => granted = middle,
+                Err(_) => refused = middle,
+            }
+        }
+        ((granted * GRANULE) as u64).max(self.list.last().map_or(0, Region::rest))
+    }
+}

@@ -1,0 +1,32 @@
+//! Mappings on Windows.
+//!
+//! An anonymous map is a section backed by the page file: all of it is charged against the commit limit when it is
+//! made, touched or not. So regions start small and double.
+
+use memmap2::{MmapMut, MmapOptions};
+use std::io;
+
+/// The first region's length.
+const FIRST_REGION: usize = 64 << 20;
+
+/// The length of a new region, given the bytes mapped so far: as much again.
+pub fn region_bytes(mapped: usize) -> usize {
+    mapped.max(FIRST_REGION)
+}
+
+/// Maps `bytes` of zeroed memory.
+pub fn map(bytes: usize) -> io::Result<MmapMut> {
+    MmapOptions::new().len(bytes).map_anon()
+}
+
+/// Zeroes the first `bytes` at `base`.
+///
+/// A view of a section cannot be decommitted, and replacing it would leave a moment at which a stale view faults.
+/// The memory goes back when the last buffer over it does.
+///
+/// # Safety
+/// `base` must be the start of a map made by [`map`] of at least `bytes`, into which no Rust reference exists.
+pub unsafe fn decommit(base: *mut u8, bytes: usize) {
+    // SAFETY: the caller vouches that the range is mapped and writable and that no reference into it exists.
+    unsafe { base.write_bytes(0, bytes) };
+}

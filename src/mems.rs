@@ -1,0 +1,127 @@
+//! A whole heap: addresses from [`Heap`], pages behind them from [`Regions`].
+
+use crate::Error;
+use crate::heap::{FIRST_ADDRESS, Heap, Options, Stats};
+use crate::memory::{Mapping, Regions};
+use std::sync::Arc;
+
+/// A heap with memory behind its addresses. Dropping it gives all memory back (see [`Regions`] for buffers that live on).
+#[derive(Debug)]
+pub struct Mems {
+    heap: Heap,
+    regions: Regions,
+}
+
+impl Mems {
+    /// An empty heap. Nothing is reserved before the first `malloc`.
+    #[must_use]
+    pub const fn new(options: Options) -> Self {
+        Self { heap: Heap::new(options), regions: Regions::new(FIRST_ADDRESS) }
+    }
+
+    /// A heap whose regions are reserved `bytes` at a time; for tests that want several regions.
+    #[must_use]
+    pub const fn with_reservation(options: Options, bytes: usize) -> Self {
+        Self { heap: Heap::new(options), regions: Regions::with_reservation(FIRST_ADDRESS, bytes) }
+    }
+
+    /// Allocates `size` bytes and answers their virtual address. Expected O(log n); a system call only where a new
+    /// region is reserved.
+    ///
+    /// # Errors
+    /// [`Error::InvalidSize`], [`Error::OutOfMemory`], [`Error::OutOfMetadata`]; nothing has changed then.
+    pub fn malloc(&mut self, size: u64) -> Result<u64, Error> {
+        if let Some(address) = self.heap.malloc(size)? {
+            return Ok(address);
+        }
+        self.append_block(size)?;
+        self.heap.malloc(size)?.ok_or_else(|| Error::Corrupt(format!("{size} bytes do not fit a new main block")))
+    }
+
+    /// Appends a main block with room for `size` bytes; bookkeeping first, so that nothing fails once pages are taken.
+    #[cold]
+    fn append_block(&mut self, size: u64) -> Result<(), Error> {
+        self.heap.reserve_block(size)?;
+        let bytes = self.heap.block_size(size);
+        self.regions.extend(bytes).map_err(|refused| Error::OutOfMemory {
+            size,
+            available: refused.available.max(self.heap.stats().largest_hole),
+        })?;
+        self.heap.append_block(bytes);
+        Ok(())
+    }
+
+    /// Frees the block that starts at `address`. Expected O(log n).
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`], [`Error::NotAllocated`], [`Error::NotBlockStart`]; nothing has changed then.
+    pub fn free(&mut self, address: u64) -> Result<(), Error> {
+        self.heap.free(address).map(drop)
+    }
+
+    /// The physical address of any virtual address inside a live block. Expected O(log n).
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`], [`Error::NotAllocated`].
+    pub fn get(&self, address: u64) -> Result<u64, Error> {
+        self.heap.find(address)?;
+        Ok(self.regions.physical(address) as u64)
+    }
+
+    /// The mapping behind a virtual address inside a live block, and the address's offset in it.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`], [`Error::NotAllocated`].
+    pub fn locate(&self, address: u64) -> Result<(Arc<Mapping>, usize), Error> {
+        self.heap.find(address)?;
+        Ok(self.regions.locate(address))
+    }
+
+    /// The address after the last main block. O(1).
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.heap.end()
+    }
+
+    /// The options it was made with.
+    #[must_use]
+    pub const fn options(&self) -> Options {
+        self.heap.options()
+    }
+
+    /// Statistics of this moment. O(1).
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.heap.stats()
+    }
+
+    /// The lines of `printStats`. O(n).
+    ///
+    /// # Errors
+    /// [`Error::OutOfMetadata`] if there is no memory for the text.
+    pub fn lines(&self) -> Result<Vec<String>, Error> {
+        self.heap.lines().map_err(|_| Error::OutOfMetadata { size: 0 })
+    }
+
+    /// Checks every invariant of the heap and that its pages are all there. O(n).
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`].
+    pub fn verify(&self) -> Result<(), Error> {
+        self.heap.verify()?;
+        if self.regions.end() == self.heap.end() {
+            Ok(())
+        } else {
+            Err(Error::Corrupt(format!(
+                "the regions end at {}, the main chain at {}",
+                self.regions.end(),
+                self.heap.end()
+            )))
+        }
+    }
+
+    /// Ends the heap: all memory goes back to the system.
+    pub fn finish(self) {
+        self.regions.release();
+    }
+}

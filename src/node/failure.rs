@@ -1,0 +1,136 @@
+//! From Rust errors and panics to JavaScript exceptions, in one place.
+//!
+//! Every call from JavaScript runs inside [`guard`], so that a panic becomes an exception and never unwinds into V8.
+
+use crate::Error;
+use napi::sys;
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::Once;
+use thiserror::Error as ThisError;
+
+/// Why a call from JavaScript failed.
+#[derive(Debug, ThisError)]
+pub(super) enum Failure {
+    /// The heap refused.
+    #[error(transparent)]
+    Mems(#[from] Error),
+    /// An argument of the wrong type.
+    #[error("The \"{name}\" argument must be {expected}. Received {received}")]
+    ArgumentType { name: &'static str, expected: &'static str, received: String },
+    /// An option that does not exist.
+    #[error("\"{name}\" is not an option of init(): the options are {known}")]
+    UnknownOption { name: String, known: String },
+    /// The runtime refuses buffers over memory that is not its own (Electron does).
+    #[error("this runtime does not allow buffers over external memory")]
+    NoExternalBuffers,
+    /// A Node-API call failed; an exception may be pending already.
+    #[error("Node-API answered status {0}")]
+    Napi(sys::napi_status),
+    /// A panic, with what it said.
+    #[error("internal error, a bug in MeMS, please report it: {0}")]
+    Panic(String),
+}
+
+impl From<napi::Error> for Failure {
+    fn from(error: napi::Error) -> Self {
+        Self::Napi(error.status.into())
+    }
+}
+
+/// The constructor of an exception.
+type Constructor = unsafe fn(sys::napi_env, sys::napi_value, sys::napi_value, *mut sys::napi_value) -> sys::napi_status;
+
+impl Failure {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Mems(error) => error.code(),
+            Self::ArgumentType { .. } => "ERR_INVALID_ARG_TYPE",
+            Self::UnknownOption { .. } => "ERR_INVALID_ARG_VALUE",
+            Self::NoExternalBuffers => "ERR_MEMS_NO_EXTERNAL_BUFFERS",
+            Self::Napi(_) | Self::Panic(_) => "ERR_MEMS_INTERNAL",
+        }
+    }
+
+    fn constructor(&self) -> Constructor {
+        match self {
+            Self::ArgumentType { .. } | Self::UnknownOption { .. } => sys::napi_create_type_error,
+            Self::Mems(Error::InvalidSize { .. } | Error::OutOfRange { .. }) => sys::napi_create_range_error,
+            _ => sys::napi_create_error,
+        }
+    }
+
+    /// Makes this failure the pending exception of `env`. If the environment is being torn down nothing can be thrown,
+    /// and nobody is there to catch it.
+    fn throw(&self, env: sys::napi_env) {
+        let mut pending = false;
+        // SAFETY: `env` is the environment of the running callback; `pending` is a valid place for the answer.
+        unsafe { sys::napi_is_exception_pending(env, &raw mut pending) };
+        if pending {
+            return;
+        }
+        let (code, message) = (string(env, self.code()), string(env, &self.to_string()));
+        let mut error = ptr::null_mut();
+        // SAFETY: `env` as above; `code` and `message` are strings of it, or null, which Node-API refuses by status.
+        let status = unsafe { self.constructor()(env, code, message, &raw mut error) };
+        if status != sys::Status::napi_ok {
+            return;
+        }
+        if let Self::Mems(Error::OutOfMemory { size, available }) = self {
+            set_number(env, error, c"size", *size);
+            set_number(env, error, c"available", *available);
+        }
+        // SAFETY: `error` is a value of `env`, made above.
+        unsafe { sys::napi_throw(env, error) };
+    }
+}
+
+/// A JavaScript string, or null where `env` can make none any more.
+fn string(env: sys::napi_env, text: &str) -> sys::napi_value {
+    let mut value = ptr::null_mut();
+    // SAFETY: the pointer and the length are those of `text`, which Node-API copies before it returns.
+    unsafe { sys::napi_create_string_utf8(env, text.as_ptr().cast(), text.len().cast_signed(), &raw mut value) };
+    value
+}
+
+fn set_number(env: sys::napi_env, object: sys::napi_value, name: &std::ffi::CStr, number: u64) {
+    let mut value = ptr::null_mut();
+    // Sizes are at most 2^53 - 1, or were granted by the system: both are exact as doubles.
+    #[allow(clippy::cast_precision_loss, reason = "sizes stay below 2^53")]
+    // SAFETY: `object` is an object of `env` and `name` ends with a zero; a failed call leaves `value` null, which the
+    // second refuses by status.
+    unsafe {
+        sys::napi_create_double(env, number as f64, &raw mut value);
+        sys::napi_set_named_property(env, object, name.as_ptr(), value);
+    }
+}
+
+/// Runs the body of a call from JavaScript. `None`: it failed or panicked, and an exception is pending.
+pub(super) fn guard<T>(env: sys::napi_env, body: impl FnOnce() -> Result<T, Failure>) -> Option<T> {
+    // Nothing of the body's survives an unwinding but the default heap, and its lock is poisoned by then.
+    let result = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| Err(Failure::Panic(last_panic())));
+    result.map_err(|failure| failure.throw(env)).ok()
+}
+
+/// [`guard`] for `#[napi]` functions: the exception is thrown already, napi has only to return.
+pub(super) fn run<T>(env: napi::Env, body: impl FnOnce() -> Result<T, Failure>) -> napi::Result<T> {
+    guard(env.raw(), body).ok_or_else(|| napi::Error::new(napi::Status::PendingException, "thrown already"))
+}
+
+thread_local! {
+    static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Keeps the text of a panic for the exception instead of printing it. The hook is this library's own: the standard
+/// library is linked into it statically, other addons have theirs.
+pub(super) fn keep_panics_quiet() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        std::panic::set_hook(Box::new(|panic| LAST_PANIC.set(panic.to_string())));
+    });
+}
+
+fn last_panic() -> String {
+    LAST_PANIC.take()
+}

@@ -1,0 +1,28 @@
+//! The Node-API binding: arguments in, results and errors out. No allocation logic, no raw memory but the buffers.
+//!
+//! - `hot.rs`: `malloc`, `get` and `free` as raw callbacks, since these are called millions of times.
+//! - `cold.rs`: everything else, as `#[napi]` functions.
+//! - `convert.rs`: sizes, addresses and options; over `value.rs`, one JavaScript value.
+//! - `failure.rs`: the one place where a Rust error, or a panic, becomes a JavaScript exception.
+//! - `registry.rs`: the process-wide default heap.
+//! - `window.rs`: buffers over a heap's memory.
+
+mod cold;
+mod convert;
+mod failure;
+mod hot;
+mod registry;
+mod value;
+mod window;
+
+use napi::bindgen_prelude::{JsObjectValue, Object, Result};
+use napi_derive::napi;
+
+/// Fills the addon's exports, once for each thread (environment) that loads it.
+#[napi(module_exports)]
+fn register(mut exports: Object) -> Result<()> {
+    failure::keep_panics_quiet();
+    exports.create_named_method("malloc", hot::malloc)?;
+    exports.create_named_method("get", hot::get)?;
+    exports.create_named_method("free", hot::free)
+}

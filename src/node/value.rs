@@ -1,0 +1,157 @@
+//! A JavaScript value for the length of one call: safe methods over Node-API's reading functions.
+//!
+//! BigInts are read by the plain calls rather than napi's own type, which allocates.
+
+use super::failure::Failure;
+use napi::{ValueType, sys};
+use std::ffi::CStr;
+use std::marker::PhantomData;
+use std::ptr;
+
+/// `Err` for any status but ok.
+pub(super) fn check(status: sys::napi_status) -> Result<(), Failure> {
+    if status == sys::Status::napi_ok { Ok(()) } else { Err(Failure::Napi(status)) }
+}
+
+/// A value of the running call.
+///
+/// Invariant: `raw` is a live value of `env`, and this is `env`'s thread, for as long as `'call` lasts.
+#[derive(Clone, Copy)]
+pub(super) struct Value<'call> {
+    env: sys::napi_env,
+    raw: sys::napi_value,
+    call: PhantomData<&'call ()>,
+}
+
+/// What a value is as a BigInt.
+pub(super) enum BigInt {
+    /// No BigInt at all.
+    Not,
+    /// One from 0 to 2^64 - 1.
+    Fits(u64),
+    /// One below or above.
+    Beyond,
+}
+
+impl Value<'_> {
+    /// Wraps a value for the length of the call it belongs to.
+    ///
+    /// # Safety
+    /// `raw` must be a live value of `env` on `env`'s thread for all of the lifetime chosen.
+    pub unsafe fn new(env: sys::napi_env, raw: sys::napi_value) -> Self {
+        Self { env, raw, call: PhantomData }
+    }
+
+    /// The first argument of a call; `undefined` if there is none.
+    ///
+    /// # Safety
+    /// `env` and `info` must be those of the running callback, and the lifetime chosen must end with it.
+    pub unsafe fn argument(env: sys::napi_env, info: sys::napi_callback_info) -> Result<Self, Failure> {
+        let (mut count, mut raw) = (1, ptr::null_mut());
+        // SAFETY: the caller vouches for `env` and `info`; `count` says that there is room for one argument.
+        check(unsafe {
+            sys::napi_get_cb_info(env, info, &raw mut count, &raw mut raw, ptr::null_mut(), ptr::null_mut())
+        })?;
+        // SAFETY: an argument lives as long as its callback runs.
+        Ok(unsafe { Self::new(env, raw) })
+    }
+
+    /// Its type.
+    pub fn kind(self) -> ValueType {
+        let mut kind = -1;
+        // SAFETY: by this type's invariant.
+        unsafe { sys::napi_typeof(self.env, self.raw, &raw mut kind) };
+        ValueType::from(kind)
+    }
+
+    /// Its value if it is a number.
+    pub fn number(self) -> Option<f64> {
+        let mut number = 0.0;
+        // SAFETY: by this type's invariant; another type is an answer by status.
+        let status = unsafe { sys::napi_get_value_double(self.env, self.raw, &raw mut number) };
+        (status == sys::Status::napi_ok).then_some(number)
+    }
+
+    /// Its value if it is a BigInt.
+    pub fn bigint(self) -> BigInt {
+        let (mut number, mut lossless) = (0, false);
+        // SAFETY: by this type's invariant; another type is an answer by status.
+        let status =
+            unsafe { sys::napi_get_value_bigint_uint64(self.env, self.raw, &raw mut number, &raw mut lossless) };
+        match status {
+            sys::Status::napi_ok if lossless => BigInt::Fits(number),
+            sys::Status::napi_ok => BigInt::Beyond,
+            _ => BigInt::Not,
+        }
+    }
+
+    /// A string, number, BigInt or boolean as JavaScript prints it, cut after 80 bytes: a BigInt may have a million
+    /// digits. Not for other types: printing an object runs its code.
+    pub fn text(self) -> Result<String, Failure> {
+        let (mut string, mut length) = (ptr::null_mut(), 0);
+        let mut bytes = [0_u8; 80];
+        // SAFETY: by this type's invariant; `string` is the string made by the first call, and the second writes at
+        // most the given number of bytes.
+        unsafe {
+            check(sys::napi_coerce_to_string(self.env, self.raw, &raw mut string))?;
+            let room = bytes.as_mut_ptr().cast();
+            check(sys::napi_get_value_string_utf8(self.env, string, room, bytes.len(), &raw mut length))?;
+        }
+        let cut = if length == bytes.len() - 1 { "..." } else { "" };
+        Ok(String::from_utf8_lossy(&bytes[..length]).into_owned() + cut)
+    }
+
+    /// Its type in words, and its value where that is short, for "Received ...".
+    pub fn described(self) -> String {
+        let kind = self.kind();
+        let name = kind.to_string().to_lowercase();
+        match kind {
+            ValueType::Undefined | ValueType::Null => name,
+            ValueType::Boolean | ValueType::Number | ValueType::BigInt => {
+                self.text().map_or_else(|_| format!("type {name}"), |text| format!("type {name} ({text})"))
+            }
+            _ => format!("type {name}"),
+        }
+    }
+
+    /// A property of an object.
+    pub fn property(self, name: &CStr) -> Result<Self, Failure> {
+        let mut raw = ptr::null_mut();
+        // SAFETY: by this type's invariant; a value that is no object is an answer by status. What is read lives in the
+        // same handle scope, so it lasts as long as this value.
+        unsafe {
+            check(sys::napi_get_named_property(self.env, self.raw, name.as_ptr(), &raw mut raw))?;
+            Ok(Self::new(self.env, raw))
+        }
+    }
+
+    /// The names of an object's enumerable string properties.
+    pub fn property_names(self) -> Result<Vec<String>, Failure> {
+        let (mut names, mut count) = (ptr::null_mut(), 0);
+        // SAFETY: by this type's invariant; `names` is the array made by the first call.
+        unsafe {
+            check(sys::napi_get_property_names(self.env, self.raw, &raw mut names))?;
+            check(sys::napi_get_array_length(self.env, names, &raw mut count))?;
+        }
+        let name = |index| {
+            let mut raw = ptr::null_mut();
+            // SAFETY: `names` is an array of `env` in the same handle scope, with more than `index` elements.
+            unsafe {
+                check(sys::napi_get_element(self.env, names, index, &raw mut raw))?;
+                Self::new(self.env, raw).text()
+            }
+        };
+        (0..count).map(name).collect()
+    }
+}
+
+/// Makes a BigInt.
+///
+/// # Safety
+/// `env` must be the environment of the running callback.
+pub(super) unsafe fn make_bigint(env: sys::napi_env, number: u64) -> Result<sys::napi_value, Failure> {
+    let mut raw = ptr::null_mut();
+    // SAFETY: the caller vouches for `env`.
+    check(unsafe { sys::napi_create_bigint_uint64(env, number, &raw mut raw) })?;
+    Ok(raw)
+}
