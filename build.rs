@@ -3,11 +3,11 @@
 fn main() {
     #[cfg(feature = "node")]
     {
+        // Also links with `-z nodelete` for glibc: an addon that only a worker loaded would be unloaded when the worker
+        // ends, and what outlives it (a shared buffer's finalizer, a thread's destructors) would jump into nothing.
         napi_build::setup();
-        // An addon that only a worker loaded is unloaded when the worker ends. A buffer it made may live on, and its
-        // finalizer would then jump into unmapped code: the library stays in the process for good.
-        let os = std::env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
-        if ["linux", "android", "freebsd"].contains(&os.as_str()) {
+        let of = |name| std::env::var(name).unwrap_or_default();
+        if of("CARGO_CFG_TARGET_ENV") == "musl" || of("CARGO_CFG_TARGET_OS") == "android" {
             println!("cargo::rustc-link-arg-cdylib=-Wl,-z,nodelete");
         }
     }

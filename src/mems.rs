@@ -38,15 +38,16 @@ impl Mems {
         self.heap.malloc(size)?.ok_or_else(|| Error::Corrupt(format!("{size} bytes do not fit a new main block")))
     }
 
-    /// Appends a main block with room for `size` bytes; bookkeeping first, so that nothing fails once pages are taken.
+    /// Appends a main block with room for `size` bytes. What can fail comes first, what changes something last.
     #[cold]
     fn append_block(&mut self, size: u64) -> Result<(), Error> {
-        self.heap.reserve_block(size)?;
         let bytes = self.heap.block_size(size);
-        self.regions.extend(bytes).map_err(|refused| Error::OutOfMemory {
+        let room = self.regions.find_room(bytes).map_err(|refused| Error::OutOfMemory {
             size,
             available: refused.available.max(self.heap.stats().largest_hole),
         })?;
+        self.heap.reserve_block(size)?;
+        self.regions.carve(room);
         self.heap.append_block(bytes);
         Ok(())
     }

@@ -5,11 +5,23 @@ use mems::heap::{FIRST_ADDRESS, MAX_SIZE, Options, PAGE};
 use mems::memory::Regions;
 use std::sync::Arc;
 
+fn extend(regions: &mut Regions, bytes: u64) {
+    let room = regions.find_room(bytes).unwrap();
+    regions.carve(room);
+}
+
+#[test]
+fn room_that_is_not_taken_changes_nothing() {
+    let mut regions = Regions::new(FIRST_ADDRESS);
+    drop(regions.find_room(PAGE).unwrap());
+    assert_eq!((regions.count(), regions.end()), (0, FIRST_ADDRESS));
+}
+
 #[test]
 fn physical_is_base_plus_offset_within_a_region() {
     let mut regions = Regions::new(FIRST_ADDRESS);
-    regions.extend(PAGE).unwrap();
-    regions.extend(3 * PAGE).unwrap();
+    extend(&mut regions, PAGE);
+    extend(&mut regions, 3 * PAGE);
     assert_eq!(regions.count(), 1);
     let base = regions.physical(FIRST_ADDRESS);
     for offset in [0, 1, PAGE - 1, PAGE, 4 * PAGE - 1] {
@@ -23,7 +35,7 @@ fn a_main_block_never_straddles_two_regions() {
     let mut regions = Regions::with_reservation(FIRST_ADDRESS, granule);
     let mut start = FIRST_ADDRESS;
     for pages in [10, 5, 2, 16, 1, 40, 3] {
-        regions.extend(pages * PAGE).unwrap();
+        extend(&mut regions, pages * PAGE);
         let (first, last) = (regions.physical(start), regions.physical(start + pages * PAGE - 1));
         assert_eq!((last - first) as u64, pages * PAGE - 1, "{pages} pages at {start}");
         let (mapping, offset) = regions.locate(start);

@@ -11,4 +11,4 @@ mod regions;
 mod system;
 
 pub use mapping::Mapping;
-pub use regions::{Refused, Regions};
+pub use regions::{Refused, Regions, Room};

@@ -7,7 +7,7 @@
 //!
 //! Invariants: regions are in order of address and their carved parts tile the main chain; a region is never empty.
 //!
-//! Costs: `physical` O(1) with one region, O(log r) with r; `extend` O(1) plus system calls where it starts a region
+//! Costs: `physical` O(1) with one region, O(log r) with r; `find_room` O(1) plus system calls where it needs a region
 //! (each at least as long as a power-of-two share of what the system grants, so r stays small).
 
 use super::mapping::Mapping;
@@ -41,6 +41,14 @@ impl Region {
 pub struct Refused {
     /// The largest main block, in bytes, that could be had instead.
     pub available: u64,
+}
+
+/// Room for one main block, found and not yet taken.
+#[derive(Debug)]
+pub struct Room {
+    bytes: u64,
+    /// The new region's mapping; `None`: it is in the last region.
+    region: Option<Mapping>,
 }
 
 /// All regions of a heap.
@@ -77,21 +85,30 @@ impl Regions {
         self.list.len()
     }
 
-    /// Carves `bytes` (whole pages) for a main block at [`Regions::end`].
+    /// Finds room for a main block of `bytes` (whole pages). Nothing has changed before [`Regions::carve`].
     ///
     /// # Errors
-    /// [`Refused`] with what could be had instead; nothing has changed then.
-    pub fn extend(&mut self, bytes: u64) -> Result<(), Refused> {
-        if let Some(last) = self.list.last_mut().filter(|last| last.rest() >= bytes) {
-            last.used += bytes;
-            return Ok(());
+    /// [`Refused`] with what could be had instead.
+    pub fn find_room(&mut self, bytes: u64) -> Result<Room, Refused> {
+        if self.list.last().is_some_and(|last| last.rest() >= bytes) {
+            return Ok(Room { bytes, region: None });
         }
-        let refused = Refused { available: 0 };
-        self.list.try_reserve(1).map_err(|_| refused)?;
-        let start = self.end();
+        self.list.try_reserve(1).map_err(|_| Refused { available: 0 })?;
         let mapping = self.reserve(bytes).ok_or_else(|| Refused { available: self.available(bytes) })?;
-        self.list.push(Region { start, used: bytes, mapping: Arc::new(mapping) });
-        Ok(())
+        Ok(Room { bytes, region: Some(mapping) })
+    }
+
+    /// Takes room that was found for a main block at [`Regions::end`].
+    ///
+    /// # Panics
+    /// If another room was carved since this one was found.
+    pub fn carve(&mut self, room: Room) {
+        let start = self.end();
+        match (room.region, self.list.last_mut()) {
+            (Some(mapping), _) => self.list.push(Region { start, used: room.bytes, mapping: Arc::new(mapping) }),
+            (None, Some(last)) if last.rest() >= room.bytes => last.used += room.bytes,
+            (None, _) => panic!("the room was found in another state of the regions"),
+        }
     }
 
     /// The physical address of a virtual one, which must have been carved.

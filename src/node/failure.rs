@@ -22,9 +22,6 @@ pub(super) enum Failure {
     /// An option that does not exist.
     #[error("\"{name}\" is not an option of init(): the options are {known}")]
     UnknownOption { name: String, known: String },
-    /// The runtime refuses buffers over memory that is not its own (Electron does).
-    #[error("this runtime does not allow buffers over external memory")]
-    NoExternalBuffers,
     /// A Node-API call failed; an exception may be pending already.
     #[error("Node-API answered status {0}")]
     Napi(sys::napi_status),
@@ -48,7 +45,6 @@ impl Failure {
             Self::Mems(error) => error.code(),
             Self::ArgumentType { .. } => "ERR_INVALID_ARG_TYPE",
             Self::UnknownOption { .. } => "ERR_INVALID_ARG_VALUE",
-            Self::NoExternalBuffers => "ERR_MEMS_NO_EXTERNAL_BUFFERS",
             Self::Napi(_) | Self::Panic(_) => "ERR_MEMS_INTERNAL",
         }
     }

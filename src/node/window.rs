@@ -42,9 +42,6 @@ pub(super) fn buffer(
         // SAFETY: no buffer was made, so nothing else will release `holder`.
         drop(unsafe { Box::from_raw(holder.cast::<Arc<Mapping>>()) });
     }
-    if status == sys::Status::napi_no_external_buffers_allowed {
-        return Err(Failure::NoExternalBuffers);
-    }
     check(status)?;
     Ok(value)
 }

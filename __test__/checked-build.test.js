@@ -1,0 +1,60 @@
+'use strict';
+
+// The addon as built for tests: it runs verify() after every operation and has a function that
+// panics with the heap locked. (npm test builds it; npm run build:tests does so alone.)
+
+const { test } = require('node:test');
+const assert = require('node:assert/strict');
+const { spawnSync } = require('node:child_process');
+const { readdirSync } = require('node:fs');
+const path = require('node:path');
+
+const root = path.join(__dirname, '..');
+const folder = path.join(root, 'target', 'test-addon');
+const addon = path.join(
+  folder,
+  readdirSync(folder).find((file) => file.endsWith('.node')),
+);
+
+function node(args, env = {}) {
+  const { stdout, stderr, status } = spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    env: {
+      ...process.env,
+      NODE_TEST_CONTEXT: undefined,
+      NAPI_RS_NATIVE_LIBRARY_PATH: addon,
+      ...env,
+    },
+  });
+  return { stdout, stderr, status };
+}
+
+test('the oracle agrees with verify() running after every operation', () => {
+  const oracle = path.join(__dirname, 'oracle.test.js');
+  const { status, stdout } = node(['--test', oracle], { MEMS_PROGRAMS: '40' });
+  assert.equal(status, 0, stdout);
+});
+
+test('a panic becomes an exception, and finish() and init() give a sound heap again', () => {
+  const program = `
+    const assert = require('node:assert/strict');
+    const mems = require(${JSON.stringify(root)});
+    const { panicWithTheHeapLocked } = require(${JSON.stringify(path.join(root, 'binding.js'))});
+    mems.init();
+    mems.malloc(8);
+    assert.throws(panicWithTheHeapLocked, {
+      name: 'Error', code: 'ERR_MEMS_INTERNAL', message: /a panic on purpose/,
+    });
+    for (const call of [() => mems.malloc(8), () => mems.get(1000n), () => mems.free(1000n),
+      () => mems.init(), mems.stats, mems.verify, mems.printStats]) {
+      assert.throws(call, { code: 'ERR_MEMS_INTERNAL', message: /finish\\(\\)/ });
+    }
+    mems.finish();
+    mems.init();
+    assert.equal(mems.malloc(8), 1000n);
+    mems.verify();
+    mems.finish();
+  `;
+  const end = '..........Successfully UnMapped the Memory without Errors .........\n';
+  assert.deepEqual(node(['-e', program]), { stdout: end + end, stderr: '', status: 0 });
+});

@@ -1,0 +1,82 @@
+'use strict';
+
+// 200 rounds of init, 10,000 blocks and finish in one process leave its memory where the first
+// rounds left it: neither pages nor bookkeeping nor mappings leak.
+
+const { test } = require('node:test');
+const assert = require('node:assert/strict');
+const { spawnSync } = require('node:child_process');
+const path = require('node:path');
+
+const ROUNDS = 200;
+const BLOCKS = 10_000;
+/** The first rounds warm the process up: code is compiled, the JS heap finds its size. */
+const WARM_UP = 40;
+/** One round's bookkeeping is 1 MiB and its pages 5 MiB: a leak of either would be 160 times that. */
+const SLACK = 12 * 2 ** 20;
+
+function rounds({ root, touch }) {
+  const { readFileSync } = require('node:fs');
+  const mems = require(root);
+  const binding = require(`${root}/binding.js`);
+  const { log } = console;
+  const maps = () => {
+    try {
+      return readFileSync('/proc/self/maps', 'latin1').split('\n').length;
+    } catch {
+      return 0;
+    }
+  };
+  const measure = () => {
+    global.gc();
+    return { rss: process.memoryUsage().rss, maps: maps() };
+  };
+  const round = () => {
+    mems.init();
+    for (let i = 0; i < BLOCKS; i++) mems.malloc((i % 1000) + 1);
+    if (touch) {
+      const { buffer, offset } = binding.window(1000n);
+      const { mapped } = mems.stats().bytes;
+      new Uint8Array(buffer, offset, mapped).fill(1);
+    }
+    console.log = () => {};
+    mems.finish();
+    console.log = log;
+  };
+  let begun;
+  let done = 0;
+  // A turn of the event loop a round: finalizers of buffers run between turns.
+  (function next() {
+    round();
+    if (++done === WARM_UP) begun = measure();
+    if (done < ROUNDS) {
+      if (touch) global.gc();
+      return setImmediate(next);
+    }
+    const ended = measure();
+    log(JSON.stringify({ rss: ended.rss - begun.rss, maps: ended.maps - begun.maps }));
+  })();
+}
+
+function growth(touch) {
+  const root = path.join(__dirname, '..');
+  const constants = `const [BLOCKS, ROUNDS, WARM_UP] = [${BLOCKS}, ${ROUNDS}, ${WARM_UP}];`;
+  const program = `${constants} (${rounds})(${JSON.stringify({ root, touch })})`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['--expose-gc', '-e', program], {
+    encoding: 'utf8',
+  });
+  assert.equal(stderr, '');
+  return JSON.parse(stdout);
+}
+
+for (const [title, touch] of [
+  ['of bookkeeping', false],
+  ['with every page touched through a buffer', true],
+]) {
+  test(`${ROUNDS} rounds ${title} leave no memory behind`, (t) => {
+    const { rss, maps } = growth(touch);
+    t.diagnostic(`RSS grew by ${(rss / 2 ** 20).toFixed(1)} MiB, mappings by ${maps}`);
+    assert.ok(rss < SLACK, `RSS grew by ${rss} bytes`);
+    assert.ok(maps < ROUNDS / 4, `${maps} mappings more than after the first rounds`);
+  });
+}

@@ -1,0 +1,105 @@
+'use strict';
+
+// A system that refuses memory: under a limit on address space (ulimit -v) MeMS reserves less, goes
+// on in further regions, and says ERR_MEMS_OUT_OF_MEMORY with what was asked and what is there.
+
+const { test } = require('node:test');
+const assert = require('node:assert/strict');
+const { spawnSync } = require('node:child_process');
+const path = require('node:path');
+
+const root = path.join(__dirname, '..');
+const MIB = 2 ** 20;
+
+/** Runs a program's text in a Node process that may use `kib` KiB of address space. */
+function limited(kib, body) {
+  const program = `
+    const assert = require('node:assert/strict');
+    const mems = require(${JSON.stringify(root)});
+    const { bytes, isFilled } = require(${JSON.stringify(path.join(__dirname, 'helpers', 'memory.js'))});
+    const MIB = 2 ** 20;
+    (${body})();
+    console.log('done');
+  `;
+  const command = `ulimit -v ${kib} && exec "$0" "$@"`;
+  const result = spawnSync('sh', ['-c', command, process.execPath, '-e', program], {
+    encoding: 'utf8',
+  });
+  assert.equal(result.stderr, '');
+  assert.equal(result.status, 0);
+  assert.match(result.stdout, /done\n$/);
+}
+
+// Node's own reservations (code range, pointer cages) must fit as well.
+const LIMIT_KIB = 4 * MIB;
+
+const options = { skip: process.platform !== 'linux' && 'ulimit -v binds on Linux only' };
+
+test('a limit on address space leaves room for the rest of the process', options, () => {
+  limited(LIMIT_KIB, () => {
+    mems.init();
+    mems.malloc(1);
+    // 256 MiB of ordinary buffers still fit beside the heap.
+    const others = Array.from({ length: 4 }, () => Buffer.alloc(64 * MIB, 1));
+    assert.equal(others[3].at(-1), 1);
+  });
+});
+
+test('the heap grows over several regions until the limit, and every byte stays', options, () => {
+  limited(LIMIT_KIB, () => {
+    mems.init();
+    const size = 32 * MIB;
+    const live = [];
+    let refused;
+    while (refused === undefined) {
+      try {
+        live.push(mems.malloc(size));
+        bytes(live.at(-1), 4096).fill(live.length);
+      } catch (error) {
+        refused = error;
+      }
+    }
+    assert.equal(refused.code, 'ERR_MEMS_OUT_OF_MEMORY');
+    assert.equal(refused.size, size);
+    assert.ok(refused.available < size);
+    assert.ok(live.length * size > 512 * MIB, `only ${live.length} blocks`);
+
+    // Two regions show as a jump in the physical addresses of virtual neighbours.
+    const jumps = live.filter(
+      (address, i) => i > 0 && mems.get(address) - mems.get(live[i - 1]) !== BigInt(size),
+    );
+    assert.ok(jumps.length > 0, 'all blocks lie in one region');
+    for (const [i, address] of live.entries()) assert.ok(isFilled(bytes(address, 4096), i + 1));
+    mems.verify();
+  });
+});
+
+test(
+  'a refused malloc changes nothing, and what is said to be available can be had',
+  options,
+  () => {
+    limited(LIMIT_KIB, () => {
+      mems.init();
+      const first = mems.malloc(100);
+      const before = mems.stats();
+      let error;
+      try {
+        mems.malloc(64 * 1024 * MIB);
+      } catch (thrown) {
+        error = thrown;
+      }
+      assert.equal(error.code, 'ERR_MEMS_OUT_OF_MEMORY');
+      assert.equal(error.size, 64 * 1024 * MIB);
+      assert.match(error.message, new RegExp(String(error.size)));
+      assert.match(error.message, new RegExp(String(error.available)));
+      assert.deepEqual(mems.stats(), before);
+      mems.verify();
+      // Node itself moves by some MiB between the two calls.
+      const large = mems.malloc(error.available - 64 * MIB);
+      assert.equal(large, 5096n);
+      mems.free(large);
+      mems.free(first);
+      mems.verify();
+    });
+  },
+);

@@ -1,0 +1,217 @@
+// Tests the two tarballs a release publishes, installed in an empty project outside the checkout.
+'use strict';
+
+const assert = require('node:assert/strict');
+const { execFile } = require('node:child_process');
+const fs = require('node:fs/promises');
+const os = require('node:os');
+const path = require('node:path');
+const { after, before, test } = require('node:test');
+const { promisify } = require('node:util');
+
+const CHECKOUT = path.join(__dirname, '..');
+const NAME = '@sambhav-gautam/osmemoryallocator';
+const TSC = path.join(CHECKOUT, 'node_modules', 'typescript', 'bin', 'tsc');
+const DIRECTIVE = /^\/\/ @ts-expect-error.*$/gm;
+
+const SEED_CALLS = `
+init();
+const first = malloc(1000);
+console.log(first);
+console.log(malloc(3));
+printStats();
+console.log(get(first + 4n) === get(first) + 4n);
+free(first);
+finish();
+`;
+const SEED_OUTPUT =
+  `1000n
+2000n
+MeMS Stats:
+MAIN[1000:5095] -> <P>[SVA:1000:EVA:1999] <-> <P>[SVA:2000:EVA:2002]` +
+  ` <-> <H>[SVA:2003:EVA:5095] <-> <NULL>
+Page used: 1
+Space unused: 3093
+Main Chain Length: 1
+Sub-chain Length array: 3
+true
+..........Successfully UnMapped the Memory without Errors .........
+`;
+
+let temporary;
+let project;
+let release;
+
+// Packing and installing once serves all tests: each of them only reads the project, or adds files.
+before(async () => {
+  const { npm, packRelease } = await import('../scripts/lib/pack.mjs');
+  temporary = await fs.mkdtemp(path.join(os.tmpdir(), 'mems-package-'));
+  const packed = path.join(temporary, 'packed');
+  project = path.join(temporary, 'project');
+  await fs.mkdir(packed);
+  await fs.mkdir(project);
+  release = await packRelease(CHECKOUT, packed);
+  await write('package.json', '{ "name": "outside", "version": "1.0.0", "private": true }\n');
+  const tarballs = [release.main.tarball, release.platform.tarball];
+  const flags = ['--ignore-scripts', '--offline', '--no-audit', '--no-fund'];
+  await npm(['install', ...flags, ...tarballs], project);
+});
+
+after(async () => {
+  if (temporary) await fs.rm(temporary, { recursive: true, force: true });
+});
+
+async function write(name, text) {
+  const file = path.join(project, name);
+  await fs.writeFile(file, text);
+  return file;
+}
+
+// Runs a script in the project; the loader must find the installed addon, of the same version.
+async function runNode(args) {
+  const env = { ...process.env, NAPI_RS_ENFORCE_VERSION_CHECK: '1' };
+  delete env.NAPI_RS_NATIVE_LIBRARY_PATH;
+  const options = { cwd: project, env };
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, args, options);
+  assert.equal(stderr, '');
+  return stdout.replaceAll('\r\n', '\n');
+}
+
+async function manifestOf(name) {
+  const file = path.join(project, 'node_modules', ...name.split('/'), 'package.json');
+  return JSON.parse(await fs.readFile(file, 'utf8'));
+}
+
+// The lines of one file that tsc reports; none when it compiles.
+async function typeErrors(file, module, moduleResolution) {
+  const compilerOptions = {
+    strict: true,
+    noEmit: true,
+    target: 'es2022',
+    lib: ['es2022'],
+    types: [],
+    module,
+    moduleResolution,
+  };
+  const name = `tsconfig.${path.basename(file)}.${moduleResolution}.json`;
+  const config = await write(name, JSON.stringify({ compilerOptions, files: [file] }));
+  try {
+    await promisify(execFile)(process.execPath, [TSC, '--pretty', 'false', '-p', config]);
+    return [];
+  } catch (error) {
+    const errors = [...`${error.stdout}`.matchAll(/^(.*)\((\d+),\d+\): error (TS\d+)/gm)];
+    assert.notEqual(errors.length, 0, `tsc: ${error.message}\n${error.stdout}`);
+    // An error anywhere else, say in the typings themselves, is shown whole.
+    assert.ok(
+      errors.every(([, where]) => path.basename(where) === file),
+      error.stdout,
+    );
+    return errors.map(([, , line]) => Number(line));
+  }
+}
+
+async function copyTypes(from, to, change = (text) => text) {
+  const text = await fs.readFile(path.join(__dirname, 'types', from), 'utf8');
+  await write(to, change(text));
+  return text;
+}
+
+// The first block in `language` after `from`, and where it ends.
+function codeBlock(text, language, from) {
+  const start = text.indexOf(`\n\`\`\`${language}\n`, from);
+  assert.notEqual(start, -1, `README.md has a ${language} block in its quick start`);
+  const body = text.indexOf('\n', start + 1) + 1;
+  const end = text.indexOf('\n```', body - 1);
+  return { code: text.slice(body, end + 1), end };
+}
+
+test('the main tarball holds the expected files, and no addon', (t) => {
+  const { files, size } = release.main;
+  t.diagnostic(`${path.basename(release.main.tarball)}: ${size} bytes`);
+  t.diagnostic(`${path.basename(release.platform.tarball)}: ${release.platform.size} bytes`);
+  assert.deepEqual([...files].sort(), [
+    'CHANGELOG.md',
+    'LICENSE',
+    'README.md',
+    'binding.js',
+    'index.d.ts',
+    'index.js',
+    'package.json',
+  ]);
+});
+
+test('the platform tarball holds the addon, and names its platform', async () => {
+  const manifest = await manifestOf(release.platform.name);
+  const expected = ['README.md', manifest.main, 'package.json'];
+  assert.deepEqual([...release.platform.files].sort(), expected.sort());
+  assert.match(manifest.main, /^mems\..+\.node$/);
+  assert.deepEqual([manifest.os, manifest.cpu], [[process.platform], [process.arch]]);
+  assert.ok(manifest.license && manifest.engines.node);
+});
+
+test('the main package depends on the platform package, optionally and exactly', async () => {
+  const { dependencies, optionalDependencies, version } = await manifestOf(NAME);
+  assert.equal(dependencies, undefined);
+  assert.deepEqual(optionalDependencies, { [release.platform.name]: version });
+});
+
+test('nothing runs at install', async () => {
+  for (const name of [NAME, release.platform.name]) {
+    const { gypfile, scripts = {} } = await manifestOf(name);
+    const hooks = ['preinstall', 'install', 'postinstall'].filter((hook) => hook in scripts);
+    assert.deepEqual([hooks, gypfile], [[], undefined], name);
+  }
+});
+
+test('require works, and the seed example prints its true output', async () => {
+  const names = 'init, malloc, get, free, printStats, finish';
+  const file = await write('seed.cjs', `const { ${names} } = require('${NAME}');${SEED_CALLS}`);
+  assert.equal(await runNode([file]), SEED_OUTPUT);
+});
+
+test('named ESM import works', async () => {
+  const names = 'init, malloc, get, free, printStats, finish';
+  const file = await write('named.mjs', `import { ${names} } from '${NAME}';${SEED_CALLS}`);
+  assert.equal(await runNode([file]), SEED_OUTPUT);
+});
+
+test('default ESM import works', async () => {
+  const calls = SEED_CALLS.replace(/\b(init|malloc|get|free|printStats|finish)\(/g, 'mems.$1(');
+  const file = await write('default.mjs', `import mems from '${NAME}';${calls}`);
+  assert.equal(await runNode([file]), SEED_OUTPUT);
+});
+
+test('the typings accept the API as it is used', async () => {
+  await copyTypes('usage.ts', 'usage.ts');
+  await copyTypes('usage.ts', 'usage.mts');
+  assert.deepEqual(await typeErrors('usage.ts', 'node16', 'node16'), [], 'CommonJS');
+  assert.deepEqual(await typeErrors('usage.mts', 'node16', 'node16'), [], 'ESM');
+  assert.deepEqual(await typeErrors('usage.ts', 'esnext', 'bundler'), [], 'a bundler');
+});
+
+test('the typings report misuse, each line of it and no other', async () => {
+  const text = await copyTypes('misuse.ts', 'misuse.ts');
+  await copyTypes('misuse.ts', 'unmarked.ts', (marked) => marked.replace(DIRECTIVE, '//'));
+  const marked = [...text.matchAll(DIRECTIVE)].map((directive) => {
+    return text.slice(0, directive.index).split('\n').length + 1;
+  });
+  for (const [module, resolution] of [
+    ['node16', 'node16'],
+    ['esnext', 'bundler'],
+  ]) {
+    assert.deepEqual(await typeErrors('misuse.ts', module, resolution), []);
+    assert.deepEqual(await typeErrors('unmarked.ts', module, resolution), marked);
+  }
+});
+
+test('the quick start of the README runs as it is printed', async () => {
+  const readme = (await fs.readFile(path.join(CHECKOUT, 'README.md'), 'utf8')).replaceAll('\r', '');
+  const heading = readme.match(/^#+ .*quick start.*$/im);
+  assert.ok(heading, 'README.md has a heading with "Quick start"');
+  const example = codeBlock(readme, 'js', heading.index);
+  const output = codeBlock(readme, 'text', example.end);
+  const file = await write('quick-start.js', example.code);
+  const literal = output.code.trimEnd().replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+  const expected = new RegExp(`^${literal.replaceAll('<physical address>', '\\d+n?')}$`);
+  assert.match((await runNode([file])).trimEnd(), expected);
+});

@@ -1,0 +1,44 @@
+// Everything the typings promise, used as they promise it; compiled, never run, by package.test.js.
+import mems, {
+  finish,
+  free,
+  get,
+  init,
+  malloc,
+  printStats,
+  stats,
+  verify,
+} from '@sambhav-gautam/osmemoryallocator';
+
+init();
+init({});
+init({ minBlockSize: 65536 });
+init({ minBlockSize: 65536n });
+
+const fromNumber: bigint = malloc(1000);
+const fromBigInt: bigint = malloc(1000n);
+const physical: bigint = get(fromNumber + 4n);
+free(fromBigInt);
+printStats();
+verify();
+
+const { bytes, counts, peak, totals } = stats();
+export const numbers: number[] = [
+  bytes.mapped,
+  bytes.live,
+  bytes.holes,
+  bytes.largestHole,
+  bytes.metadata,
+  counts.pages,
+  counts.mainBlocks,
+  counts.live,
+  counts.holes,
+  peak.mapped,
+  peak.live,
+  totals.malloc,
+  totals.free,
+];
+finish();
+
+export const sameByDefaultImport: bigint = mems.get(mems.malloc(8)) + physical;
+export const sameFunction: boolean = mems.stats === stats;

@@ -1,0 +1,52 @@
+// Reads the recorded allocation traces of bench/traces (format: the README there).
+
+'use strict';
+
+const fs = require('node:fs');
+const path = require('node:path');
+const zlib = require('node:zlib');
+
+const FOLDER = path.join(__dirname, 'traces');
+
+/** The operations of a trace. A realloc is the kind REALLOC with the new size; a free has size 0. */
+const MALLOC = 0;
+const REALLOC = 1;
+const FREE = 2;
+
+const KINDS = { a: MALLOC, r: REALLOC, f: FREE };
+
+/** The names of all traces, sorted. */
+function traceNames() {
+  return fs
+    .readdirSync(FOLDER)
+    .filter((file) => file.endsWith('.rep.gz'))
+    .map((file) => file.slice(0, -'.rep.gz'.length))
+    .sort();
+}
+
+/** A trace as three columns: kind, slot and size of each operation. */
+function readTrace(name) {
+  const text = zlib
+    .gunzipSync(fs.readFileSync(path.join(FOLDER, `${name}.rep.gz`)))
+    .toString('latin1');
+  const lines = text.split('\n');
+  const slots = Number(lines[1]);
+  const count = Number(lines[2]);
+  const trace = {
+    name,
+    slots,
+    count,
+    kind: new Uint8Array(count),
+    slot: new Uint32Array(count),
+    size: new Float64Array(count),
+  };
+  for (let i = 0; i < count; i++) {
+    const [kind, slot, size] = lines[i + 4].split(' ');
+    trace.kind[i] = KINDS[kind];
+    trace.slot[i] = Number(slot);
+    trace.size[i] = kind === 'f' ? 0 : Math.max(1, Number(size));
+  }
+  return trace;
+}
+
+module.exports = { MALLOC, REALLOC, FREE, traceNames, readTrace };

@@ -1,0 +1,108 @@
+// Replays the allocations of a real program through MeMS and shows what the heap looked like.
+//
+//   node examples/replay.js [trace]     the traces are in bench/traces; sqlite3 unless named
+
+'use strict';
+
+const mems = require('@sambhav-gautam/osmemoryallocator');
+const { SingleBar, Presets } = require('cli-progress');
+const { Table } = require('console-table-printer');
+const { FREE, MALLOC, readTrace, traceNames } = require('../bench/trace.js');
+
+/** Operations between two looks at the clock and the statistics. */
+const CHUNK = 10_000;
+
+/** Runs operations `from`..`to` of the trace; `live` holds the address in each slot. */
+function run({ kind, slot, size }, live, from, to) {
+  for (let i = from; i < to; i++) {
+    const s = slot[i];
+    if (kind[i] === MALLOC) {
+      live[s] = mems.malloc(size[i]);
+    } else if (kind[i] === FREE) {
+      mems.free(live[s]);
+    } else {
+      // A realloc is a new block, then the old one's end.
+      const moved = mems.malloc(size[i]);
+      mems.free(live[s]);
+      live[s] = moved;
+    }
+  }
+}
+
+/** Replays the whole trace with a progress bar on a terminal; answers nanoseconds spent in it. */
+function replay(trace) {
+  const bar = process.stdout.isTTY
+    ? new SingleBar(
+        { format: '  {bar} {percentage}%  {value}/{total} operations', clearOnComplete: true },
+        Presets.rect,
+      )
+    : null;
+  const live = new Array(trace.slots);
+  let spent = 0n;
+  bar?.start(trace.count, 0);
+  for (let from = 0; from < trace.count; from += CHUNK) {
+    const to = Math.min(from + CHUNK, trace.count);
+    const begun = process.hrtime.bigint();
+    run(trace, live, from, to);
+    spent += process.hrtime.bigint() - begun;
+    bar?.update(to);
+  }
+  bar?.stop();
+  return Number(spent);
+}
+
+function show(name, value) {
+  return { what: name, value: typeof value === 'number' ? value.toLocaleString('en-US') : value };
+}
+
+function main() {
+  const name = process.argv[2] ?? 'sqlite3';
+  if (!traceNames().includes(name)) {
+    console.error(`There is no trace "${name}". The traces are: ${traceNames().join(', ')}.`);
+    process.exitCode = 1;
+    return;
+  }
+  const trace = readTrace(name);
+  console.log(
+    `\nReplaying the ${trace.count.toLocaleString('en-US')} allocations and frees of ${name}:`,
+  );
+  mems.init();
+  const nanoseconds = replay(trace);
+  const { bytes, counts, peak, totals } = mems.stats();
+  mems.verify();
+
+  const table = new Table({
+    shouldDisableColors: !process.stdout.isTTY,
+    columns: [
+      { name: 'what', title: name, alignment: 'left' },
+      { name: 'value', title: 'value', alignment: 'right' },
+    ],
+  });
+  table.addRows([
+    show('operations', totals.malloc + totals.free),
+    show(
+      'ns per operation, JavaScript included',
+      (nanoseconds / (totals.malloc + totals.free)).toFixed(0),
+    ),
+    show('peak live bytes', peak.live),
+    show('pages of 4096 bytes', counts.pages),
+    show('main blocks', counts.mainBlocks),
+    show('live blocks at the end', counts.live),
+    show('holes at the end', counts.holes),
+    show('largest hole, bytes', bytes.largestHole),
+    show('mapped bytes / peak live bytes', (bytes.mapped / peak.live).toFixed(3)),
+  ]);
+  table.printTable();
+  mems.finish();
+
+  console.log(
+    '\nA heap small enough to print: four blocks, the second freed, one that needs three pages.',
+  );
+  mems.init();
+  const [, second] = [1000, 500, 250, 10_000].map((size) => mems.malloc(size));
+  mems.free(second);
+  mems.printStats();
+  mems.finish();
+}
+
+main();
