@@ -1,6 +1,7 @@
 //! Property test: random programs give the same addresses, text, statistics and errors as a naive shadow allocator.
 //!
-//! proptest prints the seed and the shortest failing program; it keeps failures in `shadow.proptest-regressions`.
+//! proptest prints the shortest failing program and keeps its seed in `shadow.proptest-regressions`, to be run first the
+//! next time. PROPTEST_CASES sets the number of programs (256).
 
 mod program;
 
@@ -33,8 +34,6 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
-
     #[test]
     fn a_program_runs_as_on_the_shadow(program in prop::collection::vec(op(), 1..300)) {
         let mut mems = Mems::new(Options::default());

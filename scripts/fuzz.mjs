@@ -1,0 +1,27 @@
+// Fuzzes the heap against its shadow: npm run fuzz -- [seconds], 60 unless said. Needs a nightly Rust toolchain, as
+// all of libFuzzer's users do, and installs cargo-fuzz where it is missing.
+
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+const seconds = Number(process.argv[2] ?? 60);
+
+function run(command, args, stdio = 'inherit') {
+  return spawnSync(command, args, { cwd: root, stdio }).status === 0;
+}
+
+if (!run('cargo', ['+nightly', '--version'])) {
+  console.error('Fuzzing needs a nightly toolchain: rustup toolchain install nightly');
+  process.exit(1);
+}
+if (!run('cargo', ['fuzz', '--version'], 'ignore')) {
+  console.log('> Installing cargo-fuzz');
+  if (!run('cargo', ['install', 'cargo-fuzz', '--locked'])) process.exit(1);
+}
+const folder = ['--fuzz-dir', path.join('__test__', 'fuzz')];
+const limits = [`-max_total_time=${seconds}`, '-max_len=802', '-rss_limit_mb=4096'];
+process.exit(
+  run('cargo', ['+nightly', 'fuzz', 'run', ...folder, 'program', '--', ...limits]) ? 0 : 1,
+);
