@@ -1,7 +1,7 @@
 //! Property test: random programs give the same addresses, text, statistics and errors as a naive shadow allocator.
 //!
 //! proptest prints the shortest failing program and keeps its seed in `shadow.proptest-regressions`, to be run first the
-//! next time. PROPTEST_CASES sets the number of programs (256).
+//! next time. `PROPTEST_CASES` sets the number of programs (256).
 
 mod program;
 
