@@ -200,11 +200,24 @@ describe('init', () => {
     assertRefusedRunning(() => mems.init(options), code, ...mentions);
   }
 
-  for (const value of [null, 0, 4096, NaN, 1n, '', 'minBlockSize', true, Symbol('x'), () => {}]) {
+  for (const value of [
+    null,
+    [],
+    0,
+    4096,
+    NaN,
+    1n,
+    '',
+    'minBlockSize',
+    true,
+    Symbol('x'),
+    () => {},
+  ]) {
     test(title('init', value), () => assertRefusedAlways(value, TYPE));
   }
 
   for (const value of [
+    [],
     null,
     '4096',
     true,

@@ -74,6 +74,56 @@ test('the heap grows over several regions until the limit, and every byte stays'
   });
 });
 
+// A loop that takes all it can get must leave the engine what it needs to go on: V8 ends the process
+// where it gets no address space. The sizes make few large regions, and many small ones.
+for (const kib of [LIMIT_KIB / 2, LIMIT_KIB]) {
+  for (const size of [4096, 100_000, MIB, 100 * MIB]) {
+    test(`taking all of ${kib} KiB in blocks of ${size} leaves JavaScript room`, options, () => {
+      limited(
+        kib,
+        `() => {
+          mems.init();
+          assert.throws(() => { for (;;) mems.malloc(${size}); }, { code: 'ERR_MEMS_OUT_OF_MEMORY' });
+          const objects = Array.from({ length: 500_000 }, (_, i) => ({ i }));
+          assert.equal(objects.at(-1).i, 499_999);
+          mems.verify();
+        }`,
+      );
+    });
+  }
+}
+
+test('taking the whole address space leaves JavaScript room', options, () => {
+  limited('unlimited', () => {
+    mems.init();
+    let refused = 0;
+    for (let size = 2 ** 46; size >= MIB; ) {
+      try {
+        mems.malloc(size);
+      } catch (error) {
+        assert.equal(error.code, 'ERR_MEMS_OUT_OF_MEMORY');
+        refused++;
+        size /= 2;
+      }
+    }
+    assert.ok(refused > 20);
+    const objects = Array.from({ length: 500_000 }, (_, i) => ({ i }));
+    assert.equal(objects.at(-1).i, 499_999);
+    mems.verify();
+  });
+});
+
+test('an option that no block can meet is named in the refusal', options, () => {
+  limited('unlimited', () => {
+    mems.init({ minBlockSize: 2 ** 50 });
+    assert.throws(() => mems.malloc(1), {
+      code: 'ERR_MEMS_OUT_OF_MEMORY',
+      message: /size of 1 needs a new main block of 1125899906842624 bytes/,
+      available: 0,
+    });
+  });
+});
+
 test(
   'a refused malloc changes nothing, and what is said to be available can be had',
   options,

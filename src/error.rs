@@ -69,10 +69,15 @@ pub enum Error {
     },
 
     /// The system refuses the pages a new main block needs.
-    #[error("out of memory: {size} bytes asked, {available} available in one piece: ask for less, or free() first")]
+    #[error(
+        "out of memory: a size of {size} needs a new main block of {block} bytes, and {available} are available \
+         in one piece: ask for less, or free() first"
+    )]
     OutOfMemory {
         /// Bytes asked for.
         size: u64,
+        /// Bytes of the main block that would have to be made.
+        block: u64,
         /// The largest size that can be had now.
         available: u64,
     },

@@ -42,9 +42,10 @@ impl Mems {
     #[cold]
     fn append_block(&mut self, size: u64) -> Result<(), Error> {
         let bytes = self.heap.block_size(size);
-        let room = self.regions.find_room(bytes).map_err(|refused| Error::OutOfMemory {
-            size,
-            available: refused.available.max(self.heap.stats().largest_hole),
+        let room = self.regions.find_room(bytes).map_err(|refused| {
+            // A block below the least length of main blocks is no easier to have.
+            let new_block = if refused.available < self.options().min_block_size() { 0 } else { refused.available };
+            Error::OutOfMemory { size, block: bytes, available: new_block.max(self.heap.stats().largest_hole) }
         })?;
         self.heap.reserve_block(size)?;
         self.regions.carve(room);

@@ -53,7 +53,7 @@ fn what_the_system_refuses_changes_nothing() {
     let first = mems.malloc(100).unwrap();
     let (before, lines) = (mems.stats(), mems.lines().unwrap());
     let error = mems.malloc(MAX_SIZE).unwrap_err();
-    let mems::Error::OutOfMemory { size, available } = error else { panic!("{error}") };
+    let mems::Error::OutOfMemory { size, available, .. } = error else { panic!("{error}") };
     assert_eq!(size, MAX_SIZE);
     assert!((1..MAX_SIZE).contains(&available), "{available}");
     assert_eq!(mems.stats().mapped, before.mapped);

@@ -12,10 +12,15 @@
 
 use super::mapping::Mapping;
 use super::system;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// Reservations are multiples of this: a multiple of the page size, and of Windows' granularity, everywhere.
 const GRANULE: usize = 64 << 10;
+
+/// Address space that is left to the rest of the process, in bytes: half of what the system grants at first, within
+/// these bounds. JavaScript engines end the process where they get none.
+const HEADROOM: RangeInclusive<usize> = (512 << 20)..=(1 << 30);
 
 #[derive(Debug)]
 struct Region {
@@ -57,6 +62,8 @@ pub struct Regions {
     first: u64,
     /// Bytes to reserve for a region; 0: as the system likes it.
     reservation: usize,
+    /// Bytes of address space to leave; 0 before the first region.
+    headroom: usize,
     list: Vec<Region>,
 }
 
@@ -70,7 +77,7 @@ impl Regions {
     /// The same, with regions of `bytes` (more where one main block needs more).
     #[must_use]
     pub const fn with_reservation(first: u64, bytes: usize) -> Self {
-        Self { first, reservation: bytes, list: Vec::new() }
+        Self { first, reservation: bytes, headroom: 0, list: Vec::new() }
     }
 
     /// The virtual address after the last carved byte.
@@ -94,6 +101,9 @@ impl Regions {
             return Ok(Room { bytes, region: None });
         }
         self.list.try_reserve(1).map_err(|_| Refused { available: 0 })?;
+        if self.headroom == 0 {
+            self.headroom = (self.largest_share(0) / 2).clamp(*HEADROOM.start(), *HEADROOM.end());
+        }
         let mapping = self.reserve(bytes).ok_or_else(|| Refused { available: self.available(bytes) })?;
         Ok(Room { bytes, region: Some(mapping) })
     }
@@ -152,26 +162,42 @@ impl Regions {
         (region, offset)
     }
 
+    /// The length of the next region if the system sets no limit.
+    fn wanted(&self) -> usize {
+        match self.reservation {
+            0 => system::region_bytes(self.list.iter().map(|region| region.mapping.bytes()).sum()),
+            bytes => bytes.next_multiple_of(GRANULE),
+        }
+    }
+
     /// Maps a region with room for `bytes`: as long as the system likes a region, else half of that, and so on.
     fn reserve(&self, bytes: u64) -> Option<Mapping> {
         let needed = usize::try_from(bytes).ok()?.checked_next_multiple_of(GRANULE)?;
-        let mapped = self.list.iter().map(|region| region.mapping.bytes()).sum();
-        let wanted = match self.reservation {
-            0 => system::region_bytes(mapped),
-            bytes => bytes.next_multiple_of(GRANULE),
-        };
+        let wanted = self.wanted();
         if needed >= wanted {
-            return Mapping::reserve(needed).ok();
+            return self.map(needed);
         }
-        if let Ok(mapping) = Mapping::reserve(wanted) {
-            return Some(mapping);
-        }
-        // The system sets a limit. Find what it grants, then leave three quarters of that to the rest of the process,
-        // which needs address space too; the next region asks again.
-        let halves = std::iter::successors(Some(wanted / 2), |bytes| Some(bytes / 2));
-        let granted = halves.take_while(|&bytes| bytes > needed).find_map(|bytes| Mapping::reserve(bytes).ok());
-        let modest = granted.map_or(needed, |granted| needed.max(granted.bytes() / 4).next_multiple_of(GRANULE));
-        Mapping::reserve(modest).or_else(|_| Mapping::reserve(needed)).ok()
+        // Where the system sets a limit, a region takes a quarter of what it grants: what is left is not for MeMS alone,
+        // and the next region asks again.
+        self.map(wanted)
+            .or_else(|| self.map(needed.max(self.largest_share(needed) / 4).next_multiple_of(GRANULE)))
+            .or_else(|| self.map(needed))
+    }
+
+    /// Maps `bytes`, unless that would leave the process less than its headroom.
+    fn map(&self, bytes: usize) -> Option<Mapping> {
+        let mapping = Mapping::reserve(bytes).ok()?;
+        // Dropped at once: only the answer counts.
+        Mapping::reserve(self.headroom).ok()?;
+        Some(mapping)
+    }
+
+    /// The length of a region as the system likes it, or the largest power-of-two share of that which it grants; 0 if
+    /// that is not more than `least`.
+    fn largest_share(&self, least: usize) -> usize {
+        let wanted = self.wanted();
+        let halves = std::iter::successors(Some(wanted), |bytes| Some(bytes / 2));
+        halves.take_while(|&bytes| bytes > least).find(|&bytes| Mapping::reserve(bytes).is_ok()).unwrap_or(0)
     }
 
     /// The largest main block below `refused` bytes that could be carved, by bisection. Only for error messages.
@@ -179,9 +205,10 @@ impl Regions {
         let (mut granted, mut refused) = (0, usize::try_from(refused).unwrap_or(usize::MAX) / GRANULE);
         while refused - granted > 1 {
             let middle = granted + (refused - granted) / 2;
-            match Mapping::reserve(middle * GRANULE) {
-                Ok(_) => granted = middle,
-                Err(_) => refused = middle,
+            if self.map(middle * GRANULE).is_some() {
+                granted = middle;
+            } else {
+                refused = middle;
             }
         }
         ((granted * GRANULE) as u64).max(self.list.last().map_or(0, Region::rest))

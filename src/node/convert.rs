@@ -71,7 +71,7 @@ impl Given {
 pub(super) fn options(value: Value) -> Result<Options, Failure> {
     match value.kind() {
         ValueType::Undefined => return Ok(Options::default()),
-        ValueType::Object => {}
+        ValueType::Object if !value.is_array() => {}
         _ => {
             let received = value.described();
             return Err(Failure::ArgumentType { name: "options", expected: "an object", received });

@@ -73,9 +73,14 @@ impl Failure {
         if status != sys::Status::napi_ok {
             return;
         }
-        if let Self::Mems(Error::OutOfMemory { size, available }) = self {
-            set_number(env, error, c"size", *size);
-            set_number(env, error, c"available", *available);
+        let refused = match self {
+            Self::Mems(Error::OutOfMemory { size, available, .. }) => Some((*size, *available)),
+            Self::Mems(Error::OutOfMetadata { size }) => Some((*size, 0)),
+            _ => None,
+        };
+        if let Some((size, available)) = refused {
+            set_number(env, error, c"size", size);
+            set_number(env, error, c"available", available);
         }
         // SAFETY: `error` is a value of `env`, made above.
         unsafe { sys::napi_throw(env, error) };

@@ -64,6 +64,14 @@ impl Value<'_> {
         ValueType::from(kind)
     }
 
+    /// Whether it is an array.
+    pub fn is_array(self) -> bool {
+        let mut array = false;
+        // SAFETY: by this type's invariant.
+        unsafe { sys::napi_is_array(self.env, self.raw, &raw mut array) };
+        array
+    }
+
     /// Its value if it is a number.
     pub fn number(self) -> Option<f64> {
         let mut number = 0.0;
