@@ -49,7 +49,7 @@ export function init(options?: InitOptions): void;
 
 /**
  * Allocates `size` bytes by first fit: the front of the lowest-addressed hole that is large enough, else of a new main
- * block of `ceil(size / 4096)` pages. Memory never handed out before is zero; memory handed out again holds what was
+ * block of `ceil(size / 4096)` pages, or of {@link InitOptions.minBlockSize} if that is more. Memory never handed out before is zero; memory handed out again holds what was
  * in it. Expected O(log n) for n segments.
  *
  * @param size - Bytes, a whole number from 1 to `Number.MAX_SAFE_INTEGER`. Sizes are exact: nothing is rounded up.
@@ -81,7 +81,7 @@ export function get(address: bigint): bigint;
 
 /**
  * Frees the block that starts at `address`. It becomes a hole, merged with a hole before it and a hole after it inside
- * its main block. Expected O(log n).
+ * its main block. Expected O(log n). The pages go back to the system at {@link finish}.
  *
  * @param address - What {@link malloc} returned.
  * @throws `ERR_MEMS_NOT_BLOCK_START` for an address inside a block; the message names the block's start.
@@ -117,7 +117,7 @@ export function printStats(): void;
 
 /**
  * Ends the default heap: all its memory goes back to the system, every address becomes invalid, and a line says so
- * through `console.log`. {@link init} starts a new one, at address 1000 again.
+ * through `console.log`. In a worker too it ends the heap for the whole process. {@link init} starts a new one, at address 1000 again.
  *
  * @throws `ERR_MEMS_NOT_INITIALIZED`.
  *
@@ -196,7 +196,7 @@ export interface OutOfMemoryError extends Error {
   code: 'ERR_MEMS_OUT_OF_MEMORY';
   /** Bytes asked for. */
   size: number;
-  /** The largest size that could be had instead, in bytes. */
+  /** The largest size that could be had instead, in bytes; 0 if the heap cannot grow its bookkeeping. */
   available: number;
 }
 

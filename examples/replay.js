@@ -1,6 +1,6 @@
 // Replays the allocations of a real program through MeMS and shows what the heap looked like.
 //
-//   node examples/replay.js [trace]     the traces are in bench/traces; sqlite3 unless named
+//   node examples/replay.js [trace]     the traces are in bench/traces; redis unless named
 
 'use strict';
 
@@ -33,7 +33,7 @@ function run({ kind, slot, size }, live, from, to) {
 function replay(trace) {
   const bar = process.stdout.isTTY
     ? new SingleBar(
-        { format: '  {bar} {percentage}%  {value}/{total} operations', clearOnComplete: true },
+        { format: '  {bar} {percentage}%  {value}/{total} operations', clearOnComplete: false },
         Presets.rect,
       )
     : null;
@@ -56,32 +56,30 @@ function show(name, value) {
 }
 
 function main() {
-  const name = process.argv[2] ?? 'sqlite3';
+  const name = process.argv[2] ?? 'redis';
   if (!traceNames().includes(name)) {
     console.error(`There is no trace "${name}". The traces are: ${traceNames().join(', ')}.`);
     process.exitCode = 1;
     return;
   }
   const trace = readTrace(name);
-  console.log(
-    `\nReplaying the ${trace.count.toLocaleString('en-US')} allocations and frees of ${name}:`,
-  );
+  console.log(`\nReplaying ${name}: ${trace.count.toLocaleString('en-US')} operations`);
   mems.init();
   const nanoseconds = replay(trace);
   const { bytes, counts, peak, totals } = mems.stats();
   mems.verify();
 
   const table = new Table({
-    shouldDisableColors: !process.stdout.isTTY,
+    shouldDisableColors: true,
     columns: [
       { name: 'what', title: name, alignment: 'left' },
       { name: 'value', title: 'value', alignment: 'right' },
     ],
   });
   table.addRows([
-    show('operations', totals.malloc + totals.free),
+    show('calls (a realloc is two)', totals.malloc + totals.free),
     show(
-      'ns per operation, JavaScript included',
+      'ns a call, JavaScript included',
       (nanoseconds / (totals.malloc + totals.free)).toFixed(0),
     ),
     show('peak live bytes', peak.live),

@@ -7,6 +7,10 @@ import { fileURLToPath } from 'node:url';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const seconds = Number(process.argv[2] ?? 60);
+if (!Number.isInteger(seconds) || seconds < 1) {
+  console.error('Usage: npm run fuzz -- [seconds]');
+  process.exit(1);
+}
 
 function run(command, args, stdio = 'inherit') {
   return spawnSync(command, args, { cwd: root, stdio }).status === 0;

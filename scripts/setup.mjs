@@ -11,20 +11,16 @@ import { fileURLToPath } from 'node:url';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 
-/** Runs a command in the project's folder and ends with its exit code if that is not 0. */
-function run(what, command, args) {
+/** Runs a command in the project's folder; if it fails, names the cure and ends with its exit code. */
+function run(what, command, args, cure) {
   console.log(`> ${what}`);
-  // npm and npx are scripts on Windows, which only a shell starts.
+  // npm is a script on Windows, which only a shell starts.
   const shell = process.platform === 'win32';
   const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', shell });
-  if (error?.code === 'ENOENT') {
-    const cure =
-      command === 'cargo' ? ' MeMS builds from Rust source: install it from rustup.rs.' : '';
-    console.error(`The command ${command} was not found.${cure}`);
-  } else if (error) {
-    console.error(error.message);
-  }
-  if (status !== 0) process.exit(status ?? 1);
+  if (status === 0) return;
+  if (error && error.code !== 'ENOENT') console.error(error.message);
+  if (cure) console.error(`\n${cure}`);
+  process.exit(status ?? 1);
 }
 
 /** Whether node_modules is what the lock file says, as far as its age tells. */
@@ -36,10 +32,24 @@ function installed() {
   );
 }
 
-if (!installed())
-  run('Installing the development dependencies', 'npm', ['ci', '--no-audit', '--no-fund']);
-run('Looking for Cargo', 'cargo', ['--version']);
-run('Building the addon', 'npm', ['run', '--silent', 'build']);
+if (Number(process.versions.node.split('.')[0]) < 18) {
+  console.error(`Developing MeMS takes Node 18 or newer; this is ${process.version}.`);
+  process.exit(1);
+}
+run(
+  'Looking for Cargo',
+  'cargo',
+  ['--version'],
+  'MeMS is built from Rust: install it from rustup.rs.',
+);
+if (!installed()) {
+  // Warnings only say which Node the tools of a tool would rather have.
+  const quiet = ['--no-audit', '--no-fund', '--loglevel=error'];
+  run('Installing the development dependencies', 'npm', ['ci', ...quiet]);
+}
+const linker =
+  'If the linker was not found: README.md, "Building from source", names one for each system.';
+run('Building the addon', 'npm', ['run', '--silent', 'build'], linker);
 if (process.argv.includes('--tests')) {
-  run('Building the addon for tests', 'npm', ['run', '--silent', 'build:tests']);
+  run('Building the addon for tests', 'npm', ['run', '--silent', 'build:tests'], linker);
 }
