@@ -2,13 +2,10 @@
 
 // Proves the behaviour that is fixed by the seed API, address by address and to the letter: where
 // blocks land, what printStats and finish print, how holes merge. All numbers are written out, so
-// that a reader can follow with pencil and paper. Last, that the README's quick start is true.
+// that a reader can follow with pencil and paper.
 
 const { afterEach, beforeEach, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
-const fs = require('node:fs');
-const path = require('node:path');
-const { spawnSync } = require('node:child_process');
 const { capture, finishQuietly } = require('./helpers/capture.js');
 const mems = require('@sambhav-gautam/osmemoryallocator');
 
@@ -276,44 +273,5 @@ describe('finish and init', () => {
       'MAIN[1000:13287] -> <P>[SVA:1000:EVA:1000] <-> <H>[SVA:1001:EVA:13287] <-> <NULL>',
       'MAIN[13288:33767] -> <P>[SVA:13288:EVA:33287] <-> <H>[SVA:33288:EVA:33767] <-> <NULL>',
     ]);
-  });
-});
-
-describe('the README', () => {
-  /** The first fenced block of a language from a line on: its text, and the line behind it. */
-  function findFence(lines, from, language) {
-    const open = lines.indexOf(`\`\`\`${language}`, from);
-    assert.notEqual(open, -1, `no ${language} block under the heading`);
-    const close = lines.indexOf('```', open + 1);
-    assert.notEqual(close, -1, `the ${language} block has no end`);
-    return {
-      text: lines
-        .slice(open + 1, close)
-        .join('\n')
-        .trimEnd(),
-      next: close + 1,
-    };
-  }
-
-  /** A pattern for the output shown; where the system puts the memory, no README can know. */
-  function patternOf(output) {
-    const parts = output.split('<physical address>');
-    const escaped = parts.map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-    return new RegExp(`^${escaped.join('\\d+n?')}$`);
-  }
-
-  test('shows a quick start that prints what it says', () => {
-    const cwd = path.join(__dirname, '..');
-    const lines = fs.readFileSync(path.join(cwd, 'README.md'), 'utf8').split(/\r?\n/);
-    const heading = lines.findIndex((line) => /^#+ .*quick start/i.test(line));
-    assert.notEqual(heading, -1, 'no heading with "Quick start"');
-    const program = findFence(lines, heading + 1, 'js');
-    const output = findFence(lines, program.next, 'text');
-
-    const options = { cwd, encoding: 'utf8' };
-    const child = spawnSync(process.execPath, ['-e', program.text], options);
-    assert.equal(child.status, 0, child.stderr);
-    assert.equal(child.stderr, '');
-    assert.match(child.stdout.trimEnd(), patternOf(output.text));
   });
 });
