@@ -1,7 +1,6 @@
 // Packs with npm: any package by name, and this project's two tarballs as a release publishes them.
 import { execFile } from 'node:child_process';
 import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -81,7 +80,8 @@ async function copyPublished(checkout, to) {
  * Answers `{ main, platform }`, each `{ tarball, name, version, size, files }`.
  */
 export async function packRelease(checkout, into) {
-  const { NapiCli, parseTriple } = createRequire(join(checkout, 'package.json'))('@napi-rs/cli');
+  // Loaded late: npmPack() alone must work before the development dependencies are there.
+  const { NapiCli, parseTriple } = await import('@napi-rs/cli');
   const root = join(into, 'main');
   await mkdir(root);
   await copyPublished(checkout, root);
