@@ -10,6 +10,8 @@
 mod cold;
 mod convert;
 mod failure;
+#[cfg(feature = "floor")]
+mod floor;
 mod hot;
 mod registry;
 mod value;
@@ -22,6 +24,12 @@ use napi_derive::napi;
 #[napi(module_exports)]
 fn register(mut exports: Object) -> Result<()> {
     failure::keep_panics_quiet();
+    #[cfg(feature = "floor")]
+    {
+        exports.create_named_method("numberToBigInt", floor::number_to_bigint)?;
+        exports.create_named_method("bigIntToBigInt", floor::bigint_to_bigint)?;
+        exports.create_named_method("bigIntToUndefined", floor::bigint_to_undefined)?;
+    }
     exports.create_named_method("malloc", hot::malloc)?;
     exports.create_named_method("get", hot::get)?;
     exports.create_named_method("free", hot::free)
