@@ -836,7 +836,9 @@ function __napiStampBindingTarget(exportsObject, target) {
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
 module.exports.finish = nativeBinding.finish
+module.exports.freeMany = nativeBinding.freeMany
 module.exports.init = nativeBinding.init
+module.exports.mallocMany = nativeBinding.mallocMany
 module.exports.stats = nativeBinding.stats
 module.exports.statsLines = nativeBinding.statsLines
 module.exports.verify = nativeBinding.verify

@@ -97,6 +97,34 @@ export function get(address: bigint): bigint;
 export function free(address: bigint): void;
 
 /**
+ * Allocates a block of each size in one call: all of them, or none. The addresses are those that as many calls of
+ * {@link malloc} would give, in order; for many small blocks one call is much cheaper.
+ *
+ * @param sizes - Bytes, each as for {@link malloc}.
+ * @returns The addresses, in the order of the sizes.
+ * @throws What {@link malloc} throws for the first size that cannot be served; no block has been allocated then.
+ *
+ * @example
+ * const blocks = mallocMany([16, 16, 1000]); // BigUint64Array [1000n, 1016n, 1032n]
+ */
+export function mallocMany(
+  sizes: ArrayLike<number | bigint> & Iterable<number | bigint>,
+): BigUint64Array;
+
+/**
+ * Frees blocks in one call: all of them, or none.
+ *
+ * @param addresses - What {@link malloc} or {@link mallocMany} returned, each once.
+ * @throws What {@link free} throws for the first address that is not the start of a live block, `ERR_MEMS_NOT_ALLOCATED`
+ * for an address given twice; no block has been freed then.
+ *
+ * @example
+ * const blocks = mallocMany(new Float64Array(1000).fill(64));
+ * freeMany(blocks);
+ */
+export function freeMany(addresses: BigUint64Array | readonly bigint[]): void;
+
+/**
  * Prints the heap through `console.log`, a line at a time: each main block with its sub-chain of processes (`<P>`, live
  * blocks) and holes (`<H>`), each from its starting (SVA) to its ending virtual address (EVA); then the totals. O(n).
  *

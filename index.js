@@ -12,6 +12,50 @@ function init(options) {
   binding.init(options);
 }
 
+/** The elements as numbers; the addon checks their values. */
+function toNumbers(sizes) {
+  return Float64Array.from(listOf('sizes', sizes), (size) => {
+    if (typeof size === 'number') return size;
+    if (typeof size === 'bigint') return Number(size);
+    throw argumentError('sizes', 'numbers or bigints', size);
+  });
+}
+
+function toAddresses(addresses) {
+  const list = listOf('addresses', addresses);
+  if (list instanceof BigUint64Array) return list;
+  for (const address of list) {
+    if (typeof address !== 'bigint') throw argumentError('addresses', 'bigints', address);
+    // A BigUint64Array would cut it off in silence.
+    if (BigInt.asUintN(64, address) !== address) get(address);
+  }
+  return BigUint64Array.from(list);
+}
+
+/** An array or typed array: what else is iterable (a string, say) is a mistake here. */
+function listOf(name, value) {
+  if (Array.isArray(value)) return value;
+  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return value;
+  throw argumentError(name, 'an array or typed array', value);
+}
+
+function argumentError(name, expected, value) {
+  const received = value === null ? 'null' : `type ${typeof value}`;
+  const message = `The "${name}" argument must hold ${expected}. Received ${received}`;
+  return Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_TYPE' });
+}
+
+function mallocMany(sizes) {
+  const numbers = toNumbers(sizes);
+  const addresses = new BigUint64Array(numbers.length);
+  binding.mallocMany(numbers, addresses);
+  return addresses;
+}
+
+function freeMany(addresses) {
+  binding.freeMany(toAddresses(addresses));
+}
+
 function printStats() {
   for (const line of binding.statsLines()) console.log(line);
 }
@@ -21,4 +65,15 @@ function finish() {
   console.log('..........Successfully UnMapped the Memory without Errors .........');
 }
 
-module.exports = { init, malloc, get, free, printStats, finish, verify, stats };
+module.exports = {
+  init,
+  malloc,
+  get,
+  free,
+  mallocMany,
+  freeMany,
+  printStats,
+  finish,
+  verify,
+  stats,
+};

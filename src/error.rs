@@ -54,6 +54,13 @@ pub enum Error {
         end: u64,
     },
 
+    /// One address twice in a list of blocks to free.
+    #[error("{address} is given twice: a block can be freed once")]
+    GivenTwice {
+        /// The address.
+        address: u64,
+    },
+
     /// `free` of an address inside a block rather than at its start.
     #[error(
         "{address} is inside the block {}: free it by its start, {start}",
@@ -107,7 +114,7 @@ impl Error {
             Self::AlreadyInitialized { .. } => "ERR_MEMS_ALREADY_INITIALIZED",
             Self::InvalidSize { .. } => "ERR_MEMS_INVALID_SIZE",
             Self::OutOfRange { .. } => "ERR_MEMS_OUT_OF_RANGE",
-            Self::NotAllocated { .. } => "ERR_MEMS_NOT_ALLOCATED",
+            Self::NotAllocated { .. } | Self::GivenTwice { .. } => "ERR_MEMS_NOT_ALLOCATED",
             Self::NotBlockStart { .. } => "ERR_MEMS_NOT_BLOCK_START",
             Self::OutOfMemory { .. } | Self::OutOfMetadata { .. } => "ERR_MEMS_OUT_OF_MEMORY",
             Self::Corrupt(_) => "ERR_MEMS_CORRUPT",

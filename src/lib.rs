@@ -16,6 +16,7 @@
 
 #![deny(missing_docs, unsafe_op_in_unsafe_fn)]
 
+mod batch;
 mod error;
 pub mod heap;
 pub mod memory;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 /// A heap with memory behind its addresses. Dropping it gives all memory back (see [`Regions`] for buffers that live on).
 #[derive(Debug)]
 pub struct Mems {
-    heap: Heap,
-    regions: Regions,
+    pub(crate) heap: Heap,
+    pub(crate) regions: Regions,
 }
 
 impl Mems {

@@ -2,9 +2,11 @@
 import mems, {
   finish,
   free,
+  freeMany,
   get,
   init,
   malloc,
+  mallocMany,
   printStats,
   stats,
   verify,
@@ -19,6 +21,9 @@ const fromNumber: bigint = malloc(1000);
 const fromBigInt: bigint = malloc(1000n);
 const physical: bigint = get(fromNumber + 4n);
 free(fromBigInt);
+const many: BigUint64Array = mallocMany([16, 16n]);
+freeMany(many);
+freeMany([...mallocMany(new Uint32Array([8]))]);
 printStats();
 verify();
 

@@ -70,6 +70,14 @@ impl Chains {
         hole
     }
 
+    /// Takes the last main block, one hole, off the main chain. The index must have forgotten the hole.
+    pub fn pop_block(&mut self) {
+        if let Some(block) = self.blocks.pop() {
+            debug_assert_eq!(block.segments, 1);
+            self.segments.remove(block.first);
+        }
+    }
+
     /// Cuts segment `id` after its first `size` bytes; the rest becomes a hole after it, whose id is answered.
     pub fn split(&mut self, id: Id, size: u64) -> Id {
         let Segment { start, size: whole, block, next, .. } = self.segments[id];

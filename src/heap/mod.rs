@@ -25,7 +25,7 @@ mod verify;
 
 pub use options::Options;
 pub use segment::Kind;
-pub use stats::Stats;
+pub use stats::{Mark, Stats};
 
 use crate::Error;
 use chains::Chains;
@@ -127,18 +127,44 @@ impl Heap {
         self.debug_verify();
     }
 
+    /// Takes back what [`Heap::append_block`] did last, if nothing is allocated in it. Answers the block's size in bytes.
+    /// Expected O(log n).
+    pub fn pop_block(&mut self) -> Option<u64> {
+        let block = self.chains.blocks.last()?;
+        let (size, first) = (block.size, block.first);
+        if block.segments != 1 || !self.chains.is_hole(first) {
+            return None;
+        }
+        self.index.remove(&mut self.chains.segments, first);
+        self.chains.pop_block();
+        self.counters.pop_block(size);
+        self.debug_verify();
+        Some(size)
+    }
+
     /// Gives the block that starts at `address` back and answers its size. Expected O(log n).
     ///
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotAllocated`], [`Error::NotBlockStart`]; nothing has changed then.
     pub fn free(&mut self, address: u64) -> Result<u64, Error> {
-        let id = self.live(address)?;
-        let Segment { start, size, .. } = self.segment(id);
-        if start != address {
-            return Err(Error::NotBlockStart { address, start, end: start + size });
-        }
+        let id = self.block_start(address)?;
+        let size = self.segment(id).size;
         self.release(id);
         Ok(size)
+    }
+
+    /// Whether [`Heap::free`] would succeed. Expected O(log n).
+    ///
+    /// # Errors
+    /// Those of [`Heap::free`].
+    pub fn check_block_start(&self, address: u64) -> Result<(), Error> {
+        self.block_start(address).map(drop)
+    }
+
+    fn block_start(&self, address: u64) -> Result<Id, Error> {
+        let id = self.live(address)?;
+        let Segment { start, size, .. } = self.segment(id);
+        if start == address { Ok(id) } else { Err(Error::NotBlockStart { address, start, end: start + size }) }
     }
 
     /// The live block that holds `address`, which may be any address inside it. Expected O(log n).

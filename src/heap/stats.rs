@@ -3,7 +3,7 @@
 //! Identities (asserted by `verify` and by tests): live + holes = mapped, in bytes; live blocks + holes = segments;
 //! successful mallocs - frees = live blocks; no peak is below the present value.
 
-use super::Heap;
+use super::{FIRST_ADDRESS, Heap};
 
 /// What is counted as it happens. The rest of [`Stats`] is derived.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,12 @@ impl Counters {
     pub fn append_block(&mut self, size: u64) {
         self.mapped += size;
         self.holes += 1;
+    }
+
+    /// The last main block, one hole, is gone.
+    pub fn pop_block(&mut self, size: u64) {
+        self.mapped -= size;
+        self.holes -= 1;
     }
 
     /// A block of `size` bytes; `exact`: it used its hole up.
@@ -72,7 +78,32 @@ pub struct Stats {
     pub frees: u64,
 }
 
+/// A state of a heap's counters, to go back to.
+#[derive(Debug)]
+pub struct Mark(Counters);
+
+impl Mark {
+    /// The address after the last main block then.
+    #[must_use]
+    pub const fn end(&self) -> u64 {
+        FIRST_ADDRESS + self.0.mapped
+    }
+}
+
 impl Heap {
+    /// The counters of this moment.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        Mark(self.counters.clone())
+    }
+
+    /// Goes back to the counters of a moment whose segments have been restored: totals and high-water marks forget what
+    /// was undone.
+    pub fn restore(&mut self, mark: Mark) {
+        self.counters = mark.0;
+        self.debug_verify();
+    }
+
     /// Statistics of this moment. O(1).
     #[must_use]
     pub fn stats(&self) -> Stats {

@@ -121,6 +121,18 @@ impl Regions {
         }
     }
 
+    /// Takes back the `bytes` that were carved last; a region that is empty then goes back to the system.
+    ///
+    /// # Panics
+    /// If the last region has fewer carved.
+    pub fn uncarve(&mut self, bytes: u64) {
+        let last = self.list.last_mut().filter(|last| last.used >= bytes).expect("these bytes were carved last");
+        last.used -= bytes;
+        if last.used == 0 {
+            self.list.pop();
+        }
+    }
+
     /// The physical address of a virtual one, which must have been carved.
     ///
     /// # Panics

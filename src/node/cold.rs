@@ -3,8 +3,8 @@
 use super::failure::run;
 use super::value::Value;
 use super::{convert, registry, window};
-use crate::heap;
-use napi::bindgen_prelude::{FromNapiValue, Unknown};
+use crate::{Error, heap};
+use napi::bindgen_prelude::{BigUint64Array, FromNapiValue, Unknown};
 use napi::{Env, JsValue, Result};
 use napi_derive::napi;
 
@@ -22,6 +22,27 @@ pub fn init(env: Env, options: Unknown) -> Result<()> {
 #[napi]
 pub fn finish(env: Env) -> Result<()> {
     run(env, || Ok(registry::finish()?))
+}
+
+/// Allocates a block of each of `sizes` and writes their addresses.
+#[napi]
+pub fn malloc_many(env: Env, sizes: &[f64], mut addresses: BigUint64Array) -> Result<()> {
+    run(env, || {
+        // SAFETY: index.js made the array for this call and shares it with nobody before it returns.
+        let addresses = unsafe { addresses.as_mut() };
+        let mut whole = Vec::new();
+        whole.try_reserve_exact(sizes.len()).map_err(|_| Error::OutOfMetadata { size: 0 })?;
+        for &size in sizes {
+            whole.push(convert::whole_size(size)?);
+        }
+        Ok(registry::with(|heap| heap.malloc_many(&whole, addresses))?)
+    })
+}
+
+/// Frees the blocks that start at `addresses`.
+#[napi]
+pub fn free_many(env: Env, addresses: &[u64]) -> Result<()> {
+    run(env, || Ok(registry::with(|heap| heap.free_many(addresses))?))
 }
 
 /// Walks the default heap and throws if an invariant is broken.

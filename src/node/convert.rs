@@ -26,6 +26,13 @@ pub(super) fn size(name: &'static str, value: Value) -> Result<u64, Failure> {
     }
 }
 
+/// A size given as a number, from 1 to 2^53 - 1.
+pub(super) fn whole_size(number: f64) -> Result<u64, Error> {
+    whole(number)
+        .filter(|size| (1..=MAX_SIZE).contains(size))
+        .ok_or_else(|| Error::InvalidSize { size: number.to_string() })
+}
+
 /// A number that is a whole size.
 fn whole(number: f64) -> Option<u64> {
     // The cast saturates, drops fractions and makes NaN 0: only a whole number survives the way back.

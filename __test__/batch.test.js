@@ -1,0 +1,106 @@
+'use strict';
+
+// Many blocks in one call: the same addresses as single calls, and all or nothing.
+
+const { afterEach, beforeEach, test } = require('node:test');
+const assert = require('node:assert/strict');
+const mems = require('@sambhav-gautam/osmemoryallocator');
+const { assertRefused, capture, finishQuietly } = require('./helpers/capture.js');
+const { Random, reproducible } = require('./helpers/random.js');
+
+beforeEach(() => mems.init());
+afterEach(() => finishQuietly(mems));
+
+/** What must not change when a call is refused: all but the room that bookkeeping has grown. */
+function state() {
+  const { bytes, ...rest } = mems.stats();
+  return { ...rest, bytes: { ...bytes, metadata: 0 }, text: capture(mems.printStats) };
+}
+
+function assertRefusedWhole(call, code, ...mentions) {
+  const before = state();
+  const error = assertRefused(call, code, ...mentions);
+  assert.deepEqual(state(), before);
+  mems.verify();
+  return error;
+}
+
+test('gives the addresses of as many single calls', (t) =>
+  reproducible(t, () => {
+    const random = new Random();
+    const sizes = Array.from({ length: 500 }, () => random.int(1, random.pick([20, 300, 9000])));
+    const singly = sizes.map((size) => mems.malloc(size));
+    const text = capture(mems.printStats);
+    finishQuietly(mems);
+    mems.init();
+    const many = mems.mallocMany(sizes);
+    assert.ok(many instanceof BigUint64Array);
+    assert.deepEqual([...many], singly);
+    assert.deepEqual(capture(mems.printStats), text);
+    mems.verify();
+    mems.freeMany(many);
+    assert.equal(mems.stats().bytes.live, 0);
+    mems.verify();
+  }));
+
+test('takes arrays, typed arrays and BigInts, and nothing at all', () => {
+  assert.deepEqual([...mems.mallocMany([1, 2n])], [1000n, 1001n]);
+  assert.deepEqual([...mems.mallocMany(Uint8Array.of(1, 2))], [1003n, 1004n]);
+  assert.deepEqual([...mems.mallocMany(BigInt64Array.of(5n))], [1006n]);
+  assert.deepEqual([...mems.mallocMany([])], []);
+  mems.freeMany([1000n, 1001n]);
+  mems.freeMany(BigUint64Array.of(1006n));
+  mems.freeMany([]);
+  assert.equal(mems.stats().counts.live, 2);
+});
+
+test('a size that cannot be served undoes those before it, new main blocks and regions too', () => {
+  mems.freeMany(mems.mallocMany([100, 200, 300]).subarray(1, 2));
+  const huge = Number.MAX_SAFE_INTEGER;
+  const sizes = [150, 5000, 50, 1e6, 2 ** 41, huge];
+  const error = assertRefusedWhole(() => mems.mallocMany(sizes), 'ERR_MEMS_OUT_OF_MEMORY', huge);
+  assert.equal(error.size, huge);
+  assert.equal(mems.malloc(150), 1100n);
+});
+
+test('a wrong size or type is refused before anything is allocated', () => {
+  for (const size of [0, -1, 1.5, NaN, 2 ** 53, 0n, -1n]) {
+    assertRefusedWhole(() => mems.mallocMany([8, size]), 'ERR_MEMS_INVALID_SIZE');
+  }
+  for (const sizes of [
+    undefined,
+    null,
+    8,
+    '88',
+    {},
+    ['8'],
+    [8, undefined],
+    new Array(2),
+    new Set([8]),
+  ]) {
+    assertRefusedWhole(() => mems.mallocMany(sizes), 'ERR_INVALID_ARG_TYPE');
+  }
+});
+
+test('an address that cannot be freed leaves the others live', () => {
+  const [a, b, c] = mems.mallocMany([10, 20, 30]);
+  mems.free(b);
+  const refused = (addresses, code, mention) =>
+    assertRefusedWhole(() => mems.freeMany(addresses), code, mention);
+  refused([a, b], 'ERR_MEMS_NOT_ALLOCATED', b);
+  refused([a, c + 1n], 'ERR_MEMS_NOT_BLOCK_START', c + 1n);
+  refused([a, 1n], 'ERR_MEMS_OUT_OF_RANGE', 1n);
+  refused([a, -1n], 'ERR_MEMS_OUT_OF_RANGE', -1n);
+  refused([a, 2n ** 64n + a], 'ERR_MEMS_OUT_OF_RANGE', 2n ** 64n + a);
+  refused([a, c, a], 'ERR_MEMS_NOT_ALLOCATED', a);
+  for (const addresses of [undefined, null, a, '1000', [Number(a)], {}, new Set([a])]) {
+    assertRefusedWhole(() => mems.freeMany(addresses), 'ERR_INVALID_ARG_TYPE');
+  }
+});
+
+test('both need a heap', () => {
+  finishQuietly(mems);
+  assertRefused(() => mems.mallocMany([8]), 'ERR_MEMS_NOT_INITIALIZED');
+  assertRefused(() => mems.freeMany([1000n]), 'ERR_MEMS_NOT_INITIALIZED');
+  assertRefused(() => mems.freeMany([-1n]), 'ERR_MEMS_NOT_INITIALIZED');
+});

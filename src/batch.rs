@@ -1,0 +1,67 @@
+//! Many blocks in one call: all of them, or none and nothing changed.
+//!
+//! The addresses are those that as many single calls give. Costs: k times a single call's, and O(k log k) for
+//! `free_many` to find an address given twice before it frees the first.
+
+use crate::heap::Mark;
+use crate::{Error, Mems};
+
+impl Mems {
+    /// Allocates a block of each of `sizes`, in order, and answers their addresses in `addresses`, which must be as long.
+    ///
+    /// # Errors
+    /// Those of [`Mems::malloc`]; nothing has changed then.
+    ///
+    /// # Panics
+    /// If the two slices differ in length.
+    pub fn malloc_many(&mut self, sizes: &[u64], addresses: &mut [u64]) -> Result<(), Error> {
+        assert_eq!(sizes.len(), addresses.len(), "an address for each size");
+        let before = self.heap.mark();
+        for (done, &size) in sizes.iter().enumerate() {
+            match self.malloc(size) {
+                Ok(address) => addresses[done] = address,
+                Err(error) => {
+                    self.undo(&addresses[..done], before)?;
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Undoes the mallocs since `before`. Holes come back as they were: a maximal run of free bytes in a main block is
+    /// one hole, whatever the order of frees.
+    fn undo(&mut self, addresses: &[u64], before: Mark) -> Result<(), Error> {
+        for &address in addresses {
+            self.heap.free(address)?;
+        }
+        while self.heap.end() > before.end() {
+            let bytes = self.heap.pop_block().ok_or_else(|| Error::Corrupt("a new main block is in use".to_owned()))?;
+            self.regions.uncarve(bytes);
+        }
+        self.heap.restore(before);
+        Ok(())
+    }
+
+    /// Frees the blocks that start at `addresses`.
+    ///
+    /// # Errors
+    /// Those of [`Mems::free`] for the first address that is not the start of a live block; [`Error::NotAllocated`] for
+    /// one that is given twice; [`Error::OutOfMetadata`] if there is no memory to look for those. Nothing has changed then.
+    pub fn free_many(&mut self, addresses: &[u64]) -> Result<(), Error> {
+        for &address in addresses {
+            self.heap.check_block_start(address)?;
+        }
+        let mut sorted = Vec::new();
+        sorted.try_reserve_exact(addresses.len()).map_err(|_| Error::OutOfMetadata { size: 0 })?;
+        sorted.extend_from_slice(addresses);
+        sorted.sort_unstable();
+        if let Some(twice) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(Error::GivenTwice { address: twice[0] });
+        }
+        for &address in addresses {
+            self.free(address)?;
+        }
+        Ok(())
+    }
+}
