@@ -223,6 +223,18 @@ function addonOnlyInWorkers() {
   assert.ok(status === 0 && stdout.includes('main outlived its workers'), report);
 }
 
+function batches() {
+  const mems = api();
+  const many = mems.mallocMany([16, 16n, 1000]);
+  assert.deepStrictEqual(Array.from(many), [1000n, 1016n, 1032n]);
+  assertCode('ERR_MEMS_INVALID_SIZE', () => mems.mallocMany([8, 0]));
+  assertCode('ERR_MEMS_NOT_ALLOCATED', () => mems.freeMany([1000n, 1000n]));
+  assert.strictEqual(mems.stats().counts.live, 3);
+  mems.freeMany(many);
+  assert.strictEqual(mems.stats().counts.live, 0);
+  mems.verify();
+}
+
 function finishAndInitAgain() {
   const mems = api();
   mems.malloc(5000);
@@ -246,6 +258,7 @@ const CHECKS = [
   namedEsmImport,
   workerSharesTheHeap,
   addonOnlyInWorkers,
+  batches,
   finishAndInitAgain,
 ];
 
