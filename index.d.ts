@@ -102,7 +102,8 @@ export function free(address: bigint): void;
  *
  * @param sizes - Bytes, each as for {@link malloc}.
  * @returns The addresses, in the order of the sizes.
- * @throws What {@link malloc} throws for the first size that cannot be served; no block has been allocated then.
+ * @throws What {@link malloc} throws for a size that is none, or for the first that cannot be served. Nothing has changed
+ * then but the room that bookkeeping takes.
  *
  * @example
  * const blocks = mallocMany([16, 16, 1000]); // BigUint64Array [1000n, 1016n, 1032n]

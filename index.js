@@ -12,24 +12,32 @@ function init(options) {
   binding.init(options);
 }
 
+const MAX_SIZE = BigInt(Number.MAX_SAFE_INTEGER);
+
 /** The elements as numbers; the addon checks their values. */
 function toNumbers(sizes) {
   return Float64Array.from(listOf('sizes', sizes), (size) => {
     if (typeof size === 'number') return size;
-    if (typeof size === 'bigint') return Number(size);
+    if (typeof size === 'bigint') {
+      // Beyond this a number is inexact; malloc() refuses it by its true value.
+      return size > 0n && size <= MAX_SIZE ? Number(size) : malloc(size);
+    }
     throw argumentError('sizes', 'numbers or bigints', size);
   });
 }
 
+/** A copy of the elements, each read once: another thread may write to a shared array meanwhile. */
 function toAddresses(addresses) {
   const list = listOf('addresses', addresses);
-  if (list instanceof BigUint64Array) return list;
-  for (const address of list) {
+  const copy = new BigUint64Array(list.length);
+  for (let i = 0; i < copy.length; i++) {
+    const address = list[i];
     if (typeof address !== 'bigint') throw argumentError('addresses', 'bigints', address);
-    // A BigUint64Array would cut it off in silence.
-    if (BigInt.asUintN(64, address) !== address) get(address);
+    copy[i] = address;
+    // The copy cuts off what is no address; get() refuses it by its true value.
+    if (copy[i] !== address) get(address);
   }
-  return BigUint64Array.from(list);
+  return copy;
 }
 
 /** An array or typed array: what else is iterable (a string, say) is a mistake here. */

@@ -265,6 +265,23 @@ describe('init', () => {
   });
 });
 
+describe('a huge BigInt', () => {
+  test('is refused at once, and described by its length', () => {
+    // Ten million bits take seconds to print in decimal, and the thread could do nothing else.
+    const huge = 1n << 10_000_000n;
+    mems.init();
+    assert.throws(() => mems.malloc(huge), {
+      code: 'ERR_MEMS_INVALID_SIZE',
+      message: /a BigInt of \d+ bits/,
+    });
+    assert.throws(() => mems.free(huge), {
+      code: 'ERR_MEMS_OUT_OF_RANGE',
+      message: /a BigInt of \d+ bits/,
+    });
+    finishQuietly(mems);
+  });
+});
+
 describe('arguments too many', () => {
   test('are ignored by every function', () => {
     mems.init(undefined, null, { minBlockSize: 8192 });

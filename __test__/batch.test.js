@@ -98,6 +98,25 @@ test('an address that cannot be freed leaves the others live', () => {
   }
 });
 
+test('an address or size that is no 64-bit number is named as it is', () => {
+  assertRefusedWhole(
+    () => mems.mallocMany([2n ** 64n + 8n]),
+    'ERR_MEMS_INVALID_SIZE',
+    2n ** 64n + 8n,
+  );
+  assertRefusedWhole(() => mems.mallocMany([Infinity]), 'ERR_MEMS_INVALID_SIZE', /^Infinity/);
+});
+
+test('a list that changes while it is read frees nothing that was not checked', () => {
+  const block = mems.malloc(8);
+  let reads = 0;
+  const list = [0n];
+  Object.defineProperty(list, 0, { get: () => (reads++ === 0 ? block : block + 2n ** 64n) });
+  mems.freeMany(list);
+  assert.equal(reads, 1);
+  assert.equal(mems.stats().counts.live, 0);
+});
+
 test('both need a heap', () => {
   finishQuietly(mems);
   assertRefused(() => mems.mallocMany([8]), 'ERR_MEMS_NOT_INITIALIZED');

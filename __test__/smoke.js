@@ -302,7 +302,8 @@ function runInWorker(data) {
 async function runOnlyWorkers() {
   const first = await runWorker({});
   assert.strictEqual(first.made, 1000n);
-  await runWorker({});
+  const second = await runWorker({});
+  assert.strictEqual(second.made, 1100n);
   console.log('main outlived its workers');
 }
 

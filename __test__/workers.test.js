@@ -6,6 +6,7 @@
 const { afterEach, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
+const { readdirSync, readFileSync } = require('node:fs');
 const path = require('node:path');
 const { Worker } = require('node:worker_threads');
 const mems = require('@sambhav-gautam/osmemoryallocator');
@@ -96,6 +97,53 @@ test('the addon survives being loaded by workers alone', () => {
   const args = ['--expose-gc', '-e', script];
   const { stdout, stderr, status } = spawnSync(process.execPath, args, { encoding: 'utf8' });
   assert.deepEqual({ stdout, stderr, status }, { stdout: 'still loaded\n', stderr: '', status: 0 });
+});
+
+test('the addon is linked so that it is never unloaded', {
+  skip: process.platform !== 'linux' && 'ELF only',
+}, () => {
+  // DT_FLAGS_1 with DF_1_NODELETE, as two little-endian words of the dynamic section.
+  const root = path.join(__dirname, '..');
+  const addon = readFileSync(
+    path.join(
+      root,
+      readdirSync(root).find((file) => file.endsWith('.node')),
+    ),
+  );
+  const tag = Buffer.from('fbffff6f00000000', 'hex');
+  const at = addon.indexOf(tag);
+  assert.notEqual(at, -1, 'no DT_FLAGS_1');
+  assert.equal(addon.readUInt32LE(at + 8) & 0x8, 0x8);
+});
+
+test('a buffer whose memory moved into another one outlives worker, heap and all', () => {
+  const script = `
+    const { Worker } = require('node:worker_threads');
+    const root = ${JSON.stringify(path.join(__dirname, '..'))};
+    const source = 'const mems = require(' + JSON.stringify(root) + '); mems.init();' +
+      'const { buffer } = require(' + JSON.stringify(root + '/binding.js') + ').window(mems.malloc(4096));' +
+      'const moved = buffer.transfer ? buffer.transfer() : buffer;' +
+      'const list = moved instanceof ArrayBuffer && buffer.transfer ? [moved] : [];' +
+      'require("node:worker_threads").parentPort.postMessage(list.length || !(moved instanceof ArrayBuffer) ? moved : null, list);';
+    let moved;
+    const worker = new Worker(source, { eval: true });
+    worker.on('message', (buffer) => { moved = buffer; });
+    worker.on('exit', () => {
+      console.log = () => {};
+      require(root).finish();
+      global.gc();
+      if (moved) process.stdout.write(String(new Uint8Array(moved)[4095]));
+      else process.stdout.write('0');
+    });
+  `;
+  const args = ['--expose-gc', '-e', script];
+  const { stdout, stderr, status, signal } = spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+  });
+  assert.deepEqual(
+    { stdout, stderr, status, signal },
+    { stdout: '0', stderr: '', status: 0, signal: null },
+  );
 });
 
 test('two workers and the main thread hammer one heap', async (t) => {

@@ -78,7 +78,7 @@ pub enum Error {
     /// The system refuses the pages a new main block needs.
     #[error(
         "out of memory: a size of {size} needs a new main block of {block} bytes, and {available} are available \
-         in one piece: ask for less, or free() first"
+         in one piece (some address space is left to the rest of the process): ask for less, or free() first"
     )]
     OutOfMemory {
         /// Bytes asked for.
@@ -90,11 +90,15 @@ pub enum Error {
     },
 
     /// The system refuses memory for the heap's own bookkeeping.
-    #[error("out of memory for the heap's bookkeeping (while {size} bytes were asked): free() blocks first")]
+    #[error("out of memory for the heap's bookkeeping: free() blocks first")]
     OutOfMetadata {
-        /// Bytes asked for.
+        /// Bytes asked for; 0 if the call was no malloc.
         size: u64,
     },
+
+    /// The heap is too large to print.
+    #[error("out of memory for the text of printStats(): stats() has the totals")]
+    OutOfText,
 
     /// `verify` found an invariant broken.
     #[error("the heap is corrupt: {0}; this is a bug in MeMS, please report it")]
@@ -116,7 +120,7 @@ impl Error {
             Self::OutOfRange { .. } => "ERR_MEMS_OUT_OF_RANGE",
             Self::NotAllocated { .. } | Self::GivenTwice { .. } => "ERR_MEMS_NOT_ALLOCATED",
             Self::NotBlockStart { .. } => "ERR_MEMS_NOT_BLOCK_START",
-            Self::OutOfMemory { .. } | Self::OutOfMetadata { .. } => "ERR_MEMS_OUT_OF_MEMORY",
+            Self::OutOfMemory { .. } | Self::OutOfMetadata { .. } | Self::OutOfText => "ERR_MEMS_OUT_OF_MEMORY",
             Self::Corrupt(_) => "ERR_MEMS_CORRUPT",
             Self::Poisoned => "ERR_MEMS_INTERNAL",
         }

@@ -15,13 +15,13 @@ pub struct Mems {
 impl Mems {
     /// An empty heap. Nothing is reserved before the first `malloc`.
     #[must_use]
-    pub const fn new(options: Options) -> Self {
+    pub fn new(options: Options) -> Self {
         Self { heap: Heap::new(options), regions: Regions::new(FIRST_ADDRESS) }
     }
 
     /// A heap whose regions are reserved `bytes` at a time; for tests that want several regions.
     #[must_use]
-    pub const fn with_reservation(options: Options, bytes: usize) -> Self {
+    pub fn with_reservation(options: Options, bytes: usize) -> Self {
         Self { heap: Heap::new(options), regions: Regions::with_reservation(FIRST_ADDRESS, bytes) }
     }
 
@@ -100,9 +100,9 @@ impl Mems {
     /// The lines of `printStats`. O(n).
     ///
     /// # Errors
-    /// [`Error::OutOfMetadata`] if there is no memory for the text.
+    /// [`Error::OutOfText`] if there is no memory for the text.
     pub fn lines(&self) -> Result<Vec<String>, Error> {
-        self.heap.lines().map_err(|_| Error::OutOfMetadata { size: 0 })
+        self.heap.lines().map_err(|_| Error::OutOfText)
     }
 
     /// Checks every invariant of the heap and that its pages are all there. O(n).
@@ -111,6 +111,7 @@ impl Mems {
     /// [`Error::Corrupt`].
     pub fn verify(&self) -> Result<(), Error> {
         self.heap.verify()?;
+        self.regions.verify().map_err(Error::Corrupt)?;
         if self.regions.end() == self.heap.end() {
             Ok(())
         } else {

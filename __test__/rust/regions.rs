@@ -3,7 +3,13 @@
 use mems::Mems;
 use mems::heap::{FIRST_ADDRESS, MAX_SIZE, Options, PAGE};
 use mems::memory::Regions;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Tests of one process share its address space, and a refusal looks for all there is: one at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn extend(regions: &mut Regions, bytes: u64) {
     let room = regions.find_room(bytes).unwrap();
@@ -12,6 +18,7 @@ fn extend(regions: &mut Regions, bytes: u64) {
 
 #[test]
 fn room_that_is_not_taken_changes_nothing() {
+    let _alone = alone();
     let mut regions = Regions::new(FIRST_ADDRESS);
     drop(regions.find_room(PAGE).unwrap());
     assert_eq!((regions.count(), regions.end()), (0, FIRST_ADDRESS));
@@ -19,6 +26,7 @@ fn room_that_is_not_taken_changes_nothing() {
 
 #[test]
 fn physical_is_base_plus_offset_within_a_region() {
+    let _alone = alone();
     let mut regions = Regions::new(FIRST_ADDRESS);
     extend(&mut regions, PAGE);
     extend(&mut regions, 3 * PAGE);
@@ -31,6 +39,7 @@ fn physical_is_base_plus_offset_within_a_region() {
 
 #[test]
 fn a_main_block_never_straddles_two_regions() {
+    let _alone = alone();
     let granule = 64 << 10;
     let mut regions = Regions::with_reservation(FIRST_ADDRESS, granule);
     let mut start = FIRST_ADDRESS;
@@ -49,6 +58,7 @@ fn a_main_block_never_straddles_two_regions() {
 
 #[test]
 fn what_the_system_refuses_changes_nothing() {
+    let _alone = alone();
     let mut mems = Mems::new(Options::default());
     let first = mems.malloc(100).unwrap();
     let (before, lines) = (mems.stats(), mems.lines().unwrap());
@@ -65,15 +75,17 @@ fn what_the_system_refuses_changes_nothing() {
 
 #[test]
 fn what_is_said_to_be_available_can_be_had() {
+    let _alone = alone();
     let mut mems = Mems::new(Options::default());
     let Err(mems::Error::OutOfMemory { available, .. }) = mems.malloc(MAX_SIZE) else { panic!("refused") };
-    // Not all of it: the address space is shared with the other tests of this process.
+    // Not all of it: the process itself needs some now and then.
     mems.malloc(available / 2).unwrap();
     mems.finish();
 }
 
 #[test]
 fn memory_held_by_a_buffer_outlives_the_heap_and_reads_zeros() {
+    let _alone = alone();
     let mut mems = Mems::new(Options::default());
     let address = mems.malloc(3 * PAGE).unwrap();
     let (mapping, offset) = mems.locate(address).unwrap();
@@ -90,6 +102,7 @@ fn memory_held_by_a_buffer_outlives_the_heap_and_reads_zeros() {
 
 #[test]
 fn blocks_larger_than_a_region_get_their_own() {
+    let _alone = alone();
     let mut mems = Mems::with_reservation(Options::default(), 64 << 10);
     let (a, b) = (mems.malloc(10).unwrap(), mems.malloc(1 << 20).unwrap());
     assert_eq!((a, b), (FIRST_ADDRESS, FIRST_ADDRESS + PAGE));

@@ -1,6 +1,6 @@
 //! The index over the segments: finds the segment that holds an address, and the lowest hole that is large enough.
 //!
-//! A treap: a binary search tree by address that is also a heap by a pseudo-random priority, so that its depth is
+//! A treap: a binary search tree by address that is also a heap by a random priority, so that its expected depth is
 //! O(log n) whatever the order of operations. Each node also knows the largest hole in its subtree, which makes first
 //! fit a single descent: go left while the left subtree holds a hole that fits.
 //!
@@ -11,27 +11,39 @@
 //! - An in-order walk yields the segments of all main blocks in order of address.
 //! - A node's priority is above its children's; `largest` is the maximum over its subtree.
 //!
-//! Costs: every operation is expected O(log n). The priority is a hash of the segment's id, so runs repeat exactly.
+//! Costs: every operation is expected O(log n). The priority is a hash of the segment's id and a seed of the heap's own,
+//! so that no sequence of calls can be made to give a deep tree. Addresses do not depend on it.
 
 use super::segment::{Id, NONE, Node, Segments};
+use std::hash::{BuildHasher, RandomState};
 
 /// The tree's root; its nodes are inside the segments.
 #[derive(Debug)]
 pub(super) struct Index {
     root: Id,
+    seed: u32,
 }
 
 /// A bijective hash (Murmur3's finalizer): no two ids share a priority.
-fn priority(id: Id) -> u32 {
-    let mut x = id;
+fn priority(id: Id, seed: u32) -> u32 {
+    let mut x = id ^ seed;
     x = (x ^ (x >> 16)).wrapping_mul(0x85eb_ca6b);
     x = (x ^ (x >> 13)).wrapping_mul(0xc2b2_ae35);
     x ^ (x >> 16)
 }
 
 impl Index {
-    pub const fn new() -> Self {
-        Self { root: NONE }
+    pub fn new() -> Self {
+        #[allow(clippy::cast_possible_truncation, reason = "half of a hash is a seed too")]
+        Self::with_seed(RandomState::new().hash_one(0) as u32)
+    }
+
+    const fn with_seed(seed: u32) -> Self {
+        Self { root: NONE, seed }
+    }
+
+    fn priority(&self, id: Id) -> u32 {
+        priority(id, self.seed)
     }
 
     /// The size of the largest hole; 0 if there is none.
@@ -91,7 +103,7 @@ impl Index {
             segments[parent].node.left = id;
         }
         segments[id].node.parent = parent;
-        while segments[id].node.parent != NONE && priority(segments[id].node.parent) < priority(id) {
+        while segments[id].node.parent != NONE && self.priority(segments[id].node.parent) < self.priority(id) {
             self.rotate_up(segments, id);
         }
         Self::refresh(segments, segments[id].node.parent);
@@ -104,7 +116,7 @@ impl Index {
             let child = match (left, right) {
                 (NONE, NONE) => break,
                 (only, NONE) | (NONE, only) => only,
-                (left, right) if priority(left) > priority(right) => left,
+                (left, right) if self.priority(left) > self.priority(right) => left,
                 (_, right) => right,
             };
             self.rotate_up(segments, child);
@@ -180,7 +192,7 @@ impl Index {
                 if segments[child].node.parent != id {
                     return Err(format!("node {child} does not name its parent {id}"));
                 }
-                if priority(child) > priority(id) {
+                if self.priority(child) > self.priority(id) {
                     return Err(format!("node {child} is under node {id} of lower priority"));
                 }
             }
@@ -226,4 +238,37 @@ fn computed_largest(segments: &Segments, id: Id) -> u64 {
     let segment = &segments[id];
     let below = largest(segments, segment.node.left).max(largest(segments, segment.node.right));
     segment.hole_size().max(below)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::segment::Segment;
+    use super::*;
+
+    fn depth(segments: &Segments, at: Id) -> usize {
+        if at == NONE {
+            return 0;
+        }
+        let Node { left, right, .. } = segments[at].node;
+        1 + depth(segments, left).max(depth(segments, right))
+    }
+
+    /// Ids in order of address are what every new heap has, and the worst for an unbalanced tree. The expected depth is
+    /// some 33, and twice that is out of all reach.
+    #[test]
+    fn the_tree_is_shallow() {
+        const COUNT: usize = 10_000;
+        for seed in [0, 1, 0xffff_ffff, Index::new().seed] {
+            let (mut index, mut segments) = (Index::with_seed(seed), Segments::new());
+            segments.reserve(COUNT).unwrap();
+            let mut before = NONE;
+            for start in 0..COUNT as u64 {
+                let id = segments.insert(Segment::hole(start, 1, 0));
+                index.insert_after(&mut segments, before, id);
+                before = id;
+            }
+            let depth = depth(&segments, index.root);
+            assert!(depth < 70, "depth {depth} with seed {seed}");
+        }
+    }
 }

@@ -65,7 +65,7 @@ pub struct Heap {
 impl Heap {
     /// An empty heap: no main block, no allocation.
     #[must_use]
-    pub const fn new(options: Options) -> Self {
+    pub fn new(options: Options) -> Self {
         Self { options, chains: Chains::new(), index: Index::new(), counters: Counters::new() }
     }
 

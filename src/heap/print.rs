@@ -3,12 +3,18 @@
 use super::{Heap, Kind, PAGE};
 use std::fmt::{self, Write};
 
+/// The longest line, in bytes. JavaScript engines have strings of at most 2^28 - 16 to 2^30 characters.
+const LONGEST: usize = (1 << 28) - 16;
+
 /// A line that reports failure to grow instead of aborting the process.
 #[derive(Default)]
 struct Line(String);
 
 impl Write for Line {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.0.len() + text.len() > LONGEST {
+            return Err(fmt::Error);
+        }
         self.0.try_reserve(text.len()).map_err(|_| fmt::Error)?;
         self.0.push_str(text);
         Ok(())
@@ -26,7 +32,7 @@ impl Heap {
     /// The lines that `printStats` prints: one a main block with its sub-chain, then the totals. O(n).
     ///
     /// # Errors
-    /// [`fmt::Error`] if the system has no memory for the text.
+    /// [`fmt::Error`] if the system has no memory for the text, or a line would be longer than a JavaScript string.
     pub fn lines(&self) -> Result<Vec<String>, fmt::Error> {
         let stats = self.stats();
         let mut lines = Vec::new();

@@ -124,6 +124,12 @@ impl Segments {
         self.slots.len() - self.vacant_count
     }
 
+    /// Walks the list of vacant slots and compares it with their number.
+    pub fn verify_vacant(&self) -> bool {
+        let vacant = std::iter::successors(Some(self.vacant), |&id| self.slots.get(id as usize).map(|slot| slot.next));
+        vacant.take(self.vacant_count + 1).take_while(|&id| id != NONE).count() == self.vacant_count
+    }
+
     /// Bytes the store has allocated for itself.
     pub fn bytes(&self) -> usize {
         self.slots.capacity() * size_of::<Segment>()

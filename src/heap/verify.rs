@@ -69,6 +69,7 @@ impl Heap {
             walked.mapped += block.size;
         }
         ensure!(count == self.chains.segments.len(), "{count} segments are in chains, more are stored");
+        ensure!(self.chains.segments.verify_vacant(), "the vacant slots are not as many as counted");
         Ok(walked)
     }
 

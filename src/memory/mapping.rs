@@ -35,11 +35,12 @@ impl Mapping {
         self.map.len()
     }
 
-    /// Gives the first `bytes` of memory back to the system and keeps the range mapped: it reads as zeros again.
-    pub fn decommit(&self, bytes: usize) {
+    /// Gives the first `bytes` of memory back to the system and keeps the range mapped: it reads as zeros again. Only for
+    /// the end of a heap: nothing may hold a Rust reference into the range.
+    pub(super) fn decommit(&self, bytes: usize) {
         let bytes = bytes.min(self.bytes());
         // SAFETY: the range lies inside this mapping, which is private and anonymous, and stays mapped, readable and
-        // writable. Its bytes are reached through raw pointers only (no Rust reference into it exists anywhere), and
+        // writable. Its bytes are reached through raw pointers only (the caller ends the heap that handed them out), and
         // other threads' accesses to freed memory are no worse off for reading zeros.
         unsafe { system::decommit(self.base(), bytes) };
     }

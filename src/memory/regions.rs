@@ -20,7 +20,7 @@ const GRANULE: usize = 64 << 10;
 
 /// Address space that is left to the rest of the process, in bytes: half of what the system grants at first, within
 /// these bounds. JavaScript engines end the process where they get none.
-const HEADROOM: RangeInclusive<usize> = (512 << 20)..=(1 << 30);
+const HEADROOM: RangeInclusive<usize> = (64 << 20)..=(1 << 30);
 
 #[derive(Debug)]
 struct Region {
@@ -53,7 +53,7 @@ pub struct Refused {
 pub struct Room {
     bytes: u64,
     /// The new region's mapping; `None`: it is in the last region.
-    region: Option<Mapping>,
+    region: Option<Arc<Mapping>>,
 }
 
 /// All regions of a heap.
@@ -105,17 +105,18 @@ impl Regions {
             self.headroom = (self.largest_share(0) / 2).clamp(*HEADROOM.start(), *HEADROOM.end());
         }
         let mapping = self.reserve(bytes).ok_or_else(|| Refused { available: self.available(bytes) })?;
-        Ok(Room { bytes, region: Some(mapping) })
+        Ok(Room { bytes, region: Some(Arc::new(mapping)) })
     }
 
-    /// Takes room that was found for a main block at [`Regions::end`].
+    /// Takes room for a main block at [`Regions::end`]. It must be the room found last: what was found before another was
+    /// carved may lie elsewhere.
     ///
     /// # Panics
-    /// If another room was carved since this one was found.
+    /// If the room is no longer there.
     pub fn carve(&mut self, room: Room) {
         let start = self.end();
         match (room.region, self.list.last_mut()) {
-            (Some(mapping), _) => self.list.push(Region { start, used: room.bytes, mapping: Arc::new(mapping) }),
+            (Some(mapping), _) => self.list.push(Region { start, used: room.bytes, mapping }),
             (None, Some(last)) if last.rest() >= room.bytes => last.used += room.bytes,
             (None, _) => panic!("the room was found in another state of the regions"),
         }
@@ -133,10 +134,10 @@ impl Regions {
         }
     }
 
-    /// The physical address of a virtual one, which must have been carved.
+    /// The physical address of a virtual one. It must have been carved: there is no sense in the answer else.
     ///
     /// # Panics
-    /// If it never was.
+    /// If there is no region.
     #[must_use]
     pub fn physical(&self, address: u64) -> usize {
         let (region, offset) = self.region(address);
@@ -146,11 +147,33 @@ impl Regions {
     /// The mapping behind a virtual address, and the offset in it.
     ///
     /// # Panics
-    /// If the address was never carved.
+    /// If there is no region.
     #[must_use]
     pub fn locate(&self, address: u64) -> (Arc<Mapping>, usize) {
         let (region, offset) = self.region(address);
         (Arc::clone(&region.mapping), offset)
+    }
+
+    /// Checks that the regions tile the virtual addresses and that none is overdrawn or empty.
+    ///
+    /// # Errors
+    /// A description of the first that is not as it should be.
+    pub fn verify(&self) -> Result<(), String> {
+        let mut end = self.first;
+        for region in &self.list {
+            if region.start != end {
+                return Err(format!("a region starts at {}, not at {end}", region.start));
+            }
+            if region.used == 0 || region.used > region.mapping.bytes() as u64 {
+                return Err(format!(
+                    "the region at {end} has {} of {} bytes in use",
+                    region.used,
+                    region.mapping.bytes()
+                ));
+            }
+            end = region.end();
+        }
+        Ok(())
     }
 
     /// Gives all memory back. A mapping that a buffer still holds is emptied at once and unmapped with the buffer.
@@ -214,7 +237,7 @@ impl Regions {
 
     /// The largest main block below `refused` bytes that could be carved, by bisection. Only for error messages.
     fn available(&self, refused: u64) -> u64 {
-        let (mut granted, mut refused) = (0, usize::try_from(refused).unwrap_or(usize::MAX) / GRANULE);
+        let (mut granted, mut refused) = (0, usize::try_from(refused).unwrap_or(usize::MAX).div_ceil(GRANULE));
         while refused - granted > 1 {
             let middle = granted + (refused - granted) / 2;
             if self.map(middle * GRANULE).is_some() {

@@ -148,7 +148,7 @@ pub fn stats(env: Env) -> Result<Stats> {
 /// The buffer round an address, and where in it the address lies.
 #[napi(object)]
 pub struct Window<'a> {
-    /// An external `ArrayBuffer` over a window of the region.
+    /// An external `SharedArrayBuffer` or `ArrayBuffer` over a window of the region.
     pub buffer: Unknown<'a>,
     /// The offset of the address in it.
     pub offset: f64,
@@ -163,7 +163,8 @@ pub fn window(env: Env, address: Unknown) -> Result<Window> {
         let given = convert::address(unsafe { Value::new(env.raw(), address.raw()) })?;
         let (mapping, offset) = registry::with(|heap| heap.locate(given.within(heap)?))?;
         let span = window::around(&mapping, offset);
-        let buffer = window::buffer(env.raw(), mapping, span)?;
+        // SAFETY: `env` is this call's own.
+        let buffer = unsafe { window::buffer(env.raw(), mapping, span) }?;
         // SAFETY: `buffer` is a value of `env`, just made.
         let buffer = unsafe { Unknown::from_napi_value(env.raw(), buffer) }?;
         Ok(Window { buffer, offset: (offset - span.0) as f64 })

@@ -30,7 +30,18 @@ pub(super) fn size(name: &'static str, value: Value) -> Result<u64, Failure> {
 pub(super) fn whole_size(number: f64) -> Result<u64, Error> {
     whole(number)
         .filter(|size| (1..=MAX_SIZE).contains(size))
-        .ok_or_else(|| Error::InvalidSize { size: number.to_string() })
+        .ok_or_else(|| Error::InvalidSize { size: as_javascript_prints(number) })
+}
+
+/// A number as JavaScript prints it, as nearly as an error message needs.
+fn as_javascript_prints(number: f64) -> String {
+    if number.is_infinite() {
+        if number > 0.0 { "Infinity".to_owned() } else { "-Infinity".to_owned() }
+    } else if number.abs() < 1e21 {
+        number.to_string()
+    } else {
+        format!("{number:e}")
+    }
 }
 
 /// A number that is a whole size.

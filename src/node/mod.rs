@@ -24,6 +24,9 @@ use napi_derive::napi;
 #[napi(module_exports)]
 fn register(mut exports: Object) -> Result<()> {
     failure::keep_panics_quiet();
+    // The default heap is the process's, not that of the thread that happens to load the addon: it must not be unloaded
+    // when a worker ends. (On ELF systems it is linked so; elsewhere this does it.)
+    napi::bindgen_prelude::retain_current_module_for_unload_safety();
     #[cfg(feature = "floor")]
     {
         exports.create_named_method("numberToBigInt", floor::number_to_bigint)?;

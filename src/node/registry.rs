@@ -31,7 +31,10 @@ pub(super) fn init(options: Options) -> Result<(), Error> {
 /// Ends the default heap and gives its memory back.
 pub(super) fn finish() -> Result<(), Error> {
     // The state of a poisoned heap is unknown, but its mappings are sound: ending it is always possible.
-    let heap = DEFAULT.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let mut guard = DEFAULT.lock().unwrap_or_else(PoisonError::into_inner);
+    let heap = guard.take();
+    // Under the lock: later, the poison could be another thread's, of a new heap.
     DEFAULT.clear_poison();
+    drop(guard);
     heap.ok_or(Error::NotInitialized).map(Mems::finish)
 }

@@ -4,18 +4,21 @@
 //! window of a region, and views of blocks are made from it in JavaScript. Windows are as long as the oldest runtimes
 //! allow and overlap by half, so that a block of up to half a window lies in one of them whole.
 //!
-//! Invariant: a window holds its mapping by reference count and lets go in the buffer's finalizer. So the memory under
-//! a buffer stays mapped while the buffer lives, even after `finish`.
+//! Invariant: the memory under a buffer stays mapped while anything can reach it, even after `finish`. A
+//! `SharedArrayBuffer` tells reliably when that ends, by its finalizer. An `ArrayBuffer` does only where its memory cannot
+//! be moved into another buffer (`transfer`, Node 22 and later): that one has no finalizer of ours. So a window is a
+//! `SharedArrayBuffer` where the runtime can make one of external memory; else an `ArrayBuffer`, which keeps its mapping
+//! for good if the runtime has `transfer`.
 
 use super::failure::Failure;
 use super::value::check;
 use crate::memory::Mapping;
 use napi::sys;
-use std::ffi::c_void;
+use std::ffi::{CStr, c_void};
 use std::ptr;
 use std::sync::Arc;
 
-/// Half a window: 2 GiB less a page's worth, since Node 14 allows 4 GiB - 1.
+/// Half a window: 2 GiB less 64 KiB, since Node 14 allows 4 GiB - 1 byte.
 const HALF: usize = (2 << 30) - (64 << 10);
 
 /// The window round `offset` of `mapping`: where it starts in the mapping, and its length.
@@ -24,22 +27,40 @@ pub(super) fn around(mapping: &Mapping, offset: usize) -> (usize, usize) {
     (start, (2 * HALF).min(mapping.bytes() - start))
 }
 
-/// An external `ArrayBuffer` over `length` bytes of `mapping` from `start`.
-pub(super) fn buffer(
+/// An external buffer over `length` bytes of `mapping` from `start`.
+///
+/// # Safety
+/// `env` must be the environment of the running callback.
+pub(super) unsafe fn buffer(
     env: sys::napi_env,
     mapping: Arc<Mapping>,
     (start, length): (usize, usize),
 ) -> Result<sys::napi_value, Failure> {
     assert!(start + length <= mapping.bytes(), "a window lies inside its mapping");
     let data = mapping.base().wrapping_add(start).cast::<c_void>();
+    // SAFETY: the caller vouches for `env`.
+    if create_shared().is_none() && unsafe { can_transfer(env) }? {
+        std::mem::forget(Arc::clone(&mapping));
+    }
     let holder = Box::into_raw(Box::new(mapping)).cast::<c_void>();
     let mut value = ptr::null_mut();
-    // SAFETY: [data, data + length) lies in the mapping, which `holder` keeps mapped until `release` runs, and Node
-    // runs that once, after the last use of the buffer.
-    let status =
-        unsafe { sys::napi_create_external_arraybuffer(env, data, length, Some(release), holder, &raw mut value) };
-    if status != sys::Status::napi_ok {
-        // SAFETY: no buffer was made, so nothing else will release `holder`.
+    // SAFETY: [data, data + length) lies in the mapping, which `holder` keeps mapped until the runtime runs the finalizer,
+    // and by this file's invariant nothing reaches it then, or it was kept for good above. The caller vouches for `env`.
+    let status = unsafe {
+        match create_shared() {
+            Some(create) => create(env, data, length, Some(release_shared), holder, &raw mut value),
+            None => sys::napi_create_external_arraybuffer(env, data, length, Some(release), holder, &raw mut value),
+        }
+    };
+    // On a status that comes before a buffer is made nothing else will release `holder`; on any other it may, and a
+    // mapping that stays is better than one released twice.
+    let refused_early = [
+        sys::Status::napi_no_external_buffers_allowed,
+        sys::Status::napi_invalid_arg,
+        sys::Status::napi_pending_exception,
+    ];
+    if refused_early.contains(&status) {
+        // SAFETY: see above.
         drop(unsafe { Box::from_raw(holder.cast::<Arc<Mapping>>()) });
     }
     check(status)?;
@@ -47,7 +68,59 @@ pub(super) fn buffer(
 }
 
 /// Lets go of a window's mapping. May run on any turn, even inside a Node-API call (Bun, Deno): it takes no lock.
-unsafe extern "C" fn release(_env: sys::napi_env, _data: *mut c_void, holder: *mut c_void) {
-    // SAFETY: `holder` is the box made in `buffer`, and the finalizer runs once.
+unsafe extern "C" fn release(_env: sys::napi_env, data: *mut c_void, holder: *mut c_void) {
+    // SAFETY: the same holder, and a finalizer runs once.
+    unsafe { release_shared(data, holder) };
+}
+
+/// The same for a `SharedArrayBuffer`, on whatever thread was the last to hold it.
+unsafe extern "C" fn release_shared(_data: *mut c_void, holder: *mut c_void) {
+    // SAFETY: `holder` is the box made in `buffer`, and a finalizer runs once.
     drop(unsafe { Box::from_raw(holder.cast::<Arc<Mapping>>()) });
+}
+
+/// `node_api_create_external_sharedarraybuffer`.
+type CreateShared = unsafe extern "C" fn(
+    sys::napi_env,
+    *mut c_void,
+    usize,
+    Option<unsafe extern "C" fn(*mut c_void, *mut c_void)>,
+    *mut c_void,
+    *mut sys::napi_value,
+) -> sys::napi_status;
+
+/// The runtime's function for external shared buffers, if it exports one: it belongs to no Node-API version yet, so it is
+/// looked up by name.
+#[cfg(unix)]
+fn create_shared() -> Option<CreateShared> {
+    static FOUND: std::sync::OnceLock<Option<CreateShared>> = std::sync::OnceLock::new();
+    *FOUND.get_or_init(|| {
+        // SAFETY: the name ends with a zero; RTLD_DEFAULT searches what the process has loaded.
+        let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"node_api_create_external_sharedarraybuffer".as_ptr()) };
+        // SAFETY: a null pointer is `None`; any other is the function of that name, whose type Node documents as this.
+        unsafe { std::mem::transmute::<*mut c_void, Option<CreateShared>>(found) }
+    })
+}
+
+/// Windows has another way of looking up names, which nobody has tried yet.
+#[cfg(not(unix))]
+const fn create_shared() -> Option<CreateShared> {
+    None
+}
+
+/// Whether the runtime has `ArrayBuffer.prototype.transfer`.
+///
+/// # Safety
+/// `env` must be the environment of the running callback.
+unsafe fn can_transfer(env: sys::napi_env) -> Result<bool, Failure> {
+    let (mut object, mut has) = (ptr::null_mut(), false);
+    // SAFETY: the caller vouches for `env`; names end with a zero, and each object is a value of `env` just read.
+    unsafe {
+        check(sys::napi_get_global(env, &raw mut object))?;
+        for name in [c"ArrayBuffer", c"prototype"] as [&CStr; 2] {
+            check(sys::napi_get_named_property(env, object, name.as_ptr(), &raw mut object))?;
+        }
+        check(sys::napi_has_named_property(env, object, c"transfer".as_ptr(), &raw mut has))?;
+    }
+    Ok(has)
 }
