@@ -31,7 +31,7 @@ function node(args, env = {}) {
 
 test('the oracle agrees with verify() running after every operation', () => {
   const oracle = path.join(__dirname, 'oracle.test.js');
-  const { status, stdout } = node(['--test', oracle], { MEMS_PROGRAMS: '40' });
+  const { status, stdout } = node(['--test', oracle], { MEMS_PROGRAMS: '20' });
   assert.equal(status, 0, stdout);
 });
 
