@@ -841,5 +841,6 @@ module.exports.init = nativeBinding.init
 module.exports.mallocMany = nativeBinding.mallocMany
 module.exports.stats = nativeBinding.stats
 module.exports.statsLines = nativeBinding.statsLines
+module.exports.trim = nativeBinding.trim
 module.exports.verify = nativeBinding.verify
 module.exports.window = nativeBinding.window

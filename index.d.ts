@@ -81,7 +81,7 @@ export function get(address: bigint): bigint;
 
 /**
  * Frees the block that starts at `address`. It becomes a hole, merged with a hole before it and a hole after it inside
- * its main block. Expected O(log n). The pages go back to the system at {@link finish}.
+ * its main block. Expected O(log n). The pages go back to the system at {@link trim} or {@link finish}.
  *
  * @param address - What {@link malloc} returned.
  * @throws `ERR_MEMS_NOT_BLOCK_START` for an address inside a block; the message names the block's start.
@@ -155,6 +155,22 @@ export function printStats(): void;
  * malloc(8); // throws ERR_MEMS_NOT_INITIALIZED
  */
 export function finish(): void;
+
+/**
+ * Gives the whole pages inside holes back to the system, so that the process uses less memory. No address changes, and the
+ * pages can be handed out again: they read as zeros then. Where the system has no call for it (Windows), nothing happens.
+ * Expected O(k log n) and a system call for each of k holes of a page or more: call it after much has been freed, not after
+ * every {@link free}.
+ *
+ * @returns The bytes in those pages, whether the system had put memory behind them yet or not.
+ * @throws `ERR_MEMS_NOT_INITIALIZED`.
+ *
+ * @example
+ * const blocks = mallocMany(new Float64Array(1000).fill(1 << 20));
+ * freeMany(blocks);
+ * trim(); // 1048576000
+ */
+export function trim(): number;
 
 /**
  * Checks the whole heap: chains, index, counters and mappings are walked and compared with each other. O(n).

@@ -6,7 +6,7 @@
 const binding = require('./binding.js');
 
 // The calls a program makes by the million are the addon's own functions, with nothing in between.
-const { malloc, get, free, verify, stats } = binding;
+const { malloc, get, free, trim, verify, stats } = binding;
 
 function init(options) {
   binding.init(options);
@@ -82,6 +82,7 @@ module.exports = {
   freeMany,
   printStats,
   finish,
+  trim,
   verify,
   stats,
 };

@@ -1,7 +1,7 @@
 //! A whole heap: addresses from [`Heap`], pages behind them from [`Regions`].
 
 use crate::Error;
-use crate::heap::{FIRST_ADDRESS, Heap, Options, Stats};
+use crate::heap::{FIRST_ADDRESS, Heap, Options, PAGE, Stats};
 use crate::memory::{Mapping, Regions};
 use std::sync::Arc;
 
@@ -83,6 +83,15 @@ impl Mems {
     #[must_use]
     pub fn end(&self) -> u64 {
         self.heap.end()
+    }
+
+    /// Gives the whole pages inside holes back to the system; they read as zeros when they are handed out again. No address
+    /// changes. Answers the bytes given back, whether the system had put memory behind them or not. Expected O(k log n)
+    /// and a system call for each of k holes of a page or more.
+    pub fn trim(&mut self) -> u64 {
+        let (regions, mut bytes) = (&self.regions, 0);
+        self.heap.holes(PAGE, |hole| bytes += regions.decommit(hole.start, hole.size));
+        bytes
     }
 
     /// The options it was made with.

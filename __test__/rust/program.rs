@@ -7,6 +7,7 @@
 #![allow(dead_code, reason = "each test that includes this file uses a part of it")]
 
 use mems::heap::{FIRST_ADDRESS, MAX_SIZE, Options, PAGE};
+use mems::memory::page_bytes;
 use mems::{Error, Mems};
 use std::fmt::Write;
 
@@ -22,6 +23,8 @@ pub enum Op {
     /// Frees or gets an address that may be anything: must be refused or not exactly as the shadow does.
     Wild(u64),
     Get(usize, u64),
+    /// Gives free pages back: nothing but the contents of holes may change.
+    Trim,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +120,16 @@ impl Shadow {
         lines
     }
 
+    /// The bytes of whole pages inside holes.
+    fn trimmable(&self) -> u64 {
+        let holes = self.blocks.iter().flatten().filter(|segment| !segment.live);
+        let whole = |hole: &Segment| {
+            let (start, end) = (hole.start - FIRST_ADDRESS, hole.end() - FIRST_ADDRESS);
+            (end / PAGE * PAGE).saturating_sub(start.next_multiple_of(PAGE))
+        };
+        holes.map(whole).sum()
+    }
+
     /// The statistics must say what the shadow counts.
     fn check_stats(&self, mems: &Mems) {
         let stats = mems.stats();
@@ -190,6 +203,13 @@ pub fn run(mems: &mut Mems, program: &[Op]) {
                 assert_eq!(code(mems.get(address)).map(|_| ()), expected, "get({address}) at step {step}");
                 if shadow.find(address).map(|segment| segment.start) != Ok(address) {
                     assert_eq!(code(mems.free(address)), shadow.free(address).map(|_| ()), "free({address})");
+                }
+            }
+            Op::Trim => {
+                let bytes = mems.trim();
+                // With larger pages, what is whole depends on where a region begins.
+                if page_bytes() as u64 == PAGE {
+                    assert_eq!(bytes, shadow.trimmable(), "trim() at step {step}");
                 }
             }
             Op::Get(pick, offset) => {

@@ -24,6 +24,7 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         10 => size().prop_map(Op::Malloc),
         6 => any::<usize>().prop_map(Op::Free),
+        1 => Just(Op::Trim),
         1 => Just(Op::FreeOldest),
         1 => Just(Op::FreeNewest),
         1 => (any::<usize>(), any::<u64>()).prop_map(|(pick, offset)| Op::FreeInside(pick, offset)),

@@ -9,6 +9,7 @@ import mems, {
   mallocMany,
   printStats,
   stats,
+  trim,
   verify,
 } from '@sambhav-gautam/osmemoryallocator';
 
@@ -25,6 +26,7 @@ const many: BigUint64Array = mallocMany([16, 16n]);
 freeMany(many);
 freeMany([...mallocMany(new Uint32Array([8]))]);
 printStats();
+export const given: number = trim();
 verify();
 
 const { bytes, counts, peak, totals } = stats();

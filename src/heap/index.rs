@@ -69,19 +69,15 @@ impl Index {
 
     /// The lowest-addressed hole of at least `size` bytes, or `NONE`.
     pub fn first_fit(&self, segments: &Segments, size: u64) -> Id {
-        let mut at = self.root;
-        if largest(segments, at) < size {
-            return NONE;
-        }
-        loop {
-            let segment = &segments[at];
-            if largest(segments, segment.node.left) >= size {
-                at = segment.node.left;
-            } else if segment.hole_size() >= size {
-                return at;
-            } else {
-                at = segment.node.right;
-            }
+        if largest(segments, self.root) < size { NONE } else { first_fit_under(segments, self.root, size) }
+    }
+
+    /// Calls `visit` with every hole of at least `least` bytes (not 0), in order of address. O(k log n) for k of them.
+    pub fn holes(&self, segments: &Segments, least: u64, visit: &mut impl FnMut(Id)) {
+        let mut at = self.first_fit(segments, least);
+        while at != NONE {
+            visit(at);
+            at = next_fit(segments, at, least);
         }
     }
 
@@ -202,6 +198,45 @@ impl Index {
             at = successor(segments, id);
         }
         if at == NONE { Ok(()) } else { Err(format!("the index has segment {at} that no chain has")) }
+    }
+}
+
+/// The first hole after segment `id`, in order, of at least `size` bytes; `NONE` if there is none.
+fn next_fit(segments: &Segments, id: Id, size: u64) -> Id {
+    let right = segments[id].node.right;
+    if largest(segments, right) >= size {
+        return first_fit_under(segments, right, size);
+    }
+    let mut at = id;
+    loop {
+        let parent = segments[at].node.parent;
+        if parent == NONE {
+            return NONE;
+        }
+        if segments[parent].node.left == at {
+            if segments[parent].hole_size() >= size {
+                return parent;
+            }
+            let right = segments[parent].node.right;
+            if largest(segments, right) >= size {
+                return first_fit_under(segments, right, size);
+            }
+        }
+        at = parent;
+    }
+}
+
+/// The first hole of at least `size` bytes in the subtree of `at`, which has one.
+fn first_fit_under(segments: &Segments, mut at: Id, size: u64) -> Id {
+    loop {
+        let segment = &segments[at];
+        if largest(segments, segment.node.left) >= size {
+            at = segment.node.left;
+        } else if segment.hole_size() >= size {
+            return at;
+        } else {
+            at = segment.node.right;
+        }
     }
 }
 

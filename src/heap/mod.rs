@@ -175,6 +175,11 @@ impl Heap {
         self.live(address).map(|id| self.segment(id))
     }
 
+    /// Calls `visit` with every hole of at least `least` bytes, in order of address. Expected O(k log n) for k of them.
+    pub fn holes(&self, least: u64, mut visit: impl FnMut(Segment)) {
+        self.index.holes(&self.chains.segments, least.max(1), &mut |id| visit(self.segment(id)));
+    }
+
     fn live(&self, address: u64) -> Result<Id, Error> {
         let (start, end) = (FIRST_ADDRESS, self.end());
         if !(start..end).contains(&address) {

@@ -6,6 +6,7 @@
 use super::system;
 use memmap2::MmapRaw;
 use std::io;
+use std::ops::Range;
 
 /// A range of address space that is unmapped when dropped.
 #[derive(Debug)]
@@ -35,13 +36,33 @@ impl Mapping {
         self.map.len()
     }
 
-    /// Gives the first `bytes` of memory back to the system and keeps the range mapped: it reads as zeros again. Only for
-    /// the end of a heap: nothing may hold a Rust reference into the range.
-    pub(super) fn decommit(&self, bytes: usize) {
-        let bytes = bytes.min(self.bytes());
+    /// Gives the whole pages of the system within a range back to it; they stay mapped and read as zeros from then on.
+    /// Only for ranges that nobody may use: freed memory, or all of it at the end of a heap. Answers the bytes given
+    /// back, 0 where the system has no such call.
+    ///
+    /// # Panics
+    /// If the range reaches past the mapping.
+    pub(super) fn decommit(&self, range: Range<usize>) -> usize {
+        assert!(range.start <= range.end && range.end <= self.bytes());
+        let page = system::page_bytes();
+        let (start, end) = (range.start.next_multiple_of(page), range.end / page * page);
+        if start >= end {
+            return 0;
+        }
         // SAFETY: the range lies inside this mapping, which is private and anonymous, and stays mapped, readable and
-        // writable. Its bytes are reached through raw pointers only (the caller ends the heap that handed them out), and
+        // writable. Its bytes are reached through raw pointers only (the caller gives back what nobody may use), and
         // other threads' accesses to freed memory are no worse off for reading zeros.
-        unsafe { system::decommit(self.base(), bytes) };
+        unsafe { system::decommit(self.base().wrapping_add(start), end - start) }
+    }
+
+    /// Empties the first `bytes` as [`Mapping::decommit`] does, or by writing zeros where the system has no such call.
+    pub(super) fn empty(&self, bytes: usize) {
+        let bytes = bytes.min(self.bytes());
+        // A mapping starts at a page, and ends behind its last one or with it: rounding up stays inside.
+        let whole = bytes.next_multiple_of(system::page_bytes()).min(self.bytes());
+        if self.decommit(0..whole) == 0 {
+            // SAFETY: the range is mapped and writable, and the caller ends the heap that handed it out.
+            unsafe { self.base().write_bytes(0, bytes) };
+        }
     }
 }

@@ -12,3 +12,4 @@ mod system;
 
 pub use mapping::Mapping;
 pub use regions::{Refused, Regions, Room};
+pub use system::page_bytes;

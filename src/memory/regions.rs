@@ -154,6 +154,18 @@ impl Regions {
         (Arc::clone(&region.mapping), offset)
     }
 
+    /// Gives the system's whole pages within a range of virtual addresses back to it: they read as zeros from then on.
+    /// The range must lie within one main block and be free. Answers the bytes given back. O(1) and a system call.
+    ///
+    /// # Panics
+    /// If there is no region, or the range is not inside one.
+    #[must_use]
+    pub fn decommit(&self, start: u64, bytes: u64) -> u64 {
+        let (region, offset) = self.region(start);
+        let bytes = usize::try_from(bytes).expect("a main block's size fits usize");
+        region.mapping.decommit(offset..offset + bytes) as u64
+    }
+
     /// Checks that the regions tile the virtual addresses and that none is overdrawn or empty.
     ///
     /// # Errors
@@ -181,7 +193,7 @@ impl Regions {
         for region in self.list {
             // A buffer that lets go between this check and the drop costs a needless decommit, nothing else.
             if Arc::strong_count(&region.mapping) > 1 {
-                region.mapping.decommit(usize::try_from(region.used).unwrap_or(usize::MAX));
+                region.mapping.empty(usize::try_from(region.used).unwrap_or(usize::MAX));
             }
         }
     }

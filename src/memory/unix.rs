@@ -5,6 +5,7 @@
 
 use memmap2::{MmapMut, MmapOptions};
 use std::io;
+use std::sync::OnceLock;
 
 /// The length of a new region, given the bytes mapped so far.
 ///
@@ -19,26 +20,37 @@ pub fn map(bytes: usize) -> io::Result<MmapMut> {
     MmapOptions::new().len(bytes).no_reserve_swap().map_anon()
 }
 
-/// Gives the first `bytes` at `base` back; they stay mapped and read as zeros.
+/// The system's page size in bytes: 4096 on most, 16 KiB on Apple Silicon.
+#[must_use]
+pub fn page_bytes() -> usize {
+    static BYTES: OnceLock<usize> = OnceLock::new();
+    *BYTES.get_or_init(|| {
+        // SAFETY: sysconf reads a constant of the system.
+        let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+        // No system has larger pages than this, should one not say.
+        usize::try_from(bytes).unwrap_or(64 << 10)
+    })
+}
+
+/// Gives `bytes` at `base`, whole pages, back; they stay mapped and read as zeros. Answers the bytes given back.
 ///
 /// # Safety
-/// `base` must be the start of a map made by [`map`] of at least `bytes`, into which no Rust reference exists.
-pub unsafe fn decommit(base: *mut u8, bytes: usize) {
+/// The range must lie in a map made by [`map`], start at a page and hold whole pages, and nobody may hold a Rust reference
+/// into it.
+pub unsafe fn decommit(base: *mut u8, bytes: usize) -> usize {
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    {
-        // On Linux MADV_DONTNEED drops private anonymous pages at once, and the next read sees zeros.
-        // SAFETY: the caller vouches for the range; madvise changes contents only, never the mapping.
-        let result = unsafe { libc::madvise(base.cast(), bytes, libc::MADV_DONTNEED) };
-        debug_assert_eq!(result, 0, "madvise: {}", io::Error::last_os_error());
-    }
+    // On Linux MADV_DONTNEED drops private anonymous pages at once, and the next read sees zeros.
+    // SAFETY: the caller vouches for the range; madvise changes contents only, never the mapping.
+    let done = unsafe { libc::madvise(base.cast(), bytes, libc::MADV_DONTNEED) } == 0;
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    {
-        // Elsewhere MADV_DONTNEED is only a hint. A fresh map over the old one is defined to read zeros, and replaces
-        // it in one step: no moment at which another thread could fault.
+    // Elsewhere MADV_DONTNEED is only a hint. A fresh map over the old one is defined to read zeros, and replaces it in
+    // one step: no moment at which another thread could fault.
+    let done = {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_FIXED;
-        // SAFETY: MAP_FIXED replaces only [base, base + bytes), which the caller vouches lies in a map of ours;
-        // protection and kind stay the same, so the owner's later unmapping of the whole stays right.
-        let result = unsafe { libc::mmap(base.cast(), bytes, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
-        debug_assert_ne!(result, libc::MAP_FAILED, "mmap: {}", io::Error::last_os_error());
-    }
+        // SAFETY: MAP_FIXED replaces only this range, which the caller vouches lies in a map of ours; protection and kind
+        // stay the same, so the owner's later unmapping of the whole stays right.
+        let map = unsafe { libc::mmap(base.cast(), bytes, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
+        map != libc::MAP_FAILED
+    };
+    if done { bytes } else { 0 }
 }

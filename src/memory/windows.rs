@@ -19,14 +19,17 @@ pub fn map(bytes: usize) -> io::Result<MmapMut> {
     MmapOptions::new().len(bytes).map_anon()
 }
 
-/// Zeroes the first `bytes` at `base`.
-///
-/// A view of a section cannot be decommitted, and replacing it would leave a moment at which a stale view faults.
-/// The memory goes back when the last buffer over it does.
+/// The system's page size in bytes, the same on all of Windows' processors.
+#[must_use]
+pub const fn page_bytes() -> usize {
+    4096
+}
+
+/// Gives nothing back: a view of a section cannot be decommitted, and replacing it would leave a moment at which a stale
+/// view faults. The memory goes back when the last buffer over it does.
 ///
 /// # Safety
-/// `base` must be the start of a map made by [`map`] of at least `bytes`, into which no Rust reference exists.
-pub unsafe fn decommit(base: *mut u8, bytes: usize) {
-    // SAFETY: the caller vouches that the range is mapped and writable and that no reference into it exists.
-    unsafe { base.write_bytes(0, bytes) };
+/// None is needed; the signature is that of the other systems.
+pub const unsafe fn decommit(_base: *mut u8, _bytes: usize) -> usize {
+    0
 }

@@ -45,6 +45,13 @@ pub fn free_many(env: Env, addresses: &[u64]) -> Result<()> {
     run(env, || Ok(registry::with(|heap| heap.free_many(addresses))?))
 }
 
+/// Gives whole free pages back to the system; answers the bytes.
+#[napi]
+#[allow(clippy::cast_precision_loss, reason = "below the bytes mapped, which are below 2^53")]
+pub fn trim(env: Env) -> Result<f64> {
+    run(env, || Ok(registry::with(|heap| Ok(heap.trim()))? as f64))
+}
+
 /// Walks the default heap and throws if an invariant is broken.
 #[napi]
 pub fn verify(env: Env) -> Result<()> {

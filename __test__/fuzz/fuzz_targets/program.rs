@@ -21,6 +21,7 @@ fn decode(bytes: [u8; 4]) -> Op {
         5 => Op::Malloc(number % 200_000),
         6 | 7 => Op::Free(pick),
         8 => if pick % 2 == 0 { Op::FreeOldest } else { Op::FreeNewest },
+        9 if pick == 0 => Op::Trim,
         9 => Op::FreeInside(pick, number),
         10 => Op::Wild(number),
         _ => Op::Get(pick, number),

@@ -1,0 +1,63 @@
+'use strict';
+
+// trim() gives the whole pages inside holes back to the system, and nothing else changes.
+
+const { afterEach, test } = require('node:test');
+const assert = require('node:assert/strict');
+const mems = require('@sambhav-gautam/osmemoryallocator');
+const { assertRefused, capture, finishQuietly } = require('./helpers/capture.js');
+const { bytes, forget, isFilled } = require('./helpers/memory.js');
+
+const MIB = 2 ** 20;
+
+afterEach(() => {
+  finishQuietly(mems);
+  forget();
+});
+
+/** The pages given back, where the system's are those of MeMS; elsewhere only their bounds are known. */
+function assertTrimmed(expected) {
+  const trimmed = mems.trim();
+  if (process.platform === 'linux' && process.arch === 'x64') assert.equal(trimmed, expected);
+  else assert.ok(trimmed <= expected);
+}
+
+test('counts whole pages inside holes, and leaves their neighbours alone', () => {
+  mems.init();
+  const [before, middle, after] = [100, 5 * 4096, 100].map((size) => mems.malloc(size));
+  for (const [address, size] of [
+    [before, 100],
+    [middle, 5 * 4096],
+    [after, 100],
+  ]) {
+    bytes(address, size).fill(7);
+  }
+  const text = capture(mems.printStats);
+  assertTrimmed(0);
+  mems.free(middle);
+  // The first page holds `before` and `after`; the block of five pages is a hole whole.
+  assertTrimmed(5 * 4096);
+  assert.ok(isFilled(bytes(before, 100), 7));
+  assert.ok(isFilled(bytes(after, 100), 7));
+  assert.equal(mems.malloc(5 * 4096), middle);
+  if (process.platform !== 'win32') assert.ok(isFilled(bytes(middle, 5 * 4096), 0));
+  assert.deepEqual(capture(mems.printStats), text);
+  mems.verify();
+});
+
+test('lowers the memory of the process by what was freed', (t) => {
+  if (process.platform === 'win32') return t.skip('Windows cannot give back part of a mapping');
+  mems.init();
+  const blocks = mems.mallocMany(new Float64Array(64).fill(MIB));
+  for (const block of blocks) bytes(block, MIB).fill(1);
+  const full = process.memoryUsage().rss;
+  mems.freeMany(blocks.subarray(1));
+  assertTrimmed(63 * MIB);
+  const fallen = full - process.memoryUsage().rss;
+  assert.ok(fallen > 48 * MIB, `RSS fell by ${fallen} bytes`);
+  assert.ok(isFilled(bytes(blocks[0], MIB), 1));
+});
+
+test('needs a heap', () => {
+  assertRefused(() => mems.trim(), 'ERR_MEMS_NOT_INITIALIZED');
+});
