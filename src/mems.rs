@@ -25,6 +25,12 @@ impl Mems {
         Self { heap: Heap::new(options), regions: Regions::with_reservation(FIRST_ADDRESS, bytes) }
     }
 
+    /// An empty heap whose index has a chosen seed; see [`Heap::with_seed`].
+    #[must_use]
+    pub fn with_seed(options: Options, seed: u32) -> Self {
+        Self { heap: Heap::new(options).with_seed(seed), regions: Regions::new(FIRST_ADDRESS) }
+    }
+
     /// Allocates `size` bytes and answers their virtual address. Expected O(log n); a system call only where a new
     /// region is reserved.
     ///

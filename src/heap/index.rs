@@ -38,7 +38,7 @@ impl Index {
         Self::with_seed(RandomState::new().hash_one(0) as u32)
     }
 
-    const fn with_seed(seed: u32) -> Self {
+    pub const fn with_seed(seed: u32) -> Self {
         Self { root: NONE, seed }
     }
 

@@ -69,6 +69,14 @@ impl Heap {
         Self { options, chains: Chains::new(), index: Index::new(), counters: Counters::new() }
     }
 
+    /// The same with a chosen seed for the shape of the index. Addresses do not depend on it, but the number of steps to
+    /// find them does: for measurements that must repeat.
+    #[must_use]
+    pub fn with_seed(self, seed: u32) -> Self {
+        debug_assert!(self.chains.blocks.is_empty(), "a seed is chosen before anything is allocated");
+        Self { index: Index::with_seed(seed), ..self }
+    }
+
     /// The options it was made with.
     #[must_use]
     pub const fn options(&self) -> Options {

@@ -36,7 +36,8 @@ impl Allocator for Mems {
     type Block = u64;
 
     fn new() -> Self {
-        Self(mems::Mems::new(mems::heap::Options::default()))
+        // A fixed seed, so that instruction counts repeat.
+        Self(mems::Mems::with_seed(mems::heap::Options::default(), 0))
     }
 
     #[inline]
