@@ -12,56 +12,47 @@ function init(options) {
   binding.init(options);
 }
 
-const MAX_SIZE = BigInt(Number.MAX_SAFE_INTEGER);
-
-/** The elements as numbers; the addon checks their values. */
-function toNumbers(sizes) {
-  return Float64Array.from(listOf('sizes', sizes), (size) => {
-    if (typeof size === 'number') return size;
-    if (typeof size === 'bigint') {
-      // Beyond this a number is inexact; malloc() refuses it by its true value.
-      return size > 0n && size <= MAX_SIZE ? Number(size) : malloc(size);
-    }
-    throw argumentError('sizes', 'numbers or bigints', size);
-  });
+/** Whether malloc() takes this for a size. */
+function isSize(size) {
+  if (typeof size === 'bigint') return size > 0n && size <= Number.MAX_SAFE_INTEGER;
+  return Number.isSafeInteger(size) && size > 0;
 }
 
-/** A copy of the elements, each read once: another thread may write to a shared array meanwhile. */
-function toAddresses(addresses) {
-  const list = listOf('addresses', addresses);
+/** Whether this is a BigInt of 64 bits without a sign. */
+function isAddress(address) {
+  return typeof address === 'bigint' && BigInt.asUintN(64, address) === address;
+}
+
+/**
+ * A copy of a list's elements, each read once: another thread may write to a shared array meanwhile. What is not valid is
+ * refused by the single call, which names it.
+ */
+function copyOf(name, list, isValid, refuse) {
+  // What else is iterable, a string say, is a mistake here.
+  const isList = Array.isArray(list) || (ArrayBuffer.isView(list) && !(list instanceof DataView));
+  if (!isList) {
+    const received = list === null ? 'null' : `type ${typeof list}`;
+    const message = `The "${name}" argument must be an array or typed array. Received ${received}`;
+    throw Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_TYPE' });
+  }
   const copy = new BigUint64Array(list.length);
   for (let i = 0; i < copy.length; i++) {
-    const address = list[i];
-    if (typeof address !== 'bigint') throw argumentError('addresses', 'bigints', address);
-    copy[i] = address;
-    // The copy cuts off what is no address; get() refuses it by its true value.
-    if (copy[i] !== address) get(address);
+    const element = list[i];
+    if (!isValid(element)) refuse(element);
+    copy[i] = BigInt(element);
   }
   return copy;
 }
 
-/** An array or typed array: what else is iterable (a string, say) is a mistake here. */
-function listOf(name, value) {
-  if (Array.isArray(value)) return value;
-  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return value;
-  throw argumentError(name, 'an array or typed array', value);
-}
-
-function argumentError(name, expected, value) {
-  const received = value === null ? 'null' : `type ${typeof value}`;
-  const message = `The "${name}" argument must hold ${expected}. Received ${received}`;
-  return Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_TYPE' });
-}
-
 function mallocMany(sizes) {
-  const numbers = toNumbers(sizes);
-  const addresses = new BigUint64Array(numbers.length);
-  binding.mallocMany(numbers, addresses);
+  const copy = copyOf('sizes', sizes, isSize, malloc);
+  const addresses = new BigUint64Array(copy.length);
+  binding.mallocMany(copy, addresses);
   return addresses;
 }
 
 function freeMany(addresses) {
-  binding.freeMany(toAddresses(addresses));
+  binding.freeMany(copyOf('addresses', addresses, isAddress, get));
 }
 
 function printStats() {

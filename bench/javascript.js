@@ -6,7 +6,7 @@ const { readdirSync } = require('node:fs');
 const path = require('node:path');
 const mems = require('@sambhav-gautam/osmemoryallocator');
 const { inTurns, time } = require('./lib/measure.js');
-const { FREE, MALLOC, readTrace, traceNames } = require('./trace.js');
+const { readTrace, replay, traceNames } = require('./trace.js');
 
 /** A contender that needs longer than this for one trace gives up: thi.ng/malloc never ends on some. */
 const PATIENCE_NS = 20e9;
@@ -53,34 +53,17 @@ function quietFinish() {
 }
 
 /** Replays a trace; answers nanoseconds a call, or undefined if it took too long. */
-function replay({ kind, slot, size, count, slots }, start) {
-  const { malloc, free, stop } = start();
-  const live = new Array(slots);
-  let calls = 0;
+function timedReplay(trace, start) {
+  const allocator = start();
+  const live = new Array(trace.slots);
   let spent = 0;
-  for (let from = 0; from < count && spent < PATIENCE_NS; from += CHUNK) {
-    const to = Math.min(from + CHUNK, count);
-    spent += time(() => {
-      for (let i = from; i < to; i++) {
-        const s = slot[i];
-        const old = live[s];
-        calls++;
-        if (kind[i] === FREE) {
-          free(old);
-          live[s] = undefined;
-          continue;
-        }
-        live[s] = malloc(size[i]);
-        if (kind[i] !== MALLOC) {
-          free(old);
-          calls++;
-        }
-      }
-    });
+  for (let from = 0; from < trace.count && spent < PATIENCE_NS; from += CHUNK) {
+    const to = Math.min(from + CHUNK, trace.count);
+    spent += time(() => replay(trace, live, from, to, allocator));
   }
-  for (const block of live) if (block !== undefined) free(block);
-  stop();
-  return spent < PATIENCE_NS ? spent / calls : undefined;
+  for (const block of live) if (block !== undefined) allocator.free(block);
+  allocator.stop();
+  return spent < PATIENCE_NS ? spent / trace.calls : undefined;
 }
 
 /** The hot calls on an almost empty heap, against empty callbacks of the same signatures. */
@@ -138,7 +121,7 @@ async function measure({ quick, progress }) {
     const trace = readTrace(name);
     const contenders = starts
       .filter(([contender]) => !(quick && contender === '@thi.ng/malloc'))
-      .map(([contender, start]) => ({ name: contender, run: () => replay(trace, start) }));
+      .map(([contender, start]) => ({ name: contender, run: () => timedReplay(trace, start) }));
     tables[`trace ${name}, a call`] = await inTurns(contenders, quick ? 3 : 7, progress);
   }
   return tables;

@@ -4,7 +4,7 @@
 // in target/bench.json.
 
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
@@ -51,16 +51,20 @@ function progress(text) {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text.slice(0, 100)}`);
 }
 
-/** What Criterion keeps of each benchmark: `{ group, contender, workload, ns, spread }`, per call. */
-function criterionResults(folder = path.join(native, 'target', 'criterion')) {
+/**
+ * What Criterion keeps of each benchmark since a time: `{ group, contender, workload, ns, spread }`, per call. Results of
+ * earlier runs lie beside them.
+ */
+function criterionResults(since, folder = path.join(native, 'target', 'criterion')) {
   const results = [];
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     if (!entry.isDirectory()) continue;
     const inside = path.join(folder, entry.name);
     if (entry.name !== 'new') {
-      results.push(...criterionResults(inside));
+      results.push(...criterionResults(since, inside));
       continue;
     }
+    if (statSync(path.join(inside, 'estimates.json')).mtimeMs < since) continue;
     const read = (name) => JSON.parse(readFileSync(path.join(inside, name), 'utf8'));
     const { group_id, function_id, value_str, throughput } = read('benchmark.json');
     const { median, median_abs_dev } = read('estimates.json');
@@ -76,6 +80,7 @@ function criterionResults(folder = path.join(native, 'target', 'criterion')) {
 }
 
 async function measureNative() {
+  const begun = Date.now();
   const env = options.quick ? { MEMS_BENCH: 'quick' } : {};
   const line = (text) => /^(Benchmarking|Compiling)/.test(text) && progress(text);
   await run('cargo', ['bench', '--bench', 'allocators', '--', '--noplot'], {
@@ -85,7 +90,7 @@ async function measureNative() {
   });
   progress('');
   const tables = {};
-  for (const { group, workload, contender, ns, spread } of fresh()) {
+  for (const { group, workload, contender, ns, spread } of criterionResults(begun)) {
     const title = `native, ${group} ${workload}, a call`;
     tables[title] ??= [];
     tables[title].push({ name: contender, ns, spread });
@@ -96,18 +101,6 @@ async function measureNative() {
     rows.sort((a, b) => a.ns - b.ns);
   }
   return tables;
-}
-
-/** The results of this run: older ones of other workloads may lie beside them. */
-function fresh() {
-  const quick = [
-    'gcc-cc1',
-    'sqlite3',
-    '16-272 B, 1k live',
-    '16-272 B, 100k live',
-    'heavy tail, 1k live',
-  ];
-  return criterionResults().filter(({ workload }) => !options.quick || quick.includes(workload));
 }
 
 async function measureJavaScript() {

@@ -36,6 +36,8 @@ function readTrace(name) {
     name,
     slots,
     count,
+    /** Calls of malloc and free: a realloc is one of each. */
+    calls: count,
     kind: new Uint8Array(count),
     slot: new Uint32Array(count),
     size: new Float64Array(count),
@@ -43,10 +45,24 @@ function readTrace(name) {
   for (let i = 0; i < count; i++) {
     const [kind, slot, size] = lines[i + 4].split(' ');
     trace.kind[i] = KINDS[kind];
+    if (kind === 'r') trace.calls++;
     trace.slot[i] = Number(slot);
     trace.size[i] = kind === 'f' ? 0 : Math.max(1, Number(size));
   }
   return trace;
 }
 
-module.exports = { MALLOC, REALLOC, FREE, traceNames, readTrace };
+/**
+ * Runs operations `from`..`to` of a trace on an allocator. `live` holds the block in each slot. A realloc is a new block,
+ * then the old one's end.
+ */
+function replay({ kind, slot, size }, live, from, to, { malloc, free }) {
+  for (let i = from; i < to; i++) {
+    const s = slot[i];
+    const old = live[s];
+    live[s] = kind[i] === FREE ? undefined : malloc(size[i]);
+    if (kind[i] !== MALLOC) free(old);
+  }
+}
+
+module.exports = { replay, MALLOC, REALLOC, FREE, traceNames, readTrace };

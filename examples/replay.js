@@ -7,30 +7,13 @@
 const mems = require('@sambhav-gautam/osmemoryallocator');
 const { SingleBar, Presets } = require('cli-progress');
 const { Table } = require('console-table-printer');
-const { FREE, MALLOC, readTrace, traceNames } = require('../bench/trace.js');
+const { readTrace, replay, traceNames } = require('../bench/trace.js');
 
 /** Operations between two looks at the clock and the statistics. */
 const CHUNK = 10_000;
 
-/** Runs operations `from`..`to` of the trace; `live` holds the address in each slot. */
-function run({ kind, slot, size }, live, from, to) {
-  for (let i = from; i < to; i++) {
-    const s = slot[i];
-    if (kind[i] === MALLOC) {
-      live[s] = mems.malloc(size[i]);
-    } else if (kind[i] === FREE) {
-      mems.free(live[s]);
-    } else {
-      // A realloc is a new block, then the old one's end.
-      const moved = mems.malloc(size[i]);
-      mems.free(live[s]);
-      live[s] = moved;
-    }
-  }
-}
-
 /** Replays the whole trace with a progress bar on a terminal; answers nanoseconds spent in it. */
-function replay(trace) {
+function timedReplay(trace) {
   const bar = process.stdout.isTTY
     ? new SingleBar(
         { format: '  {bar} {percentage}%  {value}/{total} operations', clearOnComplete: false },
@@ -43,7 +26,7 @@ function replay(trace) {
   for (let from = 0; from < trace.count; from += CHUNK) {
     const to = Math.min(from + CHUNK, trace.count);
     const begun = process.hrtime.bigint();
-    run(trace, live, from, to);
+    replay(trace, live, from, to, mems);
     spent += process.hrtime.bigint() - begun;
     bar?.update(to);
   }
@@ -65,7 +48,7 @@ function main() {
   const trace = readTrace(name);
   console.log(`\nReplaying ${name}: ${trace.count.toLocaleString('en-US')} operations`);
   mems.init();
-  const nanoseconds = replay(trace);
+  const nanoseconds = timedReplay(trace);
   const { bytes, counts, peak, totals } = mems.stats();
   mems.verify();
 

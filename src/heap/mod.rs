@@ -42,6 +42,12 @@ pub const PAGE: u64 = 4096;
 /// The largest size that can be asked for: JavaScript's largest safe integer.
 pub const MAX_SIZE: u64 = (1 << 53) - 1;
 
+/// Whether so many bytes can be asked for: from 1 to [`MAX_SIZE`].
+#[must_use]
+pub const fn is_size(bytes: u64) -> bool {
+    bytes != 0 && bytes <= MAX_SIZE
+}
+
 /// What stands at an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Segment {
@@ -95,7 +101,7 @@ impl Heap {
     /// # Errors
     /// [`Error::InvalidSize`] for 0 or a size above [`MAX_SIZE`]; [`Error::OutOfMetadata`]. Nothing has changed then.
     pub fn malloc(&mut self, size: u64) -> Result<Option<u64>, Error> {
-        if size == 0 || size > MAX_SIZE {
+        if !is_size(size) {
             return Err(Error::InvalidSize { size: size.to_string() });
         }
         let hole = self.index.first_fit(&self.chains.segments, size);

@@ -1,6 +1,6 @@
 //! What can be chosen when a heap is made. The defaults are the seed's.
 
-use super::{MAX_SIZE, PAGE};
+use super::{PAGE, is_size};
 use crate::Error;
 use std::fmt;
 
@@ -20,9 +20,9 @@ impl Options {
     /// The same with main blocks of at least `bytes`, rounded up to whole pages.
     ///
     /// # Errors
-    /// [`Error::InvalidSize`] for 0 or a size above [`MAX_SIZE`].
+    /// [`Error::InvalidSize`] for 0 or a size above [`MAX_SIZE`](super::MAX_SIZE).
     pub fn with_min_block_size(self, bytes: u64) -> Result<Self, Error> {
-        if bytes == 0 || bytes > MAX_SIZE {
+        if !is_size(bytes) {
             return Err(Error::InvalidSize { size: bytes.to_string() });
         }
         Ok(Self { min_block_size: bytes.next_multiple_of(PAGE) })

@@ -3,7 +3,7 @@
 use super::failure::run;
 use super::value::Value;
 use super::{convert, registry, window};
-use crate::{Error, heap};
+use crate::heap;
 use napi::bindgen_prelude::{BigUint64Array, FromNapiValue, Unknown};
 use napi::{Env, JsValue, Result};
 use napi_derive::napi;
@@ -26,16 +26,11 @@ pub fn finish(env: Env) -> Result<()> {
 
 /// Allocates a block of each of `sizes` and writes their addresses.
 #[napi]
-pub fn malloc_many(env: Env, sizes: &[f64], mut addresses: BigUint64Array) -> Result<()> {
+pub fn malloc_many(env: Env, sizes: &[u64], mut addresses: BigUint64Array) -> Result<()> {
     run(env, || {
         // SAFETY: index.js made the array for this call and shares it with nobody before it returns.
         let addresses = unsafe { addresses.as_mut() };
-        let mut whole = Vec::new();
-        whole.try_reserve_exact(sizes.len()).map_err(|_| Error::OutOfMetadata { size: 0 })?;
-        for &size in sizes {
-            whole.push(convert::whole_size(size)?);
-        }
-        Ok(registry::with(|heap| heap.malloc_many(&whole, addresses))?)
+        Ok(registry::with(|heap| heap.malloc_many(sizes, addresses))?)
     })
 }
 

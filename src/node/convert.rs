@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::value::{BigInt, Value};
-use crate::heap::{FIRST_ADDRESS, MAX_SIZE, Options};
+use crate::heap::{FIRST_ADDRESS, Options, is_size};
 use crate::{Error, Mems};
 use napi::ValueType;
 
@@ -21,26 +21,8 @@ pub(super) fn size(name: &'static str, value: Value) -> Result<u64, Failure> {
         },
     };
     match size {
-        Some(size) if (1..=MAX_SIZE).contains(&size) => Ok(size),
+        Some(size) if is_size(size) => Ok(size),
         _ => Err(Error::InvalidSize { size: value.text()? }.into()),
-    }
-}
-
-/// A size given as a number, from 1 to 2^53 - 1.
-pub(super) fn whole_size(number: f64) -> Result<u64, Error> {
-    whole(number)
-        .filter(|size| (1..=MAX_SIZE).contains(size))
-        .ok_or_else(|| Error::InvalidSize { size: as_javascript_prints(number) })
-}
-
-/// A number as JavaScript prints it, as nearly as an error message needs.
-fn as_javascript_prints(number: f64) -> String {
-    if number.is_infinite() {
-        if number > 0.0 { "Infinity".to_owned() } else { "-Infinity".to_owned() }
-    } else if number.abs() < 1e21 {
-        number.to_string()
-    } else {
-        format!("{number:e}")
     }
 }
 
