@@ -1,7 +1,7 @@
 //! A whole heap: addresses from [`Heap`], pages behind them from [`Regions`].
 
 use crate::Error;
-use crate::heap::{FIRST_ADDRESS, Heap, Options, PAGE, Stats};
+use crate::heap::{FIRST_ADDRESS, Heap, Options, Stats};
 use crate::memory::{Mapping, Regions};
 use std::sync::Arc;
 
@@ -25,13 +25,7 @@ impl Mems {
         Self { heap: Heap::new(options), regions: Regions::with_reservation(FIRST_ADDRESS, bytes) }
     }
 
-    /// An empty heap whose index has a chosen seed; see [`Heap::with_seed`].
-    #[must_use]
-    pub fn with_seed(options: Options, seed: u32) -> Self {
-        Self { heap: Heap::new(options).with_seed(seed), regions: Regions::new(FIRST_ADDRESS) }
-    }
-
-    /// Allocates `size` bytes and answers their virtual address. Expected O(log n); a system call only where a new
+    /// Allocates `size` bytes and answers their virtual address. Amortized O(log n); a system call only where a new
     /// region is reserved.
     ///
     /// # Errors
@@ -53,13 +47,13 @@ impl Mems {
             let new_block = if refused.available < self.options().min_block_size() { 0 } else { refused.available };
             Error::OutOfMemory { size, block: bytes, available: new_block.max(self.heap.stats().largest_hole) }
         })?;
-        self.heap.reserve_block(size)?;
+        self.heap.reserve_block(bytes)?;
         self.regions.carve(room);
         self.heap.append_block(bytes);
         Ok(())
     }
 
-    /// Frees the block that starts at `address`. Expected O(log n).
+    /// Frees the block that starts at `address`. Amortized O(log n).
     ///
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotAllocated`], [`Error::NotBlockStart`]; nothing has changed then.
@@ -67,12 +61,12 @@ impl Mems {
         self.heap.free(address).map(drop)
     }
 
-    /// The physical address of any virtual address inside a live block. Expected O(log n).
+    /// The physical address of any virtual address inside a live block. Amortized O(log n).
     ///
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotAllocated`].
     pub fn get(&self, address: u64) -> Result<u64, Error> {
-        self.heap.find(address)?;
+        self.heap.check_live(address)?;
         Ok(self.regions.physical(address) as u64)
     }
 
@@ -81,7 +75,7 @@ impl Mems {
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotAllocated`].
     pub fn locate(&self, address: u64) -> Result<(Arc<Mapping>, usize), Error> {
-        self.heap.find(address)?;
+        self.heap.check_live(address)?;
         Ok(self.regions.locate(address))
     }
 
@@ -92,11 +86,11 @@ impl Mems {
     }
 
     /// Gives the whole pages inside holes back to the system; they read as zeros when they are handed out again. No address
-    /// changes. Answers the bytes given back, whether the system had put memory behind them or not. Expected O(k log n)
+    /// changes. Answers the bytes given back, whether the system had put memory behind them or not. Amortized O(k log n)
     /// and a system call for each of k holes of a page or more.
     pub fn trim(&mut self) -> u64 {
         let (regions, mut bytes) = (&self.regions, 0);
-        self.heap.holes(PAGE, |hole| bytes += regions.decommit(hole.start, hole.size));
+        self.heap.page_holes(|hole| bytes += regions.decommit(hole.start, hole.size));
         bytes
     }
 
@@ -106,9 +100,9 @@ impl Mems {
         self.heap.options()
     }
 
-    /// Statistics of this moment. O(1).
+    /// Statistics of this moment. Amortized O(log n).
     #[must_use]
-    pub fn stats(&self) -> Stats {
+    pub fn stats(&mut self) -> Stats {
         self.heap.stats()
     }
 

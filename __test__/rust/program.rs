@@ -131,7 +131,7 @@ impl Shadow {
     }
 
     /// The statistics must say what the shadow counts.
-    fn check_stats(&self, mems: &Mems) {
+    fn check_stats(&self, mems: &mut Mems) {
         let stats = mems.stats();
         let all = || self.blocks.iter().flatten();
         let live: u64 = all().filter(|segment| segment.live).map(|segment| segment.size).sum();

@@ -3,34 +3,39 @@
 //! First fit, exact to the byte: `malloc` takes the front of the lowest-addressed hole that is large enough, over all
 //! main blocks in order; `free` turns the block into a hole and merges it with a hole before and a hole after, inside
 //! its main block. Freeing by boundary neighbours is Knuth's "boundary tag" coalescing (The Art of Computer
-//! Programming, vol. 1, 2.5), with the tags held in the sub-chain instead of the memory.
+//! Programming, vol. 1, 2.5), with the tags held beside the memory instead of in it.
 //!
-//! - `chains.rs`: the main chain and the sub-chains, the truth.
-//! - `segment.rs`: a segment, and the store they all live in.
-//! - `index.rs`: finds a segment by address and the lowest hole by size without walking a chain.
+//! - `segments.rs`: all segments, packed by address, in areas (`area.rs`) of chunks (`chunk.rs`) of windows
+//!   (`window.rs`, and `crowd.rs` for the crowded ones).
+//! - `first_fit.rs`: finds the lowest hole that is large enough, by rows of largest holes (`row.rs`) and hints (`hints.rs`).
+//! - `take.rs`, `release.rs`: what malloc and free do to segments.
 //! - `stats.rs`, `print.rs`, `verify.rs`: what can be seen of a heap, and whether it is sound.
 //!
-//! Invariants (checked by [`Heap::verify`], in debug builds after every operation): those of `chains.rs` and
-//! `index.rs`; no two neighbouring segments of a sub-chain are both holes; the counters equal what a walk counts.
+//! Invariants (checked by [`Heap::verify`], in debug builds after every operation): those of the files above; the
+//! counters equal what a walk counts.
 //!
-//! Costs: n segments; `malloc`, `free`, `find` are expected O(log n); `verify`, `lines` O(n); statistics O(1).
+//! Costs: n segments; `malloc`, `free`, `find` are amortized O(log n), base 32, and mostly O(1); `verify`, `lines` O(n).
 
-mod chains;
-mod index;
+mod area;
+mod chunk;
+mod crowd;
+mod first_fit;
+mod hints;
 mod options;
 mod print;
-mod segment;
+mod release;
+mod row;
+mod segments;
 mod stats;
+mod take;
 mod verify;
+mod window;
 
 pub use options::Options;
-pub use segment::Kind;
 pub use stats::{Mark, Stats};
 
 use crate::Error;
-use chains::Chains;
-use index::Index;
-use segment::{Id, NONE};
+use segments::Segments;
 use stats::Counters;
 
 /// The first virtual address of every heap.
@@ -48,7 +53,22 @@ pub const fn is_size(bytes: u64) -> bool {
     bytes != 0 && bytes <= MAX_SIZE
 }
 
-/// What stands at an address.
+/// Whether a segment is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Handed out by `malloc` and not yet freed.
+    Live,
+    /// Free.
+    Hole,
+}
+
+impl Kind {
+    const fn of(hole: bool) -> Self {
+        if hole { Self::Hole } else { Self::Live }
+    }
+}
+
+/// A run of addresses in one main block: a live block, or a hole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Segment {
     /// First address.
@@ -59,28 +79,19 @@ pub struct Segment {
     pub kind: Kind,
 }
 
-/// Chains, index and counters of one heap.
+/// Segments and counters of one heap.
 #[derive(Debug)]
 pub struct Heap {
     options: Options,
-    chains: Chains,
-    index: Index,
+    segments: Segments,
     counters: Counters,
 }
 
 impl Heap {
     /// An empty heap: no main block, no allocation.
     #[must_use]
-    pub fn new(options: Options) -> Self {
-        Self { options, chains: Chains::new(), index: Index::new(), counters: Counters::new() }
-    }
-
-    /// The same with a chosen seed for the shape of the index. Addresses do not depend on it, but the number of steps to
-    /// find them does: for measurements that must repeat.
-    #[must_use]
-    pub fn with_seed(self, seed: u32) -> Self {
-        debug_assert!(self.chains.blocks.is_empty(), "a seed is chosen before anything is allocated");
-        Self { index: Index::with_seed(seed), ..self }
+    pub const fn new(options: Options) -> Self {
+        Self { options, segments: Segments::new(), counters: Counters::new() }
     }
 
     /// The options it was made with.
@@ -92,24 +103,24 @@ impl Heap {
     /// The address after the last main block.
     #[must_use]
     pub fn end(&self) -> u64 {
-        self.chains.end()
+        FIRST_ADDRESS + self.segments.end()
     }
 
     /// Takes `size` bytes from the lowest hole that is large enough. `None`: no hole fits, a main block of
-    /// [`Heap::block_size`] bytes has to be appended first. Expected O(log n).
+    /// [`Heap::block_size`] bytes has to be appended first. Amortized O(log n).
     ///
     /// # Errors
     /// [`Error::InvalidSize`] for 0 or a size above [`MAX_SIZE`]; [`Error::OutOfMetadata`]. Nothing has changed then.
+    #[inline]
     pub fn malloc(&mut self, size: u64) -> Result<Option<u64>, Error> {
         if !is_size(size) {
             return Err(Error::InvalidSize { size: size.to_string() });
         }
-        let hole = self.index.first_fit(&self.chains.segments, size);
-        if hole == NONE {
-            return Ok(None);
-        }
-        self.chains.reserve(1, 0).map_err(|_| Error::OutOfMetadata { size })?;
-        Ok(Some(self.take(hole, size)))
+        let Some(window) = self.segments.first_fit(size) else { return Ok(None) };
+        let taken = self.segments.take(window, size).map_err(|_| Error::OutOfMetadata { size })?;
+        self.counters.malloc(size, taken.exact);
+        self.debug_verify();
+        Ok(Some(FIRST_ADDRESS + taken.start))
     }
 
     /// The length of the main block that a request of `size` bytes makes: whole pages.
@@ -119,137 +130,100 @@ impl Heap {
         if size <= least { least } else { size.next_multiple_of(PAGE) }
     }
 
-    /// Makes room for the bookkeeping of one more main block and the request it is for, so that the
-    /// [`Heap::append_block`] and [`Heap::malloc`] that follow cannot fail.
+    /// Makes room for the bookkeeping of a main block of `bytes`, so that the [`Heap::append_block`] that follows cannot
+    /// fail.
     ///
     /// # Errors
     /// [`Error::OutOfMetadata`]; nothing has changed then.
-    pub fn reserve_block(&mut self, size: u64) -> Result<(), Error> {
-        self.chains.reserve(2, 1).map_err(|_| Error::OutOfMetadata { size })
+    pub fn reserve_block(&mut self, bytes: u64) -> Result<(), Error> {
+        self.segments.reserve(self.segments.end() + bytes).map_err(|_| Error::OutOfMetadata { size: bytes })
     }
 
     /// Appends a main block of `size` bytes (a multiple of [`PAGE`]) to the main chain, all of it one hole.
     ///
     /// # Panics
-    /// Without [`Heap::reserve_block`] before, in a heap of four billion segments.
+    /// Without [`Heap::reserve_block`] before.
     pub fn append_block(&mut self, size: u64) {
         debug_assert!(size > 0 && size.is_multiple_of(PAGE));
-        let before = self.chains.last_segment();
-        let hole = self.chains.append_block(size);
-        self.index.insert_after(&mut self.chains.segments, before, hole);
+        self.segments.append(size);
         self.counters.append_block(size);
         self.debug_verify();
     }
 
     /// Takes back what [`Heap::append_block`] did last, if nothing is allocated in it. Answers the block's size in bytes.
-    /// Expected O(log n).
+    /// O(1).
     pub fn pop_block(&mut self) -> Option<u64> {
-        let block = self.chains.blocks.last()?;
-        let (size, first) = (block.size, block.first);
-        if block.segments != 1 || !self.chains.is_hole(first) {
-            return None;
-        }
-        self.index.remove(&mut self.chains.segments, first);
-        self.chains.pop_block();
+        let size = self.segments.pop()?;
         self.counters.pop_block(size);
         self.debug_verify();
         Some(size)
     }
 
-    /// Gives the block that starts at `address` back and answers its size. Expected O(log n).
+    /// Gives the block that starts at `address` back and answers its size. Amortized O(1).
     ///
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotAllocated`], [`Error::NotBlockStart`]; nothing has changed then.
+    #[inline]
     pub fn free(&mut self, address: u64) -> Result<u64, Error> {
-        let id = self.block_start(address)?;
-        let size = self.segment(id).size;
-        self.release(id);
-        Ok(size)
+        let released = address.checked_sub(FIRST_ADDRESS).and_then(|start| self.segments.release(start));
+        let Some(released) = released else { return Err(self.not_a_block(address)) };
+        self.counters.free(released.size, released.merged);
+        self.debug_verify();
+        Ok(released.size)
     }
 
-    /// Whether [`Heap::free`] would succeed. Expected O(log n).
+    /// Whether [`Heap::free`] would succeed. O(1).
     ///
     /// # Errors
     /// Those of [`Heap::free`].
     pub fn check_block_start(&self, address: u64) -> Result<(), Error> {
-        self.block_start(address).map(drop)
+        let Segment { start, size, .. } = self.find(address)?;
+        if start == address { Ok(()) } else { Err(Error::NotBlockStart { address, start, end: start + size }) }
     }
 
-    fn block_start(&self, address: u64) -> Result<Id, Error> {
-        let id = self.live(address)?;
-        let Segment { start, size, .. } = self.segment(id);
-        if start == address { Ok(id) } else { Err(Error::NotBlockStart { address, start, end: start + size }) }
+    /// Why an address cannot be freed.
+    #[cold]
+    fn not_a_block(&self, address: u64) -> Error {
+        let said = self.check_block_start(address);
+        said.expect_err("a live block that starts here would have been freed")
     }
 
-    /// The live block that holds `address`, which may be any address inside it. Expected O(log n).
+    /// Checks that a live block holds `address`, which may be any address inside it. O(1).
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`], [`Error::NotAllocated`].
+    #[inline]
+    pub fn check_live(&self, address: u64) -> Result<(), Error> {
+        let offset = address.wrapping_sub(FIRST_ADDRESS);
+        if offset < self.segments.end() && !self.segments.holder(offset).1 {
+            return Ok(());
+        }
+        self.find(address).map(drop)
+    }
+
+    /// The live block that holds `address`, which may be any address inside it. O(1).
     ///
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotAllocated`].
     pub fn find(&self, address: u64) -> Result<Segment, Error> {
-        self.live(address).map(|id| self.segment(id))
-    }
-
-    /// Calls `visit` with every hole of at least `least` bytes, in order of address. Expected O(k log n) for k of them.
-    pub fn holes(&self, least: u64, mut visit: impl FnMut(Segment)) {
-        self.index.holes(&self.chains.segments, least.max(1), &mut |id| visit(self.segment(id)));
-    }
-
-    fn live(&self, address: u64) -> Result<Id, Error> {
-        let (start, end) = (FIRST_ADDRESS, self.end());
-        if !(start..end).contains(&address) {
-            return Err(Error::OutOfRange { address: address.to_string(), start, end });
+        let (first, end) = (FIRST_ADDRESS, self.end());
+        if !(first..end).contains(&address) {
+            return Err(Error::OutOfRange { address: address.to_string(), start: first, end });
         }
-        let id = self.index.find(&self.chains.segments, address);
-        let Segment { start, size, kind } = self.segment(id);
-        match kind {
-            Kind::Live => Ok(id),
-            Kind::Hole => Err(Error::NotAllocated { address, start, end: start + size }),
+        let (start, hole) = self.segments.holder(address - FIRST_ADDRESS);
+        let end = FIRST_ADDRESS + self.segments.next(start).0;
+        let start = FIRST_ADDRESS + start;
+        match Kind::of(hole) {
+            Kind::Live => Ok(Segment { start, size: end - start, kind: Kind::Live }),
+            Kind::Hole => Err(Error::NotAllocated { address, start, end }),
         }
     }
 
-    fn segment(&self, id: Id) -> Segment {
-        let segment::Segment { start, size, kind, .. } = self.chains.segments[id];
-        Segment { start, size, kind }
-    }
-
-    /// Makes the first `size` bytes of `hole` a live block.
-    fn take(&mut self, hole: Id, size: u64) -> u64 {
-        let Segment { start, size: whole, .. } = self.segment(hole);
-        let rest = if size < whole { self.chains.split(hole, size) } else { NONE };
-        let segments = &mut self.chains.segments;
-        segments[hole].kind = Kind::Live;
-        Index::refresh(segments, hole);
-        if rest != NONE {
-            self.index.insert_after(segments, hole, rest);
-        }
-        self.counters.malloc(size, rest == NONE);
-        self.debug_verify();
-        start
-    }
-
-    /// Makes live segment `id` a hole and merges it with the holes beside it.
-    fn release(&mut self, id: Id) {
-        let segment = &mut self.chains.segments[id];
-        segment.kind = Kind::Hole;
-        let (size, prev, next) = (segment.size, segment.prev, segment.next);
-        let merged = usize::from(self.chains.is_hole(prev)) + usize::from(self.chains.is_hole(next));
-        if self.chains.is_hole(next) {
-            self.absorb_next(id);
-        }
-        if self.chains.is_hole(prev) {
-            self.absorb_next(prev);
-            Index::refresh(&mut self.chains.segments, prev);
-        } else {
-            Index::refresh(&mut self.chains.segments, id);
-        }
-        self.counters.free(size, merged);
-        self.debug_verify();
-    }
-
-    fn absorb_next(&mut self, id: Id) {
-        let next = self.chains.segments[id].next;
-        self.index.remove(&mut self.chains.segments, next);
-        self.chains.absorb_next(id);
+    /// Calls `visit` with every hole of at least [`PAGE`] bytes, in order of address. O(k log n) for k of them.
+    pub fn page_holes(&mut self, mut visit: impl FnMut(Segment)) {
+        self.segments.holes(PAGE, |start, end| {
+            visit(Segment { start: FIRST_ADDRESS + start, size: end - start, kind: Kind::Hole });
+        });
     }
 
     /// In debug builds: `verify` after every operation, so that a test fails at the call that broke an invariant.

@@ -1,6 +1,6 @@
 //! The text of `printStats`, in the seed's format.
 
-use super::{Heap, Kind, PAGE};
+use super::{FIRST_ADDRESS, Heap, Kind, PAGE};
 use std::fmt::{self, Write};
 
 /// The longest line, in bytes. JavaScript engines have strings of at most 2^28 - 16 to 2^30 characters.
@@ -34,32 +34,43 @@ impl Heap {
     /// # Errors
     /// [`fmt::Error`] if the system has no memory for the text, or a line would be longer than a JavaScript string.
     pub fn lines(&self) -> Result<Vec<String>, fmt::Error> {
-        let stats = self.stats();
+        let counters = &self.counters;
         let mut lines = Vec::new();
-        lines.try_reserve(stats.main_blocks + 5).map_err(|_| fmt::Error)?;
+        let mut lengths: Vec<usize> = Vec::new();
+        lines.try_reserve(counters.main_blocks + 5).map_err(|_| fmt::Error)?;
+        lengths.try_reserve(counters.main_blocks).map_err(|_| fmt::Error)?;
         lines.push("MeMS Stats:".to_owned());
-        for block in &self.chains.blocks {
+        let mut segments = self.segments.walk(0).peekable();
+        while let Some(&(first, ..)) = segments.peek() {
+            // The end of a main block stands at the head of its line: its sub-chain is written behind it.
+            let mut chain = Line::default();
+            let (mut block_end, mut length) = (first, 0);
+            while let Some((start, end, hole)) =
+                segments.next_if(|next| next.0 == first || !self.segments.is_block_start(next.0))
+            {
+                let kind = match Kind::of(hole) {
+                    Kind::Live => 'P',
+                    Kind::Hole => 'H',
+                };
+                write!(chain, "<{kind}>[SVA:{}:EVA:{}] <-> ", FIRST_ADDRESS + start, FIRST_ADDRESS + end - 1)?;
+                (block_end, length) = (end, length + 1);
+            }
             lines.push(line(|out| {
-                write!(out, "MAIN[{}:{}] -> ", block.start, block.start + block.size - 1)?;
-                for (_, segment) in self.chains.walk(block) {
-                    let kind = match segment.kind {
-                        Kind::Live => 'P',
-                        Kind::Hole => 'H',
-                    };
-                    write!(out, "<{kind}>[SVA:{}:EVA:{}] <-> ", segment.start, segment.end() - 1)?;
-                }
+                write!(out, "MAIN[{}:{}] -> ", FIRST_ADDRESS + first, FIRST_ADDRESS + block_end - 1)?;
+                out.write_str(&chain.0)?;
                 out.write_str("<NULL>")
             })?);
+            lengths.push(length);
         }
-        lines.push(format!("Page used: {}", stats.mapped / PAGE));
-        lines.push(format!("Space unused: {}", stats.hole_bytes));
-        lines.push(format!("Main Chain Length: {}", stats.main_blocks));
+        lines.push(format!("Page used: {}", counters.mapped / PAGE));
+        lines.push(format!("Space unused: {}", counters.mapped - counters.live));
+        lines.push(format!("Main Chain Length: {}", counters.main_blocks));
         lines.push(line(|out| {
             out.write_str("Sub-chain Length array:")?;
-            if self.chains.blocks.is_empty() {
+            if lengths.is_empty() {
                 out.write_char(' ')?;
             }
-            self.chains.blocks.iter().try_for_each(|block| write!(out, " {}", block.segments))
+            lengths.iter().try_for_each(|length| write!(out, " {length}"))
         })?);
         Ok(lines)
     }

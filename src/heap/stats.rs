@@ -9,6 +9,7 @@ use super::{FIRST_ADDRESS, Heap};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Counters {
     pub mapped: u64,
+    pub main_blocks: usize,
     pub live: u64,
     pub peak_live: u64,
     pub holes: usize,
@@ -18,18 +19,20 @@ pub(super) struct Counters {
 
 impl Counters {
     pub const fn new() -> Self {
-        Self { mapped: 0, live: 0, peak_live: 0, holes: 0, mallocs: 0, frees: 0 }
+        Self { mapped: 0, main_blocks: 0, live: 0, peak_live: 0, holes: 0, mallocs: 0, frees: 0 }
     }
 
     /// A new main block, one hole.
     pub fn append_block(&mut self, size: u64) {
         self.mapped += size;
+        self.main_blocks += 1;
         self.holes += 1;
     }
 
     /// The last main block, one hole, is gone.
     pub fn pop_block(&mut self, size: u64) {
         self.mapped -= size;
+        self.main_blocks -= 1;
         self.holes -= 1;
     }
 
@@ -104,17 +107,18 @@ impl Heap {
         self.debug_verify();
     }
 
-    /// Statistics of this moment. O(1).
+    /// Statistics of this moment. Amortized O(log n): the largest hole is looked up.
     #[must_use]
-    pub fn stats(&self) -> Stats {
+    pub fn stats(&mut self) -> Stats {
+        let largest_hole = self.segments.largest_hole();
         let counters = &self.counters;
         Stats {
             mapped: counters.mapped,
             live: counters.live,
             hole_bytes: counters.mapped - counters.live,
-            largest_hole: self.index.largest_hole(&self.chains.segments),
-            metadata: self.chains.bytes() as u64,
-            main_blocks: self.chains.blocks.len(),
+            largest_hole,
+            metadata: self.segments.bytes() as u64,
+            main_blocks: counters.main_blocks,
             live_blocks: counters.mallocs - counters.frees,
             holes: counters.holes,
             peak_mapped: counters.mapped,

@@ -36,8 +36,7 @@ impl Allocator for Mems {
     type Block = u64;
 
     fn new() -> Self {
-        // A fixed seed, so that instruction counts repeat.
-        Self(mems::Mems::with_seed(mems::heap::Options::default(), 0))
+        Self(mems::Mems::new(mems::heap::Options::default()))
     }
 
     #[inline]

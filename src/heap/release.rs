@@ -1,0 +1,110 @@
+//! What free does to segments: a live block becomes a hole and merges with a hole on either side.
+
+use super::chunk::WINDOWS;
+use super::row::SMALL;
+use super::segments::{Segments, position};
+use super::window::{Leaf, WINDOW};
+
+/// A block that was freed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Released {
+    /// The block's size.
+    pub size: u64,
+    /// How many holes it merged with.
+    pub merged: usize,
+}
+
+impl Segments {
+    /// Frees the live block that starts at `start`. `None`, and nothing has changed, if there is none.
+    #[inline]
+    pub fn release(&mut self, start: u64) -> Option<Released> {
+        let window = start / WINDOW;
+        let word = self.chunk(window)?.word(position(window) % WINDOWS);
+        if word.crowd().is_some() {
+            return self.release_from_crowd(start);
+        }
+        let at = word.find_live(start % WINDOW)?;
+        Some(self.release_from(start, word, at))
+    }
+
+    #[inline(never)]
+    fn release_from_crowd(&mut self, start: u64) -> Option<Released> {
+        let crowd = self.crowds.get(self.word(start / WINDOW).crowd()?);
+        let at = crowd.find_live(start % WINDOW)?;
+        Some(self.release_from(start, crowd, at))
+    }
+
+    #[inline]
+    fn release_from<L: Leaf>(&mut self, start: u64, leaf: L, at: u32) -> Released {
+        let window = start / WINDOW;
+        let base = window * WINDOW;
+        let next_inside = leaf.next(at);
+        let (next, next_is_hole) = match next_inside {
+            Some(next) => (base + leaf.offset(next), leaf.is_hole(next)),
+            None => self.next_after(window),
+        };
+        let (mut left, mut end, mut merged) = (leaf, next, 0);
+        if next_is_hole && !self.is_block_start(next) {
+            merged += 1;
+            if let Some(at) = next_inside {
+                end = leaf.next(at).map_or_else(|| self.next_after(window).0, |after| base + leaf.offset(after));
+                left = leaf.without(at);
+                if end - next >= SMALL {
+                    self.forget_big(next);
+                }
+            } else {
+                end = self.cut_first(next);
+            }
+        }
+        let prev_inside = leaf.prev(at);
+        let prev = match prev_inside {
+            Some(prev) => leaf.is_hole(prev).then(|| base + leaf.offset(prev)),
+            None => self.prev_before(window).filter(|prev| prev.1).map(|prev| prev.0),
+        };
+        let mut hole = start;
+        match prev {
+            Some(prev) if !self.is_block_start(start) => {
+                merged += 1;
+                hole = prev;
+                left = left.without(at);
+                if prev_inside.is_none() && next_inside.is_some() && merged == 2 {
+                    // The hole after it started in this window and now starts in another.
+                    let largest = self.largest_of(window, left);
+                    left.store(self, window, Some(largest));
+                } else {
+                    left.store(self, window, None);
+                }
+            }
+            _ => left.with_hole(at, true).store(self, window, None),
+        }
+        self.raise(hole, end - hole);
+        Released { size: next - start, merged }
+    }
+
+    /// Removes the hole that starts at `start`, the first of its window, and answers where it ended.
+    pub fn cut_first(&mut self, start: u64) -> u64 {
+        let window = start / WINDOW;
+        let word = self.word(window);
+        match word.crowd() {
+            None => self.cut_first_from(start, word),
+            Some(crowd) => self.cut_first_from(start, self.crowds.get(crowd)),
+        }
+    }
+
+    #[inline]
+    fn cut_first_from<L: Leaf>(&mut self, start: u64, leaf: L) -> u64 {
+        let window = start / WINDOW;
+        let first = leaf.at_or_before(start % WINDOW).expect("the hole starts here");
+        let end = match leaf.next(first) {
+            Some(next) => window * WINDOW + leaf.offset(next),
+            None => self.next_after(window).0,
+        };
+        if end - start >= SMALL {
+            self.forget_big(start);
+        }
+        let left = leaf.without(first);
+        let largest = self.largest_of(window, left);
+        left.store(self, window, Some(largest));
+        end
+    }
+}
