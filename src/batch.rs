@@ -36,7 +36,10 @@ impl Mems {
             self.heap.free(address)?;
         }
         while self.heap.end() > before.end() {
-            let bytes = self.heap.pop_block().ok_or_else(|| Error::Corrupt("a new main block is in use".to_owned()))?;
+            let bytes = self
+                .heap
+                .truncate(before.end())
+                .ok_or_else(|| Error::Corrupt("a new main block is in use".to_owned()))?;
             self.regions.uncarve(bytes);
         }
         self.heap.restore(before);

@@ -41,15 +41,19 @@ impl Mems {
     /// Appends a main block with room for `size` bytes. What can fail comes first, what changes something last.
     #[cold]
     fn append_block(&mut self, size: u64) -> Result<(), Error> {
-        let bytes = self.heap.block_size(size);
+        let whole = self.heap.block_size(size);
+        // An empty last block need only grow; its rest is carved behind it and joined with it.
+        let missing = whole - self.heap.growing_block().min(whole);
+        let bytes = if missing < whole && self.regions.has_room(missing) { missing } else { whole };
         let room = self.regions.find_room(bytes).map_err(|refused| {
             // A block below the least length of main blocks is no easier to have.
             let new_block = if refused.available < self.options().min_block_size() { 0 } else { refused.available };
             Error::OutOfMemory { size, block: bytes, available: new_block.max(self.heap.stats().largest_hole) }
         })?;
         self.heap.reserve_block(bytes)?;
+        let border = room.begins_region();
         self.regions.carve(room);
-        self.heap.append_block(bytes);
+        self.heap.append_block(bytes, border);
         Ok(())
     }
 

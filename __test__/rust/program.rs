@@ -23,6 +23,8 @@ pub enum Op {
     /// Frees or gets an address that may be anything: must be refused or not exactly as the shadow does.
     Wild(u64),
     Get(usize, u64),
+    /// Mallocs of these sizes and of one that no system has, all in one call: must be refused and change nothing.
+    Refused(Vec<u64>),
     /// Gives free pages back: nothing but the contents of holes may change.
     Trim,
 }
@@ -40,16 +42,22 @@ impl Segment {
     }
 }
 
+/// Whether a main block is one hole.
+fn is_empty(block: &[Segment]) -> bool {
+    matches!(block, [Segment { live: false, .. }])
+}
+
 /// The naive first-fit heap.
 #[derive(Debug, Default)]
 pub struct Shadow {
     blocks: Vec<Vec<Segment>>,
     least: u64,
+    joins: bool,
 }
 
 impl Shadow {
     pub fn new(options: Options) -> Self {
-        Self { blocks: Vec::new(), least: options.min_block_size() }
+        Self { blocks: Vec::new(), least: options.min_block_size(), joins: options.join_empty_blocks() }
     }
 
     fn end(&self) -> u64 {
@@ -68,6 +76,10 @@ impl Shadow {
             }
         }
         let bytes = size.max(self.least).div_ceil(PAGE) * PAGE;
+        if let Some(last) = self.blocks.last_mut().filter(|last| self.joins && is_empty(last)) {
+            last[0].size = bytes;
+            return self.malloc(size);
+        }
         self.blocks.push(vec![Segment { start: self.end(), size: bytes, live: false }]);
         self.malloc(size)
     }
@@ -97,7 +109,20 @@ impl Shadow {
                 }
             }
         }
+        if self.joins {
+            self.join();
+        }
         Ok(found.size)
+    }
+
+    fn join(&mut self) {
+        let blocks = std::mem::take(&mut self.blocks);
+        for block in blocks {
+            match self.blocks.last_mut().filter(|last| is_empty(last) && is_empty(&block)) {
+                Some(last) => last[0].size += block[0].size,
+                None => self.blocks.push(block),
+            }
+        }
     }
 
     fn lines(&self) -> Vec<String> {
@@ -204,6 +229,11 @@ pub fn run(mems: &mut Mems, program: &[Op]) {
                 if shadow.find(address).map(|segment| segment.start) != Ok(address) {
                     assert_eq!(code(mems.free(address)), shadow.free(address).map(|_| ()), "free({address})");
                 }
+            }
+            Op::Refused(ref sizes) => {
+                let sizes: Vec<_> = sizes.iter().copied().chain([MAX_SIZE]).collect();
+                let refused = mems.malloc_many(&sizes, &mut vec![0; sizes.len()]);
+                assert_eq!(code(refused), Err("ERR_MEMS_OUT_OF_MEMORY"));
             }
             Op::Trim => {
                 let bytes = mems.trim();

@@ -109,3 +109,33 @@ fn blocks_larger_than_a_region_get_their_own() {
     assert_eq!(mems.get(b + (1 << 20) - 1).unwrap() - mems.get(b).unwrap(), (1 << 20) - 1);
     mems.verify().unwrap();
 }
+
+#[test]
+fn empty_blocks_of_two_regions_are_not_joined() {
+    let _alone = alone();
+    let mut mems = Mems::with_reservation(Options::default().with_join_empty_blocks(true), 64 << 10);
+    // Eleven blocks of a page, a block that fills the first region's rest, and one in a region of its own.
+    let blocks: Vec<_> =
+        [PAGE; 11].into_iter().chain([5 * PAGE, 32 * PAGE]).map(|size| mems.malloc(size).unwrap()).collect();
+    for &block in &blocks {
+        mems.free(block).unwrap();
+    }
+    assert_eq!(mems.stats().main_blocks, 2, "one a region");
+    assert_eq!(mems.malloc(16 * PAGE).unwrap(), blocks[0], "the joined block has room for more than any of its parts");
+    assert_eq!(mems.malloc(17 * PAGE).unwrap(), blocks[12]);
+    mems.verify().unwrap();
+    mems.finish();
+}
+
+#[test]
+fn the_last_block_grows_if_it_is_empty() {
+    let _alone = alone();
+    let mut mems = Mems::new(Options::default().with_join_empty_blocks(true));
+    for size in [PAGE, 3 * PAGE, 7 * PAGE] {
+        let block = mems.malloc(size).unwrap();
+        assert_eq!((block, mems.end()), (FIRST_ADDRESS, FIRST_ADDRESS + size));
+        mems.free(block).unwrap();
+    }
+    assert_eq!(mems.stats().main_blocks, 1);
+    mems.finish();
+}

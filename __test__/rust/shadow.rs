@@ -25,6 +25,7 @@ fn op() -> impl Strategy<Value = Op> {
         10 => size().prop_map(Op::Malloc),
         6 => any::<usize>().prop_map(Op::Free),
         1 => Just(Op::Trim),
+        1 => prop::collection::vec(size(), 1..4).prop_map(Op::Refused),
         1 => Just(Op::FreeOldest),
         1 => Just(Op::FreeNewest),
         1 => (any::<usize>(), any::<u64>()).prop_map(|(pick, offset)| Op::FreeInside(pick, offset)),
@@ -56,6 +57,17 @@ proptest! {
         least in 1..300_000_u64,
     ) {
         let mut mems = Mems::new(Options::default().with_min_block_size(least).unwrap());
+        run(&mut mems, &program);
+        mems.finish();
+    }
+
+    #[test]
+    fn so_it_does_with_empty_blocks_joined(
+        program in prop::collection::vec(op(), 1..300),
+        least in prop_oneof![Just(1), 1..300_000_u64],
+    ) {
+        let options = Options::default().with_min_block_size(least).unwrap().with_join_empty_blocks(true);
+        let mut mems = Mems::new(options);
         run(&mut mems, &program);
         mems.finish();
     }

@@ -26,9 +26,9 @@ const ROW: usize = 32;
 pub(super) struct Chunk {
     words: [Word; WINDOWS],
     /// The largest hole that starts in each window, a row a page.
-    largest: [SmallRow<2>; WINDOWS / ROW],
+    largest: [SmallRow<4>; WINDOWS / ROW],
     /// An upper bound of each page's row: raised by frees, lowered by searches that find nothing below it.
-    bounds: SmallRow<1>,
+    bounds: SmallRow<2>,
     occupied: [u64; WINDOWS / 64],
     /// The size of the hole of `SMALL` bytes or more that starts here.
     pub big: u64,

@@ -8,7 +8,7 @@
 //! - `segments.rs`: all segments, packed by address, in areas (`area.rs`) of chunks (`chunk.rs`) of windows
 //!   (`window.rs`, and `crowd.rs` for the crowded ones).
 //! - `first_fit.rs`: finds the lowest hole that is large enough, by rows of largest holes (`row.rs`) and hints (`hints.rs`).
-//! - `take.rs`, `release.rs`: what malloc and free do to segments.
+//! - `take.rs`, `release.rs`: what malloc and free do to segments; `join.rs`: to empty main blocks.
 //! - `stats.rs`, `print.rs`, `verify.rs`: what can be seen of a heap, and whether it is sound.
 //!
 //! Invariants (checked by [`Heap::verify`], in debug builds after every operation): those of the files above; the
@@ -21,6 +21,7 @@ mod chunk;
 mod crowd;
 mod first_fit;
 mod hints;
+mod join;
 mod options;
 mod print;
 mod release;
@@ -37,6 +38,7 @@ pub use stats::{Mark, Stats};
 use crate::Error;
 use segments::Segments;
 use stats::Counters;
+use window::WINDOW;
 
 /// The first virtual address of every heap.
 pub const FIRST_ADDRESS: u64 = 1000;
@@ -139,24 +141,44 @@ impl Heap {
         self.segments.reserve(self.segments.end() + bytes).map_err(|_| Error::OutOfMetadata { size: bytes })
     }
 
-    /// Appends a main block of `size` bytes (a multiple of [`PAGE`]) to the main chain, all of it one hole.
+    /// Appends a main block of `size` bytes (a multiple of [`PAGE`]) to the main chain, all of it one hole. `border`: it is not
+    /// a physical neighbour of the one before.
     ///
     /// # Panics
     /// Without [`Heap::reserve_block`] before.
-    pub fn append_block(&mut self, size: u64) {
+    pub fn append_block(&mut self, size: u64, border: bool) {
         debug_assert!(size > 0 && size.is_multiple_of(PAGE));
-        self.segments.append(size);
+        let start = self.segments.append(size, border);
         self.counters.append_block(size);
+        self.join(start, start + size);
         self.debug_verify();
     }
 
-    /// Takes back what [`Heap::append_block`] did last, if nothing is allocated in it. Answers the block's size in bytes.
-    /// O(1).
-    pub fn pop_block(&mut self) -> Option<u64> {
-        let size = self.segments.pop()?;
-        self.counters.pop_block(size);
+    /// The length of the last main block if it is wholly free and the heap may let it grow, else 0.
+    #[must_use]
+    pub fn growing_block(&self) -> u64 {
+        if !self.options.join_empty_blocks() {
+            return 0;
+        }
+        let last = self.segments.prev_before(self.segments.end() / WINDOW);
+        last.filter(|last| self.segments.is_empty_block(last.0)).map_or(0, |last| self.segments.end() - last.0)
+    }
+
+    /// Takes back what [`Heap::append_block`] did last, down to the address `end` at most, if nothing is allocated there.
+    /// Answers how many bytes went. O(1).
+    pub fn truncate(&mut self, end: u64) -> Option<u64> {
+        let (bytes, block) = self.segments.truncate(end - FIRST_ADDRESS)?;
+        self.counters.truncate(bytes, block);
         self.debug_verify();
-        Some(size)
+        Some(bytes)
+    }
+
+    #[inline]
+    fn join(&mut self, start: u64, end: u64) {
+        if self.options.join_empty_blocks() {
+            let joined = self.segments.join_empty(start, end);
+            self.counters.join(joined);
+        }
     }
 
     /// Gives the block that starts at `address` back and answers its size. Amortized O(1).
@@ -168,6 +190,7 @@ impl Heap {
         let released = address.checked_sub(FIRST_ADDRESS).and_then(|start| self.segments.release(start));
         let Some(released) = released else { return Err(self.not_a_block(address)) };
         self.counters.free(released.size, released.merged);
+        self.join(released.hole.0, released.hole.1);
         self.debug_verify();
         Ok(released.size)
     }

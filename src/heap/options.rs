@@ -8,11 +8,12 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     min_block_size: u64,
+    join_empty_blocks: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { min_block_size: PAGE }
+        Self { min_block_size: PAGE, join_empty_blocks: false }
     }
 }
 
@@ -25,7 +26,20 @@ impl Options {
         if !is_size(bytes) {
             return Err(Error::InvalidSize { size: bytes.to_string() });
         }
-        Ok(Self { min_block_size: bytes.next_multiple_of(PAGE) })
+        Ok(Self { min_block_size: bytes.next_multiple_of(PAGE), ..self })
+    }
+
+    /// The same with neighbouring wholly free main blocks joined, or not. Joined blocks serve larger requests, so addresses
+    /// may differ from the default heap's.
+    #[must_use]
+    pub const fn with_join_empty_blocks(self, join: bool) -> Self {
+        Self { join_empty_blocks: join, ..self }
+    }
+
+    /// Whether neighbouring wholly free main blocks are joined.
+    #[must_use]
+    pub const fn join_empty_blocks(self) -> bool {
+        self.join_empty_blocks
     }
 
     /// Least length of a new main block in bytes, a multiple of [`PAGE`].
@@ -38,6 +52,7 @@ impl Options {
 /// As a JavaScript object literal, for messages.
 impl fmt::Display for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{{ minBlockSize: {} }}", self.min_block_size)
+        let joined = if self.join_empty_blocks { ", joinEmptyBlocks: true" } else { "" };
+        write!(f, "{{ minBlockSize: {}{joined} }}", self.min_block_size)
     }
 }

@@ -10,6 +10,8 @@ use super::window::{Leaf, WINDOW};
 pub(super) struct Released {
     /// The block's size.
     pub size: u64,
+    /// Start and end of the hole that it is part of now.
+    pub hole: (u64, u64),
     /// How many holes it merged with.
     pub merged: usize,
 }
@@ -78,7 +80,7 @@ impl Segments {
             _ => left.with_hole(at, true).store(self, window, None),
         }
         self.raise(hole, end - hole);
-        Released { size: next - start, merged }
+        Released { size: next - start, hole: (hole, end), merged }
     }
 
     /// Removes the hole that starts at `start`, the first of its window, and answers where it ended.

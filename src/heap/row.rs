@@ -8,7 +8,7 @@
 //! A row is written a vector at a time. A narrow store that a vector load follows would have to leave the store buffer
 //! first, and malloc and free do just that in turn.
 
-use wide::{i32x8, u16x16};
+use wide::{i32x8, u16x8};
 
 /// The largest size in a [`SmallRow`], and what all larger ones are there.
 pub(super) const SMALL: u64 = u16::MAX as u64;
@@ -28,34 +28,33 @@ pub(super) fn large(size: u64) -> i32 {
     i32::try_from(size).unwrap_or(i32::MAX)
 }
 
-/// Sixteen times `N` sizes of at most [`SMALL`].
+/// Eight times `N` sizes of at most [`SMALL`].
 #[derive(Debug, Clone, Copy)]
-pub(super) struct SmallRow<const N: usize>([u16x16; N]);
+pub(super) struct SmallRow<const N: usize>([u16x8; N]);
 
 impl<const N: usize> SmallRow<N> {
-    pub const EMPTY: Self = Self([u16x16::ZERO; N]);
+    pub const EMPTY: Self = Self([u16x8::ZERO; N]);
 
     #[inline]
     pub fn get(&self, lane: usize) -> u16 {
-        self.0[lane / 16 % N].as_array()[lane % 16]
+        self.0[lane / 8 % N].as_array()[lane % 8]
     }
 
     #[inline]
     pub fn set(&mut self, lane: usize, size: u16) {
-        const LANES: u16x16 = u16x16::new([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
-        let vector = &mut self.0[lane / 16 % N];
-        #[allow(clippy::cast_possible_truncation, reason = "below 16")]
-        let chosen = LANES.simd_eq(u16x16::splat((lane % 16) as u16));
-        *vector = chosen.bitselect(u16x16::splat(size), *vector);
+        let vector = &mut self.0[lane / 8 % N];
+        #[allow(clippy::cast_possible_truncation, reason = "below 8")]
+        let chosen = u16x8::new([0, 1, 2, 3, 4, 5, 6, 7]).simd_eq(u16x8::splat((lane % 8) as u16));
+        *vector = chosen.bitselect(u16x8::splat(size), *vector);
     }
 
     /// A bit for each lane with at least `size`, the first lane's lowest.
     #[inline]
     pub fn at_least(&self, size: u16) -> u32 {
-        let size = u16x16::splat(size);
+        let size = u16x8::splat(size);
         let mut mask = 0;
         for (number, vector) in self.0.iter().enumerate() {
-            mask |= size.saturating_sub(*vector).simd_eq(u16x16::ZERO).to_bitmask() << (16 * number);
+            mask |= size.saturating_sub(*vector).simd_eq(u16x8::ZERO).to_bitmask() << (8 * number);
         }
         mask
     }
@@ -73,7 +72,7 @@ impl<const N: usize> SmallRow<N> {
 
 /// The larger of each pair. SSE2 has no such instruction for unsigned 16 bits, but these two.
 #[inline]
-fn max(a: u16x16, b: u16x16) -> u16x16 {
+fn max(a: u16x8, b: u16x8) -> u16x8 {
     a.saturating_sub(b) + b
 }
 
@@ -120,7 +119,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_small_row_is_an_array(sizes in prop::collection::vec(any::<u16>(), 32), least in any::<u16>()) {
-            let mut row = SmallRow::<2>::EMPTY;
+            let mut row = SmallRow::<4>::EMPTY;
             sizes.iter().enumerate().for_each(|(lane, &size)| row.set(lane, size));
             prop_assert!(sizes.iter().enumerate().all(|(lane, &size)| row.get(lane) == size));
             prop_assert_eq!(Some(row.max()), sizes.iter().copied().max());

@@ -41,6 +41,8 @@ pub(super) struct Segments {
     pub bounds: Vec<LargeRow>,
     /// An upper bound of each row of `bounds`.
     pub row_bounds: Vec<i32>,
+    /// Where a region begins: main blocks before and after are not neighbours in memory.
+    pub borders: Vec<u64>,
     /// Start and size of every hole of [`LARGE`] bytes or more, in order of address.
     pub huge: Vec<(u64, u64)>,
     pub crowds: Crowds,
@@ -49,6 +51,8 @@ pub(super) struct Segments {
     spare: Option<Boxed<Chunk>>,
     chunk_count: usize,
     area_count: usize,
+    /// The window of the last segment, which ends where the heap does: programs work there more than anywhere else.
+    last_window: u64,
     /// The offset after the last main block.
     end: u64,
 }
@@ -67,12 +71,14 @@ impl Segments {
             present: Vec::new(),
             bounds: Vec::new(),
             row_bounds: Vec::new(),
+            borders: Vec::new(),
             huge: Vec::new(),
             crowds: Crowds::new(),
             hints: Hints::new(),
             spare: None,
             chunk_count: 0,
             area_count: 0,
+            last_window: 0,
             end: 0,
         }
     }
@@ -133,9 +139,17 @@ impl Segments {
         *bits = *bits & !(1 << page) | u16::from(starts) << page;
     }
 
+    /// The window of the last segment; 0 in an empty heap.
+    pub const fn last_window(&self) -> u64 {
+        self.last_window
+    }
+
     /// The first segment (start, hole) that starts after a window; the end if there is none.
     #[inline]
     pub fn next_after(&self, window: u64) -> (u64, bool) {
+        if window >= self.last_window {
+            return (self.end, false);
+        }
         if let Some(chunk) = self.chunk(window)
             && let number = position(window) % WINDOWS
             && let Some(next) = chunk.next_near(number)
@@ -311,8 +325,8 @@ impl Segments {
             chunk.lower(position(window) % WINDOWS, largest);
         }
         chunk.set_word(position(window), word);
-        if word.is_empty() && chunk.is_empty() {
-            self.drop_chunk(window);
+        if word.is_empty() {
+            self.forget_window(window);
         }
     }
 
@@ -349,6 +363,7 @@ impl Segments {
     #[inline]
     pub fn put_first(&mut self, start: u64, hole: bool) {
         let (window, offset) = (start / WINDOW, start % WINDOW);
+        self.last_window = self.last_window.max(window);
         let word = self.word(window);
         match word.crowd() {
             None => self.filled(window).set_word(position(window), word.with_first(offset, hole)),
@@ -385,6 +400,16 @@ impl Segments {
         Ok(())
     }
 
+    /// No segment starts in a window any more.
+    fn forget_window(&mut self, window: u64) {
+        if self.filled(window).is_empty() {
+            self.drop_chunk(window);
+        }
+        if window == self.last_window {
+            self.last_window = self.prev_before(window).map_or(0, |last| last.0 / WINDOW);
+        }
+    }
+
     #[cold]
     fn drop_chunk(&mut self, window: u64) {
         let area = self.area_mut(position(window / AREA_WINDOWS)).expect("the chunk's area");
@@ -410,29 +435,44 @@ impl Segments {
         resize(&mut self.bounds, areas.div_ceil(32), LargeRow::EMPTY)?;
         resize(&mut self.row_bounds, areas.div_ceil(32), 0)?;
         self.huge.try_reserve(position(end / LARGE + 1).saturating_sub(self.huge.len()))?;
+        self.borders.try_reserve(1)?;
         self.prepare(self.end)
     }
 
-    /// Appends a main block of `size` bytes, all of it one hole.
-    pub fn append(&mut self, size: u64) {
+    /// Appends a main block of `size` bytes, all of it one hole, and answers where it starts. `border`: a region begins with
+    /// it.
+    pub fn append(&mut self, size: u64, border: bool) -> u64 {
         let start = self.end;
+        if border {
+            self.borders.push(start);
+        }
         self.end += size;
         self.put_first(start, true);
         self.mark_block(start, true);
         self.raise(start, size);
+        start
     }
 
-    /// Takes the last main block off, if it is all one hole, and answers its size.
-    pub fn pop(&mut self) -> Option<u64> {
-        let (start, hole) = self.prev_before(self.end.div_ceil(WINDOW))?;
-        if !hole || !self.is_block_start(start) {
+    /// Takes the last main block off if it is all one hole, or as much of it as stands above `end`, a page's end. Answers
+    /// the bytes that are gone, and whether the block is.
+    pub fn truncate(&mut self, end: u64) -> Option<(u64, bool)> {
+        let (start, hole) = self.prev_before(self.end / WINDOW)?;
+        if !hole || !self.is_block_start(start) || self.end <= end {
             return None;
         }
-        let size = self.end - start;
+        let gone = start >= end;
+        let bytes = self.end - start.max(end);
         self.mark_block(start, false);
         self.cut_first(start);
         self.end = start;
-        Some(size)
+        if gone {
+            self.borders.pop_if(|border| *border == start);
+        } else {
+            // Its window has been there a moment ago, and the chunk is at hand if it went.
+            self.prepare(start).ok()?;
+            self.append(end - start, false);
+        }
+        Some((bytes, gone))
     }
 
     /// Whether an area is marked as there.
@@ -454,6 +494,7 @@ impl Segments {
             + self.bounds.capacity() * size_of::<LargeRow>()
             + self.row_bounds.capacity() * 4
             + self.huge.capacity() * size_of::<(u64, u64)>()
+            + self.borders.capacity() * 8
             + self.crowds.bytes()
     }
 }

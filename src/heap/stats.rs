@@ -29,11 +29,17 @@ impl Counters {
         self.holes += 1;
     }
 
-    /// The last main block, one hole, is gone.
-    pub fn pop_block(&mut self, size: u64) {
-        self.mapped -= size;
-        self.main_blocks -= 1;
-        self.holes -= 1;
+    /// The last `bytes` are gone, and the main block with them, or not.
+    pub fn truncate(&mut self, bytes: u64, block: bool) {
+        self.mapped -= bytes;
+        self.main_blocks -= usize::from(block);
+        self.holes -= usize::from(block);
+    }
+
+    /// So many main blocks, one hole each, became part of others.
+    pub fn join(&mut self, joined: usize) {
+        self.main_blocks -= joined;
+        self.holes -= joined;
     }
 
     /// A block of `size` bytes; `exact`: it used its hole up.

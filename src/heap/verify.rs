@@ -24,7 +24,10 @@ impl Heap {
     /// # Errors
     /// [`Error::Corrupt`] with the first invariant found broken.
     pub fn verify(&self) -> Result<(), Error> {
-        Walk::new(&self.segments).run().and_then(|walked| self.verify_counters(&walked)).map_err(Error::Corrupt)
+        Walk::new(&self.segments, self.options.join_empty_blocks())
+            .run()
+            .and_then(|walked| self.verify_counters(&walked))
+            .map_err(Error::Corrupt)
     }
 
     /// Compares the counters with a walk, in which `mallocs` counts live blocks.
@@ -45,6 +48,10 @@ impl Heap {
 /// A walk over all windows in order of address. Offsets and sizes are bytes.
 struct Walk<'a> {
     segments: &'a Segments,
+    /// Whether empty main blocks are joined.
+    joins: bool,
+    /// Whether the segment read last is a wholly free main block.
+    last_is_empty: bool,
     /// Where the segment read last ends: the next must start there.
     end: u64,
     /// Start and kind of the segment read last.
@@ -57,8 +64,19 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(segments: &'a Segments) -> Self {
-        Self { segments, end: 0, last: None, counted: Counters::new(), chunks: 0, areas: 0, crowds: 0, huge: 0 }
+    fn new(segments: &'a Segments, joins: bool) -> Self {
+        Self {
+            segments,
+            joins,
+            last_is_empty: false,
+            end: 0,
+            last: None,
+            counted: Counters::new(),
+            chunks: 0,
+            areas: 0,
+            crowds: 0,
+            huge: 0,
+        }
     }
 
     fn run(mut self) -> Result<Counters, String> {
@@ -85,6 +103,12 @@ impl<'a> Walk<'a> {
             self.chunks,
             self.areas,
             segments.counts()
+        );
+        let last = self.last.map_or(0, |last| last.0 / WINDOW);
+        ensure!(
+            last == segments.last_window(),
+            "the last segment is in window {last}, not in {}",
+            segments.last_window()
         );
         ensure!(self.huge == segments.huge.len(), "{} huge holes are there, others are listed", self.huge);
         ensure!(self.crowds == segments.crowds.len(), "{} crowds are in windows, more are stored", self.crowds);
@@ -170,6 +194,10 @@ impl<'a> Walk<'a> {
             self.count(start, size, hole, starts_block)?;
             ensure!(!hole || size < SMALL || chunk.big == size, "the hole at {start} is not its chunk's big one");
             largest = largest.max(if hole { size } else { 0 });
+            let empty = hole && starts_block && self.segments.is_block_start(self.end);
+            let apart = !(empty && self.last_is_empty) || self.segments.borders.contains(&start);
+            ensure!(apart || !self.joins, "the empty main blocks before and after {start} are not joined");
+            self.last_is_empty = empty;
             self.last = Some((start, hole));
         }
         Ok(largest)
@@ -208,7 +236,7 @@ mod tests {
 
     fn append(heap: &mut Heap, bytes: u64) {
         heap.reserve_block(bytes).unwrap();
-        heap.append_block(bytes);
+        heap.append_block(bytes, false);
     }
 
     /// A main block of a live block, a hole and a live block of 1000 bytes each, and a hole; one with a hole of 2000 bytes,

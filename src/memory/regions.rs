@@ -56,6 +56,14 @@ pub struct Room {
     region: Option<Arc<Mapping>>,
 }
 
+impl Room {
+    /// Whether it begins a region: what is carved there has no physical neighbour before it.
+    #[must_use]
+    pub const fn begins_region(&self) -> bool {
+        self.region.is_some()
+    }
+}
+
 /// All regions of a heap.
 #[derive(Debug)]
 pub struct Regions {
@@ -92,12 +100,18 @@ impl Regions {
         self.list.len()
     }
 
+    /// Whether `bytes` more can be carved right after the last.
+    #[must_use]
+    pub fn has_room(&self, bytes: u64) -> bool {
+        self.list.last().is_some_and(|last| last.rest() >= bytes)
+    }
+
     /// Finds room for a main block of `bytes` (whole pages). Nothing has changed before [`Regions::carve`].
     ///
     /// # Errors
     /// [`Refused`] with what could be had instead.
     pub fn find_room(&mut self, bytes: u64) -> Result<Room, Refused> {
-        if self.list.last().is_some_and(|last| last.rest() >= bytes) {
+        if self.has_room(bytes) {
             return Ok(Room { bytes, region: None });
         }
         self.list.try_reserve(1).map_err(|_| Refused { available: 0 })?;
