@@ -27,6 +27,13 @@ export interface InitOptions {
    * @defaultValue 4096
    */
   minBlockSize?: number | bigint;
+  /**
+   * Whether neighbouring main blocks that are wholly free become one, so that a request larger than either can use them,
+   * and an empty last block grows by what a request lacks. Without it main blocks never change, as in the original.
+   *
+   * @defaultValue false
+   */
+  joinEmptyBlocks?: boolean;
 }
 
 /**
@@ -44,13 +51,15 @@ export interface InitOptions {
  * init(); // the same heap still
  * finish();
  * init({ minBlockSize: 1 << 20 }); // main blocks of at least 256 pages
+ * finish();
+ * init({ joinEmptyBlocks: true }); // free pages side by side serve larger requests
  */
 export function init(options?: InitOptions): void;
 
 /**
  * Allocates `size` bytes by first fit: the front of the lowest-addressed hole that is large enough, else of a new main
- * block of `ceil(size / 4096)` pages, or of {@link InitOptions.minBlockSize} if that is more. Memory never handed out before is zero; memory handed out again holds what was
- * in it. Expected O(log n) for n segments.
+ * block of `ceil(size / 4096)` pages, or of {@link InitOptions.minBlockSize} if that is more. Memory never handed out
+ * before is zero; memory handed out again holds what was in it. Amortized O(log n) for n segments.
  *
  * @param size - Bytes, a whole number from 1 to `Number.MAX_SAFE_INTEGER`. Sizes are exact: nothing is rounded up.
  * @returns The virtual address of the first byte. It stays the same for the life of the block; the first is `1000n`.

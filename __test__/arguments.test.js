@@ -233,6 +233,11 @@ describe('init', () => {
     test(title('init', options), () => assertRefusedAlways(options, TYPE, /minBlockSize/));
   }
 
+  for (const value of [null, 0, 1, 'true', 1n, {}, [], Symbol('true'), Object(true)]) {
+    const options = { joinEmptyBlocks: value };
+    test(title('init', options), () => assertRefusedAlways(options, TYPE, /joinEmptyBlocks/));
+  }
+
   for (const value of [0, -0, -1, -4096, 1.5, NaN, Infinity, -Infinity, 2 ** 53]) {
     const options = { minBlockSize: value };
     test(title('init', options), () => assertRefusedAlways(options, SIZE, ...mentioned(value)));
@@ -253,6 +258,7 @@ describe('init', () => {
       { minBlockSize: 1 },
       { minBlockSize: 4096 },
       { minBlockSize: 4096n },
+      { joinEmptyBlocks: false },
     ]) {
       assert.deepEqual(
         capture(() => mems.init(options)),

@@ -11,8 +11,8 @@
 //! nothing. Arrows run downwards only: binding, then [`Mems`], then the two halves.
 //!
 //! To follow `malloc` from JavaScript: `src/node/hot.rs` reads the argument, `src/mems.rs` asks the heap for a hole
-//! and, where there is none, the memory for pages; `src/heap/mod.rs` takes the hole, through `index.rs` that finds it
-//! and `chains.rs` that splits it.
+//! and, where there is none, the memory for pages; `src/heap/mod.rs` takes the hole, through `first_fit.rs` that finds it
+//! and `take.rs` that splits it.
 
 #![deny(missing_docs, unsafe_op_in_unsafe_fn)]
 

@@ -1,6 +1,6 @@
 'use strict';
 
-// The oracle: the default heap of MeMS once more, in the plainest way there is. Arrays of main
+// The oracle: the heap of MeMS once more, in the plainest way there is. Arrays of main
 // blocks with arrays of segments, scanned from the front; no index, no cleverness, and nothing
 // shared with the Rust core. Where the two disagree, read this one against the design first.
 
@@ -33,8 +33,14 @@ function checkedSize(size) {
   return Number(size);
 }
 
+/** Whether a main block is one hole. */
+function isEmpty({ segments }) {
+  return segments.length === 1 && !segments[0].live;
+}
+
 class Model {
-  constructor({ minBlockSize = PAGE } = {}) {
+  constructor({ minBlockSize = PAGE, joinEmptyBlocks = false } = {}) {
+    this.joins = joinEmptyBlocks;
     this.minPages = Math.ceil(minBlockSize / PAGE);
     // Main blocks { start, end, segments } with segments { live, start, end }, all in the order
     // of their addresses. Addresses are plain numbers here, and `end` is the last byte, as printed.
@@ -74,6 +80,8 @@ class Model {
   /** A new main block behind the last one, all of it one hole. */
   appendBlock(bytes) {
     const pages = Math.max(Math.ceil(bytes / PAGE), this.minPages);
+    const last = this.blocks.at(-1);
+    if (this.joins && last && isEmpty(last)) this.blocks.pop();
     const start = this.endOfHeap();
     const end = start + pages * PAGE - 1;
     const segments = [{ live: false, start, end }];
@@ -98,6 +106,19 @@ class Model {
     if (index > 0 && !segments[index - 1].live) {
       segments[index - 1].end = segment.end;
       segments.splice(index, 1);
+    }
+    if (this.joins) this.joinEmptyBlocks();
+  }
+
+  /** Neighbouring main blocks that are wholly free become one. */
+  joinEmptyBlocks() {
+    for (let index = this.blocks.length - 1; index > 0; index -= 1) {
+      const [before, after] = [this.blocks[index - 1], this.blocks[index]];
+      if (isEmpty(before) && isEmpty(after)) {
+        before.end = after.end;
+        before.segments[0].end = after.end;
+        this.blocks.splice(index, 1);
+      }
     }
   }
 

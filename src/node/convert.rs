@@ -77,7 +77,7 @@ pub(super) fn options(value: Value) -> Result<Options, Failure> {
             return Err(Failure::ArgumentType { name: "options", expected: "an object", received });
         }
     }
-    let known = ["minBlockSize"];
+    let known = ["joinEmptyBlocks", "minBlockSize"];
     if let Some(name) = value.property_names()?.into_iter().find(|name| !known.contains(&name.as_str())) {
         return Err(Failure::UnknownOption { name, known: known.join(", ") });
     }
@@ -85,6 +85,15 @@ pub(super) fn options(value: Value) -> Result<Options, Failure> {
     let least = value.property(c"minBlockSize")?;
     if least.kind() != ValueType::Undefined {
         options = options.with_min_block_size(size("options.minBlockSize", least)?)?;
+    }
+    let join = value.property(c"joinEmptyBlocks")?;
+    if join.kind() != ValueType::Undefined {
+        let wrong = || Failure::ArgumentType {
+            name: "options.joinEmptyBlocks",
+            expected: "a boolean",
+            received: join.described(),
+        };
+        options = options.with_join_empty_blocks(join.boolean().ok_or_else(wrong)?);
     }
     Ok(options)
 }

@@ -80,6 +80,14 @@ impl Value<'_> {
         (status == sys::Status::napi_ok).then_some(number)
     }
 
+    /// Its value if it is a boolean.
+    pub fn boolean(self) -> Option<bool> {
+        let mut value = false;
+        // SAFETY: by this type's invariant; another type is an answer by status.
+        let status = unsafe { sys::napi_get_value_bool(self.env, self.raw, &raw mut value) };
+        (status == sys::Status::napi_ok).then_some(value)
+    }
+
     /// Its value if it is a BigInt.
     pub fn bigint(self) -> BigInt {
         let (mut number, mut lossless) = (0, false);
