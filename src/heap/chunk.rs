@@ -143,6 +143,13 @@ impl Chunk {
         grown
     }
 
+    /// Makes a page's bound exact.
+    #[inline]
+    pub fn tighten(&mut self, window: usize) {
+        let page = window / ROW % 16;
+        self.bounds.set(page, self.largest[page].max());
+    }
+
     /// Forgets the bounds, the one thing that outlives the last segment.
     pub fn clear_bounds(&mut self) {
         self.bounds = SmallRow::EMPTY;

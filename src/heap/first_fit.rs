@@ -18,24 +18,38 @@ use super::row::{LARGE, SMALL, large, small};
 use super::segments::{Segments, position};
 use super::window::{Leaf, WINDOW};
 
+/// Where the lowest hole that is large enough starts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found {
+    pub window: u64,
+    /// Whether it took a search: no hint knew.
+    pub searched: bool,
+}
+
 impl Segments {
     /// The first window in which a hole of at least `size` bytes starts.
     #[inline]
-    pub fn first_fit(&mut self, size: u64) -> Option<u64> {
+    pub fn first_fit(&mut self, size: u64) -> Option<Found> {
         let Some(narrow) = u16::try_from(size).ok().filter(|&size| size < u16::MAX) else {
-            return self.first_large_fit(size);
+            return self.first_large_fit(size).map(|window| Found { window, searched: true });
         };
         let from = if let Some(window) = self.hints.get(narrow) {
             if self.chunk(window).is_some_and(|chunk| chunk.largest(position(window) % WINDOWS) >= narrow) {
-                return Some(window);
+                return Some(Found { window, searched: false });
             }
             window
         } else {
             self.hints.bound(narrow)
         };
-        let found = self.search(from, narrow)?;
-        self.hints.set(narrow, found);
-        Some(found)
+        let window = self.search(from, narrow)?;
+        self.hints.set(narrow, window);
+        Some(Found { window, searched: true })
+    }
+
+    /// Makes the bound of a window's page exact.
+    #[inline]
+    pub fn tighten(&mut self, window: u64) {
+        self.filled(window).tighten(position(window) % WINDOWS);
     }
 
     /// The same for holes that saturate a window's entry.

@@ -36,6 +36,7 @@ pub use options::Options;
 pub use stats::{Mark, Stats};
 
 use crate::Error;
+use first_fit::Found;
 use segments::Segments;
 use stats::Counters;
 use window::WINDOW;
@@ -118,8 +119,11 @@ impl Heap {
         if !is_size(size) {
             return Err(Error::InvalidSize { size: size.to_string() });
         }
-        let Some(window) = self.segments.first_fit(size) else { return Ok(None) };
+        let Some(Found { window, searched }) = self.segments.first_fit(size) else { return Ok(None) };
         let taken = self.segments.take(window, size).map_err(|_| Error::OutOfMetadata { size })?;
+        if searched {
+            self.segments.tighten(window);
+        }
         self.counters.malloc(size, taken.exact);
         self.debug_verify();
         Ok(Some(FIRST_ADDRESS + taken.start))

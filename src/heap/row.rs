@@ -8,7 +8,7 @@
 //! A row is written a vector at a time. A narrow store that a vector load follows would have to leave the store buffer
 //! first, and malloc and free do just that in turn.
 
-use wide::{i32x8, u16x8};
+use wide::{i32x8, u16x8, u16x16};
 
 /// The largest size in a [`SmallRow`], and what all larger ones are there.
 pub(super) const SMALL: u64 = u16::MAX as u64;
@@ -28,7 +28,7 @@ pub(super) fn large(size: u64) -> i32 {
     i32::try_from(size).unwrap_or(i32::MAX)
 }
 
-/// Eight times `N` sizes of at most [`SMALL`].
+/// Eight times `N` sizes of at most [`SMALL`]; `N` is even.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SmallRow<const N: usize>([u16x8; N]);
 
@@ -53,8 +53,10 @@ impl<const N: usize> SmallRow<N> {
     pub fn at_least(&self, size: u16) -> u32 {
         let size = u16x8::splat(size);
         let mut mask = 0;
-        for (number, vector) in self.0.iter().enumerate() {
-            mask |= size.saturating_sub(*vector).simd_eq(u16x8::ZERO).to_bitmask() << (8 * number);
+        for (number, [low, high]) in self.0.as_chunks().0.iter().enumerate() {
+            // Two vectors at a time: that is a mask in one instruction.
+            let fits = [low, high].map(|vector| size.saturating_sub(*vector).simd_eq(u16x8::ZERO));
+            mask |= bytemuck::cast::<_, u16x16>(fits).to_bitmask() << (16 * number);
         }
         mask
     }
