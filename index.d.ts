@@ -34,6 +34,13 @@ export interface InitOptions {
    * @defaultValue false
    */
   joinEmptyBlocks?: boolean;
+  /**
+   * Whether free pages go back to the system by themselves, as {@link trim} gives them: together, once those freed lately
+   * come to a sixteenth of the heap and at least 1 MiB, so that few calls of `free` pay for a system call. No address changes.
+   *
+   * @defaultValue false
+   */
+  trim?: boolean;
 }
 
 /**

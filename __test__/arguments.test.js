@@ -234,8 +234,10 @@ describe('init', () => {
   }
 
   for (const value of [null, 0, 1, 'true', 1n, {}, [], Symbol('true'), Object(true)]) {
-    const options = { joinEmptyBlocks: value };
-    test(title('init', options), () => assertRefusedAlways(options, TYPE, /joinEmptyBlocks/));
+    for (const name of ['joinEmptyBlocks', 'trim']) {
+      const options = { [name]: value };
+      test(title('init', options), () => assertRefusedAlways(options, TYPE, new RegExp(name)));
+    }
   }
 
   for (const value of [0, -0, -1, -4096, 1.5, NaN, Infinity, -Infinity, 2 ** 53]) {
@@ -258,7 +260,7 @@ describe('init', () => {
       { minBlockSize: 1 },
       { minBlockSize: 4096 },
       { minBlockSize: 4096n },
-      { joinEmptyBlocks: false },
+      { joinEmptyBlocks: false, trim: false },
     ]) {
       assert.deepEqual(
         capture(() => mems.init(options)),

@@ -28,7 +28,9 @@ const SIZES = {
     const holes = model.holes();
     if (holes.length === 0 || random.chance(0.3)) return random.int(1, 3000);
     const { start, end } = random.pick(holes);
-    return Math.max(1, end - start + 1 + random.pick([0, 0, 0, -1, 1]));
+    // Joined blocks a little too small grow without end; past the first region they would not be neighbours any more.
+    const most = 2 ** 24;
+    return Math.min(Math.max(1, end - start + 1 + random.pick([0, 0, 0, -1, 1])), most);
   },
 };
 

@@ -61,3 +61,20 @@ test('lowers the memory of the process by what was freed', (t) => {
 test('needs a heap', () => {
   assertRefused(() => mems.trim(), 'ERR_MEMS_NOT_INITIALIZED');
 });
+
+test('happens by itself with the option', (t) => {
+  if (process.platform === 'win32') return t.skip('Windows cannot give back part of a mapping');
+  mems.init({ trim: true });
+  // 64 MiB in blocks of less than a page: none of them alone makes a page free.
+  const blocks = mems.mallocMany(new Float64Array(32768).fill(2048));
+  for (const block of blocks) bytes(block, 2048).fill(1);
+  const full = process.memoryUsage().rss;
+  for (const block of blocks.subarray(1)) mems.free(block);
+  const fallen = full - process.memoryUsage().rss;
+  assert.ok(fallen > 48 * MIB, `RSS fell by ${fallen} bytes`);
+  assert.ok(isFilled(bytes(blocks[0], 2048), 1));
+  // The rest of the first page, which was never a hole whole, and the second page.
+  assert.ok(isFilled(bytes(mems.malloc(2048), 2048), 1));
+  assert.ok(isFilled(bytes(mems.malloc(2048), 2048), 0), 'pages given back read as zeros');
+  mems.verify();
+});

@@ -17,6 +17,7 @@
 #![deny(missing_docs, unsafe_op_in_unsafe_fn)]
 
 mod batch;
+mod dirty;
 mod error;
 pub mod heap;
 pub mod memory;

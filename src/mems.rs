@@ -1,8 +1,10 @@
 //! A whole heap: addresses from [`Heap`], pages behind them from [`Regions`].
 
 use crate::Error;
+use crate::dirty::Dirty;
 use crate::heap::{FIRST_ADDRESS, Heap, Options, Stats};
 use crate::memory::{Mapping, Regions};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A heap with memory behind its addresses. Dropping it gives all memory back (see [`Regions`] for buffers that live on).
@@ -10,19 +12,24 @@ use std::sync::Arc;
 pub struct Mems {
     pub(crate) heap: Heap,
     pub(crate) regions: Regions,
+    dirty: Dirty,
 }
 
 impl Mems {
     /// An empty heap. Nothing is reserved before the first `malloc`.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Self { heap: Heap::new(options), regions: Regions::new(FIRST_ADDRESS) }
+        Self { heap: Heap::new(options), regions: Regions::new(FIRST_ADDRESS), dirty: Dirty::default() }
     }
 
     /// A heap whose regions are reserved `bytes` at a time; for tests that want several regions.
     #[must_use]
     pub fn with_reservation(options: Options, bytes: usize) -> Self {
-        Self { heap: Heap::new(options), regions: Regions::with_reservation(FIRST_ADDRESS, bytes) }
+        Self {
+            heap: Heap::new(options),
+            regions: Regions::with_reservation(FIRST_ADDRESS, bytes),
+            dirty: Dirty::default(),
+        }
     }
 
     /// Allocates `size` bytes and answers their virtual address. Amortized O(log n); a system call only where a new
@@ -62,7 +69,11 @@ impl Mems {
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotAllocated`], [`Error::NotBlockStart`]; nothing has changed then.
     pub fn free(&mut self, address: u64) -> Result<(), Error> {
-        self.heap.free(address).map(drop)
+        let freed = self.heap.free(address)?;
+        if self.options().trim() && self.dirty.note(&freed, self.regions.end() - FIRST_ADDRESS) {
+            self.give_dirty_pages_back();
+        }
+        Ok(())
     }
 
     /// The physical address of any virtual address inside a live block. Amortized O(log n).
@@ -93,8 +104,21 @@ impl Mems {
     /// changes. Answers the bytes given back, whether the system had put memory behind them or not. Amortized O(k log n)
     /// and a system call for each of k holes of a page or more.
     pub fn trim(&mut self) -> u64 {
+        self.dirty.take();
+        self.decommit(FIRST_ADDRESS..self.end())
+    }
+
+    #[cold]
+    fn give_dirty_pages_back(&mut self) {
+        for run in self.dirty.take() {
+            self.decommit(run);
+        }
+    }
+
+    /// Gives the whole pages inside holes in a range back, and answers their bytes.
+    fn decommit(&mut self, range: Range<u64>) -> u64 {
         let (regions, mut bytes) = (&self.regions, 0);
-        self.heap.page_holes(|hole| bytes += regions.decommit(hole.start, hole.size));
+        self.heap.page_holes(range, |hole| bytes += regions.decommit(hole.start, hole.end - hole.start));
         bytes
     }
 

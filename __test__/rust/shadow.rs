@@ -71,4 +71,18 @@ proptest! {
         run(&mut mems, &program);
         mems.finish();
     }
+
+    /// Large blocks, so that pages go back now and then: no address and no byte of a live block may change.
+    #[test]
+    fn giving_pages_back_changes_nothing_else(
+        program in prop::collection::vec(op(), 1..300),
+        large in prop::collection::vec(1..600 * PAGE, 1..20),
+        join in any::<bool>(),
+    ) {
+        let mut mems = Mems::new(Options::default().with_trim(true).with_join_empty_blocks(join));
+        let mut mixed: Vec<_> = large.into_iter().flat_map(|size| [Op::Malloc(size), Op::FreeOldest]).collect();
+        mixed.extend(program);
+        run(&mut mems, &mixed);
+        mems.finish();
+    }
 }

@@ -176,17 +176,20 @@ impl Segments {
         }
     }
 
-    /// Calls `visit` with start and end of every hole of at least `least` bytes, which are a window or more, in order of
-    /// address. O(k log n) for k of them.
-    pub fn holes(&mut self, least: u64, mut visit: impl FnMut(u64, u64)) {
+    /// Calls `visit` with start and end of every hole of at least `least` bytes, which are a window or more, that reaches
+    /// between two offsets, in order of address. O(k log n) for k of them.
+    pub fn holes(&mut self, first: u64, end: u64, least: u64, mut visit: impl FnMut(u64, u64)) {
         debug_assert!(least >= WINDOW);
-        let mut from = 0;
-        while let Some(window) = self.search(from, small(least)) {
+        if first >= end {
+            return;
+        }
+        let mut from = self.holder(first).0 / WINDOW;
+        while let Some(window) = self.search(from, small(least)).filter(|window| window * WINDOW < end) {
             // So large a hole reaches past its window: it is the last that starts there.
             let (start, _) = self.prev_before(window + 1).expect("a hole starts in this window");
-            let (end, _) = self.next_after(window);
-            if end - start >= least {
-                visit(start, end);
+            let (next, _) = self.next_after(window);
+            if next - start >= least && next > first && start < end {
+                visit(start, next);
             }
             from = window + 1;
         }

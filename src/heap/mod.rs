@@ -39,6 +39,7 @@ use crate::Error;
 use first_fit::Found;
 use segments::Segments;
 use stats::Counters;
+use std::ops::Range;
 use window::WINDOW;
 
 /// The first virtual address of every heap.
@@ -80,6 +81,15 @@ pub struct Segment {
     pub size: u64,
     /// Live or hole.
     pub kind: Kind,
+}
+
+/// What a free has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Freed {
+    /// The addresses of the block.
+    pub block: Range<u64>,
+    /// The addresses of the hole that it is part of now.
+    pub hole: Range<u64>,
 }
 
 /// Segments and counters of one heap.
@@ -185,18 +195,19 @@ impl Heap {
         }
     }
 
-    /// Gives the block that starts at `address` back and answers its size. Amortized O(1).
+    /// Gives the block that starts at `address` back. Amortized O(1).
     ///
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotAllocated`], [`Error::NotBlockStart`]; nothing has changed then.
     #[inline]
-    pub fn free(&mut self, address: u64) -> Result<u64, Error> {
+    pub fn free(&mut self, address: u64) -> Result<Freed, Error> {
         let released = address.checked_sub(FIRST_ADDRESS).and_then(|start| self.segments.release(start));
         let Some(released) = released else { return Err(self.not_a_block(address)) };
         self.counters.free(released.size, released.merged);
         self.join(released.hole.0, released.hole.1);
         self.debug_verify();
-        Ok(released.size)
+        let hole = FIRST_ADDRESS + released.hole.0..FIRST_ADDRESS + released.hole.1;
+        Ok(Freed { block: address..address + released.size, hole })
     }
 
     /// Whether [`Heap::free`] would succeed. O(1).
@@ -246,10 +257,12 @@ impl Heap {
         }
     }
 
-    /// Calls `visit` with every hole of at least [`PAGE`] bytes, in order of address. O(k log n) for k of them.
-    pub fn page_holes(&mut self, mut visit: impl FnMut(Segment)) {
-        self.segments.holes(PAGE, |start, end| {
-            visit(Segment { start: FIRST_ADDRESS + start, size: end - start, kind: Kind::Hole });
+    /// Calls `visit` with the part inside `range` of every hole of at least [`PAGE`] bytes, in order of address. O(k log n)
+    /// for k of them.
+    pub fn page_holes(&mut self, range: Range<u64>, mut visit: impl FnMut(Range<u64>)) {
+        let (first, last) = (range.start - FIRST_ADDRESS, range.end - FIRST_ADDRESS);
+        self.segments.holes(first, last, PAGE, |start, end| {
+            visit(FIRST_ADDRESS + start.max(first)..FIRST_ADDRESS + end.min(last));
         });
     }
 

@@ -9,11 +9,12 @@ use std::fmt;
 pub struct Options {
     min_block_size: u64,
     join_empty_blocks: bool,
+    trim: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { min_block_size: PAGE, join_empty_blocks: false }
+        Self { min_block_size: PAGE, join_empty_blocks: false, trim: false }
     }
 }
 
@@ -42,6 +43,18 @@ impl Options {
         self.join_empty_blocks
     }
 
+    /// The same with free pages given back to the system as they come to much, or not. No address changes.
+    #[must_use]
+    pub const fn with_trim(self, trim: bool) -> Self {
+        Self { trim, ..self }
+    }
+
+    /// Whether free pages are given back to the system without being asked.
+    #[must_use]
+    pub const fn trim(self) -> bool {
+        self.trim
+    }
+
     /// Least length of a new main block in bytes, a multiple of [`PAGE`].
     #[must_use]
     pub const fn min_block_size(self) -> u64 {
@@ -53,6 +66,7 @@ impl Options {
 impl fmt::Display for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let joined = if self.join_empty_blocks { ", joinEmptyBlocks: true" } else { "" };
-        write!(f, "{{ minBlockSize: {}{joined} }}", self.min_block_size)
+        let trimmed = if self.trim { ", trim: true" } else { "" };
+        write!(f, "{{ minBlockSize: {}{joined}{trimmed} }}", self.min_block_size)
     }
 }

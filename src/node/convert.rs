@@ -77,7 +77,7 @@ pub(super) fn options(value: Value) -> Result<Options, Failure> {
             return Err(Failure::ArgumentType { name: "options", expected: "an object", received });
         }
     }
-    let known = ["joinEmptyBlocks", "minBlockSize"];
+    let known = ["joinEmptyBlocks", "minBlockSize", "trim"];
     if let Some(name) = value.property_names()?.into_iter().find(|name| !known.contains(&name.as_str())) {
         return Err(Failure::UnknownOption { name, known: known.join(", ") });
     }
@@ -86,14 +86,15 @@ pub(super) fn options(value: Value) -> Result<Options, Failure> {
     if least.kind() != ValueType::Undefined {
         options = options.with_min_block_size(size("options.minBlockSize", least)?)?;
     }
-    let join = value.property(c"joinEmptyBlocks")?;
-    if join.kind() != ValueType::Undefined {
-        let wrong = || Failure::ArgumentType {
-            name: "options.joinEmptyBlocks",
-            expected: "a boolean",
-            received: join.described(),
-        };
-        options = options.with_join_empty_blocks(join.boolean().ok_or_else(wrong)?);
-    }
+    let flag = |key, name| -> Result<bool, Failure> {
+        let flag = value.property(key)?;
+        match flag.boolean() {
+            Some(flag) => Ok(flag),
+            None if flag.kind() == ValueType::Undefined => Ok(false),
+            None => Err(Failure::ArgumentType { name, expected: "a boolean", received: flag.described() }),
+        }
+    };
+    options = options.with_join_empty_blocks(flag(c"joinEmptyBlocks", "options.joinEmptyBlocks")?);
+    options = options.with_trim(flag(c"trim", "options.trim")?);
     Ok(options)
 }
