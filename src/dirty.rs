@@ -78,3 +78,54 @@ impl Dirty {
         runs
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A free of `block` that left `hole`; offsets in bytes.
+    fn freed(block: Range<u64>, hole: Range<u64>) -> Freed {
+        let at = |range: Range<u64>| FIRST_ADDRESS + range.start..FIRST_ADDRESS + range.end;
+        Freed { block: at(block), hole: at(hole) }
+    }
+
+    /// Notes frees in a small heap and answers the runs, in pages.
+    fn runs(frees: &[(Range<u64>, Range<u64>)]) -> Vec<(u64, u64)> {
+        let mut dirty = Dirty::default();
+        for (block, hole) in frees {
+            assert!(!dirty.note(&freed(block.clone(), hole.clone()), 0), "not so soon");
+        }
+        let page = |address: u64| (address - FIRST_ADDRESS) / PAGE;
+        dirty.take().into_iter().map(|run| (page(run.start), page(run.end))).collect()
+    }
+
+    #[test]
+    fn only_the_pages_that_a_free_completes_are_noted() {
+        assert_eq!(runs(&[(100..200, 0..4095)]), []);
+        assert_eq!(runs(&[(100..200, 0..4096)]), [(0, 1)]);
+        assert_eq!(runs(&[(4000..4200, 0..3 * PAGE)]), [(0, 2)], "the third page was free before");
+        assert_eq!(runs(&[(PAGE..2 * PAGE, 1..9 * PAGE)]), [(1, 2)]);
+        assert_eq!(runs(&[(5000..6000, 5000..9 * PAGE)]), [], "its page holds another block");
+    }
+
+    #[test]
+    fn runs_are_merged_and_sorted() {
+        let block = |page: u64| (page * PAGE..(page + 1) * PAGE, page * PAGE..(page + 1) * PAGE);
+        assert_eq!(runs(&[block(7), block(3), block(4), block(2), block(3), block(6)]), [(2, 5), (6, 8)]);
+        assert_eq!(runs(&[block(7), block(7), block(7)]), [(7, 8)]);
+    }
+
+    #[test]
+    fn it_is_time_when_they_are_much_or_many() {
+        let mut dirty = Dirty::default();
+        let mut free = |page: u64, mapped| dirty.note(&freed(page * PAGE..(page + 1) * PAGE, 0..1 << 40), mapped);
+        let pages = LEAST / PAGE;
+        assert!((0..pages - 1).all(|page| !free(page, 0)));
+        assert!(free(pages - 1, 0));
+        assert!(!free(pages, 17 * LEAST), "a sixteenth of a larger heap is more");
+        let mut dirty = Dirty::default();
+        let mut free = |page: u64| dirty.note(&freed(page * PAGE..(page + 1) * PAGE, 0..1 << 40), 1 << 40);
+        assert!((1..RUNS as u64).all(|page| !free(2 * page)));
+        assert!(free(2 * RUNS as u64));
+    }
+}
