@@ -84,7 +84,7 @@ export function malloc(size: number | bigint): bigint;
  * The physical address of a virtual one: where its byte stands in this process, for native code.
  *
  * @param address - Any address inside a live block, not just its start: `get(p + 4n) === get(p) + 4n`.
- * @returns An address of this process. It is valid until the block is freed. Expected O(log n).
+ * @returns An address of this process. It is valid until the block is freed. Amortized O(log n).
  * @throws `ERR_MEMS_OUT_OF_RANGE` (RangeError) outside every main block.
  * @throws `ERR_MEMS_NOT_ALLOCATED` inside a hole: freed already, or never allocated.
  * @throws `ERR_MEMS_NOT_INITIALIZED`, `ERR_INVALID_ARG_TYPE` (TypeError).
@@ -97,7 +97,7 @@ export function get(address: bigint): bigint;
 
 /**
  * Frees the block that starts at `address`. It becomes a hole, merged with a hole before it and a hole after it inside
- * its main block. Expected O(log n). The pages go back to the system at {@link trim} or {@link finish}.
+ * its main block. Amortized O(log n). The pages go back to the system at {@link trim} or {@link finish}.
  *
  * @param address - What {@link malloc} returned.
  * @throws `ERR_MEMS_NOT_BLOCK_START` for an address inside a block; the message names the block's start.
