@@ -57,7 +57,7 @@ impl Mems {
             let new_block = if refused.available < self.options().min_block_size() { 0 } else { refused.available };
             Error::OutOfMemory { size, block: bytes, available: new_block.max(self.heap.stats().largest_hole) }
         })?;
-        self.heap.reserve_block(bytes)?;
+        self.heap.reserve_block(bytes).map_err(|_| Error::OutOfMetadata { size })?;
         let border = room.begins_region();
         self.regions.carve(room);
         self.heap.append_block(bytes, border);
