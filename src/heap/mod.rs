@@ -5,7 +5,7 @@
 //! its main block. Freeing by boundary neighbours is Knuth's "boundary tag" coalescing (The Art of Computer
 //! Programming, vol. 1, 2.5), with the tags held beside the memory instead of in it.
 //!
-//! - `segments.rs`: all segments, packed by address, in areas (`area.rs`) of chunks (`chunk.rs`) of windows
+//! - `segments.rs`, `walk.rs`: all segments, packed by address, in areas (`area.rs`) of chunks (`chunk.rs`) of windows
 //!   (`window.rs`, and `crowd.rs` for the crowded ones).
 //! - `first_fit.rs`: finds the lowest hole that is large enough, by rows of largest holes (`row.rs`) and hints (`hints.rs`).
 //! - `take.rs`, `release.rs`: what malloc and free do to segments; `join.rs`: to empty main blocks.
@@ -30,6 +30,7 @@ mod segments;
 mod stats;
 mod take;
 mod verify;
+mod walk;
 mod window;
 
 pub use options::Options;

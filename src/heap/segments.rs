@@ -7,7 +7,8 @@
 //!
 //! Addresses in these files are offsets from the heap's first address, so that pages and windows begin at multiples.
 //!
-//! - here: walking from segment to segment, and storing a window;
+//! - here: storing a window, making and dropping chunks, main blocks;
+//! - `walk.rs`: going from segment to segment;
 //! - `first_fit.rs`: finding the lowest hole that is large enough;
 //! - `take.rs`, `release.rs`: what malloc and free do to segments.
 //!
@@ -95,7 +96,7 @@ impl Segments {
     }
 
     #[inline]
-    fn area(&self, area: usize) -> Option<&Area> {
+    pub fn area(&self, area: usize) -> Option<&Area> {
         self.areas.get(area)?.as_deref().map(|[area]| area)
     }
 
@@ -144,92 +145,8 @@ impl Segments {
         self.last_window
     }
 
-    /// The first segment (start, hole) that starts after a window; the end if there is none.
-    #[inline]
-    pub fn next_after(&self, window: u64) -> (u64, bool) {
-        if window >= self.last_window {
-            return (self.end, false);
-        }
-        if let Some(chunk) = self.chunk(window)
-            && let number = position(window) % WINDOWS
-            && let Some(next) = chunk.next_near(number)
-            && let word = chunk.word(next)
-            && word.crowd().is_none()
-        {
-            let (offset, hole) = word.first();
-            return ((window + (next - number) as u64) * WINDOW + offset, hole);
-        }
-        self.next_far(window)
-    }
-
-    /// The same, however far.
-    #[inline(never)]
-    fn next_far(&self, window: u64) -> (u64, bool) {
-        let number = position(window) % WINDOWS;
-        if let Some(chunk) = self.chunk(window)
-            && let Some(next) = chunk.next(number)
-        {
-            return self.first_in(window - number as u64 + next as u64, chunk.word(next));
-        }
-        let chunk = window / WINDOWS as u64 + 1;
-        let (mut area, mut number) = (position(chunk) / CHUNKS, position(chunk) % CHUNKS);
-        loop {
-            if let Some((found, chunk)) = self.area(area).and_then(|chunks| {
-                let found = chunks.next(number)?;
-                Some((found, chunks.chunk(found)?))
-            }) {
-                let first = chunk.first().expect("chunks without segments are dropped");
-                let window = ((area * CHUNKS + found) * WINDOWS + first) as u64;
-                return self.first_in(window, chunk.word(first));
-            }
-            match self.next_area(area + 1) {
-                Some(next) => (area, number) = (next, 0),
-                None => return (self.end, false),
-            }
-        }
-    }
-
-    /// The last segment (start, hole) that starts before a window.
-    #[inline]
-    pub fn prev_before(&self, window: u64) -> Option<(u64, bool)> {
-        if let Some(chunk) = self.chunk(window)
-            && let number = position(window) % WINDOWS
-            && let Some(prev) = chunk.prev_near(number)
-            && let word = chunk.word(prev)
-            && word.crowd().is_none()
-        {
-            let at = word.last();
-            return Some(((window - (number - prev) as u64) * WINDOW + word.offset(at), word.is_hole(at)));
-        }
-        self.prev_far(window)
-    }
-
-    /// The same, however far.
-    #[inline(never)]
-    fn prev_far(&self, window: u64) -> Option<(u64, bool)> {
-        let number = position(window) % WINDOWS;
-        if let Some(chunk) = self.chunk(window)
-            && let Some(prev) = chunk.prev(number)
-        {
-            return Some(self.last_in(window - number as u64 + prev as u64, chunk.word(prev)));
-        }
-        let chunk = window / WINDOWS as u64;
-        let (mut area, mut number) = (position(chunk) / CHUNKS, position(chunk) % CHUNKS);
-        loop {
-            if let Some((found, chunk)) = self.area(area).and_then(|chunks| {
-                let found = chunks.prev(number)?;
-                Some((found, chunks.chunk(found)?))
-            }) {
-                let last = chunk.last().expect("chunks without segments are dropped");
-                let window = ((area * CHUNKS + found) * WINDOWS + last) as u64;
-                return Some(self.last_in(window, chunk.word(last)));
-            }
-            (area, number) = (self.prev_area(area)?, CHUNKS);
-        }
-    }
-
     /// The first area from `area` on.
-    fn next_area(&self, area: usize) -> Option<usize> {
+    pub fn next_area(&self, area: usize) -> Option<usize> {
         let mut mask = !0 << (area % 64);
         for (number, bits) in self.present.iter().enumerate().skip(area / 64) {
             let after = bits & mask;
@@ -242,7 +159,7 @@ impl Segments {
     }
 
     /// The last area before `area`.
-    fn prev_area(&self, area: usize) -> Option<usize> {
+    pub fn prev_area(&self, area: usize) -> Option<usize> {
         let mut mask = (1 << (area % 64)) - 1;
         for number in (0..=area / 64).rev() {
             let before = self.present.get(number).map_or(0, |bits| bits & mask);
@@ -252,69 +169,6 @@ impl Segments {
             mask = !0;
         }
         None
-    }
-
-    /// The first segment (start, hole) in a window, which is not empty.
-    #[inline]
-    fn first_in(&self, window: u64, word: Word) -> (u64, bool) {
-        let (offset, hole) = word.crowd().map_or_else(|| word.first(), |crowd| self.crowds.get(crowd).first());
-        (window * WINDOW + offset, hole)
-    }
-
-    /// The last segment (start, hole) in a window, which is not empty.
-    #[inline]
-    fn last_in(&self, window: u64, word: Word) -> (u64, bool) {
-        let (offset, hole) = match word.crowd() {
-            None => (word.offset(word.last()), word.is_hole(word.last())),
-            Some(crowd) => {
-                let crowd = self.crowds.get(crowd);
-                (crowd.offset(crowd.last()), crowd.is_hole(crowd.last()))
-            }
-        };
-        (window * WINDOW + offset, hole)
-    }
-
-    /// The segment (start, hole) that holds an offset, which is below the end.
-    #[inline]
-    pub fn holder(&self, offset: u64) -> (u64, bool) {
-        let window = offset / WINDOW;
-        let word = self.word(window);
-        let inside = match word.crowd() {
-            None => word.at_or_before(offset % WINDOW).map(|at| (word.offset(at), word.is_hole(at))),
-            Some(crowd) => {
-                let crowd = self.crowds.get(crowd);
-                crowd.at_or_before(offset % WINDOW).map(|at| (crowd.offset(at), crowd.is_hole(at)))
-            }
-        };
-        match inside {
-            Some((start, hole)) => (window * WINDOW + start, hole),
-            None => self.prev_before(window).expect("the first segment starts at 0"),
-        }
-    }
-
-    /// The first segment (start, hole) that starts after an offset; the end if there is none.
-    pub fn next(&self, offset: u64) -> (u64, bool) {
-        let window = offset / WINDOW;
-        let (base, word) = (window * WINDOW, self.word(window));
-        let mut later = word.crowd().map_or_else(|| Crowd::from(word), |crowd| self.crowds.get(crowd));
-        if let Some(at) = later.at_or_before(offset - base) {
-            match later.next(at) {
-                Some(next) => return (base + later.offset(next), later.is_hole(next)),
-                None => later = Crowd::default(),
-            }
-        }
-        if later == Crowd::default() { self.next_after(window) } else { (base + later.first().0, later.first().1) }
-    }
-
-    /// All segments (start, end, hole) from `start` on, which starts one or is the end. O(n).
-    pub fn walk(&self, start: u64) -> impl Iterator<Item = (u64, u64, bool)> {
-        let mut at = (start < self.end).then(|| self.holder(start));
-        std::iter::from_fn(move || {
-            let (start, hole) = at?;
-            let next = self.next(start);
-            at = (next.0 < self.end).then_some(next);
-            Some((start, next.0, hole))
-        })
     }
 
     /// Stores what a window holds now, and its largest hole unless that is as before or about to be raised.
@@ -428,12 +282,13 @@ impl Segments {
     /// If there is no memory. Nothing has changed that can be seen.
     pub fn reserve(&mut self, end: u64) -> Result<(), TryReserveError> {
         let areas = position(end.div_ceil(AREA));
-        let missing = areas.saturating_sub(self.areas.len());
-        self.areas.try_reserve(missing)?;
-        self.areas.resize_with(self.areas.len() + missing, || None);
         resize(&mut self.present, areas.div_ceil(64), 0)?;
         resize(&mut self.bounds, areas.div_ceil(32), LargeRow::EMPTY)?;
         resize(&mut self.row_bounds, areas.div_ceil(32), 0)?;
+        // Last: what is kept for each area must be there before the area's place is.
+        let missing = areas.saturating_sub(self.areas.len());
+        self.areas.try_reserve(missing)?;
+        self.areas.resize_with(self.areas.len() + missing, || None);
         self.huge.try_reserve(position(end / LARGE + 1).saturating_sub(self.huge.len()))?;
         self.borders.try_reserve(1)?;
         self.prepare(self.end)
