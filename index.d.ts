@@ -225,12 +225,18 @@ export interface Stats {
     /** Holes. */
     holes: number;
   };
-  /** High-water marks since {@link init}, in bytes. */
+  /** High-water marks since {@link init}, in bytes, of what `bytes` was after any call. */
   peak: {
     /** Of `bytes.mapped`. */
     mapped: number;
     /** Of `bytes.live`. */
     live: number;
+    /** Of `bytes.holes`. */
+    holes: number;
+    /** Of `bytes.largestHole`. */
+    largestHole: number;
+    /** Of `bytes.metadata`. */
+    metadata: number;
   };
   /** Successful calls since {@link init}. */
   totals: {

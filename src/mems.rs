@@ -42,7 +42,9 @@ impl Mems {
             return Ok(address);
         }
         self.append_block(size)?;
-        self.heap.malloc(size)?.ok_or_else(|| Error::Corrupt(format!("{size} bytes do not fit a new main block")))
+        let address = self.heap.malloc(size);
+        self.heap.note_rest();
+        address?.ok_or_else(|| Error::Corrupt(format!("{size} bytes do not fit a new main block")))
     }
 
     /// Appends a main block with room for `size` bytes. What can fail comes first, what changes something last.

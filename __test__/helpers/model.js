@@ -45,7 +45,7 @@ class Model {
     // Main blocks { start, end, segments } with segments { live, start, end }, all in the order
     // of their addresses. Addresses are plain numbers here, and `end` is the last byte, as printed.
     this.blocks = [];
-    this.peak = { mapped: 0, live: 0 };
+    this.peak = { mapped: 0, live: 0, holes: 0, largestHole: 0 };
     this.totals = { malloc: 0, free: 0 };
     this.liveBytes = 0;
   }
@@ -63,6 +63,7 @@ class Model {
     this.totals.malloc += 1;
     this.liveBytes += bytes;
     this.peak.live = Math.max(this.peak.live, this.liveBytes);
+    this.noteHoles();
     return BigInt(taken.start);
   }
 
@@ -108,6 +109,16 @@ class Model {
       segments.splice(index, 1);
     }
     if (this.joins) this.joinEmptyBlocks();
+    this.noteHoles();
+  }
+
+  noteHoles() {
+    const sizes = this.holes().map(({ start, end }) => end - start + 1);
+    this.peak.holes = Math.max(this.peak.holes, this.mappedBytes() - this.liveBytes);
+    this.peak.largestHole = sizes.reduce(
+      (most, size) => Math.max(most, size),
+      this.peak.largestHole,
+    );
   }
 
   /** Neighbouring main blocks that are wholly free become one. */
@@ -172,7 +183,7 @@ class Model {
     return lines;
   }
 
-  /** What stats() must answer, without `bytes.metadata`: that one is the heap's own affair. */
+  /** What stats() must answer, without `metadata`: that one is the heap's own affair. */
   stats() {
     const mapped = this.mappedBytes();
     const sizes = this.holes().map(({ start, end }) => end - start + 1);

@@ -168,6 +168,8 @@ impl Shadow {
         assert_eq!(stats.live_blocks, all().filter(|segment| segment.live).count() as u64);
         assert_eq!(stats.mallocs - stats.frees, stats.live_blocks);
         assert!(stats.peak_live >= stats.live);
+        assert!(stats.peak_hole_bytes >= stats.hole_bytes && stats.peak_largest_hole >= stats.largest_hole);
+        assert!(stats.peak_metadata >= stats.metadata);
     }
 }
 

@@ -42,6 +42,9 @@ export const numbers: number[] = [
   counts.holes,
   peak.mapped,
   peak.live,
+  peak.holes,
+  peak.largestHole,
+  peak.metadata,
   totals.malloc,
   totals.free,
 ];

@@ -188,11 +188,25 @@ impl Heap {
         Some(bytes)
     }
 
+    /// Whether the hole has become part of a larger one.
     #[inline]
-    fn join(&mut self, start: u64, end: u64) {
-        if self.options.join_empty_blocks() {
-            let joined = self.segments.join_empty(start, end);
-            self.counters.join(joined);
+    fn join(&mut self, start: u64, end: u64) -> bool {
+        let joined = if self.options.join_empty_blocks() { self.segments.join_empty(start, end) } else { 0 };
+        self.counters.join(joined);
+        joined > 0
+    }
+
+    /// Tells the high-water marks that a main block was appended for a malloc, which has taken its front by now.
+    pub(crate) fn note_rest(&mut self) {
+        self.counters.note_hole_bytes();
+        self.note_hole(self.segments.end() - 1);
+    }
+
+    /// Tells the high-water marks of the hole that holds an offset, if one does.
+    fn note_hole(&mut self, offset: u64) {
+        let (start, hole) = self.segments.holder(offset);
+        if hole {
+            self.counters.note_hole(self.segments.next(start).0 - start);
         }
     }
 
@@ -204,8 +218,10 @@ impl Heap {
     pub fn free(&mut self, address: u64) -> Result<Freed, Error> {
         let released = address.checked_sub(FIRST_ADDRESS).and_then(|start| self.segments.release(start));
         let Some(released) = released else { return Err(self.not_a_block(address)) };
-        self.counters.free(released.size, released.merged);
-        self.join(released.hole.0, released.hole.1);
+        self.counters.free(released.size, released.merged, released.hole.1 - released.hole.0);
+        if self.join(released.hole.0, released.hole.1) {
+            self.note_hole(released.hole.0);
+        }
         self.debug_verify();
         let hole = FIRST_ADDRESS + released.hole.0..FIRST_ADDRESS + released.hole.1;
         Ok(Freed { block: address..address + released.size, hole })

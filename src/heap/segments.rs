@@ -52,6 +52,8 @@ pub(super) struct Segments {
     spare: Option<Boxed<Chunk>>,
     chunk_count: usize,
     area_count: usize,
+    /// High-water mark of [`Segments::bytes`].
+    peak_bytes: usize,
     /// The window of the last segment, which ends where the heap does: programs work there more than anywhere else.
     last_window: u64,
     /// The offset after the last main block.
@@ -79,6 +81,7 @@ impl Segments {
             spare: None,
             chunk_count: 0,
             area_count: 0,
+            peak_bytes: 0,
             last_window: 0,
             end: 0,
         }
@@ -233,6 +236,7 @@ impl Segments {
     pub fn make_crowd(&mut self, window: u64, word: Word) -> Result<(), TryReserveError> {
         let number = self.crowds.insert(Crowd::from(word))?;
         self.set_word(window, Word::crowded(number), None);
+        self.note_bytes();
         Ok(())
     }
 
@@ -251,6 +255,7 @@ impl Segments {
         self.chunk_count += 1;
         let area = self.area_mut(area).expect("it was just made");
         area.insert(position(window) / WINDOWS, chunk);
+        self.note_bytes();
         Ok(())
     }
 
@@ -291,6 +296,7 @@ impl Segments {
         self.areas.resize_with(self.areas.len() + missing, || None);
         self.huge.try_reserve(position(end / LARGE + 1).saturating_sub(self.huge.len()))?;
         self.borders.try_reserve(1)?;
+        self.note_bytes();
         self.prepare(self.end)
     }
 
@@ -338,6 +344,16 @@ impl Segments {
     /// The number of chunks and of areas that have been made.
     pub const fn counts(&self) -> (usize, usize) {
         (self.chunk_count, self.area_count)
+    }
+
+    /// To be called where bookkeeping has grown.
+    fn note_bytes(&mut self) {
+        self.peak_bytes = self.peak_bytes.max(self.bytes());
+    }
+
+    /// High-water mark of [`Segments::bytes`].
+    pub const fn peak_bytes(&self) -> usize {
+        self.peak_bytes
     }
 
     /// Bytes of bookkeeping.

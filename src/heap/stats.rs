@@ -12,6 +12,8 @@ pub(super) struct Counters {
     pub main_blocks: usize,
     pub live: u64,
     pub peak_live: u64,
+    pub peak_hole_bytes: u64,
+    pub peak_largest_hole: u64,
     pub holes: usize,
     pub mallocs: u64,
     pub frees: u64,
@@ -19,7 +21,17 @@ pub(super) struct Counters {
 
 impl Counters {
     pub const fn new() -> Self {
-        Self { mapped: 0, main_blocks: 0, live: 0, peak_live: 0, holes: 0, mallocs: 0, frees: 0 }
+        Self {
+            mapped: 0,
+            main_blocks: 0,
+            live: 0,
+            peak_live: 0,
+            peak_hole_bytes: 0,
+            peak_largest_hole: 0,
+            holes: 0,
+            mallocs: 0,
+            frees: 0,
+        }
     }
 
     /// A new main block, one hole.
@@ -50,11 +62,23 @@ impl Counters {
         self.mallocs += 1;
     }
 
-    /// A block of `size` bytes became a hole, which merged with `merged` others.
-    pub fn free(&mut self, size: u64, merged: usize) {
+    /// A block of `size` bytes became a hole, which merged with `merged` others and has `hole` bytes now.
+    pub fn free(&mut self, size: u64, merged: usize, hole: u64) {
         self.live -= size;
+        self.note_hole_bytes();
+        self.note_hole(hole);
         self.holes = self.holes + 1 - merged;
         self.frees += 1;
+    }
+
+    /// Nothing is going on: all that is not live is holes.
+    pub fn note_hole_bytes(&mut self) {
+        self.peak_hole_bytes = self.peak_hole_bytes.max(self.mapped - self.live);
+    }
+
+    /// There is a hole of `size` bytes.
+    pub fn note_hole(&mut self, size: u64) {
+        self.peak_largest_hole = self.peak_largest_hole.max(size);
     }
 }
 
@@ -81,6 +105,12 @@ pub struct Stats {
     pub peak_mapped: u64,
     /// High-water mark of `live`.
     pub peak_live: u64,
+    /// High-water mark of `hole_bytes` after any call.
+    pub peak_hole_bytes: u64,
+    /// High-water mark of `largest_hole` after any call.
+    pub peak_largest_hole: u64,
+    /// High-water mark of `metadata`.
+    pub peak_metadata: u64,
     /// Successful calls of `malloc`.
     pub mallocs: u64,
     /// Successful calls of `free`.
@@ -129,6 +159,9 @@ impl Heap {
             holes: counters.holes,
             peak_mapped: counters.mapped,
             peak_live: counters.peak_live,
+            peak_hole_bytes: counters.peak_hole_bytes,
+            peak_largest_hole: counters.peak_largest_hole,
+            peak_metadata: self.segments.peak_bytes() as u64,
             mallocs: counters.mallocs,
             frees: counters.frees,
         }

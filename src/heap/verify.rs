@@ -41,6 +41,7 @@ impl Heap {
             "the counters say {counters:?}, a walk {walked:?}"
         );
         ensure!(counters.peak_live >= counters.live, "the peak of live bytes is below the present");
+        ensure!(self.segments.peak_bytes() >= self.segments.bytes(), "the peak of metadata is below the present");
         Ok(())
     }
 }

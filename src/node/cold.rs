@@ -107,6 +107,12 @@ pub struct Peak {
     pub mapped: f64,
     /// Of the bytes in live blocks.
     pub live: f64,
+    /// Of the bytes in holes.
+    pub holes: f64,
+    /// Of the largest hole.
+    pub largest_hole: f64,
+    /// Of the heap's own bookkeeping.
+    pub metadata: f64,
 }
 
 /// Numbers of successful calls.
@@ -135,7 +141,13 @@ impl From<heap::Stats> for Stats {
                 live: stats.live_blocks as f64,
                 holes: stats.holes as f64,
             },
-            peak: Peak { mapped: stats.peak_mapped as f64, live: stats.peak_live as f64 },
+            peak: Peak {
+                mapped: stats.peak_mapped as f64,
+                live: stats.peak_live as f64,
+                holes: stats.peak_hole_bytes as f64,
+                largest_hole: stats.peak_largest_hole as f64,
+                metadata: stats.peak_metadata as f64,
+            },
             totals: Totals { malloc: stats.mallocs as f64, free: stats.frees as f64 },
         }
     }
