@@ -29,6 +29,60 @@ pub enum Error {
         size: String,
     },
 
+    /// An alignment that is none.
+    #[error("{alignment} is not an alignment: give {expected}")]
+    InvalidAlignment {
+        /// The alignment as it was given.
+        alignment: String,
+        /// What can be given.
+        expected: &'static str,
+    },
+
+    /// A range of addresses that is not inside one block.
+    #[error(
+        "{length} bytes from {address} reach past the end of their block {}: at most {available} can be had",
+        range(*.start, *.end)
+    )]
+    OutOfBlock {
+        /// The first address of the range.
+        address: u64,
+        /// Its length.
+        length: u64,
+        /// First address of the block.
+        start: u64,
+        /// The address after its last.
+        end: u64,
+        /// Bytes from the address to the block's end.
+        available: u64,
+    },
+
+    /// The heap may not have so much memory.
+    #[error(
+        "out of memory: a size of {size} needs {block} more bytes in main blocks, and the heap's maxSize of {limit} leaves \
+         {available}: ask for less, or free() first"
+    )]
+    LimitReached {
+        /// Bytes asked for.
+        size: u64,
+        /// Bytes of the main block that would have to be made.
+        block: u64,
+        /// The heap's limit.
+        limit: u64,
+        /// The largest size that can be had now.
+        available: u64,
+    },
+
+    /// A heap object after its end.
+    #[error("this heap is closed: make another with new Heap()")]
+    Closed,
+
+    /// All heaps that a process can have are open.
+    #[error("there are {most} open heaps, the most that a process can have: close() some")]
+    TooManyHeaps {
+        /// The limit.
+        most: usize,
+    },
+
     /// An address outside every main block.
     #[error("{address} is outside every main block ({}): use an address that malloc() returned", range(*.start, *.end))]
     OutOfRange {
@@ -117,10 +171,17 @@ impl Error {
             Self::NotInitialized => "ERR_MEMS_NOT_INITIALIZED",
             Self::AlreadyInitialized { .. } => "ERR_MEMS_ALREADY_INITIALIZED",
             Self::InvalidSize { .. } => "ERR_MEMS_INVALID_SIZE",
+            Self::InvalidAlignment { .. } => "ERR_MEMS_INVALID_ALIGNMENT",
+            Self::OutOfBlock { .. } => "ERR_MEMS_OUT_OF_BLOCK",
+            Self::Closed => "ERR_MEMS_CLOSED",
             Self::OutOfRange { .. } => "ERR_MEMS_OUT_OF_RANGE",
             Self::NotAllocated { .. } | Self::GivenTwice { .. } => "ERR_MEMS_NOT_ALLOCATED",
             Self::NotBlockStart { .. } => "ERR_MEMS_NOT_BLOCK_START",
-            Self::OutOfMemory { .. } | Self::OutOfMetadata { .. } | Self::OutOfText => "ERR_MEMS_OUT_OF_MEMORY",
+            Self::OutOfMemory { .. }
+            | Self::LimitReached { .. }
+            | Self::TooManyHeaps { .. }
+            | Self::OutOfMetadata { .. }
+            | Self::OutOfText => "ERR_MEMS_OUT_OF_MEMORY",
             Self::Corrupt(_) => "ERR_MEMS_CORRUPT",
             Self::Poisoned => "ERR_MEMS_INTERNAL",
         }

@@ -17,6 +17,7 @@
 #![deny(missing_docs, unsafe_op_in_unsafe_fn)]
 
 mod batch;
+mod blocks;
 mod dirty;
 mod error;
 pub mod heap;
@@ -24,6 +25,8 @@ pub mod memory;
 mod mems;
 #[cfg(feature = "node")]
 mod node;
+mod slack;
 
+pub use blocks::{Block, Place, Realloc};
 pub use error::Error;
 pub use mems::Mems;

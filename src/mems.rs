@@ -2,8 +2,9 @@
 
 use crate::Error;
 use crate::dirty::Dirty;
-use crate::heap::{FIRST_ADDRESS, Heap, Options, Stats};
+use crate::heap::{FIRST_ADDRESS, Heap, Options, PAGE, Stats};
 use crate::memory::{Mapping, Regions};
+use crate::slack::Slack;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -12,23 +13,28 @@ use std::sync::Arc;
 pub struct Mems {
     pub(crate) heap: Heap,
     pub(crate) regions: Regions,
-    dirty: Dirty,
+    pub(crate) dirty: Dirty,
+    pub(crate) slack: Slack,
+    /// The address after the highest byte that was ever handed out: above it all memory is zero.
+    pub(crate) used_end: u64,
 }
 
 impl Mems {
     /// An empty heap. Nothing is reserved before the first `malloc`.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Self { heap: Heap::new(options), regions: Regions::new(FIRST_ADDRESS), dirty: Dirty::default() }
+        Self::with_reservation(options, 0)
     }
 
-    /// A heap whose regions are reserved `bytes` at a time; for tests that want several regions.
+    /// A heap whose regions are reserved `bytes` at a time, for programs with many heaps; 0: as the system likes it.
     #[must_use]
     pub fn with_reservation(options: Options, bytes: usize) -> Self {
         Self {
             heap: Heap::new(options),
             regions: Regions::with_reservation(FIRST_ADDRESS, bytes),
             dirty: Dirty::default(),
+            slack: Slack::default(),
+            used_end: FIRST_ADDRESS,
         }
     }
 
@@ -38,9 +44,16 @@ impl Mems {
     /// # Errors
     /// [`Error::InvalidSize`], [`Error::OutOfMemory`], [`Error::OutOfMetadata`]; nothing has changed then.
     pub fn malloc(&mut self, size: u64) -> Result<u64, Error> {
-        if let Some(address) = self.heap.malloc(size)? {
-            return Ok(address);
-        }
+        let rounded = self.rounded(size)?;
+        let address = match self.heap.malloc(rounded)? {
+            Some(address) => address,
+            None => self.malloc_in_new_block(rounded)?,
+        };
+        self.made(address, size, rounded)
+    }
+
+    #[cold]
+    fn malloc_in_new_block(&mut self, size: u64) -> Result<u64, Error> {
         self.append_block(size)?;
         let address = self.heap.malloc(size);
         self.heap.note_rest();
@@ -49,11 +62,19 @@ impl Mems {
 
     /// Appends a main block with room for `size` bytes. What can fail comes first, what changes something last.
     #[cold]
-    fn append_block(&mut self, size: u64) -> Result<(), Error> {
-        let whole = self.heap.block_size(size);
+    pub(crate) fn append_block(&mut self, size: u64) -> Result<(), Error> {
+        let (whole, left) = (self.heap.block_size(size), self.room_left());
         // An empty last block need only grow; its rest is carved behind it and joined with it.
         let missing = whole - self.heap.growing_block().min(whole);
-        let bytes = if missing < whole && self.regions.has_room(missing) { missing } else { whole };
+        let mut bytes = if missing < whole && self.regions.has_room(missing) { missing } else { whole };
+        if bytes > left {
+            // What the request itself needs, then.
+            bytes -= whole - size.next_multiple_of(PAGE);
+            if bytes > left {
+                let available = left.max(self.heap.stats().largest_hole);
+                return Err(Error::LimitReached { size, block: bytes, limit: self.options().max_size(), available });
+            }
+        }
         let room = self.regions.find_room(bytes).map_err(|refused| {
             // A block below the least length of main blocks is no easier to have.
             let new_block = if refused.available < self.options().min_block_size() { 0 } else { refused.available };
@@ -72,9 +93,11 @@ impl Mems {
     /// [`Error::OutOfRange`], [`Error::NotAllocated`], [`Error::NotBlockStart`]; nothing has changed then.
     pub fn free(&mut self, address: u64) -> Result<(), Error> {
         let freed = self.heap.free(address)?;
-        if self.options().trim() && self.dirty.note(&freed, self.regions.end() - FIRST_ADDRESS) {
-            self.give_dirty_pages_back();
+        if self.options().alignment() > 1 {
+            let slack = self.slack.get(address - FIRST_ADDRESS);
+            self.slack.forget(slack);
         }
+        self.note_freed(&freed);
         Ok(())
     }
 
@@ -85,6 +108,11 @@ impl Mems {
     pub fn get(&self, address: u64) -> Result<u64, Error> {
         self.heap.check_live(address)?;
         Ok(self.regions.physical(address) as u64)
+    }
+
+    /// Bytes that main blocks may still get.
+    fn room_left(&self) -> u64 {
+        (self.options().max_size() / PAGE * PAGE).saturating_sub(self.end() - FIRST_ADDRESS)
     }
 
     /// The mapping behind a virtual address inside a live block, and the address's offset in it.
@@ -111,7 +139,7 @@ impl Mems {
     }
 
     #[cold]
-    fn give_dirty_pages_back(&mut self) {
+    pub(crate) fn give_dirty_pages_back(&mut self) {
         for run in self.dirty.take() {
             self.decommit(run);
         }
@@ -133,7 +161,12 @@ impl Mems {
     /// Statistics of this moment. Amortized O(log n).
     #[must_use]
     pub fn stats(&mut self) -> Stats {
-        self.heap.stats()
+        let mut stats = self.heap.stats();
+        stats.requested -= self.slack.total();
+        stats.metadata += self.slack.bytes() as u64;
+        // What is kept there is never given back, so this is its high-water mark as well.
+        stats.peak_metadata += self.slack.bytes() as u64;
+        stats
     }
 
     /// The lines of `printStats`. O(n).

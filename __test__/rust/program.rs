@@ -15,6 +15,11 @@ use std::fmt::Write;
 #[derive(Debug, Clone)]
 pub enum Op {
     Malloc(u64),
+    /// A size, and the power of two that the address is to be a multiple of.
+    MallocAligned(u64, u32),
+    /// A count and a size, whose product is small.
+    Calloc(u64, u64),
+    Realloc(usize, u64),
     Free(usize),
     FreeOldest,
     FreeNewest,
@@ -53,11 +58,19 @@ pub struct Shadow {
     blocks: Vec<Vec<Segment>>,
     least: u64,
     joins: bool,
+    unit: u64,
+    grows: bool,
 }
 
 impl Shadow {
     pub fn new(options: Options) -> Self {
-        Self { blocks: Vec::new(), least: options.min_block_size(), joins: options.join_empty_blocks() }
+        Self {
+            blocks: Vec::new(),
+            least: options.min_block_size(),
+            joins: options.join_empty_blocks(),
+            unit: options.alignment(),
+            grows: options.growing_blocks(),
+        }
     }
 
     fn end(&self) -> u64 {
@@ -65,23 +78,55 @@ impl Shadow {
     }
 
     fn malloc(&mut self, size: u64) -> u64 {
+        self.malloc_aligned(size, 1)
+    }
+
+    fn malloc_aligned(&mut self, size: u64, alignment: u64) -> u64 {
+        let size = size.next_multiple_of(self.unit);
+        let padded = size + alignment.saturating_sub(self.unit);
         for block in &mut self.blocks {
-            if let Some(at) = block.iter().position(|segment| !segment.live && segment.size >= size) {
+            if let Some(at) = block.iter().position(|segment| !segment.live && segment.size >= padded) {
                 let hole = block[at];
-                block[at] = Segment { size, live: true, ..hole };
-                if hole.size > size {
-                    block.insert(at + 1, Segment { start: hole.start + size, size: hole.size - size, live: false });
-                }
-                return hole.start;
+                let start = (hole.start - FIRST_ADDRESS).next_multiple_of(alignment) + FIRST_ADDRESS;
+                let parts = [
+                    Segment { start: hole.start, size: start - hole.start, live: false },
+                    Segment { start, size, live: true },
+                    Segment { start: start + size, size: hole.end() - start - size, live: false },
+                ];
+                block.splice(at..=at, parts.into_iter().filter(|part| part.size > 0));
+                return start;
             }
         }
-        let bytes = size.max(self.least).div_ceil(PAGE) * PAGE;
+        let least = if self.grows { self.least.max((self.end() - FIRST_ADDRESS) / 8) } else { self.least };
+        let bytes = padded.max(least).div_ceil(PAGE) * PAGE;
         if let Some(last) = self.blocks.last_mut().filter(|last| self.joins && is_empty(last)) {
             last[0].size = bytes;
-            return self.malloc(size);
+            return self.malloc_aligned(size, alignment);
         }
         self.blocks.push(vec![Segment { start: self.end(), size: bytes, live: false }]);
-        self.malloc(size)
+        self.malloc_aligned(size, alignment)
+    }
+
+    /// Whether a block can have another size where it stands; it has it then.
+    fn resize(&mut self, address: u64, size: u64) -> bool {
+        let size = size.next_multiple_of(self.unit);
+        for block in &mut self.blocks {
+            let Some(at) = block.iter().position(|segment| segment.start == address) else { continue };
+            let after = block.get(at + 1).filter(|next| !next.live).map_or(0, |next| next.size);
+            let room = block[at].size + after;
+            if size > room {
+                return false;
+            }
+            if after > 0 {
+                block.remove(at + 1);
+            }
+            block[at].size = size;
+            if size < room {
+                block.insert(at + 1, Segment { start: address + size, size: room - size, live: false });
+            }
+            return true;
+        }
+        panic!("no block starts at {address}");
     }
 
     fn find(&self, address: u64) -> Result<Segment, &'static str> {
@@ -156,11 +201,12 @@ impl Shadow {
     }
 
     /// The statistics must say what the shadow counts.
-    fn check_stats(&self, mems: &mut Mems) {
+    fn check_stats(&self, mems: &mut Mems, requested: u64) {
         let stats = mems.stats();
         let all = || self.blocks.iter().flatten();
         let live: u64 = all().filter(|segment| segment.live).map(|segment| segment.size).sum();
         assert_eq!(stats.live, live);
+        assert_eq!(stats.requested, requested);
         assert_eq!(stats.live + stats.hole_bytes, stats.mapped);
         assert_eq!(stats.mapped, self.end() - FIRST_ADDRESS);
         assert_eq!(stats.largest_hole, all().filter(|s| !s.live).map(|s| s.size).max().unwrap_or(0));
@@ -213,6 +259,27 @@ pub fn run(mems: &mut Mems, program: &[Op]) {
                 block.bytes(mems).fill(block.fill);
                 live.push(block);
             }
+            Op::MallocAligned(size, power) => {
+                let (alignment, fill) = (1 << power, u8::try_from(step % 255 + 1).unwrap());
+                let start = mems.malloc_aligned(size, alignment).expect("there is memory");
+                assert_eq!(start, shadow.malloc_aligned(size, alignment), "malloc({size}, {alignment}) at step {step}");
+                assert!(mems.get(start).unwrap().is_multiple_of(alignment), "{start} is not aligned to {alignment}");
+                let block = Block { start, size, fill };
+                block.bytes(mems).fill(fill);
+                live.push(block);
+            }
+            Op::Calloc(count, size) => {
+                let start = mems.calloc(count, size).expect("there is memory");
+                let block = Block { start, size: count * size, fill: 0 };
+                assert_eq!(start, shadow.malloc(block.size), "calloc({count}, {size}) at step {step}");
+                block.check(mems);
+                live.push(block);
+            }
+            Op::Realloc(pick, size) => {
+                if let Some(at) = pick.checked_rem(live.len()) {
+                    realloc(mems, &mut shadow, &mut live[at], size);
+                }
+            }
             Op::Free(pick) => free(mems, &mut shadow, &mut live, pick),
             Op::FreeOldest => free(mems, &mut shadow, &mut live, 0),
             Op::FreeNewest => {
@@ -253,7 +320,7 @@ pub fn run(mems: &mut Mems, program: &[Op]) {
             }
         }
         assert_eq!(mems.lines().unwrap(), shadow.lines(), "after step {step}, {op:?}");
-        shadow.check_stats(mems);
+        shadow.check_stats(mems, live.iter().map(|block| block.size).sum());
     }
     mems.verify().unwrap();
     for block in live {
@@ -261,12 +328,28 @@ pub fn run(mems: &mut Mems, program: &[Op]) {
     }
 }
 
+fn realloc(mems: &mut Mems, shadow: &mut Shadow, block: &mut Block, size: u64) {
+    let start = mems.realloc(block.start, size).expect("there is memory");
+    let kept = Block { start, size: block.size.min(size), ..*block };
+    if shadow.resize(block.start, size) {
+        assert_eq!(start, block.start, "it could stay");
+    } else {
+        assert_eq!(start, shadow.malloc(size));
+        shadow.free(block.start).unwrap();
+    }
+    kept.check(mems);
+    *block = Block { size, ..kept };
+    block.bytes(mems).fill(block.fill);
+    let found = mems.block(start + size - 1).unwrap();
+    assert_eq!((found.start, found.size), (start, size));
+}
+
 fn free(mems: &mut Mems, shadow: &mut Shadow, live: &mut Vec<Block>, pick: usize) {
     let Some(at) = pick.checked_rem(live.len()) else { return };
     let block = live.remove(at);
     block.check(mems);
     mems.free(block.start).unwrap();
-    assert_eq!(shadow.free(block.start), Ok(block.size));
+    assert_eq!(shadow.free(block.start), Ok(block.size.next_multiple_of(shadow.unit)));
     let again = code(mems.free(block.start));
     assert!(matches!(again, Err("ERR_MEMS_NOT_ALLOCATED")), "freeing twice gave {again:?}");
 }

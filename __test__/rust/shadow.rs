@@ -6,7 +6,7 @@
 mod program;
 
 use mems::Mems;
-use mems::heap::{Options, PAGE};
+use mems::heap::{Options, PAGE, UNIT};
 use program::{Op, run};
 use proptest::prelude::*;
 
@@ -24,6 +24,9 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         10 => size().prop_map(Op::Malloc),
         6 => any::<usize>().prop_map(Op::Free),
+        2 => (any::<usize>(), size()).prop_map(|(pick, size)| Op::Realloc(pick, size)),
+        1 => (size(), 0..=12_u32).prop_map(|(size, power)| Op::MallocAligned(size, power)),
+        1 => (1..=100_u64, 1..=100_u64).prop_map(|(count, size)| Op::Calloc(count, size)),
         1 => Just(Op::Trim),
         1 => prop::collection::vec(size(), 1..4).prop_map(Op::Refused),
         1 => Just(Op::FreeOldest),
@@ -68,6 +71,19 @@ proptest! {
     ) {
         let options = Options::default().with_min_block_size(least).unwrap().with_join_empty_blocks(true);
         let mut mems = Mems::new(options);
+        run(&mut mems, &program);
+        mems.finish();
+    }
+
+    /// The options that a practitioner wants, and those in between.
+    #[test]
+    fn so_it_does_with_rounded_sizes_and_growing_blocks(
+        program in prop::collection::vec(op(), 1..300),
+        unit in prop_oneof![Just(1), Just(UNIT)],
+        (grow, join, trim) in any::<(bool, bool, bool)>(),
+    ) {
+        let options = Options::default().with_alignment(unit).unwrap().with_growing_blocks(grow);
+        let mut mems = Mems::new(options.with_join_empty_blocks(join).with_trim(trim));
         run(&mut mems, &program);
         mems.finish();
     }

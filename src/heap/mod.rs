@@ -8,7 +8,8 @@
 //! - `segments.rs`, `walk.rs`: all segments, packed by address, in areas (`area.rs`) of chunks (`chunk.rs`) of windows
 //!   (`window.rs`, and `crowd.rs` for the crowded ones).
 //! - `first_fit.rs`: finds the lowest hole that is large enough, by rows of largest holes (`row.rs`) and hints (`hints.rs`).
-//! - `take.rs`, `release.rs`: what malloc and free do to segments; `join.rs`: to empty main blocks.
+//! - `take.rs`, `release.rs`: what malloc and free do to segments; `resize.rs`: realloc and aligned malloc; `join.rs`:
+//!   what happens to empty main blocks.
 //! - `stats.rs`, `print.rs`, `verify.rs`: what can be seen of a heap, and whether it is sound.
 //!
 //! Invariants (checked by [`Heap::verify`], in debug builds after every operation): those of the files above; the
@@ -25,6 +26,7 @@ mod join;
 mod options;
 mod print;
 mod release;
+mod resize;
 mod row;
 mod segments;
 mod stats;
@@ -33,7 +35,8 @@ mod verify;
 mod walk;
 mod window;
 
-pub use options::Options;
+pub use options::{Options, UNIT};
+pub use resize::Resized;
 pub use stats::{Mark, Stats};
 
 use crate::Error;
@@ -124,10 +127,11 @@ impl Heap {
     /// [`Heap::block_size`] bytes has to be appended first. Amortized O(log n).
     ///
     /// # Errors
-    /// [`Error::InvalidSize`] for 0 or a size above [`MAX_SIZE`]; [`Error::OutOfMetadata`]. Nothing has changed then.
+    /// [`Error::InvalidSize`] for 0 or a size above 2^53; [`Error::OutOfMetadata`]. Nothing has changed then.
     #[inline]
     pub fn malloc(&mut self, size: u64) -> Result<Option<u64>, Error> {
-        if !is_size(size) {
+        // A heap that rounds sizes up comes to one byte more.
+        if size == 0 || size > MAX_SIZE + 1 {
             return Err(Error::InvalidSize { size: size.to_string() });
         }
         let Some(Found { window, searched }) = self.segments.first_fit(size) else { return Ok(None) };
@@ -142,8 +146,11 @@ impl Heap {
 
     /// The length of the main block that a request of `size` bytes makes: whole pages.
     #[must_use]
-    pub const fn block_size(&self, size: u64) -> u64 {
-        let least = self.options.min_block_size();
+    pub fn block_size(&self, size: u64) -> u64 {
+        let mut least = self.options.min_block_size();
+        if self.options.growing_blocks() {
+            least = least.max((self.counters.mapped / 8).next_multiple_of(PAGE));
+        }
         if size <= least { least } else { size.next_multiple_of(PAGE) }
     }
 

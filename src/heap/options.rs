@@ -4,17 +4,30 @@ use super::{PAGE, is_size};
 use crate::Error;
 use std::fmt;
 
+/// The alignment of a heap that rounds sizes up, in bytes: what C's malloc promises on 64-bit systems.
+pub const UNIT: u64 = 16;
+
 /// Options of a heap. Two heaps with equal options behave alike, address for address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     min_block_size: u64,
     join_empty_blocks: bool,
     trim: bool,
+    alignment: u64,
+    growing_blocks: bool,
+    max_size: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { min_block_size: PAGE, join_empty_blocks: false, trim: false }
+        Self {
+            min_block_size: PAGE,
+            join_empty_blocks: false,
+            trim: false,
+            alignment: 1,
+            growing_blocks: false,
+            max_size: u64::MAX,
+        }
     }
 }
 
@@ -28,6 +41,55 @@ impl Options {
             return Err(Error::InvalidSize { size: bytes.to_string() });
         }
         Ok(Self { min_block_size: bytes.next_multiple_of(PAGE), ..self })
+    }
+
+    /// The same with every address a multiple of `bytes`, counted from the heap's first, and every size rounded up to one:
+    /// 1, as in the seed, or [`UNIT`].
+    ///
+    /// # Errors
+    /// [`Error::InvalidAlignment`] for any other.
+    pub fn with_alignment(self, bytes: u64) -> Result<Self, Error> {
+        if bytes == 1 || bytes == UNIT {
+            Ok(Self { alignment: bytes, ..self })
+        } else {
+            Err(Error::InvalidAlignment { alignment: bytes.to_string(), expected: "1 or 16" })
+        }
+    }
+
+    /// What addresses and sizes are multiples of, in bytes.
+    #[must_use]
+    pub const fn alignment(self) -> u64 {
+        self.alignment
+    }
+
+    /// The same with new main blocks of at least an eighth of the heap, or not: there are fewer of them, as a request can
+    /// never use space of two.
+    #[must_use]
+    pub const fn with_growing_blocks(self, growing: bool) -> Self {
+        Self { growing_blocks: growing, ..self }
+    }
+
+    /// Whether main blocks grow with the heap.
+    #[must_use]
+    pub const fn growing_blocks(self) -> bool {
+        self.growing_blocks
+    }
+
+    /// The same with main blocks of at most `bytes` in sum, rounded down to whole pages.
+    ///
+    /// # Errors
+    /// [`Error::InvalidSize`] for 0 or a size above [`MAX_SIZE`].
+    pub fn with_max_size(self, bytes: u64) -> Result<Self, Error> {
+        if !is_size(bytes) {
+            return Err(Error::InvalidSize { size: bytes.to_string() });
+        }
+        Ok(Self { max_size: bytes, ..self })
+    }
+
+    /// Most bytes that main blocks may have in sum; `u64::MAX` without a limit.
+    #[must_use]
+    pub const fn max_size(self) -> u64 {
+        self.max_size
     }
 
     /// The same with neighbouring wholly free main blocks joined, or not. Joined blocks serve larger requests, so addresses
@@ -67,6 +129,16 @@ impl fmt::Display for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let joined = if self.join_empty_blocks { ", joinEmptyBlocks: true" } else { "" };
         let trimmed = if self.trim { ", trim: true" } else { "" };
-        write!(f, "{{ minBlockSize: {}{joined}{trimmed} }}", self.min_block_size)
+        write!(f, "{{ minBlockSize: {}{joined}{trimmed}", self.min_block_size)?;
+        if self.alignment > 1 {
+            write!(f, ", alignment: {}", self.alignment)?;
+        }
+        if self.growing_blocks {
+            write!(f, ", growingBlocks: true")?;
+        }
+        if self.max_size < u64::MAX {
+            write!(f, ", maxSize: {}", self.max_size)?;
+        }
+        write!(f, " }}")
     }
 }

@@ -62,6 +62,26 @@ impl Counters {
         self.mallocs += 1;
     }
 
+    /// A block of `size` bytes was cut from a longer piece, whose ends became `parts` holes; `merged` holes are gone, merged
+    /// with those or used up.
+    pub fn malloc_padded(&mut self, size: u64, parts: usize, merged: usize) {
+        self.holes += parts;
+        self.holes -= merged;
+        self.malloc(size, false);
+    }
+
+    /// The last `size` bytes of a block became a hole, which merged with `merged` others and has `hole` bytes now.
+    pub fn shrink(&mut self, size: u64, merged: usize, hole: u64) {
+        self.free(size, merged, hole);
+        self.frees -= 1;
+    }
+
+    /// A block became longer by `size` bytes; `exact`: they were all of a hole.
+    pub fn grow(&mut self, size: u64, exact: bool) {
+        self.malloc(size, exact);
+        self.mallocs -= 1;
+    }
+
     /// A block of `size` bytes became a hole, which merged with `merged` others and has `hole` bytes now.
     pub fn free(&mut self, size: u64, merged: usize, hole: u64) {
         self.live -= size;
@@ -89,6 +109,8 @@ pub struct Stats {
     pub mapped: u64,
     /// Bytes in live blocks.
     pub live: u64,
+    /// Bytes in live blocks that were asked for; the rest is what sizes were rounded up by.
+    pub requested: u64,
     /// Bytes in holes.
     pub hole_bytes: u64,
     /// The largest hole; 0 if there is none.
@@ -151,6 +173,7 @@ impl Heap {
         Stats {
             mapped: counters.mapped,
             live: counters.live,
+            requested: counters.live,
             hole_bytes: counters.mapped - counters.live,
             largest_hole,
             metadata: self.segments.bytes() as u64,

@@ -7,12 +7,16 @@ use super::system;
 use memmap2::MmapRaw;
 use std::io;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A range of address space that is unmapped when dropped.
 #[derive(Debug)]
 pub struct Mapping {
     map: MmapRaw,
+    serial: u64,
 }
+
+static SERIALS: AtomicU64 = AtomicU64::new(1);
 
 impl Mapping {
     /// Maps `bytes`. Nothing is committed: the first touch of a page does that.
@@ -21,13 +25,20 @@ impl Mapping {
     /// What the system says, usually that there is no such amount of address space (or of memory, where it counts
     /// reservations as memory).
     pub fn reserve(bytes: usize) -> io::Result<Self> {
-        Ok(Self { map: MmapRaw::from(system::map(bytes)?) })
+        let map = MmapRaw::from(system::map(bytes)?);
+        Ok(Self { map, serial: SERIALS.fetch_add(1, Ordering::Relaxed) })
     }
 
     /// Its first byte.
     #[must_use]
     pub fn base(&self) -> *mut u8 {
         self.map.as_mut_ptr()
+    }
+
+    /// A number that no other mapping of the process has ever had.
+    #[must_use]
+    pub const fn serial(&self) -> u64 {
+        self.serial
     }
 
     /// Its length in bytes.

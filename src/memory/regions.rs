@@ -168,6 +168,16 @@ impl Regions {
         (Arc::clone(&region.mapping), offset)
     }
 
+    /// The same without holding the mapping: its serial number.
+    ///
+    /// # Panics
+    /// If there is no region.
+    #[must_use]
+    pub fn place(&self, address: u64) -> (u64, usize) {
+        let (region, offset) = self.region(address);
+        (region.mapping.serial(), offset)
+    }
+
     /// Gives the system's whole pages within a range of virtual addresses back to it: they read as zeros from then on.
     /// The range must lie within one main block and be free. Answers the bytes given back. O(1) and a system call.
     ///

@@ -1,0 +1,219 @@
+//! What is done with blocks beyond malloc and free: finding them, resizing them, reaching their bytes.
+//!
+//! Nothing here touches the bytes but [`Mems::realloc`] and [`Mems::calloc`], for Rust: the binding takes a [`Span`] under
+//! its lock and works on it without.
+
+use crate::heap::{FIRST_ADDRESS, Freed, Resized, is_size};
+use crate::memory::Span;
+use crate::{Error, Mems};
+
+/// A live block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Block {
+    /// First address.
+    pub start: u64,
+    /// Bytes that were asked for.
+    pub size: u64,
+    /// Bytes that it has: the same but in heaps that round sizes up.
+    pub usable: u64,
+}
+
+/// Where the byte at a virtual address stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The serial number of the mapping.
+    pub mapping: u64,
+    /// The offset in it.
+    pub offset: usize,
+    /// Bytes from there to the end of what was asked for; 0 in the slack after it.
+    pub size: u64,
+    /// Bytes from there to the end of the block.
+    pub usable: u64,
+}
+
+/// A realloc half done: the new block is there and the old one still is, if there are two.
+#[derive(Debug)]
+#[must_use = "the bytes are to be copied, and the old block is to be freed"]
+pub struct Realloc {
+    /// The address of the block that has the new size.
+    pub address: u64,
+    /// The new bytes and the old ones, which are to be copied; then the old block is to be freed. `None`: it was resized
+    /// in place.
+    pub copy: Option<(Span, Span)>,
+}
+
+impl Mems {
+    /// Largest alignment of a block, in bytes: mappings start at pages of that length everywhere.
+    pub const MAX_ALIGNMENT: u64 = 4096;
+
+    /// The live block that holds `address`, which may be any address inside it. O(1).
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`], [`Error::NotAllocated`].
+    pub fn block(&self, address: u64) -> Result<Block, Error> {
+        let found = self.heap.find(address)?;
+        let slack = self.slack.get(found.start - FIRST_ADDRESS);
+        Ok(Block { start: found.start, size: found.size - slack, usable: found.size })
+    }
+
+    /// Where the byte at `address` stands. O(1).
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`], [`Error::NotAllocated`].
+    pub fn place(&self, address: u64) -> Result<Place, Error> {
+        let block = self.block(address)?;
+        let inside = address - block.start;
+        let (mapping, offset) = self.regions.place(address);
+        Ok(Place { mapping, offset, size: block.size.saturating_sub(inside), usable: block.usable - inside })
+    }
+
+    /// The bytes of `length` addresses from `address`, which must lie in one live block. O(1).
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`], [`Error::NotAllocated`]; [`Error::OutOfBlock`].
+    #[allow(clippy::missing_panics_doc, reason = "a live block is mapped, so its size fits usize")]
+    pub fn span(&self, address: u64, length: u64) -> Result<Span, Error> {
+        let Block { start, usable, .. } = self.block(address)?;
+        let end = start + usable;
+        let available = end - address;
+        if length > available {
+            return Err(Error::OutOfBlock { address, length, start, end, available });
+        }
+        let (mapping, offset) = self.regions.locate(address);
+        Ok(Span::new(mapping, offset, usize::try_from(length).expect("a block's size fits usize")))
+    }
+
+    /// Allocates `size` bytes whose physical address is a multiple of `alignment`. Amortized O(log n).
+    ///
+    /// # Errors
+    /// Those of [`Mems::malloc`]; [`Error::InvalidAlignment`] if it is no power of two, or above
+    /// [`Mems::MAX_ALIGNMENT`]. Nothing has changed then.
+    pub fn malloc_aligned(&mut self, size: u64, alignment: u64) -> Result<u64, Error> {
+        if !alignment.is_power_of_two() || alignment > Self::MAX_ALIGNMENT {
+            let expected = "a power of two from 1 to 4096";
+            return Err(Error::InvalidAlignment { alignment: alignment.to_string(), expected });
+        }
+        if alignment <= self.options().alignment() {
+            return self.malloc(size);
+        }
+        let rounded = self.rounded(size)?;
+        let mut address = self.heap.malloc_aligned(rounded, alignment)?;
+        if address.is_none() {
+            self.append_block(self.heap.padded(rounded, alignment))?;
+            address = self.heap.malloc_aligned(rounded, alignment)?;
+            self.heap.note_rest();
+        }
+        let address = address.ok_or_else(|| Error::Corrupt(format!("{size} bytes do not fit a new main block")))?;
+        self.made(address, size, rounded)
+    }
+
+    /// Allocates `count` times `size` bytes, and answers the bytes among them that may not be zero yet, which the caller
+    /// has to clear: those that were handed out before.
+    ///
+    /// # Errors
+    /// Those of [`Mems::malloc`]; [`Error::InvalidSize`] if the product is no size. Nothing has changed then.
+    pub fn start_calloc(&mut self, count: u64, size: u64) -> Result<(u64, Option<Span>), Error> {
+        let bytes = count.checked_mul(size).filter(|&bytes| is_size(bytes));
+        let bytes = bytes.ok_or_else(|| Error::InvalidSize { size: format!("{count} times {size}") })?;
+        let fresh = self.used_end;
+        let address = self.malloc(bytes)?;
+        let used = bytes.min(fresh.saturating_sub(address));
+        let span = if used == 0 { None } else { Some(self.span(address, used)?) };
+        Ok((address, span))
+    }
+
+    /// Allocates `count` times `size` bytes that are all zero.
+    ///
+    /// # Errors
+    /// Those of [`Mems::start_calloc`].
+    pub fn calloc(&mut self, count: u64, size: u64) -> Result<u64, Error> {
+        let (address, used) = self.start_calloc(count, size)?;
+        if let Some(used) = used {
+            used.fill(0);
+        }
+        Ok(address)
+    }
+
+    /// Resizes the block that starts at `address` to `size` bytes, in place if what follows it allows, else as a new block
+    /// to which the caller copies. Amortized O(log n).
+    ///
+    /// # Errors
+    /// Those of [`Mems::free`] and [`Mems::malloc`]; nothing has changed then.
+    pub fn start_realloc(&mut self, address: u64, size: u64) -> Result<Realloc, Error> {
+        self.heap.check_block_start(address)?;
+        let rounded = self.rounded(size)?;
+        let offset = address - FIRST_ADDRESS;
+        let slack = self.slack.get(offset);
+        let old = self.block(address)?;
+        // The note first: it is what can fail.
+        self.slack.set(offset, rounded - size).map_err(|_| Error::OutOfMetadata { size })?;
+        self.slack.forget(slack);
+        let resized = self.heap.resize(address, rounded);
+        if !matches!(resized, Ok(Resized::InPlace { .. })) {
+            // The block is as it was.
+            let restored = self.slack.set(offset, slack);
+            debug_assert!(restored.is_ok(), "there is a place for it, since there was");
+            self.slack.forget(rounded - size);
+        }
+        match resized? {
+            Resized::InPlace { freed } => {
+                self.used_end = self.used_end.max(address + rounded);
+                if let Some(freed) = freed {
+                    self.note_freed(&freed);
+                }
+                Ok(Realloc { address, copy: None })
+            }
+            Resized::NoRoom => {
+                let new = self.malloc(size)?;
+                let bytes = old.usable.min(size);
+                Ok(Realloc { address: new, copy: Some((self.span(new, bytes)?, self.span(address, bytes)?)) })
+            }
+        }
+    }
+
+    /// Resizes the block that starts at `address` to `size` bytes, keeping what it holds, and answers its address, which
+    /// may be another. Amortized O(log n), and O(size) where the block moves.
+    ///
+    /// # Errors
+    /// Those of [`Mems::start_realloc`].
+    pub fn realloc(&mut self, address: u64, size: u64) -> Result<u64, Error> {
+        let moved = self.start_realloc(address, size)?;
+        if let Some((to, from)) = moved.copy {
+            to.copy_from(&from);
+            self.free(address)?;
+        }
+        Ok(moved.address)
+    }
+
+    /// Whether `address` lies in a live block. O(1).
+    #[must_use]
+    pub fn owns(&self, address: u64) -> bool {
+        self.heap.check_live(address).is_ok()
+    }
+
+    /// The size that a request for `size` bytes comes to in this heap.
+    pub(crate) fn rounded(&self, size: u64) -> Result<u64, Error> {
+        if is_size(size) {
+            Ok(size.next_multiple_of(self.options().alignment()))
+        } else {
+            Err(Error::InvalidSize { size: size.to_string() })
+        }
+    }
+
+    /// A block has been made: takes its notes, or takes it back.
+    pub(crate) fn made(&mut self, address: u64, size: u64, rounded: u64) -> Result<u64, Error> {
+        self.used_end = self.used_end.max(address + rounded);
+        if self.options().alignment() > 1 && self.slack.set(address - FIRST_ADDRESS, rounded - size).is_err() {
+            self.heap.free(address)?;
+            return Err(Error::OutOfMetadata { size });
+        }
+        Ok(address)
+    }
+
+    /// Pages may have become free.
+    pub(crate) fn note_freed(&mut self, freed: &Freed) {
+        if self.options().trim() && self.dirty.note(freed, self.regions.end() - FIRST_ADDRESS) {
+            self.give_dirty_pages_back();
+        }
+    }
+}
