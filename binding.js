@@ -835,10 +835,15 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.attach = nativeBinding.attach
+module.exports.close = nativeBinding.close
 module.exports.finish = nativeBinding.finish
 module.exports.freeMany = nativeBinding.freeMany
 module.exports.init = nativeBinding.init
+module.exports.mainBlock = nativeBinding.mainBlock
 module.exports.mallocMany = nativeBinding.mallocMany
+module.exports.open = nativeBinding.open
+module.exports.segments = nativeBinding.segments
 module.exports.stats = nativeBinding.stats
 module.exports.statsLines = nativeBinding.statsLines
 module.exports.trim = nativeBinding.trim

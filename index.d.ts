@@ -1,8 +1,11 @@
+/// <reference types="node" />
+/// <reference lib="esnext.disposable" />
+
 /**
  * MeMS: memory outside the JavaScript heap, reached through virtual addresses.
  *
- * All functions work on one default heap, which the whole process shares: an address that one worker thread got from
- * {@link malloc} is valid in every other.
+ * The functions work on one default heap, which the whole process shares: an address that one worker thread got from
+ * {@link malloc} is valid in every other. A {@link Heap} is a heap of one's own, with the same functions as methods.
  *
  * Errors carry a `code`. A call that throws has changed nothing.
  *
@@ -18,27 +21,47 @@
  * @packageDocumentation
  */
 
-/** What can be chosen when the heap starts. */
+/** What can be chosen when a heap starts. The defaults are those of {@link init}; {@link Heap} has others. */
 export interface InitOptions {
+  /**
+   * Bytes that every size is rounded up to a multiple of, and every address is one of: 1, or 16 as C's `malloc` has it.
+   * With 16 every block is aligned for every type, and holes are never too small to use.
+   *
+   * @defaultValue 1; 16 for a {@link Heap}
+   */
+  alignment?: 1 | 16;
+  /**
+   * Whether a new main block has at least an eighth of the heap's length, so that a large heap has few. Memory that is not
+   * touched costs nothing.
+   *
+   * @defaultValue false; true for a {@link Heap}
+   */
+  growingBlocks?: boolean;
+  /**
+   * Most bytes that the main blocks may have in sum. A {@link malloc} beyond throws `ERR_MEMS_OUT_OF_MEMORY`.
+   *
+   * @defaultValue no limit
+   */
+  maxSize?: number | bigint;
   /**
    * Least length of a new main block in bytes, from 1 to `Number.MAX_SAFE_INTEGER`, rounded up to whole pages of 4096.
    * Larger blocks waste less at their ends: a request can never use space of two blocks.
    *
-   * @defaultValue 4096
+   * @defaultValue 4096; 65536 for a {@link Heap}
    */
   minBlockSize?: number | bigint;
   /**
    * Whether neighbouring main blocks that are wholly free become one, so that a request larger than either can use them,
    * and an empty last block grows by what a request lacks. Without it main blocks never change, as in the original.
    *
-   * @defaultValue false
+   * @defaultValue false; true for a {@link Heap}
    */
   joinEmptyBlocks?: boolean;
   /**
    * Whether free pages go back to the system by themselves, as {@link trim} gives them: together, once those freed lately
    * come to a sixteenth of the heap and at least 1 MiB, so that few calls of `free` pay for a system call. No address changes.
    *
-   * @defaultValue false
+   * @defaultValue false; true for a {@link Heap}
    */
   trim?: boolean;
 }
@@ -50,7 +73,7 @@ export interface InitOptions {
  *
  * @param options - Without them the heap places blocks exactly as the original MeMS is meant to.
  * @throws `ERR_MEMS_ALREADY_INITIALIZED` if the heap runs with other options.
- * @throws `ERR_MEMS_INVALID_SIZE` (RangeError) if `minBlockSize` is not a size.
+ * @throws `ERR_MEMS_INVALID_SIZE` (RangeError) if `minBlockSize` or `maxSize` is not a size, `ERR_MEMS_INVALID_ALIGNMENT`.
  * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (TypeError) for a wrong type, or an option that does not exist.
  *
  * @example
@@ -69,16 +92,285 @@ export function init(options?: InitOptions): void;
  * before is zero; memory handed out again holds what was in it. Amortized O(log n) for n segments.
  *
  * @param size - Bytes, a whole number from 1 to `Number.MAX_SAFE_INTEGER`. Sizes are exact: nothing is rounded up.
+ * @param options - `alignment`: see {@link MallocOptions}. Anything but an object is ignored, as extra arguments are.
  * @returns The virtual address of the first byte. It stays the same for the life of the block; the first is `1000n`.
  * @throws `ERR_MEMS_INVALID_SIZE` (RangeError) for 0, a negative, a fraction, `NaN` or a number that is not a safe integer.
  * @throws {@link OutOfMemoryError} `ERR_MEMS_OUT_OF_MEMORY` if the system refuses the pages.
- * @throws `ERR_MEMS_NOT_INITIALIZED`, `ERR_INVALID_ARG_TYPE` (TypeError).
+ * @throws `ERR_MEMS_INVALID_ALIGNMENT` (RangeError), `ERR_MEMS_NOT_INITIALIZED`, `ERR_INVALID_ARG_TYPE` (TypeError).
  *
  * @example
  * const a = malloc(1000); // 1000n: the addresses 1000..1999
  * const b = malloc(3n); // 2000n: the addresses 2000..2002
+ * const c = malloc(64, { alignment: 64 }); // get(c) % 64n === 0n
  */
-export function malloc(size: number | bigint): bigint;
+export function malloc(size: number | bigint, options?: MallocOptions): bigint;
+
+/** How a block is to be placed. */
+export interface MallocOptions {
+  /**
+   * What the block's physical address is to be a multiple of, in bytes: a power of two from 1 to 4096. The block is taken
+   * from the first hole that has room wherever it starts, and what is left before and after it stays a hole.
+   *
+   * @defaultValue 1
+   */
+  alignment?: number;
+}
+
+/**
+ * Allocates `count` times `size` bytes, all zero. Memory that was never handed out before is known to be zero: it costs
+ * nothing. Amortized O(log n), and O(bytes) for the others.
+ *
+ * @param count - How many, from 1.
+ * @param size - Bytes of each, from 1.
+ * @returns The virtual address.
+ * @throws `ERR_MEMS_INVALID_SIZE` (RangeError) for a count or size that is none, or a product above
+ * `Number.MAX_SAFE_INTEGER`; else what {@link malloc} throws.
+ *
+ * @example
+ * const p = calloc(1000, 8);
+ * view(p, Float64Array).every((x) => x === 0); // true
+ */
+export function calloc(count: number | bigint, size: number | bigint): bigint;
+
+/**
+ * {@link malloc} with the arguments of C's `aligned_alloc`.
+ *
+ * @param alignment - A power of two from 1 to 4096.
+ * @param size - Bytes.
+ * @returns The virtual address.
+ * @throws What {@link malloc} throws.
+ *
+ * @example
+ * get(alignedAlloc(4096, 100)) % 4096n; // 0n
+ */
+export function alignedAlloc(alignment: number, size: number | bigint): bigint;
+
+/**
+ * Gives a block another size, keeping what it holds as far as that fits. It stays where it is if it shrinks, or if the hole
+ * behind it has room; else it moves, and its old address becomes invalid. Amortized O(log n), and O(size) where it moves.
+ *
+ * @param address - What {@link malloc} returned.
+ * @param size - The new size in bytes.
+ * @returns The block's address, which may be another.
+ * @throws What {@link free} and {@link malloc} throw. The old block is intact then.
+ *
+ * @example
+ * let p = malloc(100);
+ * write(p, 'kept');
+ * p = realloc(p, 100_000);
+ * read(p, 4).toString(); // 'kept'
+ */
+export function realloc(address: bigint, size: number | bigint): bigint;
+
+/** A constructor of views: a typed array's or `DataView`. */
+export interface ViewConstructor<V> {
+  new (buffer: ArrayBuffer | SharedArrayBuffer, byteOffset?: number, length?: number): V;
+}
+
+/**
+ * Allocates room for `count` elements of a type, aligned for it, and a view over them.
+ *
+ * @param Type - A typed array constructor, `Buffer` or `DataView` (whose elements are bytes).
+ * @param count - Elements, from 1.
+ * @returns The block's virtual address, and the view.
+ * @throws What {@link malloc} and {@link view} throw.
+ *
+ * @example
+ * const { ptr, view } = mallocAs(Float64Array, 1000);
+ * view.fill(0.5);
+ * free(ptr);
+ */
+export function mallocAs<V extends ArrayBufferView>(
+  Type: ViewConstructor<V>,
+  count: number | bigint,
+): { ptr: bigint; view: V };
+
+/** A block as an object; see {@link alloc}. */
+export interface Allocation {
+  /** The block's virtual address. */
+  readonly ptr: bigint;
+  /** Its bytes; made when first asked for. */
+  readonly view: Buffer;
+  /** Frees the block. Throws `ERR_MEMS_NOT_ALLOCATED` the second time, whatever lives at the address by then. */
+  free(): void;
+  /** Frees the block unless that has been done. There where the runtime has `Symbol.dispose`. */
+  [Symbol.dispose](): void;
+}
+
+/**
+ * {@link malloc} that answers an object, for `using` or where address and view travel together.
+ *
+ * @param size - Bytes.
+ * @param options - As for {@link malloc}.
+ * @returns The block.
+ * @throws What {@link malloc} throws.
+ *
+ * @example
+ * const block = alloc(100);
+ * block.view.write('hello');
+ * block.free();
+ */
+export function alloc(size: number | bigint, options?: MallocOptions): Allocation;
+
+/**
+ * A `Buffer` over a block's own memory, no copy. It works as long as anything refers to it: after {@link free} it shows
+ * whatever is there, after {@link finish} zeros, and it never faults. On runtimes that can share foreign memory its
+ * `buffer` is a `SharedArrayBuffer`, which worker threads can be sent; elsewhere an `ArrayBuffer`. O(1).
+ *
+ * @param address - Any address inside a live block.
+ * @param length - Bytes; without it all to the end of what was asked for.
+ * @returns The buffer.
+ * @throws `ERR_MEMS_OUT_OF_BLOCK` (RangeError) for more bytes than the block has from there, or than the runtime allows.
+ * @throws What {@link get} throws.
+ *
+ * @example
+ * const p = malloc(100);
+ * buffer(p).write('hello');
+ * buffer(p + 1n, 4).toString(); // 'ello'
+ */
+export function buffer(address: bigint, length?: number | bigint): Buffer;
+
+/**
+ * A typed array or `DataView` over a block's own memory, no copy; else as {@link buffer}. O(1).
+ *
+ * @param address - Any address inside a live block. Its memory must be aligned for the type.
+ * @param Type - The view's constructor; `Uint8Array` if there is none.
+ * @param length - Elements (bytes of a `DataView`); without it as many as fit what was asked for.
+ * @returns The view.
+ * @throws `ERR_MEMS_MISALIGNED` (RangeError): allocate with {@link MallocOptions.alignment}, or by {@link mallocAs}.
+ * @throws `ERR_MEMS_OUT_OF_BLOCK` (RangeError); what {@link get} throws.
+ *
+ * @example
+ * const p = malloc(800, { alignment: 8 });
+ * const numbers = view(p, Float64Array); // 100 of them
+ */
+export function view(address: bigint): Uint8Array;
+export function view<V extends ArrayBufferView>(
+  address: bigint,
+  Type: ViewConstructor<V>,
+  length?: number | bigint,
+): V;
+
+/**
+ * Copies bytes out of a block. This works on every runtime, those without buffers over native memory included.
+ *
+ * @param address - Any address inside a live block.
+ * @param length - Bytes; without it all to the end of what was asked for.
+ * @returns A copy.
+ * @throws `ERR_MEMS_OUT_OF_BLOCK` (RangeError); what {@link get} throws.
+ *
+ * @example
+ * const p = malloc(5);
+ * write(p, 'hello');
+ * read(p).toString(); // 'hello'
+ */
+export function read(address: bigint, length?: number | bigint): Buffer;
+
+/**
+ * Copies bytes into a block.
+ *
+ * @param address - Any address inside a live block.
+ * @param bytes - A typed array, `DataView`, or string, which is written as UTF-8.
+ * @returns The number of bytes written.
+ * @throws `ERR_MEMS_OUT_OF_BLOCK` (RangeError) if they do not fit; nothing is written then. What {@link get} throws.
+ *
+ * @example
+ * const p = malloc(16);
+ * write(p, new Float64Array([1, 2])); // 16
+ */
+export function write(address: bigint, bytes: ArrayBufferView | string): number;
+
+/**
+ * Copies bytes from block to block, or inside one: the two ranges may overlap. At the speed of C's `memmove`.
+ *
+ * @param to - Any address inside a live block.
+ * @param from - Any address inside a live block.
+ * @param length - Bytes, from 0.
+ * @throws `ERR_MEMS_OUT_OF_BLOCK` (RangeError) if either range leaves its block; what {@link get} throws.
+ *
+ * @example
+ * const [a, b] = [malloc(100), malloc(100)];
+ * copy(b, a, 100);
+ */
+export function copy(to: bigint, from: bigint, length: number | bigint): void;
+
+/**
+ * Sets bytes.
+ *
+ * @param address - Any address inside a live block.
+ * @param byte - The value, from 0 to 255.
+ * @param length - Bytes; without it all to the end of what was asked for.
+ * @throws `ERR_MEMS_OUT_OF_BLOCK` (RangeError); what {@link get} throws.
+ *
+ * @example
+ * const p = malloc(100);
+ * fill(p, 0xff);
+ */
+export function fill(address: bigint, byte: number, length?: number | bigint): void;
+
+/**
+ * Compares bytes as C's `memcmp` does.
+ *
+ * @param a - Any address inside a live block.
+ * @param b - Any address inside a live block.
+ * @param length - Bytes, from 0.
+ * @returns -1, 0 or 1: by the first bytes that differ.
+ * @throws `ERR_MEMS_OUT_OF_BLOCK` (RangeError) if either range leaves its block; what {@link get} throws.
+ *
+ * @example
+ * const [a, b] = [calloc(1, 100), calloc(1, 100)];
+ * compare(a, b, 100); // 0
+ */
+export function compare(a: bigint, b: bigint, length: number | bigint): -1 | 0 | 1;
+
+/**
+ * The bytes of a block: what was asked for, rounded up in heaps with {@link InitOptions.alignment}. All can be used.
+ *
+ * @param address - Any address inside a live block.
+ * @returns The block's length in bytes.
+ * @throws What {@link get} throws.
+ *
+ * @example
+ * usableSize(malloc(20)); // 20
+ * new Heap().usableSize(new Heap().malloc(20)); // 32
+ */
+export function usableSize(address: bigint): number;
+
+/** A live block; see {@link blockOf}. */
+export interface Block {
+  /** Its virtual address. */
+  start: bigint;
+  /** Bytes that were asked for. */
+  size: number;
+  /** Bytes that it has. */
+  usableSize: number;
+}
+
+/**
+ * The block round an address.
+ *
+ * @param address - Any address inside a live block.
+ * @returns The block's start and lengths.
+ * @throws What {@link get} throws.
+ *
+ * @example
+ * const p = malloc(100);
+ * blockOf(p + 50n); // { start: p, size: 100, usableSize: 100 }
+ */
+export function blockOf(address: bigint): Block;
+
+/**
+ * Whether an address lies in a live block.
+ *
+ * @param address - Any BigInt.
+ * @throws `ERR_INVALID_ARG_TYPE` (TypeError) for anything but a BigInt, `ERR_MEMS_NOT_INITIALIZED`.
+ *
+ * @example
+ * const p = malloc(10);
+ * owns(p + 9n); // true
+ * owns(p + 10n); // false
+ */
+export function owns(address: bigint): boolean;
 
 /**
  * The physical address of a virtual one: where its byte stands in this process, for native code.
@@ -207,12 +499,16 @@ export interface Stats {
     mapped: number;
     /** In live blocks. */
     live: number;
+    /** In live blocks, and asked for: less than `live` where sizes are rounded up. */
+    requested: number;
     /** In holes. */
     holes: number;
     /** The largest hole: the largest size that needs no new main block. */
     largestHole: number;
     /** The heap's own bookkeeping, kept apart from the memory that is handed out. */
     metadata: number;
+    /** In main blocks, and in memory: what the process pays for. Not there where the system does not say (Windows). */
+    resident?: number;
   };
   /** Numbers of things now. */
   counts: {
@@ -245,10 +541,20 @@ export interface Stats {
     /** Of {@link free}. */
     free: number;
   };
+  /** Shares from 0 to 1. */
+  fragmentation: {
+    /** External: of the bytes in holes, those outside the largest. 0: any request that fits the holes' sum is served. */
+    external: number;
+    /** Internal: of the bytes in live blocks, those that nobody asked for. */
+    internal: number;
+    /** Of the bytes in main blocks, those in holes. */
+    unused: number;
+  };
 }
 
 /**
- * Statistics of the default heap. O(1): cheap enough to poll.
+ * Statistics of the heap. All but `resident` is O(log n) however many blocks there are; for that one the system is asked
+ * about each page, some 10 ms for 10 GiB. Cheap enough to poll.
  *
  * @throws `ERR_MEMS_NOT_INITIALIZED`.
  *
@@ -257,6 +563,133 @@ export interface Stats {
  * const utilization = bytes.live / bytes.mapped;
  */
 export function stats(): Stats;
+
+/** A main block; see {@link chains}. */
+export interface MainBlock {
+  /** First virtual address. */
+  start: bigint;
+  /** Length in bytes, whole pages of 4096. */
+  size: number;
+  /** Its sub-chain, in order of address, read as it is walked. */
+  segments: Iterable<Segment>;
+}
+
+/** A segment of a sub-chain. */
+export interface Segment {
+  /** `live`: a block (`P` in {@link printStats}). `hole`: free (`H`). */
+  kind: 'live' | 'hole';
+  /** First virtual address. */
+  start: bigint;
+  /** Length in bytes. */
+  size: number;
+}
+
+/**
+ * Walks the main chain. What it yields is read while it is walked: a heap of millions of blocks costs no memory, and changes
+ * made meanwhile are seen, or not. O(n) for n segments walked.
+ *
+ * @throws `ERR_MEMS_NOT_INITIALIZED` when the walk begins.
+ *
+ * @example
+ * for (const { start, segments } of chains()) {
+ *   for (const segment of segments) console.log(start, segment.kind, segment.size);
+ * }
+ */
+export function chains(): IterableIterator<MainBlock>;
+
+/**
+ * A heap of one's own. Its defaults are those that a program wants rather than the original's: see {@link InitOptions}.
+ *
+ * It lives until {@link Heap.close}, not until it is garbage: other threads may have its {@link Heap.id}.
+ *
+ * @example
+ * const heap = new Heap({ maxSize: 1 << 30 });
+ * const { ptr, view } = heap.mallocAs(Float64Array, 1000);
+ * heap.close(); // all at a stroke
+ */
+export class Heap {
+  /**
+   * @throws `ERR_MEMS_INVALID_SIZE`, `ERR_MEMS_INVALID_ALIGNMENT` (RangeError), `ERR_INVALID_ARG_TYPE`,
+   * `ERR_INVALID_ARG_VALUE` (TypeError) for what is no option; `ERR_MEMS_OUT_OF_MEMORY` beyond 65536 open heaps.
+   */
+  constructor(options?: InitOptions);
+  /**
+   * Another object for a heap that is open, in this thread or another.
+   *
+   * @throws `ERR_MEMS_CLOSED` if there is none of that id, `ERR_INVALID_ARG_TYPE` (TypeError).
+   *
+   * @example
+   * // in a worker: const heap = Heap.attach(workerData.heap);
+   */
+  static attach(id: number): Heap;
+  /** What {@link Heap.attach} takes: a number that no other heap of the process ever has. */
+  readonly id: number;
+  /** As {@link malloc}; sizes are rounded up to 16 bytes unless the heap was made otherwise. */
+  malloc(size: number | bigint, options?: MallocOptions): bigint;
+  /** As {@link calloc}. */
+  calloc(count: number | bigint, size: number | bigint): bigint;
+  /** As {@link alignedAlloc}. */
+  alignedAlloc(alignment: number, size: number | bigint): bigint;
+  /** As {@link realloc}. */
+  realloc(address: bigint, size: number | bigint): bigint;
+  /** As {@link mallocAs}. */
+  mallocAs<V extends ArrayBufferView>(
+    Type: ViewConstructor<V>,
+    count: number | bigint,
+  ): { ptr: bigint; view: V };
+  /** As {@link alloc}. */
+  alloc(size: number | bigint, options?: MallocOptions): Allocation;
+  /** As {@link get}. */
+  get(address: bigint): bigint;
+  /** As {@link free}. */
+  free(address: bigint): void;
+  /** As {@link mallocMany}. */
+  mallocMany(sizes: ArrayLike<number | bigint> & Iterable<number | bigint>): BigUint64Array;
+  /** As {@link freeMany}. */
+  freeMany(addresses: BigUint64Array | readonly bigint[]): void;
+  /** As {@link buffer}. */
+  buffer(address: bigint, length?: number | bigint): Buffer;
+  /** As {@link view}. */
+  view(address: bigint): Uint8Array;
+  view<V extends ArrayBufferView>(
+    address: bigint,
+    Type: ViewConstructor<V>,
+    length?: number | bigint,
+  ): V;
+  /** As {@link read}. */
+  read(address: bigint, length?: number | bigint): Buffer;
+  /** As {@link write}. */
+  write(address: bigint, bytes: ArrayBufferView | string): number;
+  /** As {@link copy}. */
+  copy(to: bigint, from: bigint, length: number | bigint): void;
+  /** As {@link fill}. */
+  fill(address: bigint, byte: number, length?: number | bigint): void;
+  /** As {@link compare}. */
+  compare(a: bigint, b: bigint, length: number | bigint): -1 | 0 | 1;
+  /** As {@link usableSize}. */
+  usableSize(address: bigint): number;
+  /** As {@link blockOf}. */
+  blockOf(address: bigint): Block;
+  /** As {@link owns}. */
+  owns(address: bigint): boolean;
+  /** As {@link trim}. */
+  trim(): number;
+  /** As {@link verify}. */
+  verify(): void;
+  /** As {@link stats}. */
+  stats(): Stats;
+  /** As {@link chains}. */
+  chains(): IterableIterator<MainBlock>;
+  /** As {@link printStats}. */
+  printStats(): void;
+  /**
+   * Ends the heap, for all threads: its memory goes back to the system, and every other method throws `ERR_MEMS_CLOSED` from
+   * then on. Views show zeros. A heap that is closed already stays so.
+   */
+  close(): void;
+  /** {@link Heap.close}, for `using`. There where the runtime has `Symbol.dispose`. */
+  [Symbol.dispose](): void;
+}
 
 /** The error of a {@link malloc} that the system cannot serve. */
 export interface OutOfMemoryError extends Error {
@@ -274,9 +707,13 @@ export type ErrorCode =
   | 'ERR_MEMS_NOT_INITIALIZED'
   | 'ERR_MEMS_ALREADY_INITIALIZED'
   | 'ERR_MEMS_INVALID_SIZE'
+  | 'ERR_MEMS_INVALID_ALIGNMENT'
   | 'ERR_MEMS_OUT_OF_RANGE'
   | 'ERR_MEMS_NOT_ALLOCATED'
   | 'ERR_MEMS_NOT_BLOCK_START'
+  | 'ERR_MEMS_OUT_OF_BLOCK'
+  | 'ERR_MEMS_MISALIGNED'
+  | 'ERR_MEMS_CLOSED'
   | 'ERR_MEMS_OUT_OF_MEMORY'
   | 'ERR_MEMS_CORRUPT'
   | 'ERR_MEMS_INTERNAL';

@@ -4,59 +4,15 @@
 'use strict';
 
 const binding = require('./binding.js');
+const { Heap, heapOf } = require('./lib/heap.js');
 
 // The calls a program makes by the million are the addon's own functions, with nothing in between.
-const { malloc, get, free, trim, verify, stats } = binding;
+const { malloc, get, free } = binding;
+
+const heap = heapOf(0);
 
 function init(options) {
   binding.init(options);
-}
-
-/** Whether malloc() takes this for a size. */
-function isSize(size) {
-  if (typeof size === 'bigint') return size > 0n && size <= Number.MAX_SAFE_INTEGER;
-  return Number.isSafeInteger(size) && size > 0;
-}
-
-/** Whether this is a BigInt of 64 bits without a sign. */
-function isAddress(address) {
-  return typeof address === 'bigint' && BigInt.asUintN(64, address) === address;
-}
-
-/**
- * A copy of a list's elements, each read once: another thread may write to a shared array meanwhile. What is not valid is
- * refused by the single call, which names it.
- */
-function copyOf(name, list, isValid, refuse) {
-  // What else is iterable, a string say, is a mistake here.
-  const isList = Array.isArray(list) || (ArrayBuffer.isView(list) && !(list instanceof DataView));
-  if (!isList) {
-    const received = list === null ? 'null' : `type ${typeof list}`;
-    const message = `The "${name}" argument must be an array or typed array. Received ${received}`;
-    throw Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_TYPE' });
-  }
-  const copy = new BigUint64Array(list.length);
-  for (let i = 0; i < copy.length; i++) {
-    const element = list[i];
-    if (!isValid(element)) refuse(element);
-    copy[i] = BigInt(element);
-  }
-  return copy;
-}
-
-function mallocMany(sizes) {
-  const copy = copyOf('sizes', sizes, isSize, malloc);
-  const addresses = new BigUint64Array(copy.length);
-  binding.mallocMany(copy, addresses);
-  return addresses;
-}
-
-function freeMany(addresses) {
-  binding.freeMany(copyOf('addresses', addresses, isAddress, get));
-}
-
-function printStats() {
-  for (const line of binding.statsLines()) console.log(line);
 }
 
 function finish() {
@@ -64,16 +20,56 @@ function finish() {
   console.log('..........Successfully UnMapped the Memory without Errors .........');
 }
 
+const calloc = (count, size) => heap.calloc(count, size);
+const alignedAlloc = (alignment, size) => heap.alignedAlloc(alignment, size);
+const realloc = (address, size) => heap.realloc(address, size);
+const mallocAs = (Type, count) => heap.mallocAs(Type, count);
+const alloc = (size, options) => heap.alloc(size, options);
+const mallocMany = (sizes) => heap.mallocMany(sizes);
+const freeMany = (addresses) => heap.freeMany(addresses);
+const buffer = (address, length) => heap.buffer(address, length);
+const view = (address, Type, length) => heap.view(address, Type, length);
+const read = (address, length) => heap.read(address, length);
+const write = (address, bytes) => heap.write(address, bytes);
+const copy = (to, from, length) => heap.copy(to, from, length);
+const fill = (address, byte, length) => heap.fill(address, byte, length);
+const compare = (a, b, length) => heap.compare(a, b, length);
+const usableSize = (address) => heap.usableSize(address);
+const blockOf = (address) => heap.blockOf(address);
+const owns = (address) => heap.owns(address);
+const trim = () => heap.trim();
+const verify = () => heap.verify();
+const stats = () => heap.stats();
+const chains = () => heap.chains();
+const printStats = () => heap.printStats();
+
 module.exports = {
+  Heap,
   init,
   malloc,
+  calloc,
+  alignedAlloc,
+  realloc,
+  mallocAs,
+  alloc,
   get,
   free,
   mallocMany,
   freeMany,
+  buffer,
+  view,
+  read,
+  write,
+  copy,
+  fill,
+  compare,
+  usableSize,
+  blockOf,
+  owns,
   printStats,
   finish,
   trim,
   verify,
   stats,
+  chains,
 };

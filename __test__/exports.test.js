@@ -9,16 +9,18 @@ const path = require('node:path');
 const mems = require('@sambhav-gautam/osmemoryallocator');
 
 const declarations = readFileSync(path.join(__dirname, '..', 'index.d.ts'), 'utf8');
-const declared = [...declarations.matchAll(/^export function (\w+)/gm)].map(([, name]) => name);
+const declared = [...declarations.matchAll(/^export (?:function|class) (\w+)/gm)]
+  .map(([, name]) => name)
+  .filter((name, position, names) => names.indexOf(name) === position);
 
 test('the exports are the functions that the typings declare', () => {
-  assert.deepEqual(Object.keys(mems).sort(), [...new Set(declared)].sort());
+  assert.deepEqual(Object.keys(mems).sort(), [...declared].sort());
   for (const name of declared) assert.equal(typeof mems[name], 'function');
 });
 
 test('every declared function has an example and says what it throws', () => {
-  for (const name of declared) {
-    const end = declarations.indexOf(`export function ${name}`);
+  for (const name of declared.filter((name) => name !== 'Heap')) {
+    const end = declarations.search(new RegExp(`^export (function|class) ${name}\\b`, 'm'));
     const comment = declarations.slice(declarations.lastIndexOf('/**', end), end);
     assert.match(comment, /@example/, name);
     assert.match(comment, /@throws/, name);
@@ -31,10 +33,28 @@ test('import has the same functions by name and by default', async () => {
   assert.equal(imported.default, mems);
 });
 
+test('a heap has a method for every function but init and finish', () => {
+  const methods = Object.getOwnPropertyNames(mems.Heap.prototype);
+  const functions = declared.filter((name) => !['Heap', 'init', 'finish'].includes(name));
+  assert.deepEqual(methods.sort(), [...functions, 'constructor', 'id', 'close'].sort());
+  const start = declarations.indexOf('export class Heap');
+  for (const name of functions) {
+    assert.match(
+      declarations.slice(start),
+      new RegExp(`As \\{@link ${name}\\}.*\\n  ${name}[(<]`),
+      name,
+    );
+  }
+});
+
 test('every code the addon can throw is in the typings', () => {
-  const sources = ['src/error.rs', 'src/node/failure.rs'].map((file) =>
-    readFileSync(path.join(__dirname, '..', file), 'utf8'),
-  );
+  const sources = [
+    'src/error.rs',
+    'src/node/failure.rs',
+    'lib/heap.js',
+    'lib/views.js',
+    'lib/arguments.js',
+  ].map((file) => readFileSync(path.join(__dirname, '..', file), 'utf8'));
   const codes = new Set(sources.join('\n').match(/ERR_[A-Z_]+/g));
   for (const code of codes) assert.ok(declarations.includes(`'${code}'`), code);
 });

@@ -35,7 +35,7 @@ function rounds({ root, touch }) {
     mems.init();
     for (let i = 0; i < BLOCKS; i++) mems.malloc((i % 1000) + 1);
     if (touch) {
-      const { buffer, offset } = binding.window(1000n);
+      const { buffer, offset } = binding.window(0, 1000n, 0);
       const { mapped } = mems.stats().bytes;
       new Uint8Array(buffer, offset, mapped).fill(1);
     }

@@ -234,9 +234,12 @@ class Program {
 
   compareStats() {
     const stats = mems.stats();
-    const { metadata, ...bytes } = stats.bytes;
+    const { fragmentation, ...others } = stats;
+    const { metadata, resident, ...bytes } = stats.bytes;
     const { metadata: most, ...peak } = stats.peak;
-    assert.deepEqual({ ...stats, bytes, peak }, this.model.stats());
+    assert.deepEqual({ ...others, bytes, peak }, this.model.stats());
+    assert.equal(fragmentation.external, bytes.holes && 1 - bytes.largestHole / bytes.holes);
+    assert.ok(resident === undefined || resident <= bytes.mapped, `resident: ${resident}`);
     assert.ok(most >= metadata, `metadata: ${metadata}, at most ${most}`);
     assert.ok(Number.isSafeInteger(metadata) && metadata >= 0, `metadata: ${metadata}`);
     assert.equal(bytes.live + bytes.holes, bytes.mapped);

@@ -136,6 +136,11 @@ test('the main tarball holds the expected files, and no addon', (t) => {
     'binding.js',
     'index.d.ts',
     'index.js',
+    'lib/allocation.js',
+    'lib/arguments.js',
+    'lib/chains.js',
+    'lib/heap.js',
+    'lib/views.js',
     'package.json',
   ]);
 });

@@ -236,15 +236,23 @@ describe('stats and verify', () => {
     free(1000n);
     malloc(10);
     const { bytes, ...others } = stats();
-    const { metadata, ...counted } = bytes;
+    const { metadata, resident, ...counted } = bytes;
+    assert.ok(resident === undefined || resident <= counted.mapped);
     assert.ok(others.peak.metadata >= metadata);
     delete others.peak.metadata;
     assert.ok(Number.isSafeInteger(metadata) && metadata >= 0);
-    assert.deepEqual(counted, { mapped: 12288, live: 8202, holes: 4086, largestHole: 4086 });
+    assert.deepEqual(counted, {
+      mapped: 12288,
+      live: 8202,
+      requested: 8202,
+      holes: 4086,
+      largestHole: 4086,
+    });
     assert.deepEqual(others, {
       counts: { pages: 3, mainBlocks: 2, live: 2, holes: 1 },
       peak: { mapped: 12288, live: 9192, holes: 4096, largestHole: 4096 },
       totals: { malloc: 3, free: 1 },
+      fragmentation: { external: 0, internal: 0, unused: 4086 / 12288 },
     });
     assert.equal(verify(), undefined);
   });

@@ -25,10 +25,8 @@ pub struct Place {
     pub mapping: u64,
     /// The offset in it.
     pub offset: usize,
-    /// Bytes from there to the end of what was asked for; 0 in the slack after it.
-    pub size: u64,
-    /// Bytes from there to the end of the block.
-    pub usable: u64,
+    /// The block it is in.
+    pub block: Block,
 }
 
 /// A realloc half done: the new block is there and the old one still is, if there are two.
@@ -52,7 +50,7 @@ impl Mems {
     /// [`Error::OutOfRange`], [`Error::NotAllocated`].
     pub fn block(&self, address: u64) -> Result<Block, Error> {
         let found = self.heap.find(address)?;
-        let slack = self.slack.get(found.start - FIRST_ADDRESS);
+        let slack = if self.options().alignment() > 1 { self.slack.get(found.start - FIRST_ADDRESS) } else { 0 };
         Ok(Block { start: found.start, size: found.size - slack, usable: found.size })
     }
 
@@ -62,9 +60,8 @@ impl Mems {
     /// [`Error::OutOfRange`], [`Error::NotAllocated`].
     pub fn place(&self, address: u64) -> Result<Place, Error> {
         let block = self.block(address)?;
-        let inside = address - block.start;
         let (mapping, offset) = self.regions.place(address);
-        Ok(Place { mapping, offset, size: block.size.saturating_sub(inside), usable: block.usable - inside })
+        Ok(Place { mapping, offset, block })
     }
 
     /// The bytes of `length` addresses from `address`, which must lie in one live block. O(1).

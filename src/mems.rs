@@ -169,6 +169,19 @@ impl Mems {
         stats
     }
 
+    /// The heap: which addresses are in use.
+    #[must_use]
+    pub const fn heap(&self) -> &Heap {
+        &self.heap
+    }
+
+    /// Bytes that the system has memory for now, in main blocks; `None` where it does not say. O(pages): the system is
+    /// asked about each.
+    #[must_use]
+    pub fn resident(&self) -> Option<u64> {
+        self.regions.resident()
+    }
+
     /// The lines of `printStats`. O(n).
     ///
     /// # Errors

@@ -12,6 +12,9 @@ const CLASSES = {
   ERR_INVALID_ARG_VALUE: TypeError,
   ERR_MEMS_INVALID_SIZE: RangeError,
   ERR_MEMS_OUT_OF_RANGE: RangeError,
+  ERR_MEMS_INVALID_ALIGNMENT: RangeError,
+  ERR_MEMS_OUT_OF_BLOCK: RangeError,
+  ERR_MEMS_MISALIGNED: RangeError,
 };
 
 /** The class that an error with this code must have. */
@@ -192,6 +195,7 @@ class Model {
       bytes: {
         mapped,
         live: this.liveBytes,
+        requested: this.liveBytes,
         holes: sizes.reduce((sum, size) => sum + size, 0),
         largestHole: sizes.reduce((largest, size) => Math.max(largest, size), 0),
       },

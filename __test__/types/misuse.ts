@@ -1,5 +1,16 @@
 // Mistakes the typings must catch, one a line; package.test.js checks that each is an error.
-import { free, freeMany, get, init, malloc, mallocMany } from '@sambhav-gautam/osmemoryallocator';
+import {
+  copy,
+  free,
+  freeMany,
+  get,
+  Heap,
+  init,
+  malloc,
+  mallocMany,
+  view,
+  write,
+} from '@sambhav-gautam/osmemoryallocator';
 
 // @ts-expect-error a size is a number or a BigInt
 malloc('8');
@@ -17,3 +28,17 @@ freeMany([1000]);
 mallocMany('88');
 // @ts-expect-error no such option
 init({ pageSize: 4096 });
+// @ts-expect-error no such constructor of views
+view(1000n, Array);
+// @ts-expect-error a DataView is no Float64Array
+export const wrong: Float64Array = view(1000n, DataView);
+// @ts-expect-error a length is required
+copy(1000n, 2000n);
+// @ts-expect-error alignments are numbers
+malloc(8, { alignment: '8' });
+// @ts-expect-error no such alignment of a heap
+new Heap({ alignment: 32 });
+// @ts-expect-error a heap's id is read-only
+new Heap().id = 1;
+// @ts-expect-error an array is not bytes
+write(1000n, [1, 2, 3]);

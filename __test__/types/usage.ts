@@ -1,16 +1,35 @@
 // Everything the typings promise, used as they promise it; compiled, never run, by package.test.js.
 import mems, {
+  type Allocation,
+  alignedAlloc,
+  alloc,
+  type Block,
+  blockOf,
+  buffer,
+  calloc,
+  chains,
+  compare,
+  copy,
+  fill,
   finish,
   free,
   freeMany,
   get,
+  Heap,
   init,
   malloc,
+  mallocAs,
   mallocMany,
+  owns,
   printStats,
+  read,
+  realloc,
   stats,
   trim,
+  usableSize,
   verify,
+  view,
+  write,
 } from '@sambhav-gautam/osmemoryallocator';
 
 init();
@@ -25,17 +44,53 @@ free(fromBigInt);
 const many: BigUint64Array = mallocMany([16, 16n]);
 freeMany(many);
 freeMany([...mallocMany(new Uint32Array([8]))]);
+export const aligned: bigint = malloc(64, { alignment: 64 }) + alignedAlloc(4096, 1n);
+export const grown: bigint = realloc(calloc(2n, 8), 100n);
+export const bytes1: Buffer = buffer(grown);
+export const bytes2: Buffer = buffer(grown, 10n);
+export const octets: Uint8Array = view(grown);
+export const doubles: Float64Array = view(grown, Float64Array, 2);
+export const big: BigInt64Array = view(grown, BigInt64Array);
+export const cells: DataView = view(grown, DataView);
+export const typed: { ptr: bigint; view: Int32Array } = mallocAs(Int32Array, 3);
+export const handle: Allocation = alloc(10, { alignment: 2 });
+handle.view.write('x');
+handle.free();
+export const written: number = write(grown, 'text') + write(grown, new Float32Array(1));
+export const copied: Buffer = read(grown, 4);
+copy(grown, grown + 4n, 4);
+fill(grown, 255);
+export const order: -1 | 0 | 1 = compare(grown, grown, 8);
+export const block: Block = blockOf(grown);
+export const isLive: boolean = owns(grown) && usableSize(grown) === 100;
+for (const { segments } of chains()) {
+  for (const { kind, start, size } of segments) console.log(kind === 'hole', start + 1n, size + 1);
+}
+{
+  using heap = new Heap({ maxSize: 1 << 20, alignment: 16, growingBlocks: true });
+  const other: Heap = Heap.attach(heap.id);
+  use(other.mallocAs(Uint16Array, 5).view);
+  other.close();
+}
+function use(words: Uint16Array): void {
+  words.fill(1);
+}
 printStats();
 export const given: number = trim();
 verify();
 
-const { bytes, counts, peak, totals } = stats();
+const { bytes, counts, peak, totals, fragmentation } = stats();
 export const numbers: number[] = [
   bytes.mapped,
   bytes.live,
   bytes.holes,
   bytes.largestHole,
   bytes.metadata,
+  bytes.requested,
+  bytes.resident ?? 0,
+  fragmentation.external,
+  fragmentation.internal,
+  fragmentation.unused,
   counts.pages,
   counts.mainBlocks,
   counts.live,

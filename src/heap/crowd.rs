@@ -31,12 +31,6 @@ impl Crowd {
         Self { starts: self.starts | bit, holes: if hole { self.holes | bit } else { self.holes & !bit } }
     }
 
-    /// The first entry (offset, hole).
-    pub fn first(self) -> (u64, bool) {
-        let at = self.starts.trailing_zeros();
-        (u64::from(at), self.is_hole(at))
-    }
-
     /// The same as a word, once it fits one.
     pub fn thinned(self) -> Option<Word> {
         if self.starts.count_ones() > FEW {
@@ -73,6 +67,11 @@ impl Leaf for Crowd {
     fn at_or_before(self, offset: u64) -> Option<u32> {
         let before = self.starts & (!0 >> (127 - offset));
         (before != 0).then(|| before.ilog2())
+    }
+
+    fn first(self) -> (u64, bool) {
+        let at = self.starts.trailing_zeros();
+        (u64::from(at), self.is_hole(at))
     }
 
     fn last(self) -> u32 {

@@ -211,9 +211,9 @@ impl Heap {
 
     /// Tells the high-water marks of the hole that holds an offset, if one does.
     fn note_hole(&mut self, offset: u64) {
-        let (start, hole) = self.segments.holder(offset);
+        let (start, end, hole) = self.segments.segment(offset);
         if hole {
-            self.counters.note_hole(self.segments.next(start).0 - start);
+            self.counters.note_hole(end - start);
         }
     }
 
@@ -272,13 +272,30 @@ impl Heap {
         if !(first..end).contains(&address) {
             return Err(Error::OutOfRange { address: address.to_string(), start: first, end });
         }
-        let (start, hole) = self.segments.holder(address - FIRST_ADDRESS);
-        let end = FIRST_ADDRESS + self.segments.next(start).0;
-        let start = FIRST_ADDRESS + start;
+        let (start, end, hole) = self.segments.segment(address - FIRST_ADDRESS);
+        let (start, end) = (FIRST_ADDRESS + start, FIRST_ADDRESS + end);
         match Kind::of(hole) {
             Kind::Live => Ok(Segment { start, size: end - start, kind: Kind::Live }),
             Kind::Hole => Err(Error::NotAllocated { address, start, end }),
         }
+    }
+
+    /// The first main block that starts at `address` or after it, one of the chain. O(1) for blocks side by side.
+    #[must_use]
+    pub fn main_block(&self, address: u64) -> Option<Range<u64>> {
+        let offset = address.saturating_sub(FIRST_ADDRESS).checked_next_multiple_of(PAGE)?;
+        let start = self.segments.next_block(offset);
+        let end = self.segments.next_block(start + PAGE);
+        (start < self.segments.end()).then(|| FIRST_ADDRESS + start..FIRST_ADDRESS + end)
+    }
+
+    /// The segments from the one that holds `address`, or the first if it is below the heap, in order of address.
+    pub fn segments(&self, address: u64) -> impl Iterator<Item = Segment> {
+        self.segments.walk(address.saturating_sub(FIRST_ADDRESS)).map(|(start, end, hole)| Segment {
+            start: FIRST_ADDRESS + start,
+            size: end - start,
+            kind: Kind::of(hole),
+        })
     }
 
     /// Calls `visit` with the part inside `range` of every hole of at least [`PAGE`] bytes, in order of address. O(k log n)

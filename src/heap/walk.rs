@@ -2,9 +2,9 @@
 //!
 //! Costs: a neighbour is O(1) in the same 64 KiB, else a few words are scanned: one for 4 GiB without a segment's start.
 
+use super::PAGE;
 use super::area::CHUNKS;
-use super::chunk::WINDOWS;
-use super::crowd::Crowd;
+use super::chunk::{CHUNK, WINDOWS};
 use super::segments::{Segments, position};
 use super::window::{Leaf, WINDOW, Word};
 
@@ -131,18 +131,69 @@ impl Segments {
         }
     }
 
-    /// The first segment (start, hole) that starts after an offset; the end if there is none.
-    pub fn next(&self, offset: u64) -> (u64, bool) {
-        let window = offset / WINDOW;
-        let (base, word) = (window * WINDOW, self.word(window));
-        let mut later = word.crowd().map_or_else(|| Crowd::from(word), |crowd| self.crowds.get(crowd));
-        if let Some(at) = later.at_or_before(offset - base) {
-            match later.next(at) {
-                Some(next) => return (base + later.offset(next), later.is_hole(next)),
-                None => later = Crowd::default(),
-            }
+    /// The segment (start, end, hole) that holds an offset, which is below the end.
+    #[inline]
+    pub fn segment(&self, offset: u64) -> (u64, u64, bool) {
+        let word = self.word(offset / WINDOW);
+        match word.crowd() {
+            None => self.segment_in(offset, word),
+            Some(crowd) => self.segment_in(offset, self.crowds.get(crowd)),
         }
-        if later == Crowd::default() { self.next_after(window) } else { (base + later.first().0, later.first().1) }
+    }
+
+    #[inline]
+    fn segment_in<L: Leaf>(&self, offset: u64, leaf: L) -> (u64, u64, bool) {
+        let window = offset / WINDOW;
+        let base = window * WINDOW;
+        let at = if leaf.is_empty() { None } else { leaf.at_or_before(offset % WINDOW) };
+        let end = |next: Option<u64>| next.map_or_else(|| self.next_after(window).0, |next| base + next);
+        if let Some(at) = at {
+            return (base + leaf.offset(at), end(leaf.next(at).map(|next| leaf.offset(next))), leaf.is_hole(at));
+        }
+        let (start, hole) = self.prev_before(window).expect("the first segment starts at 0");
+        // Whatever starts in this window starts after the offset.
+        let first = if leaf.is_empty() { None } else { Some(leaf.first().0) };
+        (start, end(first), hole)
+    }
+
+    /// The first segment (start, hole) that starts after an offset; the end if there is none.
+    #[inline]
+    pub fn next(&self, offset: u64) -> (u64, bool) {
+        let word = self.word(offset / WINDOW);
+        match word.crowd() {
+            None => self.next_in(offset, word),
+            Some(crowd) => self.next_in(offset, self.crowds.get(crowd)),
+        }
+    }
+
+    #[inline]
+    fn next_in<L: Leaf>(&self, offset: u64, leaf: L) -> (u64, bool) {
+        let window = offset / WINDOW;
+        if leaf.is_empty() {
+            return self.next_after(window);
+        }
+        let after = match leaf.at_or_before(offset % WINDOW) {
+            Some(at) => leaf.next(at).map(|next| (leaf.offset(next), leaf.is_hole(next))),
+            None => Some(leaf.first()),
+        };
+        after.map_or_else(|| self.next_after(window), |(offset, hole)| (window * WINDOW + offset, hole))
+    }
+
+    /// The first main block's start at `offset`, a page's, or after it; the end if there is none.
+    pub fn next_block(&self, offset: u64) -> u64 {
+        let mut page = offset;
+        while page < self.end() {
+            let starts = self.chunk(page / WINDOW).map_or(0, |chunk| chunk.block_starts >> (page % CHUNK / PAGE));
+            if starts != 0 {
+                return page + u64::from(starts.trailing_zeros()) * PAGE;
+            }
+            // Not chunk by chunk: a block of terabytes has few.
+            page = match self.next_after((page / WINDOW) | (WINDOWS as u64 - 1)) {
+                (next, _) if next < self.end() => (next / CHUNK * CHUNK).max(page / CHUNK * CHUNK + CHUNK),
+                _ => return self.end(),
+            };
+        }
+        self.end()
     }
 
     /// All segments (start, end, hole) from `start` on, which starts one or is the end. O(n).

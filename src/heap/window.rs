@@ -35,6 +35,8 @@ pub(super) trait Leaf: Copy {
     fn find_live(self, offset: u64) -> Option<u32>;
     /// The position of the last segment that starts at `offset` or before it.
     fn at_or_before(self, offset: u64) -> Option<u32>;
+    /// The first segment (offset, hole); there must be one.
+    fn first(self) -> (u64, bool);
     /// The position of the last segment; there must be one.
     fn last(self) -> u32;
     /// The position after `at`.
@@ -87,12 +89,6 @@ impl Word {
     #[inline]
     pub fn len(self) -> u64 {
         self.0 >> 56
-    }
-
-    /// The first entry (offset, hole) of a window that is neither empty nor crowded.
-    #[inline]
-    pub fn first(self) -> (u64, bool) {
-        (self.0 >> 1 & 0x7f, self.0 & 1 == 1)
     }
 
     /// The same with an entry before all others; there must be room.
@@ -154,6 +150,11 @@ impl Leaf for Word {
         // The bytes that hold no entry are no segments at offset 0.
         let entries = (1 << (8 * self.len())) - 1;
         (not_after & entries).count_ones().checked_sub(1)
+    }
+
+    #[inline]
+    fn first(self) -> (u64, bool) {
+        (self.0 >> 1 & 0x7f, self.0 & 1 == 1)
     }
 
     #[inline]

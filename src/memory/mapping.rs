@@ -66,6 +66,13 @@ impl Mapping {
         unsafe { system::decommit(self.base().wrapping_add(start), end - start) }
     }
 
+    /// How many of the first `bytes` the system has memory for; `None` where it does not say.
+    pub(super) fn resident(&self, bytes: usize) -> Option<usize> {
+        let bytes = bytes.min(self.bytes());
+        // SAFETY: these bytes are mapped, and a mapping starts at a page.
+        unsafe { system::resident(self.base(), bytes) }
+    }
+
     /// Empties the first `bytes` as [`Mapping::decommit`] does, or by writing zeros where the system has no such call.
     pub(super) fn empty(&self, bytes: usize) {
         let bytes = bytes.min(self.bytes());

@@ -190,6 +190,13 @@ impl Regions {
         region.mapping.decommit(offset..offset + bytes) as u64
     }
 
+    /// Bytes of the carved parts that the system has memory for now; `None` where it does not say.
+    #[must_use]
+    pub fn resident(&self) -> Option<u64> {
+        let of = |region: &Region| region.mapping.resident(usize::try_from(region.used).unwrap_or(usize::MAX));
+        self.list.iter().map(of).try_fold(0, |sum, bytes| Some(sum + bytes? as u64))
+    }
+
     /// Checks that the regions tile the virtual addresses and that none is overdrawn or empty.
     ///
     /// # Errors

@@ -32,6 +32,27 @@ pub fn page_bytes() -> usize {
     })
 }
 
+/// How many of `bytes` at `base`, a page's start, are in memory; `None` if the system does not say. Asks for a few thousand
+/// pages at a time.
+///
+/// # Safety
+/// The range must be mapped.
+pub unsafe fn resident(base: *mut u8, bytes: usize) -> Option<usize> {
+    let page = page_bytes();
+    let mut present = [0; 4096];
+    let mut pages = 0;
+    for first in (0..bytes).step_by(present.len() * page) {
+        let length = (bytes - first).min(present.len() * page);
+        // SAFETY: the range is part of the caller's, and the vector has an entry for each of its pages.
+        let status = unsafe { libc::mincore(base.wrapping_add(first).cast(), length, present.as_mut_ptr().cast()) };
+        if status != 0 {
+            return None;
+        }
+        pages += present[..length.div_ceil(page)].iter().filter(|&&page: &&u8| page & 1 == 1).count();
+    }
+    Some((pages * page).min(bytes))
+}
+
 /// Gives `bytes` at `base`, whole pages, back; they stay mapped and read as zeros. Answers the bytes given back.
 ///
 /// # Safety

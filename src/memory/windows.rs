@@ -25,6 +25,14 @@ pub const fn page_bytes() -> usize {
     4096
 }
 
+/// The system says so only page by page, in tables of its own; nobody has tried yet.
+///
+/// # Safety
+/// None is needed; the signature is that of the other systems.
+pub const unsafe fn resident(_base: *mut u8, _bytes: usize) -> Option<usize> {
+    None
+}
+
 /// Gives nothing back: a view of a section cannot be decommitted, and replacing it would leave a moment at which a stale
 /// view faults. The memory goes back when the last buffer over it does.
 ///

@@ -1,10 +1,12 @@
-//! What is called rarely: starting and ending the heap, statistics, checks. `#[napi]` functions.
+//! What is called rarely: starting and ending heaps, statistics, checks. `#[napi]` functions.
 
 use super::failure::run;
+use super::hot::at;
+use super::registry::Id;
 use super::value::Value;
 use super::{convert, registry, window};
-use crate::heap;
-use napi::bindgen_prelude::{BigUint64Array, FromNapiValue, Unknown};
+use crate::heap::{self, Options, UNIT};
+use napi::bindgen_prelude::{BigUint64Array, Float64Array, FromNapiValue, Unknown};
 use napi::{Env, JsValue, Result};
 use napi_derive::napi;
 
@@ -14,8 +16,44 @@ pub fn init(env: Env, options: Unknown) -> Result<()> {
     run(env, || {
         // SAFETY: the value is this call's own argument.
         let options = unsafe { Value::new(env.raw(), options.raw()) };
-        Ok(registry::init(convert::options(options)?)?)
+        Ok(registry::init(convert::options(options, "init()", Options::default())?)?)
     })
+}
+
+/// Makes a heap and answers its id. The argument is the options object or undefined.
+#[napi]
+#[allow(clippy::cast_precision_loss, reason = "2^37 heaps are never made")]
+pub fn open(env: Env, options: Unknown) -> Result<f64> {
+    run(env, || {
+        let defaults = Options::default()
+            .with_alignment(UNIT)?
+            .with_min_block_size(64 << 10)?
+            .with_growing_blocks(true)
+            .with_join_empty_blocks(true)
+            .with_trim(true);
+        // SAFETY: the value is this call's own argument.
+        let options = unsafe { Value::new(env.raw(), options.raw()) };
+        Ok(registry::open(convert::options(options, "new Heap()", defaults)?)? as f64)
+    })
+}
+
+/// Ends a heap made by `open`; answers whether it was open.
+#[napi]
+pub fn close(env: Env, heap: f64) -> Result<bool> {
+    run(env, || Ok(registry::close(id(heap))?))
+}
+
+/// Throws unless a heap is open.
+#[napi]
+pub fn attach(env: Env, heap: f64) -> Result<()> {
+    run(env, || Ok(registry::with_heap(id(heap), |_| Ok(()))?))
+}
+
+/// A heap's id, as index.js keeps it.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is no id names no heap")]
+fn id(heap: f64) -> Id {
+    // Else a negative one would be the default heap's.
+    if heap < 0.0 { Id::MAX } else { heap as Id }
 }
 
 /// Ends the default heap.
@@ -26,37 +64,37 @@ pub fn finish(env: Env) -> Result<()> {
 
 /// Allocates a block of each of `sizes` and writes their addresses.
 #[napi]
-pub fn malloc_many(env: Env, sizes: &[u64], mut addresses: BigUint64Array) -> Result<()> {
+pub fn malloc_many(env: Env, heap: f64, sizes: &[u64], mut addresses: BigUint64Array) -> Result<()> {
     run(env, || {
         // SAFETY: index.js made the array for this call and shares it with nobody before it returns.
         let addresses = unsafe { addresses.as_mut() };
-        Ok(registry::with(|heap| heap.malloc_many(sizes, addresses))?)
+        Ok(registry::with_heap(id(heap), |heap| heap.malloc_many(sizes, addresses))?)
     })
 }
 
 /// Frees the blocks that start at `addresses`.
 #[napi]
-pub fn free_many(env: Env, addresses: &[u64]) -> Result<()> {
-    run(env, || Ok(registry::with(|heap| heap.free_many(addresses))?))
+pub fn free_many(env: Env, heap: f64, addresses: &[u64]) -> Result<()> {
+    run(env, || Ok(registry::with_heap(id(heap), |heap| heap.free_many(addresses))?))
 }
 
 /// Gives whole free pages back to the system; answers the bytes.
 #[napi]
 #[allow(clippy::cast_precision_loss, reason = "below the bytes mapped, which are below 2^53")]
-pub fn trim(env: Env) -> Result<f64> {
-    run(env, || Ok(registry::with(|heap| Ok(heap.trim()))? as f64))
+pub fn trim(env: Env, heap: f64) -> Result<f64> {
+    run(env, || Ok(registry::with_heap(id(heap), |heap| Ok(heap.trim()))? as f64))
 }
 
-/// Walks the default heap and throws if an invariant is broken.
+/// Walks a heap and throws if an invariant is broken.
 #[napi]
-pub fn verify(env: Env) -> Result<()> {
-    run(env, || Ok(registry::with(|heap| heap.verify())?))
+pub fn verify(env: Env, heap: f64) -> Result<()> {
+    run(env, || Ok(registry::with_heap(id(heap), |heap| heap.verify())?))
 }
 
 /// The lines that `printStats` prints.
 #[napi]
-pub fn stats_lines(env: Env) -> Result<Vec<String>> {
-    run(env, || Ok(registry::with(|heap| heap.lines())?))
+pub fn stats_lines(env: Env, heap: f64) -> Result<Vec<String>> {
+    run(env, || Ok(registry::with_heap(id(heap), |heap| heap.lines())?))
 }
 
 /// Statistics of one moment; sizes in bytes.
@@ -79,12 +117,16 @@ pub struct Bytes {
     pub mapped: f64,
     /// In live blocks.
     pub live: f64,
+    /// In live blocks, and asked for.
+    pub requested: f64,
     /// In holes: mapped - live.
     pub holes: f64,
     /// The largest hole.
     pub largest_hole: f64,
     /// The heap's own bookkeeping.
     pub metadata: f64,
+    /// In main blocks, and in memory.
+    pub resident: Option<f64>,
 }
 
 /// Numbers of things.
@@ -125,15 +167,17 @@ pub struct Totals {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "exact below 2^53, which neither bytes nor calls reach")]
-impl From<heap::Stats> for Stats {
-    fn from(stats: heap::Stats) -> Self {
+impl From<(heap::Stats, Option<u64>)> for Stats {
+    fn from((stats, resident): (heap::Stats, Option<u64>)) -> Self {
         Self {
             bytes: Bytes {
                 mapped: stats.mapped as f64,
                 live: stats.live as f64,
+                requested: stats.requested as f64,
                 holes: stats.hole_bytes as f64,
                 largest_hole: stats.largest_hole as f64,
                 metadata: stats.metadata as f64,
+                resident: resident.map(|bytes| bytes as f64),
             },
             counts: Counts {
                 pages: (stats.mapped / heap::PAGE) as f64,
@@ -153,10 +197,10 @@ impl From<heap::Stats> for Stats {
     }
 }
 
-/// Statistics of the default heap.
+/// Statistics of a heap.
 #[napi]
-pub fn stats(env: Env) -> Result<Stats> {
-    run(env, || Ok(registry::with(|heap| Ok(heap.stats()))?.into()))
+pub fn stats(env: Env, heap: f64) -> Result<Stats> {
+    run(env, || Ok(registry::with_heap(id(heap), |heap| Ok((heap.stats(), heap.resident())))?.into()))
 }
 
 /// The buffer round an address, and where in it the address lies.
@@ -168,21 +212,66 @@ pub struct Window<'a> {
     pub offset: f64,
 }
 
-/// A new buffer round a virtual address inside a live block. Internal: it reaches past the block.
+/// A new buffer over the window round a virtual address inside a live block or, if `length` is not 0, over so many bytes
+/// from there. Internal: it may reach past the block.
 #[napi]
-#[allow(clippy::cast_precision_loss, reason = "an offset in a window is below 2^32")]
-pub fn window(env: Env, address: Unknown) -> Result<Window> {
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "index.js has compared the length with the block's"
+)]
+pub fn window(env: Env, heap: f64, address: Unknown, length: f64) -> Result<Window> {
     run(env, || {
         // SAFETY: the value is this call's own argument.
         let given = convert::address(unsafe { Value::new(env.raw(), address.raw()) })?;
-        let (mapping, offset) = registry::with(|heap| heap.locate(given.within(heap)?))?;
-        let span = window::around(&mapping, offset);
+        let span = at(id(heap), given, |heap, address| heap.span(address, length as u64))?;
+        let (mapping, offset) = (span.mapping(), span.offset());
+        let range = if length == 0.0 { window::around(mapping, offset) } else { (offset, span.bytes()) };
         // SAFETY: `env` is this call's own.
-        let buffer = unsafe { window::buffer(env.raw(), mapping, span) }?;
+        let buffer = unsafe { window::buffer(env.raw(), std::sync::Arc::clone(mapping), range) }?;
         // SAFETY: `buffer` is a value of `env`, just made.
         let buffer = unsafe { Unknown::from_napi_value(env.raw(), buffer) }?;
-        Ok(Window { buffer, offset: (offset - span.0) as f64 })
+        Ok(Window { buffer, offset: (offset - range.0) as f64 })
     })
+}
+
+/// The first main block at an address or after it, as its first address and the one after its last; nothing at the chain's
+/// end.
+#[napi]
+#[allow(clippy::cast_precision_loss, reason = "addresses are below 2^53")]
+pub fn main_block(env: Env, heap: f64, address: f64) -> Result<Option<Vec<f64>>> {
+    run(env, || {
+        let block = registry::with_heap(id(heap), |heap| Ok(heap.heap().main_block(cursor(address))))?;
+        Ok(block.map(|block| vec![block.start as f64, block.end as f64]))
+    })
+}
+
+/// Writes segments from the one that holds `address` on, those that start before `end`, as many as fit: for each its first
+/// address, its length and 1 for a hole, 0 for a live block. Answers their number.
+#[napi]
+#[allow(clippy::cast_precision_loss, reason = "addresses are below 2^53")]
+pub fn segments(env: Env, heap: f64, address: f64, end: f64, mut out: Float64Array) -> Result<u32> {
+    run(env, || {
+        // SAFETY: chains.js made the array for this call and shares it with nobody before it returns.
+        let out = unsafe { out.as_mut() };
+        Ok(registry::with_heap(id(heap), |heap| {
+            let segments = heap.heap().segments(cursor(address)).take_while(|segment| segment.start < cursor(end));
+            let mut count = 0;
+            for (out, segment) in out.as_chunks_mut::<3>().0.iter_mut().zip(segments) {
+                let is_hole = segment.kind == heap::Kind::Hole;
+                *out = [segment.start as f64, segment.size as f64, f64::from(u8::from(is_hole))];
+                count += 1;
+            }
+            Ok(count)
+        })?)
+    })
+}
+
+/// Where chains.js has come to.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an address that this file answered")]
+fn cursor(address: f64) -> u64 {
+    address as u64
 }
 
 /// Panics with the default heap locked, for tests of what becomes of a panic.

@@ -1,10 +1,12 @@
 //! The arguments of MeMS: sizes, addresses and options.
 
 use super::failure::Failure;
+use super::registry::Id;
 use super::value::{BigInt, Value};
 use crate::heap::{FIRST_ADDRESS, Options, is_size};
 use crate::{Error, Mems};
 use napi::ValueType;
+use std::ffi::CStr;
 
 const SIZE: &str = "of type number or bigint, a whole number of bytes";
 
@@ -67,34 +69,101 @@ impl Given {
     }
 }
 
-/// The options of `init`. A misspelt one is refused rather than ignored.
-pub(super) fn options(value: Value) -> Result<Options, Failure> {
-    match value.kind() {
-        ValueType::Undefined => return Ok(Options::default()),
-        ValueType::Object if !value.is_array() => {}
-        _ => {
+/// The id of a heap, as index.js keeps it.
+pub(super) fn heap(value: Value) -> Result<Id, Failure> {
+    value.number().and_then(whole).ok_or_else(|| Error::Closed.into())
+}
+
+/// A number of bytes, which may be 0.
+pub(super) fn length(name: &'static str, value: Value) -> Result<u64, Failure> {
+    if value.number() == Some(0.0) || matches!(value.bigint(), BigInt::Fits(0)) { Ok(0) } else { size(name, value) }
+}
+
+/// The value of a byte, from 0 to 255.
+pub(super) fn byte(name: &'static str, value: Value) -> Result<u8, Failure> {
+    let byte = value.number().and_then(whole).and_then(|number| u8::try_from(number).ok());
+    let expected = "a whole number from 0 to 255";
+    byte.ok_or_else(|| Failure::ArgumentType { name, expected, received: value.described() })
+}
+
+/// The alignment among the options of `malloc`; 1 without any. What is no object is ignored: `sizes.map(malloc)` gives a
+/// position here, and the seed took no notice.
+pub(super) fn alignment(value: Value) -> Result<u64, Failure> {
+    if value.kind() != ValueType::Object {
+        return Ok(1);
+    }
+    let options = Record::new(value, "malloc()", &["alignment"])?;
+    Ok(options.alignment()?.unwrap_or(1))
+}
+
+/// The options of `init`, or of a new heap, over `defaults`.
+pub(super) fn options(value: Value, function: &'static str, defaults: Options) -> Result<Options, Failure> {
+    if value.kind() == ValueType::Undefined {
+        return Ok(defaults);
+    }
+    let known = ["alignment", "growingBlocks", "joinEmptyBlocks", "maxSize", "minBlockSize", "trim"];
+    let given = Record::new(value, function, &known)?;
+    let mut options = defaults;
+    if let Some(alignment) = given.alignment()? {
+        options = options.with_alignment(alignment)?;
+    }
+    if let Some(most) = given.size(c"maxSize", "options.maxSize")? {
+        options = options.with_max_size(most)?;
+    }
+    if let Some(least) = given.size(c"minBlockSize", "options.minBlockSize")? {
+        options = options.with_min_block_size(least)?;
+    }
+    let join = given.flag(c"joinEmptyBlocks", "options.joinEmptyBlocks", options.join_empty_blocks())?;
+    let trim = given.flag(c"trim", "options.trim", options.trim())?;
+    let grow = given.flag(c"growingBlocks", "options.growingBlocks", options.growing_blocks())?;
+    Ok(options.with_join_empty_blocks(join).with_trim(trim).with_growing_blocks(grow))
+}
+
+/// An object of options. A misspelt one is refused rather than ignored.
+struct Record<'call>(Value<'call>);
+
+impl<'call> Record<'call> {
+    fn new(value: Value<'call>, function: &'static str, known: &[&str]) -> Result<Self, Failure> {
+        if value.kind() != ValueType::Object || value.is_array() {
             let received = value.described();
             return Err(Failure::ArgumentType { name: "options", expected: "an object", received });
         }
-    }
-    let known = ["joinEmptyBlocks", "minBlockSize", "trim"];
-    if let Some(name) = value.property_names()?.into_iter().find(|name| !known.contains(&name.as_str())) {
-        return Err(Failure::UnknownOption { name, known: known.join(", ") });
-    }
-    let mut options = Options::default();
-    let least = value.property(c"minBlockSize")?;
-    if least.kind() != ValueType::Undefined {
-        options = options.with_min_block_size(size("options.minBlockSize", least)?)?;
-    }
-    let flag = |key, name| -> Result<bool, Failure> {
-        let flag = value.property(key)?;
-        match flag.boolean() {
-            Some(flag) => Ok(flag),
-            None if flag.kind() == ValueType::Undefined => Ok(false),
-            None => Err(Failure::ArgumentType { name, expected: "a boolean", received: flag.described() }),
+        match value.property_names()?.into_iter().find(|name| !known.contains(&name.as_str())) {
+            Some(name) => Err(Failure::UnknownOption { name, function, known: known.join(", ") }),
+            None => Ok(Self(value)),
         }
-    };
-    options = options.with_join_empty_blocks(flag(c"joinEmptyBlocks", "options.joinEmptyBlocks")?);
-    options = options.with_trim(flag(c"trim", "options.trim")?);
-    Ok(options)
+    }
+
+    /// An option, unless it is undefined.
+    fn get(&self, key: &CStr) -> Result<Option<Value<'call>>, Failure> {
+        let value = self.0.property(key)?;
+        Ok((value.kind() != ValueType::Undefined).then_some(value))
+    }
+
+    fn size(&self, key: &CStr, name: &'static str) -> Result<Option<u64>, Failure> {
+        self.get(key)?.map(|value| size(name, value)).transpose()
+    }
+
+    fn alignment(&self) -> Result<Option<u64>, Failure> {
+        let Some(value) = self.get(c"alignment")? else { return Ok(None) };
+        match value.number() {
+            // What is no whole number is no power of two either.
+            Some(number) => match whole(number) {
+                Some(number) => Ok(Some(number)),
+                None => Err(Error::InvalidAlignment { alignment: value.text()?, expected: "a power of two" }.into()),
+            },
+            None => Err(Failure::ArgumentType {
+                name: "options.alignment",
+                expected: "of type number",
+                received: value.described(),
+            }),
+        }
+    }
+
+    fn flag(&self, key: &CStr, name: &'static str, default: bool) -> Result<bool, Failure> {
+        let Some(value) = self.get(key)? else { return Ok(default) };
+        let received =
+            |value: Value| Failure::ArgumentType { name, expected: "a boolean", received: value.described() };
+        value.boolean().ok_or_else(|| received(value))
+    }
 }

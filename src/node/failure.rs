@@ -20,8 +20,8 @@ pub(super) enum Failure {
     #[error("The \"{name}\" argument must be {expected}. Received {received}")]
     ArgumentType { name: &'static str, expected: &'static str, received: String },
     /// An option that does not exist.
-    #[error("\"{name}\" is not an option of init(): the options are {known}")]
-    UnknownOption { name: String, known: String },
+    #[error("\"{name}\" is not an option of {function}: the options are {known}")]
+    UnknownOption { name: String, function: &'static str, known: String },
     /// A Node-API call failed; an exception may be pending already.
     #[error("Node-API answered status {0}")]
     Napi(sys::napi_status),
@@ -52,7 +52,12 @@ impl Failure {
     fn constructor(&self) -> Constructor {
         match self {
             Self::ArgumentType { .. } | Self::UnknownOption { .. } => sys::napi_create_type_error,
-            Self::Mems(Error::InvalidSize { .. } | Error::OutOfRange { .. }) => sys::napi_create_range_error,
+            Self::Mems(
+                Error::InvalidSize { .. }
+                | Error::InvalidAlignment { .. }
+                | Error::OutOfRange { .. }
+                | Error::OutOfBlock { .. },
+            ) => sys::napi_create_range_error,
             _ => sys::napi_create_error,
         }
     }
@@ -74,7 +79,9 @@ impl Failure {
             return;
         }
         let refused = match self {
-            Self::Mems(Error::OutOfMemory { size, available, .. }) => Some((*size, *available)),
+            Self::Mems(Error::OutOfMemory { size, available, .. } | Error::LimitReached { size, available, .. }) => {
+                Some((*size, *available))
+            }
             Self::Mems(Error::OutOfMetadata { size }) => Some((*size, 0)),
             _ => None,
         };

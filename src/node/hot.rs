@@ -1,61 +1,164 @@
-//! `malloc`, `get` and `free` as raw Node-API callbacks.
+//! What is called by the million, as raw Node-API callbacks: malloc and free, and the look-up behind every view.
 //!
 //! A `#[napi]` function with arguments costs some 70 ns more a call (it keeps a borrow scope), which is several times
-//! the work done here. Each callback reads its argument, holds the lock for the heap's operation alone, and makes the
+//! the work done here. Each callback reads its arguments, holds the lock for the heap's operation alone, and makes the
 //! result after the lock is gone.
+//!
+//! `malloc`, `get` and `free` are the default heap's; `heapMalloc` and so on take a heap's id first.
 
+use super::convert::Given;
 use super::failure::{Failure, guard};
-use super::value::{Value, make_bigint};
-use super::{convert, registry};
+use super::registry::{DEFAULT_ID, Id};
+use super::value::{Answer, Call, Value};
+use super::{convert, registry, window};
+use crate::{Error, Mems, Place};
 use napi::sys;
 use std::ptr;
 
-/// `malloc(size: number | bigint): bigint`
-pub(super) unsafe extern "C" fn malloc(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    // SAFETY: Node calls this with the environment and info of the call that runs, and `call` does not keep them.
-    unsafe {
-        call(env, info, |value| {
-            let size = convert::size("size", value)?;
-            let address = registry::with(|heap| heap.malloc(size))?;
-            make_bigint(env, address)
-        })
-    }
-}
-
-/// `get(address: bigint): bigint`
-pub(super) unsafe extern "C" fn get(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    // SAFETY: as in `malloc`.
-    unsafe {
-        call(env, info, |value| {
-            let given = convert::address(value)?;
-            let physical = registry::with(|heap| heap.get(given.within(heap)?))?;
-            make_bigint(env, physical)
-        })
-    }
-}
-
-/// `free(address: bigint): undefined`
-pub(super) unsafe extern "C" fn free(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    // SAFETY: as in `malloc`.
-    unsafe {
-        call(env, info, |value| {
-            let given = convert::address(value)?;
-            registry::with(|heap| heap.free(given.within(heap)?))?;
-            // A null result is `undefined`, and saves the call that would make one.
-            Ok(ptr::null_mut())
-        })
-    }
-}
-
-/// Runs a callback's body on its first argument; answers null where an exception is pending.
+/// Runs a callback's body on its first arguments, and makes a value of what it answers; answers null, which is
+/// `undefined`, where an exception is pending.
 ///
 /// # Safety
 /// `env` and `info` must be those of the running callback.
-unsafe fn call(
+pub(super) unsafe fn call<const N: usize, A: Answer>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
-    body: impl FnOnce(Value) -> Result<sys::napi_value, Failure>,
+    body: impl FnOnce([Value; N], Call) -> Result<A, Failure>,
 ) -> sys::napi_value {
-    // SAFETY: the caller vouches for both; `body` cannot keep the value, whose lifetime it does not choose.
-    guard(env, || body(unsafe { Value::argument(env, info) }?)).unwrap_or(ptr::null_mut())
+    let body = || {
+        // SAFETY: the caller vouches for both; `body` cannot keep the values, whose lifetime it does not choose.
+        let (arguments, call) = unsafe { Value::arguments(env, info) }?;
+        let answer = body(arguments, call)?;
+        // SAFETY: the caller vouches for `env`.
+        unsafe { answer.make(env) }
+    };
+    guard(env, body).unwrap_or(ptr::null_mut())
+}
+
+/// Defines a raw callback by its arguments and the Rust value it answers.
+macro_rules! callback {
+    ($(#[$doc:meta])* $name:ident, |$($argument:ident),*| $body:expr) => {
+        $(#[$doc])*
+        pub(super) unsafe extern "C" fn $name(
+            env: ::napi::sys::napi_env,
+            info: ::napi::sys::napi_callback_info,
+        ) -> ::napi::sys::napi_value {
+            let body = |[$($argument),*]: [$crate::node::value::Value; _], _: $crate::node::value::Call| $body;
+            // SAFETY: Node calls this with the environment and info of the call that runs, and `call` does not keep them.
+            unsafe { $crate::node::hot::call(env, info, body) }
+        }
+    };
+}
+pub(super) use callback;
+
+/// Calls `operation` on a heap, with an address that is one of 64 bits.
+#[inline]
+pub(super) fn at<T>(
+    id: Id,
+    address: Given,
+    operation: impl FnOnce(&mut Mems, u64) -> Result<T, Error>,
+) -> Result<T, Error> {
+    registry::with_heap(id, |heap| {
+        let address = address.within(heap)?;
+        operation(heap, address)
+    })
+}
+
+#[inline]
+fn malloc_in(id: Id, size: Value, options: Option<Value>) -> Result<u64, Failure> {
+    let size = convert::size("size", size)?;
+    let alignment = options.map_or(Ok(1), convert::alignment)?;
+    let allocate =
+        |heap: &mut Mems| if alignment == 1 { heap.malloc(size) } else { heap.malloc_aligned(size, alignment) };
+    Ok(registry::with_heap(id, allocate)?)
+}
+
+/// `malloc(size: number | bigint, options?): bigint`
+pub(super) unsafe extern "C" fn malloc(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    let body =
+        |[size, options]: [Value; 2], call: Call| malloc_in(DEFAULT_ID, size, (call.given > 1).then_some(options));
+    // SAFETY: as in `callback!`.
+    unsafe { call(env, info, body) }
+}
+
+/// `heapMalloc(heap: number, size: number | bigint, options?): bigint`
+pub(super) unsafe extern "C" fn heap_malloc(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    let body = |[heap, size, options]: [Value; 3], call: Call| {
+        malloc_in(convert::heap(heap)?, size, (call.given > 2).then_some(options))
+    };
+    // SAFETY: as in `callback!`.
+    unsafe { call(env, info, body) }
+}
+
+callback! {
+    /// `get(address: bigint): bigint`
+    get, |address| {
+        let given = convert::address(address)?;
+        Ok(at(DEFAULT_ID, given, |heap, address| heap.get(address))?)
+    }
+}
+
+callback! {
+    /// `heapGet(heap: number, address: bigint): bigint`
+    heap_get, |heap, address| {
+        let given = convert::address(address)?;
+        Ok(at(convert::heap(heap)?, given, |heap, address| heap.get(address))?)
+    }
+}
+
+callback! {
+    /// `free(address: bigint): undefined`
+    free, |address| {
+        let given = convert::address(address)?;
+        Ok(at(DEFAULT_ID, given, Mems::free)?)
+    }
+}
+
+callback! {
+    /// `heapFree(heap: number, address: bigint): undefined`
+    heap_free, |heap, address| {
+        let given = convert::address(address)?;
+        Ok(at(convert::heap(heap)?, given, Mems::free)?)
+    }
+}
+
+callback! {
+    /// `owns(heap: number, address: bigint): boolean`
+    owns, |heap, address| {
+        let given = convert::address(address)?;
+        let owns = |heap: &mut Mems| Ok(given.within(heap).is_ok_and(|address| heap.owns(address)));
+        Ok(registry::with_heap(convert::heap(heap)?, owns)?)
+    }
+}
+
+/// `makeLocate(answers: Float64Array): (address: bigint) => void`
+///
+/// Makes the look-up behind views, one call in place of many. It reads a heap's id from the last of `answers` and writes to
+/// the others: the address's offset in the window round it and the window's name, the address's offset in its block, the
+/// bytes of the block that were asked for and all of them. Numbers in an array cost less than numbers as arguments.
+pub(super) unsafe extern "C" fn make_locate(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: as in `callback!`; `env` and the argument are this call's own.
+    unsafe { call(env, info, |[answers], _: Call| window::make_locate(env, answers, locate)) }
+}
+
+/// What `makeLocate` makes; its data are the answers.
+unsafe extern "C" fn locate(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    let body = |[address]: [Value; 1], call: Call| {
+        let answers = call.data.cast::<[f64; 6]>();
+        // SAFETY: `make_locate` saw that there are six doubles, and keeps them where they are; only this thread has them.
+        let id = unsafe { answers.read() }[5];
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is no id names no heap")]
+        let found = at(id as Id, convert::address(address)?, |heap, address| {
+            let Place { mapping, offset, block } = heap.place(address)?;
+            Ok((window::name(mapping, offset), [address - block.start, block.size, block.usable]))
+        });
+        let ((name, offset), [inside, size, usable]) = found?;
+        #[allow(clippy::cast_precision_loss, reason = "all are below 2^53")]
+        let found = [offset as f64, name, inside as f64, size as f64, usable as f64, id];
+        // SAFETY: as above.
+        unsafe { answers.write(found) };
+        Ok(())
+    };
+    // SAFETY: as in `callback!`.
+    unsafe { call(env, info, body) }
 }

@@ -1,12 +1,14 @@
 //! The Node-API binding: arguments in, results and errors out. No allocation logic, no raw memory but the buffers.
 //!
-//! - `hot.rs`: `malloc`, `get` and `free` as raw callbacks, since these are called millions of times.
+//! - `hot.rs`: `malloc`, `get`, `free` and the look-up behind views as raw callbacks, since these are called millions of
+//!   times; `bytes.rs`: realloc, copying and so on, likewise.
 //! - `cold.rs`: everything else, as `#[napi]` functions.
 //! - `convert.rs`: sizes, addresses and options; over `value.rs`, one JavaScript value.
 //! - `failure.rs`: the one place where a Rust error, or a panic, becomes a JavaScript exception.
-//! - `registry.rs`: the process-wide default heap.
+//! - `registry.rs`: the heaps, which all threads share.
 //! - `window.rs`: buffers over a heap's memory.
 
+mod bytes;
 mod cold;
 mod convert;
 mod failure;
@@ -17,6 +19,7 @@ mod registry;
 mod value;
 mod window;
 
+use napi::Callback;
 use napi::bindgen_prelude::{JsObjectValue, Object, Result};
 use napi_derive::napi;
 
@@ -33,7 +36,22 @@ fn register(mut exports: Object) -> Result<()> {
         exports.create_named_method("bigIntToBigInt", floor::bigint_to_bigint)?;
         exports.create_named_method("bigIntToUndefined", floor::bigint_to_undefined)?;
     }
-    exports.create_named_method("malloc", hot::malloc)?;
-    exports.create_named_method("get", hot::get)?;
-    exports.create_named_method("free", hot::free)
+    let callbacks: [(_, Callback); 15] = [
+        ("malloc", hot::malloc),
+        ("get", hot::get),
+        ("free", hot::free),
+        ("heapMalloc", hot::heap_malloc),
+        ("heapGet", hot::heap_get),
+        ("heapFree", hot::heap_free),
+        ("owns", hot::owns),
+        ("makeLocate", hot::make_locate),
+        ("calloc", bytes::calloc),
+        ("realloc", bytes::realloc),
+        ("copy", bytes::copy),
+        ("fill", bytes::fill),
+        ("compare", bytes::compare),
+        ("read", bytes::read),
+        ("write", bytes::write),
+    ];
+    callbacks.into_iter().try_for_each(|(name, callback)| exports.create_named_method(name, callback))
 }

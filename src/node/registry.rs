@@ -1,18 +1,71 @@
-//! The default heap: one for the whole process, shared by all threads.
+//! The heaps of the process, which all its threads share: the default heap, and those made by `new Heap()`.
 //!
-//! Invariants: no call to JavaScript or Node-API is made while the lock is held, so no finalizer can run under it and
-//! no thread waits for a garbage collection. A panic under the lock poisons it; only `finish` clears that.
+//! JavaScript knows a heap by its id, a number: 0 is the default heap, any other a slot and how many heaps that slot has
+//! had. So an id is never given twice, and a heap that is closed is told from one that took its slot.
+//!
+//! Invariants: no call to JavaScript or Node-API is made while a lock is held, so no finalizer can run under it and no
+//! thread waits for a garbage collection. A panic under a lock poisons it; only ending the heap clears that. Slots stay
+//! where they are for good.
+//!
+//! Costs: a lock for a heap's operation; to find its slot, two loads.
 
 use crate::heap::Options;
 use crate::{Error, Mems};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// A heap's id.
+pub(super) type Id = u64;
+
+/// The default heap's.
+pub(super) const DEFAULT_ID: Id = 0;
+
+/// Address space, in bytes, reserved at once for a heap that is not the default one: some two thousand can be open before
+/// what a process has is used up, and a larger heap has several regions.
+const RESERVATION: usize = 1 << 36;
+
+/// Slots are made so many at a time.
+const BATCH: usize = 256;
+
+/// Most batches.
+const BATCHES: usize = 256;
 
 static DEFAULT: Mutex<Option<Mems>> = Mutex::new(None);
+
+/// A place for one heap at a time.
+#[derive(Debug)]
+struct Slot {
+    heap: Option<Mems>,
+    id: Id,
+}
+
+static SLOTS: [OnceLock<Vec<Mutex<Slot>>>; BATCHES] = [const { OnceLock::new() }; BATCHES];
+
+/// The slots that have no heap, and how many have been made.
+static VACANT: Mutex<(Vec<usize>, usize)> = Mutex::new((Vec::new(), 0));
+
+/// The slot of an id.
+fn slot(id: Id) -> Option<&'static Mutex<Slot>> {
+    #[allow(clippy::cast_possible_truncation, reason = "the lower sixteen bits")]
+    let number = id as usize % (BATCH * BATCHES);
+    SLOTS[number / BATCH].get()?.get(number % BATCH)
+}
 
 /// Calls `operation` on the running default heap.
 pub(super) fn with<T>(operation: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
     let mut heap = DEFAULT.lock().map_err(|_| Error::Poisoned)?;
     operation(heap.as_mut().ok_or(Error::NotInitialized)?)
+}
+
+/// Calls `operation` on a heap.
+pub(super) fn with_heap<T>(id: Id, operation: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
+    if id == DEFAULT_ID {
+        return with(operation);
+    }
+    let mut slot = slot(id).ok_or(Error::Closed)?.lock().map_err(|_| Error::Poisoned)?;
+    if slot.id != id {
+        return Err(Error::Closed);
+    }
+    operation(slot.heap.as_mut().ok_or(Error::Closed)?)
 }
 
 /// Starts the default heap; a running one with the same options stays as it is.
@@ -30,11 +83,57 @@ pub(super) fn init(options: Options) -> Result<(), Error> {
 
 /// Ends the default heap and gives its memory back.
 pub(super) fn finish() -> Result<(), Error> {
-    // The state of a poisoned heap is unknown, but its mappings are sound: ending it is always possible.
-    let mut guard = DEFAULT.lock().unwrap_or_else(PoisonError::into_inner);
-    let heap = guard.take();
+    take(&DEFAULT, Option::take).ok_or(Error::NotInitialized).map(Mems::finish)
+}
+
+/// Makes a heap.
+pub(super) fn open(options: Options) -> Result<Id, Error> {
+    let failed = |_| Error::OutOfMetadata { size: 0 };
+    let mut vacant = VACANT.lock().map_err(|_| Error::Poisoned)?;
+    if vacant.0.is_empty() {
+        let made = vacant.1;
+        let batch = SLOTS.get(made / BATCH).ok_or(Error::TooManyHeaps { most: BATCH * BATCHES })?;
+        // For all that may ever be vacant at once: `close` must not fail.
+        vacant.0.try_reserve(made + BATCH).map_err(failed)?;
+        let mut slots = Vec::new();
+        slots.try_reserve_exact(BATCH).map_err(failed)?;
+        slots.extend((made..made + BATCH).map(|number| Mutex::new(Slot { heap: None, id: number as Id })));
+        // Under the lock, so this batch has not been made before.
+        let _ = batch.set(slots);
+        vacant.0.extend((made..made + BATCH).rev());
+        vacant.1 += BATCH;
+    }
+    let number = vacant.0.pop().expect("there is one now");
+    drop(vacant);
+    let mut slot = lock(slot(number as Id).expect("it was made"));
+    slot.id += (BATCH * BATCHES) as Id;
+    slot.heap = Some(Mems::with_reservation(options, RESERVATION));
+    Ok(slot.id)
+}
+
+/// Ends a heap made by [`open`] and gives its memory back. `false`: it has ended already.
+pub(super) fn close(id: Id) -> Result<bool, Error> {
+    let Some(mutex) = slot(id) else { return Ok(false) };
+    let Some(heap) = take(mutex, |slot| if slot.id == id { slot.heap.take() } else { None }) else { return Ok(false) };
+    // What takes long, and may run destructors, without a lock.
+    heap.finish();
+    #[allow(clippy::cast_possible_truncation, reason = "the lower sixteen bits")]
+    VACANT.lock().map_err(|_| Error::Poisoned)?.0.push(id as usize % (BATCH * BATCHES));
+    Ok(true)
+}
+
+/// Takes a heap out of its mutex. The state of a poisoned heap is unknown, but its mappings are sound: ending it is always
+/// possible.
+fn take<T>(mutex: &Mutex<T>, take: impl FnOnce(&mut T) -> Option<Mems>) -> Option<Mems> {
+    let mut guard = lock(mutex);
+    let heap = take(&mut guard);
     // Under the lock: later, the poison could be another thread's, of a new heap.
-    DEFAULT.clear_poison();
-    drop(guard);
-    heap.ok_or(Error::NotInitialized).map(Mems::finish)
+    if heap.is_some() {
+        mutex.clear_poison();
+    }
+    heap
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,7 +4,7 @@
 
 use super::failure::Failure;
 use napi::{ValueType, sys};
-use std::ffi::CStr;
+use std::ffi::{CStr, c_void};
 use std::marker::PhantomData;
 use std::ptr;
 
@@ -21,6 +21,15 @@ pub(super) struct Value<'call> {
     env: sys::napi_env,
     raw: sys::napi_value,
     call: PhantomData<&'call ()>,
+}
+
+/// What is known of a call beside its arguments.
+#[derive(Clone, Copy)]
+pub(super) struct Call {
+    /// What its function was made with.
+    pub data: *mut c_void,
+    /// The number of arguments given.
+    pub given: usize,
 }
 
 /// What a value is as a BigInt.
@@ -42,18 +51,21 @@ impl Value<'_> {
         Self { env, raw, call: PhantomData }
     }
 
-    /// The first argument of a call; `undefined` if there is none.
+    /// The first arguments of a call, `undefined` where there are fewer.
     ///
     /// # Safety
     /// `env` and `info` must be those of the running callback, and the lifetime chosen must end with it.
-    pub unsafe fn argument(env: sys::napi_env, info: sys::napi_callback_info) -> Result<Self, Failure> {
-        let (mut count, mut raw) = (1, ptr::null_mut());
-        // SAFETY: the caller vouches for `env` and `info`; `count` says that there is room for one argument.
+    pub unsafe fn arguments<const N: usize>(
+        env: sys::napi_env,
+        info: sys::napi_callback_info,
+    ) -> Result<([Self; N], Call), Failure> {
+        let (mut count, mut raw, mut data) = (N, [ptr::null_mut(); N], ptr::null_mut());
+        // SAFETY: the caller vouches for `env` and `info`; `count` says for how many arguments there is room.
         check(unsafe {
-            sys::napi_get_cb_info(env, info, &raw mut count, &raw mut raw, ptr::null_mut(), ptr::null_mut())
+            sys::napi_get_cb_info(env, info, &raw mut count, raw.as_mut_ptr(), ptr::null_mut(), &raw mut data)
         })?;
         // SAFETY: an argument lives as long as its callback runs.
-        Ok(unsafe { Self::new(env, raw) })
+        Ok((raw.map(|raw| unsafe { Self::new(env, raw) }), Call { data, given: count }))
     }
 
     /// Its type.
@@ -99,6 +111,46 @@ impl Value<'_> {
             sys::Status::napi_ok => BigInt::Beyond,
             _ => BigInt::Not,
         }
+    }
+
+    /// Where the bytes of a typed array stand, and their number. They stay there while the call lasts, unless JavaScript runs
+    /// meanwhile.
+    pub fn bytes(self) -> Option<(*mut u8, usize)> {
+        match self.typed_array()? {
+            (sys::TypedarrayType::uint8_array, data, length) => Some((data.cast(), length)),
+            _ => None,
+        }
+    }
+
+    /// A typed array's kind, where its elements stand and their number.
+    fn typed_array(self) -> Option<(sys::napi_typedarray_type, *mut c_void, usize)> {
+        let (mut kind, mut length, mut data) = (0, 0, ptr::null_mut());
+        // SAFETY: by this type's invariant; another type is an answer by status.
+        let status = unsafe {
+            sys::napi_get_typedarray_info(
+                self.env,
+                self.raw,
+                &raw mut kind,
+                &raw mut length,
+                &raw mut data,
+                ptr::null_mut(),
+                ptr::null_mut(),
+            )
+        };
+        (status == sys::Status::napi_ok).then_some((kind, data, length))
+    }
+
+    /// Where a `Float64Array` of `N` elements stands.
+    pub fn doubles<const N: usize>(self) -> Option<*mut f64> {
+        match self.typed_array()? {
+            (sys::TypedarrayType::float64_array, data, length) if length == N => Some(data.cast()),
+            _ => None,
+        }
+    }
+
+    /// The value itself.
+    pub const fn raw(self) -> sys::napi_value {
+        self.raw
     }
 
     /// A string, number, BigInt or boolean as JavaScript prints it, cut after 80 bytes. Not for other types: printing an
@@ -171,13 +223,58 @@ impl Value<'_> {
     }
 }
 
-/// Makes a BigInt.
-///
-/// # Safety
-/// `env` must be the environment of the running callback.
-pub(super) unsafe fn make_bigint(env: sys::napi_env, number: u64) -> Result<sys::napi_value, Failure> {
-    let mut raw = ptr::null_mut();
-    // SAFETY: the caller vouches for `env`.
-    check(unsafe { sys::napi_create_bigint_uint64(env, number, &raw mut raw) })?;
-    Ok(raw)
+/// What a callback answers.
+pub(super) trait Answer {
+    /// Makes a JavaScript value of it.
+    ///
+    /// # Safety
+    /// `env` must be the environment of the running callback.
+    unsafe fn make(self, env: sys::napi_env) -> Result<sys::napi_value, Failure>;
+}
+
+/// A BigInt.
+impl Answer for u64 {
+    #[inline]
+    unsafe fn make(self, env: sys::napi_env) -> Result<sys::napi_value, Failure> {
+        let mut raw = ptr::null_mut();
+        // SAFETY: the caller vouches for `env`.
+        check(unsafe { sys::napi_create_bigint_uint64(env, self, &raw mut raw) })?;
+        Ok(raw)
+    }
+}
+
+/// A number.
+impl Answer for f64 {
+    #[inline]
+    unsafe fn make(self, env: sys::napi_env) -> Result<sys::napi_value, Failure> {
+        let mut raw = ptr::null_mut();
+        // SAFETY: the caller vouches for `env`.
+        check(unsafe { sys::napi_create_double(env, self, &raw mut raw) })?;
+        Ok(raw)
+    }
+}
+
+/// A boolean.
+impl Answer for bool {
+    unsafe fn make(self, env: sys::napi_env) -> Result<sys::napi_value, Failure> {
+        let mut raw = ptr::null_mut();
+        // SAFETY: the caller vouches for `env`.
+        check(unsafe { sys::napi_get_boolean(env, self, &raw mut raw) })?;
+        Ok(raw)
+    }
+}
+
+/// `undefined`: null says so, and saves the call that would make one.
+impl Answer for () {
+    #[inline]
+    unsafe fn make(self, _env: sys::napi_env) -> Result<sys::napi_value, Failure> {
+        Ok(ptr::null_mut())
+    }
+}
+
+/// A value that is made already.
+impl Answer for sys::napi_value {
+    unsafe fn make(self, _env: sys::napi_env) -> Result<Self, Failure> {
+        Ok(self)
+    }
 }

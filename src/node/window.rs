@@ -11,7 +11,7 @@
 //! for good if the runtime has `transfer`.
 
 use super::failure::Failure;
-use super::value::check;
+use super::value::{Value, check};
 use crate::memory::Mapping;
 use napi::sys;
 use std::ffi::{CStr, c_void};
@@ -21,10 +21,40 @@ use std::sync::Arc;
 /// Half a window: 2 GiB less 64 KiB, since Node 14 allows 4 GiB - 1 byte.
 const HALF: usize = (2 << 30) - (64 << 10);
 
-/// The window round `offset` of `mapping`: where it starts in the mapping, and its length.
+/// The window that begins in the same half as `offset` of `mapping`: where it starts in the mapping, and its length.
 pub(super) fn around(mapping: &Mapping, offset: usize) -> (usize, usize) {
     let start = offset / HALF * HALF;
     (start, (2 * HALF).min(mapping.bytes() - start))
+}
+
+/// Most windows of a mapping that have a name: those of the 128 TiB that a process has.
+const WINDOWS: u64 = 1 << 16;
+
+/// The name of the window round an offset of a mapping, by which JavaScript keeps it, and where in it the offset is. No
+/// other window of the process ever has it.
+#[allow(clippy::cast_precision_loss, reason = "2^37 mappings are never made")]
+pub(super) fn name(mapping: u64, offset: usize) -> (f64, usize) {
+    ((mapping * WINDOWS + (offset / HALF) as u64) as f64, offset % HALF)
+}
+
+/// Makes a function whose data are the six doubles of `answers`, a `Float64Array`, which it keeps for good.
+///
+/// # Safety
+/// `env` must be the environment of the running callback, and `answers` a value of it.
+pub(super) unsafe fn make_locate(
+    env: sys::napi_env,
+    answers: Value,
+    locate: unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value,
+) -> Result<sys::napi_value, Failure> {
+    let data = answers.doubles::<6>().expect("views.js gives six doubles");
+    let (mut function, mut reference) = (ptr::null_mut(), ptr::null_mut());
+    // SAFETY: the caller vouches for `env`. The array's memory stays where it is, since index.js gives it a buffer of its
+    // own that it hands to nobody, and the reference keeps both until the environment ends, and the function with it.
+    unsafe {
+        check(sys::napi_create_reference(env, answers.raw(), 1, &raw mut reference))?;
+        check(sys::napi_create_function(env, c"locate".as_ptr(), 6, Some(locate), data.cast(), &raw mut function))?;
+    }
+    Ok(function)
 }
 
 /// An external buffer over `length` bytes of `mapping` from `start`.

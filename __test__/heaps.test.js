@@ -1,0 +1,276 @@
+'use strict';
+
+// Heaps as objects: their options, their ends, and that they know nothing of each other.
+
+const { afterEach, describe, test } = require('node:test');
+const assert = require('node:assert/strict');
+const { Worker } = require('node:worker_threads');
+const mems = require('@sambhav-gautam/osmemoryallocator');
+const { assertRefused, capture, finishQuietly } = require('./helpers/capture.js');
+
+const { Heap } = mems;
+const root = JSON.stringify(require.resolve('@sambhav-gautam/osmemoryallocator'));
+
+afterEach(() => finishQuietly(mems));
+
+describe('a heap', () => {
+  test('is its own, whatever others do', () => {
+    const [a, b] = [new Heap(), new Heap()];
+    assert.notEqual(a.id, b.id);
+    const [p, q] = [a.malloc(100), b.malloc(100)];
+    assert.equal(p, q, 'addresses are a heap’s own');
+    a.fill(p, 1);
+    b.fill(q, 2);
+    assert.equal(a.read(p)[99], 1);
+    assert.equal(b.read(q)[99], 2);
+    assert.notEqual(a.get(p), b.get(q));
+    assertRefused(() => mems.get(p), 'ERR_MEMS_NOT_INITIALIZED');
+    a.close();
+    assert.equal(b.read(q)[0], 2);
+    b.close();
+  });
+
+  test('rounds sizes up to 16 unless it is made otherwise', () => {
+    const heap = new Heap();
+    const [p, q] = [heap.malloc(1), heap.malloc(20)];
+    assert.equal(q - p, 16n);
+    assert.equal(heap.get(q) % 16n, 0n);
+    assert.deepEqual(heap.blockOf(q + 5n), { start: q, size: 20, usableSize: 32 });
+    assert.equal(heap.buffer(q).length, 20, 'a view has what was asked for');
+    assert.equal(heap.buffer(q, 32).length, 32, 'or all, for the asking');
+    assertRefused(() => heap.buffer(q, 33), 'ERR_MEMS_OUT_OF_BLOCK');
+    const { live, requested } = heap.stats().bytes;
+    assert.deepEqual([live, requested], [48, 21]);
+    assert.equal(heap.stats().fragmentation.internal, 1 - 21 / 48);
+    heap.free(q);
+    assert.equal(heap.stats().bytes.requested, 1);
+    heap.close();
+    const exact = new Heap({ alignment: 1, minBlockSize: 1, growingBlocks: false });
+    assert.deepEqual([exact.malloc(1), exact.malloc(3)], [1000n, 1001n]);
+    assert.equal(exact.stats().bytes.mapped, 4096);
+    exact.close();
+  });
+
+  test('keeps to its limit', () => {
+    const heap = new Heap({ maxSize: 1 << 20 });
+    heap.malloc(1 << 19);
+    const error = assertRefused(() => heap.malloc(1 << 20), 'ERR_MEMS_OUT_OF_MEMORY', '1048576');
+    assert.equal(error.size, 1 << 20);
+    heap.malloc(error.available);
+    assert.ok(heap.stats().bytes.mapped <= 1 << 20);
+    heap.verify();
+    heap.close();
+  });
+
+  test('grows its main blocks with itself', () => {
+    const heap = new Heap({ alignment: 1 });
+    for (let i = 0; i < 1000; i++) heap.malloc(10_000);
+    assert.ok(heap.stats().counts.mainBlocks < 100);
+    heap.verify();
+    heap.close();
+  });
+
+  test('refuses options that are none', () => {
+    assertRefused(
+      () => new Heap({ aligment: 16 }),
+      'ERR_INVALID_ARG_VALUE',
+      'aligment',
+      'new Heap()',
+    );
+    assertRefused(() => new Heap({ alignment: 32 }), 'ERR_MEMS_INVALID_ALIGNMENT', '32');
+    assertRefused(() => new Heap({ alignment: '16' }), 'ERR_INVALID_ARG_TYPE', 'alignment');
+    assertRefused(() => new Heap({ maxSize: 0 }), 'ERR_MEMS_INVALID_SIZE');
+    assertRefused(() => new Heap({ trim: 1 }), 'ERR_INVALID_ARG_TYPE', 'trim');
+    assertRefused(() => new Heap([]), 'ERR_INVALID_ARG_TYPE', 'options');
+    assert.throws(() => Heap(), TypeError);
+  });
+
+  test('has options that init() has as well', () => {
+    mems.init({ alignment: 16, maxSize: 8192 });
+    assert.deepEqual([mems.malloc(1), mems.malloc(1)], [1000n, 1016n]);
+    assertRefused(
+      () => mems.init(),
+      'ERR_MEMS_ALREADY_INITIALIZED',
+      'alignment: 16',
+      'maxSize: 8192',
+    );
+  });
+});
+
+describe('close', () => {
+  test('ends a heap for all its objects, and views show zeros', () => {
+    const heap = new Heap();
+    const other = Heap.attach(heap.id);
+    const bytes = heap.buffer(heap.malloc(100)).fill(1);
+    assert.equal(other.read(1000n)[0], 1);
+    heap.close();
+    assert.equal(bytes[0], 0);
+    bytes.fill(2);
+    for (const each of [heap, other]) {
+      for (const call of [
+        () => each.malloc(1),
+        () => each.free(1000n),
+        () => each.get(1000n),
+        () => each.buffer(1000n),
+        () => each.owns(1000n),
+        () => each.stats(),
+        () => each.chains().next(),
+        () => each.verify(),
+        () => each.realloc(1000n, 8),
+        () => each.mallocMany([1]),
+        () => each.printStats(),
+      ]) {
+        assertRefused(call, 'ERR_MEMS_CLOSED', 'new Heap()');
+      }
+    }
+    assert.equal(other.close(), undefined, 'closing again is nothing');
+    assertRefused(() => Heap.attach(heap.id), 'ERR_MEMS_CLOSED');
+  });
+
+  test('gives the place to another heap, never the id', () => {
+    const ids = new Set();
+    for (let i = 0; i < 2000; i++) {
+      const heap = new Heap();
+      ids.add(heap.id);
+      if (i % 3) heap.malloc(10);
+      heap.close();
+      assertRefused(() => heap.malloc(1), 'ERR_MEMS_CLOSED');
+    }
+    assert.equal(ids.size, 2000);
+  });
+
+  test('hundreds can be open at once', () => {
+    const heaps = Array.from({ length: 600 }, () => new Heap());
+    for (const [i, heap] of heaps.entries()) heap.write(heap.malloc(8), `heap ${i}`);
+    for (const [i, heap] of heaps.entries()) {
+      assert.ok(heap.read(1000n).toString().startsWith(`heap ${i}`));
+      heap.close();
+    }
+  });
+
+  test('does not end the default heap', () => {
+    mems.init();
+    assertRefused(() => Heap.attach(0).close(), 'ERR_MEMS_CLOSED', 'finish()');
+    assert.equal(Heap.attach(0).malloc(1), 1000n);
+    assert.equal(mems.malloc(1), 1001n);
+  });
+
+  test('comes by itself with using', { skip: Symbol.dispose === undefined }, () => {
+    const heap = new Heap();
+    heap[Symbol.dispose]();
+    assertRefused(() => heap.malloc(1), 'ERR_MEMS_CLOSED');
+  });
+});
+
+describe('attach', () => {
+  test('refuses what is no id', () => {
+    for (const id of [1, 65536 * 1000, 2 ** 50, -1])
+      assertRefused(() => Heap.attach(id), 'ERR_MEMS_CLOSED');
+    for (const id of [undefined, '1', 1n, 1.5, NaN]) {
+      assertRefused(() => Heap.attach(id), 'ERR_INVALID_ARG_TYPE', 'id');
+    }
+  });
+
+  test('shares a heap with a worker', async () => {
+    const heap = new Heap();
+    const { ptr, view } = heap.mallocAs(Int32Array, 4);
+    const source = `
+      const { workerData, parentPort } = require('node:worker_threads');
+      const { Heap } = require(${root});
+      const heap = Heap.attach(workerData.id);
+      heap.view(workerData.ptr, Int32Array)[1] = 42;
+      parentPort.postMessage(heap.malloc(100));`;
+    const worker = new Worker(source, { eval: true, workerData: { id: heap.id, ptr } });
+    const answer = await new Promise((resolve, reject) => {
+      worker.once('message', resolve).once('error', reject);
+    });
+    assert.equal(view[1], 42);
+    assert.ok(heap.owns(answer));
+    await worker.terminate();
+    assert.equal(view[1], 42, 'the heap outlives the worker');
+    heap.close();
+  });
+});
+
+describe('alloc', () => {
+  test('answers an object that frees its block once', () => {
+    const heap = new Heap();
+    const block = heap.alloc(20);
+    assert.equal(block.view.length, 20);
+    block.view.write('twenty');
+    assert.equal(heap.read(block.ptr, 6).toString(), 'twenty');
+    block.free();
+    const next = heap.malloc(20);
+    assert.equal(next, block.ptr);
+    assertRefused(() => block.free(), 'ERR_MEMS_NOT_ALLOCATED', `${block.ptr}`);
+    assert.ok(heap.owns(next), 'another block at the same address is left alone');
+    assert.throws(() => {
+      block.ptr = 1n;
+    }, TypeError);
+    assertRefused(() => heap.alloc(8, { alignment: 3 }), 'ERR_MEMS_INVALID_ALIGNMENT', '3');
+    const late = heap.alloc(8);
+    late.free();
+    assertRefused(() => late.view, 'ERR_MEMS_NOT_ALLOCATED');
+    heap.close();
+  });
+
+  test('is disposed of without harm', { skip: Symbol.dispose === undefined }, () => {
+    const heap = new Heap();
+    const [a, b, c] = [heap.alloc(8), heap.alloc(8), heap.alloc(8)];
+    a[Symbol.dispose]();
+    assert.equal(heap.owns(a.ptr), false);
+    b.free();
+    b[Symbol.dispose]();
+    heap.close();
+    c[Symbol.dispose]();
+  });
+});
+
+describe('chains', () => {
+  test('walk what printStats prints', () => {
+    mems.init();
+    mems.freeMany(mems.mallocMany([1000, 5000, 300]).subarray(1, 2));
+    const text = [];
+    for (const { start, size, segments } of mems.chains()) {
+      let line = `MAIN[${start}:${start + BigInt(size) - 1n}] -> `;
+      for (const { kind, start, size } of segments) {
+        line += `<${kind === 'live' ? 'P' : 'H'}>[SVA:${start}:EVA:${start + BigInt(size) - 1n}] <-> `;
+      }
+      text.push(`${line}<NULL>`);
+    }
+    const printed = capture(() => mems.printStats());
+    assert.deepEqual(text, printed.slice(1, 1 + text.length));
+    assert.match(printed[1 + text.length], /^Page used/);
+  });
+
+  test('are read in parts, however long', () => {
+    const heap = new Heap({ alignment: 1 });
+    const blocks = heap.mallocMany(new Uint32Array(10_000).fill(7));
+    heap.freeMany(blocks.filter((_, i) => i % 2));
+    const kinds = [...heap.chains()].flatMap(({ segments }) => [...segments]);
+    assert.equal(kinds.length, heap.stats().counts.live + heap.stats().counts.holes);
+    const sum = kinds.reduce((sum, { size }) => sum + size, 0);
+    assert.equal(sum, heap.stats().bytes.mapped);
+    heap.close();
+  });
+
+  test('can be left early, and walked while the heap changes', () => {
+    mems.init();
+    for (let i = 0; i < 5; i++) mems.malloc(4096);
+    let seen = 0;
+    for (const { start, segments } of mems.chains()) {
+      for (const segment of segments) {
+        assert.equal(segment.start, start);
+        if (segment.kind === 'live') mems.free(start);
+        break;
+      }
+      seen += 1;
+    }
+    assert.equal(seen, 5);
+    assert.equal(mems.stats().counts.live, 0);
+    const walk = mems.chains();
+    walk.next();
+    finishQuietly(mems);
+    assertRefused(() => walk.next(), 'ERR_MEMS_NOT_INITIALIZED');
+  });
+});

@@ -1,0 +1,40 @@
+// The main chain and its sub-chains, read as they are walked: a few hundred segments at a time.
+
+'use strict';
+
+const binding = require('../binding.js');
+
+const BATCH = 256;
+
+/** The segments of a main block. */
+function* segments(heap, start, end) {
+  const batch = new Float64Array(3 * BATCH);
+  for (let next = start; next < end; ) {
+    const count = binding.segments(heap, next, end, batch);
+    // The heap may have changed since the block was read, and even ended and begun anew.
+    if (count === 0) return;
+    for (let i = 0; i < 3 * count; i += 3) {
+      const size = batch[i + 1];
+      next = batch[i] + size;
+      yield { kind: batch[i + 2] === 0 ? 'live' : 'hole', start: BigInt(next - size), size };
+    }
+  }
+}
+
+/** The main blocks of a heap. */
+function* mainBlocks(heap) {
+  for (let next = 0; ; ) {
+    const block = binding.mainBlock(heap, next);
+    // Bun answers undefined where others answer null.
+    if (block === null || block === undefined) return;
+    const [start, end] = block;
+    yield {
+      start: BigInt(start),
+      size: end - start,
+      segments: { [Symbol.iterator]: () => segments(heap, start, end) },
+    };
+    next = end;
+  }
+}
+
+module.exports = { mainBlocks };

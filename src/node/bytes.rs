@@ -1,0 +1,100 @@
+//! The malloc family and the bytes of blocks, as raw callbacks: calloc and realloc, copying, filling, comparing.
+//!
+//! Bytes are touched after the lock is gone, through spans that keep their mapping: however long it takes, other threads
+//! go on.
+
+use super::failure::Failure;
+use super::hot::{at, callback};
+use super::registry::Id;
+use super::value::Value;
+use super::{convert, registry};
+use crate::memory::Span;
+
+/// `length` bytes from an address.
+fn span(id: Id, address: Value, length: u64) -> Result<Span, Failure> {
+    let given = convert::address(address)?;
+    Ok(at(id, given, |heap, address| heap.span(address, length))?)
+}
+
+callback! {
+    /// `calloc(heap: number, count: number | bigint, size: number | bigint): bigint`
+    calloc, |heap, count, size| {
+        let (count, size) = (convert::size("count", count)?, convert::size("size", size)?);
+        let (address, used) = registry::with_heap(convert::heap(heap)?, |heap| heap.start_calloc(count, size))?;
+        if let Some(used) = used {
+            used.fill(0);
+        }
+        Ok(address)
+    }
+}
+
+callback! {
+    /// `realloc(heap: number, address: bigint, size: number | bigint): bigint`
+    realloc, |heap, address, size| {
+        let id = convert::heap(heap)?;
+        let (given, size) = (convert::address(address)?, convert::size("size", size)?);
+        let (old, moved) = at(id, given, |heap, address| Ok((address, heap.start_realloc(address, size)?)))?;
+        if let Some((to, from)) = moved.copy {
+            to.copy_from(&from);
+            registry::with_heap(id, |heap| heap.free(old))?;
+        }
+        Ok(moved.address)
+    }
+}
+
+callback! {
+    /// `copy(heap: number, to: bigint, from: bigint, length: number | bigint): undefined`
+    copy, |heap, to, from, length| {
+        let (id, length) = (convert::heap(heap)?, convert::length("length", length)?);
+        span(id, to, length)?.copy_from(&span(id, from, length)?);
+        Ok(())
+    }
+}
+
+callback! {
+    /// `fill(heap: number, address: bigint, byte: number, length: number | bigint): undefined`
+    fill, |heap, address, byte, length| {
+        let (id, length) = (convert::heap(heap)?, convert::length("length", length)?);
+        let byte = convert::byte("byte", byte)?;
+        span(id, address, length)?.fill(byte);
+        Ok(())
+    }
+}
+
+callback! {
+    /// `compare(heap: number, a: bigint, b: bigint, length: number | bigint): number`
+    compare, |heap, a, b, length| {
+        let (id, length) = (convert::heap(heap)?, convert::length("length", length)?);
+        let order = span(id, a, length)?.compare(&span(id, b, length)?);
+        Ok(f64::from(order as i8))
+    }
+}
+
+callback! {
+    /// `read(heap: number, address: bigint, to: Uint8Array): undefined`
+    read, |heap, address, to| {
+        let (data, length) = bytes("to", to)?;
+        let span = span(convert::heap(heap)?, address, length as u64)?;
+        // SAFETY: the array's bytes are valid while this call lasts, since no JavaScript runs meanwhile; they are reached
+        // by pointer only.
+        unsafe { span.read(data) };
+        Ok(())
+    }
+}
+
+callback! {
+    /// `write(heap: number, address: bigint, from: Uint8Array): undefined`
+    write, |heap, address, from| {
+        let (data, length) = bytes("bytes", from)?;
+        let span = span(convert::heap(heap)?, address, length as u64)?;
+        // SAFETY: as in `read`.
+        unsafe { span.write(data) };
+        Ok(())
+    }
+}
+
+/// Where a `Uint8Array`'s bytes stand, and their number.
+fn bytes(name: &'static str, value: Value) -> Result<(*mut u8, usize), Failure> {
+    let expected = "a Uint8Array";
+    value.bytes().ok_or_else(|| Failure::ArgumentType { name, expected, received: value.described() })
+}
