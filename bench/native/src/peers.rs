@@ -26,17 +26,28 @@ pub trait Allocator {
     fn address(&self, _block: Self::Block) -> Option<NonNull<u8>> {
         None
     }
+
+    /// Where the block starts in the allocator's own range, for those that hand out places in one.
+    fn offset(&self, _block: Self::Block) -> Option<u64> {
+        None
+    }
+
+    /// The allocator's own statistics, for those that have them.
+    fn stats(&mut self) -> Option<mems::heap::Stats> {
+        None
+    }
 }
 
-/// Exact first fit with virtual addresses, memory behind them included.
-pub struct Mems(mems::Mems);
+/// Exact first fit with virtual addresses, memory behind them included. `TIDY`: with the options joinEmptyBlocks and trim.
+pub struct Mems<const TIDY: bool = false>(mems::Mems);
 
-impl Allocator for Mems {
-    const NAME: &'static str = "mems";
+impl<const TIDY: bool> Allocator for Mems<TIDY> {
+    const NAME: &'static str = if TIDY { "mems, joining and trimming" } else { "mems" };
     type Block = u64;
 
     fn new() -> Self {
-        Self(mems::Mems::new(mems::heap::Options::default()))
+        let options = mems::heap::Options::default().with_join_empty_blocks(TIDY).with_trim(TIDY);
+        Self(mems::Mems::new(options))
     }
 
     #[inline]
@@ -51,6 +62,14 @@ impl Allocator for Mems {
 
     fn address(&self, block: u64) -> Option<NonNull<u8>> {
         NonNull::new(self.0.get(block).expect("the block is live") as *mut u8)
+    }
+
+    fn offset(&self, block: u64) -> Option<u64> {
+        Some(block - mems::heap::FIRST_ADDRESS)
+    }
+
+    fn stats(&mut self) -> Option<mems::heap::Stats> {
+        Some(self.0.stats())
     }
 }
 
@@ -210,5 +229,9 @@ impl Allocator for OffsetAllocator {
     #[inline]
     fn free(&mut self, block: Self::Block, _size: usize) {
         self.0.free(block);
+    }
+
+    fn offset(&self, block: Self::Block) -> Option<u64> {
+        Some(block.offset.into())
     }
 }
