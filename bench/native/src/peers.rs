@@ -217,8 +217,9 @@ impl Allocator for OffsetAllocator {
     type Block = offset_allocator::Allocation<u32>;
 
     fn new() -> Self {
-        // The most that 32-bit offsets reach, and nodes for 14 million blocks and holes.
-        Self(offset_allocator::Allocator::with_max_allocs(u32::MAX, 14 << 20))
+        // The most that 32-bit offsets reach, and nodes for 24 million blocks and holes: a churn of 10 million blocks has
+        // more than 14 million of them.
+        Self(offset_allocator::Allocator::with_max_allocs(u32::MAX, 24 << 20))
     }
 
     #[inline]
