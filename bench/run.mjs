@@ -56,6 +56,14 @@ async function machine() {
   };
 }
 
+/** The installed versions of the packages that MeMS is compared with from JavaScript, as `name version`. */
+function packages() {
+  return ['koffi', '@thi.ng/malloc'].map((name) => {
+    const file = path.join(root, 'node_modules', name, 'package.json');
+    return `${name} ${JSON.parse(readFileSync(file, 'utf8')).version}`;
+  });
+}
+
 async function measure() {
   const nothing = { peers: [], times: [], footprint: [], metadata: [], adversarial: [] };
   const native = all || options.native ? await measureNative(options.quick) : nothing;
@@ -66,6 +74,7 @@ async function measure() {
     quick: options.quick,
     complete: all,
     machine: await machine(),
+    packages: packages(),
     ...native,
     times: [...native.times, ...javascript],
   };

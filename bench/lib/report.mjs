@@ -116,18 +116,25 @@ function adversarialTable(adversarial) {
   return markdown(['', 'calls', 'ns a call (times the quickest pattern)'], lines);
 }
 
+function slowestPattern(adversarial) {
+  const [slowest] = [...adversarial].sort((a, b) => b.ns.median - a.ns.median);
+  return `*${slowest.name}* (${figure(slowest.ns.median, slowest.ns.spread, 0)} ns a call)`;
+}
+
 /** What stands in the text as `{{name}}`. */
 function parts(data) {
-  const { date, machine, peers, quick, footprint } = data;
+  const { date, machine, peers, packages, quick, footprint, adversarial } = data;
   const native = (group) => timesOf(data, 'native', group);
   const script = (group) => timesOf(data, 'JavaScript', group);
   const against = (tables, name, other) => range(ratios(tables, name, other));
   const tidy = 'mems, joining and trimming';
+  const most = (name, key) => Math.max(...shares(footprint, name, key)).toFixed(2);
   return {
     run: `${quick ? 'A quick run' : 'A full run'} of ${date}`,
     machine: `${machine.cpu}, ${machine.processors} processors, ${machine.system}`,
     compilers: `${machine.rustc}, Node ${machine.node}`,
     peers: peers.join(', '),
+    packages: packages.join(', '),
     'native-traces': timesTable(native('trace')),
     'native-churn': timesTable(native('churn')),
     'javascript-calls': callsTable(script('calls')),
@@ -136,7 +143,8 @@ function parts(data) {
     resident: residentTable(footprint),
     mapped: mappedTable(footprint),
     metadata: metadataTable(data.metadata),
-    adversarial: data.adversarial.length > 0 ? adversarialTable(data.adversarial) : 'Not measured.',
+    adversarial: adversarial.length > 0 ? adversarialTable(adversarial) : 'Not measured.',
+    'slowest-pattern': adversarial.length > 0 ? slowestPattern(adversarial) : 'not measured',
     'traces-libc': against(native('trace'), 'mems', 'libc'),
     'traces-mimalloc': against(native('trace'), 'mems', 'mimalloc'),
     'churn-libc': against(native('churn'), 'mems', 'libc'),
@@ -146,6 +154,8 @@ function parts(data) {
     'resident-tidy': range(shares(footprint, tidy, 'resident'), 2),
     'resident-libc': range(shares(footprint, 'libc', 'resident'), 2),
     'mapped-mems': median(shares(footprint, 'mems', 'mapped')).toFixed(2),
+    'mapped-mems-most': most('mems', 'mapped'),
+    'mapped-tidy': most(tidy, 'mapped'),
     'metadata-mems': range(
       shares(footprint, 'mems', 'metadata').map((share) => share * 100),
       0,

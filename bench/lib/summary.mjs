@@ -28,11 +28,11 @@ function row(rows, name) {
   return found;
 }
 
-/** How many times as long `name` takes as `other`, for each table where neither gave up. */
+/** How many times as long `name` takes as `other`, for each table: as the table says it, if it does. */
 export function ratios(tables, name, other) {
-  return tables
-    .map(({ rows }) => row(rows, name).ns / row(rows, other).ns)
-    .filter((ratio) => Number.isFinite(ratio) && ratio > 0);
+  return tables.map(({ rows }) =>
+    other === rows[0].name ? row(rows, name).ratio : row(rows, name).ns / row(rows, other).ns,
+  );
 }
 
 /** A figure of the footprint for each trace, as so many times the most bytes that are live. */
