@@ -4,6 +4,7 @@
 //! Those that manage a pool given to them (rlsf, talc) get [`POOL`] bytes of lazily committed memory, so that no
 //! allocator's figure contains a system call that another's does not.
 
+use crate::workload::is_quick;
 use memmap2::{MmapMut, MmapOptions};
 use std::alloc::Layout;
 use std::mem::MaybeUninit;
@@ -217,9 +218,11 @@ impl Allocator for OffsetAllocator {
     type Block = offset_allocator::Allocation<u32>;
 
     fn new() -> Self {
-        // The most that 32-bit offsets reach, and nodes for 24 million blocks and holes: a churn of 10 million blocks has
-        // more than 14 million of them.
-        Self(offset_allocator::Allocator::with_max_allocs(u32::MAX, 24 << 20))
+        // A churn of 10 million blocks has more than 14 million blocks and holes. Making the nodes takes longer than a
+        // replay, so that a quick run, whose workloads are small, makes fewer.
+        let nodes = if is_quick() { 1 << 20 } else { 24 << 20 };
+        // The range is the most that 32-bit offsets reach.
+        Self(offset_allocator::Allocator::with_max_allocs(u32::MAX, nodes))
     }
 
     #[inline]
