@@ -2,26 +2,16 @@
 
 'use strict';
 
-const { readdirSync } = require('node:fs');
+const { execFileSync } = require('node:child_process');
 const path = require('node:path');
 const mems = require('@sambhav-gautam/osmemoryallocator');
+const { loadFloor } = require('./lib/floor.js');
 const { inTurns, time } = require('./lib/measure.js');
 const { readTrace, replay, traceNames } = require('./trace.js');
 
 /** A contender that needs longer than this for one trace gives up: thi.ng/malloc never ends on some. */
 const PATIENCE_NS = 20e9;
 const CHUNK = 20_000;
-
-/** The addon of empty callbacks that the benchmark script builds. */
-function loadFloor() {
-  const folder = path.join(__dirname, '..', 'target', 'floor-addon');
-  return require(
-    path.join(
-      folder,
-      readdirSync(folder).find((file) => file.endsWith('.node')),
-    ),
-  );
-}
 
 /** The allocators: start() answers `{ malloc, free, stop }`. */
 async function allocators() {
@@ -104,27 +94,78 @@ async function calls(quick, progress) {
     },
   ];
   const rounds = quick ? 7 : 25;
-  const results = {
-    'malloc(64) + free, the pair': await inTurns(pair, rounds, progress),
-    get: await inTurns(lookup, rounds, progress),
-  };
+  const results = [
+    {
+      group: 'calls',
+      workload: 'malloc(64) + free, the pair',
+      rows: await inTurns(pair, rounds, progress),
+    },
+    { group: 'calls', workload: 'get', rows: await inTurns(lookup, rounds, progress) },
+  ];
   quietFinish();
   return results;
 }
 
-/** All tables: title to rows as `inTurns` answers them. */
+/** `init` and the first malloc, in this process again and again and as the first calls of a process of their own. */
+async function starts(quick, progress) {
+  const { numberToBigInt, bigIntToUndefined } = loadFloor();
+  const n = quick ? 200 : 1000;
+  // One by one, as a heap must end before the next: the clock's own time is in both.
+  const oneByOne = (action, after) => () => {
+    let spent = 0;
+    for (let i = 0; i < n; i++) {
+      spent += time(action);
+      after();
+    }
+    return spent / n;
+  };
+  const again = [
+    {
+      name: 'two empty callbacks',
+      run: oneByOne(
+        () => bigIntToUndefined(numberToBigInt(64)),
+        () => {},
+      ),
+    },
+    {
+      name: 'init + first malloc',
+      run: oneByOne(() => {
+        mems.init();
+        mems.malloc(64);
+      }, quietFinish),
+    },
+  ];
+  const inNewProcess = (what) => () =>
+    Number(execFileSync(process.execPath, [path.join(__dirname, 'first.js'), what]));
+  const first = [
+    { name: 'two empty callbacks', run: inNewProcess('floor') },
+    { name: 'init + first malloc', run: inNewProcess('mems') },
+  ];
+  const rounds = quick ? 5 : 25;
+  return [
+    {
+      group: 'start',
+      workload: 'after finish',
+      rows: await inTurns(again, rounds, progress),
+    },
+    { group: 'start', workload: 'in a new process', rows: await inTurns(first, rounds, progress) },
+  ];
+}
+
+/** All tables: `{ where, group, workload, rows }`, with rows as `inTurns` answers them. */
 async function measure({ quick, progress }) {
-  const tables = await calls(quick, progress);
-  const starts = Object.entries(await allocators());
+  const tables = [...(await calls(quick, progress)), ...(await starts(quick, progress))];
+  const contenders = Object.entries(await allocators());
   for (const name of traceNames()) {
     if (quick && !['gcc-cc1', 'sqlite3'].includes(name)) continue;
     const trace = readTrace(name);
-    const contenders = starts
+    const runs = contenders
       .filter(([contender]) => !(quick && contender === '@thi.ng/malloc'))
       .map(([contender, start]) => ({ name: contender, run: () => timedReplay(trace, start) }));
-    tables[`trace ${name}, a call`] = await inTurns(contenders, quick ? 3 : 7, progress);
+    const rows = await inTurns(runs, quick ? 3 : 7, progress);
+    tables.push({ group: 'trace', workload: name, rows });
   }
-  return tables;
+  return tables.map((table) => ({ where: 'JavaScript', ...table }));
 }
 
 module.exports = { measure };

@@ -50,4 +50,4 @@ function time(action) {
   return Number(process.hrtime.bigint() - begun);
 }
 
-module.exports = { inTurns, median, time };
+module.exports = { deviation, inTurns, median, time };

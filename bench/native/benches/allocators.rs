@@ -5,7 +5,7 @@
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput};
 use mems_bench::peers::{Allocator, Libc, Mems, Mimalloc, OffsetAllocator, Rlsf, Talc};
-use mems_bench::workload::{Churn, Sizes, TRACES, Trace, read};
+use mems_bench::workload::{Churn, ChurnPlan, Trace, churns, is_quick, read, traces};
 use std::time::{Duration, Instant};
 
 fn trace<A: Allocator>(group: &mut BenchmarkGroup<WallTime>, trace: &Trace) {
@@ -14,13 +14,13 @@ fn trace<A: Allocator>(group: &mut BenchmarkGroup<WallTime>, trace: &Trace) {
     });
 }
 
-fn churn<A: Allocator>(group: &mut BenchmarkGroup<WallTime>, name: &str, count: usize, sizes: Sizes) {
+fn churn<A: Allocator>(group: &mut BenchmarkGroup<WallTime>, plan: ChurnPlan) {
     // Steps in one iteration: long enough for the clock.
     const STEPS: u64 = 1000;
     let mut state = None;
     group.throughput(Throughput::Elements(2 * STEPS));
-    group.bench_function(BenchmarkId::new(A::NAME, name), |bencher| {
-        let churn = state.get_or_insert_with(|| Churn::<A>::new(count, sizes));
+    group.bench_function(BenchmarkId::new(A::NAME, plan.name), |bencher| {
+        let churn = state.get_or_insert_with(|| Churn::<A>::new(plan.live, plan.sizes));
         bencher.iter_custom(|rounds| {
             let begun = Instant::now();
             churn.run(rounds * STEPS);
@@ -41,8 +41,7 @@ macro_rules! all {
 }
 
 fn main() {
-    let quick = std::env::var("MEMS_BENCH").is_ok_and(|value| value == "quick");
-    let (samples, time) = if quick { (10, 300) } else { (15, 1500) };
+    let (samples, time) = if is_quick() { (10, 300) } else { (15, 1500) };
     let mut criterion = Criterion::default()
         .sample_size(samples)
         .warm_up_time(Duration::from_millis(time / 3))
@@ -50,7 +49,7 @@ fn main() {
         .configure_from_args();
 
     let mut group = criterion.benchmark_group("trace");
-    for name in TRACES.into_iter().filter(|&name| !quick || ["gcc-cc1", "sqlite3"].contains(&name)) {
+    for name in traces() {
         let recorded = read(name).expect("the traces are in bench/traces");
         group.throughput(Throughput::Elements(recorded.calls()));
         all!(trace(&mut group, &recorded));
@@ -58,12 +57,8 @@ fn main() {
     group.finish();
 
     let mut group = criterion.benchmark_group("churn");
-    let counts = [("1k", 1_000), ("100k", 100_000), ("1M", 1_000_000), ("10M", 10_000_000)];
-    for (label, count) in counts.into_iter().take(if quick { 2 } else { 4 }) {
-        all!(churn(&mut group, &format!("16-272 B, {label} live"), count, Sizes::Small));
-    }
-    for (label, count) in counts.into_iter().take(if quick { 1 } else { 3 }) {
-        all!(churn(&mut group, &format!("heavy tail, {label} live"), count, Sizes::HeavyTail));
+    for plan in churns() {
+        all!(churn(&mut group, plan));
     }
     group.finish();
     criterion.final_summary();

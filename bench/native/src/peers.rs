@@ -4,6 +4,7 @@
 //! Those that manage a pool given to them (rlsf, talc) get [`POOL`] bytes of lazily committed memory, so that no
 //! allocator's figure contains a system call that another's does not.
 
+use crate::workload::is_quick;
 use memmap2::{MmapMut, MmapOptions};
 use std::alloc::Layout;
 use std::mem::MaybeUninit;
@@ -26,17 +27,28 @@ pub trait Allocator {
     fn address(&self, _block: Self::Block) -> Option<NonNull<u8>> {
         None
     }
+
+    /// Where the block starts in the allocator's own range, for those that hand out places in one.
+    fn offset(&self, _block: Self::Block) -> Option<u64> {
+        None
+    }
+
+    /// The allocator's own statistics, for those that have them.
+    fn stats(&mut self) -> Option<mems::heap::Stats> {
+        None
+    }
 }
 
-/// Exact first fit with virtual addresses, memory behind them included.
-pub struct Mems(mems::Mems);
+/// Exact first fit with virtual addresses, memory behind them included. `TIDY`: with the options joinEmptyBlocks and trim.
+pub struct Mems<const TIDY: bool = false>(mems::Mems);
 
-impl Allocator for Mems {
-    const NAME: &'static str = "mems";
+impl<const TIDY: bool> Allocator for Mems<TIDY> {
+    const NAME: &'static str = if TIDY { "mems, joining and trimming" } else { "mems" };
     type Block = u64;
 
     fn new() -> Self {
-        Self(mems::Mems::new(mems::heap::Options::default()))
+        let options = mems::heap::Options::default().with_join_empty_blocks(TIDY).with_trim(TIDY);
+        Self(mems::Mems::new(options))
     }
 
     #[inline]
@@ -51,6 +63,14 @@ impl Allocator for Mems {
 
     fn address(&self, block: u64) -> Option<NonNull<u8>> {
         NonNull::new(self.0.get(block).expect("the block is live") as *mut u8)
+    }
+
+    fn offset(&self, block: u64) -> Option<u64> {
+        Some(block - mems::heap::FIRST_ADDRESS)
+    }
+
+    fn stats(&mut self) -> Option<mems::heap::Stats> {
+        Some(self.0.stats())
     }
 }
 
@@ -198,8 +218,11 @@ impl Allocator for OffsetAllocator {
     type Block = offset_allocator::Allocation<u32>;
 
     fn new() -> Self {
-        // The most that 32-bit offsets reach, and nodes for 14 million blocks and holes.
-        Self(offset_allocator::Allocator::with_max_allocs(u32::MAX, 14 << 20))
+        // A churn of 10 million blocks has more than 14 million blocks and holes. Making the nodes takes longer than a
+        // replay, so that a quick run, whose workloads are small, makes fewer.
+        let nodes = if is_quick() { 1 << 20 } else { 24 << 20 };
+        // The range is the most that 32-bit offsets reach.
+        Self(offset_allocator::Allocator::with_max_allocs(u32::MAX, nodes))
     }
 
     #[inline]
@@ -210,5 +233,9 @@ impl Allocator for OffsetAllocator {
     #[inline]
     fn free(&mut self, block: Self::Block, _size: usize) {
         self.0.free(block);
+    }
+
+    fn offset(&self, block: Self::Block) -> Option<u64> {
+        Some(block.offset.into())
     }
 }

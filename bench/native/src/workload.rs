@@ -26,6 +26,20 @@ pub struct Trace {
 /// The traces of `bench/traces`.
 pub const TRACES: [&str; 6] = ["gcc-cc1", "git-log", "node", "python-default", "redis", "sqlite3"];
 
+/// Those of them that a quick run takes.
+pub const QUICK_TRACES: [&str; 2] = ["gcc-cc1", "sqlite3"];
+
+/// Whether to run only a part, in a short time: `MEMS_BENCH=quick`.
+#[must_use]
+pub fn is_quick() -> bool {
+    std::env::var("MEMS_BENCH").is_ok_and(|value| value == "quick")
+}
+
+/// The traces of this run.
+pub fn traces() -> impl Iterator<Item = &'static str> {
+    TRACES.into_iter().filter(|name| !is_quick() || QUICK_TRACES.contains(name))
+}
+
 /// Reads a trace.
 ///
 /// # Errors
@@ -114,6 +128,37 @@ pub enum Sizes {
     HeavyTail,
 }
 
+/// A churn to measure.
+#[derive(Debug, Clone, Copy)]
+pub struct ChurnPlan {
+    pub name: &'static str,
+    pub sizes: Sizes,
+    /// Live blocks.
+    pub live: usize,
+    /// Whether a quick run takes it.
+    pub quick: bool,
+}
+
+const fn plan(name: &'static str, sizes: Sizes, live: usize, quick: bool) -> ChurnPlan {
+    ChurnPlan { name, sizes, live, quick }
+}
+
+/// All churns.
+const CHURNS: [ChurnPlan; 7] = [
+    plan("16-272 B, 1k live", Sizes::Small, 1_000, true),
+    plan("16-272 B, 100k live", Sizes::Small, 100_000, true),
+    plan("16-272 B, 1M live", Sizes::Small, 1_000_000, false),
+    plan("16-272 B, 10M live", Sizes::Small, 10_000_000, false),
+    plan("heavy tail, 1k live", Sizes::HeavyTail, 1_000, false),
+    plan("heavy tail, 100k live", Sizes::HeavyTail, 100_000, false),
+    plan("heavy tail, 1M live", Sizes::HeavyTail, 1_000_000, false),
+];
+
+/// The churns of this run.
+pub fn churns() -> impl Iterator<Item = ChurnPlan> {
+    CHURNS.into_iter().filter(|churn| churn.quick || !is_quick())
+}
+
 /// A fixed number of live blocks, of which a random one is replaced at each step.
 pub struct Churn<A: Allocator> {
     allocator: A,
@@ -147,6 +192,11 @@ impl<A: Allocator> Churn<A> {
             let size = self.size();
             self.live[at] = (self.allocator.malloc(size), size);
         }
+    }
+
+    /// The allocator, to ask it about itself.
+    pub fn allocator(&mut self) -> &mut A {
+        &mut self.allocator
     }
 
     /// Xorshift (Marsaglia, 2003): quick enough not to show.

@@ -1,0 +1,121 @@
+// What is measured natively: time a call (Criterion), hard patterns, memory taken. The programs are in bench/native.
+
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { deviation, median } from './measure.js';
+import { native, progress, run } from './process.mjs';
+
+const environment = (quick) => (quick ? { MEMS_BENCH: 'quick' } : {});
+
+/** Runs a program of bench/native and answers the lines it prints. */
+async function program(name, quick = false) {
+  progress(`Native: ${name}`);
+  const args = ['run', '--release', '--bin', name];
+  const text = await run('cargo', args, { cwd: native, env: environment(quick) });
+  progress('');
+  return text.trim().split('\n');
+}
+
+/**
+ * What Criterion keeps of each benchmark since a time: `{ group, contender, workload, ns, spread }`, per call. Results of
+ * earlier runs lie beside them.
+ */
+function criterionResults(since, folder = path.join(native, 'target', 'criterion')) {
+  const results = [];
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue;
+    const inside = path.join(folder, entry.name);
+    if (entry.name !== 'new') {
+      results.push(...criterionResults(since, inside));
+      continue;
+    }
+    const written = statSync(path.join(inside, 'estimates.json')).mtimeMs;
+    if (written < since) continue;
+    const read = (name) => JSON.parse(readFileSync(path.join(inside, name), 'utf8'));
+    const { group_id, function_id, value_str, throughput } = read('benchmark.json');
+    const { median, median_abs_dev } = read('estimates.json');
+    results.push({
+      written,
+      group: group_id,
+      contender: function_id,
+      workload: value_str,
+      ns: median.point_estimate / throughput.Elements,
+      spread: median_abs_dev.point_estimate / throughput.Elements,
+    });
+  }
+  return results.sort((a, b) => a.written - b.written);
+}
+
+/** Times as tables, in the order they were measured; ratios are to libc. */
+async function times(quick) {
+  const begun = Date.now();
+  const line = (text) => /^(Benchmarking|Compiling)/.test(text) && progress(text);
+  const args = ['bench', '--bench', 'allocators', '--', '--noplot'];
+  await run('cargo', args, { cwd: native, env: environment(quick), line });
+  progress('');
+  const tables = new Map();
+  for (const { group, workload, contender, ns, spread } of criterionResults(begun)) {
+    const key = `${group} ${workload}`;
+    if (!tables.has(key)) tables.set(key, { where: 'native', group, workload, rows: [] });
+    tables.get(key).rows.push({ name: contender, ns, spread });
+  }
+  for (const { rows } of tables.values()) {
+    const libc = rows.find(({ name }) => name === 'libc').ns;
+    for (const row of rows) row.ratio = row.ns / libc;
+  }
+  return [...tables.values()];
+}
+
+/** Several runs of a program whose lines are the same objects with other figures: each figure as `{ median, spread }`. */
+async function repeated(rounds, lines, figures) {
+  const runs = [];
+  for (let round = 0; round < rounds; round++) runs.push(await lines());
+  return runs[0].map((first, at) => {
+    const row = { ...first };
+    for (const figure of figures) {
+      const values = runs.map((run) => run[at][figure]);
+      if (values.every((value) => value !== null)) {
+        row[figure] = { median: median(values), spread: deviation(values) };
+      }
+    }
+    return row;
+  });
+}
+
+function footprint(quick) {
+  const lines = async () => (await program('footprint', quick)).map((line) => JSON.parse(line));
+  return repeated(quick ? 1 : 3, lines, ['resident', 'mapped', 'metadata', 'reach']);
+}
+
+function adversarial() {
+  const parse = (line) => {
+    const [, name, ns, calls] = line.match(/^(.+?) +(\d+) ns a call, +(\d+) calls$/);
+    return { name, ns: Number(ns), calls: Number(calls) };
+  };
+  return repeated(5, async () => (await program('adversarial')).map(parse), ['ns']);
+}
+
+/** The versions of what MeMS is compared with, as `name version`. */
+async function versions() {
+  const args = ['metadata', '--format-version', '1', '--locked'];
+  const { packages, resolve } = JSON.parse(await run('cargo', args, { cwd: native }));
+  const own = packages.find(({ id }) => id === resolve.root);
+  const peers = ['libmimalloc-sys', 'rlsf', 'talc', 'offset-allocator'];
+  const used = own.dependencies.map(({ name }) => name).filter((name) => peers.includes(name));
+  return used.map((peer) => {
+    const { name, version } = packages.find(({ name }) => name === peer);
+    return `${name} ${version}`;
+  });
+}
+
+/** Everything measured natively: `{ times, footprint, metadata, adversarial, peers }`. */
+export async function measureNative(quick) {
+  return {
+    peers: await versions(),
+    times: await times(quick),
+    footprint: await footprint(quick),
+    metadata: (await program('metadata', quick)).map((line) => JSON.parse(line)),
+    // A quick run leaves these to npm run bench:adversarial.
+    adversarial: quick ? [] : await adversarial(),
+  };
+}
