@@ -55,6 +55,9 @@ before(async () => {
   const tarballs = [release.main.tarball, release.platform.tarball];
   const flags = ['--ignore-scripts', '--offline', '--no-audit', '--no-fund'];
   await npm(['install', ...flags, ...tarballs], project);
+  // What a project in TypeScript has; the typings speak of Buffers.
+  const types = (...folders) => path.join(...folders, 'node_modules', '@types');
+  await fs.symlink(types(CHECKOUT), types(project), 'junction');
 });
 
 after(async () => {

@@ -25,6 +25,8 @@ pub mod memory;
 mod mems;
 #[cfg(feature = "node")]
 mod node;
+#[cfg(feature = "node")]
+mod registry;
 mod slack;
 
 pub use blocks::{Block, Place, Realloc};

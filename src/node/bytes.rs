@@ -3,12 +3,13 @@
 //! Bytes are touched after the lock is gone, through spans that keep their mapping: however long it takes, other threads
 //! go on.
 
+use super::convert;
 use super::failure::Failure;
 use super::hot::{at, callback};
-use super::registry::Id;
 use super::value::Value;
-use super::{convert, registry};
 use crate::memory::Span;
+use crate::registry;
+use crate::registry::Id;
 
 /// `length` bytes from an address.
 fn span(id: Id, address: Value, length: u64) -> Result<Span, Failure> {

@@ -2,10 +2,11 @@
 
 use super::failure::run;
 use super::hot::at;
-use super::registry::Id;
 use super::value::Value;
-use super::{convert, registry, window};
+use super::{convert, window};
 use crate::heap::{self, Options, UNIT};
+use crate::registry;
+use crate::registry::Id;
 use napi::bindgen_prelude::{BigUint64Array, Float64Array, FromNapiValue, Unknown};
 use napi::{Env, JsValue, Result};
 use napi_derive::napi;

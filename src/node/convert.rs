@@ -1,9 +1,9 @@
 //! The arguments of MeMS: sizes, addresses and options.
 
 use super::failure::Failure;
-use super::registry::Id;
 use super::value::{BigInt, Value};
 use crate::heap::{FIRST_ADDRESS, Options, is_size};
+use crate::registry::Id;
 use crate::{Error, Mems};
 use napi::ValueType;
 use std::ffi::CStr;

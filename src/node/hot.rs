@@ -8,9 +8,10 @@
 
 use super::convert::Given;
 use super::failure::{Failure, guard};
-use super::registry::{DEFAULT_ID, Id};
 use super::value::{Answer, Call, Value};
-use super::{convert, registry, window};
+use super::{convert, window};
+use crate::registry;
+use crate::registry::{DEFAULT_ID, Id};
 use crate::{Error, Mems, Place};
 use napi::sys;
 use std::ptr;

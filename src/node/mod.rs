@@ -5,7 +5,6 @@
 //! - `cold.rs`: everything else, as `#[napi]` functions.
 //! - `convert.rs`: sizes, addresses and options; over `value.rs`, one JavaScript value.
 //! - `failure.rs`: the one place where a Rust error, or a panic, becomes a JavaScript exception.
-//! - `registry.rs`: the heaps, which all threads share.
 //! - `window.rs`: buffers over a heap's memory.
 
 mod bytes;
@@ -15,7 +14,7 @@ mod failure;
 #[cfg(feature = "floor")]
 mod floor;
 mod hot;
-mod registry;
+
 mod value;
 mod window;
 

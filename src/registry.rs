@@ -14,10 +14,10 @@ use crate::{Error, Mems};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// A heap's id.
-pub(super) type Id = u64;
+pub(crate) type Id = u64;
 
 /// The default heap's.
-pub(super) const DEFAULT_ID: Id = 0;
+pub(crate) const DEFAULT_ID: Id = 0;
 
 /// Address space, in bytes, reserved at once for a heap that is not the default one: some two thousand can be open before
 /// what a process has is used up, and a larger heap has several regions.
@@ -51,13 +51,13 @@ fn slot(id: Id) -> Option<&'static Mutex<Slot>> {
 }
 
 /// Calls `operation` on the running default heap.
-pub(super) fn with<T>(operation: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
+pub(crate) fn with<T>(operation: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
     let mut heap = DEFAULT.lock().map_err(|_| Error::Poisoned)?;
     operation(heap.as_mut().ok_or(Error::NotInitialized)?)
 }
 
 /// Calls `operation` on a heap.
-pub(super) fn with_heap<T>(id: Id, operation: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
+pub(crate) fn with_heap<T>(id: Id, operation: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
     if id == DEFAULT_ID {
         return with(operation);
     }
@@ -69,7 +69,7 @@ pub(super) fn with_heap<T>(id: Id, operation: impl FnOnce(&mut Mems) -> Result<T
 }
 
 /// Starts the default heap; a running one with the same options stays as it is.
-pub(super) fn init(options: Options) -> Result<(), Error> {
+pub(crate) fn init(options: Options) -> Result<(), Error> {
     let mut heap = DEFAULT.lock().map_err(|_| Error::Poisoned)?;
     match heap.as_ref().map(Mems::options) {
         None => {
@@ -82,12 +82,12 @@ pub(super) fn init(options: Options) -> Result<(), Error> {
 }
 
 /// Ends the default heap and gives its memory back.
-pub(super) fn finish() -> Result<(), Error> {
+pub(crate) fn finish() -> Result<(), Error> {
     take(&DEFAULT, Option::take).ok_or(Error::NotInitialized).map(Mems::finish)
 }
 
 /// Makes a heap.
-pub(super) fn open(options: Options) -> Result<Id, Error> {
+pub(crate) fn open(options: Options) -> Result<Id, Error> {
     let failed = |_| Error::OutOfMetadata { size: 0 };
     let mut vacant = VACANT.lock().map_err(|_| Error::Poisoned)?;
     if vacant.0.is_empty() {
@@ -112,7 +112,7 @@ pub(super) fn open(options: Options) -> Result<Id, Error> {
 }
 
 /// Ends a heap made by [`open`] and gives its memory back. `false`: it has ended already.
-pub(super) fn close(id: Id) -> Result<bool, Error> {
+pub(crate) fn close(id: Id) -> Result<bool, Error> {
     let Some(mutex) = slot(id) else { return Ok(false) };
     let Some(heap) = take(mutex, |slot| if slot.id == id { slot.heap.take() } else { None }) else { return Ok(false) };
     // What takes long, and may run destructors, without a lock.
