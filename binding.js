@@ -835,10 +835,12 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.allocations = nativeBinding.allocations
 module.exports.attach = nativeBinding.attach
 module.exports.close = nativeBinding.close
 module.exports.finish = nativeBinding.finish
 module.exports.freeMany = nativeBinding.freeMany
+module.exports.hideFrames = nativeBinding.hideFrames
 module.exports.init = nativeBinding.init
 module.exports.mainBlock = nativeBinding.mainBlock
 module.exports.mallocMany = nativeBinding.mallocMany

@@ -44,6 +44,37 @@ export interface InitOptions {
    */
   maxSize?: number | bigint;
   /**
+   * Whether mistakes with memory are looked for. Behind each block stands a pattern that {@link free} and {@link verify}
+   * check: a write past the end throws `ERR_MEMS_OVERFLOW`. A freed block is filled with 0xdf and kept from being handed out
+   * for a while (65536 blocks or 32 MiB): a write to it throws `ERR_MEMS_WRITE_AFTER_FREE` at {@link verify}, or at the
+   * {@link free} that would let it go. Either is reported once, and the block given to that call is live still. Sizes are
+   * rounded up to 16 bytes and 16 more, blocks move at every {@link realloc}. For debugging, or where safety is worth it.
+   *
+   * @defaultValue false
+   */
+  hardened?: boolean;
+  /**
+   * Whether it is noted where each block was allocated and freed, as JavaScript stacks: {@link leaks} lists them, and a block
+   * freed twice names both places. Some microseconds a call: for debugging.
+   *
+   * @defaultValue false
+   */
+  trackAllocations?: boolean;
+  /**
+   * Whether a block is overwritten with zeros when it is freed, so that what was in it cannot be read later.
+   *
+   * @defaultValue false
+   */
+  zeroOnFree?: boolean;
+  /**
+   * Whether the heap's pages are kept in memory (`mlock`), so that keys and passwords are never written to swap, and kept out
+   * of core dumps on Linux. The system limits how much a process may lock (`ulimit -l`): beyond, {@link malloc} throws
+   * `ERR_MEMS_LOCK_LIMIT`. Locked pages are not given back by {@link trim}. Not on Windows yet: there it throws always.
+   *
+   * @defaultValue false
+   */
+  lock?: boolean;
+  /**
    * Least length of a new main block in bytes, from 1 to `Number.MAX_SAFE_INTEGER`, rounded up to whole pages of 4096.
    * Larger blocks waste less at their ends: a request can never use space of two blocks.
    *
@@ -395,6 +426,7 @@ export function get(address: bigint): bigint;
  * @throws `ERR_MEMS_NOT_BLOCK_START` for an address inside a block; the message names the block's start.
  * @throws `ERR_MEMS_NOT_ALLOCATED` inside a hole: a block freed twice is found out.
  * @throws `ERR_MEMS_OUT_OF_RANGE` (RangeError) outside every main block.
+ * @throws `ERR_MEMS_OVERFLOW`, `ERR_MEMS_WRITE_AFTER_FREE` in a heap that is {@link InitOptions.hardened}.
  * @throws `ERR_MEMS_NOT_INITIALIZED`, `ERR_INVALID_ARG_TYPE` (TypeError).
  *
  * @example
@@ -501,6 +533,8 @@ export interface Stats {
     live: number;
     /** In live blocks, and asked for: less than `live` where sizes are rounded up. */
     requested: number;
+    /** In live blocks, but freed: they wait in a hardened heap's quarantine. */
+    quarantined: number;
     /** In holes. */
     holes: number;
     /** The largest hole: the largest size that needs no new main block. */
@@ -563,6 +597,29 @@ export interface Stats {
  * const utilization = bytes.live / bytes.mapped;
  */
 export function stats(): Stats;
+
+/** A live block; see {@link leaks}. */
+export interface Leak {
+  /** Its virtual address. */
+  address: bigint;
+  /** Bytes that were asked for. */
+  size: number;
+  /** The JavaScript stack of the call that allocated it; empty without {@link InitOptions.trackAllocations}. */
+  stack: string;
+}
+
+/**
+ * Lists the live blocks in order of address, with where each was allocated: at the end of a program, what was forgotten.
+ * O(n).
+ *
+ * @throws `ERR_MEMS_NOT_INITIALIZED`.
+ *
+ * @example
+ * init({ trackAllocations: true });
+ * const p = malloc(100);
+ * leaks(); // [{ address: 1000n, size: 100, stack: '    at ...' }]
+ */
+export function leaks(): Leak[];
 
 /** A main block; see {@link chains}. */
 export interface MainBlock {
@@ -678,6 +735,8 @@ export class Heap {
   verify(): void;
   /** As {@link stats}. */
   stats(): Stats;
+  /** As {@link leaks}. */
+  leaks(): Leak[];
   /** As {@link chains}. */
   chains(): IterableIterator<MainBlock>;
   /** As {@link printStats}. */
@@ -714,6 +773,9 @@ export type ErrorCode =
   | 'ERR_MEMS_OUT_OF_BLOCK'
   | 'ERR_MEMS_MISALIGNED'
   | 'ERR_MEMS_CLOSED'
+  | 'ERR_MEMS_OVERFLOW'
+  | 'ERR_MEMS_WRITE_AFTER_FREE'
+  | 'ERR_MEMS_LOCK_LIMIT'
   | 'ERR_MEMS_OUT_OF_MEMORY'
   | 'ERR_MEMS_CORRUPT'
   | 'ERR_MEMS_INTERNAL';

@@ -41,6 +41,7 @@ const trim = () => heap.trim();
 const verify = () => heap.verify();
 const stats = () => heap.stats();
 const chains = () => heap.chains();
+const leaks = () => heap.leaks();
 const printStats = () => heap.printStats();
 
 module.exports = {
@@ -72,4 +73,5 @@ module.exports = {
   verify,
   stats,
   chains,
+  leaks,
 };

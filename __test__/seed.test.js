@@ -245,6 +245,7 @@ describe('stats and verify', () => {
       mapped: 12288,
       live: 8202,
       requested: 8202,
+      quarantined: 0,
       holes: 4086,
       largestHole: 4086,
     });

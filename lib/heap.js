@@ -8,6 +8,12 @@ const { checkedCount, copyOf, fail, isAddress, isSize, wrongType } = require('./
 const { mainBlocks } = require('./chains.js');
 const { Windows, blockOf, rangeOf, widthOf } = require('./views.js');
 
+// How many live blocks are asked for at once: other threads wait meanwhile.
+const LEAKS = 1000;
+
+// Stacks of allocations begin where the user's code does.
+binding.hideFrames([__dirname, require.resolve('../index.js')]);
+
 // Given to the constructor in place of options: the id of a heap that is there.
 const ATTACH = Symbol('attach');
 
@@ -148,6 +154,18 @@ class Heap {
       unused: mapped === 0 ? 0 : holes / mapped,
     };
     return stats;
+  }
+
+  leaks() {
+    const found = [];
+    for (let next = 0; ; ) {
+      const batch = binding.allocations(this.#id, next, LEAKS);
+      for (const { address, size, stack } of batch) {
+        found.push({ address: BigInt(address), size, stack });
+      }
+      if (batch.length < LEAKS) return found;
+      next = batch[LEAKS - 1].address + 1;
+    }
   }
 
   chains() {

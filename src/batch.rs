@@ -55,7 +55,7 @@ impl Mems {
     /// one that is given twice; [`Error::OutOfMetadata`] if there is no memory to look for those. Nothing has changed then.
     pub fn free_many(&mut self, addresses: &[u64]) -> Result<(), Error> {
         for &address in addresses {
-            self.heap.check_block_start(address)?;
+            self.check_block_start(address)?;
         }
         let mut sorted = Vec::new();
         sorted.try_reserve_exact(addresses.len()).map_err(|_| Error::OutOfMetadata { size: 0 })?;

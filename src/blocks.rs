@@ -3,7 +3,8 @@
 //! Nothing here touches the bytes but [`Mems::realloc`] and [`Mems::calloc`], for Rust: the binding takes a [`Span`] under
 //! its lock and works on it without.
 
-use crate::heap::{FIRST_ADDRESS, Freed, Resized, is_size};
+use crate::guard::CANARY;
+use crate::heap::{FIRST_ADDRESS, Freed, Heap, Resized, is_size};
 use crate::memory::Span;
 use crate::{Error, Mems};
 
@@ -50,8 +51,15 @@ impl Mems {
     /// [`Error::OutOfRange`], [`Error::NotAllocated`].
     pub fn block(&self, address: u64) -> Result<Block, Error> {
         let found = self.heap.find(address)?;
-        let slack = if self.options().alignment() > 1 { self.slack.get(found.start - FIRST_ADDRESS) } else { 0 };
-        Ok(Block { start: found.start, size: found.size - slack, usable: found.size })
+        if self.options().alignment() == 1 {
+            return Ok(Block { start: found.start, size: found.size, usable: found.size });
+        }
+        let size = found.size - self.slack.get(found.start - FIRST_ADDRESS);
+        if self.options().hardened() {
+            self.check_not_in_quarantine(address, found.start)?;
+            return Ok(Block { start: found.start, size: size - CANARY, usable: size - CANARY });
+        }
+        Ok(Block { start: found.start, size, usable: found.size })
     }
 
     /// Where the byte at `address` stands. O(1).
@@ -94,13 +102,11 @@ impl Mems {
             return self.malloc(size);
         }
         let rounded = self.rounded(size)?;
-        let mut address = self.heap.malloc_aligned(rounded, alignment)?;
-        if address.is_none() {
-            self.append_block(self.heap.padded(rounded, alignment))?;
-            address = self.heap.malloc_aligned(rounded, alignment)?;
-            self.heap.note_rest();
-        }
-        let address = address.ok_or_else(|| Error::Corrupt(format!("{size} bytes do not fit a new main block")))?;
+        let allocate = |heap: &mut Heap| heap.malloc_aligned(rounded, alignment);
+        let address = match allocate(&mut self.heap)? {
+            Some(address) => address,
+            None => self.allocate_in_new_block(self.heap.padded(rounded, alignment), allocate)?,
+        };
         self.made(address, size, rounded)
     }
 
@@ -137,11 +143,15 @@ impl Mems {
     /// # Errors
     /// Those of [`Mems::free`] and [`Mems::malloc`]; nothing has changed then.
     pub fn start_realloc(&mut self, address: u64, size: u64) -> Result<Realloc, Error> {
-        self.heap.check_block_start(address)?;
+        self.check_block_start(address)?;
         let rounded = self.rounded(size)?;
+        if self.options().hardened() {
+            // Always to another place: what still uses the old one is found out.
+            return self.start_move(address, size);
+        }
+        let old_end = address + self.heap.find(address)?.size;
         let offset = address - FIRST_ADDRESS;
         let slack = self.slack.get(offset);
-        let old = self.block(address)?;
         // The note first: it is what can fail.
         self.slack.set(offset, rounded - size).map_err(|_| Error::OutOfMetadata { size })?;
         self.slack.forget(slack);
@@ -156,16 +166,22 @@ impl Mems {
             Resized::InPlace { freed } => {
                 self.used_end = self.used_end.max(address + rounded);
                 if let Some(freed) = freed {
+                    if self.options().zero_on_free() {
+                        self.regions.fill(freed.block.start, 0, old_end - freed.block.start);
+                    }
                     self.note_freed(&freed);
                 }
                 Ok(Realloc { address, copy: None })
             }
-            Resized::NoRoom => {
-                let new = self.malloc(size)?;
-                let bytes = old.usable.min(size);
-                Ok(Realloc { address: new, copy: Some((self.span(new, bytes)?, self.span(address, bytes)?)) })
-            }
+            Resized::NoRoom => self.start_move(address, size),
         }
+    }
+
+    /// Allocates the block to which a block moves.
+    fn start_move(&mut self, address: u64, size: u64) -> Result<Realloc, Error> {
+        let new = self.malloc(size)?;
+        let bytes = self.block(address)?.usable.min(size);
+        Ok(Realloc { address: new, copy: Some((self.span(new, bytes)?, self.span(address, bytes)?)) })
     }
 
     /// Resizes the block that starts at `address` to `size` bytes, keeping what it holds, and answers its address, which
@@ -185,24 +201,45 @@ impl Mems {
     /// Whether `address` lies in a live block. O(1).
     #[must_use]
     pub fn owns(&self, address: u64) -> bool {
-        self.heap.check_live(address).is_ok()
+        self.block(address).is_ok()
+    }
+
+    /// Checks that a live block starts at `address`.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`], [`Error::NotAllocated`], [`Error::NotBlockStart`].
+    pub(crate) fn check_block_start(&self, address: u64) -> Result<(), Error> {
+        self.heap.check_block_start(address)?;
+        // A block in quarantine is live to the heap alone.
+        self.block(address).map(drop)
     }
 
     /// The size that a request for `size` bytes comes to in this heap.
     pub(crate) fn rounded(&self, size: u64) -> Result<u64, Error> {
         if is_size(size) {
-            Ok(size.next_multiple_of(self.options().alignment()))
+            let canary = if self.options().hardened() { CANARY } else { 0 };
+            Ok(size.next_multiple_of(self.options().alignment()) + canary)
         } else {
             Err(Error::InvalidSize { size: size.to_string() })
         }
     }
 
+    /// A size whose [`Mems::rounded`] is this.
+    pub(crate) fn requested(&self, rounded: u64) -> u64 {
+        rounded - if self.options().hardened() { CANARY } else { 0 }
+    }
+
     /// A block has been made: takes its notes, or takes it back.
     pub(crate) fn made(&mut self, address: u64, size: u64, rounded: u64) -> Result<u64, Error> {
         self.used_end = self.used_end.max(address + rounded);
-        if self.options().alignment() > 1 && self.slack.set(address - FIRST_ADDRESS, rounded - size).is_err() {
+        if self.options().alignment() > 1
+            && self.slack.set(address - FIRST_ADDRESS, self.requested(rounded) - size).is_err()
+        {
             self.heap.free(address)?;
             return Err(Error::OutOfMetadata { size });
+        }
+        if self.options().hardened() {
+            self.set_canary(address + size, address + rounded);
         }
         Ok(address)
     }

@@ -108,6 +108,54 @@ pub enum Error {
         end: u64,
     },
 
+    /// `free` of a block that is known to have been freed before.
+    #[error("{address} is not allocated: its block was freed already\nallocated\n{allocated}\nfirst freed\n{freed}")]
+    FreedBefore {
+        /// The address given.
+        address: u64,
+        /// The stack of the call that allocated the block.
+        allocated: String,
+        /// The stack of the call that freed it.
+        freed: String,
+    },
+
+    /// Something has written past the end of a block.
+    #[error("a write past the end of the block {} was found, at {at}{allocated}", range(*.start, *.end))]
+    Overflow {
+        /// First address of the block.
+        start: u64,
+        /// The address after its last.
+        end: u64,
+        /// The first address behind it that was written to.
+        at: u64,
+        /// Where it was allocated, in words; empty if that is not known.
+        allocated: String,
+    },
+
+    /// Something has written to a freed block.
+    #[error("a write to the freed block {} was found, at {at}", range(*.start, *.end))]
+    WriteAfterFree {
+        /// First address of what was the block.
+        start: u64,
+        /// The address after its last, canary included.
+        end: u64,
+        /// The first address that was written to.
+        at: u64,
+    },
+
+    /// The system keeps no more memory from being swapped out.
+    #[error(
+        "the system does not lock {bytes} more bytes in memory{}: \
+         raise the limit (ulimit -l, LimitMEMLOCK), or ask for less",
+        limit_said(*.limit)
+    )]
+    LockLimit {
+        /// Bytes of the main block.
+        bytes: u64,
+        /// The process's limit in bytes, if it has one.
+        limit: Option<u64>,
+    },
+
     /// One address twice in a list of blocks to free.
     #[error("{address} is given twice: a block can be freed once")]
     GivenTwice {
@@ -175,7 +223,10 @@ impl Error {
             Self::OutOfBlock { .. } => "ERR_MEMS_OUT_OF_BLOCK",
             Self::Closed => "ERR_MEMS_CLOSED",
             Self::OutOfRange { .. } => "ERR_MEMS_OUT_OF_RANGE",
-            Self::NotAllocated { .. } | Self::GivenTwice { .. } => "ERR_MEMS_NOT_ALLOCATED",
+            Self::NotAllocated { .. } | Self::FreedBefore { .. } | Self::GivenTwice { .. } => "ERR_MEMS_NOT_ALLOCATED",
+            Self::Overflow { .. } => "ERR_MEMS_OVERFLOW",
+            Self::WriteAfterFree { .. } => "ERR_MEMS_WRITE_AFTER_FREE",
+            Self::LockLimit { .. } => "ERR_MEMS_LOCK_LIMIT",
             Self::NotBlockStart { .. } => "ERR_MEMS_NOT_BLOCK_START",
             Self::OutOfMemory { .. }
             | Self::LimitReached { .. }
@@ -186,6 +237,11 @@ impl Error {
             Self::Poisoned => "ERR_MEMS_INTERNAL",
         }
     }
+}
+
+/// The limit on locked memory, for messages.
+fn limit_said(limit: Option<u64>) -> String {
+    limit.map_or_else(String::new, |limit| format!(" (the process may lock {limit} in all)"))
 }
 
 /// `start..=last`, or a word for the empty range, for messages.

@@ -20,6 +20,7 @@ mod batch;
 mod blocks;
 mod dirty;
 mod error;
+mod guard;
 pub mod heap;
 pub mod memory;
 mod mems;
@@ -28,6 +29,7 @@ mod node;
 #[cfg(feature = "node")]
 mod registry;
 mod slack;
+mod track;
 
 pub use blocks::{Block, Place, Realloc};
 pub use error::Error;

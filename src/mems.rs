@@ -2,11 +2,13 @@
 
 use crate::Error;
 use crate::dirty::Dirty;
+use crate::guard::{CANARY, Quarantine};
 use crate::heap::{FIRST_ADDRESS, Heap, Options, PAGE, Stats};
-use crate::memory::{Mapping, Regions};
+use crate::memory::Regions;
 use crate::slack::Slack;
+use crate::track::{IN_USE, Tracker};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// A heap with memory behind its addresses. Dropping it gives all memory back (see [`Regions`] for buffers that live on).
 #[derive(Debug)]
@@ -17,6 +19,8 @@ pub struct Mems {
     pub(crate) slack: Slack,
     /// The address after the highest byte that was ever handed out: above it all memory is zero.
     pub(crate) used_end: u64,
+    pub(crate) quarantine: Quarantine,
+    pub(crate) tracker: Tracker,
 }
 
 impl Mems {
@@ -29,12 +33,17 @@ impl Mems {
     /// A heap whose regions are reserved `bytes` at a time, for programs with many heaps; 0: as the system likes it.
     #[must_use]
     pub fn with_reservation(options: Options, bytes: usize) -> Self {
+        if options.track_allocations() {
+            IN_USE.store(true, Ordering::Relaxed);
+        }
         Self {
             heap: Heap::new(options),
             regions: Regions::with_reservation(FIRST_ADDRESS, bytes),
             dirty: Dirty::default(),
             slack: Slack::default(),
             used_end: FIRST_ADDRESS,
+            quarantine: Quarantine::default(),
+            tracker: Tracker::default(),
         }
     }
 
@@ -47,22 +56,36 @@ impl Mems {
         let rounded = self.rounded(size)?;
         let address = match self.heap.malloc(rounded)? {
             Some(address) => address,
-            None => self.malloc_in_new_block(rounded)?,
+            None => self.allocate_in_new_block(rounded, |heap| heap.malloc(rounded))?,
         };
         self.made(address, size, rounded)
     }
 
+    /// Makes room for `size` bytes in one piece, and allocates there by `allocate`.
     #[cold]
-    fn malloc_in_new_block(&mut self, size: u64) -> Result<u64, Error> {
-        self.append_block(size)?;
-        let address = self.heap.malloc(size);
+    pub(crate) fn allocate_in_new_block(
+        &mut self,
+        size: u64,
+        allocate: impl Fn(&mut Heap) -> Result<Option<u64>, Error>,
+    ) -> Result<u64, Error> {
+        if let Err(full) = self.append_block(size) {
+            // What waits in quarantine is better than nothing.
+            if !self.end_quarantine()? {
+                return Err(full);
+            }
+            if let Some(address) = allocate(&mut self.heap)? {
+                return Ok(address);
+            }
+            self.append_block(size)?;
+        }
+        let address = allocate(&mut self.heap);
         self.heap.note_rest();
         address?.ok_or_else(|| Error::Corrupt(format!("{size} bytes do not fit a new main block")))
     }
 
     /// Appends a main block with room for `size` bytes. What can fail comes first, what changes something last.
     #[cold]
-    pub(crate) fn append_block(&mut self, size: u64) -> Result<(), Error> {
+    fn append_block(&mut self, size: u64) -> Result<(), Error> {
         let (whole, left) = (self.heap.block_size(size), self.room_left());
         // An empty last block need only grow; its rest is carved behind it and joined with it.
         let missing = whole - self.heap.growing_block().min(whole);
@@ -81,6 +104,9 @@ impl Mems {
             Error::OutOfMemory { size, block: bytes, available: new_block.max(self.heap.stats().largest_hole) }
         })?;
         self.heap.reserve_block(bytes).map_err(|_| Error::OutOfMetadata { size })?;
+        if self.options().lock() {
+            self.regions.lock(&room).map_err(|limit| Error::LockLimit { bytes, limit })?;
+        }
         let border = room.begins_region();
         self.regions.carve(room);
         self.heap.append_block(bytes, border);
@@ -92,6 +118,19 @@ impl Mems {
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotAllocated`], [`Error::NotBlockStart`]; nothing has changed then.
     pub fn free(&mut self, address: u64) -> Result<(), Error> {
+        if self.options().hardened() {
+            return self.quarantine(address);
+        }
+        self.free_now(address)
+    }
+
+    /// `free` whatever the options say.
+    pub(crate) fn free_now(&mut self, address: u64) -> Result<(), Error> {
+        if self.options().zero_on_free() {
+            self.heap.check_block_start(address)?;
+            let length = self.heap.find(address)?.size;
+            self.regions.fill(address, 0, length);
+        }
         let freed = self.heap.free(address)?;
         if self.options().alignment() > 1 {
             let slack = self.slack.get(address - FIRST_ADDRESS);
@@ -107,21 +146,15 @@ impl Mems {
     /// [`Error::OutOfRange`], [`Error::NotAllocated`].
     pub fn get(&self, address: u64) -> Result<u64, Error> {
         self.heap.check_live(address)?;
+        if self.options().hardened() {
+            self.block(address)?;
+        }
         Ok(self.regions.physical(address) as u64)
     }
 
     /// Bytes that main blocks may still get.
     fn room_left(&self) -> u64 {
         (self.options().max_size() / PAGE * PAGE).saturating_sub(self.end() - FIRST_ADDRESS)
-    }
-
-    /// The mapping behind a virtual address inside a live block, and the address's offset in it.
-    ///
-    /// # Errors
-    /// [`Error::OutOfRange`], [`Error::NotAllocated`].
-    pub fn locate(&self, address: u64) -> Result<(Arc<Mapping>, usize), Error> {
-        self.heap.check_live(address)?;
-        Ok(self.regions.locate(address))
     }
 
     /// The address after the last main block. O(1).
@@ -162,7 +195,10 @@ impl Mems {
     #[must_use]
     pub fn stats(&mut self) -> Stats {
         let mut stats = self.heap.stats();
-        stats.requested -= self.slack.total();
+        let canary = if self.options().hardened() { CANARY * stats.live_blocks } else { 0 };
+        stats.requested -= self.slack.total() + canary;
+        stats.quarantined = self.quarantine.bytes();
+        stats.quarantined_blocks = self.quarantine.len() as u64;
         stats.metadata += self.slack.bytes() as u64;
         // What is kept there is never given back, so this is its high-water mark as well.
         stats.peak_metadata += self.slack.bytes() as u64;
@@ -196,6 +232,9 @@ impl Mems {
     /// [`Error::Corrupt`].
     pub fn verify(&self) -> Result<(), Error> {
         self.heap.verify()?;
+        if self.options().hardened() {
+            self.verify_guards()?;
+        }
         self.regions.verify().map_err(Error::Corrupt)?;
         if self.regions.end() == self.heap.end() {
             Ok(())

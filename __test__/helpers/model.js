@@ -196,6 +196,7 @@ class Model {
         mapped,
         live: this.liveBytes,
         requested: this.liveBytes,
+        quarantined: 0,
         holes: sizes.reduce((sum, size) => sum + size, 0),
         largestHole: sizes.reduce((largest, size) => Math.max(largest, size), 0),
       },

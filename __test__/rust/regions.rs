@@ -88,16 +88,14 @@ fn memory_held_by_a_buffer_outlives_the_heap_and_reads_zeros() {
     let _alone = alone();
     let mut mems = Mems::new(Options::default());
     let address = mems.malloc(3 * PAGE).unwrap();
-    let (mapping, offset) = mems.locate(address).unwrap();
-    let bytes = mapping.base().wrapping_add(offset);
-    // SAFETY: the block's bytes are mapped and writable, and nobody else uses this heap.
-    unsafe { bytes.write_bytes(7, usize::try_from(3 * PAGE).unwrap()) };
+    let span = mems.span(address, 3 * PAGE).unwrap();
+    span.fill(7);
     mems.finish();
-    assert_eq!(Arc::strong_count(&mapping), 1, "the heap let go");
-    for at in [0, 1, PAGE, 3 * PAGE - 1] {
-        // SAFETY: `mapping` is still held, so its range is mapped and readable.
-        assert_eq!(unsafe { bytes.wrapping_add(usize::try_from(at).unwrap()).read_volatile() }, 0);
-    }
+    assert_eq!(Arc::strong_count(span.mapping()), 1, "the heap let go");
+    let mut bytes = vec![1; span.bytes()];
+    // SAFETY: a vector is valid for as many writes.
+    unsafe { span.read(bytes.as_mut_ptr()) };
+    assert!(bytes.iter().all(|&byte| byte == 0), "pages of an ended heap read as zeros");
 }
 
 #[test]

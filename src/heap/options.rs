@@ -8,6 +8,7 @@ use std::fmt;
 pub const UNIT: u64 = 16;
 
 /// Options of a heap. Two heaps with equal options behave alike, address for address.
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     min_block_size: u64,
@@ -16,6 +17,10 @@ pub struct Options {
     alignment: u64,
     growing_blocks: bool,
     max_size: u64,
+    hardened: bool,
+    track_allocations: bool,
+    zero_on_free: bool,
+    lock: bool,
 }
 
 impl Default for Options {
@@ -27,6 +32,10 @@ impl Default for Options {
             alignment: 1,
             growing_blocks: false,
             max_size: u64::MAX,
+            hardened: false,
+            track_allocations: false,
+            zero_on_free: false,
+            lock: false,
         }
     }
 }
@@ -92,6 +101,55 @@ impl Options {
         self.max_size
     }
 
+    /// The same with canaries and a quarantine, or not. Sizes are rounded up to [`UNIT`] then, and more.
+    #[must_use]
+    pub const fn with_hardened(self, hardened: bool) -> Self {
+        let alignment = if hardened { UNIT } else { self.alignment };
+        Self { alignment, hardened, ..self }
+    }
+
+    /// Whether overflows and writes to freed blocks are looked for.
+    #[must_use]
+    pub const fn hardened(self) -> bool {
+        self.hardened
+    }
+
+    /// The same with a note for each block of where it was allocated and freed, or not. No address changes.
+    #[must_use]
+    pub const fn with_track_allocations(self, track: bool) -> Self {
+        Self { track_allocations: track, ..self }
+    }
+
+    /// Whether it is noted where blocks are allocated and freed.
+    #[must_use]
+    pub const fn track_allocations(self) -> bool {
+        self.track_allocations
+    }
+
+    /// The same with blocks cleared as they are freed, or not. No address changes.
+    #[must_use]
+    pub const fn with_zero_on_free(self, zero: bool) -> Self {
+        Self { zero_on_free: zero, ..self }
+    }
+
+    /// Whether blocks are cleared as they are freed.
+    #[must_use]
+    pub const fn zero_on_free(self) -> bool {
+        self.zero_on_free
+    }
+
+    /// The same with main blocks kept in memory and out of core dumps, or not. No address changes.
+    #[must_use]
+    pub const fn with_lock(self, lock: bool) -> Self {
+        Self { lock, ..self }
+    }
+
+    /// Whether main blocks are kept in memory.
+    #[must_use]
+    pub const fn lock(self) -> bool {
+        self.lock
+    }
+
     /// The same with neighbouring wholly free main blocks joined, or not. Joined blocks serve larger requests, so addresses
     /// may differ from the default heap's.
     #[must_use]
@@ -138,6 +196,15 @@ impl fmt::Display for Options {
         }
         if self.max_size < u64::MAX {
             write!(f, ", maxSize: {}", self.max_size)?;
+        }
+        let flags = [
+            (self.hardened, "hardened"),
+            (self.track_allocations, "trackAllocations"),
+            (self.zero_on_free, "zeroOnFree"),
+            (self.lock, "lock"),
+        ];
+        for (_, name) in flags.iter().filter(|flag| flag.0) {
+            write!(f, ", {name}: true")?;
         }
         write!(f, " }}")
     }

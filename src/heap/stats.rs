@@ -111,6 +111,10 @@ pub struct Stats {
     pub live: u64,
     /// Bytes in live blocks that were asked for; the rest is what sizes were rounded up by.
     pub requested: u64,
+    /// Bytes in blocks that are freed but not to be handed out yet, counted in `live`.
+    pub quarantined: u64,
+    /// Number of such blocks, counted in `live_blocks`.
+    pub quarantined_blocks: u64,
     /// Bytes in holes.
     pub hole_bytes: u64,
     /// The largest hole; 0 if there is none.
@@ -174,6 +178,8 @@ impl Heap {
             mapped: counters.mapped,
             live: counters.live,
             requested: counters.live,
+            quarantined: 0,
+            quarantined_blocks: 0,
             hole_bytes: counters.mapped - counters.live,
             largest_hole,
             metadata: self.segments.bytes() as u64,

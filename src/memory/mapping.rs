@@ -66,6 +66,16 @@ impl Mapping {
         unsafe { system::decommit(self.base().wrapping_add(start), end - start) }
     }
 
+    /// Keeps a range in memory, and out of core dumps where the system can, until it is unmapped.
+    ///
+    /// # Errors
+    /// The limit of the process, if it has one, where the system refuses.
+    pub(super) fn lock(&self, offset: usize, bytes: usize) -> Result<(), Option<u64>> {
+        assert!(offset <= self.bytes() && bytes <= self.bytes() - offset);
+        // SAFETY: the range lies inside this mapping; locking changes neither its contents nor its protection.
+        unsafe { system::lock(self.base().wrapping_add(offset), bytes) }
+    }
+
     /// How many of the first `bytes` the system has memory for; `None` where it does not say.
     pub(super) fn resident(&self, bytes: usize) -> Option<usize> {
         let bytes = bytes.min(self.bytes());

@@ -11,6 +11,7 @@
 //! (each at least as long as a power-of-two share of what the system grants, so r stays small).
 
 use super::mapping::Mapping;
+use super::span::Span;
 use super::system;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -176,6 +177,41 @@ impl Regions {
     pub fn place(&self, address: u64) -> (u64, usize) {
         let (region, offset) = self.region(address);
         (region.mapping.serial(), offset)
+    }
+
+    /// Sets bytes, which must lie in one main block.
+    ///
+    /// # Panics
+    /// If there is no region, or the range is not inside one.
+    pub fn fill(&self, start: u64, byte: u8, bytes: u64) {
+        self.span(start, bytes).fill(byte);
+    }
+
+    /// Copies bytes out of one main block.
+    ///
+    /// # Panics
+    /// If there is no region, or the range is not inside one.
+    pub fn read(&self, start: u64, to: &mut [u8]) {
+        // SAFETY: a mutable slice is valid for writes, and nobody else has it.
+        unsafe { self.span(start, to.len() as u64).read(to.as_mut_ptr()) };
+    }
+
+    fn span(&self, start: u64, bytes: u64) -> Span {
+        let (mapping, offset) = self.locate(start);
+        Span::new(mapping, offset, usize::try_from(bytes).expect("a main block's size fits usize"))
+    }
+
+    /// Keeps the first main block's worth of a room in memory, and out of core dumps where the system can.
+    ///
+    /// # Errors
+    /// The limit of the process, if it has one, where the system refuses.
+    pub fn lock(&self, room: &Room) -> Result<(), Option<u64>> {
+        let (mapping, offset) = match (&room.region, self.list.last()) {
+            (Some(mapping), _) => (mapping, 0),
+            (None, Some(last)) => (&last.mapping, usize::try_from(last.used).unwrap_or(usize::MAX)),
+            (None, None) => return Ok(()),
+        };
+        mapping.lock(offset, usize::try_from(room.bytes).unwrap_or(usize::MAX))
     }
 
     /// Gives the system's whole pages within a range of virtual addresses back to it: they read as zeros from then on.

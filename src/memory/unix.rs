@@ -32,6 +32,31 @@ pub fn page_bytes() -> usize {
     })
 }
 
+/// Keeps `bytes` at `base` in memory; on Linux they stay out of core dumps, too.
+///
+/// # Errors
+/// The process's limit, if it has one, where the system refuses.
+///
+/// # Safety
+/// The range must be mapped.
+pub unsafe fn lock(base: *mut u8, bytes: usize) -> Result<(), Option<u64>> {
+    // SAFETY: the caller vouches for the range; locking changes neither contents nor protection.
+    if unsafe { libc::mlock(base.cast(), bytes) } != 0 {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: `limit` is a place for the answer.
+        let known = unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &raw mut limit) } == 0;
+        #[allow(clippy::useless_conversion, reason = "it has another type on other systems")]
+        let said = u64::from(limit.rlim_cur);
+        return Err((known && limit.rlim_cur != libc::RLIM_INFINITY).then_some(said));
+    }
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // SAFETY: as above. A kernel that does not know the advice refuses it, and nothing is lost.
+    unsafe {
+        libc::madvise(base.cast(), bytes, libc::MADV_DONTDUMP)
+    };
+    Ok(())
+}
+
 /// How many of `bytes` at `base`, a page's start, are in memory; `None` if the system does not say. Asks for a few thousand
 /// pages at a time.
 ///

@@ -25,6 +25,17 @@ pub const fn page_bytes() -> usize {
     4096
 }
 
+/// Not done here yet: a page locked is one of the process's working set, which has to be enlarged first.
+///
+/// # Errors
+/// Always, without a limit to name.
+///
+/// # Safety
+/// None is needed; the signature is that of the other systems.
+pub const unsafe fn lock(_base: *mut u8, _bytes: usize) -> Result<(), Option<u64>> {
+    Err(None)
+}
+
 /// The system says so only page by page, in tables of its own; nobody has tried yet.
 ///
 /// # Safety

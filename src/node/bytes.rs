@@ -3,10 +3,10 @@
 //! Bytes are touched after the lock is gone, through spans that keep their mapping: however long it takes, other threads
 //! go on.
 
-use super::convert;
 use super::failure::Failure;
 use super::hot::{at, callback};
 use super::value::Value;
+use super::{convert, trace};
 use crate::memory::Span;
 use crate::registry;
 use crate::registry::Id;
@@ -21,7 +21,13 @@ callback! {
     /// `calloc(heap: number, count: number | bigint, size: number | bigint): bigint`
     calloc, |heap, count, size| {
         let (count, size) = (convert::size("count", count)?, convert::size("size", size)?);
-        let (address, used) = registry::with_heap(convert::heap(heap)?, |heap| heap.start_calloc(count, size))?;
+        let id = convert::heap(heap)?;
+        let stack = trace::stack(id, heap)?;
+        let (address, used) = registry::with_heap(id, |heap| {
+            let (address, used) = heap.start_calloc(count, size)?;
+            trace::note_malloc(heap, address, stack);
+            Ok((address, used))
+        })?;
         if let Some(used) = used {
             used.fill(0);
         }
@@ -34,10 +40,17 @@ callback! {
     realloc, |heap, address, size| {
         let id = convert::heap(heap)?;
         let (given, size) = (convert::address(address)?, convert::size("size", size)?);
-        let (old, moved) = at(id, given, |heap, address| Ok((address, heap.start_realloc(address, size)?)))?;
+        let stack = trace::stack(id, heap)?;
+        let (old, moved) = at(id, given, |heap, address| {
+            let moved = heap.start_realloc(address, size).map_err(|error| heap.explain(error))?;
+            if moved.address != address {
+                trace::note_malloc(heap, moved.address, stack.clone());
+            }
+            Ok((address, moved))
+        })?;
         if let Some((to, from)) = moved.copy {
             to.copy_from(&from);
-            registry::with_heap(id, |heap| heap.free(old))?;
+            registry::with_heap(id, |heap| trace::free(heap, old, stack))?;
         }
         Ok(moved.address)
     }

@@ -3,13 +3,15 @@
 use super::failure::run;
 use super::hot::at;
 use super::value::Value;
-use super::{convert, window};
+use super::{convert, trace, window};
+use crate::Block;
 use crate::heap::{self, Options, UNIT};
 use crate::registry;
 use crate::registry::Id;
 use napi::bindgen_prelude::{BigUint64Array, Float64Array, FromNapiValue, Unknown};
 use napi::{Env, JsValue, Result};
 use napi_derive::napi;
+use std::sync::Arc;
 
 /// Starts the default heap. The argument is the options object or undefined.
 #[napi]
@@ -65,18 +67,76 @@ pub fn finish(env: Env) -> Result<()> {
 
 /// Allocates a block of each of `sizes` and writes their addresses.
 #[napi]
-pub fn malloc_many(env: Env, heap: f64, sizes: &[u64], mut addresses: BigUint64Array) -> Result<()> {
+pub fn malloc_many(env: Env, heap: Unknown, sizes: &[u64], mut addresses: BigUint64Array) -> Result<()> {
     run(env, || {
         // SAFETY: index.js made the array for this call and shares it with nobody before it returns.
         let addresses = unsafe { addresses.as_mut() };
-        Ok(registry::with_heap(id(heap), |heap| heap.malloc_many(sizes, addresses))?)
+        // SAFETY: the value is this call's own argument.
+        let heap = unsafe { Value::new(env.raw(), heap.raw()) };
+        let id = convert::heap(heap)?;
+        let stack = trace::stack(id, heap)?;
+        Ok(registry::with_heap(id, |heap| {
+            heap.malloc_many(sizes, addresses)?;
+            for &address in addresses.iter() {
+                trace::note_malloc(heap, address, stack.clone());
+            }
+            Ok(())
+        })?)
     })
 }
 
 /// Frees the blocks that start at `addresses`.
 #[napi]
-pub fn free_many(env: Env, heap: f64, addresses: &[u64]) -> Result<()> {
-    run(env, || Ok(registry::with_heap(id(heap), |heap| heap.free_many(addresses))?))
+pub fn free_many(env: Env, heap: Unknown, addresses: &[u64]) -> Result<()> {
+    run(env, || {
+        // SAFETY: the value is this call's own argument.
+        let heap = unsafe { Value::new(env.raw(), heap.raw()) };
+        let id = convert::heap(heap)?;
+        let stack = trace::stack(id, heap)?;
+        Ok(registry::with_heap(id, |heap| {
+            heap.free_many(addresses).map_err(|error| heap.explain(error))?;
+            if let Some(stack) = stack {
+                for &address in addresses {
+                    heap.track_free(address, stack.clone());
+                }
+            }
+            Ok(())
+        })?)
+    })
+}
+
+/// Says which files' frames are MeMS's own.
+#[napi]
+pub fn hide_frames(paths: Vec<String>) {
+    trace::hide(paths);
+}
+
+/// Where blocks were allocated; see `allocations`.
+#[napi(object)]
+pub struct Allocated {
+    /// First address.
+    pub address: f64,
+    /// Bytes that were asked for.
+    pub size: f64,
+    /// The stack of the call; empty if it is not known.
+    pub stack: String,
+}
+
+/// Live blocks from an address on, at most so many, with where they were allocated.
+#[napi]
+#[allow(clippy::cast_precision_loss, reason = "addresses are below 2^53")]
+pub fn allocations(env: Env, heap: f64, address: f64, most: u32) -> Result<Vec<Allocated>> {
+    run(env, || {
+        Ok(registry::with_heap(id(heap), |heap| {
+            let blocks = heap.allocations(cursor(address)).take(most as usize);
+            let entry = |(block, stack): (Block, Option<&Arc<str>>)| Allocated {
+                address: block.start as f64,
+                size: block.size as f64,
+                stack: stack.map_or_else(String::new, ToString::to_string),
+            };
+            Ok(blocks.map(entry).collect())
+        })?)
+    })
 }
 
 /// Gives whole free pages back to the system; answers the bytes.
@@ -120,6 +180,8 @@ pub struct Bytes {
     pub live: f64,
     /// In live blocks, and asked for.
     pub requested: f64,
+    /// In live blocks, freed but not to be handed out yet.
+    pub quarantined: f64,
     /// In holes: mapped - live.
     pub holes: f64,
     /// The largest hole.
@@ -175,6 +237,7 @@ impl From<(heap::Stats, Option<u64>)> for Stats {
                 mapped: stats.mapped as f64,
                 live: stats.live as f64,
                 requested: stats.requested as f64,
+                quarantined: stats.quarantined as f64,
                 holes: stats.hole_bytes as f64,
                 largest_hole: stats.largest_hole as f64,
                 metadata: stats.metadata as f64,
@@ -230,7 +293,7 @@ pub fn window(env: Env, heap: f64, address: Unknown, length: f64) -> Result<Wind
         let (mapping, offset) = (span.mapping(), span.offset());
         let range = if length == 0.0 { window::around(mapping, offset) } else { (offset, span.bytes()) };
         // SAFETY: `env` is this call's own.
-        let buffer = unsafe { window::buffer(env.raw(), std::sync::Arc::clone(mapping), range) }?;
+        let buffer = unsafe { window::buffer(env.raw(), Arc::clone(mapping), range) }?;
         // SAFETY: `buffer` is a value of `env`, just made.
         let buffer = unsafe { Unknown::from_napi_value(env.raw(), buffer) }?;
         Ok(Window { buffer, offset: (offset - range.0) as f64 })

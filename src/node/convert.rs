@@ -101,7 +101,18 @@ pub(super) fn options(value: Value, function: &'static str, defaults: Options) -
     if value.kind() == ValueType::Undefined {
         return Ok(defaults);
     }
-    let known = ["alignment", "growingBlocks", "joinEmptyBlocks", "maxSize", "minBlockSize", "trim"];
+    let known = [
+        "alignment",
+        "growingBlocks",
+        "hardened",
+        "joinEmptyBlocks",
+        "lock",
+        "maxSize",
+        "minBlockSize",
+        "trackAllocations",
+        "trim",
+        "zeroOnFree",
+    ];
     let given = Record::new(value, function, &known)?;
     let mut options = defaults;
     if let Some(alignment) = given.alignment()? {
@@ -116,7 +127,12 @@ pub(super) fn options(value: Value, function: &'static str, defaults: Options) -
     let join = given.flag(c"joinEmptyBlocks", "options.joinEmptyBlocks", options.join_empty_blocks())?;
     let trim = given.flag(c"trim", "options.trim", options.trim())?;
     let grow = given.flag(c"growingBlocks", "options.growingBlocks", options.growing_blocks())?;
-    Ok(options.with_join_empty_blocks(join).with_trim(trim).with_growing_blocks(grow))
+    let hardened = given.flag(c"hardened", "options.hardened", options.hardened())?;
+    let track = given.flag(c"trackAllocations", "options.trackAllocations", options.track_allocations())?;
+    let zero = given.flag(c"zeroOnFree", "options.zeroOnFree", options.zero_on_free())?;
+    let lock = given.flag(c"lock", "options.lock", options.lock())?;
+    let options = options.with_join_empty_blocks(join).with_trim(trim).with_growing_blocks(grow).with_lock(lock);
+    Ok(options.with_hardened(hardened).with_track_allocations(track).with_zero_on_free(zero))
 }
 
 /// An object of options. A misspelt one is refused rather than ignored.

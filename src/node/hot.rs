@@ -9,7 +9,7 @@
 use super::convert::Given;
 use super::failure::{Failure, guard};
 use super::value::{Answer, Call, Value};
-use super::{convert, window};
+use super::{convert, trace, window};
 use crate::registry;
 use crate::registry::{DEFAULT_ID, Id};
 use crate::{Error, Mems, Place};
@@ -67,11 +67,21 @@ pub(super) fn at<T>(
 
 #[inline]
 fn malloc_in(id: Id, size: Value, options: Option<Value>) -> Result<u64, Failure> {
-    let size = convert::size("size", size)?;
+    let bytes = convert::size("size", size)?;
     let alignment = options.map_or(Ok(1), convert::alignment)?;
-    let allocate =
-        |heap: &mut Mems| if alignment == 1 { heap.malloc(size) } else { heap.malloc_aligned(size, alignment) };
-    Ok(registry::with_heap(id, allocate)?)
+    let stack = trace::stack(id, size)?;
+    Ok(registry::with_heap(id, |heap| {
+        let address = if alignment == 1 { heap.malloc(bytes) } else { heap.malloc_aligned(bytes, alignment) }?;
+        trace::note_malloc(heap, address, stack);
+        Ok(address)
+    })?)
+}
+
+#[inline]
+fn free_in(id: Id, address: Value) -> Result<(), Failure> {
+    let given = convert::address(address)?;
+    let stack = trace::stack(id, address)?;
+    Ok(at(id, given, |heap, address| trace::free(heap, address, stack))?)
 }
 
 /// `malloc(size: number | bigint, options?): bigint`
@@ -109,18 +119,12 @@ callback! {
 
 callback! {
     /// `free(address: bigint): undefined`
-    free, |address| {
-        let given = convert::address(address)?;
-        Ok(at(DEFAULT_ID, given, Mems::free)?)
-    }
+    free, |address| free_in(DEFAULT_ID, address)
 }
 
 callback! {
     /// `heapFree(heap: number, address: bigint): undefined`
-    heap_free, |heap, address| {
-        let given = convert::address(address)?;
-        Ok(at(convert::heap(heap)?, given, Mems::free)?)
-    }
+    heap_free, |heap, address| free_in(convert::heap(heap)?, address)
 }
 
 callback! {

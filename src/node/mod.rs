@@ -6,6 +6,7 @@
 //! - `convert.rs`: sizes, addresses and options; over `value.rs`, one JavaScript value.
 //! - `failure.rs`: the one place where a Rust error, or a panic, becomes a JavaScript exception.
 //! - `window.rs`: buffers over a heap's memory.
+//! - `trace.rs`: stacks of calls, for heaps that track their allocations.
 
 mod bytes;
 mod cold;
@@ -15,6 +16,7 @@ mod failure;
 mod floor;
 mod hot;
 
+mod trace;
 mod value;
 mod window;
 

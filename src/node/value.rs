@@ -153,6 +153,32 @@ impl Value<'_> {
         self.raw
     }
 
+    /// The stack of the JavaScript that runs, as `Error` has it, without its first line.
+    pub fn stack(self) -> Result<String, Failure> {
+        let (mut message, mut error, mut length) = (ptr::null_mut(), ptr::null_mut(), 0);
+        // SAFETY: by this type's invariant; each value is one of `env` just made.
+        let stack = unsafe {
+            check(sys::napi_create_string_utf8(self.env, c"".as_ptr(), 0, &raw mut message))?;
+            check(sys::napi_create_error(self.env, ptr::null_mut(), message, &raw mut error))?;
+            Self::new(self.env, error).property(c"stack")?
+        };
+        // SAFETY: as above; without a place for text the call answers its length, and with one writes at most that.
+        let bytes = unsafe {
+            check(sys::napi_get_value_string_utf8(self.env, stack.raw, ptr::null_mut(), 0, &raw mut length))?;
+            let mut bytes = vec![0_u8; length + 1];
+            let room = bytes.as_mut_ptr().cast();
+            check(sys::napi_get_value_string_utf8(self.env, stack.raw, room, bytes.len(), &raw mut length))?;
+            bytes.truncate(length);
+            bytes
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        // V8 begins with the error's name, others with the innermost frame.
+        Ok(text
+            .strip_prefix("Error")
+            .map_or(&*text, |rest| rest.split_once('\n').map_or("", |lines| lines.1))
+            .to_owned())
+    }
+
     /// A string, number, BigInt or boolean as JavaScript prints it, cut after 80 bytes. Not for other types: printing an
     /// object runs its code.
     pub fn text(self) -> Result<String, Failure> {

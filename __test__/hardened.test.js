@@ -1,0 +1,270 @@
+'use strict';
+
+// Heaps that look for mistakes: overflows, writes to freed blocks, double frees, leaks; and heaps for secrets.
+
+const { describe, test } = require('node:test');
+const assert = require('node:assert/strict');
+const { spawnSync } = require('node:child_process');
+const koffi = require('koffi');
+const { Heap } = require('@sambhav-gautam/osmemoryallocator');
+const { assertRefused } = require('./helpers/capture.js');
+
+const root = JSON.stringify(require.resolve('@sambhav-gautam/osmemoryallocator'));
+/** C's memset, which knows nothing of blocks. */
+const memset = koffi
+  .load(
+    process.platform === 'win32'
+      ? 'msvcrt.dll'
+      : process.platform === 'darwin'
+        ? 'libSystem.dylib'
+        : null,
+  )
+  .func('void *memset(uintptr_t, int, size_t)');
+
+describe('a hardened heap', () => {
+  test('finds a write past the end by native code, and names block and byte', () => {
+    const heap = new Heap({ hardened: true });
+    for (const size of [1, 15, 16, 17, 100, 5000]) {
+      const p = heap.malloc(size);
+      const next = heap.malloc(10);
+      heap.verify();
+      memset(heap.get(p), 7, size);
+      heap.verify();
+      memset(heap.get(p), 7, size + 1);
+      const [end, at] = [p + BigInt(size) - 1n, p + BigInt(size)];
+      assertRefused(() => heap.verify(), 'ERR_MEMS_OVERFLOW', `${p}..${end}`, at);
+      assertRefused(() => heap.free(p), 'ERR_MEMS_OVERFLOW', `${p}..${end}`, at);
+      assert.ok(heap.owns(p), 'the block is live still');
+      heap.free(p);
+      heap.free(next);
+      heap.verify();
+    }
+    heap.close();
+  });
+
+  test('shows no byte behind what was asked for', () => {
+    const heap = new Heap({ hardened: true });
+    const p = heap.malloc(20);
+    assert.deepEqual(heap.blockOf(p), { start: p, size: 20, usableSize: 20 });
+    assert.equal(heap.buffer(p).length, 20);
+    assertRefused(() => heap.buffer(p, 21), 'ERR_MEMS_OUT_OF_BLOCK');
+    assertRefused(() => heap.write(p + 19n, 'ab'), 'ERR_MEMS_OUT_OF_BLOCK');
+    const { bytes } = heap.stats();
+    assert.deepEqual([bytes.live, bytes.requested], [48, 20]);
+    heap.close();
+  });
+
+  test('finds a write to a freed block through a stale view', () => {
+    const heap = new Heap({ hardened: true });
+    const p = heap.malloc(100);
+    const stale = heap.buffer(p);
+    heap.free(p);
+    assert.ok(
+      stale.every((byte) => byte === 0xdf),
+      'what was in it is gone',
+    );
+    heap.verify();
+    stale[42] = 1;
+    assertRefused(() => heap.verify(), 'ERR_MEMS_WRITE_AFTER_FREE', p, p + 42n);
+    stale[42] = 0xdf;
+    heap.verify();
+    heap.close();
+  });
+
+  test('finds it at the latest when the block would be handed out again', () => {
+    const heap = new Heap({ hardened: true });
+    const p = heap.malloc(100);
+    const stale = heap.buffer(p);
+    heap.free(p);
+    stale[0] = 0;
+    // As much as the quarantine holds: the block has to leave it.
+    const large = heap.malloc(40 << 20);
+    assertRefused(() => heap.free(large), 'ERR_MEMS_WRITE_AFTER_FREE', p);
+    assert.ok(heap.owns(large), 'it is live still');
+    heap.free(large);
+    heap.verify();
+    assert.equal(heap.malloc(100), p);
+    heap.close();
+  });
+
+  test('hands a freed block out late, and knows it for freed', () => {
+    const heap = new Heap({ hardened: true });
+    const p = heap.malloc(100);
+    heap.free(p);
+    assert.notEqual(heap.malloc(100), p);
+    assert.equal(heap.owns(p), false);
+    assert.ok(heap.stats().bytes.quarantined >= 100);
+    for (const call of [
+      () => heap.free(p),
+      () => heap.freeMany([p]),
+      () => heap.get(p),
+      () => heap.buffer(p),
+      () => heap.read(p, 1),
+      () => heap.realloc(p, 10),
+    ]) {
+      assertRefused(call, 'ERR_MEMS_NOT_ALLOCATED', p);
+    }
+    heap.close();
+  });
+
+  test('moves a block at every realloc', () => {
+    const heap = new Heap({ hardened: true });
+    const p = heap.malloc(100);
+    heap.fill(p, 5);
+    const q = heap.realloc(p, 50);
+    assert.notEqual(q, p);
+    assert.ok(heap.read(q).every((byte) => byte === 5));
+    assert.equal(heap.owns(p), false);
+    heap.verify();
+    heap.close();
+  });
+
+  test('hands out what waits before it refuses', () => {
+    const heap = new Heap({ hardened: true, maxSize: 1 << 20 });
+    for (let i = 0; i < 100; i++) heap.free(heap.malloc(200_000));
+    heap.verify();
+    assert.equal(heap.stats().bytes.requested - heap.stats().bytes.quarantined <= 0, true);
+    heap.free(heap.calloc(200_000, 1));
+    heap.free(heap.malloc(200_000, { alignment: 4096 }));
+    heap.verify();
+    heap.close();
+  });
+
+  test('is sound after any program', () => {
+    const heap = new Heap({ hardened: true, trackAllocations: true, zeroOnFree: true });
+    const live = [];
+    for (let i = 0; i < 3000; i++) {
+      if (live.length < 50 || i % 3) live.push(heap.malloc((i * 7919) % 3000 || 1));
+      else heap.free(live.splice((i * 31) % live.length, 1)[0]);
+      if (i % 7 === 0) live[0] = heap.realloc(live[0], (i % 500) + 1);
+      if (i % 500 === 0) heap.verify();
+    }
+    heap.freeMany(live);
+    heap.verify();
+    assert.deepEqual(heap.leaks(), []);
+    heap.close();
+  });
+});
+
+describe('trackAllocations', () => {
+  function allocateHere(heap, size) {
+    return heap.malloc(size);
+  }
+
+  test('lists what lives, with the stack of the call that made it', () => {
+    const heap = new Heap({ trackAllocations: true });
+    const p = allocateHere(heap, 100);
+    const [q, r] = [heap.calloc(2, 8), heap.mallocMany([10])[0]];
+    const { ptr } = heap.mallocAs(Float64Array, 4);
+    const found = heap.leaks();
+    assert.deepEqual(
+      found.map(({ address, size }) => [address, size]),
+      [
+        [p, 100],
+        [q, 16],
+        [r, 10],
+        [ptr, 32],
+      ],
+    );
+    assert.match(found[0].stack, /^ *at allocateHere .*hardened\.test\.js/);
+    for (const { stack } of found) assert.match(stack.split('\n')[0], /hardened\.test\.js/, stack);
+    heap.freeMany([q, r]);
+    heap.free(ptr);
+    const moved = heap.realloc(p, 100_000);
+    assert.deepEqual(
+      heap.leaks().map(({ address }) => address),
+      [moved],
+    );
+    heap.close();
+  });
+
+  test('a block freed twice names where it was allocated and first freed', () => {
+    const heap = new Heap({ trackAllocations: true });
+    const p = allocateHere(heap, 100);
+    function freeHere() {
+      heap.free(p);
+    }
+    freeHere();
+    const calls = [() => heap.free(p), () => heap.freeMany([p]), () => heap.realloc(p, 8)];
+    for (const call of calls) {
+      const { message } = assertRefused(call, 'ERR_MEMS_NOT_ALLOCATED', p);
+      assert.match(message, /allocated\n *at allocateHere .*first freed\n *at freeHere /s);
+    }
+    heap.close();
+  });
+
+  test('an overflow names where the block was allocated', () => {
+    const heap = new Heap({ trackAllocations: true, hardened: true });
+    const p = allocateHere(heap, 100);
+    memset(heap.get(p), 0, 101);
+    assertRefused(() => heap.free(p), 'ERR_MEMS_OVERFLOW', /it was allocated\n *at allocateHere /);
+    heap.close();
+  });
+
+  test('without it leaks() has no stacks', () => {
+    const heap = new Heap();
+    heap.mallocMany(new Uint8Array(2500).fill(1));
+    const found = heap.leaks();
+    assert.equal(found.length, 2500);
+    assert.ok(found.every(({ size, stack }) => size === 1 && stack === ''));
+    heap.close();
+  });
+});
+
+describe('secrets', () => {
+  test('zeroOnFree leaves nothing behind', () => {
+    const heap = new Heap({ zeroOnFree: true });
+    const p = heap.malloc(5000);
+    const stale = heap.buffer(p).fill(0x55);
+    assert.equal(heap.realloc(p, 100), p);
+    assert.equal(stale.indexOf(0x55, 112), -1, 'the end that was cut off');
+    heap.malloc(10);
+    const q = heap.realloc(p, 9000);
+    assert.equal(stale.subarray(0, 100).indexOf(0x55), -1, 'the place it moved from');
+    assert.ok(heap.read(q, 100).every((byte) => byte === 0x55));
+    const view = heap.buffer(q);
+    heap.free(q);
+    assert.equal(view.indexOf(0x55), -1);
+    heap.close();
+  });
+
+  test('lock keeps pages in memory', { skip: process.platform !== 'linux' }, () => {
+    const { readFileSync } = require('node:fs');
+    const locked = () =>
+      Number(/VmLck:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]);
+    const before = locked();
+    const heap = new Heap({ lock: true, minBlockSize: 4096 });
+    heap.malloc(4096);
+    assert.ok(locked() >= before + 4, `${locked()} KiB are locked, ${before} before`);
+    heap.close();
+    assert.equal(locked(), before);
+  });
+
+  test('lock names the limit that it meets', { skip: process.platform !== 'linux' }, () => {
+    const script = `
+      const { Heap } = require(${root});
+      const heap = new Heap({ lock: true, growingBlocks: false, minBlockSize: 4096 });
+      const made = heap.malloc(10);
+      try {
+        heap.malloc(1 << 20);
+        console.log('no limit');
+      } catch ({ code, message }) {
+        console.log(code, message, heap.stats().bytes.mapped, heap.owns(made));
+      }`;
+    const limited = 'ulimit -l 64 && exec "$0" -e "$SCRIPT"';
+    // The superuser is not limited.
+    const drop =
+      process.getuid?.() === 0
+        ? ['setpriv', '--bounding-set=-ipc_lock', '--inh-caps=-ipc_lock']
+        : [];
+    const [command, ...args] = [...drop, 'sh', '-c', limited, process.execPath];
+    const env = { ...process.env, SCRIPT: script };
+    const { stdout, stderr, error } = spawnSync(command, args, { encoding: 'utf8', env });
+    if (error?.code === 'ENOENT') return;
+    assert.match(
+      stdout,
+      /no limit|^ERR_MEMS_LOCK_LIMIT .*\(the process may lock 65536 in all\).* 4096 true/,
+      stderr,
+    );
+  });
+});
