@@ -3,7 +3,7 @@
 //! The addresses are those that as many single calls give. Costs: k times a single call's, and O(k log k) for
 //! `free_many` to find an address given twice before it frees the first.
 
-use crate::heap::{FIRST_ADDRESS, Mark};
+use crate::heap::Mark;
 use crate::{Error, Mems};
 
 impl Mems {
@@ -33,9 +33,7 @@ impl Mems {
     /// one hole, whatever the order of frees.
     fn undo(&mut self, addresses: &[u64], before: Mark) -> Result<(), Error> {
         for &address in addresses {
-            let slack = self.slack.get(address - FIRST_ADDRESS);
-            self.heap.free(address)?;
-            self.slack.forget(slack);
+            self.free_from(address, true)?;
         }
         while self.heap.end() > before.end() {
             let bytes = self

@@ -215,6 +215,7 @@ impl Mems {
     }
 
     /// The size that a request for `size` bytes comes to in this heap.
+    #[inline]
     pub(crate) fn rounded(&self, size: u64) -> Result<u64, Error> {
         if is_size(size) {
             let canary = if self.options().hardened() { CANARY } else { 0 };
@@ -235,7 +236,7 @@ impl Mems {
         if self.options().alignment() > 1
             && self.slack.set(address - FIRST_ADDRESS, self.requested(rounded) - size).is_err()
         {
-            self.heap.free(address)?;
+            self.free_from(address, true)?;
             return Err(Error::OutOfMetadata { size });
         }
         if self.options().hardened() {

@@ -164,7 +164,7 @@ impl Mems {
     fn release_oldest(&mut self) -> Result<bool, Error> {
         match self.quarantine.pop() {
             None => Ok(false),
-            Some(start) => self.free_now(start).map(|()| true),
+            Some(start) => self.free_from(start, true).map(|()| true),
         }
     }
 

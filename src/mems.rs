@@ -15,6 +15,8 @@ use std::sync::atomic::Ordering;
 pub struct Mems {
     pub(crate) heap: Heap,
     pub(crate) regions: Regions,
+    /// Whether no option asks for more than the heap's own work at each call.
+    plain: bool,
     pub(crate) dirty: Dirty,
     pub(crate) slack: Slack,
     /// The address after the highest byte that was ever handed out: above it all memory is zero.
@@ -38,6 +40,7 @@ impl Mems {
         }
         Self {
             heap: Heap::new(options),
+            plain: options.is_plain(),
             regions: Regions::with_reservation(FIRST_ADDRESS, bytes),
             dirty: Dirty::default(),
             slack: Slack::default(),
@@ -53,11 +56,15 @@ impl Mems {
     /// # Errors
     /// [`Error::InvalidSize`], [`Error::OutOfMemory`], [`Error::OutOfMetadata`]; nothing has changed then.
     pub fn malloc(&mut self, size: u64) -> Result<u64, Error> {
-        let rounded = self.rounded(size)?;
+        let rounded = if self.plain { size } else { self.rounded(size)? };
         let address = match self.heap.malloc(rounded)? {
             Some(address) => address,
             None => self.allocate_in_new_block(rounded, |heap| heap.malloc(rounded))?,
         };
+        if self.plain {
+            self.used_end = self.used_end.max(address + rounded);
+            return Ok(address);
+        }
         self.made(address, size, rounded)
     }
 
@@ -118,25 +125,35 @@ impl Mems {
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotAllocated`], [`Error::NotBlockStart`]; nothing has changed then.
     pub fn free(&mut self, address: u64) -> Result<(), Error> {
-        if self.options().hardened() {
-            return self.quarantine(address);
-        }
-        self.free_now(address)
+        self.free_from(address, false)
     }
 
-    /// `free` whatever the options say.
-    pub(crate) fn free_now(&mut self, address: u64) -> Result<(), Error> {
-        if self.options().zero_on_free() {
-            self.heap.check_block_start(address)?;
-            let length = self.heap.find(address)?.size;
-            self.regions.fill(address, 0, length);
+    /// `free`, of a block in use or of one that leaves quarantine. (One function, so that what the heap answers is not
+    /// handed from one to another.)
+    pub(crate) fn free_from(&mut self, address: u64, quarantine: bool) -> Result<(), Error> {
+        if !self.plain {
+            if self.options().hardened() && !quarantine {
+                return self.quarantine(address);
+            }
+            self.before_free(address)?;
         }
         let freed = self.heap.free(address)?;
-        if self.options().alignment() > 1 {
-            let slack = self.slack.get(address - FIRST_ADDRESS);
-            self.slack.forget(slack);
+        if !self.plain {
+            if self.options().alignment() > 1 {
+                let slack = self.slack.get(address - FIRST_ADDRESS);
+                self.slack.forget(slack);
+            }
+            self.note_freed(&freed);
         }
-        self.note_freed(&freed);
+        Ok(())
+    }
+
+    /// Clears the block, if that is wanted.
+    fn before_free(&self, address: u64) -> Result<(), Error> {
+        if self.options().zero_on_free() {
+            self.heap.check_block_start(address)?;
+            self.regions.fill(address, 0, self.heap.find(address)?.size);
+        }
         Ok(())
     }
 
@@ -187,7 +204,7 @@ impl Mems {
 
     /// The options it was made with.
     #[must_use]
-    pub const fn options(&self) -> Options {
+    pub const fn options(&self) -> &Options {
         self.heap.options()
     }
 

@@ -76,7 +76,7 @@ pub(crate) fn init(options: Options) -> Result<(), Error> {
             *heap = Some(Mems::new(options));
             Ok(())
         }
-        Some(running) if running == options => Ok(()),
+        Some(running) if *running == options => Ok(()),
         Some(running) => Err(Error::AlreadyInitialized { running: running.to_string(), asked: options.to_string() }),
     }
 }

@@ -245,7 +245,7 @@ impl Block {
 
 /// Runs a program and compares every answer.
 pub fn run(mems: &mut Mems, program: &[Op]) {
-    let mut shadow = Shadow::new(mems.options());
+    let mut shadow = Shadow::new(*mems.options());
     let mut live: Vec<Block> = Vec::new();
     for (step, op) in program.iter().enumerate() {
         match *op {

@@ -113,8 +113,8 @@ impl Heap {
 
     /// The options it was made with.
     #[must_use]
-    pub const fn options(&self) -> Options {
-        self.options
+    pub const fn options(&self) -> &Options {
+        &self.options
     }
 
     /// The address after the last main block.
@@ -127,11 +127,10 @@ impl Heap {
     /// [`Heap::block_size`] bytes has to be appended first. Amortized O(log n).
     ///
     /// # Errors
-    /// [`Error::InvalidSize`] for 0 or a size above 2^53; [`Error::OutOfMetadata`]. Nothing has changed then.
+    /// [`Error::InvalidSize`] for 0 or a size above [`Options::most`]; [`Error::OutOfMetadata`]. Nothing has changed then.
     #[inline]
     pub fn malloc(&mut self, size: u64) -> Result<Option<u64>, Error> {
-        // A heap that rounds sizes up comes to one byte more.
-        if size == 0 || size > MAX_SIZE + 1 {
+        if size == 0 || size > self.options.most() {
             return Err(Error::InvalidSize { size: size.to_string() });
         }
         let Some(Found { window, searched }) = self.segments.first_fit(size) else { return Ok(None) };

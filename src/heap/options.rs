@@ -1,6 +1,6 @@
 //! What can be chosen when a heap is made. The defaults are the seed's.
 
-use super::{PAGE, is_size};
+use super::{MAX_SIZE, PAGE, is_size};
 use crate::Error;
 use std::fmt;
 
@@ -65,9 +65,21 @@ impl Options {
         }
     }
 
+    /// The largest size that a request comes to: [`MAX_SIZE`], and what rounding adds.
+    #[must_use]
+    pub const fn most(&self) -> u64 {
+        if self.alignment == 1 { MAX_SIZE } else { MAX_SIZE + 2 * UNIT }
+    }
+
+    /// Whether malloc and free need look at no option: addresses and sizes are exact, and nothing is done to freed blocks.
+    #[must_use]
+    pub const fn is_plain(&self) -> bool {
+        self.alignment == 1 && !self.trim && !self.zero_on_free
+    }
+
     /// What addresses and sizes are multiples of, in bytes.
     #[must_use]
-    pub const fn alignment(self) -> u64 {
+    pub const fn alignment(&self) -> u64 {
         self.alignment
     }
 
@@ -80,7 +92,7 @@ impl Options {
 
     /// Whether main blocks grow with the heap.
     #[must_use]
-    pub const fn growing_blocks(self) -> bool {
+    pub const fn growing_blocks(&self) -> bool {
         self.growing_blocks
     }
 
@@ -97,7 +109,7 @@ impl Options {
 
     /// Most bytes that main blocks may have in sum; `u64::MAX` without a limit.
     #[must_use]
-    pub const fn max_size(self) -> u64 {
+    pub const fn max_size(&self) -> u64 {
         self.max_size
     }
 
@@ -110,7 +122,7 @@ impl Options {
 
     /// Whether overflows and writes to freed blocks are looked for.
     #[must_use]
-    pub const fn hardened(self) -> bool {
+    pub const fn hardened(&self) -> bool {
         self.hardened
     }
 
@@ -122,7 +134,7 @@ impl Options {
 
     /// Whether it is noted where blocks are allocated and freed.
     #[must_use]
-    pub const fn track_allocations(self) -> bool {
+    pub const fn track_allocations(&self) -> bool {
         self.track_allocations
     }
 
@@ -134,7 +146,7 @@ impl Options {
 
     /// Whether blocks are cleared as they are freed.
     #[must_use]
-    pub const fn zero_on_free(self) -> bool {
+    pub const fn zero_on_free(&self) -> bool {
         self.zero_on_free
     }
 
@@ -146,7 +158,7 @@ impl Options {
 
     /// Whether main blocks are kept in memory.
     #[must_use]
-    pub const fn lock(self) -> bool {
+    pub const fn lock(&self) -> bool {
         self.lock
     }
 
@@ -159,7 +171,7 @@ impl Options {
 
     /// Whether neighbouring wholly free main blocks are joined.
     #[must_use]
-    pub const fn join_empty_blocks(self) -> bool {
+    pub const fn join_empty_blocks(&self) -> bool {
         self.join_empty_blocks
     }
 
@@ -171,13 +183,13 @@ impl Options {
 
     /// Whether free pages are given back to the system without being asked.
     #[must_use]
-    pub const fn trim(self) -> bool {
+    pub const fn trim(&self) -> bool {
         self.trim
     }
 
     /// Least length of a new main block in bytes, a multiple of [`PAGE`].
     #[must_use]
-    pub const fn min_block_size(self) -> u64 {
+    pub const fn min_block_size(&self) -> u64 {
         self.min_block_size
     }
 }
