@@ -363,7 +363,8 @@ export function compare(a: bigint, b: bigint, length: number | bigint): -1 | 0 |
  *
  * @example
  * usableSize(malloc(20)); // 20
- * new Heap().usableSize(new Heap().malloc(20)); // 32
+ * const heap = new Heap();
+ * heap.usableSize(heap.malloc(20)); // 32
  */
 export function usableSize(address: bigint): number;
 
@@ -588,7 +589,7 @@ export interface Stats {
 
 /**
  * Statistics of the heap. All but `resident` is O(log n) however many blocks there are; for that one the system is asked
- * about each page, some 10 ms for 10 GiB. Cheap enough to poll.
+ * about each page, about a millisecond a gigabyte, and other threads need not wait. Cheap enough to poll.
  *
  * @throws `ERR_MEMS_NOT_INITIALIZED`.
  *
@@ -676,7 +677,10 @@ export class Heap {
    * @throws `ERR_MEMS_CLOSED` if there is none of that id, `ERR_INVALID_ARG_TYPE` (TypeError).
    *
    * @example
-   * // in a worker: const heap = Heap.attach(workerData.heap);
+   * const heap = new Heap();
+   * // In a worker that was sent heap.id:
+   * const same = Heap.attach(heap.id);
+   * same.malloc(8) === 1000n; // true
    */
   static attach(id: number): Heap;
   /** What {@link Heap.attach} takes: a number that no other heap of the process ever has. */

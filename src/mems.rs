@@ -4,7 +4,7 @@ use crate::Error;
 use crate::dirty::Dirty;
 use crate::guard::{CANARY, Quarantine};
 use crate::heap::{FIRST_ADDRESS, Heap, Options, PAGE, Stats};
-use crate::memory::Regions;
+use crate::memory::{Regions, Span};
 use crate::slack::Slack;
 use crate::track::{IN_USE, Tracker};
 use std::ops::Range;
@@ -228,11 +228,10 @@ impl Mems {
         &self.heap
     }
 
-    /// Bytes that the system has memory for now, in main blocks; `None` where it does not say. O(pages): the system is
-    /// asked about each.
+    /// The memory of all main blocks, a span for each region.
     #[must_use]
-    pub fn resident(&self) -> Option<u64> {
-        self.regions.resident()
+    pub fn spans(&self) -> Vec<Span> {
+        self.regions.spans()
     }
 
     /// The lines of `printStats`. O(n).

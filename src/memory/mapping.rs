@@ -76,11 +76,13 @@ impl Mapping {
         unsafe { system::lock(self.base().wrapping_add(offset), bytes) }
     }
 
-    /// How many of the first `bytes` the system has memory for; `None` where it does not say.
-    pub(super) fn resident(&self, bytes: usize) -> Option<usize> {
-        let bytes = bytes.min(self.bytes());
-        // SAFETY: these bytes are mapped, and a mapping starts at a page.
-        unsafe { system::resident(self.base(), bytes) }
+    /// How many bytes of a range, which starts at a page, the system has memory for; `None` where it does not say.
+    pub(super) fn resident(&self, offset: usize, bytes: usize) -> Option<usize> {
+        assert!(
+            offset.is_multiple_of(system::page_bytes()) && offset <= self.bytes() && bytes <= self.bytes() - offset
+        );
+        // SAFETY: these bytes are mapped, and start at a page since the mapping does.
+        unsafe { system::resident(self.base().wrapping_add(offset), bytes) }
     }
 
     /// Empties the first `bytes` as [`Mapping::decommit`] does, or by writing zeros where the system has no such call.

@@ -226,11 +226,12 @@ impl Regions {
         region.mapping.decommit(offset..offset + bytes) as u64
     }
 
-    /// Bytes of the carved parts that the system has memory for now; `None` where it does not say.
+    /// The carved part of each region.
     #[must_use]
-    pub fn resident(&self) -> Option<u64> {
-        let of = |region: &Region| region.mapping.resident(usize::try_from(region.used).unwrap_or(usize::MAX));
-        self.list.iter().map(of).try_fold(0, |sum, bytes| Some(sum + bytes? as u64))
+    pub fn spans(&self) -> Vec<Span> {
+        let carved =
+            |region: &Region| Span::new(Arc::clone(&region.mapping), 0, usize::try_from(region.used).unwrap_or(0));
+        self.list.iter().map(carved).collect()
     }
 
     /// Checks that the regions tile the virtual addresses and that none is overdrawn or empty.

@@ -49,6 +49,16 @@ impl Span {
         self.mapping.base().wrapping_add(self.offset)
     }
 
+    /// How many of its bytes the system has memory for; `None` where it does not say. O(pages): the system is asked about
+    /// each, about a millisecond for a gigabyte.
+    ///
+    /// # Panics
+    /// If it does not start at a page of the system.
+    #[must_use]
+    pub fn resident(&self) -> Option<u64> {
+        self.mapping.resident(self.offset, self.bytes).map(|bytes| bytes as u64)
+    }
+
     /// Copies the first bytes of another span here, as many as both have. The two may overlap.
     pub fn copy_from(&self, from: &Self) {
         let bytes = self.bytes.min(from.bytes);

@@ -261,10 +261,14 @@ impl From<(heap::Stats, Option<u64>)> for Stats {
     }
 }
 
-/// Statistics of a heap.
+/// Statistics of a heap. The system is asked about its pages after the lock is gone: that takes longer.
 #[napi]
 pub fn stats(env: Env, heap: f64) -> Result<Stats> {
-    run(env, || Ok(registry::with_heap(id(heap), |heap| Ok((heap.stats(), heap.resident())))?.into()))
+    run(env, || {
+        let (stats, spans) = registry::with_heap(id(heap), |heap| Ok((heap.stats(), heap.spans())))?;
+        let resident = spans.iter().try_fold(0, |sum, span| Some(sum + span.resident()?));
+        Ok((stats, resident).into())
+    })
 }
 
 /// The buffer round an address, and where in it the address lies.
