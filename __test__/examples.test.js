@@ -16,7 +16,7 @@ const declarations = readFileSync(path.join(__dirname, '..', 'index.d.ts'), 'utf
 
 /** The examples, as { name, lines }. */
 function examples() {
-  const comments = declarations.matchAll(/\/\*\*([^]*?)\*\/\n? *(.*)/g);
+  const comments = declarations.matchAll(/\/\*\*([\s\S]*?)\*\/\n? *(.*)/g);
   return [...comments].flatMap(([, comment, declaration], position) => {
     const [, example] = comment.split('@example\n');
     if (example === undefined) return [];
