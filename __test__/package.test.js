@@ -137,6 +137,7 @@ test('the main tarball holds the expected files, and no addon', (t) => {
     'LICENSE',
     'README.md',
     'binding.js',
+    'include/mems.h',
     'index.d.ts',
     'index.js',
     'lib/allocation.js',
