@@ -840,6 +840,7 @@ module.exports.close = nativeBinding.close
 module.exports.finish = nativeBinding.finish
 module.exports.freeMany = nativeBinding.freeMany
 module.exports.init = nativeBinding.init
+module.exports.libraryPath = nativeBinding.libraryPath
 module.exports.mainBlock = nativeBinding.mainBlock
 module.exports.mallocMany = nativeBinding.mallocMany
 module.exports.open = nativeBinding.open

@@ -11,6 +11,9 @@ const { malloc, get, free } = binding;
 
 const heap = heapOf(0);
 
+// The file that binding.js chose, which only the addon itself knows for sure.
+const library = binding.libraryPath();
+
 function init(options) {
   binding.init(options);
 }
@@ -72,4 +75,5 @@ module.exports = {
   verify,
   stats,
   chains,
+  library,
 };

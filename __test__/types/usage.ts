@@ -17,6 +17,7 @@ import mems, {
   get,
   Heap,
   init,
+  library,
   malloc,
   mallocAs,
   mallocMany,
@@ -105,5 +106,6 @@ export const numbers: number[] = [
 ];
 finish();
 
+export const file: string = library;
 export const sameByDefaultImport: bigint = mems.get(mems.malloc(8)) + physical;
 export const sameFunction: boolean = mems.stats === stats;

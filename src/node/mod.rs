@@ -6,6 +6,7 @@
 //! - `convert.rs`: sizes, addresses and options; over `value.rs`, one JavaScript value.
 //! - `failure.rs`: the one place where a Rust error, or a panic, becomes a JavaScript exception.
 //! - `window.rs`: buffers over a heap's memory.
+//! - `library.rs`: the path of this addon, for FFI.
 
 mod bytes;
 mod cold;
@@ -14,7 +15,7 @@ mod failure;
 #[cfg(feature = "floor")]
 mod floor;
 mod hot;
-
+mod library;
 mod value;
 mod window;
 
