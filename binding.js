@@ -842,6 +842,7 @@ module.exports.finish = nativeBinding.finish
 module.exports.freeMany = nativeBinding.freeMany
 module.exports.hideFrames = nativeBinding.hideFrames
 module.exports.init = nativeBinding.init
+module.exports.libraryPath = nativeBinding.libraryPath
 module.exports.mainBlock = nativeBinding.mainBlock
 module.exports.mallocMany = nativeBinding.mallocMany
 module.exports.open = nativeBinding.open

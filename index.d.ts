@@ -656,6 +656,19 @@ export interface Segment {
 export function chains(): IterableIterator<MainBlock>;
 
 /**
+ * The absolute path of the native addon that this package has loaded. It is a shared library, whose C functions an FFI
+ * library can call: they are declared and documented in `include/mems.h`, and work on the same heaps as the functions here.
+ * Loading it once more by this path is no second copy. Empty where the system cannot tell.
+ *
+ * @example
+ * const koffi = require('koffi');
+ * const malloc = koffi.load(library).func('uint64_t mems_malloc(uint64_t size)');
+ * const address = BigInt(malloc(100));
+ * buffer(address).write('hello'); // a block is a block, whoever made it
+ */
+export const library: string;
+
+/**
  * A heap of one's own. Its defaults are those that a program wants rather than the original's: see {@link InitOptions}.
  *
  * It lives until {@link Heap.close}, not until it is garbage: other threads may have its {@link Heap.id}.

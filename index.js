@@ -11,6 +11,9 @@ const { malloc, get, free } = binding;
 
 const heap = heapOf(0);
 
+// The file that binding.js chose, which only the addon itself knows for sure.
+const library = binding.libraryPath();
+
 function init(options) {
   binding.init(options);
 }
@@ -74,4 +77,5 @@ module.exports = {
   stats,
   chains,
   leaks,
+  library,
 };

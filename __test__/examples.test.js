@@ -21,7 +21,7 @@ function examples() {
     const [, example] = comment.split('@example\n');
     if (example === undefined) return [];
     const text = example.replace(/^ *\* ?/gm, '').split('@packageDocumentation')[0];
-    const [, name] = /(?:function|class|static) (\w+)/.exec(declaration) ?? [];
+    const [, name] = /(?:function|class|static|const) (\w+)/.exec(declaration) ?? [];
     return [{ name: name ?? `package ${position}`, lines: text.trimEnd().split('\n') }];
   });
 }

@@ -9,25 +9,34 @@ const path = require('node:path');
 const mems = require('@sambhav-gautam/osmemoryallocator');
 
 const declarations = readFileSync(path.join(__dirname, '..', 'index.d.ts'), 'utf8');
-const declared = [...declarations.matchAll(/^export (?:function|class) (\w+)/gm)]
-  .map(([, name]) => name)
-  .filter((name, position, names) => names.indexOf(name) === position);
 
-test('the exports are the functions that the typings declare', () => {
+/** The names that the typings declare with one of these words. */
+function declaredAs(...words) {
+  const found = declarations.matchAll(new RegExp(`^export (?:${words.join('|')}) (\\w+)`, 'gm'));
+  // An overloaded function is declared more than once.
+  return [...new Set([...found].map(([, name]) => name))];
+}
+
+const functions = declaredAs('function', 'class');
+const constants = declaredAs('const');
+const declared = [...functions, ...constants];
+
+test('the exports are the functions and constants that the typings declare', () => {
   assert.deepEqual(Object.keys(mems).sort(), [...declared].sort());
-  for (const name of declared) assert.equal(typeof mems[name], 'function');
+  for (const name of functions) assert.equal(typeof mems[name], 'function');
+  for (const name of constants) assert.equal(typeof mems[name], 'string');
 });
 
-test('every declared function has an example and says what it throws', () => {
+test('all that is declared has an example, and every function says what it throws', () => {
   for (const name of declared.filter((name) => name !== 'Heap')) {
-    const end = declarations.search(new RegExp(`^export (function|class) ${name}\\b`, 'm'));
+    const end = declarations.search(new RegExp(`^export (function|const) ${name}\\b`, 'm'));
     const comment = declarations.slice(declarations.lastIndexOf('/**', end), end);
     assert.match(comment, /@example/, name);
-    assert.match(comment, /@throws/, name);
+    if (functions.includes(name)) assert.match(comment, /@throws/, name);
   }
 });
 
-test('import has the same functions by name and by default', async () => {
+test('import has the same exports by name and by default', async () => {
   const imported = await import('@sambhav-gautam/osmemoryallocator');
   for (const name of declared) assert.equal(imported[name], mems[name]);
   assert.equal(imported.default, mems);
@@ -35,10 +44,10 @@ test('import has the same functions by name and by default', async () => {
 
 test('a heap has a method for every function but init and finish', () => {
   const methods = Object.getOwnPropertyNames(mems.Heap.prototype);
-  const functions = declared.filter((name) => !['Heap', 'init', 'finish'].includes(name));
-  assert.deepEqual(methods.sort(), [...functions, 'constructor', 'id', 'close'].sort());
+  const shared = functions.filter((name) => !['Heap', 'init', 'finish'].includes(name));
+  assert.deepEqual(methods.sort(), [...shared, 'constructor', 'id', 'close'].sort());
   const start = declarations.indexOf('export class Heap');
-  for (const name of functions) {
+  for (const name of shared) {
     assert.match(
       declarations.slice(start),
       new RegExp(`As \\{@link ${name}\\}.*\\n  ${name}[(<]`),

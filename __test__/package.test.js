@@ -137,6 +137,7 @@ test('the main tarball holds the expected files, and no addon', (t) => {
     'LICENSE',
     'README.md',
     'binding.js',
+    'include/mems.h',
     'index.d.ts',
     'index.js',
     'lib/allocation.js',
@@ -175,6 +176,20 @@ test('require works, and the seed example prints its true output', async () => {
   const names = 'init, malloc, get, free, printStats, finish';
   const file = await write('seed.cjs', `const { ${names} } = require('${NAME}');${SEED_CALLS}`);
   assert.equal(await runNode([file]), SEED_OUTPUT);
+});
+
+test('native code finds the addon and its header', async () => {
+  const program = `import { library } from '${NAME}';
+    import { createRequire } from 'node:module';
+    const header = createRequire(import.meta.url).resolve('${NAME}/include/mems.h');
+    console.log(JSON.stringify([library, header]));`;
+  const found = JSON.parse(await runNode([await write('native.mjs', program)]));
+  const { main } = await manifestOf(release.platform.name);
+  const modules = path.join(await fs.realpath(project), 'node_modules');
+  assert.deepEqual(found, [
+    path.join(modules, ...release.platform.name.split('/'), main),
+    path.join(modules, ...NAME.split('/'), 'include', 'mems.h'),
+  ]);
 });
 
 test('named ESM import works', async () => {

@@ -10,7 +10,8 @@ const path = require('node:path');
 
 const root = path.join(__dirname, '..');
 const readme = readFileSync(path.join(root, 'README.md'), 'utf8').replaceAll('\r', '');
-const examples = [...readme.matchAll(/```js\n(.*?)```\n\n```text\n(.*?)```/gs)];
+// A block ends at the next fence: one that has no output is not the beginning of another.
+const examples = [...readme.matchAll(/```js\n((?:(?!```).)*)```\n\n```text\n((?:(?!```).)*)```/gs)];
 
 /** A pattern for the output shown; where the system puts the memory, no README can know. */
 function patternOf(output) {

@@ -4,6 +4,8 @@
 
 const assert = require('assert');
 const { spawnSync } = require('child_process');
+const { existsSync } = require('fs');
+const { isAbsolute } = require('path');
 const url = require('url');
 const { Worker, isMainThread, parentPort, workerData } = require('worker_threads');
 
@@ -246,6 +248,11 @@ function finishAndInitAgain() {
   assert.strictEqual(mems.malloc(10), 1010n, 'init again with the same options is a no-op');
 }
 
+function libraryPath() {
+  const { library } = api();
+  assert.ok(isAbsolute(library) && library.endsWith('.node') && existsSync(library), library);
+}
+
 const CHECKS = [
   seedExampleAddresses,
   printStatsText,
@@ -259,6 +266,7 @@ const CHECKS = [
   workerSharesTheHeap,
   addonOnlyInWorkers,
   batches,
+  libraryPath,
   finishAndInitAgain,
 ];
 

@@ -7,8 +7,9 @@
 //! - [`memory`] provides *what stands there*: long mappings, reserved at once and committed page by page as they are
 //!   touched. The unsafe code about memory is here.
 //!
-//! The `node` feature (on by default) adds the Node-API binding, which converts arguments and results and decides
-//! nothing. Arrows run downwards only: binding, then [`Mems`], then the two halves.
+//! The `node` feature (on by default) adds the Node-API binding, and the `c-abi` feature, which it needs, the functions for
+//! C. Both convert arguments and results and decide nothing; both find heaps in the registry of the process. Arrows run
+//! downwards only: binding, then registry, then [`Mems`], then the two halves.
 //!
 //! To follow `malloc` from JavaScript: `src/node/hot.rs` reads the argument, `src/mems.rs` asks the heap for a hole
 //! and, where there is none, the memory for pages; `src/heap/mod.rs` takes the hole, through `first_fit.rs` that finds it
@@ -18,6 +19,8 @@
 
 mod batch;
 mod blocks;
+#[cfg(feature = "c-abi")]
+pub mod c;
 mod dirty;
 mod error;
 mod guard;
@@ -26,7 +29,7 @@ pub mod memory;
 mod mems;
 #[cfg(feature = "node")]
 mod node;
-#[cfg(feature = "node")]
+#[cfg(feature = "c-abi")]
 mod registry;
 mod slack;
 mod track;

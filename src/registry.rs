@@ -1,6 +1,7 @@
-//! The heaps of the process, which all its threads share: the default heap, and those made by `new Heap()`.
+//! The heaps of the process, which all its threads share: the default heap, and those made by `new Heap()` in JavaScript or
+//! `mems_heap_open()` in C.
 //!
-//! JavaScript knows a heap by its id, a number: 0 is the default heap, any other a slot and how many heaps that slot has
+//! Both know a heap by its id, a number: 0 is the default heap, any other a slot and how many heaps that slot has
 //! had. So an id is never given twice, and a heap that is closed is told from one that took its slot.
 //!
 //! Invariants: no call to JavaScript or Node-API is made while a lock is held, so no finalizer can run under it and no

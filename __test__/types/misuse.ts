@@ -6,6 +6,7 @@ import {
   get,
   Heap,
   init,
+  library,
   malloc,
   mallocMany,
   view,
@@ -42,3 +43,5 @@ new Heap({ alignment: 32 });
 new Heap().id = 1;
 // @ts-expect-error an array is not bytes
 write(1000n, [1, 2, 3]);
+// @ts-expect-error a path is no function
+library();

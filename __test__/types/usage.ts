@@ -18,6 +18,7 @@ import mems, {
   Heap,
   init,
   leaks,
+  library,
   malloc,
   mallocAs,
   mallocMany,
@@ -108,5 +109,6 @@ export const numbers: number[] = [
 ];
 finish();
 
+export const file: string = library;
 export const sameByDefaultImport: bigint = mems.get(mems.malloc(8)) + physical;
 export const sameFunction: boolean = mems.stats === stats;

@@ -41,6 +41,24 @@ impl Default for Options {
 }
 
 impl Options {
+    /// What a program wants of a heap of its own, rather than the seed's: everything aligned, few main blocks, and memory
+    /// that goes back.
+    #[must_use]
+    pub const fn roomy() -> Self {
+        Self {
+            min_block_size: 16 * PAGE,
+            join_empty_blocks: true,
+            trim: true,
+            alignment: UNIT,
+            growing_blocks: true,
+            max_size: u64::MAX,
+            hardened: false,
+            track_allocations: false,
+            zero_on_free: false,
+            lock: false,
+        }
+    }
+
     /// The same with main blocks of at least `bytes`, rounded up to whole pages.
     ///
     /// # Errors

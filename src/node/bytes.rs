@@ -50,7 +50,11 @@ callback! {
         })?;
         if let Some((to, from)) = moved.copy {
             to.copy_from(&from);
-            registry::with_heap(id, |heap| trace::free(heap, old, stack))?;
+            let freed = registry::with_heap(id, |heap| {
+                // If another thread has freed the old block meanwhile, nobody is told of the new one.
+                trace::free(heap, old, stack).inspect_err(|_| drop(heap.free(moved.address)))
+            });
+            freed?;
         }
         Ok(moved.address)
     }

@@ -5,7 +5,7 @@ use super::hot::at;
 use super::value::Value;
 use super::{convert, trace, window};
 use crate::Block;
-use crate::heap::{self, Options, UNIT};
+use crate::heap::{self, Options};
 use crate::registry;
 use crate::registry::Id;
 use napi::bindgen_prelude::{BigUint64Array, Float64Array, FromNapiValue, Unknown};
@@ -28,15 +28,9 @@ pub fn init(env: Env, options: Unknown) -> Result<()> {
 #[allow(clippy::cast_precision_loss, reason = "2^37 heaps are never made")]
 pub fn open(env: Env, options: Unknown) -> Result<f64> {
     run(env, || {
-        let defaults = Options::default()
-            .with_alignment(UNIT)?
-            .with_min_block_size(64 << 10)?
-            .with_growing_blocks(true)
-            .with_join_empty_blocks(true)
-            .with_trim(true);
         // SAFETY: the value is this call's own argument.
         let options = unsafe { Value::new(env.raw(), options.raw()) };
-        Ok(registry::open(convert::options(options, "new Heap()", defaults)?)? as f64)
+        Ok(registry::open(convert::options(options, "new Heap()", Options::roomy())?)? as f64)
     })
 }
 

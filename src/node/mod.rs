@@ -7,6 +7,7 @@
 //! - `failure.rs`: the one place where a Rust error, or a panic, becomes a JavaScript exception.
 //! - `window.rs`: buffers over a heap's memory.
 //! - `trace.rs`: stacks of calls, for heaps that track their allocations.
+//! - `library.rs`: the path of this addon, for FFI.
 
 mod bytes;
 mod cold;
@@ -15,7 +16,7 @@ mod failure;
 #[cfg(feature = "floor")]
 mod floor;
 mod hot;
-
+mod library;
 mod trace;
 mod value;
 mod window;

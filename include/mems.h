@@ -1,0 +1,304 @@
+/*
+ * mems.h: the heaps of MeMS from C, C++ and by FFI.
+ *
+ * The package's native addon, a file mems.<platform>.node, is a shared library that exports these functions. Its path is
+ * what the package exports as `library`; load it with dlopen() or LoadLibrary(), or by koffi, bun:ffi or Deno.dlopen(),
+ * and do not unload it: the heaps would be lost. It needs nothing of Node.js, so programs without any JavaScript can use it
+ * too. In a process that runs both, C and JavaScript have the very same heaps: a block that one of them allocates the
+ * other can read, write, resize and free.
+ *
+ * Addresses. A block is known by its virtual address, a number: it stays the same for the block's life, and is never 0.
+ * mems_get() translates any address inside a live block into a pointer. The pointer is good until the block is freed, or
+ * resized by mems_heap_realloc(), or its heap ends; nothing checks what is done with it.
+ *
+ * Heaps. The default heap, whose id is MEMS_DEFAULT_HEAP, is the one that JavaScript's init(), malloc() and so on work
+ * on; it places blocks exactly as the original MeMS is meant to, without alignment. All others are made by
+ * mems_heap_open(), or `new Heap()` in JavaScript, and known by ids that are never given twice. They are the process's:
+ * every thread can use any heap. Functions without a heap among their arguments work on the default one, and all others
+ * work on it as well.
+ *
+ * Failures. A call that fails changes nothing. It answers 0, NULL or an error code, each function says which; then
+ * mems_last_error() and mems_last_error_message() tell more, until the next call of the same thread that fails. No
+ * argument that is not a wild pointer ends the process, and nothing is printed but what a bug in MeMS has to say.
+ *
+ * Threads. All functions may be called from any thread at any time, but not from a signal handler. A call holds a lock of
+ * its heap for its own work only, never while bytes are copied or cleared. In a child made by fork() they must not be
+ * called unless no other thread was in a call at the time.
+ *
+ * Costs are given for a heap of n blocks and holes. Sizes are bytes throughout. MeMS runs on 64-bit systems.
+ *
+ * What is declared here stays: no function changes its type or meaning, no struct its layout, no constant its value. What
+ * is new is added, in the structs where it says "reserved".
+ */
+
+#ifndef MEMS_H
+#define MEMS_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The id of the default heap. */
+#define MEMS_DEFAULT_HEAP ((uint64_t)0)
+
+/* The largest size of a block or a heap, in bytes: 2^53 - 1, the largest whole number that JavaScript counts up to. */
+#define MEMS_MAX_SIZE ((uint64_t)9007199254740991)
+
+/* What went wrong. Functions answer these as an int. JavaScript's error.code has the same names with ERR_MEMS_. */
+typedef enum mems_error {
+  /* Nothing: the call succeeded. */
+  MEMS_OK = 0,
+  /* A pointer is NULL that must not be, a reserved field is not zero, or mems_heap_close() was given the default heap. */
+  MEMS_ERROR_INVALID_ARGUMENT = 1,
+  /* A size is 0 or above MEMS_MAX_SIZE; or the product of a count and a size is. */
+  MEMS_ERROR_INVALID_SIZE = 2,
+  /* An alignment is not one of those that the function takes. */
+  MEMS_ERROR_INVALID_ALIGNMENT = 3,
+  /* The default heap has not been started by mems_init(), or has ended. */
+  MEMS_ERROR_NOT_INITIALIZED = 4,
+  /* The default heap runs with other options than the default ones. */
+  MEMS_ERROR_ALREADY_INITIALIZED = 5,
+  /* There is no open heap of that id. */
+  MEMS_ERROR_CLOSED = 6,
+  /* The system refuses memory, the heap's max_size does, or 65536 heaps are open. */
+  MEMS_ERROR_OUT_OF_MEMORY = 7,
+  /* The address lies outside every main block of the heap. */
+  MEMS_ERROR_OUT_OF_RANGE = 8,
+  /* The address lies in a hole: its block has been freed, or never was. */
+  MEMS_ERROR_NOT_ALLOCATED = 9,
+  /* The address lies inside a block and not at its start. */
+  MEMS_ERROR_NOT_BLOCK_START = 10,
+  /* A range reaches past the end of its block. JavaScript only, so far. */
+  MEMS_ERROR_OUT_OF_BLOCK = 11,
+  /* mems_heap_verify() found an invariant broken, which is a bug in MeMS. */
+  MEMS_ERROR_CORRUPT = 12,
+  /* A bug in MeMS. The heap at hand refuses all calls until mems_finish() or mems_heap_close() has ended it. */
+  MEMS_ERROR_INTERNAL = 13,
+  /* A write past the end of a block was found, by mems_heap_free() or mems_heap_verify() of a hardened heap. */
+  MEMS_ERROR_OVERFLOW = 14,
+  /* A write to a freed block was found, likewise. */
+  MEMS_ERROR_WRITE_AFTER_FREE = 15,
+  /* The system keeps no more of the process's memory from being swapped out. */
+  MEMS_ERROR_LOCK_LIMIT = 16
+} mems_error;
+
+/*
+ * Options of a heap. A struct of zeros stands for the defaults, and so does each field that is zero:
+ *
+ *   mems_options options = {0};
+ *   options.max_size = 1 << 30;
+ */
+typedef struct mems_options {
+  /* What every block's size is rounded up to a multiple of, in bytes, and every pointer is one of: 1 or 16. Default: 16. */
+  uint64_t alignment;
+  /* Least length of a new main block in bytes, from 1 to MEMS_MAX_SIZE, rounded up to pages of 4096. Default: 65536. */
+  uint64_t min_block_size;
+  /* Most bytes that main blocks may have in sum, from 1 to MEMS_MAX_SIZE, rounded down to pages. Default: no limit. */
+  uint64_t max_size;
+  /* Whether a new main block has at least an eighth of the heap's length: 1 yes, -1 no. Default: yes. */
+  int32_t growing_blocks;
+  /* Whether neighbouring main blocks that are wholly free become one: 1 yes, -1 no. Default: yes. */
+  int32_t join_empty_blocks;
+  /* Whether free pages go back to the system by themselves, many at a time: 1 yes, -1 no. Default: yes. */
+  int32_t trim;
+  /* Whether writes past a block's end and to freed blocks are looked for: 1 yes. Default: no. */
+  int32_t hardened;
+  /* Whether blocks are cleared as they are freed: 1 yes. Default: no. */
+  int32_t zero_on_free;
+  /* Whether main blocks are kept in memory and, on Linux, out of core dumps: 1 yes. Default: no. */
+  int32_t lock;
+  /* Zeros. */
+  uint64_t reserved[2];
+} mems_options;
+
+/* A live block. */
+typedef struct mems_block {
+  /* Its first virtual address. */
+  uint64_t start;
+  /* Bytes that were asked for. */
+  uint64_t size;
+  /* Bytes that it has and that can be used: the same, rounded up to the heap's alignment. */
+  uint64_t usable;
+} mems_block;
+
+/* Statistics of one moment. live + hole_bytes == mapped, always. */
+typedef struct mems_stats {
+  /* Bytes in main blocks. */
+  uint64_t mapped;
+  /* Bytes in live blocks. */
+  uint64_t live;
+  /* Bytes in live blocks that were asked for. */
+  uint64_t requested;
+  /* Bytes in holes. */
+  uint64_t hole_bytes;
+  /* Bytes of the largest hole; 0 if there is none. */
+  uint64_t largest_hole;
+  /* Bytes of the heap's bookkeeping, which is kept apart from the memory that is handed out. */
+  uint64_t metadata;
+  /* Number of main blocks. */
+  uint64_t main_blocks;
+  /* Number of live blocks. */
+  uint64_t live_blocks;
+  /* Number of holes. */
+  uint64_t holes;
+  /* Highest values of mapped, live, hole_bytes, largest_hole and metadata since the heap began. */
+  uint64_t peak_mapped;
+  uint64_t peak_live;
+  uint64_t peak_hole_bytes;
+  uint64_t peak_largest_hole;
+  uint64_t peak_metadata;
+  /* Blocks allocated and blocks freed since the heap began; resizing in place is neither. */
+  uint64_t mallocs;
+  uint64_t frees;
+  /* Bytes of live that are freed, but wait in a hardened heap's quarantine. */
+  uint64_t quarantined;
+  /* Zeros. */
+  uint64_t reserved[7];
+} mems_stats;
+
+/*
+ * Starts the default heap with its default options. Nothing is mapped before the first block. If the heap runs with these
+ * options, from C or by JavaScript's init(), this does nothing, so that every part of a program may call it. O(1).
+ *
+ * Answers MEMS_OK, MEMS_ERROR_ALREADY_INITIALIZED or MEMS_ERROR_INTERNAL.
+ */
+int mems_init(void);
+
+/*
+ * Ends the default heap for the whole process, JavaScript included: its memory goes back to the system, and every address
+ * and pointer of it becomes invalid. (Memory that JavaScript still has a view of stays mapped, as zeros.) mems_init()
+ * starts a new one.
+ *
+ * Answers MEMS_OK or MEMS_ERROR_NOT_INITIALIZED.
+ */
+int mems_finish(void);
+
+/* mems_heap_malloc() in the default heap, whose blocks have no alignment: see mems_heap_aligned(). */
+uint64_t mems_malloc(uint64_t size);
+
+/* mems_heap_free() in the default heap. */
+int mems_free(uint64_t address);
+
+/* mems_heap_get() in the default heap. */
+void *mems_get(uint64_t address);
+
+/*
+ * Makes a heap. NULL stands for the default options, which are those of JavaScript's `new Heap()`. Nothing is mapped before
+ * the first block. O(1).
+ *
+ * Answers the heap's id, below 2^53, which JavaScript's Heap.attach() takes as a number. 0 on failure:
+ * MEMS_ERROR_INVALID_ARGUMENT, MEMS_ERROR_INVALID_SIZE, MEMS_ERROR_INVALID_ALIGNMENT, MEMS_ERROR_OUT_OF_MEMORY.
+ */
+uint64_t mems_heap_open(const mems_options *options);
+
+/*
+ * Ends a heap for the whole process, as mems_finish() ends the default one, however many blocks it has.
+ *
+ * Answers MEMS_OK, MEMS_ERROR_CLOSED, or MEMS_ERROR_INVALID_ARGUMENT for the default heap.
+ */
+int mems_heap_close(uint64_t heap);
+
+/*
+ * Allocates `size` bytes, from 1 to MEMS_MAX_SIZE, by first fit: the front of the lowest hole that is large enough, else of
+ * a new main block. Memory that was handed out before holds what was in it. Amortized O(log n).
+ *
+ * Answers the block's virtual address; 0 on failure: MEMS_ERROR_INVALID_SIZE, MEMS_ERROR_OUT_OF_MEMORY,
+ * MEMS_ERROR_NOT_INITIALIZED (the default heap), MEMS_ERROR_CLOSED (any other), MEMS_ERROR_INTERNAL. The last three every
+ * function below may fail with, too.
+ */
+uint64_t mems_heap_malloc(uint64_t heap, uint64_t size);
+
+/*
+ * mems_heap_malloc() of a block whose pointer is a multiple of `alignment`, a power of two from 1 to 4096. Note the order:
+ * C's aligned_alloc() has the alignment first. Amortized O(log n).
+ *
+ * Answers as mems_heap_malloc(); also fails with MEMS_ERROR_INVALID_ALIGNMENT.
+ */
+uint64_t mems_heap_aligned(uint64_t heap, uint64_t size, uint64_t alignment);
+
+/*
+ * mems_heap_malloc() of `count` times `size` bytes, both from 1, that are all zero. Memory that was never handed out is
+ * known to be zero: it costs nothing. Amortized O(log n), and O(bytes) where others had the memory before.
+ *
+ * Answers as mems_heap_malloc(). A product above MEMS_MAX_SIZE is MEMS_ERROR_INVALID_SIZE, not an overflow.
+ */
+uint64_t mems_heap_calloc(uint64_t heap, uint64_t count, uint64_t size);
+
+/*
+ * Gives the block that starts at `address` another size, from 1 to MEMS_MAX_SIZE, keeping its bytes as far as they fit. It
+ * stays where it is if it shrinks or the hole behind it has room; else it moves, and its old address becomes invalid.
+ * mems_heap_malloc() if `address` is 0. A block that moves loses an alignment beyond its heap's. Amortized O(log n), and
+ * O(size) where it moves.
+ *
+ * Answers the block's address; 0 on failure, and the block is as it was: what mems_heap_malloc() and mems_heap_free() fail
+ * with.
+ */
+uint64_t mems_heap_realloc(uint64_t heap, uint64_t address, uint64_t size);
+
+/*
+ * Frees the block that starts at `address`; does nothing if that is 0. Amortized O(log n).
+ *
+ * Answers MEMS_OK, MEMS_ERROR_OUT_OF_RANGE, MEMS_ERROR_NOT_ALLOCATED (a block freed twice is found out, unless another
+ * starts there by now) or MEMS_ERROR_NOT_BLOCK_START; in a hardened heap MEMS_ERROR_OVERFLOW or
+ * MEMS_ERROR_WRITE_AFTER_FREE, and the block is live still.
+ */
+int mems_heap_free(uint64_t heap, uint64_t address);
+
+/*
+ * The pointer to the byte at `address`, which may be any address inside a live block. O(log n).
+ *
+ * Answers NULL on failure: MEMS_ERROR_OUT_OF_RANGE, MEMS_ERROR_NOT_ALLOCATED.
+ */
+void *mems_heap_get(uint64_t heap, uint64_t address);
+
+/*
+ * Writes to `block` which live block holds `address`, any address inside it. O(1).
+ *
+ * Answers MEMS_OK, MEMS_ERROR_OUT_OF_RANGE, MEMS_ERROR_NOT_ALLOCATED or MEMS_ERROR_INVALID_ARGUMENT if `block` is NULL.
+ */
+int mems_heap_block(uint64_t heap, uint64_t address, mems_block *block);
+
+/*
+ * Writes the heap's statistics to `stats`. O(log n).
+ *
+ * Answers MEMS_OK or MEMS_ERROR_INVALID_ARGUMENT if `stats` is NULL.
+ */
+int mems_heap_stats(uint64_t heap, mems_stats *stats);
+
+/*
+ * Gives the whole pages inside holes back to the system, and writes their bytes to `bytes` unless that is NULL. No address
+ * and no pointer changes. On Windows nothing is given back. O(k log n) and a system call for each of k holes of a page or
+ * more.
+ *
+ * Answers MEMS_OK.
+ */
+int mems_heap_trim(uint64_t heap, uint64_t *bytes);
+
+/*
+ * Walks the whole heap and checks every invariant of it. O(n).
+ *
+ * Answers MEMS_OK or MEMS_ERROR_CORRUPT, which is a bug in MeMS; in a hardened heap MEMS_ERROR_OVERFLOW or
+ * MEMS_ERROR_WRITE_AFTER_FREE, which are not.
+ */
+int mems_heap_verify(uint64_t heap);
+
+/* The mems_error of the calling thread's last call that failed; MEMS_OK if none has. A call that succeeds leaves it. */
+int mems_last_error(void);
+
+/*
+ * What that call says about it, in English, with the addresses and sizes at hand: for people, not to be compared. Empty if
+ * no call has failed; at most 511 bytes of UTF-8. Valid until the thread's next call that fails, or its end; not to be
+ * freed. Never NULL.
+ */
+const char *mems_last_error_message(void);
+
+/* The version of the package, "2.0.0" say. Not to be freed. */
+const char *mems_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* MEMS_H */

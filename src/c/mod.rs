@@ -1,0 +1,207 @@
+//! The C ABI: the heaps of the process as C functions, for FFI libraries and for programs in C. Decides nothing.
+//!
+//! They are exported from the addon itself, so a program that loads it once more from JavaScript, by `bun:ffi` say, has
+//! the very heaps that JavaScript has: both ask the registry. `include/mems.h` is the documentation; a test compares it
+//! with this folder, declaration by declaration.
+//!
+//! - `failure.rs`: from Rust errors and panics to codes and messages, the last of them kept for each thread.
+//! - `types.rs`: the structs.
+//!
+//! Invariants: every body runs inside [`call`], so no panic unwinds into a caller. No caller's memory is touched, and no
+//! block's bytes are, while a lock is held. Virtual address 0 is no block's: it stands for a failure, as NULL does in C.
+//!
+//! The `unsafe` of each `no_mangle` is sound for one reason: the name begins with `mems_`, and nothing else in a process
+//! that has loaded this library may define such names.
+
+mod failure;
+mod types;
+
+pub use failure::{Code, mems_last_error, mems_last_error_message};
+pub use types::{Block, Options, Stats};
+
+use crate::registry::{self, DEFAULT_ID};
+use failure::{Failure, call};
+use std::ffi::{c_char, c_int, c_void};
+
+/// Starts the default heap with its default options.
+#[unsafe(no_mangle)]
+pub extern "C" fn mems_init() -> c_int {
+    status(|| Ok(registry::init(crate::heap::Options::default())?))
+}
+
+/// Ends the default heap.
+#[unsafe(no_mangle)]
+pub extern "C" fn mems_finish() -> c_int {
+    status(|| Ok(registry::finish()?))
+}
+
+/// [`mems_heap_malloc`] in the default heap.
+#[unsafe(no_mangle)]
+pub extern "C" fn mems_malloc(size: u64) -> u64 {
+    mems_heap_malloc(DEFAULT_ID, size)
+}
+
+/// [`mems_heap_free`] in the default heap.
+#[unsafe(no_mangle)]
+pub extern "C" fn mems_free(address: u64) -> c_int {
+    mems_heap_free(DEFAULT_ID, address)
+}
+
+/// [`mems_heap_get`] in the default heap.
+#[unsafe(no_mangle)]
+pub extern "C" fn mems_get(address: u64) -> *mut c_void {
+    mems_heap_get(DEFAULT_ID, address)
+}
+
+/// Makes a heap and answers its id; 0 on failure, which is the default heap's and never a new one's.
+///
+/// # Safety
+/// `options` must be null or point to an [`Options`], aligned or not.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mems_heap_open(options: *const Options) -> u64 {
+    call(0, || {
+        // SAFETY: the caller vouches for a pointer that is not null; a copy is read, so nobody can change it later.
+        let given = if options.is_null() { Options::default() } else { unsafe { options.read_unaligned() } };
+        Ok(registry::open(given.checked()?)?)
+    })
+}
+
+/// Ends a heap.
+#[unsafe(no_mangle)]
+pub extern "C" fn mems_heap_close(heap: u64) -> c_int {
+    status(|| match heap {
+        DEFAULT_ID => Err(Failure::Argument("the default heap is ended by mems_finish()")),
+        _ if registry::close(heap)? => Ok(()),
+        _ => Err(crate::Error::Closed.into()),
+    })
+}
+
+/// Allocates a block.
+#[unsafe(no_mangle)]
+pub extern "C" fn mems_heap_malloc(heap: u64, size: u64) -> u64 {
+    call(0, || Ok(registry::with_heap(heap, |heap| heap.malloc(size))?))
+}
+
+/// Allocates a block whose physical address is a multiple of `alignment`.
+#[unsafe(no_mangle)]
+pub extern "C" fn mems_heap_aligned(heap: u64, size: u64, alignment: u64) -> u64 {
+    call(0, || Ok(registry::with_heap(heap, |heap| heap.malloc_aligned(size, alignment))?))
+}
+
+/// Allocates a block of zeros.
+#[unsafe(no_mangle)]
+pub extern "C" fn mems_heap_calloc(heap: u64, count: u64, size: u64) -> u64 {
+    call(0, || {
+        let (address, used) = registry::with_heap(heap, |heap| heap.start_calloc(count, size))?;
+        if let Some(used) = used {
+            used.fill(0);
+        }
+        Ok(address)
+    })
+}
+
+/// Resizes a block.
+#[unsafe(no_mangle)]
+pub extern "C" fn mems_heap_realloc(heap: u64, address: u64, size: u64) -> u64 {
+    if address == 0 {
+        return mems_heap_malloc(heap, size);
+    }
+    call(0, || {
+        let moved = registry::with_heap(heap, |heap| heap.start_realloc(address, size))?;
+        if let Some((to, from)) = moved.copy {
+            to.copy_from(&from);
+            // If another thread has freed the old block meanwhile, nobody is told of the new one.
+            registry::with_heap(heap, |heap| heap.free(address).inspect_err(|_| drop(heap.free(moved.address))))?;
+        }
+        Ok(moved.address)
+    })
+}
+
+/// Frees a block; nothing if the address is 0.
+#[unsafe(no_mangle)]
+pub extern "C" fn mems_heap_free(heap: u64, address: u64) -> c_int {
+    if address == 0 {
+        return Code::Ok as c_int;
+    }
+    status(|| Ok(registry::with_heap(heap, |heap| heap.free(address))?))
+}
+
+/// Where the byte at a virtual address stands.
+#[unsafe(no_mangle)]
+pub extern "C" fn mems_heap_get(heap: u64, address: u64) -> *mut c_void {
+    let physical = call(0, || Ok(registry::with_heap(heap, |heap| heap.get(address))?));
+    #[allow(clippy::cast_possible_truncation, reason = "it was made of an address of this process")]
+    std::ptr::with_exposed_provenance_mut(physical as usize)
+}
+
+/// The live block round an address.
+///
+/// # Safety
+/// `block` must be null, which is refused, or valid for writing a [`Block`], aligned or not.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mems_heap_block(heap: u64, address: u64, block: *mut Block) -> c_int {
+    status(|| {
+        let found = registry::with_heap(heap, |heap| heap.block(address))?;
+        // SAFETY: by this function's own contract.
+        unsafe { put("block", block, found.into()) }
+    })
+}
+
+/// Statistics of a heap.
+///
+/// # Safety
+/// `stats` must be null, which is refused, or valid for writing a [`Stats`], aligned or not.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mems_heap_stats(heap: u64, stats: *mut Stats) -> c_int {
+    status(|| {
+        let found = registry::with_heap(heap, |heap| Ok(heap.stats()))?;
+        // SAFETY: by this function's own contract.
+        unsafe { put("stats", stats, found.into()) }
+    })
+}
+
+/// Gives whole free pages back to the system.
+///
+/// # Safety
+/// `bytes` must be null, which is ignored, or valid for writing a number of 64 bits, aligned or not.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mems_heap_trim(heap: u64, bytes: *mut u64) -> c_int {
+    status(|| {
+        let given_back = registry::with_heap(heap, |heap| Ok(heap.trim()))?;
+        if !bytes.is_null() {
+            // SAFETY: it is not null, so the caller vouches for it.
+            unsafe { bytes.write_unaligned(given_back) };
+        }
+        Ok(())
+    })
+}
+
+/// Checks every invariant of a heap.
+#[unsafe(no_mangle)]
+pub extern "C" fn mems_heap_verify(heap: u64) -> c_int {
+    status(|| Ok(registry::with_heap(heap, |heap| heap.verify())?))
+}
+
+/// The package's version, a string that lasts.
+#[unsafe(no_mangle)]
+pub extern "C" fn mems_version() -> *const c_char {
+    concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
+}
+
+/// Runs the body of a function that answers a code.
+fn status(body: impl FnOnce() -> Result<(), Failure>) -> c_int {
+    call(None, || body().map(Some)).map_or_else(|| mems_last_error(), |()| Code::Ok as c_int)
+}
+
+/// Writes an answer to the place that the caller has for it.
+///
+/// # Safety
+/// `place` must be null or valid for writing a `T`, aligned or not.
+unsafe fn put<T>(name: &'static str, place: *mut T, answer: T) -> Result<(), Failure> {
+    if place.is_null() {
+        return Err(Failure::Null(name));
+    }
+    // SAFETY: it is not null, so the caller vouches for it.
+    unsafe { place.write_unaligned(answer) };
+    Ok(())
+}
