@@ -7,10 +7,10 @@
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { chart } from './lib/chart.mjs';
+import { machine } from './lib/machine.mjs';
 import { measureNative } from './lib/native.mjs';
 import { progress, root, run } from './lib/process.mjs';
 import { report } from './lib/report.mjs';
@@ -40,20 +40,6 @@ async function measureJavaScript() {
   });
   progress('');
   return times;
-}
-
-/** What the figures depend on. */
-async function machine() {
-  const [cpu] = os.cpus();
-  const libc = process.report.getReport().header.glibcVersionRuntime;
-  const release = os.release().match(/^\d+\.\d+/)?.[0] ?? '';
-  return {
-    cpu: cpu.model,
-    processors: os.cpus().length,
-    system: `${os.type()} ${release}${libc ? `, glibc ${libc}` : ''}`,
-    rustc: (await run('rustc', ['--version'])).trim().replace(/ \(.*/, ''),
-    node: process.version,
-  };
 }
 
 /** The installed versions of the packages that MeMS is compared with from JavaScript, as `name version`. */

@@ -4,7 +4,7 @@ import { Table } from 'console-table-printer';
 import { traces } from './summary.mjs';
 
 /** Prints rows of cells under headings; the first column is text, the others are numbers. */
-function print(title, headings, rows) {
+export function print(title, headings, rows) {
   const columns = headings.map((heading, at) => ({
     name: String(at),
     title: heading,
@@ -15,11 +15,14 @@ function print(title, headings, rows) {
   table.printTable();
 }
 
+/** What is timed as a whole, whatever calls it has. */
+const ONCE = new Set(['start', 'growth', 'sharing']);
+
 function printTimes({ where, group, workload, rows }) {
   const reference = where === 'native' ? 'libc' : rows[0].name;
   const sorted = where === 'native' ? [...rows].sort((a, b) => a.ns - b.ns) : rows;
   print(
-    `${where}, ${group} ${workload}${group === 'start' ? '' : ', a call'}`,
+    `${where}, ${group} ${workload}${ONCE.has(group) ? '' : ', a call'}`,
     ['', 'ns', '±', `x ${reference}`],
     sorted.map(({ name, ns, spread, ratio }) =>
       ns === null
