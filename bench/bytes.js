@@ -125,13 +125,26 @@ async function copies({ quick, turns }) {
 
 /** A buffer that grows to a size as data comes, every byte of it written once. */
 async function growth({ turns }) {
-  const heap = new Heap();
   const ways = {
     'doubling to 16 MiB': [16 * MIB, (size) => size * 2],
     'by 4 KiB to 4 MiB': [4 * MIB, (size) => size + 4 * KIB],
   };
+  // With trimming, memory that is freed goes back, and the next round pays for its pages anew.
+  const heaps = [new Heap(), new Heap({ trim: false })];
   const tables = [];
   for (const [name, [end, next]] of Object.entries(ways)) {
+    const inHeap = (heap) => () => {
+      let size = 4 * KIB;
+      let address = heap.malloc(size);
+      heap.fill(address, 1);
+      while (size < end) {
+        const larger = next(size);
+        address = heap.realloc(address, larger);
+        heap.fill(address + BigInt(size), 1, larger - size);
+        size = larger;
+      }
+      heap.free(address);
+    };
     const actions = {
       'a new Buffer, and copy': () => {
         let buffer = Buffer.allocUnsafeSlow(4 * KIB).fill(1);
@@ -141,22 +154,12 @@ async function growth({ turns }) {
           buffer = larger.fill(1, buffer.length);
         }
       },
-      realloc: () => {
-        let size = 4 * KIB;
-        let address = heap.malloc(size);
-        heap.fill(address, 1);
-        while (size < end) {
-          const larger = next(size);
-          address = heap.realloc(address, larger);
-          heap.fill(address + BigInt(size), 1, larger - size);
-          size = larger;
-        }
-        heap.free(address);
-      },
+      realloc: inHeap(heaps[0]),
+      'realloc, without trimming': inHeap(heaps[1]),
     };
     tables.push(await turns('growth', name, contenders(1, actions)));
   }
-  heap.close();
+  for (const heap of heaps) heap.close();
   return tables;
 }
 

@@ -21,6 +21,11 @@ export function figure(value, spread, digits) {
     : `${number(value, digits)} ± ${number(spread, digits)}`;
 }
 
+/** How many times as much: with two digits that count, however small. */
+export function times(ratio) {
+  return `${ratio < 0.1 ? Number(ratio.toPrecision(2)) : ratio.toFixed(2)}x`;
+}
+
 export function markdown(headings, rows) {
   const align = headings.map((_, at) => (at === 0 ? 'left' : 'right'));
   return markdownTable([headings, ...rows], { align, padding: false });

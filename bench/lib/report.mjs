@@ -1,6 +1,6 @@
 // docs/performance.md: the figures of a run put into the text of bench/performance.md.
 
-import { figure, fill, markdown } from './document.mjs';
+import { figure, fill, markdown, times } from './document.mjs';
 import { contenders, median, range, ratios, shares, timesOf, title, traces } from './summary.mjs';
 
 const HEAD =
@@ -9,7 +9,7 @@ const HEAD =
 function timeCell(row) {
   if (row === undefined) return '';
   if (row.ns === null) return 'gave up';
-  return `${figure(row.ns, row.spread, 1)} (${row.ratio.toFixed(2)}x)`;
+  return `${figure(row.ns, row.spread, 1)} (${times(row.ratio)})`;
 }
 
 /** One line a workload, one column an allocator. */

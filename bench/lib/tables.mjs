@@ -1,6 +1,7 @@
 // The figures of a run as tables on the terminal.
 
 import { Table } from 'console-table-printer';
+import { times } from './document.mjs';
 import { traces } from './summary.mjs';
 
 /** Prints rows of cells under headings; the first column is text, the others are numbers. */
@@ -27,7 +28,7 @@ function printTimes({ where, group, workload, rows }) {
     sorted.map(({ name, ns, spread, ratio }) =>
       ns === null
         ? [name, 'gave up', '', '']
-        : [name, ns.toFixed(1), spread.toFixed(1), ratio.toFixed(2)],
+        : [name, ns.toFixed(1), spread.toFixed(1), times(ratio)],
     ),
   );
 }
@@ -48,8 +49,8 @@ function printFootprint(rows) {
 }
 
 /** Prints all that a run has measured. */
-export function printTables({ times, footprint, metadata, adversarial }) {
-  for (const table of times) printTimes(table);
+export function printTables({ times: tables, footprint, metadata, adversarial }) {
+  for (const table of tables) printTimes(table);
   if (footprint.length > 0) printFootprint(footprint);
   if (metadata.length > 0) {
     print(
