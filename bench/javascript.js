@@ -5,8 +5,10 @@
 const { execFileSync } = require('node:child_process');
 const path = require('node:path');
 const mems = require('@sambhav-gautam/osmemoryallocator');
+const { measureBytes } = require('./bytes.js');
 const { loadFloor } = require('./lib/floor.js');
 const { inTurns, time } = require('./lib/measure.js');
+const { measureSharing } = require('./sharing.js');
 const { readTrace, replay, traceNames } = require('./trace.js');
 
 /** A contender that needs longer than this for one trace gives up: thi.ng/malloc never ends on some. */
@@ -154,7 +156,12 @@ async function starts(quick, progress) {
 
 /** All tables: `{ where, group, workload, rows }`, with rows as `inTurns` answers them. */
 async function measure({ quick, progress }) {
-  const tables = [...(await calls(quick, progress)), ...(await starts(quick, progress))];
+  const tables = [
+    ...(await calls(quick, progress)),
+    ...(await starts(quick, progress)),
+    ...(await measureBytes({ quick, progress })),
+    ...(await measureSharing({ quick, progress })),
+  ];
   const contenders = Object.entries(await allocators());
   for (const name of traceNames()) {
     if (quick && !['gcc-cc1', 'sqlite3'].includes(name)) continue;

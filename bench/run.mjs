@@ -3,20 +3,22 @@
 //
 // Measures MeMS against other allocators, natively and from JavaScript, prints tables, and keeps the figures in
 // target/bench.json. A full run also writes docs/performance.md and docs/performance.svg from them; --write has a quick
-// run do so too, and --report makes them anew without measuring.
+// run do so too, and --report makes them anew without measuring, as it does docs/memory.md if npm run bench:gc has been run.
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { chart } from './lib/chart.mjs';
+import { machine } from './lib/machine.mjs';
+import { writeMemoryDocuments } from './lib/memory.mjs';
 import { measureNative } from './lib/native.mjs';
 import { progress, root, run } from './lib/process.mjs';
 import { report } from './lib/report.mjs';
 import { printTables } from './lib/tables.mjs';
 
 const file = path.join(root, 'target', 'bench.json');
+const collected = path.join(root, 'target', 'gc.json');
 const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
@@ -40,20 +42,6 @@ async function measureJavaScript() {
   });
   progress('');
   return times;
-}
-
-/** What the figures depend on. */
-async function machine() {
-  const [cpu] = os.cpus();
-  const libc = process.report.getReport().header.glibcVersionRuntime;
-  const release = os.release().match(/^\d+\.\d+/)?.[0] ?? '';
-  return {
-    cpu: cpu.model,
-    processors: os.cpus().length,
-    system: `${os.type()} ${release}${libc ? `, glibc ${libc}` : ''}`,
-    rustc: (await run('rustc', ['--version'])).trim().replace(/ \(.*/, ''),
-    node: process.version,
-  };
 }
 
 /** The installed versions of the packages that MeMS is compared with from JavaScript, as `name version`. */
@@ -95,6 +83,7 @@ function writeDocuments(data) {
 
 if (options.report) {
   writeDocuments(JSON.parse(readFileSync(file, 'utf8')));
+  if (existsSync(collected)) writeMemoryDocuments(JSON.parse(readFileSync(collected, 'utf8')));
 } else {
   const data = await measure();
   printTables(data);

@@ -1,13 +1,7 @@
-// docs/performance.svg: three panels of bars, drawn by ECharts from the figures of a run.
+// docs/performance.svg: three panels of bars, from the figures of a run.
 
-import * as echarts from 'echarts';
+import { bars } from './bars.mjs';
 import { contenders, timesOf, title, traces } from './summary.mjs';
-
-const WIDTH = 880;
-const PANEL = 300;
-/** Of a panel: for its heading, its legend and the names below its bars. */
-const ABOVE = 74;
-const BELOW = 34;
 
 /** One colour an allocator, told apart by those who see few colours too (after Okabe and Ito). */
 const COLOURS = {
@@ -64,73 +58,7 @@ function panels(data) {
   ];
 }
 
-const TEXT = { color: '#222222', fontFamily: 'sans-serif' };
-
-/** The chart as SVG. It has a background of its own, for pages light and dark. */
+/** The chart as SVG. */
 export function chart(data) {
-  const drawn = panels(data);
-  const top = (at) => at * PANEL;
-  const instance = echarts.init(null, null, {
-    renderer: 'svg',
-    ssr: true,
-    width: WIDTH,
-    height: drawn.length * PANEL,
-  });
-  instance.setOption({
-    animation: false,
-    backgroundColor: '#ffffff',
-    textStyle: TEXT,
-    title: drawn.map(({ heading }, at) => ({
-      text: heading,
-      left: 16,
-      top: top(at) + 12,
-      textStyle: { ...TEXT, fontSize: 14 },
-    })),
-    legend: drawn.map(({ series }, at) => ({
-      selectedMode: false,
-      data: series.map(({ name }) => name),
-      left: 10,
-      top: top(at) + 36,
-      // Wide, as the width of text is only estimated without a browser.
-      itemGap: 26,
-      itemWidth: 12,
-      itemHeight: 10,
-      textStyle: TEXT,
-    })),
-    grid: drawn.map((_, at) => ({
-      left: 56,
-      right: 16,
-      top: top(at) + ABOVE,
-      height: PANEL - ABOVE - BELOW,
-    })),
-    xAxis: drawn.map(({ categories }, at) => ({
-      type: 'category',
-      gridIndex: at,
-      data: categories,
-      axisTick: { show: false },
-      axisLabel: TEXT,
-    })),
-    yAxis: drawn.map(({ axis }, at) => ({
-      type: 'value',
-      gridIndex: at,
-      axisLabel: TEXT,
-      ...axis,
-    })),
-    series: drawn.flatMap(({ series }, at) =>
-      series.map(({ name, values }) => ({
-        type: 'bar',
-        silent: true,
-        name,
-        xAxisIndex: at,
-        yAxisIndex: at,
-        data: values,
-        barGap: '8%',
-        barCategoryGap: '24%',
-        itemStyle: { color: COLOURS[name] },
-      })),
-    ),
-  });
-  const svg = instance.renderToSVGString();
-  instance.dispose();
-  return `${svg}\n`;
+  return bars(panels(data), COLOURS);
 }

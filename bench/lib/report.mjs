@@ -1,39 +1,15 @@
 // docs/performance.md: the figures of a run put into the text of bench/performance.md.
 
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
-import { markdownTable } from 'markdown-table';
-import { root } from './process.mjs';
+import { figure, fill, markdown, times } from './document.mjs';
 import { contenders, median, range, ratios, shares, timesOf, title, traces } from './summary.mjs';
 
 const HEAD =
   '<!-- Made by npm run bench, from bench/performance.md and the figures of a run. -->\n';
 
-/** Numbers above this are easier to read without a fraction. */
-const LARGE = 1000;
-
-function number(value, digits) {
-  return value < LARGE
-    ? value.toFixed(digits)
-    : value.toLocaleString('en-US', { maximumFractionDigits: 0 });
-}
-
-/** `median ± spread`, without the spread where all runs agreed. */
-function figure(value, spread, digits) {
-  return spread === 0
-    ? number(value, digits)
-    : `${number(value, digits)} ± ${number(spread, digits)}`;
-}
-
-function markdown(headings, rows) {
-  const align = headings.map((_, at) => (at === 0 ? 'left' : 'right'));
-  return markdownTable([headings, ...rows], { align, padding: false });
-}
-
 function timeCell(row) {
   if (row === undefined) return '';
   if (row.ns === null) return 'gave up';
-  return `${figure(row.ns, row.spread, 1)} (${row.ratio.toFixed(2)}x)`;
+  return `${figure(row.ns, row.spread, 1)} (${times(row.ratio)})`;
 }
 
 /** One line a workload, one column an allocator. */
@@ -46,8 +22,9 @@ function timesTable(tables) {
   return markdown(['', ...names.map(title)], lines);
 }
 
-/** One line a call. */
+/** One line a call; nothing where none was measured. */
 function callsTable(tables) {
+  if (tables.length === 0) return '';
   const lines = tables.flatMap(({ workload, rows }) =>
     rows.map((row) => [workload, row.name, timeCell(row)]),
   );
@@ -140,6 +117,12 @@ function parts(data) {
     'javascript-calls': callsTable(script('calls')),
     'javascript-traces': timesTable(script('trace')),
     'javascript-start': callsTable(script('start')),
+    'javascript-view': callsTable(script('view')),
+    'javascript-bytes': callsTable(script('bytes')),
+    'javascript-copy': callsTable(script('copy')),
+    'javascript-growth': callsTable(script('growth')),
+    'javascript-heap': callsTable(script('heap')),
+    'javascript-sharing': callsTable(script('sharing')),
     resident: residentTable(footprint),
     mapped: mappedTable(footprint),
     metadata: metadataTable(data.metadata),
@@ -165,12 +148,5 @@ function parts(data) {
 
 /** The document of a complete run. */
 export function report(data) {
-  const text = readFileSync(path.join(root, 'bench', 'performance.md'), 'utf8');
-  const known = parts(data);
-  const filled = text.replace(/\{\{([\w-]+)\}\}/g, (_, name) => {
-    if (!(name in known))
-      throw new Error(`bench/performance.md asks for ${name}, which is not known`);
-    return known[name];
-  });
-  return HEAD + filled;
+  return HEAD + fill('performance.md', parts(data));
 }

@@ -1,10 +1,11 @@
 // The figures of a run as tables on the terminal.
 
 import { Table } from 'console-table-printer';
+import { times } from './document.mjs';
 import { traces } from './summary.mjs';
 
 /** Prints rows of cells under headings; the first column is text, the others are numbers. */
-function print(title, headings, rows) {
+export function print(title, headings, rows) {
   const columns = headings.map((heading, at) => ({
     name: String(at),
     title: heading,
@@ -15,16 +16,19 @@ function print(title, headings, rows) {
   table.printTable();
 }
 
+/** What is timed as a whole, whatever calls it has. */
+const ONCE = new Set(['start', 'growth', 'sharing']);
+
 function printTimes({ where, group, workload, rows }) {
   const reference = where === 'native' ? 'libc' : rows[0].name;
   const sorted = where === 'native' ? [...rows].sort((a, b) => a.ns - b.ns) : rows;
   print(
-    `${where}, ${group} ${workload}${group === 'start' ? '' : ', a call'}`,
+    `${where}, ${group} ${workload}${ONCE.has(group) ? '' : ', a call'}`,
     ['', 'ns', '±', `x ${reference}`],
     sorted.map(({ name, ns, spread, ratio }) =>
       ns === null
         ? [name, 'gave up', '', '']
-        : [name, ns.toFixed(1), spread.toFixed(1), ratio.toFixed(2)],
+        : [name, ns.toFixed(1), spread.toFixed(1), times(ratio)],
     ),
   );
 }
@@ -45,8 +49,8 @@ function printFootprint(rows) {
 }
 
 /** Prints all that a run has measured. */
-export function printTables({ times, footprint, metadata, adversarial }) {
-  for (const table of times) printTimes(table);
+export function printTables({ times: tables, footprint, metadata, adversarial }) {
+  for (const table of tables) printTimes(table);
   if (footprint.length > 0) printFootprint(footprint);
   if (metadata.length > 0) {
     print(
