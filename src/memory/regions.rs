@@ -219,12 +219,15 @@ impl Regions {
         Ok(())
     }
 
-    /// Gives all memory back. A mapping that a buffer still holds is emptied at once and unmapped with the buffer.
+    /// Gives all memory back. A mapping that a buffer still holds is emptied at once, gives up the address space that no
+    /// buffer reaches, and is unmapped with the last buffer.
     pub fn release(self) {
         for region in self.list {
-            // A buffer that lets go between this check and the drop costs a needless decommit, nothing else.
+            // A buffer that lets go between this check and the drop costs needless system calls, nothing else.
             if Arc::strong_count(&region.mapping) > 1 {
-                region.mapping.empty(usize::try_from(region.used).unwrap_or(usize::MAX));
+                let used = usize::try_from(region.used).unwrap_or(usize::MAX);
+                region.mapping.empty(used);
+                region.mapping.shrink(used);
             }
         }
     }

@@ -226,9 +226,15 @@ pub fn window(env: Env, heap: f64, address: Unknown, length: f64) -> Result<Wind
     run(env, || {
         // SAFETY: the value is this call's own argument.
         let given = convert::address(unsafe { Value::new(env.raw(), address.raw()) })?;
-        let span = at(id(heap), given, |heap, address| heap.span(address, length as u64))?;
+        let (span, range) = at(id(heap), given, |heap, address| {
+            let span = heap.span(address, length as u64)?;
+            let (mapping, offset) = (span.mapping(), span.offset());
+            let range = if length == 0.0 { window::around(mapping, offset) } else { (offset, span.bytes()) };
+            // While the heap cannot end.
+            mapping.promise(range.0 + range.1);
+            Ok((span, range))
+        })?;
         let (mapping, offset) = (span.mapping(), span.offset());
-        let range = if length == 0.0 { window::around(mapping, offset) } else { (offset, span.bytes()) };
         // SAFETY: `env` is this call's own.
         let buffer = unsafe { window::buffer(env.raw(), std::sync::Arc::clone(mapping), range) }?;
         // SAFETY: `buffer` is a value of `env`, just made.

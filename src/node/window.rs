@@ -4,11 +4,12 @@
 //! window of a region, and views of blocks are made from it in JavaScript. Windows are as long as the oldest runtimes
 //! allow and overlap by half, so that a block of up to half a window lies in one of them whole.
 //!
-//! Invariant: the memory under a buffer stays mapped while anything can reach it, even after `finish`. A
-//! `SharedArrayBuffer` tells reliably when that ends, by its finalizer. An `ArrayBuffer` does only where its memory cannot
-//! be moved into another buffer (`transfer`, Node 22 and later): that one has no finalizer of ours. So a window is a
-//! `SharedArrayBuffer` where the runtime can make one of external memory; else an `ArrayBuffer`, which keeps its mapping
-//! for good if the runtime has `transfer`.
+//! Invariant: the memory under a buffer stays mapped while anything can reach it, even after `finish`. So a window is
+//! promised under the heap's lock (`Mapping::promise`), and then made. A `SharedArrayBuffer` tells reliably when its memory is
+//! out of reach, by its finalizer. An `ArrayBuffer` does only where its memory cannot be moved into another buffer
+//! (`transfer`, Node 22 and later): that one has no finalizer of ours. So a window is a `SharedArrayBuffer` where the runtime
+//! can make one of external memory; else an `ArrayBuffer`, which keeps its mapping, as far as buffers reach, for good if the
+//! runtime has `transfer`.
 
 use super::failure::Failure;
 use super::value::{Value, check};
