@@ -82,7 +82,8 @@ class Windows {
   /** Makes the window round an address the current one. */
   enter(name, address) {
     let bytes = this.all.get(name);
-    if (bytes === undefined) {
+    // Without bytes: somebody has moved them away, by transfer() or to another thread.
+    if (bytes === undefined || bytes.length === 0) {
       // A few are enough: a heap has one or two. Those of an ended default heap must not stay for good.
       if (this.all.size === 8) this.all.clear();
       bytes = Buffer.from(binding.window(this.heap, address, 0).buffer);
@@ -99,7 +100,7 @@ class Windows {
     locate(address);
     const offset = answers[OFFSET];
     const end = offset + (length === undefined ? restOfBlock() : checkedBytes(address, length, 1));
-    if (answers[NAME] !== this.name) this.enter(answers[NAME], address);
+    if (answers[NAME] !== this.name || this.bytes.length === 0) this.enter(answers[NAME], address);
     if (end > this.length) return Buffer.from(this.long(address, end - offset));
     return this.bytes.subarray(offset, end);
   }
@@ -117,7 +118,7 @@ class Windows {
       elements = checkedBytes(address, length, width) / width;
     }
     if (offset % width !== 0) throw misaligned(address, Type, width);
-    if (answers[NAME] !== this.name) this.enter(answers[NAME], address);
+    if (answers[NAME] !== this.name || this.bytes.length === 0) this.enter(answers[NAME], address);
     const bytes = elements * width;
     if (offset + bytes > this.length) return new Type(this.long(address, bytes), 0, elements);
     return new Type(this.memory, offset, elements);
