@@ -4,6 +4,7 @@
 
 const assert = require('assert');
 const { spawnSync } = require('child_process');
+const { randomFillSync } = require('crypto');
 const url = require('url');
 const { Worker, isMainThread, parentPort, workerData } = require('worker_threads');
 
@@ -261,6 +262,14 @@ function buffersAndViews() {
   object.free();
   assertCode('ERR_MEMS_NOT_ALLOCATED', () => object.free());
   bytes.fill(1);
+  if (bytes.buffer.transfer) {
+    // The memory is another buffer's now; views are made from a new one.
+    const moved = new Uint8Array(bytes.buffer.transfer());
+    mems.buffer(block).fill(2);
+    assert.ok(moved.includes(2) && mems.view(block)[99] === 2);
+    assert.strictEqual(bytes.length, 0);
+    return;
+  }
   printed(mems.finish);
   assert.strictEqual(bytes[0], 0, 'a stale buffer shows zeros');
 }
@@ -305,7 +314,9 @@ function mallocFamily() {
 }
 
 async function heapsAsObjects() {
-  const { Heap } = api();
+  const mems = api();
+  const { Heap } = mems;
+  const own = mems.malloc(8);
   const [a, b] = [new Heap(), new Heap({ maxSize: 1 << 20 })];
   const { ptr, view } = a.mallocAs(Int32Array, 25);
   assert.strictEqual(b.malloc(100), ptr, 'addresses are a heap’s own');
@@ -318,6 +329,9 @@ async function heapsAsObjects() {
   a.free(made);
   const other = Heap.attach(a.id);
   assert.strictEqual(other.view(ptr, Int32Array)[1], 42);
+  // Node 14 and 16 end the process if they meet two buffers over native memory that begin at the same byte.
+  for (const bytes of [a.buffer(ptr), other.buffer(ptr), mems.buffer(own)]) randomFillSync(bytes);
+  view[1] = 42;
   a.verify();
   a.close();
   assert.strictEqual(view[1], 0, 'a stale view shows zeros');

@@ -209,6 +209,8 @@ pub fn stats(env: Env, heap: f64) -> Result<Stats> {
 pub struct Window<'a> {
     /// An external `SharedArrayBuffer` or `ArrayBuffer` over a window of the region.
     pub buffer: Unknown<'a>,
+    /// The offset of the window in it: there are bytes before that mean nothing.
+    pub start: f64,
     /// The offset of the address in it.
     pub offset: f64,
 }
@@ -236,10 +238,10 @@ pub fn window(env: Env, heap: f64, address: Unknown, length: f64) -> Result<Wind
         })?;
         let (mapping, offset) = (span.mapping(), span.offset());
         // SAFETY: `env` is this call's own.
-        let buffer = unsafe { window::buffer(env.raw(), std::sync::Arc::clone(mapping), range) }?;
+        let (buffer, start) = unsafe { window::buffer(env.raw(), std::sync::Arc::clone(mapping), range) }?;
         // SAFETY: `buffer` is a value of `env`, just made.
         let buffer = unsafe { Unknown::from_napi_value(env.raw(), buffer) }?;
-        Ok(Window { buffer, offset: (offset - range.0) as f64 })
+        Ok(Window { buffer, start: start as f64, offset: (start + offset - range.0) as f64 })
     })
 }
 

@@ -58,7 +58,7 @@ pub(super) unsafe fn make_locate(
     Ok(function)
 }
 
-/// An external buffer over `length` bytes of `mapping` from `start`.
+/// An external buffer over `length` bytes of `mapping` from `start`, and the bytes in it before those.
 ///
 /// # Safety
 /// `env` must be the environment of the running callback.
@@ -66,16 +66,18 @@ pub(super) unsafe fn buffer(
     env: sys::napi_env,
     mapping: Arc<Mapping>,
     (start, length): (usize, usize),
-) -> Result<sys::napi_value, Failure> {
+) -> Result<(sys::napi_value, usize), Failure> {
     assert!(start + length <= mapping.bytes(), "a window lies inside its mapping");
-    let data = mapping.base().wrapping_add(start).cast::<c_void>();
+    let front = mapping.front_of_next_buffer();
+    let data = mapping.base().wrapping_add(start).wrapping_sub(front).cast::<c_void>();
+    let length = length + front;
     // SAFETY: the caller vouches for `env`.
     if create_shared().is_none() && unsafe { can_transfer(env) }? {
         std::mem::forget(Arc::clone(&mapping));
     }
     let holder = Box::into_raw(Box::new(mapping)).cast::<c_void>();
     let mut value = ptr::null_mut();
-    // SAFETY: [data, data + length) lies in the mapping, which `holder` keeps mapped until the runtime runs the finalizer,
+    // SAFETY: [data, data + length) lies in the mapping or its front, which `holder` keeps mapped until the runtime runs the finalizer,
     // and by this file's invariant nothing reaches it then, or it was kept for good above. The caller vouches for `env`.
     let status = unsafe {
         match create_shared() {
@@ -95,7 +97,7 @@ pub(super) unsafe fn buffer(
         drop(unsafe { Box::from_raw(holder.cast::<Arc<Mapping>>()) });
     }
     check(status)?;
-    Ok(value)
+    Ok((value, front))
 }
 
 /// Lets go of a window's mapping. May run on any turn, even inside a Node-API call (Bun, Deno): it takes no lock.
