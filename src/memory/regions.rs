@@ -168,14 +168,14 @@ impl Regions {
         (Arc::clone(&region.mapping), offset)
     }
 
-    /// The same without holding the mapping: its serial number.
+    /// The same without holding the mapping: its serial number; and the bytes of it that are carved.
     ///
     /// # Panics
     /// If there is no region.
     #[must_use]
-    pub fn place(&self, address: u64) -> (u64, usize) {
+    pub fn place(&self, address: u64) -> (u64, usize, u64) {
         let (region, offset) = self.region(address);
-        (region.mapping.serial(), offset)
+        (region.mapping.serial(), offset, region.used)
     }
 
     /// Gives the system's whole pages within a range of virtual addresses back to it: they read as zeros from then on.

@@ -231,7 +231,11 @@ pub fn window(env: Env, heap: f64, address: Unknown, length: f64) -> Result<Wind
         let (span, range) = at(id(heap), given, |heap, address| {
             let span = heap.span(address, length as u64)?;
             let (mapping, offset) = (span.mapping(), span.offset());
-            let range = if length == 0.0 { window::around(mapping, offset) } else { (offset, span.bytes()) };
+            let range = if length == 0.0 {
+                window::around(mapping, offset, heap.place(address)?.used)
+            } else {
+                (offset, span.bytes())
+            };
             // While the heap cannot end.
             mapping.promise(range.0 + range.1);
             Ok((span, range))

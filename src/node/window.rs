@@ -2,7 +2,9 @@
 //!
 //! Making an external buffer costs a microsecond and weighs on the garbage collector, so there are few: each spans a
 //! window of a region, and views of blocks are made from it in JavaScript. Windows are as long as the oldest runtimes
-//! allow and overlap by half, so that a block of up to half a window lies in one of them whole.
+//! allow and overlap by half, so that a block of up to half a window lies in one of them whole. As long as a region is small
+//! it has one short window: collectors count it as memory in use, and where a runtime copies a view (`structuredClone`) it
+//! copies all that the view's buffer shows.
 //!
 //! Invariant: the memory under a buffer stays mapped while anything can reach it, even after `finish`. So a window is
 //! promised under the heap's lock (`Mapping::promise`), and then made. A `SharedArrayBuffer` tells reliably when its memory is
@@ -22,20 +24,37 @@ use std::sync::Arc;
 /// Half a window: 2 GiB less 64 KiB, since Node 14 allows 4 GiB - 1 byte.
 const HALF: usize = (2 << 30) - (64 << 10);
 
-/// The window that begins in the same half as `offset` of `mapping`: where it starts in the mapping, and its length.
-pub(super) fn around(mapping: &Mapping, offset: usize) -> (usize, usize) {
-    let start = offset / HALF * HALF;
-    (start, (2 * HALF).min(mapping.bytes() - start))
+/// Lengths of the windows of small regions, which begin where the region does. A region outgrows three at most.
+const SHORT: [usize; 3] = [1 << 20, 16 << 20, 256 << 20];
+
+/// Which of the short windows shows all of a region of which `used` bytes are in main blocks.
+fn short(used: u64) -> Option<usize> {
+    SHORT.iter().position(|&length| used <= length as u64)
 }
 
-/// Most windows of a mapping that have a name: those of the 128 TiB that a process has.
+/// The window round `offset` of `mapping`, of which `used` bytes are in main blocks: where it starts in the mapping, and its
+/// length. Else than a short one, it is the one that begins in the same half.
+pub(super) fn around(mapping: &Mapping, offset: usize, used: u64) -> (usize, usize) {
+    let (start, length) = match short(used) {
+        Some(kind) => (0, SHORT[kind]),
+        None => (offset / HALF * HALF, 2 * HALF),
+    };
+    (start, length.min(mapping.bytes() - start))
+}
+
+/// Most windows of a mapping that have a name: those of the 128 TiB that a process has. The short ones have the last names,
+/// which no mapping has use for.
 const WINDOWS: u64 = 1 << 16;
 
 /// The name of the window round an offset of a mapping, by which JavaScript keeps it, and where in it the offset is. No
 /// other window of the process ever has it.
 #[allow(clippy::cast_precision_loss, reason = "2^37 mappings are never made")]
-pub(super) fn name(mapping: u64, offset: usize) -> (f64, usize) {
-    ((mapping * WINDOWS + (offset / HALF) as u64) as f64, offset % HALF)
+pub(super) fn name(mapping: u64, offset: usize, used: u64) -> (f64, usize) {
+    let (number, within) = match short(used) {
+        Some(kind) => (WINDOWS - 1 - kind as u64, offset),
+        None => ((offset / HALF) as u64, offset % HALF),
+    };
+    ((mapping * WINDOWS + number) as f64, within)
 }
 
 /// Makes a function whose data are the six doubles of `answers`, a `Float64Array`, which it keeps for good.
