@@ -6,7 +6,7 @@
 
 const { parentPort, workerData } = require('worker_threads');
 const mems = require('../..');
-const { begin } = require('./jobs.js');
+const { WORKER_JOBS, begin } = require('./jobs.js');
 const { Random } = require('./random.js');
 const { anyView, move, touch, unlessEnded } = require('./views.js');
 
@@ -24,7 +24,7 @@ function use(heap, own) {
       const view = anyView(heap, block, random);
       touch(view, random, true);
       kept.push(view);
-      if (random.chance(0.05)) begin(view, random, scratch);
+      if (random.chance(0.05)) begin(view, random, scratch, WORKER_JOBS);
       if (random.chance(0.01)) kept.push(move(view, random));
     });
     if (own.length > 30) unlessEnded(() => heap.free(random.take(own).ptr));
