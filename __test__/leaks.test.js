@@ -80,3 +80,31 @@ for (const [title, touch] of [
     assert.ok(maps < ROUNDS / 4, `${maps} mappings more than after the first rounds`);
   });
 }
+
+test('a thousand ended heaps leave the process its address space, though their buffers live on', {
+  skip: process.platform !== 'linux' && 'Linux tells',
+}, () => {
+  // All in one turn: no buffer can be let go meanwhile.
+  const program = `
+    const { readFileSync } = require('node:fs');
+    const mems = require(${JSON.stringify(path.join(__dirname, '..'))});
+    const kept = [];
+    const terabytes = () => /VmSize:\\s*(\\d+)/.exec(readFileSync('/proc/self/status'))[1] / 2 ** 30;
+    const { log } = console;
+    const before = terabytes();
+    console.log = () => {};
+    for (let i = 0; i < 500; i++) {
+      mems.init();
+      kept.push(mems.buffer(mems.malloc(100)).fill(1));
+      mems.finish();
+      const heap = new mems.Heap();
+      kept.push(heap.buffer(heap.malloc(100)).fill(1));
+      heap.close();
+    }
+    for (const buffer of kept) if (buffer.fill(2)[99] !== 2) throw new Error('not there');
+    log(terabytes() - before);`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8' });
+  assert.equal(stderr, '');
+  // A megabyte each; the regions themselves were up to a terabyte long.
+  assert.ok(Number(stdout) < 0.1, `${stdout} TiB`);
+});

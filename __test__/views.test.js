@@ -76,6 +76,35 @@ describe('buffer', () => {
     assert.equal(a.buffer, b.buffer, 'one buffer a region, not one a block');
   });
 
+  test('shows the same bytes as others over the block, however far the heap has grown since', () => {
+    const heap = new mems.Heap();
+    const blocks = [18, 20, 22, 24, 26, 28, 30, 31].map((bits) => {
+      const size = 2 ** bits;
+      const bytes = heap.buffer(heap.malloc(size));
+      bytes[0] = bits;
+      bytes[size - 1] = bits;
+      return { bytes, bits, size };
+    });
+    let at = 1000n;
+    for (const { bytes, bits, size } of blocks) {
+      const again = heap.buffer(at);
+      assert.deepEqual([again[0], again[size - 1], again.length], [bits, bits, size]);
+      again[1] = 100;
+      assert.equal(bytes[1], 100);
+      at += BigInt(size);
+    }
+    heap.close();
+    for (const { bytes, size } of blocks) assert.deepEqual([bytes[1], bytes[size - 1]], [0, 0]);
+  });
+
+  test('of a small heap is copied in no time where the runtime copies it', () => {
+    // What is shared is not copied at all; else all of the window is.
+    const copy = structuredClone(buffer(malloc(100)).fill(3));
+    assert.equal(copy.length, 100);
+    assert.equal(copy[99], 3);
+    assert.ok(copy.buffer.byteLength <= (1 << 20) + (64 << 10));
+  });
+
   test('of a freed block shows what is there, of a finished heap zeros', () => {
     const p = malloc(100);
     const stale = buffer(p).fill(5);

@@ -76,21 +76,26 @@ class Windows {
     this.name = 0;
     this.memory = undefined;
     this.bytes = undefined;
+    // Where in the buffer the window begins, and how long it is.
+    this.start = 0;
     this.length = 0;
   }
 
   /** Makes the window round an address the current one. */
   enter(name, address) {
     let bytes = this.all.get(name);
-    if (bytes === undefined) {
+    // Without bytes: somebody has moved them away, by transfer() or to another thread.
+    if (bytes === undefined || bytes.length === 0) {
       // A few are enough: a heap has one or two. Those of an ended default heap must not stay for good.
       if (this.all.size === 8) this.all.clear();
-      bytes = Buffer.from(binding.window(this.heap, address, 0).buffer);
+      const { buffer, start } = binding.window(this.heap, address, 0);
+      bytes = Buffer.from(buffer, start);
       this.all.set(name, bytes);
     }
     this.name = name;
     this.memory = bytes.buffer;
     this.bytes = bytes;
+    this.start = bytes.byteOffset;
     this.length = bytes.length;
   }
 
@@ -99,8 +104,8 @@ class Windows {
     locate(address);
     const offset = answers[OFFSET];
     const end = offset + (length === undefined ? restOfBlock() : checkedBytes(address, length, 1));
-    if (answers[NAME] !== this.name) this.enter(answers[NAME], address);
-    if (end > this.length) return Buffer.from(this.long(address, end - offset));
+    if (answers[NAME] !== this.name || this.bytes.length === 0) this.enter(answers[NAME], address);
+    if (end > this.length) return this.long(address, end - offset, Buffer, end - offset);
     return this.bytes.subarray(offset, end);
   }
 
@@ -117,16 +122,18 @@ class Windows {
       elements = checkedBytes(address, length, width) / width;
     }
     if (offset % width !== 0) throw misaligned(address, Type, width);
-    if (answers[NAME] !== this.name) this.enter(answers[NAME], address);
+    if (answers[NAME] !== this.name || this.bytes.length === 0) this.enter(answers[NAME], address);
     const bytes = elements * width;
-    if (offset + bytes > this.length) return new Type(this.long(address, bytes), 0, elements);
-    return new Type(this.memory, offset, elements);
+    if (offset + bytes > this.length) return this.long(address, bytes, Type, elements);
+    return new Type(this.memory, this.start + offset, elements);
   }
 
-  /** A buffer of its own, for what lies in no window whole. */
-  long(address, bytes) {
+  /** A view over a buffer of its own, for what lies in no window whole. */
+  long(address, bytes, Type, elements) {
     try {
-      return binding.window(this.heap, address, bytes).buffer;
+      const { buffer, start } = binding.window(this.heap, address, bytes);
+      if (Type === Buffer) return Buffer.from(buffer, start, elements);
+      return new Type(buffer, start, elements);
     } catch (cause) {
       if (cause.code !== 'ERR_MEMS_INTERNAL') throw cause;
       const message = `this runtime has no buffers of ${bytes} bytes over native memory: view the block in parts`;

@@ -26,6 +26,8 @@ pub struct Place {
     pub mapping: u64,
     /// The offset in it.
     pub offset: usize,
+    /// Bytes of the mapping that are in main blocks.
+    pub used: u64,
     /// The block it is in.
     pub block: Block,
 }
@@ -68,8 +70,8 @@ impl Mems {
     /// [`Error::OutOfRange`], [`Error::NotAllocated`].
     pub fn place(&self, address: u64) -> Result<Place, Error> {
         let block = self.block(address)?;
-        let (mapping, offset) = self.regions.place(address);
-        Ok(Place { mapping, offset, block })
+        let (mapping, offset, used) = self.regions.place(address);
+        Ok(Place { mapping, offset, used, block })
     }
 
     /// The bytes of `length` addresses from `address`, which must lie in one live block. O(1).

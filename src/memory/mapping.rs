@@ -1,20 +1,38 @@
 //! One mapping: a range of address space, readable and writable, private to the process, zero where never written.
 //!
 //! Invariant: the range stays mapped, readable and writable as long as the `Mapping` lives. Buffers handed to
-//! JavaScript hold it by reference count, so that a stale view reads zeros or old bytes and never faults.
+//! JavaScript hold it by reference count, so that a stale view reads zeros or old bytes and never faults. The one exception:
+//! when a heap ends, the part behind its main blocks that no buffer has been promised ([`Mapping::promise`]) goes at once.
+//! It may be a terabyte, and a buffer may live as long as the process.
+//!
+//! In front of the range are a few pages more, so that no two buffers need to begin at the same byte: Node 14 and 16 end the
+//! process when they meet a second `ArrayBuffer` over native memory that begins where another does.
 
 use super::system;
 use memmap2::MmapRaw;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// A range of address space that is unmapped when dropped.
 #[derive(Debug)]
 pub struct Mapping {
-    map: MmapRaw,
+    map: ManuallyDrop<MmapRaw>,
     serial: u64,
+    /// Buffers reach so far: the offset after the last byte of any.
+    promised: AtomicUsize,
+    /// Bytes that are still mapped, from the front's first.
+    mapped: AtomicUsize,
+    /// Buffers made so far.
+    buffers: AtomicUsize,
 }
+
+/// Bytes in front of a mapping's range: a multiple of every system's page size.
+const FRONT: usize = 64 << 10;
+
+/// Beginnings of buffers in the front are so far apart: aligned for every type.
+const STEP: usize = 8;
 
 static SERIALS: AtomicU64 = AtomicU64::new(1);
 
@@ -25,14 +43,24 @@ impl Mapping {
     /// What the system says, usually that there is no such amount of address space (or of memory, where it counts
     /// reservations as memory).
     pub fn reserve(bytes: usize) -> io::Result<Self> {
-        let map = MmapRaw::from(system::map(bytes)?);
-        Ok(Self { map, serial: SERIALS.fetch_add(1, Ordering::Relaxed) })
+        let all = bytes.checked_add(FRONT).ok_or(io::ErrorKind::OutOfMemory)?;
+        let map = ManuallyDrop::new(MmapRaw::from(system::map(all)?));
+        let mapped = AtomicUsize::new(map.len());
+        let serial = SERIALS.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { map, serial, promised: AtomicUsize::new(0), mapped, buffers: AtomicUsize::new(0) })
     }
 
     /// Its first byte.
     #[must_use]
     pub fn base(&self) -> *mut u8 {
-        self.map.as_mut_ptr()
+        self.map.as_mut_ptr().wrapping_add(FRONT)
+    }
+
+    /// How many bytes before what it shows a new buffer is to begin, so that none of the thousands before it begins there. So
+    /// many bytes before [`Mapping::base`] are mapped.
+    #[must_use]
+    pub fn front_of_next_buffer(&self) -> usize {
+        self.buffers.fetch_add(1, Ordering::Relaxed) % (FRONT / STEP) * STEP
     }
 
     /// A number that no other mapping of the process has ever had.
@@ -44,7 +72,29 @@ impl Mapping {
     /// Its length in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.map.len()
+        self.map.len() - FRONT
+    }
+
+    /// Says that a buffer will reach up to an offset: so much stays mapped after the heap has ended. To be said while the heap
+    /// cannot end, before the buffer is made.
+    pub fn promise(&self, end: usize) {
+        self.promised.fetch_max(end, Ordering::Relaxed);
+    }
+
+    /// Gives up the address space behind the first `used` bytes, as far as no buffer was promised it. Only for the end of a
+    /// heap, when nobody can be promised more: spans lie within what is used.
+    pub(super) fn shrink(&self, used: usize) {
+        // The heap's lock came between each promise and this.
+        let kept = FRONT + used.max(self.promised.load(Ordering::Relaxed)).next_multiple_of(system::page_bytes());
+        let mapped = self.mapped.load(Ordering::Relaxed);
+        if kept >= mapped {
+            return;
+        }
+        // SAFETY: the range is the end of a map of ours, whole pages of it; nobody reaches it by the promise of this
+        // function's callers, and `drop` knows that it is gone.
+        if unsafe { system::unmap(self.map.as_mut_ptr().wrapping_add(kept), mapped - kept) } {
+            self.mapped.store(kept, Ordering::Relaxed);
+        }
     }
 
     /// Gives the whole pages of the system within a range back to it; they stay mapped and read as zeros from then on.
@@ -93,6 +143,19 @@ impl Mapping {
         if self.decommit(0..whole) == 0 {
             // SAFETY: the range is mapped and writable, and the caller ends the heap that handed it out.
             unsafe { self.base().write_bytes(0, bytes) };
+        }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        let mapped = *self.mapped.get_mut();
+        if mapped == self.map.len() {
+            // SAFETY: it is dropped nowhere else, and never used again.
+            unsafe { ManuallyDrop::drop(&mut self.map) };
+        } else {
+            // SAFETY: what is left of a map of ours, which nobody holds any more. If the system refuses, it stays.
+            unsafe { system::unmap(self.map.as_mut_ptr(), mapped) };
         }
     }
 }

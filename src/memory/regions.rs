@@ -169,14 +169,14 @@ impl Regions {
         (Arc::clone(&region.mapping), offset)
     }
 
-    /// The same without holding the mapping: its serial number.
+    /// The same without holding the mapping: its serial number; and the bytes of it that are carved.
     ///
     /// # Panics
     /// If there is no region.
     #[must_use]
-    pub fn place(&self, address: u64) -> (u64, usize) {
+    pub fn place(&self, address: u64) -> (u64, usize, u64) {
         let (region, offset) = self.region(address);
-        (region.mapping.serial(), offset)
+        (region.mapping.serial(), offset, region.used)
     }
 
     /// Sets bytes, which must lie in one main block.
@@ -256,12 +256,15 @@ impl Regions {
         Ok(())
     }
 
-    /// Gives all memory back. A mapping that a buffer still holds is emptied at once and unmapped with the buffer.
+    /// Gives all memory back. A mapping that a buffer still holds is emptied at once, gives up the address space that no
+    /// buffer reaches, and is unmapped with the last buffer.
     pub fn release(self) {
         for region in self.list {
-            // A buffer that lets go between this check and the drop costs a needless decommit, nothing else.
+            // A buffer that lets go between this check and the drop costs needless system calls, nothing else.
             if Arc::strong_count(&region.mapping) > 1 {
-                region.mapping.empty(usize::try_from(region.used).unwrap_or(usize::MAX));
+                let used = usize::try_from(region.used).unwrap_or(usize::MAX);
+                region.mapping.empty(used);
+                region.mapping.shrink(used);
             }
         }
     }

@@ -20,6 +20,16 @@ pub fn map(bytes: usize) -> io::Result<MmapMut> {
     MmapOptions::new().len(bytes).no_reserve_swap().map_anon()
 }
 
+/// Gives up `bytes` of address space at `base`, and answers whether that is done.
+///
+/// # Safety
+/// The range must be whole pages of a map made by [`map`], nobody may reach it again, and the map must not be unmapped as
+/// a whole later.
+pub unsafe fn unmap(base: *mut u8, bytes: usize) -> bool {
+    // SAFETY: the caller vouches for the range.
+    unsafe { libc::munmap(base.cast(), bytes) == 0 }
+}
+
 /// The system's page size in bytes: 4096 on most, 16 KiB on Apple Silicon.
 #[must_use]
 pub fn page_bytes() -> usize {

@@ -19,6 +19,14 @@ pub fn map(bytes: usize) -> io::Result<MmapMut> {
     MmapOptions::new().len(bytes).map_anon()
 }
 
+/// Gives up nothing: a view of a section is unmapped as a whole.
+///
+/// # Safety
+/// None is needed; the signature is that of the other systems.
+pub const unsafe fn unmap(_base: *mut u8, _bytes: usize) -> bool {
+    false
+}
+
 /// The system's page size in bytes, the same on all of Windows' processors.
 #[must_use]
 pub const fn page_bytes() -> usize {

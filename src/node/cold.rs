@@ -270,6 +270,8 @@ pub fn stats(env: Env, heap: f64) -> Result<Stats> {
 pub struct Window<'a> {
     /// An external `SharedArrayBuffer` or `ArrayBuffer` over a window of the region.
     pub buffer: Unknown<'a>,
+    /// The offset of the window in it: there are bytes before that mean nothing.
+    pub start: f64,
     /// The offset of the address in it.
     pub offset: f64,
 }
@@ -287,14 +289,24 @@ pub fn window(env: Env, heap: f64, address: Unknown, length: f64) -> Result<Wind
     run(env, || {
         // SAFETY: the value is this call's own argument.
         let given = convert::address(unsafe { Value::new(env.raw(), address.raw()) })?;
-        let span = at(id(heap), given, |heap, address| heap.span(address, length as u64))?;
+        let (span, range) = at(id(heap), given, |heap, address| {
+            let span = heap.span(address, length as u64)?;
+            let (mapping, offset) = (span.mapping(), span.offset());
+            let range = if length == 0.0 {
+                window::around(mapping, offset, heap.place(address)?.used)
+            } else {
+                (offset, span.bytes())
+            };
+            // While the heap cannot end.
+            mapping.promise(range.0 + range.1);
+            Ok((span, range))
+        })?;
         let (mapping, offset) = (span.mapping(), span.offset());
-        let range = if length == 0.0 { window::around(mapping, offset) } else { (offset, span.bytes()) };
         // SAFETY: `env` is this call's own.
-        let buffer = unsafe { window::buffer(env.raw(), Arc::clone(mapping), range) }?;
+        let (buffer, start) = unsafe { window::buffer(env.raw(), Arc::clone(mapping), range) }?;
         // SAFETY: `buffer` is a value of `env`, just made.
         let buffer = unsafe { Unknown::from_napi_value(env.raw(), buffer) }?;
-        Ok(Window { buffer, offset: (offset - range.0) as f64 })
+        Ok(Window { buffer, start: start as f64, offset: (start + offset - range.0) as f64 })
     })
 }
 

@@ -154,8 +154,8 @@ unsafe extern "C" fn locate(env: sys::napi_env, info: sys::napi_callback_info) -
         let id = unsafe { answers.read() }[5];
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is no id names no heap")]
         let found = at(id as Id, convert::address(address)?, |heap, address| {
-            let Place { mapping, offset, block } = heap.place(address)?;
-            Ok((window::name(mapping, offset), [address - block.start, block.size, block.usable]))
+            let Place { mapping, offset, used, block } = heap.place(address)?;
+            Ok((window::name(mapping, offset, used), [address - block.start, block.size, block.usable]))
         });
         let ((name, offset), [inside, size, usable]) = found?;
         #[allow(clippy::cast_precision_loss, reason = "all are below 2^53")]

@@ -2,13 +2,16 @@
 //!
 //! Making an external buffer costs a microsecond and weighs on the garbage collector, so there are few: each spans a
 //! window of a region, and views of blocks are made from it in JavaScript. Windows are as long as the oldest runtimes
-//! allow and overlap by half, so that a block of up to half a window lies in one of them whole.
+//! allow and overlap by half, so that a block of up to half a window lies in one of them whole. As long as a region is small
+//! it has one short window: collectors count it as memory in use, and where a runtime copies a view (`structuredClone`) it
+//! copies all that the view's buffer shows.
 //!
-//! Invariant: the memory under a buffer stays mapped while anything can reach it, even after `finish`. A
-//! `SharedArrayBuffer` tells reliably when that ends, by its finalizer. An `ArrayBuffer` does only where its memory cannot
-//! be moved into another buffer (`transfer`, Node 22 and later): that one has no finalizer of ours. So a window is a
-//! `SharedArrayBuffer` where the runtime can make one of external memory; else an `ArrayBuffer`, which keeps its mapping
-//! for good if the runtime has `transfer`.
+//! Invariant: the memory under a buffer stays mapped while anything can reach it, even after `finish`. So a window is
+//! promised under the heap's lock (`Mapping::promise`), and then made. A `SharedArrayBuffer` tells reliably when its memory is
+//! out of reach, by its finalizer. An `ArrayBuffer` does only where its memory cannot be moved into another buffer
+//! (`transfer`, Node 22 and later): that one has no finalizer of ours. So a window is a `SharedArrayBuffer` where the runtime
+//! can make one of external memory; else an `ArrayBuffer`, which keeps its mapping, as far as buffers reach, for good if the
+//! runtime has `transfer`.
 
 use super::failure::Failure;
 use super::value::{Value, check};
@@ -21,20 +24,37 @@ use std::sync::Arc;
 /// Half a window: 2 GiB less 64 KiB, since Node 14 allows 4 GiB - 1 byte.
 const HALF: usize = (2 << 30) - (64 << 10);
 
-/// The window that begins in the same half as `offset` of `mapping`: where it starts in the mapping, and its length.
-pub(super) fn around(mapping: &Mapping, offset: usize) -> (usize, usize) {
-    let start = offset / HALF * HALF;
-    (start, (2 * HALF).min(mapping.bytes() - start))
+/// Lengths of the windows of small regions, which begin where the region does. A region outgrows three at most.
+const SHORT: [usize; 3] = [1 << 20, 16 << 20, 256 << 20];
+
+/// Which of the short windows shows all of a region of which `used` bytes are in main blocks.
+fn short(used: u64) -> Option<usize> {
+    SHORT.iter().position(|&length| used <= length as u64)
 }
 
-/// Most windows of a mapping that have a name: those of the 128 TiB that a process has.
+/// The window round `offset` of `mapping`, of which `used` bytes are in main blocks: where it starts in the mapping, and its
+/// length. Else than a short one, it is the one that begins in the same half.
+pub(super) fn around(mapping: &Mapping, offset: usize, used: u64) -> (usize, usize) {
+    let (start, length) = match short(used) {
+        Some(kind) => (0, SHORT[kind]),
+        None => (offset / HALF * HALF, 2 * HALF),
+    };
+    (start, length.min(mapping.bytes() - start))
+}
+
+/// Most windows of a mapping that have a name: those of the 128 TiB that a process has. The short ones have the last names,
+/// which no mapping has use for.
 const WINDOWS: u64 = 1 << 16;
 
 /// The name of the window round an offset of a mapping, by which JavaScript keeps it, and where in it the offset is. No
 /// other window of the process ever has it.
 #[allow(clippy::cast_precision_loss, reason = "2^37 mappings are never made")]
-pub(super) fn name(mapping: u64, offset: usize) -> (f64, usize) {
-    ((mapping * WINDOWS + (offset / HALF) as u64) as f64, offset % HALF)
+pub(super) fn name(mapping: u64, offset: usize, used: u64) -> (f64, usize) {
+    let (number, within) = match short(used) {
+        Some(kind) => (WINDOWS - 1 - kind as u64, offset),
+        None => ((offset / HALF) as u64, offset % HALF),
+    };
+    ((mapping * WINDOWS + number) as f64, within)
 }
 
 /// Makes a function whose data are the six doubles of `answers`, a `Float64Array`, which it keeps for good.
@@ -57,7 +77,7 @@ pub(super) unsafe fn make_locate(
     Ok(function)
 }
 
-/// An external buffer over `length` bytes of `mapping` from `start`.
+/// An external buffer over `length` bytes of `mapping` from `start`, and the bytes in it before those.
 ///
 /// # Safety
 /// `env` must be the environment of the running callback.
@@ -65,16 +85,18 @@ pub(super) unsafe fn buffer(
     env: sys::napi_env,
     mapping: Arc<Mapping>,
     (start, length): (usize, usize),
-) -> Result<sys::napi_value, Failure> {
+) -> Result<(sys::napi_value, usize), Failure> {
     assert!(start + length <= mapping.bytes(), "a window lies inside its mapping");
-    let data = mapping.base().wrapping_add(start).cast::<c_void>();
+    let front = mapping.front_of_next_buffer();
+    let data = mapping.base().wrapping_add(start).wrapping_sub(front).cast::<c_void>();
+    let length = length + front;
     // SAFETY: the caller vouches for `env`.
     if create_shared().is_none() && unsafe { can_transfer(env) }? {
         std::mem::forget(Arc::clone(&mapping));
     }
     let holder = Box::into_raw(Box::new(mapping)).cast::<c_void>();
     let mut value = ptr::null_mut();
-    // SAFETY: [data, data + length) lies in the mapping, which `holder` keeps mapped until the runtime runs the finalizer,
+    // SAFETY: [data, data + length) lies in the mapping or its front, which `holder` keeps mapped until the runtime runs the finalizer,
     // and by this file's invariant nothing reaches it then, or it was kept for good above. The caller vouches for `env`.
     let status = unsafe {
         match create_shared() {
@@ -94,7 +116,7 @@ pub(super) unsafe fn buffer(
         drop(unsafe { Box::from_raw(holder.cast::<Arc<Mapping>>()) });
     }
     check(status)?;
-    Ok(value)
+    Ok((value, front))
 }
 
 /// Lets go of a window's mapping. May run on any turn, even inside a Node-API call (Bun, Deno): it takes no lock.

@@ -1,0 +1,414 @@
+// Soak: a random program that does to MeMS what real programs do by mistake, for as long as it is told to, on any runtime.
+//
+//   node --expose-gc __test__/soak/main.js <seed> <seconds> [<operations>]
+//
+// It has heaps of two kinds. A checked heap is this thread's alone: all its blocks are shadowed, so a byte that is wrong is
+// noticed (shadow.js). In a wild heap anything goes: views are written to after their block is freed, jobs of the runtime's
+// threads are in flight on it, workers allocate in it and are terminated. Once a heap has ended its views are everybody's.
+// Whatever happens, the process has to live, invariants have to hold, and memory has to stay bounded.
+//
+// The seed decides what is done; the races are the machine's.
+// biome-ignore-all lint/style/useNodejsImportProtocol: Node 14 cannot require a node: name.
+
+'use strict';
+
+const fs = require('fs');
+const path = require('path');
+const { Worker } = require('worker_threads');
+const mems = require('../..');
+const { READERS, Scratch, begin, roundTrip } = require('./jobs.js');
+const { Random } = require('./random.js');
+const { Shadow } = require('./shadow.js');
+const { anyView, move, touch, unlessEnded } = require('./views.js');
+
+const [seed, seconds, operations = Infinity] = process.argv.slice(2).map(Number);
+const random = new Random(seed);
+
+const STEPS_A_TURN = 50;
+const SAY_MS = 5000;
+/** Most heaps open besides the default one, blocks of one heap, views kept, jobs and workers at a time. */
+const MOST = { heaps: 6, blocks: 300, views: 200, jobs: 12, workers: 2 };
+/** How much more there may be at the end than after a quarter of the run: far more than noise, far less than a leak. */
+const MOST_GROWTH = { rss: 512 * 2 ** 20, mappings: 3000 };
+
+// Where buffers can be moved and foreign memory cannot be shared, the address space under a view is never unmapped: the
+// heaps that end there are counted.
+const keepsWindows = typeof ArrayBuffer.prototype.transfer === 'function' && windowIsArrayBuffer();
+const MOST_ENDS = keepsWindows ? 4000 : Infinity;
+
+function windowIsArrayBuffer() {
+  const heap = new mems.Heap();
+  const { buffer } = heap.view(heap.malloc(1));
+  heap.close();
+  return buffer instanceof ArrayBuffer;
+}
+
+const { log: say } = console;
+const quietly = (action) => {
+  console.log = () => {};
+  try {
+    return action();
+  } finally {
+    console.log = say;
+  }
+};
+
+const collect = typeof Bun !== 'undefined' ? () => Bun.gc(true) : () => global.gc?.();
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+function measure() {
+  let mappings = 0;
+  try {
+    mappings = fs.readFileSync('/proc/self/maps', 'latin1').split('\n').length;
+  } catch {
+    // Only Linux tells.
+  }
+  return { rss: process.memoryUsage().rss, mappings };
+}
+
+/** A heap that is open, the shadow of its blocks or, if it is wild, only their list; and views of them. */
+class Place {
+  constructor(heap, wild, alignment) {
+    this.heap = heap;
+    this.shadow = wild ? undefined : new Shadow(heap, random, alignment);
+    this.blocks = [];
+    this.views = [];
+  }
+
+  keep(view) {
+    this.views.push(view);
+    if (this.views.length > MOST.views) random.take(this.views);
+  }
+}
+
+class Soak {
+  constructor() {
+    this.done = { steps: 0, heaps: 0, ends: 0, workers: 0, jobs: 0, moves: 0 };
+    // In some runs workers have the default heap too, and may end it; in the others it is checked.
+    this.sharesDefault = random.chance(0.5);
+    this.scratch = new Scratch();
+    this.places = [];
+    this.dead = [];
+    this.jobs = new Set();
+    this.workers = new Set();
+    this.outcomes = new Map();
+    this.failure = undefined;
+    this.start();
+    for (let i = 0; i < 4; i++) this.open();
+  }
+
+  /** A place of the kind wanted, if there is one. */
+  place(wild) {
+    const places = this.places.filter(({ shadow }) => (shadow === undefined) === wild);
+    return places.length > 0 ? random.pick(places) : undefined;
+  }
+
+  start() {
+    unlessEnded(() => mems.init());
+    this.places.unshift(new Place(mems, this.sharesDefault, 1));
+  }
+
+  open() {
+    if (this.places.length > MOST.heaps || this.done.ends >= MOST_ENDS) return;
+    const wild = random.chance(0.5);
+    const options = { alignment: random.pick([1, 16]), trim: random.chance(0.5) };
+    if (random.chance(0.3)) options.growingBlocks = false;
+    if (random.chance(0.3)) options.joinEmptyBlocks = false;
+    if (random.chance(0.3)) options.minBlockSize = random.pick([1, 65536, 1 << 20]);
+    this.done.heaps += 1;
+    this.places.push(new Place(new mems.Heap(options), wild, options.alignment));
+  }
+
+  /** Ends a heap; what is kept of its views may be read and written by anybody from then on. */
+  close() {
+    if (this.places.length < 2 || this.done.ends >= MOST_ENDS) return;
+    const at = random.int(1, this.places.length - 1);
+    const [place] = this.places.splice(at, 1);
+    this.done.ends += 1;
+    if (place.shadow && random.chance(0.5)) place.shadow.verify();
+    place.heap.close();
+    this.bury(place);
+  }
+
+  restart() {
+    if (this.done.ends >= MOST_ENDS) return;
+    const [place] = this.places.splice(0, 1);
+    this.done.ends += 1;
+    if (place.shadow) place.shadow.verify();
+    quietly(() => (place.shadow ? mems.finish() : unlessEnded(mems.finish)));
+    this.bury(place);
+    this.start();
+  }
+
+  bury({ shadow, views }) {
+    for (const view of views) {
+      // Nobody else has written there: what a checked heap leaves behind is zeros.
+      if (shadow && touch(view, random, false) !== 0) {
+        throw new Error('a view of an ended heap shows what was there');
+      }
+    }
+    this.dead.push(...views);
+    while (this.dead.length > 3 * MOST.views) random.take(this.dead);
+  }
+
+  /** One operation in a checked heap. */
+  checked() {
+    const place = this.place(false);
+    if (!place) return;
+    const { shadow } = place;
+    const full = shadow.blocks.length > MOST.blocks;
+    if (shadow.blocks.length === 0) shadow.make();
+    random.weighed([
+      [full ? 1 : 30, () => shadow.make()],
+      [25, () => shadow.drop()],
+      [8, () => shadow.resize()],
+      [5, () => shadow.copy()],
+      [full ? 0 : 2, () => shadow.makeMany()],
+      [2, () => shadow.dropMany()],
+      [10, () => place.keep(anyView(shadow.heap, random.pick(shadow.blocks), random))],
+      // They may show anything, and must show something.
+      [10, () => place.views.length > 0 && touch(random.pick(place.views), random, false)],
+      [1, () => this.checkedJob(place)],
+    ])();
+  }
+
+  /** A job that reads a checked block, which is left alone meanwhile. Its heap may end. */
+  checkedJob(place) {
+    const { heap, blocks } = place.shadow;
+    const block = random.pick(blocks);
+    if (block.held || this.jobs.size >= MOST.jobs) return;
+    block.held = true;
+    const view = heap.buffer(block.ptr);
+    const job = random.chance(0.3)
+      ? this.roundTrip(place, view)
+      : begin(view, random, this.scratch, READERS);
+    this.track(job, () => {
+      block.held = false;
+    });
+  }
+
+  async roundTrip(place, view) {
+    const same = await roundTrip(view, Buffer.from(view));
+    if (!same && this.places.includes(place))
+      throw new Error('gzip saw other bytes than there were');
+    return 'round trip';
+  }
+
+  /** One operation in a wild heap, which another thread may use, or end if it is the default one. */
+  wild() {
+    const place = this.place(true);
+    if (!place) return;
+    const { heap, blocks, views } = place;
+    const some = blocks.length > 0;
+    const free = () => unlessEnded(() => heap.free(random.take(blocks).ptr));
+    if (blocks.length > MOST.blocks) free();
+    const make = () => {
+      const size = random.size();
+      blocks.push({ ptr: heap.malloc(size), size });
+    };
+    const operation = random.weighed([
+      [20, make],
+      [some ? 10 : 0, free],
+      [some ? 10 : 0, () => place.keep(anyView(heap, random.pick(blocks), random))],
+      [views.length > 0 ? 20 : 0, () => touch(random.pick(views), random, true)],
+      [some ? 2 : 0, () => this.wildJob(place, free)],
+      [views.length > 0 ? 0.3 : 0, () => this.move(place)],
+      [some ? 2 : 0, () => this.changeWild(place)],
+      [0.2, () => heap.trim()],
+    ]);
+    unlessEnded(operation);
+  }
+
+  changeWild({ heap, blocks }) {
+    const block = random.pick(blocks);
+    if (random.chance(0.5)) return heap.fill(block.ptr, random.int(0, 255));
+    const size = random.size();
+    // Nobody knows what became of it if this throws.
+    random.take(blocks);
+    blocks.push({ ptr: heap.realloc(block.ptr, size), size });
+  }
+
+  /** A job on a wild block, which is freed before it ends or its heap closed. */
+  wildJob(place, free) {
+    if (this.jobs.size >= MOST.jobs) return;
+    const view = anyView(place.heap, random.pick(place.blocks), random);
+    this.track(begin(view, random, this.scratch));
+    if (random.chance(0.5)) free();
+    if (random.chance(0.1)) this.close();
+  }
+
+  track(job, then = () => {}) {
+    this.done.jobs += 1;
+    this.jobs.add(job);
+    const end = () => {
+      this.jobs.delete(job);
+      then();
+    };
+    job.then(
+      (outcome) => {
+        end();
+        this.outcomes.set(outcome, (this.outcomes.get(outcome) || 0) + 1);
+      },
+      (error) => {
+        end();
+        this.failure = this.failure || error;
+      },
+    );
+  }
+
+  move(place) {
+    this.done.moves += 1;
+    const moved = move(random.pick(place.views), random);
+    // All of the window: bytes of other blocks as well, which in a wild heap are anybody's.
+    if (moved && !ArrayBuffer.isView(moved)) place.keep(new Uint8Array(moved, 0, 4096));
+  }
+
+  touchDead() {
+    if (this.dead.length === 0) return;
+    // Where they are never unmapped, pages written to would come to much.
+    touch(random.pick(this.dead), random, !keepsWindows || random.chance(0.01));
+  }
+
+  /** Many heaps that live for a moment, half of them with a view. */
+  burst() {
+    for (let i = 0; i < 30 && this.done.ends < MOST_ENDS; i++) {
+      const heap = new mems.Heap();
+      const ptr = heap.malloc(100);
+      if (random.chance(0.5)) {
+        this.dead.push(heap.buffer(ptr));
+        this.done.ends += 1;
+      }
+      this.done.heaps += 1;
+      heap.close();
+    }
+  }
+
+  startWorker() {
+    if (this.workers.size >= MOST.workers) return;
+    const rounds = random.int(1, 60);
+    const endIn = random.chance(0.5) ? random.int(0, rounds - 1) : Infinity;
+    const heaps = this.places.filter(({ shadow, heap }) => !shadow && heap !== mems);
+    const workerData = {
+      seed: random.int(0, 2 ** 31),
+      heaps: heaps.map(({ heap }) => heap.id),
+      rounds,
+      leaves: random.pick(['exit', 'end']),
+      scratch: { fd: this.scratch.fd, file: this.scratch.file },
+      shared: this.sharesDefault,
+    };
+    const worker = new Worker(path.join(__dirname, 'worker.js'), { workerData });
+    this.done.workers += 1;
+    this.workers.add(worker);
+    worker.on('message', (round) => {
+      if (round === endIn) worker.terminate();
+    });
+    worker.on('error', (error) => {
+      this.failure = this.failure || error;
+    });
+    worker.on('exit', () => this.workers.delete(worker));
+    if (random.chance(0.1)) worker.terminate();
+  }
+
+  step() {
+    this.done.steps += 1;
+    random.weighed([
+      [70, () => this.checked()],
+      [25, () => this.wild()],
+      [4, () => this.touchDead()],
+      [0.3, () => this.close()],
+      [0.4, () => this.open()],
+      [0.1, () => this.restart()],
+      [0.02, () => this.burst()],
+      [0.1, () => this.startWorker()],
+      [0.02, collect],
+      [0.2, () => this.verify()],
+    ])();
+  }
+
+  verify() {
+    for (const { heap, shadow } of this.places) {
+      if (shadow) shadow.verify();
+      else unlessEnded(() => heap.verify());
+    }
+  }
+
+  async settle(condition) {
+    while (condition()) await turn();
+  }
+
+  say(what) {
+    const { rss, mappings } = measure();
+    const counts = Object.entries(this.done).map(([name, count]) => `${count} ${name}`);
+    say(
+      `${what}: ${counts.join(', ')}; rss ${(rss / 2 ** 20).toFixed(0)} MiB, ${mappings} mappings`,
+    );
+  }
+
+  async run() {
+    const began = Date.now();
+    const share = () =>
+      Math.max(this.done.steps / operations, seconds ? (Date.now() - began) / 1000 / seconds : 0);
+    let said = began;
+    let before;
+    while (share() < 1) {
+      for (let i = 0; i < STEPS_A_TURN; i++) this.step();
+      await turn();
+      if (this.failure) throw this.failure;
+      if (!before && share() >= 0.25) before = measure();
+      if (Date.now() - said >= SAY_MS) {
+        said = Date.now();
+        this.say('running');
+      }
+    }
+    await this.end();
+    const after = measure();
+    for (const [name, most] of Object.entries(MOST_GROWTH)) {
+      const growth = after[name] - before[name];
+      const allowed = most + (name === 'mappings' && keepsWindows ? MOST_ENDS : 0);
+      if (growth > allowed) throw new Error(`${name} grew from ${before[name]} to ${after[name]}`);
+    }
+    return { before, after };
+  }
+
+  /** Ends all there is, and lets the runtime let go of it. */
+  async end() {
+    await this.settle(() => this.workers.size > 0 || this.jobs.size > 0);
+    this.say('ending');
+    this.verify();
+    for (const { heap, shadow } of this.places) {
+      while (shadow && shadow.blocks.length > 0) shadow.drop();
+      if (heap === mems) quietly(() => unlessEnded(mems.finish));
+      else heap.close();
+    }
+    if (this.failure) throw this.failure;
+    this.places = [];
+    this.dead = [];
+    for (let i = 0; i < 5; i++) {
+      collect();
+      await turn();
+    }
+    this.scratch.close();
+  }
+}
+
+say(`seed ${seed}, ${seconds ? `${seconds} s` : `${operations} operations`}`);
+const begun = measure();
+const soak = new Soak();
+soak.run().then(
+  ({ before, after }) => {
+    const megabytes = ({ rss }) => Math.round(rss / 2 ** 20);
+    for (const [outcome, count] of soak.outcomes) say(`job ${outcome}: ${count}`);
+    say(
+      `done ${JSON.stringify({
+        ...soak.done,
+        rss: [begun, before, after].map(megabytes),
+        mappings: [begun, before, after].map(({ mappings }) => mappings),
+      })}`,
+    );
+  },
+  (error) => {
+    console.error(`seed ${seed}, step ${soak.done.steps}: ${error.stack || error}`);
+    // Jobs and workers may never end now.
+    process.exit(1);
+  },
+);

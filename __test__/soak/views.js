@@ -1,0 +1,107 @@
+// Views of every type, and what programs do to them at the wrong time: all of it must leave the process alive.
+// biome-ignore-all lint/style/useNodejsImportProtocol: Node 14 cannot require a node: name.
+
+'use strict';
+
+const { MessageChannel } = require('worker_threads');
+
+const TYPES = [
+  Buffer,
+  DataView,
+  Int8Array,
+  Uint8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
+];
+
+/** A view of a random type over a block, aligned for it or bytes. */
+function anyView(heap, { ptr, size }, random) {
+  const Type = random.pick(TYPES);
+  const width = Type.BYTES_PER_ELEMENT || 1;
+  const misaligned = heap.get(ptr) % BigInt(width) !== 0n;
+  if (misaligned || size < width) return heap.buffer(ptr);
+  if (random.chance(0.5)) return heap.view(ptr, Type);
+  return heap.view(ptr, Type, random.int(0, Math.floor(size / width)));
+}
+
+/** The same bytes as a Uint8Array. */
+function bytesOf(view) {
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
+
+/** Whether a view has bytes: none are left where the memory was moved away. */
+function hasBytes(view) {
+  try {
+    return view.byteLength > 0;
+  } catch {
+    // A DataView says it so.
+    return false;
+  }
+}
+
+/** Reads a view here and there; writes to it as well if nobody minds. */
+function touch(view, random, write) {
+  if (!hasBytes(view)) return 0;
+  const bytes = bytesOf(view);
+  let sum = 0;
+  for (const at of [0, random.int(0, bytes.length - 1), bytes.length - 1]) sum += bytes[at];
+  if (!write) return sum;
+  if (random.chance(0.1)) bytes.fill(sum);
+  else bytes[random.int(0, bytes.length - 1)] = sum;
+  return sum;
+}
+
+// Without transfer() and without sharing, a runtime copies the buffer that was to move: gigabytes.
+const CAN_MOVE = typeof ArrayBuffer.prototype.transfer === 'function';
+
+/** Moves the memory under a view into another buffer, or tries to. Answers what holds it then. */
+function move(view, random) {
+  if (!hasBytes(view)) return undefined;
+  const { buffer } = view;
+  const shared = !(buffer instanceof ArrayBuffer);
+  if (!CAN_MOVE && !shared) return undefined;
+  const ways = [
+    () => structuredClone(buffer, { transfer: [buffer] }),
+    () => {
+      const { port1, port2 } = new MessageChannel();
+      port1.postMessage(buffer, [buffer]);
+      port1.close();
+      port2.close();
+    },
+  ];
+  // What is shared is sent as what it is, and stays.
+  ways.push(shared ? () => structuredClone(view) : () => buffer.transfer());
+  return random.pick(ways)();
+}
+
+// What a heap may answer that another thread closes, or ends and starts anew, at any moment, or that has a limit.
+const EXPECTED = [
+  'ERR_MEMS_CLOSED',
+  'ERR_MEMS_NOT_INITIALIZED',
+  'ERR_MEMS_ALREADY_INITIALIZED',
+  'ERR_MEMS_OUT_OF_MEMORY',
+  'ERR_MEMS_NOT_ALLOCATED',
+  'ERR_MEMS_OUT_OF_RANGE',
+  'ERR_MEMS_NOT_BLOCK_START',
+  'ERR_MEMS_OUT_OF_BLOCK',
+  'ERR_MEMS_MISALIGNED',
+];
+
+/** Does something in a heap that is not this thread's alone. */
+function unlessEnded(action) {
+  try {
+    return action();
+  } catch (error) {
+    if (!EXPECTED.includes(error.code) && error.name !== 'DataCloneError') throw error;
+    return undefined;
+  }
+}
+
+module.exports = { anyView, bytesOf, move, touch, unlessEnded };

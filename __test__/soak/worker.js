@@ -1,0 +1,64 @@
+// A worker of the soak: attaches heaps by id, allocates and views in them, leaves jobs in flight, and ends by itself or is
+// ended in the middle. The heaps may be closed at any moment.
+// biome-ignore-all lint/style/useNodejsImportProtocol: Node 14 cannot require a node: name.
+
+'use strict';
+
+const { parentPort, workerData } = require('worker_threads');
+const mems = require('../..');
+const { WORKER_JOBS, begin } = require('./jobs.js');
+const { Random } = require('./random.js');
+const { anyView, move, touch, unlessEnded } = require('./views.js');
+
+const { seed, heaps, rounds, leaves, scratch, shared } = workerData;
+const random = new Random(seed);
+const kept = [];
+
+/** Uses a heap a little. What a job says is nobody's business here. */
+function use(heap, own) {
+  for (let i = 0; i < 20; i++) {
+    unlessEnded(() => {
+      const block = { ptr: heap.malloc(random.int(1, 2000)) };
+      block.size = heap.blockOf(block.ptr).size;
+      own.push(block);
+      const view = anyView(heap, block, random);
+      touch(view, random, true);
+      kept.push(view);
+      if (random.chance(0.05)) begin(view, random, scratch, WORKER_JOBS);
+      if (random.chance(0.01)) kept.push(move(view, random));
+    });
+    if (own.length > 30) unlessEnded(() => heap.free(random.take(own).ptr));
+  }
+  if (kept.length > 200) kept.splice(0, 100);
+  for (const view of kept) if (ArrayBuffer.isView(view)) touch(view, random, true);
+}
+
+// Each heap, with the blocks of this thread in it.
+const attached = [];
+for (const id of heaps) {
+  const heap = unlessEnded(() => mems.Heap.attach(id));
+  if (heap) attached.push([heap, []]);
+}
+if (shared) {
+  console.log = () => {};
+  unlessEnded(() => mems.init());
+  // It has a heap's methods.
+  attached.push([mems, []]);
+}
+
+let round = 0;
+(function next() {
+  if (attached.length > 0) {
+    const [heap, own] = random.pick(attached);
+    use(heap, own);
+    if (heap === mems && random.chance(0.05)) {
+      unlessEnded(() => mems.finish());
+      unlessEnded(() => mems.init());
+    }
+  }
+  parentPort.postMessage(round);
+  round += 1;
+  if (round < rounds) return setImmediate(next);
+  if (leaves === 'exit') process.exit(0);
+  // Else the port keeps nothing alive: the worker ends when its jobs have.
+})();

@@ -1,0 +1,55 @@
+// Which of a runtime's functions take views of MeMS memory: probes every runtime in the cache, and writes docs/interop.md.
+//   npm run test:interop -- [--offline] [14 16 18 20 22 24 26 bun deno ...]
+// With runtimes named it only prints what it found: the document has a column for each.
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { markdownTable } from 'markdown-table';
+import { CACHE, CHECKOUT, chooseRuntimes, openRuntime, start } from './lib/runtimes.mjs';
+
+const PROBE = join(CHECKOUT, '__test__', 'interop', 'probe.js');
+const TEXT = join(CHECKOUT, '__test__', 'interop', 'interop.md');
+const DOCUMENT = join(CHECKOUT, 'docs', 'interop.md');
+const PLACE = '<!-- table -->';
+const TIMEOUT_MS = 120_000;
+
+/** Probes a runtime: its name and version, and a cell for each row. */
+async function probe(runtime, offline) {
+  const { binary, version } = await openRuntime(runtime, offline);
+  console.error(`${runtime.name} (${version})`);
+  const { code, reason, output } = await start(binary, [...runtime.flags, PROBE], {
+    timeout: TIMEOUT_MS,
+  });
+  const line = output.match(/^cells (.*)$/m);
+  if (code !== 0 || !line) throw new Error(`${runtime.name}: ${reason}: ${output}`);
+  return { name: `${runtime.name} ${version}`, cells: JSON.parse(line[1]) };
+}
+
+try {
+  const { values, positionals } = parseArgs({
+    options: { offline: { type: 'boolean', default: false } },
+    allowPositionals: true,
+  });
+  await mkdir(CACHE, { recursive: true });
+  const columns = [];
+  for (const runtime of chooseRuntimes(positionals)) {
+    columns.push(await probe(runtime, values.offline));
+  }
+  const heading = columns.map(({ name }) => name.replace(/ (\d+) \1/, ' $1'));
+  const rows = Object.keys(columns[0].cells).map((row) => [
+    `\`${row}\``,
+    ...columns.map(({ cells }) => cells[row]),
+  ]);
+  const table = markdownTable([['', ...heading], ...rows]);
+  console.log(table);
+  if (positionals.length === 0) {
+    const text = await readFile(TEXT, 'utf8');
+    await writeFile(
+      DOCUMENT,
+      text.replace(PLACE, () => table),
+    );
+  }
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
+}

