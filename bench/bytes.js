@@ -165,19 +165,23 @@ async function growth({ turns }) {
 
 /** malloc and free of a `Heap`, against those of the default heap. */
 async function heaps({ quick, turns }) {
-  const heap = new Heap();
   mems.init();
-  const actions = {
-    'the default heap': () => mems.free(mems.malloc(64)),
-    'a Heap': () => heap.free(heap.malloc(64)),
+  const kinds = {
+    'a Heap': new Heap(),
+    'a Heap, hardened': new Heap({ hardened: true }),
+    'a Heap with zeroOnFree': new Heap({ zeroOnFree: true }),
+    'a Heap with trackAllocations': new Heap({ trackAllocations: true }),
   };
-  // A block stays in each: neither is empty.
-  const [own, common] = [heap.malloc(64), mems.malloc(64)];
-  const n = quick ? 100_000 : 500_000;
+  const actions = { 'the default heap': () => mems.free(mems.malloc(64)) };
+  for (const [name, heap] of Object.entries(kinds)) {
+    // A block stays in each: none is empty.
+    heap.malloc(64);
+    actions[name] = () => heap.free(heap.malloc(64));
+  }
+  mems.malloc(64);
+  const n = quick ? 20_000 : 200_000;
   const table = await turns('heap', 'malloc(64) + free, the pair', contenders(n, actions));
-  heap.free(own);
-  heap.close();
-  mems.free(common);
+  for (const heap of Object.values(kinds)) heap.close();
   const { log } = console;
   console.log = () => {};
   mems.finish();
