@@ -252,6 +252,7 @@ export function alloc(size: number | bigint, options?: MallocOptions): Allocatio
  * @param length - Bytes; without it all to the end of what was asked for.
  * @returns The buffer.
  * @throws `ERR_MEMS_OUT_OF_BLOCK` (RangeError) for more bytes than the block has from there, or than the runtime allows.
+ * @throws `ERR_MEMS_UNSUPPORTED` where the runtime allows no buffers over native memory (Electron): {@link read} works there.
  * @throws What {@link get} throws.
  *
  * @example
@@ -793,6 +794,7 @@ export type ErrorCode =
   | 'ERR_MEMS_OVERFLOW'
   | 'ERR_MEMS_WRITE_AFTER_FREE'
   | 'ERR_MEMS_LOCK_LIMIT'
+  | 'ERR_MEMS_UNSUPPORTED'
   | 'ERR_MEMS_OUT_OF_MEMORY'
   | 'ERR_MEMS_CORRUPT'
   | 'ERR_MEMS_INTERNAL';

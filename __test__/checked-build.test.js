@@ -58,3 +58,25 @@ test('a panic becomes an exception, and finish() and init() give a sound heap ag
   const end = '..........Successfully UnMapped the Memory without Errors .........\n';
   assert.deepEqual(node(['-e', program]), { stdout: end + end, stderr: '', status: 0 });
 });
+
+test('where the runtime allows no buffers, copies still work and views say why they do not', () => {
+  const program = `
+    const assert = require('node:assert/strict');
+    const mems = require(${JSON.stringify(root)});
+    require(${JSON.stringify(path.join(root, 'binding.js'))}).refuseBuffers();
+    const heap = new mems.Heap();
+    const p = heap.malloc(100);
+    for (const call of [() => heap.buffer(p), () => heap.view(p, Float64Array), () => heap.alloc(8).view]) {
+      assert.throws(call, { code: 'ERR_MEMS_UNSUPPORTED', message: /read\\(\\)/ });
+    }
+    assert.equal(heap.write(p, 'hello'), 5);
+    assert.equal(heap.read(p, 5).toString(), 'hello');
+    assert.equal(heap.read(p).length, 100);
+    assert.throws(() => heap.read(p, 2 ** 50), { code: 'ERR_MEMS_OUT_OF_BLOCK' });
+    heap.copy(p + 50n, p, 5);
+    assert.equal(heap.compare(p, p + 50n, 5), 0);
+    heap.verify();
+    heap.close();
+  `;
+  assert.deepEqual(node(['-e', program]), { stdout: '', stderr: '', status: 0 });
+});

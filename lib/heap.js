@@ -96,9 +96,10 @@ class Heap {
   }
 
   read(address, length) {
+    const bytes = this.#windows.readable(address, length);
+    if (bytes !== undefined) return Buffer.from(bytes);
     // Asked before memory is made for it: the length may be far too large.
-    const bytes = rangeOf(this.#id, address, length);
-    const copy = Buffer.allocUnsafeSlow(bytes);
+    const copy = Buffer.allocUnsafeSlow(rangeOf(this.#id, address, length));
     binding.read(this.#id, address, copy);
     return copy;
   }

@@ -66,6 +66,7 @@ class Windows {
   constructor(heap) {
     this.heap = heap;
     this.all = new Map();
+    this.refused = false;
     this.clear();
   }
 
@@ -126,6 +127,19 @@ class Windows {
     const bytes = elements * width;
     if (offset + bytes > this.length) return this.long(address, bytes, Type, elements);
     return new Type(this.memory, this.start + offset, elements);
+  }
+
+  /** A buffer to copy from; nothing where the runtime has no buffers over native memory. */
+  readable(address, length) {
+    if (this.refused) return undefined;
+    try {
+      return this.buffer(address, length);
+    } catch (error) {
+      // What else is wrong would be wrong without a buffer, too.
+      if (error.code !== 'ERR_MEMS_UNSUPPORTED') throw error;
+      this.refused = true;
+      return undefined;
+    }
   }
 
   /** A view over a buffer of its own, for what lies in no window whole. */

@@ -348,6 +348,13 @@ fn cursor(address: f64) -> u64 {
     address as u64
 }
 
+/// From now on buffers are refused as Electron refuses them, for tests of what works there.
+#[cfg(feature = "test-hooks")]
+#[napi]
+pub fn refuse_buffers() {
+    window::REFUSE.store(true, std::sync::atomic::Ordering::Relaxed);
+}
+
 /// Panics with the default heap locked, for tests of what becomes of a panic.
 #[cfg(feature = "test-hooks")]
 #[napi]

@@ -22,6 +22,11 @@ pub(super) enum Failure {
     /// An option that does not exist.
     #[error("\"{name}\" is not an option of {function}: the options are {known}")]
     UnknownOption { name: String, function: &'static str, known: String },
+    /// The runtime allows no buffers over native memory.
+    #[error(
+        "this runtime does not allow buffers over native memory (Electron does not): use read() and write(), which copy"
+    )]
+    NoBuffers,
     /// A Node-API call failed; an exception may be pending already.
     #[error("Node-API answered status {0}")]
     Napi(sys::napi_status),
@@ -45,6 +50,7 @@ impl Failure {
             Self::Mems(error) => error.code(),
             Self::ArgumentType { .. } => "ERR_INVALID_ARG_TYPE",
             Self::UnknownOption { .. } => "ERR_INVALID_ARG_VALUE",
+            Self::NoBuffers => "ERR_MEMS_UNSUPPORTED",
             Self::Napi(_) | Self::Panic(_) => "ERR_MEMS_INTERNAL",
         }
     }

@@ -87,6 +87,10 @@ pub(super) unsafe fn buffer(
     (start, length): (usize, usize),
 ) -> Result<(sys::napi_value, usize), Failure> {
     assert!(start + length <= mapping.bytes(), "a window lies inside its mapping");
+    #[cfg(feature = "test-hooks")]
+    if REFUSE.load(std::sync::atomic::Ordering::Relaxed) {
+        return Err(Failure::NoBuffers);
+    }
     let front = mapping.front_of_next_buffer();
     let data = mapping.base().wrapping_add(start).wrapping_sub(front).cast::<c_void>();
     let length = length + front;
@@ -115,9 +119,16 @@ pub(super) unsafe fn buffer(
         // SAFETY: see above.
         drop(unsafe { Box::from_raw(holder.cast::<Arc<Mapping>>()) });
     }
+    if status == sys::Status::napi_no_external_buffers_allowed {
+        return Err(Failure::NoBuffers);
+    }
     check(status)?;
     Ok((value, front))
 }
+
+/// For tests: whether to do as a runtime that allows no buffers.
+#[cfg(feature = "test-hooks")]
+pub(super) static REFUSE: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
 
 /// Lets go of a window's mapping. May run on any turn, even inside a Node-API call (Bun, Deno): it takes no lock.
 unsafe extern "C" fn release(_env: sys::napi_env, data: *mut c_void, holder: *mut c_void) {
