@@ -19,10 +19,16 @@ pub(super) fn hide(paths: Vec<String>) {
     let _ = OWN.set(paths);
 }
 
+/// Whether any heap has ever wanted stacks.
+#[inline]
+pub(super) fn in_use() -> bool {
+    track::IN_USE.load(Ordering::Relaxed)
+}
+
 /// The stack of the running call, if the heap wants it; `value` is any of its arguments.
 #[inline]
 pub(super) fn stack(id: Id, value: Value) -> Result<Option<Arc<str>>, Failure> {
-    if track::IN_USE.load(Ordering::Relaxed) { capture(id, value) } else { Ok(None) }
+    if in_use() { capture(id, value) } else { Ok(None) }
 }
 
 #[cold]
