@@ -55,7 +55,7 @@ export interface InitOptions {
   hardened?: boolean;
   /**
    * Whether it is noted where each block was allocated and freed, as JavaScript stacks: {@link leaks} lists them, and a block
-   * freed twice names both places. Some microseconds a call: for debugging.
+   * freed twice names both places. Ten microseconds a call and more: for debugging.
    *
    * @defaultValue false
    */

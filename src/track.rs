@@ -3,7 +3,7 @@
 //! The binding captures the JavaScript stack before each call. Stacks repeat, so each is kept once. Of freed blocks the last
 //! [`FREED`] are remembered.
 //!
-//! Costs: a stack is microseconds to capture, and some hundred bytes a block: for debugging.
+//! Costs: a stack takes ten microseconds to capture, and some hundred bytes a block: for debugging.
 
 use crate::Error;
 use std::collections::{HashMap, HashSet, VecDeque};
