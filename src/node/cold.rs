@@ -46,7 +46,7 @@ pub fn attach(env: Env, heap: f64) -> Result<()> {
     run(env, || Ok(registry::with_heap(id(heap), |_| Ok(()))?))
 }
 
-/// A heap's id, as index.js keeps it.
+/// A heap's id, as heap.js keeps it.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is no id names no heap")]
 fn id(heap: f64) -> Id {
     // Else a negative one would be the default heap's.
@@ -63,7 +63,7 @@ pub fn finish(env: Env) -> Result<()> {
 #[napi]
 pub fn malloc_many(env: Env, heap: Unknown, sizes: &[u64], mut addresses: BigUint64Array) -> Result<()> {
     run(env, || {
-        // SAFETY: index.js made the array for this call and shares it with nobody before it returns.
+        // SAFETY: heap.js made the array for this call and shares it with nobody before it returns.
         let addresses = unsafe { addresses.as_mut() };
         // SAFETY: the value is this call's own argument.
         let heap = unsafe { Value::new(env.raw(), heap.raw()) };
@@ -283,7 +283,7 @@ pub struct Window<'a> {
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "index.js has compared the length with the block's"
+    reason = "views.js has compared the length with the block's"
 )]
 pub fn window(env: Env, heap: f64, address: Unknown, length: f64) -> Result<Window> {
     run(env, || {

@@ -69,7 +69,7 @@ impl Given {
     }
 }
 
-/// The id of a heap, as index.js keeps it.
+/// The id of a heap, as heap.js keeps it.
 pub(super) fn heap(value: Value) -> Result<Id, Failure> {
     value.number().and_then(whole).ok_or_else(|| Error::Closed.into())
 }

@@ -68,7 +68,7 @@ pub(super) unsafe fn make_locate(
 ) -> Result<sys::napi_value, Failure> {
     let data = answers.doubles::<6>().expect("views.js gives six doubles");
     let (mut function, mut reference) = (ptr::null_mut(), ptr::null_mut());
-    // SAFETY: the caller vouches for `env`. The array's memory stays where it is, since index.js gives it a buffer of its
+    // SAFETY: the caller vouches for `env`. The array's memory stays where it is, since views.js gives it a buffer of its
     // own that it hands to nobody, and the reference keeps both until the environment ends, and the function with it.
     unsafe {
         check(sys::napi_create_reference(env, answers.raw(), 1, &raw mut reference))?;
