@@ -4,6 +4,8 @@
 // in its diagnostics and in the message of a failure; MEMS_SEED=<seed> then runs the same programs.
 
 const { randomInt } = require('node:crypto');
+// The generator itself runs on every runtime that is soaked, back to Node 14.
+const { Random: Numbers } = require('../soak/random.js');
 
 const LARGEST_SEED = 0xffffffff;
 
@@ -18,32 +20,10 @@ function chooseSeed(text) {
 
 const seed = chooseSeed(process.env.MEMS_SEED);
 
-/** mulberry32: 32 bits of state, even enough for tests, and five lines long. */
-class Random {
-  /** Streams of one seed are independent, so that program 17 does not depend on program 16. */
+/** Streams of one seed are independent, so that program 17 does not depend on program 16. */
+class Random extends Numbers {
   constructor(stream = 0) {
-    this.state = (seed + Math.imul(stream, 0x9e3779b1)) | 0;
-  }
-
-  /** At least 0 and less than 1. */
-  next() {
-    this.state = (this.state + 0x6d2b79f5) | 0;
-    let bits = Math.imul(this.state ^ (this.state >>> 15), this.state | 1);
-    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
-    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
-  }
-
-  /** A whole number, both bounds included. */
-  int(lowest, highest) {
-    return lowest + Math.floor(this.next() * (highest - lowest + 1));
-  }
-
-  chance(probability) {
-    return this.next() < probability;
-  }
-
-  pick(list) {
-    return list[this.int(0, list.length - 1)];
+    super(seed + Math.imul(stream, 0x9e3779b1));
   }
 }
 
