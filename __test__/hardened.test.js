@@ -49,6 +49,19 @@ describe('a hardened heap', () => {
     assert.equal(heap.buffer(p).length, 20);
     assertRefused(() => heap.buffer(p, 21), 'ERR_MEMS_OUT_OF_BLOCK');
     assertRefused(() => heap.write(p + 19n, 'ab'), 'ERR_MEMS_OUT_OF_BLOCK');
+    for (const address of [p + 20n, p + 21n, p + 47n]) {
+      assert.equal(heap.owns(address), false);
+      for (const call of [
+        () => heap.get(address),
+        () => heap.buffer(address, 0),
+        () => heap.read(address, 1),
+        () => heap.write(address, 'a'),
+        () => heap.copy(address, p, 1),
+        () => heap.blockOf(address),
+      ]) {
+        assertRefused(call, 'ERR_MEMS_NOT_ALLOCATED', address);
+      }
+    }
     const { bytes } = heap.stats();
     assert.deepEqual([bytes.live, bytes.requested], [48, 20]);
     heap.close();

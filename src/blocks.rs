@@ -59,6 +59,11 @@ impl Mems {
         let size = found.size - self.slack.get(found.start - FIRST_ADDRESS);
         if self.options().hardened() {
             self.check_not_in_quarantine(address, found.start)?;
+            let (start, end) = (found.start + size - CANARY, found.start + found.size);
+            if address >= start {
+                // Slack and canary are nobody's.
+                return Err(Error::NotAllocated { address, start, end });
+            }
             return Ok(Block { start: found.start, size: size - CANARY, usable: size - CANARY });
         }
         Ok(Block { start: found.start, size, usable: found.size })
