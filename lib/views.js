@@ -9,8 +9,8 @@
 const binding = require('../binding.js');
 const { checkedCount, fail, wrongType } = require('./arguments.js');
 
-// Where the look-up answers, which the addon reaches by pointer: nobody else may have it.
-const answers = new Float64Array(new ArrayBuffer(48));
+// Where the look-up reads and answers, which the addon reaches by pointer: nobody else may have it.
+const answers = new Float64Array(new ArrayBuffer(64));
 // An address's offset in the window round it, and the window's name;
 const OFFSET = 0;
 const NAME = 1;
@@ -18,9 +18,22 @@ const NAME = 1;
 const INSIDE = 2;
 const SIZE = 3;
 const USABLE = 4;
-// What the look-up reads: the heap's id.
+// What the look-up reads: the heap's id, and the address as a whole number of 64 bits.
 const HEAP = 5;
-const locate = binding.makeLocate(answers);
+const addresses = new BigUint64Array(answers.buffer);
+const ADDRESS = 6;
+const lookUp = binding.makeLocate(answers);
+
+/** Looks an address up: what is found is in `answers`. */
+function locate(heap, address) {
+  if (typeof address !== 'bigint' || BigInt.asUintN(64, address) !== address) {
+    // It is no address, which the addon says.
+    binding.heapGet(heap, address);
+  }
+  answers[HEAP] = heap;
+  addresses[ADDRESS] = address;
+  lookUp();
+}
 
 /** Bytes from the address just looked up to the end of what was asked for. */
 function restOfBlock() {
@@ -39,15 +52,13 @@ function checkedBytes(address, length, width) {
 
 /** The bytes of a range: so many from an address, or all that were asked for. */
 function rangeOf(heap, address, length) {
-  answers[HEAP] = heap;
-  locate(address);
+  locate(heap, address);
   return length === undefined ? restOfBlock() : checkedBytes(address, length, 1);
 }
 
 /** The block round an address. */
 function blockOf(heap, address) {
-  answers[HEAP] = heap;
-  locate(address);
+  locate(heap, address);
   const start = address - BigInt(answers[INSIDE]);
   return { start, size: answers[SIZE], usableSize: answers[USABLE] };
 }
@@ -101,8 +112,7 @@ class Windows {
   }
 
   buffer(address, length) {
-    answers[HEAP] = this.heap;
-    locate(address);
+    locate(this.heap, address);
     const offset = answers[OFFSET];
     const end = offset + (length === undefined ? restOfBlock() : checkedBytes(address, length, 1));
     if (answers[NAME] !== this.name || this.bytes.length === 0) this.enter(answers[NAME], address);
@@ -113,8 +123,7 @@ class Windows {
   view(address, Type, length) {
     if (Type === Buffer) return this.buffer(address, length);
     const width = widthOf(Type);
-    answers[HEAP] = this.heap;
-    locate(address);
+    locate(this.heap, address);
     const offset = answers[OFFSET];
     let elements = length;
     if (length === undefined) {

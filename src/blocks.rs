@@ -7,6 +7,7 @@ use crate::guard::CANARY;
 use crate::heap::{FIRST_ADDRESS, Freed, Heap, Resized, is_size};
 use crate::memory::Span;
 use crate::{Error, Mems};
+use std::ops::Range;
 
 /// A live block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,21 +53,27 @@ impl Mems {
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotAllocated`].
     pub fn block(&self, address: u64) -> Result<Block, Error> {
-        let found = self.heap.find(address)?;
+        let Range { start, end } = self.heap.find(address)?;
         if self.options().alignment() == 1 {
-            return Ok(Block { start: found.start, size: found.size, usable: found.size });
+            return Ok(Block { start, size: end - start, usable: end - start });
         }
-        let size = found.size - self.slack.get(found.start - FIRST_ADDRESS);
+        let size = end - start - self.slack.get(start - FIRST_ADDRESS);
         if self.options().hardened() {
-            self.check_not_in_quarantine(address, found.start)?;
-            let (start, end) = (found.start + size - CANARY, found.start + found.size);
-            if address >= start {
-                // Slack and canary are nobody's.
-                return Err(Error::NotAllocated { address, start, end });
-            }
-            return Ok(Block { start: found.start, size: size - CANARY, usable: size - CANARY });
+            return self.guarded_block(address, start..end, size);
         }
-        Ok(Block { start: found.start, size, usable: found.size })
+        Ok(Block { start, size, usable: end - start })
+    }
+
+    /// The same in a hardened heap, given all that the block has and what it has without slack.
+    fn guarded_block(&self, address: u64, all: Range<u64>, size: u64) -> Result<Block, Error> {
+        self.check_not_in_quarantine(address, all.start)?;
+        let size = size - CANARY;
+        let end = all.start + size;
+        if address >= end {
+            // Slack and canary are nobody's.
+            return Err(Error::NotAllocated { address, start: end, end: all.end });
+        }
+        Ok(Block { start: all.start, size, usable: size })
     }
 
     /// Where the byte at `address` stands. O(1).
@@ -156,7 +163,7 @@ impl Mems {
             // Always to another place: what still uses the old one is found out.
             return self.start_move(address, size);
         }
-        let old_end = address + self.heap.find(address)?.size;
+        let old_end = self.heap.find(address)?.end;
         let offset = address - FIRST_ADDRESS;
         let slack = self.slack.get(offset);
         // The note first: it is what can fail.

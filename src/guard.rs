@@ -144,11 +144,12 @@ impl Mems {
     pub(crate) fn quarantine(&mut self, address: u64) -> Result<(), Error> {
         self.check_block_start(address)?;
         let block = self.block(address)?;
-        let whole = self.heap.find(address)?.size;
-        if let Err(broken) = self.check_canary(address, block.size, address + whole) {
-            self.set_canary(address + block.size, address + whole);
+        let end = self.heap.find(address)?.end;
+        if let Err(broken) = self.check_canary(address, block.size, end) {
+            self.set_canary(address + block.size, end);
             return Err(broken);
         }
+        let whole = end - address;
         self.quarantine.reserve().map_err(|_| Error::OutOfMetadata { size: 0 })?;
         while let Some((start, length)) = self.quarantine.surplus(whole) {
             let checked = self.check_fill(start, length);

@@ -152,7 +152,7 @@ impl Mems {
     fn before_free(&self, address: u64) -> Result<(), Error> {
         if self.options().zero_on_free() {
             self.heap.check_block_start(address)?;
-            self.regions.fill(address, 0, self.heap.find(address)?.size);
+            self.regions.fill(address, 0, self.heap.find(address)?.end - address);
         }
         Ok(())
     }

@@ -238,8 +238,8 @@ impl Heap {
     /// # Errors
     /// Those of [`Heap::free`].
     pub fn check_block_start(&self, address: u64) -> Result<(), Error> {
-        let Segment { start, size, .. } = self.find(address)?;
-        if start == address { Ok(()) } else { Err(Error::NotBlockStart { address, start, end: start + size }) }
+        let Range { start, end } = self.find(address)?;
+        if start == address { Ok(()) } else { Err(Error::NotBlockStart { address, start, end }) }
     }
 
     /// Why an address cannot be freed.
@@ -262,21 +262,32 @@ impl Heap {
         self.find(address).map(drop)
     }
 
-    /// The live block that holds `address`, which may be any address inside it. O(1).
+    /// The live block that holds `address`, which may be any address inside it, as its first address and the one after its
+    /// last. O(1).
     ///
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotAllocated`].
-    pub fn find(&self, address: u64) -> Result<Segment, Error> {
+    #[inline]
+    pub fn find(&self, address: u64) -> Result<Range<u64>, Error> {
+        let offset = address.wrapping_sub(FIRST_ADDRESS);
+        if offset < self.segments.end() {
+            let (start, end, hole) = self.segments.segment(offset);
+            if !hole {
+                return Ok(FIRST_ADDRESS + start..FIRST_ADDRESS + end);
+            }
+        }
+        Err(self.not_live(address))
+    }
+
+    /// Why an address is in no live block.
+    #[cold]
+    fn not_live(&self, address: u64) -> Error {
         let (first, end) = (FIRST_ADDRESS, self.end());
         if !(first..end).contains(&address) {
-            return Err(Error::OutOfRange { address: address.to_string(), start: first, end });
+            return Error::OutOfRange { address: address.to_string(), start: first, end };
         }
-        let (start, end, hole) = self.segments.segment(address - FIRST_ADDRESS);
-        let (start, end) = (FIRST_ADDRESS + start, FIRST_ADDRESS + end);
-        match Kind::of(hole) {
-            Kind::Live => Ok(Segment { start, size: end - start, kind: Kind::Live }),
-            Kind::Hole => Err(Error::NotAllocated { address, start, end }),
-        }
+        let (start, end, _) = self.segments.segment(address - FIRST_ADDRESS);
+        Error::NotAllocated { address, start: FIRST_ADDRESS + start, end: FIRST_ADDRESS + end }
     }
 
     /// The first main block that starts at `address` or after it, one of the chain. O(1) for blocks side by side.

@@ -4,7 +4,7 @@
 //! go on.
 
 use super::failure::Failure;
-use super::hot::{at, callback};
+use super::hot::callback;
 use super::value::Value;
 use super::{convert, trace};
 use crate::memory::Span;
@@ -13,8 +13,8 @@ use crate::registry::Id;
 
 /// `length` bytes from an address.
 fn span(id: Id, address: Value, length: u64) -> Result<Span, Failure> {
-    let given = convert::address(address)?;
-    Ok(at(id, given, |heap, address| heap.span(address, length))?)
+    let address = convert::address(id, address)?;
+    Ok(registry::with_heap(id, |heap| heap.span(address, length))?)
 }
 
 callback! {
@@ -39,14 +39,14 @@ callback! {
     /// `realloc(heap: number, address: bigint, size: number | bigint): bigint`
     realloc, |heap, address, size| {
         let id = convert::heap(heap)?;
-        let (given, size) = (convert::address(address)?, convert::size("size", size)?);
+        let (old, size) = (convert::address(id, address)?, convert::size("size", size)?);
         let stack = trace::stack(id, heap)?;
-        let (old, moved) = at(id, given, |heap, address| {
-            let moved = heap.start_realloc(address, size).map_err(|error| heap.explain(error))?;
-            if moved.address != address {
+        let moved = registry::with_heap(id, |heap| {
+            let moved = heap.start_realloc(old, size).map_err(|error| heap.explain(error))?;
+            if moved.address != old {
                 trace::note_malloc(heap, moved.address, stack.clone());
             }
-            Ok((address, moved))
+            Ok(moved)
         })?;
         if let Some((to, from)) = moved.copy {
             to.copy_from(&from);

@@ -1,7 +1,6 @@
 //! What is called rarely: starting and ending heaps, statistics, checks. `#[napi]` functions.
 
 use super::failure::run;
-use super::hot::at;
 use super::value::Value;
 use super::{convert, trace, window};
 use crate::Block;
@@ -288,8 +287,8 @@ pub struct Window<'a> {
 pub fn window(env: Env, heap: f64, address: Unknown, length: f64) -> Result<Window> {
     run(env, || {
         // SAFETY: the value is this call's own argument.
-        let given = convert::address(unsafe { Value::new(env.raw(), address.raw()) })?;
-        let (span, range) = at(id(heap), given, |heap, address| {
+        let address = convert::address(id(heap), unsafe { Value::new(env.raw(), address.raw()) })?;
+        let (span, range) = registry::with_heap(id(heap), |heap| {
             let span = heap.span(address, length as u64)?;
             let (mapping, offset) = (span.mapping(), span.offset());
             let range = if length == 0.0 {

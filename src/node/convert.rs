@@ -4,7 +4,7 @@ use super::failure::Failure;
 use super::value::{BigInt, Value};
 use crate::heap::{FIRST_ADDRESS, Options, is_size};
 use crate::registry::Id;
-use crate::{Error, Mems};
+use crate::{Error, Mems, registry};
 use napi::ValueType;
 use std::ffi::CStr;
 
@@ -38,35 +38,30 @@ fn whole(number: f64) -> Option<u64> {
     same.then_some(size)
 }
 
-/// An address given by JavaScript.
-pub(super) enum Given {
-    /// One that may be an address.
-    Address(u64),
-    /// A BigInt outside 0..2^64, in decimal: never an address.
-    Beyond(String),
-}
-
-/// An address: a BigInt.
-pub(super) fn address(value: Value) -> Result<Given, Failure> {
+/// An address: a BigInt from 0 to 2^64 - 1. Others are refused as addresses of that heap are that it does not have.
+#[inline]
+pub(super) fn address(heap: Id, value: Value) -> Result<u64, Failure> {
     match value.bigint() {
-        BigInt::Fits(address) => Ok(Given::Address(address)),
-        BigInt::Beyond => Ok(Given::Beyond(value.text()?)),
-        BigInt::Not => Err(Failure::ArgumentType {
-            name: "address",
-            expected: "a BigInt, as malloc() returns (1000n, or BigInt(1000))",
-            received: value.described(),
-        }),
+        BigInt::Fits(address) => Ok(address),
+        BigInt::Beyond => Err(beyond(heap, value)),
+        BigInt::Not => Err(no_address(value)),
     }
 }
 
-impl Given {
-    /// The address, or the refusal of one that no heap can have.
-    pub(super) fn within(self, heap: &Mems) -> Result<u64, Error> {
-        match self {
-            Self::Address(address) => Ok(address),
-            Self::Beyond(address) => Err(Error::OutOfRange { address, start: FIRST_ADDRESS, end: heap.end() }),
-        }
-    }
+#[cold]
+fn beyond(heap: Id, value: Value) -> Failure {
+    let refuse = |address| {
+        let refused =
+            |heap: &mut Mems| Err::<(), _>(Error::OutOfRange { address, start: FIRST_ADDRESS, end: heap.end() });
+        registry::with_heap(heap, refused).expect_err("it is refused").into()
+    };
+    value.text().map_or_else(|failure| failure, refuse)
+}
+
+#[cold]
+fn no_address(value: Value) -> Failure {
+    let expected = "a BigInt, as malloc() returns (1000n, or BigInt(1000))";
+    Failure::ArgumentType { name: "address", expected, received: value.described() }
 }
 
 /// The id of a heap, as heap.js keeps it.

@@ -6,13 +6,12 @@
 //!
 //! `malloc`, `get` and `free` are the default heap's; `heapMalloc` and so on take a heap's id first.
 
-use super::convert::Given;
 use super::failure::{Failure, guard};
 use super::value::{Answer, Call, Value};
 use super::{convert, trace, window};
 use crate::registry;
 use crate::registry::{DEFAULT_ID, Id};
-use crate::{Error, Mems, Place};
+use crate::{Error, Place};
 use napi::sys;
 use std::ptr;
 
@@ -52,19 +51,6 @@ macro_rules! callback {
 }
 pub(super) use callback;
 
-/// Calls `operation` on a heap, with an address that is one of 64 bits.
-#[inline]
-pub(super) fn at<T>(
-    id: Id,
-    address: Given,
-    operation: impl FnOnce(&mut Mems, u64) -> Result<T, Error>,
-) -> Result<T, Error> {
-    registry::with_heap(id, |heap| {
-        let address = address.within(heap)?;
-        operation(heap, address)
-    })
-}
-
 /// `malloc` of the default heap without options or stacks: most calls. It and `free_plainly` cost 10 % less than the paths
 /// for all heaps, though they do the same.
 #[inline]
@@ -86,14 +72,14 @@ fn malloc_in(id: Id, size: Value, options: Option<Value>) -> Result<u64, Failure
 
 #[inline]
 fn free_plainly(address: Value) -> Result<(), Failure> {
-    let given = convert::address(address)?;
-    Ok(registry::with(|heap| heap.free(given.within(heap)?))?)
+    let address = convert::address(DEFAULT_ID, address)?;
+    Ok(registry::with(|heap| heap.free(address))?)
 }
 
-fn free_in(id: Id, address: Value) -> Result<(), Failure> {
-    let given = convert::address(address)?;
-    let stack = trace::stack(id, address)?;
-    Ok(at(id, given, |heap, address| trace::free(heap, address, stack))?)
+fn free_in(id: Id, value: Value) -> Result<(), Failure> {
+    let address = convert::address(id, value)?;
+    let stack = trace::stack(id, value)?;
+    Ok(registry::with_heap(id, |heap| trace::free(heap, address, stack))?)
 }
 
 /// `malloc(size: number | bigint, options?): bigint`
@@ -120,16 +106,17 @@ pub(super) unsafe extern "C" fn heap_malloc(env: sys::napi_env, info: sys::napi_
 callback! {
     /// `get(address: bigint): bigint`
     get, |address| {
-        let given = convert::address(address)?;
-        Ok(registry::with(|heap| heap.get(given.within(heap)?))?)
+        let address = convert::address(DEFAULT_ID, address)?;
+        Ok(registry::with(|heap| heap.get(address))?)
     }
 }
 
 callback! {
     /// `heapGet(heap: number, address: bigint): bigint`
     heap_get, |heap, address| {
-        let given = convert::address(address)?;
-        Ok(at(convert::heap(heap)?, given, |heap, address| heap.get(address))?)
+        let id = convert::heap(heap)?;
+        let address = convert::address(id, address)?;
+        Ok(registry::with_heap(id, |heap| heap.get(address))?)
     }
 }
 
@@ -146,17 +133,21 @@ callback! {
 callback! {
     /// `owns(heap: number, address: bigint): boolean`
     owns, |heap, address| {
-        let given = convert::address(address)?;
-        let owns = |heap: &mut Mems| Ok(given.within(heap).is_ok_and(|address| heap.owns(address)));
-        Ok(registry::with_heap(convert::heap(heap)?, owns)?)
+        let id = convert::heap(heap)?;
+        match convert::address(id, address) {
+            Ok(address) => Ok(registry::with_heap(id, |heap| Ok(heap.owns(address)))?),
+            Err(Failure::Mems(Error::OutOfRange { .. })) => Ok(false),
+            Err(failure) => Err(failure),
+        }
     }
 }
 
-/// `makeLocate(answers: Float64Array): (address: bigint) => void`
+/// `makeLocate(answers: Float64Array): () => void`
 ///
-/// Makes the look-up behind views, one call in place of many. It reads a heap's id from the last of `answers` and writes to
-/// the others: the address's offset in the window round it and the window's name, the address's offset in its block, the
-/// bytes of the block that were asked for and all of them. Numbers in an array cost less than numbers as arguments.
+/// Makes the look-up behind views, one call in place of many, without arguments: numbers in an array cost less. Of its eight
+/// doubles it reads the heap's id and, as the 64 bits of an integer, the address. To the others it writes the address's
+/// offset in the window round it and the window's name, the address's offset in its block, the bytes of the block that were
+/// asked for and all of them.
 pub(super) unsafe extern "C" fn make_locate(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: as in `callback!`; `env` and the argument are this call's own.
     unsafe { call(env, info, |[answers], _: Call| window::make_locate(env, answers, locate)) }
@@ -164,20 +155,18 @@ pub(super) unsafe extern "C" fn make_locate(env: sys::napi_env, info: sys::napi_
 
 /// What `makeLocate` makes; its data are the answers.
 unsafe extern "C" fn locate(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    let body = |[address]: [Value; 1], call: Call| {
-        let answers = call.data.cast::<[f64; 6]>();
-        // SAFETY: `make_locate` saw that there are six doubles, and keeps them where they are; only this thread has them.
-        let id = unsafe { answers.read() }[5];
+    let body = |[]: [Value; 0], call: Call| {
+        let answers = call.data.cast::<f64>();
+        // SAFETY: `make_locate` saw that there are eight doubles, and keeps them where they are; only this thread has them.
+        let (heap, address) = unsafe { (answers.add(5).read(), answers.add(6).read().to_bits()) };
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is no id names no heap")]
-        let found = at(id as Id, convert::address(address)?, |heap, address| {
-            let Place { mapping, offset, used, block } = heap.place(address)?;
-            Ok((window::name(mapping, offset, used), [address - block.start, block.size, block.usable]))
-        });
-        let ((name, offset), [inside, size, usable]) = found?;
+        let place = registry::with_heap(heap as Id, |heap| heap.place(address))?;
+        let Place { mapping, offset, used, block } = place;
+        let (name, offset) = window::name(mapping, offset, used);
         #[allow(clippy::cast_precision_loss, reason = "all are below 2^53")]
-        let found = [offset as f64, name, inside as f64, size as f64, usable as f64, id];
+        let found = [offset as f64, name, (address - block.start) as f64, block.size as f64, block.usable as f64];
         // SAFETY: as above.
-        unsafe { answers.write(found) };
+        unsafe { answers.cast::<[f64; 5]>().write(found) };
         Ok(())
     };
     // SAFETY: as in `callback!`.

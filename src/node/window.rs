@@ -57,7 +57,7 @@ pub(super) fn name(mapping: u64, offset: usize, used: u64) -> (f64, usize) {
     ((mapping * WINDOWS + number) as f64, within)
 }
 
-/// Makes a function whose data are the six doubles of `answers`, a `Float64Array`, which it keeps for good.
+/// Makes a function whose data are the eight doubles of `answers`, a `Float64Array`, which it keeps for good.
 ///
 /// # Safety
 /// `env` must be the environment of the running callback, and `answers` a value of it.
@@ -66,7 +66,7 @@ pub(super) unsafe fn make_locate(
     answers: Value,
     locate: unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value,
 ) -> Result<sys::napi_value, Failure> {
-    let data = answers.doubles::<6>().expect("views.js gives six doubles");
+    let data = answers.doubles::<8>().expect("views.js gives eight doubles");
     let (mut function, mut reference) = (ptr::null_mut(), ptr::null_mut());
     // SAFETY: the caller vouches for `env`. The array's memory stays where it is, since views.js gives it a buffer of its
     // own that it hands to nobody, and the reference keeps both until the environment ends, and the function with it.
