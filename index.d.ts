@@ -606,7 +606,10 @@ export interface Leak {
   address: bigint;
   /** Bytes that were asked for. */
   size: number;
-  /** The JavaScript stack of the call that allocated it; empty without {@link InitOptions.trackAllocations}. */
+  /**
+   * The JavaScript stack of the call that allocated it; empty without {@link InitOptions.trackAllocations}, and for what was
+   * allocated from C.
+   */
   stack: string;
 }
 

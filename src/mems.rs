@@ -151,8 +151,8 @@ impl Mems {
     /// Clears the block, if that is wanted.
     fn before_free(&self, address: u64) -> Result<(), Error> {
         if self.options().zero_on_free() {
-            self.heap.check_block_start(address)?;
-            self.regions.fill(address, 0, self.heap.find(address)?.size);
+            let block = self.heap.check_block_start(address)?;
+            self.regions.fill(address, 0, block.size);
         }
         Ok(())
     }

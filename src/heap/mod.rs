@@ -237,9 +237,10 @@ impl Heap {
     ///
     /// # Errors
     /// Those of [`Heap::free`].
-    pub fn check_block_start(&self, address: u64) -> Result<(), Error> {
-        let Segment { start, size, .. } = self.find(address)?;
-        if start == address { Ok(()) } else { Err(Error::NotBlockStart { address, start, end: start + size }) }
+    pub fn check_block_start(&self, address: u64) -> Result<Segment, Error> {
+        let segment = self.find(address)?;
+        let (start, end) = (segment.start, segment.start + segment.size);
+        if start == address { Ok(segment) } else { Err(Error::NotBlockStart { address, start, end }) }
     }
 
     /// Why an address cannot be freed.
