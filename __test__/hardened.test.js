@@ -326,15 +326,19 @@ describe('secrets', () => {
   test('lock names the limit that it meets', { skip: process.platform !== 'linux' }, () => {
     const script = `
       const { Heap } = require(${root});
-      const heap = new Heap({ lock: true, growingBlocks: false, minBlockSize: 4096 });
+      const heap = new Heap({ lock: true, growingBlocks: false, minBlockSize: 65536 });
       const made = heap.malloc(10);
       try {
         heap.malloc(1 << 20);
         console.log('no limit');
       } catch ({ code, message }) {
         console.log(code, message, heap.stats().bytes.mapped, heap.owns(made));
-      }`;
-    const limited = 'ulimit -l 64 && exec "$0" -e "$SCRIPT"';
+      }
+      heap.verify();
+      heap.malloc(4096);
+      heap.verify();
+      console.log('whole');`;
+    const limited = 'ulimit -l 128 && exec "$0" -e "$SCRIPT"';
     // The superuser is not limited.
     const drop =
       process.getuid?.() === 0
@@ -346,7 +350,7 @@ describe('secrets', () => {
     if (error?.code === 'ENOENT') return;
     assert.match(
       stdout,
-      /no limit|^ERR_MEMS_LOCK_LIMIT .*\(the process may lock 65536 in all\).* 4096 true/,
+      /no limit|^ERR_MEMS_LOCK_LIMIT .*\(the process may lock 131072 in all\).* 65536 true\nwhole\n/,
       stderr,
     );
   });

@@ -110,10 +110,11 @@ impl Mems {
             let new_block = if refused.available < self.options().min_block_size() { 0 } else { refused.available };
             Error::OutOfMemory { size, block: bytes, available: new_block.max(self.heap.stats().largest_hole) }
         })?;
-        self.heap.reserve_block(bytes).map_err(|_| Error::OutOfMetadata { size })?;
+        // Before the bookkeeping is made, which must not stay without a main block. What is locked may: it is locked again.
         if self.options().lock() {
             self.regions.lock(&room).map_err(|limit| Error::LockLimit { bytes, limit })?;
         }
+        self.heap.reserve_block(bytes).map_err(|_| Error::OutOfMetadata { size })?;
         let border = room.begins_region();
         self.regions.carve(room);
         self.heap.append_block(bytes, border);

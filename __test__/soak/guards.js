@@ -74,7 +74,7 @@ function writeAfterFree(shadow) {
   // A full heap hands out what waits without a look at it.
   if (options.maxSize || random.chance(0.7)) view[at] = FILL;
   else stale.add(address);
-  if (stale.size > 0 && random.chance(0.03)) flush(shadow);
+  if (stale.size > 0 && random.chance(0.1)) flush(shadow);
 }
 
 /** Makes all that waits be handed out: at the latest then every write to it has been told of. */

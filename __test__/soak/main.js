@@ -5,6 +5,8 @@
 // It has heaps of two kinds. A checked heap is this thread's alone: all its blocks are shadowed, so a byte that is wrong is
 // noticed (shadow.js). In a wild heap anything goes: views are written to after their block is freed, jobs of the runtime's
 // threads are in flight on it, workers allocate in it and are terminated. Once a heap has ended its views are everybody's.
+// Heaps have options in all combinations (options.js): hardened ones have to find what is written where it should not be
+// (guards.js), full ones may refuse (with `ulimit -l 256` before, those that lock do so as well, unless root runs it).
 // Whatever happens, the process has to live, invariants have to hold, and memory has to stay bounded.
 //
 // The seed decides what is done; the races are the machine's.
