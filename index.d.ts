@@ -471,7 +471,10 @@ export function freeMany(addresses: BigUint64Array | readonly bigint[]): void;
  * Prints the heap through `console.log`, a line at a time: each main block with its sub-chain of processes (`<P>`, live
  * blocks) and holes (`<H>`), each from its starting (SVA) to its ending virtual address (EVA); then the totals. O(n).
  *
- * @throws `ERR_MEMS_NOT_INITIALIZED`.
+ * All lines are of the moment of the call, whatever other threads do until they are printed.
+ *
+ * @throws `ERR_MEMS_NOT_INITIALIZED`; `ERR_MEMS_OUT_OF_MEMORY` without memory for the text, or if a main block's line were
+ * longer than a string can be.
  *
  * @example
  * init();
@@ -606,7 +609,10 @@ export interface Leak {
   address: bigint;
   /** Bytes that were asked for. */
   size: number;
-  /** The JavaScript stack of the call that allocated it; empty without {@link InitOptions.trackAllocations}. */
+  /**
+   * The JavaScript stack of the call that allocated it; empty without {@link InitOptions.trackAllocations}, and for what was
+   * allocated from C.
+   */
   stack: string;
 }
 

@@ -10,7 +10,7 @@ const path = require('node:path');
 const { Worker } = require('node:worker_threads');
 const koffi = require('koffi');
 const mems = require('@sambhav-gautam/osmemoryallocator');
-const { finishQuietly } = require('./helpers/capture.js');
+const { assertRefused, finishQuietly } = require('./helpers/capture.js');
 const { codes, functions, structs } = require('./helpers/header.js');
 
 // The header is all that is told to koffi: structs, then prototypes.
@@ -174,6 +174,42 @@ describe('a heap by its id', () => {
     assert.equal(c.heap_close(id), 0);
     assert.throws(() => heap.malloc(3), { code: 'ERR_MEMS_CLOSED' });
     assert.throws(() => mems.Heap.attach(id), { code: 'ERR_MEMS_CLOSED' });
+  });
+
+  test('that tracks allocations shows no stack of JavaScript for what C did', () => {
+    const heap = new mems.Heap({ trackAllocations: true });
+    const { id } = heap;
+    const ways = [
+      () => c.heap_malloc(id, 64),
+      () => c.heap_calloc(id, 4, 16),
+      () => c.heap_aligned(id, 64, 16),
+      () => c.heap_realloc(id, 0, 64),
+    ];
+    for (const allocate of ways) {
+      // Lives of one address: JavaScript's, which C ends, and C's, which JavaScript ends.
+      const p = heap.malloc(64);
+      assert.notEqual(heap.leaks()[0].stack, '');
+      c.heap_free(id, p);
+      assert.equal(BigInt(allocate()), p);
+      assert.deepEqual(heap.leaks(), [{ address: p, size: 64, stack: '' }]);
+      heap.free(p);
+      assertRefused(() => heap.free(p), 'ERR_MEMS_NOT_ALLOCATED', /in the hole/);
+      // A life that both ends of are known, and one of C's alone.
+      heap.free(heap.malloc(64));
+      assertRefused(() => heap.free(p), 'ERR_MEMS_NOT_ALLOCATED', /first freed/);
+      assert.equal(BigInt(allocate()), p);
+      c.heap_free(id, p);
+      assertRefused(() => heap.free(p), 'ERR_MEMS_NOT_ALLOCATED', /in the hole/);
+    }
+    const p = heap.malloc(64);
+    heap.free(heap.malloc(4096));
+    const first = heap.malloc(16);
+    const moved = BigInt(c.heap_realloc(id, p, 4000));
+    assert.notEqual(moved, p);
+    const stacks = new Map(heap.leaks().map(({ address, stack }) => [address, stack]));
+    assert.deepEqual([stacks.size, stacks.get(moved)], [2, '']);
+    assert.notEqual(stacks.get(first), '');
+    heap.close();
   });
 
   test('has the same defaults from both sides', () => {

@@ -143,6 +143,76 @@ describe('a hardened heap', () => {
     heap.close();
   });
 
+  test('frees many blocks or none', () => {
+    const heap = new Heap({ hardened: true });
+    const blocks = [100, 200, 300].map((size) => heap.malloc(size));
+    memset(heap.get(blocks[1]), 7, 201);
+    assertRefused(() => heap.freeMany(blocks), 'ERR_MEMS_OVERFLOW', blocks[1] + 200n);
+    assert.deepEqual(blocks.map(heap.owns, heap), [true, true, true]);
+    heap.freeMany(blocks);
+    assert.equal(heap.leaks().length, 0);
+    // Blocks that have to leave quarantine for these are looked at before any is freed.
+    const stale = heap.malloc(10);
+    const view = heap.buffer(stale);
+    heap.free(stale);
+    view[3] = 0;
+    const many = [heap.malloc(10), heap.malloc(33 << 20)];
+    assertRefused(() => heap.freeMany(many), 'ERR_MEMS_WRITE_AFTER_FREE', stale + 3n);
+    assert.deepEqual(many.map(heap.owns, heap), [true, true]);
+    heap.freeMany(many);
+    heap.verify();
+    heap.close();
+  });
+
+  test('is whole after a mallocMany that fails when what waits has been handed out', () => {
+    const heap = new Heap({ hardened: true, maxSize: 1 << 16 });
+    const kept = heap.malloc(1000);
+    for (let i = 0; i < 10; i++) heap.free(heap.malloc(2000));
+    assert.equal(heap.mallocMany([60_000]).length, 1, 'what waits is better than nothing');
+    assertRefused(() => heap.mallocMany([1000, 1000, 60_000]), 'ERR_MEMS_OUT_OF_MEMORY');
+    heap.verify();
+    heap.freeMany([kept]);
+    for (let i = 0; i < 10; i++) heap.free(heap.malloc(200));
+    const before = heap.leaks();
+    assertRefused(() => heap.mallocMany([1000, 1000, 60_000]), 'ERR_MEMS_OUT_OF_MEMORY');
+    heap.verify();
+    assert.deepEqual(heap.leaks(), before);
+    assert.equal(heap.stats().bytes.live, 60_000 + 16);
+    heap.close();
+  });
+
+  test('realloc that tells of a write leaves no block behind', () => {
+    const heap = new Heap({ hardened: true });
+    const p = heap.malloc(17 << 20);
+    const stale = [10, 17 << 20].map((size) => heap.malloc(size));
+    for (const block of stale) {
+      const view = heap.buffer(block);
+      heap.free(block);
+      view[0] = 1;
+    }
+    // The first leaves quarantine for the block that moves, the other for the one that it was to move to.
+    const size = 16 << 20;
+    for (const block of stale) {
+      assertRefused(() => heap.realloc(p, size), 'ERR_MEMS_WRITE_AFTER_FREE', block);
+      assert.deepEqual(
+        heap.leaks().map(({ address }) => address),
+        [p],
+      );
+    }
+    heap.free(heap.realloc(p, size));
+    assert.equal(heap.leaks().length, 0);
+    heap.verify();
+    heap.close();
+  });
+
+  test('knows every byte of a freed block for freed', () => {
+    const heap = new Heap({ hardened: true });
+    const p = heap.malloc(100);
+    heap.free(p);
+    assertRefused(() => heap.free(p + 1n), 'ERR_MEMS_NOT_ALLOCATED', p + 1n);
+    heap.close();
+  });
+
   test('is sound after any program', () => {
     const heap = new Heap({ hardened: true, trackAllocations: true, zeroOnFree: true });
     const live = [];
@@ -256,15 +326,19 @@ describe('secrets', () => {
   test('lock names the limit that it meets', { skip: process.platform !== 'linux' }, () => {
     const script = `
       const { Heap } = require(${root});
-      const heap = new Heap({ lock: true, growingBlocks: false, minBlockSize: 4096 });
+      const heap = new Heap({ lock: true, growingBlocks: false, minBlockSize: 65536 });
       const made = heap.malloc(10);
       try {
         heap.malloc(1 << 20);
         console.log('no limit');
       } catch ({ code, message }) {
         console.log(code, message, heap.stats().bytes.mapped, heap.owns(made));
-      }`;
-    const limited = 'ulimit -l 64 && exec "$0" -e "$SCRIPT"';
+      }
+      heap.verify();
+      heap.malloc(4096);
+      heap.verify();
+      console.log('whole');`;
+    const limited = 'ulimit -l 128 && exec "$0" -e "$SCRIPT"';
     // The superuser is not limited.
     const drop =
       process.getuid?.() === 0
@@ -276,7 +350,7 @@ describe('secrets', () => {
     if (error?.code === 'ENOENT') return;
     assert.match(
       stdout,
-      /no limit|^ERR_MEMS_LOCK_LIMIT .*\(the process may lock 65536 in all\).* 4096 true/,
+      /no limit|^ERR_MEMS_LOCK_LIMIT .*\(the process may lock 131072 in all\).* 65536 true\nwhole\n/,
       stderr,
     );
   });

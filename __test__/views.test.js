@@ -6,22 +6,9 @@ const { afterEach, beforeEach, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const mems = require('@sambhav-gautam/osmemoryallocator');
 const { assertRefused, finishQuietly } = require('./helpers/capture.js');
+const { ARRAY_TYPES, TYPES } = require('./helpers/types.js');
 
 const { malloc, free, get, buffer, view, read, write, fill, copy, compare } = mems;
-
-const TYPES = [
-  Int8Array,
-  Uint8Array,
-  Uint8ClampedArray,
-  Int16Array,
-  Uint16Array,
-  Int32Array,
-  Uint32Array,
-  Float32Array,
-  Float64Array,
-  BigInt64Array,
-  BigUint64Array,
-];
 
 beforeEach(() => mems.init());
 afterEach(() => finishQuietly(mems));
@@ -123,7 +110,7 @@ describe('buffer', () => {
 });
 
 describe('view', () => {
-  for (const Type of TYPES) {
+  for (const Type of ARRAY_TYPES) {
     test(`gives a ${Type.name} of the whole block or a part`, () => {
       const width = Type.BYTES_PER_ELEMENT;
       const p = malloc(10 * width + width - 1, { alignment: width });
@@ -158,7 +145,7 @@ describe('view', () => {
 
   test('mallocAs answers an aligned block with its view', () => {
     malloc(3);
-    for (const Type of [...TYPES, DataView, Buffer]) {
+    for (const Type of TYPES) {
       const { ptr, view: made } = mems.mallocAs(Type, 5);
       assert.ok(made instanceof Type);
       assert.equal(get(ptr) % BigInt(Type.BYTES_PER_ELEMENT ?? 1), 0n);

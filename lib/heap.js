@@ -174,7 +174,9 @@ class Heap {
   }
 
   printStats() {
-    for (const line of binding.statsLines(this.#id)) console.log(line);
+    // One at a time: all of them at once may be more than the JavaScript heap has room for.
+    const next = binding.statsLines(this.#id);
+    for (let line = next(); line !== null; line = next()) console.log(line);
   }
 
   close() {

@@ -1,6 +1,7 @@
 //! Many blocks in one call: all of them, or none and nothing changed.
 //!
-//! The addresses are those that as many single calls give. Costs: k times a single call's, and O(k log k) for
+//! The addresses are those that as many single calls give (after the quarantine has been emptied, if a hardened heap is
+//! full). Costs: k times a single call's, and O(k log k) for
 //! `free_many` to find an address given twice before it frees the first.
 
 use crate::heap::Mark;
@@ -16,6 +17,19 @@ impl Mems {
     /// If the two slices differ in length.
     pub fn malloc_many(&mut self, sizes: &[u64], addresses: &mut [u64]) -> Result<(), Error> {
         assert_eq!(sizes.len(), addresses.len(), "an address for each size");
+        // Were the quarantine emptied halfway, there would be no going back to the counters of before.
+        self.quarantine.hold(true);
+        let tried = self.try_malloc_many(sizes, addresses);
+        self.quarantine.hold(false);
+        match tried {
+            Err(Error::InvalidSize { .. }) | Ok(()) => tried,
+            Err(_) if self.end_quarantine()? => self.try_malloc_many(sizes, addresses),
+            Err(_) => tried,
+        }
+    }
+
+    /// The same with the blocks that can be had.
+    fn try_malloc_many(&mut self, sizes: &[u64], addresses: &mut [u64]) -> Result<(), Error> {
         let before = self.heap.mark();
         for (done, &size) in sizes.iter().enumerate() {
             match self.malloc(size) {
@@ -50,10 +64,10 @@ impl Mems {
     ///
     /// # Errors
     /// Those of [`Mems::free`] for the first address that is not the start of a live block; [`Error::NotAllocated`] for
-    /// one that is given twice; [`Error::OutOfMetadata`] if there is no memory to look for those. Nothing has changed then.
+    /// one that is given twice; [`Error::Overflow`], [`Error::WriteAfterFree`]; [`Error::OutOfMetadata`] if there is no memory to look for those. Nothing has changed then.
     pub fn free_many(&mut self, addresses: &[u64]) -> Result<(), Error> {
         for &address in addresses {
-            self.check_block_start(address)?;
+            self.starting(address)?;
         }
         let mut sorted = Vec::new();
         sorted.try_reserve_exact(addresses.len()).map_err(|_| Error::OutOfMetadata { size: 0 })?;
@@ -61,6 +75,9 @@ impl Mems {
         sorted.sort_unstable();
         if let Some(twice) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(Error::GivenTwice { address: twice[0] });
+        }
+        if self.options().hardened() {
+            return self.quarantine_many(addresses);
         }
         for &address in addresses {
             self.free(address)?;

@@ -4,10 +4,9 @@
 //! its lock and works on it without.
 
 use crate::guard::CANARY;
-use crate::heap::{FIRST_ADDRESS, Freed, Heap, Resized, is_size};
+use crate::heap::{FIRST_ADDRESS, Freed, Heap, Resized, Segment, is_size};
 use crate::memory::Span;
 use crate::{Error, Mems};
-use std::ops::Range;
 
 /// A live block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,27 +52,48 @@ impl Mems {
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotAllocated`].
     pub fn block(&self, address: u64) -> Result<Block, Error> {
-        let Range { start, end } = self.heap.find(address)?;
-        if self.options().alignment() == 1 {
-            return Ok(Block { start, size: end - start, usable: end - start });
-        }
-        let size = end - start - self.slack.get(start - FIRST_ADDRESS);
-        if self.options().hardened() {
-            return self.guarded_block(address, start..end, size);
-        }
-        Ok(Block { start, size, usable: end - start })
+        self.block_in(self.heap.find(address)?, address)
     }
 
-    /// The same in a hardened heap, given all that the block has and what it has without slack.
-    fn guarded_block(&self, address: u64, all: Range<u64>, size: u64) -> Result<Block, Error> {
-        self.check_not_in_quarantine(address, all.start)?;
-        let size = size - CANARY;
-        let end = all.start + size;
-        if address >= end {
-            // Slack and canary are nobody's.
-            return Err(Error::NotAllocated { address, start: end, end: all.end });
+    /// The block in a segment that is live to the heap and holds `address`.
+    ///
+    /// # Errors
+    /// [`Error::NotAllocated`] in quarantine, slack or canary.
+    pub(crate) fn block_in(&self, found: Segment, address: u64) -> Result<Block, Error> {
+        if self.options().alignment() == 1 {
+            return Ok(Block { start: found.start, size: found.size, usable: found.size });
         }
-        Ok(Block { start: all.start, size, usable: size })
+        let size = found.size - self.slack.get(found.start - FIRST_ADDRESS);
+        if self.options().hardened() {
+            return self.guarded_block(address, found, size);
+        }
+        Ok(Block { start: found.start, size, usable: found.size })
+    }
+
+    /// The same in a hardened heap, where it has `size` bytes without slack.
+    fn guarded_block(&self, address: u64, found: Segment, size: u64) -> Result<Block, Error> {
+        self.check_not_in_quarantine(address, found.start)?;
+        let size = size - CANARY;
+        let (start, end) = (found.start + size, found.start + found.size);
+        if address >= start {
+            // Slack and canary are nobody's.
+            return Err(Error::NotAllocated { address, start, end });
+        }
+        Ok(Block { start: found.start, size, usable: size })
+    }
+
+    /// The live block that starts at `address`, and its length with slack and canary. O(1).
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`], [`Error::NotAllocated`], [`Error::NotBlockStart`].
+    pub(crate) fn starting(&self, address: u64) -> Result<(Block, u64), Error> {
+        let found = self.heap.find(address)?;
+        let block = self.block_in(found, address)?;
+        if block.start == address {
+            Ok((block, found.size))
+        } else {
+            Err(Error::NotBlockStart { address, start: block.start, end: block.start + block.usable })
+        }
     }
 
     /// Where the byte at `address` stands. O(1).
@@ -98,8 +118,13 @@ impl Mems {
         if length > available {
             return Err(Error::OutOfBlock { address, length, start, end, available });
         }
+        Ok(self.bytes(address, length))
+    }
+
+    /// The bytes of `length` addresses from `address`, which are known to lie in one block.
+    fn bytes(&self, address: u64, length: u64) -> Span {
         let (mapping, offset) = self.regions.locate(address);
-        Ok(Span::new(mapping, offset, usize::try_from(length).expect("a block's size fits usize")))
+        Span::new(mapping, offset, usize::try_from(length).expect("a block's size fits usize"))
     }
 
     /// Allocates `size` bytes whose physical address is a multiple of `alignment`. Amortized O(log n).
@@ -135,8 +160,7 @@ impl Mems {
         let fresh = self.used_end;
         let address = self.malloc(bytes)?;
         let used = bytes.min(fresh.saturating_sub(address));
-        let span = if used == 0 { None } else { Some(self.span(address, used)?) };
-        Ok((address, span))
+        Ok((address, (used != 0).then(|| self.bytes(address, used))))
     }
 
     /// Allocates `count` times `size` bytes that are all zero.
@@ -157,15 +181,14 @@ impl Mems {
     /// # Errors
     /// Those of [`Mems::free`] and [`Mems::malloc`]; nothing has changed then.
     pub fn start_realloc(&mut self, address: u64, size: u64) -> Result<Realloc, Error> {
-        self.check_block_start(address)?;
+        let (block, whole) = self.starting(address)?;
         let rounded = self.rounded(size)?;
         if self.options().hardened() {
             // Always to another place: what still uses the old one is found out.
-            return self.start_move(address, size);
+            return self.start_move(block, size);
         }
-        let old_end = self.heap.find(address)?.end;
         let offset = address - FIRST_ADDRESS;
-        let slack = self.slack.get(offset);
+        let slack = block.usable - block.size;
         // The note first: it is what can fail.
         self.slack.set(offset, rounded - size).map_err(|_| Error::OutOfMetadata { size })?;
         self.slack.forget(slack);
@@ -181,21 +204,21 @@ impl Mems {
                 self.used_end = self.used_end.max(address + rounded);
                 if let Some(freed) = freed {
                     if self.options().zero_on_free() {
-                        self.regions.fill(freed.block.start, 0, old_end - freed.block.start);
+                        self.regions.fill(freed.block.start, 0, address + whole - freed.block.start);
                     }
                     self.note_freed(&freed);
                 }
                 Ok(Realloc { address, copy: None })
             }
-            Resized::NoRoom => self.start_move(address, size),
+            Resized::NoRoom => self.start_move(block, size),
         }
     }
 
     /// Allocates the block to which a block moves.
-    fn start_move(&mut self, address: u64, size: u64) -> Result<Realloc, Error> {
-        let new = self.malloc(size)?;
-        let bytes = self.block(address)?.usable.min(size);
-        Ok(Realloc { address: new, copy: Some((self.span(new, bytes)?, self.span(address, bytes)?)) })
+    fn start_move(&mut self, old: Block, size: u64) -> Result<Realloc, Error> {
+        let address = self.malloc(size)?;
+        let bytes = old.usable.min(size);
+        Ok(Realloc { address, copy: Some((self.bytes(address, bytes), self.bytes(old.start, bytes))) })
     }
 
     /// Resizes the block that starts at `address` to `size` bytes, keeping what it holds, and answers its address, which
@@ -207,7 +230,7 @@ impl Mems {
         let moved = self.start_realloc(address, size)?;
         if let Some((to, from)) = moved.copy {
             to.copy_from(&from);
-            self.free(address)?;
+            self.free(address).inspect_err(|_| self.take_back(moved.address))?;
         }
         Ok(moved.address)
     }
@@ -218,14 +241,15 @@ impl Mems {
         self.block(address).is_ok()
     }
 
-    /// Checks that a live block starts at `address`.
-    ///
-    /// # Errors
-    /// [`Error::OutOfRange`], [`Error::NotAllocated`], [`Error::NotBlockStart`].
-    pub(crate) fn check_block_start(&self, address: u64) -> Result<(), Error> {
-        self.heap.check_block_start(address)?;
-        // A block in quarantine is live to the heap alone.
-        self.block(address).map(drop)
+    /// Takes back a block that nobody has been told of, since what it was made for has failed.
+    pub(crate) fn take_back(&mut self, address: u64) {
+        self.forget_stacks(address);
+        // Another thread may have guessed the address, and freed it.
+        if self.starting(address).is_ok() {
+            // Not into quarantine: that can fail, for other blocks' sake.
+            let freed = self.free_from(address, true);
+            debug_assert!(freed.is_ok(), "{freed:?}");
+        }
     }
 
     /// The size that a request for `size` bytes comes to in this heap.

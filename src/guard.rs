@@ -9,7 +9,7 @@
 //!
 //! Invariant: a block is in `queue` as often as in `blocks`: once, or not at all.
 
-use crate::heap::{FIRST_ADDRESS, Heap};
+use crate::heap::{FIRST_ADDRESS, Kind, Segment};
 use crate::memory::Regions;
 use crate::{Error, Mems};
 use std::collections::{HashMap, TryReserveError, VecDeque};
@@ -24,7 +24,7 @@ const FILL: u8 = 0xdf;
 /// Most blocks in quarantine.
 const BLOCKS: usize = 1 << 16;
 
-/// Most bytes in quarantine, but for a single block.
+/// Most bytes in quarantine, unless a single call frees more.
 const BYTES: u64 = 32 << 20;
 
 /// The quarantine of one heap: starts and whole lengths of blocks.
@@ -33,9 +33,16 @@ pub(crate) struct Quarantine {
     queue: VecDeque<u64>,
     blocks: HashMap<u64, u64>,
     bytes: u64,
+    /// Whether blocks stay though a request finds no room: what is half done could not be undone else.
+    held: bool,
 }
 
 impl Quarantine {
+    /// Says whether blocks stay, whatever finds no room.
+    pub const fn hold(&mut self, held: bool) {
+        self.held = held;
+    }
+
     /// The whole length of the block in quarantine that starts at an address.
     pub fn get(&self, start: u64) -> Option<u64> {
         self.blocks.get(&start).copied()
@@ -56,9 +63,9 @@ impl Quarantine {
         self.queue.iter().map(|start| (*start, self.blocks[start]))
     }
 
-    fn reserve(&mut self) -> Result<(), TryReserveError> {
-        self.blocks.try_reserve(1)?;
-        self.queue.try_reserve(1)
+    fn reserve(&mut self, blocks: usize) -> Result<(), TryReserveError> {
+        self.blocks.try_reserve(blocks)?;
+        self.queue.try_reserve(blocks)
     }
 
     fn push(&mut self, start: u64, length: u64) {
@@ -67,9 +74,9 @@ impl Quarantine {
         self.bytes += length;
     }
 
-    /// The oldest block if one more of `length` bytes is too much.
-    fn surplus(&self, length: u64) -> Option<(u64, u64)> {
-        let full = self.queue.len() >= BLOCKS || self.bytes + length > BYTES;
+    /// The oldest block if so many more, of `bytes` in sum, are too much.
+    fn surplus(&self, blocks: usize, bytes: u64) -> Option<(u64, u64)> {
+        let full = self.queue.len() + blocks > BLOCKS || self.bytes + bytes > BYTES;
         self.iter().next().filter(|_| full)
     }
 
@@ -142,23 +149,51 @@ impl Mems {
     /// # Errors
     /// Those of [`Mems::free`]; [`Error::Overflow`], [`Error::WriteAfterFree`]. The block is live still.
     pub(crate) fn quarantine(&mut self, address: u64) -> Result<(), Error> {
-        self.check_block_start(address)?;
-        let block = self.block(address)?;
-        let end = self.heap.find(address)?.end;
-        if let Err(broken) = self.check_canary(address, block.size, end) {
-            self.set_canary(address + block.size, end);
-            return Err(broken);
+        let whole = self.check_before_free(address)?;
+        self.make_way(1, whole)?;
+        self.detain(address, whole);
+        Ok(())
+    }
+
+    /// The same for many blocks, all of them or none: no block is there twice. O(k).
+    ///
+    /// # Errors
+    /// Those of [`Mems::quarantine`]. All blocks are live still.
+    pub(crate) fn quarantine_many(&mut self, addresses: &[u64]) -> Result<(), Error> {
+        let mut bytes = 0;
+        for &address in addresses {
+            bytes += self.check_before_free(address)?;
         }
-        let whole = end - address;
-        self.quarantine.reserve().map_err(|_| Error::OutOfMetadata { size: 0 })?;
-        while let Some((start, length)) = self.quarantine.surplus(whole) {
+        self.make_way(addresses.len(), bytes)?;
+        for &address in addresses {
+            self.detain(address, self.heap.find(address)?.size);
+        }
+        Ok(())
+    }
+
+    /// Checks that a block starts at `address` and has not been written past; answers its whole length.
+    fn check_before_free(&self, address: u64) -> Result<u64, Error> {
+        let (block, whole) = self.starting(address)?;
+        let checked = self.check_canary(address, block.size, address + whole);
+        checked.inspect_err(|_| self.set_canary(address + block.size, address + whole))?;
+        Ok(whole)
+    }
+
+    /// Makes room in quarantine for so many blocks, of `bytes` in sum.
+    fn make_way(&mut self, blocks: usize, bytes: u64) -> Result<(), Error> {
+        self.quarantine.reserve(blocks).map_err(|_| Error::OutOfMetadata { size: 0 })?;
+        while let Some((start, length)) = self.quarantine.surplus(blocks, bytes) {
             let checked = self.check_fill(start, length);
             self.release_oldest()?;
             checked?;
         }
+        Ok(())
+    }
+
+    /// Puts a block in quarantine, where there is room.
+    fn detain(&mut self, address: u64, whole: u64) {
         self.regions.fill(address, FILL, whole);
         self.quarantine.push(address, whole);
-        Ok(())
     }
 
     /// Frees the block that is longest in quarantine. `false`: there is none.
@@ -169,9 +204,13 @@ impl Mems {
         }
     }
 
-    /// Frees all blocks in quarantine, for a request that finds no room else. Answers whether there were any.
+    /// Frees all blocks in quarantine, for a request that finds no room else; a malloc says nothing of writes to them. Answers
+    /// whether there were any.
     pub(crate) fn end_quarantine(&mut self) -> Result<bool, Error> {
         let mut any = false;
+        if self.quarantine.held {
+            return Ok(any);
+        }
         while self.release_oldest()? {
             any = true;
         }
@@ -184,8 +223,10 @@ impl Mems {
     /// [`Error::Overflow`], [`Error::WriteAfterFree`]: the first found.
     pub(crate) fn verify_guards(&self) -> Result<(), Error> {
         for segment in self.heap.segments(FIRST_ADDRESS) {
-            if segment.kind == crate::heap::Kind::Live && self.quarantine.get(segment.start).is_none() {
-                let block = self.block(segment.start)?;
+            // Without a block there: it is in quarantine.
+            if segment.kind == Kind::Live
+                && let Ok(block) = self.block_in(segment, segment.start)
+            {
                 self.check_canary(block.start, block.size, segment.start + segment.size)?;
             }
         }
@@ -210,6 +251,13 @@ impl Mems {
         self.tracker.freed(address, stack);
     }
 
+    /// Forgets where a block was allocated and freed: what is done with it now is not noted.
+    pub fn forget_stacks(&mut self, address: u64) {
+        if self.options().track_allocations() {
+            self.tracker.forget(address);
+        }
+    }
+
     /// An error with what is known of the block at its address.
     #[must_use]
     pub fn explain(&self, error: Error) -> Error {
@@ -218,11 +266,12 @@ impl Mems {
 
     /// The live blocks from `address` on, with where each was allocated, if that is known.
     pub fn allocations(&self, address: u64) -> impl Iterator<Item = (crate::Block, Option<&Arc<str>>)> {
-        let heap: &Heap = &self.heap;
-        let live = heap.segments(address).filter(|segment| segment.kind == crate::heap::Kind::Live);
-        let wanted = move |start: u64| start >= address && self.quarantine.get(start).is_none();
-        live.filter(move |segment| wanted(segment.start)).filter_map(|segment| {
-            let block = self.block(segment.start).ok()?;
+        let live = |segment: &Segment| segment.kind == Kind::Live;
+        // The first may only reach over the address.
+        let segments = self.heap.segments(address).filter(move |segment| live(segment) && segment.start >= address);
+        segments.filter_map(|segment| {
+            // None in quarantine.
+            let block = self.block_in(segment, segment.start).ok()?;
             Some((block, self.tracker.stack(block.start)))
         })
     }

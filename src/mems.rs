@@ -110,10 +110,11 @@ impl Mems {
             let new_block = if refused.available < self.options().min_block_size() { 0 } else { refused.available };
             Error::OutOfMemory { size, block: bytes, available: new_block.max(self.heap.stats().largest_hole) }
         })?;
-        self.heap.reserve_block(bytes).map_err(|_| Error::OutOfMetadata { size })?;
+        // Before the bookkeeping is made, which must not stay without a main block. What is locked may: it is locked again.
         if self.options().lock() {
             self.regions.lock(&room).map_err(|limit| Error::LockLimit { bytes, limit })?;
         }
+        self.heap.reserve_block(bytes).map_err(|_| Error::OutOfMetadata { size })?;
         let border = room.begins_region();
         self.regions.carve(room);
         self.heap.append_block(bytes, border);
@@ -151,8 +152,8 @@ impl Mems {
     /// Clears the block, if that is wanted.
     fn before_free(&self, address: u64) -> Result<(), Error> {
         if self.options().zero_on_free() {
-            self.heap.check_block_start(address)?;
-            self.regions.fill(address, 0, self.heap.find(address)?.end - address);
+            let block = self.heap.check_block_start(address)?;
+            self.regions.fill(address, 0, block.size);
         }
         Ok(())
     }

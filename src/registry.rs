@@ -10,6 +10,7 @@
 //!
 //! Costs: a lock for a heap's operation; to find its slot, two loads.
 
+use crate::blocks::Realloc;
 use crate::heap::Options;
 use crate::{Error, Mems};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -85,6 +86,22 @@ pub(crate) fn init(options: Options) -> Result<(), Error> {
 /// Ends the default heap and gives its memory back.
 pub(crate) fn finish() -> Result<(), Error> {
     take(&DEFAULT, Option::take).ok_or(Error::NotInitialized).map(Mems::finish)
+}
+
+/// The second half of a realloc of the block at `old`: copies, if it has moved, and frees the old block by `free`. Answers
+/// the new address. The bytes are copied without the lock, however many they are.
+pub(crate) fn finish_realloc(
+    id: Id,
+    old: u64,
+    moved: Realloc,
+    free: impl FnOnce(&mut Mems, u64) -> Result<(), Error>,
+) -> Result<u64, Error> {
+    if let Some((to, from)) = moved.copy {
+        to.copy_from(&from);
+        // If another thread has freed the old block meanwhile, nobody is told of the new one.
+        with_heap(id, |heap| free(heap, old).inspect_err(|_| heap.take_back(moved.address)))?;
+    }
+    Ok(moved.address)
 }
 
 /// Makes a heap.

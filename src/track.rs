@@ -75,6 +75,13 @@ impl Tracker {
         }
     }
 
+    /// Nothing is known of the block at an address any more.
+    pub fn forget(&mut self, address: u64) {
+        self.live.remove(&address);
+        // Its place in the order stays, and names nothing.
+        self.freed.remove(&address);
+    }
+
     /// Where the live block at an address was allocated.
     pub fn stack(&self, address: u64) -> Option<&Arc<str>> {
         self.live.get(&address)
@@ -114,6 +121,18 @@ mod tests {
         assert_eq!(explained(&tracker, 1000), Some(("b".to_owned(), "b freed".to_owned())));
         assert_eq!(explained(&tracker, 1001), None);
         assert_eq!(tracker.stack(1000), None);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_not_told() {
+        let mut tracker = Tracker::default();
+        tracker.allocated(1000, "a".into());
+        tracker.freed(1000, "b".into());
+        tracker.allocated(1000, "c".into());
+        tracker.forget(1000);
+        assert_eq!(tracker.stack(1000), None);
+        tracker.freed(1000, "d".into());
+        assert_eq!(explained(&tracker, 1000), None);
     }
 
     #[test]

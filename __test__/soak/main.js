@@ -5,6 +5,8 @@
 // It has heaps of two kinds. A checked heap is this thread's alone: all its blocks are shadowed, so a byte that is wrong is
 // noticed (shadow.js). In a wild heap anything goes: views are written to after their block is freed, jobs of the runtime's
 // threads are in flight on it, workers allocate in it and are terminated. Once a heap has ended its views are everybody's.
+// Heaps have options in all combinations (options.js): hardened ones have to find what is written where it should not be
+// (guards.js), full ones may refuse (with `ulimit -l 256` before, those that lock do so as well, unless root runs it).
 // Whatever happens, the process has to live, invariants have to hold, and memory has to stay bounded.
 //
 // The seed decides what is done; the races are the machine's.
@@ -12,37 +14,24 @@
 
 'use strict';
 
-const fs = require('fs');
 const path = require('path');
 const { Worker } = require('worker_threads');
 const mems = require('../..');
+const { unlessEnded } = require('./expected.js');
+const { overflow, writeAfterFree } = require('./guards.js');
 const { READERS, Scratch, begin, roundTrip } = require('./jobs.js');
+const { MOST_ENDS, checkGrowth, collect, keepsWindows, measure } = require('./limits.js');
+const { anyOptions } = require('./options.js');
+const { MOST, Place } = require('./place.js');
 const { Random } = require('./random.js');
 const { Shadow } = require('./shadow.js');
-const { anyView, move, touch, unlessEnded } = require('./views.js');
+const { anyView, move, touch } = require('./views.js');
 
 const [seed, seconds, operations = Infinity] = process.argv.slice(2).map(Number);
 const random = new Random(seed);
 
 const STEPS_A_TURN = 50;
 const SAY_MS = 5000;
-/** Most heaps open besides the default one, blocks of one heap, views kept, jobs and workers at a time. */
-const MOST = { heaps: 6, blocks: 300, views: 200, jobs: 12, workers: 2 };
-/** How much more there may be at the end than after a quarter of the run: far more than noise, far less than a leak. */
-const MOST_GROWTH = { rss: 512 * 2 ** 20, mappings: 3000 };
-
-// Where buffers can be moved and foreign memory cannot be shared, the address space under a view is never unmapped: the
-// heaps that end there are counted.
-const keepsWindows = typeof ArrayBuffer.prototype.transfer === 'function' && windowIsArrayBuffer();
-const MOST_ENDS = keepsWindows ? 4000 : Infinity;
-
-function windowIsArrayBuffer() {
-  const heap = new mems.Heap();
-  const { buffer } = heap.view(heap.malloc(1));
-  heap.close();
-  return buffer instanceof ArrayBuffer;
-}
-
 const { log: say } = console;
 const quietly = (action) => {
   console.log = () => {};
@@ -53,37 +42,13 @@ const quietly = (action) => {
   }
 };
 
-const collect = typeof Bun !== 'undefined' ? () => Bun.gc(true) : () => global.gc?.();
 const turn = () => new Promise((resolve) => setImmediate(resolve));
-
-function measure() {
-  let mappings = 0;
-  try {
-    mappings = fs.readFileSync('/proc/self/maps', 'latin1').split('\n').length;
-  } catch {
-    // Only Linux tells.
-  }
-  return { rss: process.memoryUsage().rss, mappings };
-}
-
-/** A heap that is open, the shadow of its blocks or, if it is wild, only their list; and views of them. */
-class Place {
-  constructor(heap, wild, alignment) {
-    this.heap = heap;
-    this.shadow = wild ? undefined : new Shadow(heap, random, alignment);
-    this.blocks = [];
-    this.views = [];
-  }
-
-  keep(view) {
-    this.views.push(view);
-    if (this.views.length > MOST.views) random.take(this.views);
-  }
-}
 
 class Soak {
   constructor() {
     this.done = { steps: 0, heaps: 0, ends: 0, workers: 0, jobs: 0, moves: 0 };
+    /** What heaps have refused and found, as they should. */
+    Object.assign(this.done, { refusals: 0, overflows: 0, staleWrites: 0 });
     // In some runs workers have the default heap too, and may end it; in the others it is checked.
     this.sharesDefault = random.chance(0.5);
     this.scratch = new Scratch();
@@ -104,19 +69,21 @@ class Soak {
   }
 
   start() {
-    unlessEnded(() => mems.init());
-    this.places.unshift(new Place(mems, this.sharesDefault, 1));
+    const options = random.chance(0.5) ? anyOptions(random) : { alignment: 1 };
+    unlessEnded(() => mems.init(options));
+    this.places.unshift(this.newPlace(mems, this.sharesDefault, options));
   }
 
   open() {
     if (this.places.length > MOST.heaps || this.done.ends >= MOST_ENDS) return;
-    const wild = random.chance(0.5);
-    const options = { alignment: random.pick([1, 16]), trim: random.chance(0.5) };
-    if (random.chance(0.3)) options.growingBlocks = false;
-    if (random.chance(0.3)) options.joinEmptyBlocks = false;
-    if (random.chance(0.3)) options.minBlockSize = random.pick([1, 65536, 1 << 20]);
+    const options = anyOptions(random);
     this.done.heaps += 1;
-    this.places.push(new Place(new mems.Heap(options), wild, options.alignment));
+    this.places.push(this.newPlace(new mems.Heap(options), random.chance(0.5), options));
+  }
+
+  newPlace(heap, wild, options) {
+    const shadow = wild ? undefined : new Shadow(heap, random, options, this.done);
+    return new Place(heap, shadow, random, options);
   }
 
   /** Ends a heap; what is kept of its views may be read and written by anybody from then on. */
@@ -157,13 +124,16 @@ class Soak {
     if (!place) return;
     const { shadow } = place;
     const full = shadow.blocks.length > MOST.blocks;
-    if (shadow.blocks.length === 0) shadow.make();
+    if (shadow.blocks.length === 0 && !shadow.make()) return;
+    const { hardened, maxSize } = place.options;
     random.weighed([
       [full ? 1 : 30, () => shadow.make()],
       [25, () => shadow.drop()],
       [8, () => shadow.resize()],
       [5, () => shadow.copy()],
-      [full ? 0 : 2, () => shadow.makeMany()],
+      [hardened ? 2 : 0, () => overflow(shadow)],
+      [hardened ? 2 : 0, () => writeAfterFree(shadow)],
+      [full ? 0 : maxSize ? 8 : 2, () => shadow.makeMany()],
       [2, () => shadow.dropMany()],
       [10, () => place.keep(anyView(shadow.heap, random.pick(shadow.blocks), random))],
       // They may show anything, and must show something.
@@ -200,7 +170,7 @@ class Soak {
     if (!place) return;
     const { heap, blocks, views } = place;
     const some = blocks.length > 0;
-    const free = () => unlessEnded(() => heap.free(random.take(blocks).ptr));
+    const free = () => place.attempt(() => heap.free(random.take(blocks).ptr));
     if (blocks.length > MOST.blocks) free();
     const make = () => {
       const size = random.size();
@@ -215,8 +185,9 @@ class Soak {
       [views.length > 0 ? 0.3 : 0, () => this.move(place)],
       [some ? 2 : 0, () => this.changeWild(place)],
       [0.2, () => heap.trim()],
+      [0.2, () => heap.leaks()],
     ]);
-    unlessEnded(operation);
+    place.attempt(operation);
   }
 
   changeWild({ heap, blocks }) {
@@ -290,7 +261,7 @@ class Soak {
     const heaps = this.places.filter(({ shadow, heap }) => !shadow && heap !== mems);
     const workerData = {
       seed: random.int(0, 2 ** 31),
-      heaps: heaps.map(({ heap }) => heap.id),
+      heaps: heaps.map(({ heap, options }) => ({ id: heap.id, options })),
       rounds,
       leaves: random.pick(['exit', 'end']),
       scratch: { fd: this.scratch.fd, file: this.scratch.file },
@@ -326,9 +297,9 @@ class Soak {
   }
 
   verify() {
-    for (const { heap, shadow } of this.places) {
-      if (shadow) shadow.verify();
-      else unlessEnded(() => heap.verify());
+    for (const place of this.places) {
+      if (place.shadow) place.shadow.verify();
+      else place.attempt(() => place.heap.verify());
     }
   }
 
@@ -362,11 +333,7 @@ class Soak {
     }
     await this.end();
     const after = measure();
-    for (const [name, most] of Object.entries(MOST_GROWTH)) {
-      const growth = after[name] - before[name];
-      const allowed = most + (name === 'mappings' && keepsWindows ? MOST_ENDS : 0);
-      if (growth > allowed) throw new Error(`${name} grew from ${before[name]} to ${after[name]}`);
-    }
+    checkGrowth(before, after);
     return { before, after };
   }
 

@@ -3,59 +3,122 @@
 
 'use strict';
 
+const { WRITE_AFTER_FREE, isFull, refused } = require('./expected.js');
+const { checkGone } = require('./guards.js');
+const { alignmentOf } = require('./options.js');
+
+const NOT_ALLOCATED = 'ERR_MEMS_NOT_ALLOCATED';
+
+/** What a call that fails must leave alone. */
+function countersOf(heap) {
+  const { bytes, counts, peak, totals } = heap.stats();
+  const { mapped, live, requested, holes, largestHole } = bytes;
+  const peaks = [peak.mapped, peak.live, peak.holes, peak.largestHole];
+  return [mapped, live, requested, holes, largestHole, counts, totals, peaks]
+    .map((value) => JSON.stringify(value))
+    .join(' ');
+}
+
 class Shadow {
-  constructor(heap, random, alignment) {
+  constructor(heap, random, options, done) {
     this.heap = heap;
     this.random = random;
-    this.alignment = alignment;
+    this.options = options;
+    this.done = done;
+    this.alignment = alignmentOf(options);
     this.blocks = [];
+    /** Bytes of the blocks, as the heap counts them and as they were asked for. */
     this.bytes = 0;
+    this.requested = 0;
     this.marks = 0;
+    /** Addresses in freed blocks that have been written to, which the heap has not told of yet. */
+    this.stale = new Set();
   }
 
-  /** Makes a block, one way or another. */
+  /** Makes a block, one way or another. Nothing if the heap is full. */
   make() {
     const { heap, random } = this;
     const size = random.size();
-    const way = random.int(0, 5);
-    let ptr;
-    if (way === 0) {
-      ptr = heap.calloc(1, size);
-      const zeros = heap.read(ptr);
-      if (!zeros.every((byte) => byte === 0)) throw new Error(`calloc(1, ${size}) is not zero`);
-    } else if (way === 1) {
-      const alignment = 2 ** random.int(0, 12);
-      ptr = heap.malloc(size, { alignment });
-      if (heap.get(ptr) % BigInt(alignment) !== 0n) throw new Error(`not aligned to ${alignment}`);
-    } else if (way === 2) {
-      ptr = heap.mallocAs(Uint8Array, size).ptr;
-    } else {
-      ptr = heap.malloc(size);
+    const alignment = 2 ** random.int(0, 12);
+    const [isZero, alignedTo, allocate] = random.pick([
+      [true, 1, () => heap.calloc(1, size)],
+      [false, alignment, () => heap.malloc(size, { alignment })],
+      [false, alignment, () => heap.alignedAlloc(alignment, size)],
+      [false, 1, () => heap.mallocAs(Uint8Array, size).ptr],
+      [false, alignment, () => heap.alloc(size, { alignment })],
+      [false, 1, () => heap.malloc(size)],
+      [false, 1, () => heap.malloc(size)],
+    ]);
+    const made = this.unlessFull(allocate);
+    if (made === undefined) return undefined;
+    const ptr = typeof made === 'bigint' ? made : made.ptr;
+    if (isZero && !heap.read(ptr).every((byte) => byte === 0)) {
+      throw new Error(`calloc(1, ${size}) is not zero`);
     }
-    return this.own(ptr, size);
+    if (heap.get(ptr) % BigInt(alignedTo) !== 0n) throw new Error(`not aligned to ${alignedTo}`);
+    return this.own(ptr, size, made === ptr ? undefined : made);
   }
 
-  /** Makes several at once. */
+  /** Makes several at once: all, or none. */
   makeMany() {
     const sizes = Array.from({ length: this.random.int(1, 20) }, () => this.random.size());
-    this.heap.mallocMany(sizes).forEach((ptr, i) => {
+    const made = this.unlessFull(() => this.heap.mallocMany(sizes)) || [];
+    made.forEach((ptr, i) => {
       this.own(ptr, sizes[i]);
     });
   }
 
-  own(ptr, size) {
+  /** Does what a full heap may refuse, and nothing but that; answers nothing then, and nothing has changed. */
+  unlessFull(action) {
+    const { heap, options } = this;
+    // What waits in quarantine may have been given up.
+    const before = options.maxSize && !options.hardened ? countersOf(heap) : undefined;
+    try {
+      return action();
+    } catch (error) {
+      if (!isFull(error, options)) throw error;
+      this.done.refusals += 1;
+      if (before !== undefined && countersOf(heap) !== before) {
+        throw new Error(`a refusal changed ${before} to ${countersOf(heap)}`);
+      }
+      this.verify();
+      return undefined;
+    }
+  }
+
+  /** Does what frees blocks. A heap may tell of writes to blocks freed before instead: then nothing has been freed. */
+  retry(action) {
+    for (;;) {
+      try {
+        return action();
+      } catch (error) {
+        const at = /at (\d+)$/.exec(error.message);
+        if (error.code !== WRITE_AFTER_FREE || !this.stale.delete(BigInt(at[1]))) throw error;
+      }
+    }
+  }
+
+  own(ptr, size, handle = undefined) {
     this.marks = (this.marks + 1) % 251;
-    const block = { ptr, size, mark: this.marks + 1, held: false };
+    const block = { ptr, size, mark: this.marks + 1, held: false, handle };
     if (this.random.chance(0.5)) this.heap.fill(ptr, block.mark);
-    else this.heap.buffer(ptr).fill(block.mark);
-    this.blocks.push(block);
-    this.bytes += this.length(size);
+    else (handle ? handle.view : this.heap.buffer(ptr)).fill(block.mark);
+    if (this.heap.get(ptr) % BigInt(this.alignment) !== 0n)
+      throw new Error(`${ptr} is not aligned`);
+    this.putBack(block);
     return block;
+  }
+
+  putBack(block) {
+    this.blocks.push(block);
+    this.bytes += this.length(block.size);
+    this.requested += block.size;
   }
 
   /** What a size comes to in this heap. */
   length(size) {
-    return Math.ceil(size / this.alignment) * this.alignment;
+    const canary = this.options.hardened ? 16 : 0;
+    return Math.ceil(size / this.alignment) * this.alignment + canary;
   }
 
   check({ ptr, size, mark }, length = size) {
@@ -79,14 +142,26 @@ class Shadow {
     }
     this.check(block);
     this.bytes -= this.length(block.size);
+    this.requested -= block.size;
     return block;
   }
 
-  /** Frees a block, and answers it. */
+  /** Frees a block that has been taken out. */
+  free({ ptr, handle }) {
+    const free = () => (handle ? handle.free() : this.heap.free(ptr));
+    this.retry(free);
+    if (this.random.chance(0.9)) return;
+    const known = this.options.trackAllocations && !handle ? ['first freed\n', 'shadow.js'] : [];
+    refused(free, NOT_ALLOCATED, ptr, ...known);
+  }
+
+  /** Frees a block, and looks what is left of it. */
   drop() {
     const block = this.takeOut();
-    if (block) this.heap.free(block.ptr);
-    return block;
+    if (!block) return;
+    const view = this.random.chance(0.3) ? this.heap.buffer(block.ptr) : undefined;
+    this.free(block);
+    if (view) checkGone(view, this.options);
   }
 
   dropMany() {
@@ -95,14 +170,32 @@ class Shadow {
       const block = this.takeOut();
       if (block) gone.push(block.ptr);
     }
-    this.heap.freeMany(gone);
+    this.retry(() => this.heap.freeMany(gone));
+  }
+
+  /** The addresses of a block and of some others, in any order. */
+  pointersWith(block) {
+    const others = this.blocks.filter((other) => other !== block && !other.held).slice(0, 5);
+    const pointers = others.map(({ ptr }) => ptr);
+    pointers.splice(this.random.int(0, pointers.length), 0, block.ptr);
+    return pointers;
   }
 
   resize() {
+    const { heap, options, random } = this;
     const block = this.takeOut();
     if (!block) return;
-    const size = this.random.size();
-    const ptr = this.heap.realloc(block.ptr, size);
+    const size = random.size();
+    const old = heap.buffer(block.ptr);
+    this.putBack(block);
+    const ptr = this.unlessFull(() => this.retry(() => heap.realloc(block.ptr, size)));
+    if (ptr === undefined) return this.check(block);
+    this.blocks.pop();
+    this.bytes -= this.length(block.size);
+    this.requested -= block.size;
+    if (ptr !== block.ptr) checkGone(old, options);
+    else if (options.hardened) throw new Error(`${ptr} has not moved`);
+    else checkGone(old.subarray(this.length(size)), options);
     this.check({ ptr, size, mark: block.mark }, Math.min(size, block.size));
     this.own(ptr, size);
   }
@@ -116,19 +209,48 @@ class Shadow {
     heap.copy(b.ptr, a.ptr, length);
     if (heap.compare(a.ptr, b.ptr, length) !== 0) throw new Error('a copy differs');
     heap.fill(b.ptr, b.mark);
+    if (a !== b && Math.sign(a.mark - b.mark) !== heap.compare(a.ptr, b.ptr, length)) {
+      throw new Error('compare() says that blocks are what they are not');
+    }
   }
 
-  /** Compares the heap's own numbers with these. */
+  /** Compares the heap's own numbers and its list of blocks with these. */
   verify() {
-    this.heap.verify();
-    const { bytes, counts } = this.heap.stats();
-    if (counts.live !== this.blocks.length || bytes.live !== this.bytes) {
-      const found = `${counts.live} blocks of ${bytes.live} bytes`;
-      throw new Error(
-        `heap ${this.heap.id} says ${found}, there are ${this.blocks.length} of ${this.bytes}`,
-      );
+    const { heap, options, stale } = this;
+    if (stale.size === 0) heap.verify();
+    else if (!stale.has(this.told())) this.fail('tells of a write that was not');
+    const { bytes } = heap.stats();
+    const live = bytes.live - bytes.quarantined;
+    if (live !== this.bytes) this.fail(`there are ${live} bytes, not ${this.bytes}`);
+    if (!options.hardened && bytes.requested !== this.requested) {
+      this.fail(`${bytes.requested} bytes were asked for, not ${this.requested}`);
     }
-    if (bytes.mapped !== bytes.live + bytes.holes) throw new Error('mapped is not live and holes');
+    if (bytes.mapped !== bytes.live + bytes.holes) this.fail('mapped is not live and holes');
+    if (bytes.mapped > options.maxSize) this.fail(`${bytes.mapped} is above its limit`);
+    this.verifyList();
+  }
+
+  /** The address of a write that the heap tells of. */
+  told() {
+    const { message } = refused(() => this.heap.verify(), WRITE_AFTER_FREE);
+    return BigInt(/at (\d+)$/.exec(message)[1]);
+  }
+
+  verifyList() {
+    const found = this.heap.leaks();
+    const sizes = new Map(this.blocks.map(({ ptr, size }) => [ptr, size]));
+    const named = this.options.trackAllocations
+      ? (stack) => stack.includes('shadow.js')
+      : (stack) => stack === '';
+    for (const { address, size, stack } of found) {
+      if (sizes.get(address) !== size) this.fail(`lists ${size} bytes at ${address}`);
+      if (!named(stack)) this.fail(`${address} was allocated ${stack || 'nowhere'}`);
+    }
+    if (found.length !== sizes.size) this.fail(`lists ${found.length} of ${sizes.size} blocks`);
+  }
+
+  fail(what) {
+    throw new Error(`heap ${this.heap.id} ${JSON.stringify(this.options)}: ${what}`);
   }
 }
 

@@ -4,22 +4,7 @@
 'use strict';
 
 const { MessageChannel } = require('worker_threads');
-
-const TYPES = [
-  Buffer,
-  DataView,
-  Int8Array,
-  Uint8Array,
-  Uint8ClampedArray,
-  Int16Array,
-  Uint16Array,
-  Int32Array,
-  Uint32Array,
-  Float32Array,
-  Float64Array,
-  BigInt64Array,
-  BigUint64Array,
-];
+const { TYPES } = require('../helpers/types.js');
 
 /** A view of a random type over a block, aligned for it or bytes. */
 function anyView(heap, { ptr, size }, random) {
@@ -81,27 +66,4 @@ function move(view, random) {
   return random.pick(ways)();
 }
 
-// What a heap may answer that another thread closes, or ends and starts anew, at any moment, or that has a limit.
-const EXPECTED = [
-  'ERR_MEMS_CLOSED',
-  'ERR_MEMS_NOT_INITIALIZED',
-  'ERR_MEMS_ALREADY_INITIALIZED',
-  'ERR_MEMS_OUT_OF_MEMORY',
-  'ERR_MEMS_NOT_ALLOCATED',
-  'ERR_MEMS_OUT_OF_RANGE',
-  'ERR_MEMS_NOT_BLOCK_START',
-  'ERR_MEMS_OUT_OF_BLOCK',
-  'ERR_MEMS_MISALIGNED',
-];
-
-/** Does something in a heap that is not this thread's alone. */
-function unlessEnded(action) {
-  try {
-    return action();
-  } catch (error) {
-    if (!EXPECTED.includes(error.code) && error.name !== 'DataCloneError') throw error;
-    return undefined;
-  }
-}
-
-module.exports = { anyView, bytesOf, move, touch, unlessEnded };
+module.exports = { anyView, bytesOf, move, touch };

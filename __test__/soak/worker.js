@@ -7,17 +7,21 @@
 const { parentPort, workerData } = require('worker_threads');
 const mems = require('../..');
 const { WORKER_JOBS, begin } = require('./jobs.js');
+const { unlessEnded } = require('./expected.js');
 const { Random } = require('./random.js');
-const { anyView, move, touch, unlessEnded } = require('./views.js');
+const { anyView, move, touch } = require('./views.js');
 
 const { seed, heaps, rounds, leaves, scratch, shared } = workerData;
 const random = new Random(seed);
+// The default heap may have any options by the time it is used.
+const ANY = { hardened: true, lock: true };
 const kept = [];
 
 /** Uses a heap a little. What a job says is nobody's business here. */
-function use(heap, own) {
+function use({ heap, options, own }) {
   for (let i = 0; i < 20; i++) {
-    unlessEnded(() => {
+    const attempt = (action) => unlessEnded(action, options);
+    attempt(() => {
       const block = { ptr: heap.malloc(random.int(1, 2000)) };
       block.size = heap.blockOf(block.ptr).size;
       own.push(block);
@@ -27,7 +31,7 @@ function use(heap, own) {
       if (random.chance(0.05)) begin(view, random, scratch, WORKER_JOBS);
       if (random.chance(0.01)) kept.push(move(view, random));
     });
-    if (own.length > 30) unlessEnded(() => heap.free(random.take(own).ptr));
+    if (own.length > 30) attempt(() => heap.free(random.take(own).ptr));
   }
   if (kept.length > 200) kept.splice(0, 100);
   for (const view of kept) if (ArrayBuffer.isView(view)) touch(view, random, true);
@@ -35,23 +39,23 @@ function use(heap, own) {
 
 // Each heap, with the blocks of this thread in it.
 const attached = [];
-for (const id of heaps) {
+for (const { id, options } of heaps) {
   const heap = unlessEnded(() => mems.Heap.attach(id));
-  if (heap) attached.push([heap, []]);
+  if (heap) attached.push({ heap, options, own: [] });
 }
 if (shared) {
   console.log = () => {};
   unlessEnded(() => mems.init());
   // It has a heap's methods.
-  attached.push([mems, []]);
+  attached.push({ heap: mems, options: ANY, own: [] });
 }
 
 let round = 0;
 (function next() {
   if (attached.length > 0) {
-    const [heap, own] = random.pick(attached);
-    use(heap, own);
-    if (heap === mems && random.chance(0.05)) {
+    const place = random.pick(attached);
+    use(place);
+    if (place.heap === mems && random.chance(0.05)) {
       unlessEnded(() => mems.finish());
       unlessEnded(() => mems.init());
     }

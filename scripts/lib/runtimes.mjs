@@ -5,7 +5,6 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { Table } from 'console-table-printer';
 import { npmPack } from './pack.mjs';
 
 export const CHECKOUT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -180,15 +179,4 @@ export function chooseRuntimes(names, defaults = [...RUNTIMES.keys()]) {
     throw new Error(`unknown runtime ${unknown.join(', ')}: choose from ${known}`);
   }
   return chosen.map((name) => RUNTIMES.get(name));
-}
-
-/** Prints rows as a table; those whose `result` is not "ok" in red. */
-export function printRows(rows) {
-  const columns = Object.keys(rows[0]).map((name) => ({
-    name,
-    alignment: typeof rows[0][name] === 'number' ? 'right' : 'left',
-  }));
-  const table = new Table({ columns, shouldDisableColors: !process.stdout.isTTY });
-  for (const row of rows) table.addRow(row, { color: row.result === 'ok' ? 'green' : 'red' });
-  table.printTable();
 }

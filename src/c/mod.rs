@@ -20,6 +20,7 @@ pub use failure::{Code, mems_last_error, mems_last_error_message};
 pub use types::{Block, Options, Stats};
 
 use crate::registry::{self, DEFAULT_ID};
+use crate::{Error, Mems};
 use failure::{Failure, call};
 use std::ffi::{c_char, c_int, c_void};
 
@@ -72,27 +73,32 @@ pub extern "C" fn mems_heap_close(heap: u64) -> c_int {
     status(|| match heap {
         DEFAULT_ID => Err(Failure::Argument("the default heap is ended by mems_finish()")),
         _ if registry::close(heap)? => Ok(()),
-        _ => Err(crate::Error::Closed.into()),
+        _ => Err(Error::Closed.into()),
     })
 }
 
 /// Allocates a block.
 #[unsafe(no_mangle)]
 pub extern "C" fn mems_heap_malloc(heap: u64, size: u64) -> u64 {
-    call(0, || Ok(registry::with_heap(heap, |heap| heap.malloc(size))?))
+    call(0, || Ok(registry::with_heap(heap, |heap| heap.malloc(size).inspect(|&made| heap.forget_stacks(made)))?))
 }
 
 /// Allocates a block whose physical address is a multiple of `alignment`.
 #[unsafe(no_mangle)]
 pub extern "C" fn mems_heap_aligned(heap: u64, size: u64, alignment: u64) -> u64 {
-    call(0, || Ok(registry::with_heap(heap, |heap| heap.malloc_aligned(size, alignment))?))
+    call(0, || {
+        let allocate = |heap: &mut Mems| heap.malloc_aligned(size, alignment).inspect(|&made| heap.forget_stacks(made));
+        Ok(registry::with_heap(heap, allocate)?)
+    })
 }
 
 /// Allocates a block of zeros.
 #[unsafe(no_mangle)]
 pub extern "C" fn mems_heap_calloc(heap: u64, count: u64, size: u64) -> u64 {
     call(0, || {
-        let (address, used) = registry::with_heap(heap, |heap| heap.start_calloc(count, size))?;
+        let (address, used) = registry::with_heap(heap, |heap| {
+            heap.start_calloc(count, size).inspect(|&(made, _)| heap.forget_stacks(made))
+        })?;
         if let Some(used) = used {
             used.fill(0);
         }
@@ -107,13 +113,14 @@ pub extern "C" fn mems_heap_realloc(heap: u64, address: u64, size: u64) -> u64 {
         return mems_heap_malloc(heap, size);
     }
     call(0, || {
-        let moved = registry::with_heap(heap, |heap| heap.start_realloc(address, size))?;
-        if let Some((to, from)) = moved.copy {
-            to.copy_from(&from);
-            // If another thread has freed the old block meanwhile, nobody is told of the new one.
-            registry::with_heap(heap, |heap| heap.free(address).inspect_err(|_| drop(heap.free(moved.address))))?;
-        }
-        Ok(moved.address)
+        let moved = registry::with_heap(heap, |heap| {
+            let moved = heap.start_realloc(address, size)?;
+            if moved.address != address {
+                heap.forget_stacks(moved.address);
+            }
+            Ok(moved)
+        })?;
+        Ok(registry::finish_realloc(heap, address, moved, free)?)
     })
 }
 
@@ -123,7 +130,14 @@ pub extern "C" fn mems_heap_free(heap: u64, address: u64) -> c_int {
     if address == 0 {
         return Code::Ok as c_int;
     }
-    status(|| Ok(registry::with_heap(heap, |heap| heap.free(address))?))
+    status(|| Ok(registry::with_heap(heap, |heap| free(heap, address))?))
+}
+
+/// Frees a block, of which no stack is known.
+fn free(heap: &mut Mems, address: u64) -> Result<(), Error> {
+    heap.free(address)?;
+    heap.forget_stacks(address);
+    Ok(())
 }
 
 /// Where the byte at a virtual address stands.

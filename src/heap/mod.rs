@@ -237,9 +237,10 @@ impl Heap {
     ///
     /// # Errors
     /// Those of [`Heap::free`].
-    pub fn check_block_start(&self, address: u64) -> Result<(), Error> {
-        let Range { start, end } = self.find(address)?;
-        if start == address { Ok(()) } else { Err(Error::NotBlockStart { address, start, end }) }
+    pub fn check_block_start(&self, address: u64) -> Result<Segment, Error> {
+        let segment = self.find(address)?;
+        let (start, end) = (segment.start, segment.start + segment.size);
+        if start == address { Ok(segment) } else { Err(Error::NotBlockStart { address, start, end }) }
     }
 
     /// Why an address cannot be freed.
@@ -262,18 +263,17 @@ impl Heap {
         self.find(address).map(drop)
     }
 
-    /// The live block that holds `address`, which may be any address inside it, as its first address and the one after its
-    /// last. O(1).
+    /// The live block that holds `address`, which may be any address inside it. O(1).
     ///
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotAllocated`].
     #[inline]
-    pub fn find(&self, address: u64) -> Result<Range<u64>, Error> {
+    pub fn find(&self, address: u64) -> Result<Segment, Error> {
         let offset = address.wrapping_sub(FIRST_ADDRESS);
         if offset < self.segments.end() {
             let (start, end, hole) = self.segments.segment(offset);
             if !hole {
-                return Ok(FIRST_ADDRESS + start..FIRST_ADDRESS + end);
+                return Ok(Segment { start: FIRST_ADDRESS + start, size: end - start, kind: Kind::Live });
             }
         }
         Err(self.not_live(address))

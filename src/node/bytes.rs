@@ -48,15 +48,7 @@ callback! {
             }
             Ok(moved)
         })?;
-        if let Some((to, from)) = moved.copy {
-            to.copy_from(&from);
-            let freed = registry::with_heap(id, |heap| {
-                // If another thread has freed the old block meanwhile, nobody is told of the new one.
-                trace::free(heap, old, stack).inspect_err(|_| drop(heap.free(moved.address)))
-            });
-            freed?;
-        }
-        Ok(moved.address)
+        Ok(registry::finish_realloc(id, old, moved, |heap, old| trace::free(heap, old, stack))?)
     }
 }
 

@@ -7,9 +7,10 @@ use crate::Block;
 use crate::heap::{self, Options};
 use crate::registry;
 use crate::registry::Id;
-use napi::bindgen_prelude::{BigUint64Array, Float64Array, FromNapiValue, Unknown};
+use napi::bindgen_prelude::{BigUint64Array, Float64Array, FromNapiValue, Function, Unknown};
 use napi::{Env, JsValue, Result};
 use napi_derive::napi;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 /// Starts the default heap. The argument is the options object or undefined.
@@ -145,10 +146,12 @@ pub fn verify(env: Env, heap: f64) -> Result<()> {
     run(env, || Ok(registry::with_heap(id(heap), |heap| heap.verify())?))
 }
 
-/// The lines that `printStats` prints.
+/// The lines that `printStats` prints, all of this moment, as a function that answers the next one, or null after the
+/// last. They wait outside the JavaScript heap, which may be too small for all of them at once.
 #[napi]
-pub fn stats_lines(env: Env, heap: f64) -> Result<Vec<String>> {
-    run(env, || Ok(registry::with_heap(id(heap), |heap| heap.lines())?))
+pub fn stats_lines(env: &Env, heap: f64) -> Result<Function<'_, (), Option<String>>> {
+    let lines = RefCell::new(run(*env, || Ok(registry::with_heap(id(heap), |heap| heap.lines())?))?.into_iter());
+    env.create_function_from_closure("nextLine", move |_| Ok(lines.borrow_mut().next()))
 }
 
 /// Statistics of one moment; sizes in bytes.

@@ -1,0 +1,88 @@
+// What programs do to a heap that guards against it, once it is done: writes past a block's end and to freed blocks have to
+// be found and named, and the heap goes on as if nothing had been.
+
+'use strict';
+
+const { OVERFLOW, WRITE_AFTER_FREE, refused } = require('./expected.js');
+
+/** Bytes behind each block of a hardened heap, and what freed blocks are filled with. */
+const CANARY = 16;
+const FILL = 0xdf;
+/** More than a hardened heap keeps. */
+const MORE_THAN_WAITS = 33 << 20;
+
+/** Checks what a view shows of a block that was freed a moment ago, or moved away, if its heap promises anything. */
+function checkGone(view, { hardened, zeroOnFree }) {
+  if (!hardened && !zeroOnFree) return;
+  const byte = hardened ? FILL : 0;
+  const at = view.findIndex((found) => found !== byte);
+  if (at !== -1) throw new Error(`a freed block shows ${view[at]} at ${at}, not ${byte}`);
+}
+
+/** The bytes behind a block of a hardened heap that are nobody's, or nothing if its view has none behind. */
+function behind(heap, { ptr, size }) {
+  const { buffer, byteOffset, byteLength } = heap.buffer(ptr);
+  const length = Math.ceil(size / 16) * 16 - size + CANARY;
+  const end = byteOffset + byteLength;
+  return end + length <= buffer.byteLength ? new Uint8Array(buffer, end, length) : undefined;
+}
+
+/** Writes one byte past a block's end. */
+function overflow(shadow) {
+  const { heap, options, random } = shadow;
+  const block = random.pick(shadow.blocks);
+  const bytes = behind(heap, block);
+  if (block.held || !bytes) return;
+  shadow.done.overflows += 1;
+  const at = random.int(0, bytes.length - 1);
+  const whole = bytes[at];
+  bytes[at] ^= random.int(1, 255);
+  const end = block.ptr + BigInt(block.size);
+  const mentions = [`${block.ptr}..${end - 1n} `, `at ${end + BigInt(at)}`];
+  if (options.trackAllocations) mentions.push('allocated\n', 'shadow.js');
+  const found = (action) => refused(action, OVERFLOW, ...mentions);
+  found(() => heap.verify());
+  const free = random.pick([
+    () => heap.free(block.ptr),
+    () => heap.freeMany(shadow.pointersWith(block)),
+    // A full heap has no room to move to, and says that.
+    options.maxSize ? undefined : () => heap.realloc(block.ptr, random.int(1, block.size)),
+    undefined,
+  ]);
+  // What is to free a block makes it whole again: each write is told of once.
+  if (free) found(() => shadow.retry(free));
+  else bytes[at] = whole;
+  if (bytes[at] !== whole) throw new Error('what stands behind a block is not whole again');
+  shadow.check(block);
+  shadow.verify();
+}
+
+/** Writes to a block that has been freed. */
+function writeAfterFree(shadow) {
+  const { heap, options, random, stale } = shadow;
+  const block = shadow.takeOut();
+  if (!block) return;
+  const view = heap.buffer(block.ptr);
+  shadow.free(block);
+  shadow.done.staleWrites += 1;
+  const at = random.int(0, view.length - 1);
+  view[at] ^= random.int(1, 255);
+  const address = block.ptr + BigInt(at);
+  if (stale.size === 0) {
+    refused(() => heap.verify(), WRITE_AFTER_FREE, `${block.ptr}..`, `at ${address}`);
+  }
+  // A full heap hands out what waits without a look at it.
+  if (options.maxSize || random.chance(0.7)) view[at] = FILL;
+  else stale.add(address);
+  if (stale.size > 0 && random.chance(0.1)) flush(shadow);
+}
+
+/** Makes all that waits be handed out: at the latest then every write to it has been told of. */
+function flush(shadow) {
+  const { heap, stale } = shadow;
+  const ptr = heap.malloc(MORE_THAN_WAITS);
+  shadow.retry(() => heap.free(ptr));
+  if (stale.size > 0) throw new Error(`nothing was said of writes at ${[...stale].join(', ')}`);
+}
+
+module.exports = { checkGone, overflow, writeAfterFree };
