@@ -56,13 +56,14 @@ async function cure(fixture, project, { message }) {
   const [, remove] = /^Remove (node_modules\/\S+) and/m.exec(message) ?? [];
   if (remove) await rm(join(project.folder, remove), { recursive: true });
   const [, command] = /^ {2}npm (install --no-save \S+)$/m.exec(message);
-  await project.npm(...command.split(' '));
+  await project.npm(...command.split(' '), ...fixture.force);
   await runExample(fixture, project);
 }
 
 async function tarballsOffline(fixture) {
   const project = await fixture.project({ registry: fixture.unreachable });
-  await project.npm('install', '--offline', fixture.main.file, fixture.platform.file);
+  const files = [fixture.main.file, fixture.platform.file];
+  await project.npm('install', '--offline', ...files, ...fixture.force);
   assert.deepEqual(await fixture.installedIn(project), [fixture.name, fixture.platform.name]);
   await runExample(fixture, project);
 }

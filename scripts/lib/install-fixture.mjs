@@ -85,7 +85,8 @@ export function makeFixture(opened, runner) {
   const other = names.find((name) => name.split('-')[0] !== platform.split('-')[0]);
   const common = { parent: scratch, cache: join(scratch, 'cache') };
   // Here npm must find out by itself what this system is.
-  const flags = platform === hostAddon(CHECKOUT)[0] ? [] : platformFlags(platform);
+  const foreign = platform !== hostAddon(CHECKOUT)[0];
+  const flags = foreign ? platformFlags(platform) : [];
   const projects = [];
   const clean = ({ code, output }) => ({ code, output: output.replaceAll('\r\n', '\n') });
   return {
@@ -95,6 +96,8 @@ export function makeFixture(opened, runner) {
     platform: packages.get(platform),
     other: packages.get(other),
     flags,
+    // npm refuses packages of another platform where they are named outright, whatever platform it installs for.
+    force: foreign ? ['--force'] : [],
     otherFlags: platformFlags(other),
     oldVersion: OLD_VERSION,
     unreachable: UNREACHABLE,
