@@ -803,4 +803,15 @@ export type ErrorCode =
   | 'ERR_MEMS_UNSUPPORTED'
   | 'ERR_MEMS_OUT_OF_MEMORY'
   | 'ERR_MEMS_CORRUPT'
-  | 'ERR_MEMS_INTERNAL';
+  | 'ERR_MEMS_INTERNAL'
+  | LoadErrorCode;
+
+/**
+ * The `code` of an error that loading the package throws, before there is anything to call: no addon exists for this platform;
+ * its package is not installed; it has another version than this package; it does not load (see the error's `cause`).
+ */
+export type LoadErrorCode =
+  | 'ERR_MEMS_UNSUPPORTED_PLATFORM'
+  | 'ERR_MEMS_ADDON_MISSING'
+  | 'ERR_MEMS_ADDON_VERSION'
+  | 'ERR_MEMS_ADDON_BROKEN';

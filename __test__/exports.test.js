@@ -61,6 +61,7 @@ test('every code the addon can throw is in the typings', () => {
     'src/error.rs',
     'src/node/failure.rs',
     'lib/heap.js',
+    'lib/load-errors.js',
     'lib/views.js',
     'lib/arguments.js',
   ].map((file) => readFileSync(path.join(__dirname, '..', file), 'utf8'));

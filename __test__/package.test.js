@@ -44,13 +44,15 @@ let release;
 
 // Packing and installing once serves all tests: each of them only reads the project, or adds files.
 before(async () => {
-  const { npm, packRelease } = await import('../scripts/lib/pack.mjs');
+  const { npm } = await import('../scripts/lib/pack.mjs');
+  const { hostAddon, packRelease } = await import('../scripts/lib/release.mjs');
   temporary = await fs.mkdtemp(path.join(os.tmpdir(), 'mems-package-'));
   const packed = path.join(temporary, 'packed');
   project = path.join(temporary, 'project');
   await fs.mkdir(packed);
   await fs.mkdir(project);
-  release = await packRelease(CHECKOUT, packed);
+  const { main, platforms } = await packRelease(CHECKOUT, packed, [hostAddon(CHECKOUT)]);
+  release = { main, platform: [...platforms.values()][0] };
   await write('package.json', '{ "name": "outside", "version": "1.0.0", "private": true }\n');
   const tarballs = [release.main.tarball, release.platform.tarball];
   const flags = ['--ignore-scripts', '--offline', '--no-audit', '--no-fund'];
@@ -70,9 +72,9 @@ async function write(name, text) {
   return file;
 }
 
-// Runs a script in the project; the loader must find the installed addon, of the same version.
+// Runs a script in the project; the loader must find the installed addon.
 async function runNode(args) {
-  const env = { ...process.env, NAPI_RS_ENFORCE_VERSION_CHECK: '1' };
+  const env = { ...process.env };
   delete env.NAPI_RS_NATIVE_LIBRARY_PATH;
   const options = { cwd: project, env };
   const { stdout, stderr } = await promisify(execFile)(process.execPath, args, options);
@@ -144,6 +146,8 @@ test('the main tarball holds the expected files, and no addon', (t) => {
     'lib/arguments.js',
     'lib/chains.js',
     'lib/heap.js',
+    'lib/load-errors.js',
+    'lib/platform.js',
     'lib/views.js',
     'package.json',
   ]);
@@ -151,17 +155,43 @@ test('the main tarball holds the expected files, and no addon', (t) => {
 
 test('the platform tarball holds the addon, and names its platform', async () => {
   const manifest = await manifestOf(release.platform.name);
-  const expected = ['README.md', manifest.main, 'package.json'];
+  const expected = ['LICENSE', 'README.md', manifest.main, 'package.json'];
   assert.deepEqual([...release.platform.files].sort(), expected.sort());
   assert.match(manifest.main, /^mems\..+\.node$/);
   assert.deepEqual([manifest.os, manifest.cpu], [[process.platform], [process.arch]]);
   assert.ok(manifest.license && manifest.engines.node);
 });
 
-test('the main package depends on the platform package, optionally and exactly', async () => {
+test('the main package depends on the platform packages, optionally and exactly', async () => {
   const { dependencies, optionalDependencies, version } = await manifestOf(NAME);
   assert.equal(dependencies, undefined);
-  assert.deepEqual(optionalDependencies, { [release.platform.name]: version });
+  const names = Object.keys(optionalDependencies);
+  assert.equal(names.length, require('../package.json').napi.targets.length);
+  assert.ok(names.includes(release.platform.name));
+  for (const name of names) assert.equal(optionalDependencies[name], version, name);
+});
+
+test('the published manifest has nothing that only a checkout needs', async () => {
+  const manifest = await manifestOf(NAME);
+  for (const key of ['scripts', 'devDependencies', 'overrides', 'napi']) {
+    assert.equal(manifest[key], undefined, key);
+  }
+  for (const file of manifest.files) {
+    const name = file.replace(/\/$/, '');
+    const shipped = release.main.files.some((path) => path === name || path.startsWith(`${name}/`));
+    assert.ok(shipped, `${file} is listed, and not there`);
+  }
+});
+
+test('publint finds nothing in either', async () => {
+  const { publint } = await import('publint');
+  const { formatMessage } = await import('publint/utils');
+  for (const { name, tarball } of [release.main, release.platform]) {
+    const { buffer } = new Uint8Array(await fs.readFile(tarball));
+    const { messages, pkg } = await publint({ pack: { tarball: buffer }, strict: true });
+    const found = messages.map((message) => formatMessage(message, pkg, { color: false }));
+    assert.deepEqual(found, [], name);
+  }
 });
 
 test('nothing runs at install', async () => {

@@ -1,7 +1,8 @@
 // A heap as an object. The module's functions are those of the default heap, made of the same methods.
-
+// biome-ignore-all lint/style/useNodejsImportProtocol: the first versions of Node 14 cannot require a node: name.
 'use strict';
 
+const path = require('path');
 const binding = require('../binding.js');
 const { Allocation } = require('./allocation.js');
 const { checkedCount, copyOf, fail, isAddress, isSize, wrongType } = require('./arguments.js');
@@ -11,8 +12,8 @@ const { Windows, blockOf, rangeOf, widthOf } = require('./views.js');
 // How many live blocks are asked for at once: other threads wait meanwhile.
 const LEAKS = 1000;
 
-// Stacks of allocations begin where the user's code does.
-binding.hideFrames([__dirname, require.resolve('../index.js')]);
+// Stacks of allocations begin where the user's code does. (No require.resolve: a bundle has no such file.)
+binding.hideFrames([__dirname, path.join(__dirname, '..', 'index.js')]);
 
 // Given to the constructor in place of options: the id of a heap that is there.
 const ATTACH = Symbol('attach');

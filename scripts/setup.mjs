@@ -16,7 +16,9 @@ function run(what, command, args, cure) {
   console.log(`> ${what}`);
   // npm is a script on Windows, which only a shell starts.
   const shell = process.platform === 'win32';
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', shell });
+  // What `npm ci` would build is built below, where it can be seen.
+  const env = { ...process.env, MEMS_PREPARE: 'no' };
+  const { status, error } = spawnSync(command, args, { cwd: root, env, stdio: 'inherit', shell });
   if (status === 0) return;
   if (error && error.code !== 'ENOENT') console.error(error.message);
   if (cure) console.error(`\n${cure}`);
