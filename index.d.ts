@@ -90,7 +90,9 @@ export interface InitOptions {
   joinEmptyBlocks?: boolean;
   /**
    * Whether free pages go back to the system by themselves, as {@link trim} gives them: together, once those freed lately
-   * come to a sixteenth of the heap and at least 1 MiB, so that few calls of `free` pay for a system call. No address changes.
+   * come to a sixteenth of the heap and at least 1 MiB, so that few calls of `free` pay for a system call. If a block of 1 MiB
+   * or more gets pages that have just been given back, up to twice its size waits from then on, 64 MiB at most. No address
+   * changes.
    *
    * @defaultValue false; true for a {@link Heap}
    */

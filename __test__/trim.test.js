@@ -78,3 +78,19 @@ test('happens by itself with the option', (t) => {
   assert.ok(isFilled(bytes(mems.malloc(2048), 2048), 0), 'pages given back read as zeros');
   mems.verify();
 });
+
+test('waits with the pages of a large block that is allocated again', (t) => {
+  if (process.platform === 'win32') return t.skip('Windows cannot give back part of a mapping');
+  const heap = new mems.Heap();
+  t.after(() => heap.close());
+  const use = (size) => {
+    const block = heap.malloc(size);
+    heap.fill(block, 1);
+    heap.free(block);
+    return heap.stats().bytes.resident;
+  };
+  assert.ok(use(8 * MIB) < MIB, 'given back at once');
+  assert.ok(use(8 * MIB) >= 8 * MIB, 'kept, since it was given back for nothing');
+  assert.ok(use(8 * MIB) >= 8 * MIB);
+  assert.ok(use(256 * MIB) < 64 * MIB, 'so much does not wait');
+});

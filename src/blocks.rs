@@ -201,7 +201,7 @@ impl Mems {
         }
         match resized? {
             Resized::InPlace { freed } => {
-                self.used_end = self.used_end.max(address + rounded);
+                self.note_use(address, address + rounded);
                 if let Some(freed) = freed {
                     if self.options().zero_on_free() {
                         self.regions.fill(freed.block.start, 0, address + whole - freed.block.start);
@@ -270,7 +270,7 @@ impl Mems {
 
     /// A block has been made: takes its notes, or takes it back.
     pub(crate) fn made(&mut self, address: u64, size: u64, rounded: u64) -> Result<u64, Error> {
-        self.used_end = self.used_end.max(address + rounded);
+        self.note_use(address, address + rounded);
         if self.options().alignment() > 1
             && self.slack.set(address - FIRST_ADDRESS, self.requested(rounded) - size).is_err()
         {
@@ -281,6 +281,12 @@ impl Mems {
             self.set_canary(address + size, address + rounded);
         }
         Ok(address)
+    }
+
+    /// A block has these addresses now.
+    fn note_use(&mut self, start: u64, end: u64) {
+        self.used_end = self.used_end.max(end);
+        self.dirty.note_use(start, end);
     }
 
     /// Pages may have become free.

@@ -5,6 +5,11 @@
 //! noted. What has been handed out again by then stays, as it would only be faulted in anew. jemalloc decays its dirty
 //! pages by time; by amount needs no clock and no thread, and bounds the waste.
 //!
+//! A large block that is freed and allocated again and again would have its pages given back and faulted in each time, which
+//! takes as long as filling it. So when a block of [`LEAST`] bytes or more gets pages that were given back last, more than
+//! twice its length has to come together from then on, up to [`MOST_PATIENCE`] bytes; each giving back halves that. (glibc
+//! raises its thresholds for large blocks likewise.)
+//!
 //! Invariant: at most [`RUNS`] runs are noted, each of whole pages that were free when it was noted.
 //!
 //! Costs: a free O(1), and nothing but arithmetic unless it completes a page; giving back O(r log r) for r runs, and a
@@ -16,6 +21,9 @@ use std::ops::Range;
 /// Fewer bytes than this are never given back by themselves.
 pub const LEAST: u64 = 1 << 20;
 
+/// No more bytes than this, or than a sixteenth of the heap, wait to be given back.
+const MOST_PATIENCE: u64 = 64 << 20;
+
 /// Most runs that are noted.
 const RUNS: usize = 1024;
 
@@ -24,6 +32,10 @@ const RUNS: usize = 1024;
 pub(crate) struct Dirty {
     runs: Vec<Range<u64>>,
     bytes: u64,
+    /// From the first to the last address of what was given back last.
+    given_back: Range<u64>,
+    /// So many bytes wait at least.
+    patience: u64,
 }
 
 /// The whole pages within a range of addresses.
@@ -60,7 +72,16 @@ impl Dirty {
             }
         }
         self.bytes += bytes;
-        self.runs.len() == RUNS || self.bytes >= LEAST.max(mapped / 16)
+        self.runs.len() == RUNS || self.bytes >= LEAST.max(mapped / 16).max(self.patience)
+    }
+
+    /// Notes that a block has these addresses now, by malloc or by growing.
+    #[inline]
+    pub fn note_use(&mut self, start: u64, end: u64) {
+        let bytes = end - start;
+        if bytes >= LEAST && start < self.given_back.end && end > self.given_back.start {
+            self.patience = self.patience.max(bytes.saturating_mul(2).min(MOST_PATIENCE));
+        }
     }
 
     /// Takes all runs, in order of address and merged, and begins anew.
@@ -68,6 +89,8 @@ impl Dirty {
         self.bytes = 0;
         let mut runs = std::mem::take(&mut self.runs);
         runs.sort_unstable_by_key(|run| run.start);
+        self.patience /= 2;
+        self.given_back = runs.first().map_or(0, |run| run.start)..runs.iter().map(|run| run.end).max().unwrap_or(0);
         runs.dedup_by(|next, run| {
             let touching = next.start <= run.end;
             if touching {
@@ -113,6 +136,30 @@ mod tests {
         let block = |page: u64| (page * PAGE..(page + 1) * PAGE, page * PAGE..(page + 1) * PAGE);
         assert_eq!(runs(&[block(7), block(3), block(4), block(2), block(3), block(6)]), [(2, 5), (6, 8)]);
         assert_eq!(runs(&[block(7), block(7), block(7)]), [(7, 8)]);
+    }
+
+    #[test]
+    fn what_is_used_again_is_waited_for() {
+        let large = 16 * LEAST;
+        let block = freed(0..large, 0..large);
+        let (start, end) = (block.block.start, block.block.end);
+        let mut dirty = Dirty::default();
+        assert!(dirty.note(&block, large));
+        dirty.take();
+        dirty.note_use(start, start + LEAST - 1);
+        assert!(dirty.note(&block, large), "a small block says nothing");
+        dirty.take();
+        dirty.note_use(end, end + large);
+        assert!(dirty.note(&block, large), "nor do other pages");
+        dirty.take();
+        dirty.note_use(start, end);
+        assert!((0..9).all(|_| !dirty.note(&block, large)), "the same pages again and again");
+        assert!(dirty.note(&freed(2 * large..3 * large, 2 * large..3 * large), large), "twice the block is too much");
+        dirty.take();
+        assert!(dirty.note(&block, large), "by then it is half as patient");
+        dirty.take();
+        dirty.note_use(start, end * 1000);
+        assert!(dirty.note(&freed(0..MOST_PATIENCE, 0..MOST_PATIENCE), large), "and there is an end to it");
     }
 
     #[test]
