@@ -46,7 +46,29 @@ function criterionResults(since, folder = path.join(native, 'target', 'criterion
   return results.sort((a, b) => a.written - b.written);
 }
 
-/** Times as tables, in the order they were measured; ratios are to libc. */
+/** Adds to tables of times how long each contender takes in terms of libc. */
+function withRatios(tables) {
+  for (const { rows } of tables) {
+    const libc = rows.find(({ name }) => name === 'libc').ns;
+    for (const row of rows) row.ratio = row.ns / libc;
+  }
+  return tables;
+}
+
+/** The traces replayed once, each in a process of its own, as tables of times. */
+async function once(quick) {
+  const tables = new Map();
+  for (const line of await program('once', quick)) {
+    const { trace, ...row } = JSON.parse(line);
+    if (!tables.has(trace)) {
+      tables.set(trace, { where: 'native', group: 'once', workload: trace, rows: [] });
+    }
+    tables.get(trace).rows.push(row);
+  }
+  return withRatios([...tables.values()]);
+}
+
+/** Times as tables, in the order they were measured. */
 async function times(quick) {
   const begun = Date.now();
   const line = (text) => /^(Benchmarking|Compiling)/.test(text) && progress(text);
@@ -59,11 +81,7 @@ async function times(quick) {
     if (!tables.has(key)) tables.set(key, { where: 'native', group, workload, rows: [] });
     tables.get(key).rows.push({ name: contender, ns, spread });
   }
-  for (const { rows } of tables.values()) {
-    const libc = rows.find(({ name }) => name === 'libc').ns;
-    for (const row of rows) row.ratio = row.ns / libc;
-  }
-  return [...tables.values()];
+  return withRatios([...tables.values()]);
 }
 
 /** Several runs of a program whose lines are the same objects with other figures: each figure as `{ median, spread }`. */
@@ -112,7 +130,7 @@ async function versions() {
 export async function measureNative(quick) {
   return {
     peers: await versions(),
-    times: await times(quick),
+    times: [...(await times(quick)), ...(await once(quick))],
     footprint: await footprint(quick),
     metadata: (await program('metadata', quick)).map((line) => JSON.parse(line)),
     // A quick run leaves these to npm run bench:adversarial.

@@ -12,8 +12,9 @@ function timeCell(row) {
   return `${figure(row.ns, row.spread, 1)} (${times(row.ratio)})`;
 }
 
-/** One line a workload, one column an allocator. */
+/** One line a workload, one column an allocator; nothing where none was measured. */
 function timesTable(tables) {
+  if (tables.length === 0) return '';
   const names = [...new Set(tables.flatMap(({ rows }) => rows.map(({ name }) => name)))];
   const lines = tables.map(({ workload, rows }) => [
     workload,
@@ -113,6 +114,7 @@ function parts(data) {
     peers: peers.join(', '),
     packages: packages.join(', '),
     'native-traces': timesTable(native('trace')),
+    'native-once': timesTable(native('once')),
     'native-churn': timesTable(native('churn')),
     'javascript-calls': callsTable(script('calls')),
     'javascript-traces': timesTable(script('trace')),
@@ -129,6 +131,7 @@ function parts(data) {
     adversarial: adversarial.length > 0 ? adversarialTable(adversarial) : 'Not measured.',
     'slowest-pattern': adversarial.length > 0 ? slowestPattern(adversarial) : 'not measured',
     'traces-libc': against(native('trace'), 'mems', 'libc'),
+    'once-libc': native('once').length > 0 ? against(native('once'), 'mems', 'libc') : 'not measured',
     'traces-mimalloc': against(native('trace'), 'mems', 'mimalloc'),
     'churn-libc': against(native('churn'), 'mems', 'libc'),
     'churn-mimalloc': against(native('churn'), 'mems', 'mimalloc'),
