@@ -51,13 +51,15 @@ impl Chunk {
         self.words[window % WINDOWS]
     }
 
+    /// Stores what a window holds. Answers whether no segment starts in the chunk any more.
     #[inline]
-    pub fn set_word(&mut self, window: usize, word: Word) {
+    pub fn set_word(&mut self, window: usize, word: Word) -> bool {
         let window = window % WINDOWS;
         self.words[window] = word;
         let bits = &mut self.occupied[window / 64];
         let bit = window % 64;
         *bits = *bits & !(1 << bit) | u64::from(!word.is_empty()) << bit;
+        *bits == 0 && self.is_empty()
     }
 
     /// Whether a window is marked as not empty.

@@ -69,8 +69,12 @@ impl Leaf for Crowd {
         (before != 0).then(|| before.ilog2())
     }
 
+    fn first_position(self) -> u32 {
+        self.starts.trailing_zeros()
+    }
+
     fn first(self) -> (u64, bool) {
-        let at = self.starts.trailing_zeros();
+        let at = self.first_position();
         (u64::from(at), self.is_hole(at))
     }
 
@@ -199,6 +203,11 @@ impl Crowds {
     #[inline]
     pub fn set(&mut self, number: u32, crowd: Crowd) {
         self.slots[number as usize] = crowd;
+    }
+
+    /// Adds a segment to a crowd.
+    pub fn add(&mut self, number: u32, offset: u64, hole: bool) {
+        self.set(number, self.get(number).with(offset, hole));
     }
 
     /// Gives a slot back.

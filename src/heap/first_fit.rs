@@ -111,6 +111,24 @@ impl Segments {
         self.raise_bounds(start, size);
     }
 
+    /// Adds a hole that is the first of its window, part of one that started below. Needs [`Segments::prepare`].
+    #[inline]
+    pub fn put_hole(&mut self, start: u64, size: u64) {
+        let (window, offset) = (start / WINDOW, start % WINDOW);
+        let number = position(window) % WINDOWS;
+        self.note_start(window);
+        let chunk = self.filled(window);
+        let word = chunk.word(number);
+        if let Some(crowd) = word.crowd() {
+            self.crowds.add(crowd, offset, true);
+            return self.raise_bounds(start, size);
+        }
+        chunk.set_word(number, word.with_first(offset, true));
+        if chunk.raise(number, small(size)) || size >= SMALL {
+            self.raise_chunk(start, size);
+        }
+    }
+
     /// Tells the index that a hole of `size` bytes starts at `start` now. It is part of a larger one that started below, or
     /// [`Segments::raise`] tells the hints.
     #[inline]

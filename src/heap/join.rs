@@ -40,6 +40,7 @@ impl Segments {
         let (start, _) = self.prev_before(border / WINDOW).expect("a main block ends here");
         self.mark_block(border, false);
         let end = self.cut_first(border);
+        self.note_end(start, end);
         self.raise(start, end - start);
         true
     }

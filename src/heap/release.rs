@@ -79,32 +79,48 @@ impl Segments {
             }
             _ => left.with_hole(at, true).store(self, window, None),
         }
+        self.note_end(hole, end);
         self.raise(hole, end - hole);
         Released { size: next - start, hole: (hole, end), merged }
     }
 
-    /// Removes the hole that starts at `start`, the first of its window, and answers where it ended.
+    /// Removes the hole that starts at `start`, the first of its window, and answers where it ended. The caller knows what
+    /// ends there now: [`Segments::note_end`].
     pub fn cut_first(&mut self, start: u64) -> u64 {
-        let window = start / WINDOW;
-        let word = self.word(window);
+        let word = self.word(start / WINDOW);
         match word.crowd() {
-            None => self.cut_first_from(start, word),
-            Some(crowd) => self.cut_first_from(start, self.crowds.get(crowd)),
+            None => self.cut_hole_from(start, word, word.first_position()),
+            Some(crowd) => self.cut_crowded_hole(start, crowd),
         }
     }
 
+    /// The same, wherever in its window it starts.
+    pub fn cut_hole(&mut self, start: u64) -> u64 {
+        let word = self.word(start / WINDOW);
+        match word.crowd() {
+            None => self.cut_hole_from(start, word, word.at_or_before(start % WINDOW).expect("the hole starts here")),
+            Some(crowd) => self.cut_crowded_hole(start, crowd),
+        }
+    }
+
+    #[inline(never)]
+    fn cut_crowded_hole(&mut self, start: u64, crowd: u32) -> u64 {
+        let crowd = self.crowds.get(crowd);
+        self.cut_hole_from(start, crowd, crowd.at_or_before(start % WINDOW).expect("the hole starts here"))
+    }
+
     #[inline]
-    fn cut_first_from<L: Leaf>(&mut self, start: u64, leaf: L) -> u64 {
+    fn cut_hole_from<L: Leaf>(&mut self, start: u64, leaf: L, at: u32) -> u64 {
+        debug_assert_eq!(leaf.offset(at), start % WINDOW);
         let window = start / WINDOW;
-        let first = leaf.at_or_before(start % WINDOW).expect("the hole starts here");
-        let end = match leaf.next(first) {
+        let end = match leaf.next(at) {
             Some(next) => window * WINDOW + leaf.offset(next),
             None => self.next_after(window).0,
         };
         if end - start >= SMALL {
             self.forget_big(start);
         }
-        let left = leaf.without(first);
+        let left = leaf.without(at);
         let largest = self.largest_of(window, left);
         left.store(self, window, Some(largest));
         end

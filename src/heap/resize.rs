@@ -63,10 +63,12 @@ impl Segments {
         if hole_end - end >= SMALL {
             self.forget_big(end);
         }
-        let gone = self.cut_first(end);
+        let gone = self.cut_hole(end);
         debug_assert_eq!(gone, end + bytes);
         if rest > 0 {
             self.raise_bounds(end + bytes, rest);
+        } else {
+            self.note_end(self.holder(end - 1).0, hole_end);
         }
         Ok(rest == 0)
     }

@@ -28,6 +28,19 @@ pub(super) fn large(size: u64) -> i32 {
     i32::try_from(size).unwrap_or(i32::MAX)
 }
 
+/// All bits of one lane, for each of the eight.
+const LANES: [u16x8; 8] = {
+    let mut lanes = [u16x8::ZERO; 8];
+    let mut lane = 0;
+    while lane < 8 {
+        let mut bits = [0; 8];
+        bits[lane] = u16::MAX;
+        lanes[lane] = u16x8::new(bits);
+        lane += 1;
+    }
+    lanes
+};
+
 /// Eight times `N` sizes of at most [`SMALL`]; `N` is even.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SmallRow<const N: usize>([u16x8; N]);
@@ -43,9 +56,7 @@ impl<const N: usize> SmallRow<N> {
     #[inline]
     pub fn set(&mut self, lane: usize, size: u16) {
         let vector = &mut self.0[lane / 8 % N];
-        #[allow(clippy::cast_possible_truncation, reason = "below 8")]
-        let chosen = u16x8::new([0, 1, 2, 3, 4, 5, 6, 7]).simd_eq(u16x8::splat((lane % 8) as u16));
-        *vector = chosen.bitselect(u16x8::splat(size), *vector);
+        *vector = LANES[lane % 8].bitselect(u16x8::splat(size), *vector);
     }
 
     /// A bit for each lane with at least `size`, the first lane's lowest.

@@ -181,9 +181,8 @@ impl Segments {
         if let Some(largest) = largest {
             chunk.lower(position(window) % WINDOWS, largest);
         }
-        chunk.set_word(position(window), word);
-        if word.is_empty() {
-            self.forget_window(window);
+        if chunk.set_word(position(window), word) {
+            self.drop_chunk(window);
         }
     }
 
@@ -220,15 +219,21 @@ impl Segments {
     #[inline]
     pub fn put_first(&mut self, start: u64, hole: bool) {
         let (window, offset) = (start / WINDOW, start % WINDOW);
-        self.last_window = self.last_window.max(window);
-        let word = self.word(window);
+        self.note_start(window);
+        let chunk = self.filled(window);
+        let word = chunk.word(position(window));
         match word.crowd() {
-            None => self.filled(window).set_word(position(window), word.with_first(offset, hole)),
-            Some(crowd) => {
-                let with = self.crowds.get(crowd).with(offset, hole);
-                self.crowds.set(crowd, with);
+            None => {
+                chunk.set_word(position(window), word.with_first(offset, hole));
             }
+            Some(crowd) => self.crowds.add(crowd, offset, hole),
         }
+    }
+
+    /// Tells that a segment starts in a window now.
+    #[inline]
+    pub fn note_start(&mut self, window: u64) {
+        self.last_window = self.last_window.max(window);
     }
 
     /// Stores a full word as a crowd.
@@ -259,13 +264,12 @@ impl Segments {
         Ok(())
     }
 
-    /// No segment starts in a window any more.
-    fn forget_window(&mut self, window: u64) {
-        if self.filled(window).is_empty() {
-            self.drop_chunk(window);
-        }
-        if window == self.last_window {
-            self.last_window = self.prev_before(window).map_or(0, |last| last.0 / WINDOW);
+    /// Tells that the segment at `start` ends at `end` now, since what started in between is gone. If it was the last segment
+    /// that went, this is the last.
+    #[inline]
+    pub fn note_end(&mut self, start: u64, end: u64) {
+        if end == self.end {
+            self.last_window = start / WINDOW;
         }
     }
 
@@ -326,6 +330,7 @@ impl Segments {
         self.mark_block(start, false);
         self.cut_first(start);
         self.end = start;
+        self.last_window = self.prev_before(start / WINDOW).map_or(0, |last| last.0 / WINDOW);
         if gone {
             self.borders.pop_if(|border| *border == start);
         } else {

@@ -77,8 +77,7 @@ impl Segments {
             self.forget_big(start);
         }
         if rest > 0 && rest_is_elsewhere {
-            self.put_first(start + size, true);
-            self.raise_bounds(start + size, rest);
+            self.put_hole(start + size, rest);
         } else if rest >= SMALL {
             self.raise_bounds(start + size, rest);
         }

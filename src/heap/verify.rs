@@ -265,8 +265,12 @@ mod tests {
     fn every_broken_invariant_is_noticed() {
         type Harm = fn(&mut Heap);
         let harms: [(&str, Harm); 19] = [
-            ("does not start where", |heap| chunk(heap).set_word(0, Word::EMPTY.with_first(1, false))),
-            ("two neighbouring holes", |heap| chunk(heap).set_word(15, Word::EMPTY.with_first(2000 % WINDOW, true))),
+            ("does not start where", |heap| {
+                chunk(heap).set_word(0, Word::EMPTY.with_first(1, false));
+            }),
+            ("two neighbouring holes", |heap| {
+                chunk(heap).set_word(15, Word::EMPTY.with_first(2000 % WINDOW, true));
+            }),
             ("first segment does not start", |heap| heap.segments.mark_block(0, false)),
             ("no segment starts", |heap| chunk(heap).block_starts |= 1 << 15),
             ("two neighbouring holes", |heap| heap.segments.mark_block(PAGE, false)),

@@ -35,6 +35,8 @@ pub(super) trait Leaf: Copy {
     fn find_live(self, offset: u64) -> Option<u32>;
     /// The position of the last segment that starts at `offset` or before it.
     fn at_or_before(self, offset: u64) -> Option<u32>;
+    /// The position of the first segment; there must be one.
+    fn first_position(self) -> u32;
     /// The first segment (offset, hole); there must be one.
     fn first(self) -> (u64, bool);
     /// The position of the last segment; there must be one.
@@ -150,6 +152,11 @@ impl Leaf for Word {
         // The bytes that hold no entry are no segments at offset 0.
         let entries = (1 << (8 * self.len())) - 1;
         (not_after & entries).count_ones().checked_sub(1)
+    }
+
+    #[inline]
+    fn first_position(self) -> u32 {
+        0
     }
 
     #[inline]
@@ -269,6 +276,7 @@ pub(super) mod tests {
         }
         let Some(&(last, _)) = entries.last() else { return Ok(()) };
         prop_assert_eq!(leaf.offset(leaf.last()), last);
+        prop_assert_eq!(leaf.offset(leaf.first_position()), entries[0].0);
         let holes = || entries.windows(2).filter(|pair| pair[0].1).map(|pair| (pair[0].0, pair[1].0 - pair[0].0));
         prop_assert_eq!(leaf.largest_inside(), holes().map(|hole| hole.1).max().unwrap_or(0));
         for size in 1..=WINDOW + 1 {
