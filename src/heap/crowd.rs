@@ -60,6 +60,11 @@ impl From<Word> for Crowd {
 }
 
 impl Leaf for Crowd {
+    /// They are looked for one by one.
+    type InnerHoles = ();
+
+    fn inner_holes(self) {}
+
     fn find_live(self, offset: u64) -> Option<u32> {
         ((self.starts & !self.holes) >> offset & 1 == 1).then(|| low(offset))
     }
@@ -100,7 +105,7 @@ impl Leaf for Crowd {
         self.holes >> at & 1 == 1
     }
 
-    fn fit(self, size: u64) -> Option<(u32, u64)> {
+    fn fit(self, (): (), size: u64) -> Option<(u32, u64)> {
         let mut holes = self.holes;
         while holes != 0 {
             let at = holes.trailing_zeros();
@@ -113,7 +118,7 @@ impl Leaf for Crowd {
         None
     }
 
-    fn largest_inside(self) -> u64 {
+    fn largest_inside(self, (): ()) -> u64 {
         let mut largest = 0;
         let mut holes = self.holes;
         while holes != 0 {

@@ -16,12 +16,14 @@ use super::area::CHUNKS;
 use super::chunk::WINDOWS;
 use super::row::{LARGE, SMALL, large, small};
 use super::segments::{Segments, position};
-use super::window::{Leaf, WINDOW};
+use super::window::{Leaf, WINDOW, Word};
 
 /// Where the lowest hole that is large enough starts.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Found {
     pub window: u64,
+    /// What is stored for that window.
+    pub word: Word,
     /// Whether it took a search: no hint knew.
     pub searched: bool,
 }
@@ -31,11 +33,13 @@ impl Segments {
     #[inline]
     pub fn first_fit(&mut self, size: u64) -> Option<Found> {
         let Some(narrow) = u16::try_from(size).ok().filter(|&size| size < u16::MAX) else {
-            return self.first_large_fit(size).map(|window| Found { window, searched: true });
+            return self.first_large_fit(size).map(|window| self.found_by_search(window));
         };
         let from = if let Some(window) = self.hints.get(narrow) {
-            if self.chunk(window).is_some_and(|chunk| chunk.largest(position(window) % WINDOWS) >= narrow) {
-                return Some(Found { window, searched: false });
+            if let Some(chunk) = self.chunk(window)
+                && chunk.largest(position(window) % WINDOWS) >= narrow
+            {
+                return Some(Found { window, word: chunk.word(position(window)), searched: false });
             }
             window
         } else {
@@ -43,7 +47,12 @@ impl Segments {
         };
         let window = self.search(from, narrow)?;
         self.hints.set(narrow, window);
-        Some(Found { window, searched: true })
+        Some(self.found_by_search(window))
+    }
+
+    #[inline]
+    fn found_by_search(&self, window: u64) -> Found {
+        Found { window, word: self.word(window), searched: true }
     }
 
     /// Makes the bound of a window's page exact.
@@ -219,7 +228,7 @@ impl Segments {
         if leaf.is_empty() {
             return 0;
         }
-        let inside = leaf.largest_inside();
+        let inside = leaf.largest_inside(leaf.inner_holes());
         let last = leaf.last();
         if !leaf.is_hole(last) {
             return small(inside);

@@ -128,13 +128,17 @@ impl Heap {
     ///
     /// # Errors
     /// [`Error::InvalidSize`] for 0 or a size above [`Options::most`]; [`Error::OutOfMetadata`]. Nothing has changed then.
-    #[inline]
+    #[allow(
+        clippy::inline_always,
+        reason = "left to itself the compiler does not, and a tenth of a quick call is the way in"
+    )]
+    #[inline(always)]
     pub fn malloc(&mut self, size: u64) -> Result<Option<u64>, Error> {
         if size == 0 || size > self.options.most() {
             return Err(Error::InvalidSize { size: size.to_string() });
         }
-        let Some(Found { window, searched }) = self.segments.first_fit(size) else { return Ok(None) };
-        let taken = self.segments.take(window, size).map_err(|_| Error::OutOfMetadata { size })?;
+        let Some(Found { window, word, searched }) = self.segments.first_fit(size) else { return Ok(None) };
+        let taken = self.segments.take(window, word, size).map_err(|_| Error::OutOfMetadata { size })?;
         if searched {
             self.segments.tighten(window);
         }

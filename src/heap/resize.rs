@@ -86,7 +86,7 @@ impl Heap {
         let padded = self.padded(size, alignment);
         let failed = |_| Error::OutOfMetadata { size };
         let Some(found) = self.segments.first_fit(padded) else { return Ok(None) };
-        let taken = self.segments.take(found.window, padded).map_err(failed)?;
+        let taken = self.segments.take(found.window, found.word, padded).map_err(failed)?;
         let start = taken.start.next_multiple_of(alignment);
         let cuts = [(start, start > taken.start), (start + size, start + size < taken.start + padded)];
         let mut merged_away = usize::from(taken.exact);

@@ -2,7 +2,7 @@
 
 use super::row::{SMALL, small};
 use super::segments::Segments;
-use super::window::{Leaf, WINDOW};
+use super::window::{Leaf, WINDOW, Word};
 use std::collections::TryReserveError;
 
 /// A block that was taken from a hole.
@@ -14,13 +14,13 @@ pub(super) struct Taken {
 }
 
 impl Segments {
-    /// Takes `size` bytes from the first hole in a window that is large enough; there must be one.
+    /// Takes `size` bytes from the first hole in a window that is large enough; there must be one. `word` is what is stored for
+    /// the window.
     ///
     /// # Errors
     /// If there is no memory for the bookkeeping; nothing has changed then.
     #[inline]
-    pub fn take(&mut self, window: u64, size: u64) -> Result<Taken, TryReserveError> {
-        let word = self.word(window);
+    pub fn take(&mut self, window: u64, word: Word, size: u64) -> Result<Taken, TryReserveError> {
         if word.crowd().is_some() { self.take_from_crowd(window, size) } else { self.take_from(window, word, size) }
     }
 
@@ -40,7 +40,8 @@ impl Segments {
     #[inline]
     fn take_from<L: Leaf>(&mut self, window: u64, leaf: L, size: u64) -> Result<Taken, TryReserveError> {
         let base = window * WINDOW;
-        if let Some((at, length)) = leaf.fit(size) {
+        let inner = leaf.inner_holes();
+        if let Some((at, length)) = leaf.fit(inner, size) {
             let offset = leaf.offset(at);
             let mut left = leaf.with_hole(at, false);
             if size < length {
@@ -60,7 +61,7 @@ impl Segments {
         let length = self.next_after(window).0 - start;
         let rest = length - size;
         let mut left = leaf.with_hole(at, false);
-        let mut largest = leaf.largest_inside();
+        let mut largest = leaf.largest_inside(inner);
         let rest_is_elsewhere = offset + size >= WINDOW;
         if rest > 0 {
             if rest_is_elsewhere {

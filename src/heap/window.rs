@@ -31,6 +31,10 @@ const CROWDED: u64 = 0xff << 56;
 ///
 /// Positions come from the same value's methods; they are not checked.
 pub(super) trait Leaf: Copy {
+    /// The holes that end before the last segment starts, or there.
+    type InnerHoles: Copy;
+    /// Those.
+    fn inner_holes(self) -> Self::InnerHoles;
     /// The position of the live segment that starts at `offset`.
     fn find_live(self, offset: u64) -> Option<u32>;
     /// The position of the last segment that starts at `offset` or before it.
@@ -49,10 +53,10 @@ pub(super) trait Leaf: Copy {
     fn offset(self, at: u32) -> u64;
     /// Whether the segment is a hole.
     fn is_hole(self, at: u32) -> bool;
-    /// The first hole of at least `size` bytes that ends before the last segment starts, or there, and its size.
-    fn fit(self, size: u64) -> Option<(u32, u64)>;
-    /// The size of the largest hole among those that end before the last segment starts, or there; else 0.
-    fn largest_inside(self) -> u64;
+    /// The first inner hole of at least `size` bytes, and its size.
+    fn fit(self, holes: Self::InnerHoles, size: u64) -> Option<(u32, u64)>;
+    /// The size of the largest inner hole; 0 if there is none.
+    fn largest_inside(self, holes: Self::InnerHoles) -> u64;
     /// Whether there is no segment.
     fn is_empty(self) -> bool;
     /// Whether no segment can be added.
@@ -110,16 +114,6 @@ impl Word {
     fn byte(self, at: u32) -> u64 {
         self.0 >> (8 * at) & 0xff
     }
-
-    /// In byte i the size of hole i; 0 where segment i is live and for the last, which may end in another window.
-    #[inline]
-    fn hole_sizes(self) -> u64 {
-        let inner = (1 << (8 * (self.len() - 1))) - 1;
-        let offsets = self.0 >> 1 & (0x7f * ONES);
-        // Offsets grow, so no byte borrows from the one above it.
-        let sizes = (offsets >> 8 & inner).wrapping_sub(offsets & inner);
-        sizes & (self.0 & inner & ONES).wrapping_mul(0xff)
-    }
 }
 
 #[inline]
@@ -136,6 +130,18 @@ fn max_bytes(a: u64, b: u64) -> u64 {
 }
 
 impl Leaf for Word {
+    /// In byte i the size of hole i; 0 where segment i is live and for the last, which may end in another window.
+    type InnerHoles = u64;
+
+    #[inline]
+    fn inner_holes(self) -> u64 {
+        let inner = (1 << (8 * (self.len() - 1))) - 1;
+        let offsets = self.0 >> 1 & (0x7f * ONES);
+        // Offsets grow, so no byte borrows from the one above it.
+        let sizes = (offsets >> 8 & inner).wrapping_sub(offsets & inner);
+        sizes & (self.0 & inner & ONES).wrapping_mul(0xff)
+    }
+
     #[inline]
     fn find_live(self, offset: u64) -> Option<u32> {
         // The lowest byte that equals the live entry: a byte is 0 if subtracting 1 borrows.
@@ -192,11 +198,10 @@ impl Leaf for Word {
     }
 
     #[inline]
-    fn fit(self, size: u64) -> Option<(u32, u64)> {
+    fn fit(self, sizes: u64, size: u64) -> Option<(u32, u64)> {
         if size >= WINDOW {
             return None;
         }
-        let sizes = self.hole_sizes();
         let fitting = ((sizes | HIGHS) - size * ONES) & HIGHS;
         if fitting == 0 {
             return None;
@@ -206,8 +211,10 @@ impl Leaf for Word {
     }
 
     #[inline]
-    fn largest_inside(self) -> u64 {
-        let sizes = self.hole_sizes();
+    fn largest_inside(self, sizes: u64) -> u64 {
+        if sizes == 0 {
+            return 0;
+        }
         let halves = max_bytes(sizes, sizes >> 32) & 0xffff_ffff;
         let quarters = max_bytes(halves, halves >> 16) & 0xffff;
         max_bytes(quarters, quarters >> 8) & 0xff
@@ -278,9 +285,10 @@ pub(super) mod tests {
         prop_assert_eq!(leaf.offset(leaf.last()), last);
         prop_assert_eq!(leaf.offset(leaf.first_position()), entries[0].0);
         let holes = || entries.windows(2).filter(|pair| pair[0].1).map(|pair| (pair[0].0, pair[1].0 - pair[0].0));
-        prop_assert_eq!(leaf.largest_inside(), holes().map(|hole| hole.1).max().unwrap_or(0));
+        let inner = leaf.inner_holes();
+        prop_assert_eq!(leaf.largest_inside(inner), holes().map(|hole| hole.1).max().unwrap_or(0));
         for size in 1..=WINDOW + 1 {
-            let fit = leaf.fit(size).map(|(at, size)| (leaf.offset(at), size));
+            let fit = leaf.fit(inner, size).map(|(at, size)| (leaf.offset(at), size));
             prop_assert_eq!(fit, holes().find(|hole| hole.1 >= size));
         }
         for (number, &(offset, hole)) in entries.iter().enumerate() {
