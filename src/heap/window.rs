@@ -157,7 +157,8 @@ impl Leaf for Word {
         let not_after = ((offset | 0x80) * ONES).wrapping_sub(offsets) & HIGHS;
         // The bytes that hold no entry are no segments at offset 0.
         let entries = (1 << (8 * self.len())) - 1;
-        (not_after & entries).count_ones().checked_sub(1)
+        // They are the first ones, so the highest is the last of them.
+        (not_after & entries).checked_ilog2().map(|bit| bit >> 3)
     }
 
     #[inline]
