@@ -25,6 +25,8 @@ mod dirty;
 mod error;
 mod guard;
 pub mod heap;
+#[cfg(feature = "c-abi")]
+mod lock;
 pub mod memory;
 mod mems;
 #[cfg(feature = "node")]
