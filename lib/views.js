@@ -8,43 +8,18 @@
 
 const binding = require('../binding.js');
 const { checkedCount, fail, wrongType } = require('./arguments.js');
-
-// Where the look-up reads and answers, which the addon reaches by pointer: nobody else may have it.
-const answers = new Float64Array(new ArrayBuffer(64));
-// An address's offset in the window round it, and the window's name;
-const OFFSET = 0;
-const NAME = 1;
-// its offset in its block, the block's bytes that were asked for, and all of them.
-const INSIDE = 2;
-const SIZE = 3;
-const USABLE = 4;
-// What the look-up reads: the heap's id, and the address as a whole number of 64 bits.
-const HEAP = 5;
-const addresses = new BigUint64Array(answers.buffer);
-const ADDRESS = 6;
-const lookUp = binding.makeLocate(answers);
-
-/** Looks an address up: what is found is in `answers`. */
-function locate(heap, address) {
-  if (typeof address !== 'bigint' || BigInt.asUintN(64, address) !== address) {
-    // It is no address, which the addon says.
-    binding.heapGet(heap, address);
-  }
-  answers[HEAP] = heap;
-  addresses[ADDRESS] = address;
-  lookUp();
-}
+const { locate, place, OFFSET, NAME, INSIDE, SIZE, USABLE } = require('./calls.js');
 
 /** Bytes from the address just looked up to the end of what was asked for. */
 function restOfBlock() {
-  const rest = answers[SIZE] - answers[INSIDE];
+  const rest = place[SIZE] - place[INSIDE];
   return rest > 0 ? rest : 0;
 }
 
 /** The bytes of so many elements of a width from the address just looked up, which are to lie in its block. */
 function checkedBytes(address, length, width) {
   const bytes = checkedCount('length', length) * width;
-  const available = answers[USABLE] - answers[INSIDE];
+  const available = place[USABLE] - place[INSIDE];
   if (bytes <= available) return bytes;
   const message = `${bytes} bytes from ${address} reach past the end of their block: at most ${available} can be had`;
   throw fail(RangeError, 'ERR_MEMS_OUT_OF_BLOCK', message);
@@ -59,8 +34,8 @@ function rangeOf(heap, address, length) {
 /** The block round an address. */
 function blockOf(heap, address) {
   locate(heap, address);
-  const start = address - BigInt(answers[INSIDE]);
-  return { start, size: answers[SIZE], usableSize: answers[USABLE] };
+  const start = address - BigInt(place[INSIDE]);
+  return { start, size: place[SIZE], usableSize: place[USABLE] };
 }
 
 /** Bytes of an element of a type that a view can have. */
@@ -113,9 +88,9 @@ class Windows {
 
   buffer(address, length) {
     locate(this.heap, address);
-    const offset = answers[OFFSET];
+    const offset = place[OFFSET];
     const end = offset + (length === undefined ? restOfBlock() : checkedBytes(address, length, 1));
-    if (answers[NAME] !== this.name || this.bytes.length === 0) this.enter(answers[NAME], address);
+    if (place[NAME] !== this.name || this.bytes.length === 0) this.enter(place[NAME], address);
     if (end > this.length) return this.long(address, end - offset, Buffer, end - offset);
     return this.bytes.subarray(offset, end);
   }
@@ -124,7 +99,7 @@ class Windows {
     if (Type === Buffer) return this.buffer(address, length);
     const width = widthOf(Type);
     locate(this.heap, address);
-    const offset = answers[OFFSET];
+    const offset = place[OFFSET];
     let elements = length;
     if (length === undefined) {
       elements = width === 1 ? restOfBlock() : Math.floor(restOfBlock() / width);
@@ -132,7 +107,7 @@ class Windows {
       elements = checkedBytes(address, length, width) / width;
     }
     if (offset % width !== 0) throw misaligned(address, Type, width);
-    if (answers[NAME] !== this.name || this.bytes.length === 0) this.enter(answers[NAME], address);
+    if (place[NAME] !== this.name || this.bytes.length === 0) this.enter(place[NAME], address);
     const bytes = elements * width;
     if (offset + bytes > this.length) return this.long(address, bytes, Type, elements);
     return new Type(this.memory, this.start + offset, elements);

@@ -32,14 +32,14 @@ const BATCH: usize = 256;
 /// Most batches.
 const BATCHES: usize = 256;
 
-static DEFAULT: Lock<Option<Mems>> = Lock::new(None);
-
 /// A place for one heap at a time.
 #[derive(Debug)]
 struct Slot {
     heap: Option<Mems>,
     id: Id,
 }
+
+static DEFAULT: Lock<Slot> = Lock::new(Slot { heap: None, id: DEFAULT_ID });
 
 static SLOTS: [OnceLock<Vec<Lock<Slot>>>; BATCHES] = [const { OnceLock::new() }; BATCHES];
 
@@ -59,31 +59,23 @@ fn slot(id: Id) -> Option<&'static Lock<Slot>> {
     SLOTS[number / BATCH].get()?.get(number % BATCH)
 }
 
-/// Calls `operation` on the running default heap.
-pub(crate) fn with<T>(operation: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
-    DEFAULT.with(|heap| match heap {
-        Some(heap) => operation(heap),
-        None => Err(Error::NotInitialized),
-    })?
-}
-
 /// Calls `operation` on a heap.
+#[inline]
 pub(crate) fn with_heap<T>(id: Id, operation: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
-    if id == DEFAULT_ID {
-        return with(operation);
-    }
-    let Some(slot) = slot(id) else { return Err(Error::Closed) };
+    // Said by name, the heap most used is found without a load.
+    let slot = if id == DEFAULT_ID { Some(&DEFAULT) } else { slot(id) };
+    let Some(slot) = slot else { return Err(Error::Closed) };
     slot.with(|slot| match &mut slot.heap {
         Some(heap) if slot.id == id => operation(heap),
-        _ => Err(Error::Closed),
+        _ => Err(if id == DEFAULT_ID { Error::NotInitialized } else { Error::Closed }),
     })?
 }
 
 /// Starts the default heap; a running one with the same options stays as it is.
 pub(crate) fn init(options: Options) -> Result<(), Error> {
-    DEFAULT.with(|heap| match heap.as_ref().map(Mems::options) {
+    DEFAULT.with(|slot| match slot.heap.as_ref().map(Mems::options) {
         None => {
-            *heap = Some(Mems::new(options));
+            slot.heap = Some(Mems::new(options));
             Ok(())
         }
         Some(running) if *running == options => Ok(()),
@@ -93,7 +85,7 @@ pub(crate) fn init(options: Options) -> Result<(), Error> {
 
 /// Ends the default heap and gives its memory back.
 pub(crate) fn finish() -> Result<(), Error> {
-    take(&DEFAULT, Option::take).ok_or(Error::NotInitialized).map(Mems::finish)
+    take(&DEFAULT, DEFAULT_ID).ok_or(Error::NotInitialized).map(Mems::finish)
 }
 
 /// The second half of a realloc of the block at `old`: copies, if it has moved, and frees the old block by `free`. Answers
@@ -141,8 +133,8 @@ pub(crate) fn open(options: Options) -> Result<Id, Error> {
 
 /// Ends a heap made by [`open`] and gives its memory back. `false`: it has ended already.
 pub(crate) fn close(id: Id) -> Result<bool, Error> {
-    let Some(lock) = slot(id) else { return Ok(false) };
-    let Some(heap) = take(lock, |slot| if slot.id == id { slot.heap.take() } else { None }) else { return Ok(false) };
+    let Some(slot) = slot(id) else { return Ok(false) };
+    let Some(heap) = take(slot, id) else { return Ok(false) };
     // What takes long, and may run destructors, without a lock.
     heap.finish();
     #[allow(clippy::cast_possible_truncation, reason = "the lower sixteen bits")]
@@ -150,11 +142,11 @@ pub(crate) fn close(id: Id) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// Takes a heap out of its lock. The state of a poisoned heap is unknown, but its mappings are sound: ending it is always
+/// Takes a heap out of its slot. The state of a poisoned heap is unknown, but its mappings are sound: ending it is always
 /// possible.
-fn take<T>(lock: &Lock<T>, take: impl FnOnce(&mut T) -> Option<Mems>) -> Option<Mems> {
-    lock.recover(|value| {
-        let heap = take(value);
+fn take(slot: &Lock<Slot>, id: Id) -> Option<Mems> {
+    slot.recover(|slot| {
+        let heap = if slot.id == id { slot.heap.take() } else { None };
         // What was poisoned is the heap that has been taken.
         let taken = heap.is_some();
         (heap, taken)

@@ -1,0 +1,174 @@
+//! The calls that programs make by the million, without arguments: those and what is answered stand in memory that JavaScript
+//! and this file both reach, as `lib/calls.js` lays it out.
+//!
+//! A call that takes a number and answers a BigInt costs three times what one costs that takes and answers nothing: each
+//! value is read or made by a call of its own back into the runtime. What JavaScript writes to a typed array costs a
+//! nanosecond, and what it reads from one no more than the BigInt that it makes.
+//!
+//! The functions know their memory by the pointer that they were made with. It belongs to one thread, as they do.
+
+use super::failure::{Failure, guard};
+use super::value::{Value, check};
+use super::{convert, trace, window};
+use crate::registry::{self, Id};
+use crate::{Error, Mems, Place};
+use napi::sys;
+use std::ffi::CStr;
+use std::ptr;
+
+/// What `lib/calls.js` and this file exchange: eight words, each a double or a whole number of 64 bits.
+#[repr(C)]
+struct Slots {
+    /// The heap's id, a double.
+    heap: f64,
+    /// The size, a double, or the address.
+    argument: u64,
+    /// The address that is answered.
+    answer: u64,
+    /// What `locate` answers.
+    place: [f64; 5],
+}
+
+/// Runs a call's body on its memory. What it answers is `undefined`, or an exception.
+///
+/// # Safety
+/// `env` and `info` must be those of a running callback that [`make`] has made.
+#[inline]
+unsafe fn call(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+    body: impl FnOnce(&mut Slots) -> Result<(), Failure>,
+) -> sys::napi_value {
+    let body = || {
+        let (no_count, no_values, mut data) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+        // SAFETY: the caller vouches for `env` and `info`; what is not asked for is null.
+        check(unsafe { sys::napi_get_cb_info(env, info, no_count, no_values, ptr::null_mut(), &raw mut data) })?;
+        // SAFETY: `make` gave the function eight words that stay where they are, and any bits are a valid `Slots`. Only this
+        // thread reaches them, and no JavaScript runs before the body is over.
+        body(unsafe { &mut *data.cast::<Slots>() })
+    };
+    guard(env, body);
+    ptr::null_mut()
+}
+
+/// Defines a callback by what it does with its memory.
+macro_rules! callback {
+    ($(#[$doc:meta])* $name:ident, |$env:ident, $slots:ident| $body:expr) => {
+        $(#[$doc])*
+        unsafe extern "C" fn $name($env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+            let body = |$slots: &mut Slots| $body;
+            // SAFETY: Node calls this with the environment and info of the call that runs, and only `make` gives it out.
+            unsafe { call($env, info, body) }
+        }
+    };
+}
+
+callback! {
+    /// `malloc` of a number of bytes.
+    malloc, |env, slots| {
+        let (id, number) = (id(slots), f64::from_bits(slots.argument));
+        let Some(size) = convert::number_as_size(number) else { return Err(no_size(env, number)) };
+        if trace::in_use() {
+            slots.answer = malloc_traced(env, id, size)?;
+            return Ok(());
+        }
+        Ok(registry::with_heap(id, |heap| {
+            slots.answer = heap.malloc(size)?;
+            Ok(())
+        })?)
+    }
+}
+
+callback! {
+    /// `free` of an address.
+    free, |env, slots| {
+        let (id, address) = (id(slots), slots.argument);
+        if trace::in_use() {
+            return free_traced(env, id, address);
+        }
+        Ok(registry::with_heap(id, |heap| heap.free(address))?)
+    }
+}
+
+callback! {
+    /// `get` of an address.
+    get, |_env, slots| {
+        let (id, address) = (id(slots), slots.argument);
+        Ok(registry::with_heap(id, |heap| {
+            slots.answer = heap.get(address)?;
+            Ok(())
+        })?)
+    }
+}
+
+callback! {
+    /// The look-up behind views: the address's offset in the window round it, the window's name, its offset in its block, and
+    /// the bytes of the block that were asked for and all of them.
+    locate, |_env, slots| {
+        let (id, address) = (id(slots), slots.argument);
+        let Place { mapping, offset, used, block } = registry::with_heap(id, |heap| heap.place(address))?;
+        let (name, offset) = window::name(mapping, offset, used);
+        #[allow(clippy::cast_precision_loss, reason = "all are below 2^53")]
+        let place = [offset as f64, name, (address - block.start) as f64, block.size as f64, block.usable as f64];
+        slots.place = place;
+        Ok(())
+    }
+}
+
+#[inline]
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is no id names no heap")]
+fn id(slots: &Slots) -> Id {
+    slots.heap as Id
+}
+
+#[cold]
+fn no_size(env: sys::napi_env, number: f64) -> Failure {
+    // SAFETY: `env` is that of the running callback.
+    let text = unsafe { Value::of_number(env, number) }.and_then(Value::text);
+    text.map_or_else(|failure| failure, |size| Error::InvalidSize { size }.into())
+}
+
+#[cold]
+fn malloc_traced(env: sys::napi_env, id: Id, size: u64) -> Result<u64, Failure> {
+    // SAFETY: as in `no_size`.
+    let stack = trace::stack(id, unsafe { Value::of_number(env, 0.0) }?)?;
+    let allocate = |heap: &mut Mems| heap.malloc(size).inspect(|&address| trace::note_malloc(heap, address, stack));
+    Ok(registry::with_heap(id, allocate)?)
+}
+
+#[cold]
+fn free_traced(env: sys::napi_env, id: Id, address: u64) -> Result<(), Failure> {
+    // SAFETY: as in `no_size`.
+    let stack = trace::stack(id, unsafe { Value::of_number(env, 0.0) }?)?;
+    Ok(registry::with_heap(id, |heap| trace::free(heap, address, stack))?)
+}
+
+/// `makeCalls(numbers: Float64Array): { malloc, free, get, locate }`
+pub(super) unsafe extern "C" fn make_calls(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: Node calls this with the environment and info of the call that runs.
+    unsafe { super::hot::call(env, info, |[numbers], _| make(env, numbers)) }
+}
+
+/// Makes the functions, whose memory `numbers` is. It is kept for good.
+///
+/// # Safety
+/// `env` must be the environment of the running callback, and `numbers` a value of it.
+unsafe fn make(env: sys::napi_env, numbers: Value) -> Result<sys::napi_value, Failure> {
+    const { assert!(size_of::<Slots>() == 8 * size_of::<f64>()) };
+    let data = numbers.doubles::<8>().expect("calls.js gives eight doubles");
+    let calls: [(&CStr, sys::napi_callback); 4] =
+        [(c"malloc", Some(malloc)), (c"free", Some(free)), (c"get", Some(get)), (c"locate", Some(locate))];
+    let (mut made, mut reference) = (ptr::null_mut(), ptr::null_mut());
+    // SAFETY: the caller vouches for `env`. The array's memory stays where it is, since calls.js gives it a buffer of its
+    // own that it hands to nobody, and the reference keeps both until the environment ends, and the functions with it.
+    unsafe {
+        check(sys::napi_create_reference(env, numbers.raw(), 1, &raw mut reference))?;
+        check(sys::napi_create_object(env, &raw mut made))?;
+        for (name, callback) in calls {
+            let (length, mut function) = (name.count_bytes().cast_signed(), ptr::null_mut());
+            check(sys::napi_create_function(env, name.as_ptr(), length, callback, data.cast(), &raw mut function))?;
+            check(sys::napi_set_named_property(env, made, name.as_ptr(), function))?;
+        }
+    }
+    Ok(made)
+}
