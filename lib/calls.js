@@ -1,6 +1,6 @@
 // The calls that programs make by the million: malloc, free, get, and the look-up behind views.
 //
-// What they take and answer stands in eight words of memory that the addon reaches as well: a call without arguments costs
+// What they take and answer stands in a few words of memory that the addon reaches as well: a call without arguments costs
 // a third of one that takes a number and answers a BigInt. Arguments that do not fit there, and mistakes, go to the addon's
 // functions with arguments, which know them all.
 
@@ -10,7 +10,7 @@ const binding = require('../binding.js');
 const { isAddress } = require('./arguments.js');
 
 // In a buffer of their own, since the addon keeps a pointer to it: nobody else may have them.
-const numbers = new Float64Array(new ArrayBuffer(64));
+const numbers = new Float64Array(new ArrayBuffer(80));
 const words = new BigUint64Array(numbers.buffer);
 const {
   malloc: callMalloc,
@@ -27,10 +27,13 @@ const ANSWER = 2;
 // or a place: an address's offset in the window round it, and the window's name;
 const OFFSET = 3;
 const NAME = 4;
+// the bytes from the address to the end of what was asked for, and to the end of its block;
+const REST = 5;
+const AVAILABLE = 6;
 // its offset in its block, the block's bytes that were asked for, and all of them.
-const INSIDE = 5;
-const SIZE = 6;
-const USABLE = 7;
+const INSIDE = 7;
+const SIZE = 8;
+const USABLE = 9;
 
 function malloc(heap, size, options) {
   // What is no object is no option: `sizes.map(malloc)` gives a position there.
@@ -67,4 +70,17 @@ function locate(heap, address) {
   callLocate();
 }
 
-module.exports = { malloc, free, get, locate, place: numbers, OFFSET, NAME, INSIDE, SIZE, USABLE };
+module.exports = {
+  malloc,
+  free,
+  get,
+  locate,
+  place: numbers,
+  OFFSET,
+  NAME,
+  REST,
+  AVAILABLE,
+  INSIDE,
+  SIZE,
+  USABLE,
+};

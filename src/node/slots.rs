@@ -5,18 +5,21 @@
 //! value is read or made by a call of its own back into the runtime. What JavaScript writes to a typed array costs a
 //! nanosecond, and what it reads from one no more than the BigInt that it makes.
 //!
-//! The functions know their memory by the pointer that they were made with. It belongs to one thread, as they do.
+//! The functions know their memory by the pointer that they were made with. It belongs to one thread, as they do. Asking for
+//! that pointer costs 4.5 ns, so the first functions that a process makes, mostly those of its main thread, are ones of their
+//! own, whose memory a static names.
 
 use super::failure::{Failure, guard};
 use super::value::{Value, check};
 use super::{convert, trace, window};
 use crate::registry::{self, Id};
 use crate::{Error, Mems, Place};
-use napi::sys;
-use std::ffi::CStr;
+use napi::{Callback, sys};
+use std::ffi::{CStr, c_void};
 use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
-/// What `lib/calls.js` and this file exchange: eight words, each a double or a whole number of 64 bits.
+/// What `lib/calls.js` and this file exchange, in words, each a double or a whole number of 64 bits.
 #[repr(C)]
 struct Slots {
     /// The heap's id, a double.
@@ -26,26 +29,47 @@ struct Slots {
     /// The address that is answered.
     answer: u64,
     /// What `locate` answers.
-    place: [f64; 5],
+    place: [f64; 7],
+}
+
+/// Whether the functions of the first environment have been made, and their memory. It is written before they exist.
+static FIRST_MADE: AtomicBool = AtomicBool::new(false);
+static FIRST: AtomicPtr<Slots> = AtomicPtr::new(ptr::null_mut());
+
+/// The memory of a function that [`make`] has made.
+///
+/// # Safety
+/// `env` and `info` must be those of the running callback.
+#[inline]
+unsafe fn slots<const IS_FIRST: bool>(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> Result<*mut Slots, Failure> {
+    if IS_FIRST {
+        return Ok(FIRST.load(Ordering::Relaxed));
+    }
+    let (no_count, no_values, mut data) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+    // SAFETY: the caller vouches for `env` and `info`; what is not asked for is null.
+    check(unsafe { sys::napi_get_cb_info(env, info, no_count, no_values, ptr::null_mut(), &raw mut data) })?;
+    Ok(data.cast())
 }
 
 /// Runs a call's body on its memory. What it answers is `undefined`, or an exception.
 ///
 /// # Safety
-/// `env` and `info` must be those of a running callback that [`make`] has made.
+/// `env` and `info` must be those of a running callback that [`make`] has made, as one of the first or not.
 #[inline]
-unsafe fn call(
+unsafe fn call<const IS_FIRST: bool>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
     body: impl FnOnce(&mut Slots) -> Result<(), Failure>,
 ) -> sys::napi_value {
     let body = || {
-        let (no_count, no_values, mut data) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
-        // SAFETY: the caller vouches for `env` and `info`; what is not asked for is null.
-        check(unsafe { sys::napi_get_cb_info(env, info, no_count, no_values, ptr::null_mut(), &raw mut data) })?;
-        // SAFETY: `make` gave the function eight words that stay where they are, and any bits are a valid `Slots`. Only this
+        // SAFETY: the caller vouches for both.
+        let slots = unsafe { slots::<IS_FIRST>(env, info) }?;
+        // SAFETY: `make` gave the function ten words that stay where they are, and any bits are a valid `Slots`. Only this
         // thread reaches them, and no JavaScript runs before the body is over.
-        body(unsafe { &mut *data.cast::<Slots>() })
+        body(unsafe { &mut *slots })
     };
     guard(env, body);
     ptr::null_mut()
@@ -55,10 +79,13 @@ unsafe fn call(
 macro_rules! callback {
     ($(#[$doc:meta])* $name:ident, |$env:ident, $slots:ident| $body:expr) => {
         $(#[$doc])*
-        unsafe extern "C" fn $name($env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+        unsafe extern "C" fn $name<const IS_FIRST: bool>(
+            $env: sys::napi_env,
+            info: sys::napi_callback_info,
+        ) -> sys::napi_value {
             let body = |$slots: &mut Slots| $body;
             // SAFETY: Node calls this with the environment and info of the call that runs, and only `make` gives it out.
-            unsafe { call($env, info, body) }
+            unsafe { call::<IS_FIRST>($env, info, body) }
         }
     };
 }
@@ -102,23 +129,31 @@ callback! {
 }
 
 callback! {
-    /// The look-up behind views: the address's offset in the window round it, the window's name, its offset in its block, and
-    /// the bytes of the block that were asked for and all of them.
+    /// The look-up behind views: the address's offset in the window round it, the window's name, the bytes from the address to
+    /// the end of what was asked for and to the end of its block; its offset in its block, and those bytes of the block whole.
     locate, |_env, slots| {
         let (id, address) = (id(slots), slots.argument);
-        let Place { mapping, offset, used, block } = registry::with_heap(id, |heap| heap.place(address))?;
-        let (name, offset) = window::name(mapping, offset, used);
-        #[allow(clippy::cast_precision_loss, reason = "all are below 2^53")]
-        let place = [offset as f64, name, (address - block.start) as f64, block.size as f64, block.usable as f64];
-        slots.place = place;
-        Ok(())
+        // All of it under the lock: what is answered from there goes through memory twice.
+        Ok(registry::with_heap(id, |heap| {
+            let Place { mapping, offset, used, block } = heap.place(address)?;
+            let (name, offset) = window::name(mapping, offset, used);
+            let inside = address - block.start;
+            let (rest, available) = (block.size.saturating_sub(inside), block.usable - inside);
+            let words = [offset as u64, name, rest, available, inside, block.size, block.usable];
+            // Below 2^53 all of them, and from a signed number a double is made by one instruction.
+            #[allow(clippy::cast_precision_loss, reason = "below 2^53")]
+            let doubles = words.map(|word| word.cast_signed() as f64);
+            slots.place = doubles;
+            Ok(())
+        })?)
     }
 }
 
 #[inline]
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is no id names no heap")]
+#[allow(clippy::cast_possible_truncation, reason = "what is no id names no heap")]
 fn id(slots: &Slots) -> Id {
-    slots.heap as Id
+    // By way of a signed number: one instruction.
+    (slots.heap as i64).cast_unsigned()
 }
 
 #[cold]
@@ -143,6 +178,15 @@ fn free_traced(env: sys::napi_env, id: Id, address: u64) -> Result<(), Failure> 
     Ok(registry::with_heap(id, |heap| trace::free(heap, address, stack))?)
 }
 
+fn calls<const IS_FIRST: bool>() -> [(&'static CStr, Callback); 4] {
+    [
+        (c"malloc", malloc::<IS_FIRST>),
+        (c"free", free::<IS_FIRST>),
+        (c"get", get::<IS_FIRST>),
+        (c"locate", locate::<IS_FIRST>),
+    ]
+}
+
 /// `makeCalls(numbers: Float64Array): { malloc, free, get, locate }`
 pub(super) unsafe extern "C" fn make_calls(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: Node calls this with the environment and info of the call that runs.
@@ -154,10 +198,15 @@ pub(super) unsafe extern "C" fn make_calls(env: sys::napi_env, info: sys::napi_c
 /// # Safety
 /// `env` must be the environment of the running callback, and `numbers` a value of it.
 unsafe fn make(env: sys::napi_env, numbers: Value) -> Result<sys::napi_value, Failure> {
-    const { assert!(size_of::<Slots>() == 8 * size_of::<f64>()) };
-    let data = numbers.doubles::<8>().expect("calls.js gives eight doubles");
-    let calls: [(&CStr, sys::napi_callback); 4] =
-        [(c"malloc", Some(malloc)), (c"free", Some(free)), (c"get", Some(get)), (c"locate", Some(locate))];
+    const { assert!(size_of::<Slots>() == 10 * size_of::<f64>()) };
+    let data = numbers.doubles::<10>().expect("calls.js gives ten doubles").cast::<c_void>();
+    let calls = if FIRST_MADE.swap(true, Ordering::Relaxed) {
+        calls::<false>()
+    } else {
+        // Only the thread that makes the functions calls them.
+        FIRST.store(data.cast(), Ordering::Relaxed);
+        calls::<true>()
+    };
     let (mut made, mut reference) = (ptr::null_mut(), ptr::null_mut());
     // SAFETY: the caller vouches for `env`. The array's memory stays where it is, since calls.js gives it a buffer of its
     // own that it hands to nobody, and the reference keeps both until the environment ends, and the functions with it.
@@ -166,7 +215,7 @@ unsafe fn make(env: sys::napi_env, numbers: Value) -> Result<sys::napi_value, Fa
         check(sys::napi_create_object(env, &raw mut made))?;
         for (name, callback) in calls {
             let (length, mut function) = (name.count_bytes().cast_signed(), ptr::null_mut());
-            check(sys::napi_create_function(env, name.as_ptr(), length, callback, data.cast(), &raw mut function))?;
+            check(sys::napi_create_function(env, name.as_ptr(), length, Some(callback), data, &raw mut function))?;
             check(sys::napi_set_named_property(env, made, name.as_ptr(), function))?;
         }
     }

@@ -28,6 +28,7 @@ const HALF: usize = (2 << 30) - (64 << 10);
 const SHORT: [usize; 3] = [1 << 20, 16 << 20, 256 << 20];
 
 /// Which of the short windows shows all of a region of which `used` bytes are in main blocks.
+#[inline]
 fn short(used: u64) -> Option<usize> {
     SHORT.iter().position(|&length| used <= length as u64)
 }
@@ -48,13 +49,14 @@ const WINDOWS: u64 = 1 << 16;
 
 /// The name of the window round an offset of a mapping, by which JavaScript keeps it, and where in it the offset is. No
 /// other window of the process ever has it.
-#[allow(clippy::cast_precision_loss, reason = "2^37 mappings are never made")]
-pub(super) fn name(mapping: u64, offset: usize, used: u64) -> (f64, usize) {
+/// Below 2^53, since 2^37 mappings are never made.
+#[inline]
+pub(super) fn name(mapping: u64, offset: usize, used: u64) -> (u64, usize) {
     let (number, within) = match short(used) {
         Some(kind) => (WINDOWS - 1 - kind as u64, offset),
         None => ((offset / HALF) as u64, offset % HALF),
     };
-    ((mapping * WINDOWS + number) as f64, within)
+    (mapping * WINDOWS + number, within)
 }
 
 /// An external buffer over `length` bytes of `mapping` from `start`, and the bytes in it before those.
