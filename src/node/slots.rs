@@ -95,14 +95,17 @@ callback! {
     malloc, |env, slots| {
         let (id, number) = (id(slots), f64::from_bits(slots.argument));
         let Some(size) = convert::number_as_size(number) else { return Err(no_size(env, number)) };
-        if trace::in_use() {
-            slots.answer = malloc_traced(env, id, size)?;
-            return Ok(());
-        }
-        Ok(registry::with_heap(id, |heap| {
+        let done = registry::with_heap(id, |heap| {
+            if heap.tracks() {
+                return Ok(false);
+            }
             slots.answer = heap.malloc(size)?;
-            Ok(())
-        })?)
+            Ok(true)
+        })?;
+        if !done {
+            slots.answer = malloc_traced(env, id, size)?;
+        }
+        Ok(())
     }
 }
 
@@ -110,10 +113,8 @@ callback! {
     /// `free` of an address.
     free, |env, slots| {
         let (id, address) = (id(slots), slots.argument);
-        if trace::in_use() {
-            return free_traced(env, id, address);
-        }
-        Ok(registry::with_heap(id, |heap| heap.free(address))?)
+        let done = registry::with_heap(id, |heap| if heap.tracks() { Ok(false) } else { heap.free(address).map(|()| true) })?;
+        if done { Ok(()) } else { free_traced(env, id, address) }
     }
 }
 

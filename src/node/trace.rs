@@ -21,7 +21,7 @@ pub(super) fn hide(paths: Vec<String>) {
 
 /// Whether any heap has ever wanted stacks.
 #[inline]
-pub(super) fn in_use() -> bool {
+fn in_use() -> bool {
     track::IN_USE.load(Ordering::Relaxed)
 }
 
@@ -33,7 +33,7 @@ pub(super) fn stack(id: Id, value: Value) -> Result<Option<Arc<str>>, Failure> {
 
 #[cold]
 fn capture(id: Id, value: Value) -> Result<Option<Arc<str>>, Failure> {
-    if !registry::with_heap(id, |heap| Ok(heap.options().track_allocations()))? {
+    if !registry::with_heap(id, |heap| Ok(heap.tracks()))? {
         return Ok(None);
     }
     let stack = value.stack()?;
