@@ -4,7 +4,7 @@
 'use strict';
 
 const binding = require('./binding.js');
-const calls = require('./lib/calls.js');
+const { malloc: mallocIn, get: getIn, free: freeIn } = require('./lib/calls.js');
 const { Heap, heapOf } = require('./lib/heap.js');
 
 const DEFAULT_HEAP = 0;
@@ -22,10 +22,10 @@ function finish() {
   console.log('..........Successfully UnMapped the Memory without Errors .........');
 }
 
-// Calls that a program makes by the million: nothing in between.
-const malloc = (size, options) => calls.malloc(DEFAULT_HEAP, size, options);
-const get = (address) => calls.get(DEFAULT_HEAP, address);
-const free = (address) => calls.free(DEFAULT_HEAP, address);
+// Calls that a program makes by the million, so no method of an object stands in between.
+const malloc = (size, options) => mallocIn(DEFAULT_HEAP, size, options);
+const get = (address) => getIn(DEFAULT_HEAP, address);
+const free = (address) => freeIn(DEFAULT_HEAP, address);
 const calloc = (count, size) => heap.calloc(count, size);
 const alignedAlloc = (alignment, size) => heap.alignedAlloc(alignment, size);
 const realloc = (address, size) => heap.realloc(address, size);
