@@ -95,11 +95,11 @@ mod tests {
 
     #[test]
     fn threads_go_in_one_by_one() {
-        const THREADS: u64 = 4;
-        const TURNS: u64 = 50_000;
+        const THREADS: usize = 4;
+        const TURNS: usize = 50_000;
         // Two halves that are equal unless somebody is between them.
         let lock = Lock::new((0, 0));
-        let start = Barrier::new(THREADS as usize);
+        let start = Barrier::new(THREADS);
         thread::scope(|scope| {
             for _ in 0..THREADS {
                 scope.spawn(|| {

@@ -210,12 +210,6 @@ impl Mems {
         self.heap.options()
     }
 
-    /// Whether it wants the stacks of calls.
-    #[inline]
-    pub(crate) const fn tracks(&self) -> bool {
-        self.options().track_allocations()
-    }
-
     /// Statistics of this moment. Amortized O(log n).
     #[must_use]
     pub fn stats(&mut self) -> Stats {

@@ -32,6 +32,40 @@ struct Slots {
     place: [f64; 7],
 }
 
+/// The memory of the running call.
+///
+/// Invariant: it is ten words that stay where they are while the call runs, and only this thread reaches them. JavaScript may
+/// write there whenever it runs, and it does where stacks are captured, so nothing of it is borrowed.
+#[derive(Clone, Copy)]
+struct Memory(*mut Slots);
+
+impl Memory {
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "what is no id names no heap")]
+    fn heap(self) -> Id {
+        // By way of a signed number: one instruction. SAFETY: by this type's invariant; any bits are a double.
+        unsafe { (*self.0).heap as i64 }.cast_unsigned()
+    }
+
+    #[inline]
+    fn argument(self) -> u64 {
+        // SAFETY: by this type's invariant.
+        unsafe { (*self.0).argument }
+    }
+
+    #[inline]
+    fn answer(self, address: u64) {
+        // SAFETY: by this type's invariant.
+        unsafe { (*self.0).answer = address };
+    }
+
+    #[inline]
+    fn answer_place(self, place: [f64; 7]) {
+        // SAFETY: by this type's invariant.
+        unsafe { (*self.0).place = place };
+    }
+}
+
 /// Whether the functions of the first environment have been made, and their memory. It is written before they exist.
 static FIRST_MADE: AtomicBool = AtomicBool::new(false);
 static FIRST: AtomicPtr<Slots> = AtomicPtr::new(ptr::null_mut());
@@ -39,19 +73,16 @@ static FIRST: AtomicPtr<Slots> = AtomicPtr::new(ptr::null_mut());
 /// The memory of a function that [`make`] has made.
 ///
 /// # Safety
-/// `env` and `info` must be those of the running callback.
+/// `env` and `info` must be those of a running callback that [`make`] has made, as one of the first or not.
 #[inline]
-unsafe fn slots<const IS_FIRST: bool>(
-    env: sys::napi_env,
-    info: sys::napi_callback_info,
-) -> Result<*mut Slots, Failure> {
+unsafe fn memory<const IS_FIRST: bool>(env: sys::napi_env, info: sys::napi_callback_info) -> Result<Memory, Failure> {
     if IS_FIRST {
-        return Ok(FIRST.load(Ordering::Relaxed));
+        return Ok(Memory(FIRST.load(Ordering::Relaxed)));
     }
     let (no_count, no_values, mut data) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
     // SAFETY: the caller vouches for `env` and `info`; what is not asked for is null.
     check(unsafe { sys::napi_get_cb_info(env, info, no_count, no_values, ptr::null_mut(), &raw mut data) })?;
-    Ok(data.cast())
+    Ok(Memory(data.cast()))
 }
 
 /// Runs a call's body on its memory. What it answers is `undefined`, or an exception.
@@ -62,14 +93,11 @@ unsafe fn slots<const IS_FIRST: bool>(
 unsafe fn call<const IS_FIRST: bool>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
-    body: impl FnOnce(&mut Slots) -> Result<(), Failure>,
+    body: impl FnOnce(Memory) -> Result<(), Failure>,
 ) -> sys::napi_value {
     let body = || {
         // SAFETY: the caller vouches for both.
-        let slots = unsafe { slots::<IS_FIRST>(env, info) }?;
-        // SAFETY: `make` gave the function ten words that stay where they are, and any bits are a valid `Slots`. Only this
-        // thread reaches them, and no JavaScript runs before the body is over.
-        body(unsafe { &mut *slots })
+        body(unsafe { memory::<IS_FIRST>(env, info) }?)
     };
     guard(env, body);
     ptr::null_mut()
@@ -77,13 +105,13 @@ unsafe fn call<const IS_FIRST: bool>(
 
 /// Defines a callback by what it does with its memory.
 macro_rules! callback {
-    ($(#[$doc:meta])* $name:ident, |$env:ident, $slots:ident| $body:expr) => {
+    ($(#[$doc:meta])* $name:ident, |$env:ident, $memory:ident| $body:expr) => {
         $(#[$doc])*
         unsafe extern "C" fn $name<const IS_FIRST: bool>(
             $env: sys::napi_env,
             info: sys::napi_callback_info,
         ) -> sys::napi_value {
-            let body = |$slots: &mut Slots| $body;
+            let body = |$memory: Memory| $body;
             // SAFETY: Node calls this with the environment and info of the call that runs, and only `make` gives it out.
             unsafe { call::<IS_FIRST>($env, info, body) }
         }
@@ -92,18 +120,18 @@ macro_rules! callback {
 
 callback! {
     /// `malloc` of a number of bytes.
-    malloc, |env, slots| {
-        let (id, number) = (id(slots), f64::from_bits(slots.argument));
+    malloc, |env, memory| {
+        let (id, number) = (memory.heap(), f64::from_bits(memory.argument()));
         let Some(size) = convert::number_as_size(number) else { return Err(no_size(env, number)) };
         let done = registry::with_heap(id, |heap| {
-            if heap.tracks() {
+            if heap.options().track_allocations() {
                 return Ok(false);
             }
-            slots.answer = heap.malloc(size)?;
+            memory.answer(heap.malloc(size)?);
             Ok(true)
         })?;
         if !done {
-            slots.answer = malloc_traced(env, id, size)?;
+            memory.answer(malloc_traced(env, id, size)?);
         }
         Ok(())
     }
@@ -111,19 +139,19 @@ callback! {
 
 callback! {
     /// `free` of an address.
-    free, |env, slots| {
-        let (id, address) = (id(slots), slots.argument);
-        let done = registry::with_heap(id, |heap| if heap.tracks() { Ok(false) } else { heap.free(address).map(|()| true) })?;
+    free, |env, memory| {
+        let (id, address) = (memory.heap(), memory.argument());
+        let done = registry::with_heap(id, |heap| if heap.options().track_allocations() { Ok(false) } else { heap.free(address).map(|()| true) })?;
         if done { Ok(()) } else { free_traced(env, id, address) }
     }
 }
 
 callback! {
     /// `get` of an address.
-    get, |_env, slots| {
-        let (id, address) = (id(slots), slots.argument);
+    get, |_env, memory| {
+        let (id, address) = (memory.heap(), memory.argument());
         Ok(registry::with_heap(id, |heap| {
-            slots.answer = heap.get(address)?;
+            memory.answer(heap.get(address)?);
             Ok(())
         })?)
     }
@@ -132,8 +160,8 @@ callback! {
 callback! {
     /// The look-up behind views: the address's offset in the window round it, the window's name, the bytes from the address to
     /// the end of what was asked for and to the end of its block; its offset in its block, and those bytes of the block whole.
-    locate, |_env, slots| {
-        let (id, address) = (id(slots), slots.argument);
+    locate, |_env, memory| {
+        let (id, address) = (memory.heap(), memory.argument());
         // All of it under the lock: what is answered from there goes through memory twice.
         Ok(registry::with_heap(id, |heap| {
             let Place { mapping, offset, used, block } = heap.place(address)?;
@@ -144,17 +172,10 @@ callback! {
             // Below 2^53 all of them, and from a signed number a double is made by one instruction.
             #[allow(clippy::cast_precision_loss, reason = "below 2^53")]
             let doubles = words.map(|word| word.cast_signed() as f64);
-            slots.place = doubles;
+            memory.answer_place(doubles);
             Ok(())
         })?)
     }
-}
-
-#[inline]
-#[allow(clippy::cast_possible_truncation, reason = "what is no id names no heap")]
-fn id(slots: &Slots) -> Id {
-    // By way of a signed number: one instruction.
-    (slots.heap as i64).cast_unsigned()
 }
 
 #[cold]

@@ -33,7 +33,7 @@ pub(super) fn stack(id: Id, value: Value) -> Result<Option<Arc<str>>, Failure> {
 
 #[cold]
 fn capture(id: Id, value: Value) -> Result<Option<Arc<str>>, Failure> {
-    if !registry::with_heap(id, |heap| Ok(heap.tracks()))? {
+    if !registry::with_heap(id, |heap| Ok(heap.options().track_allocations()))? {
         return Ok(None);
     }
     let stack = value.stack()?;
