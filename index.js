@@ -4,12 +4,11 @@
 'use strict';
 
 const binding = require('./binding.js');
+const { malloc: mallocIn, get: getIn, free: freeIn } = require('./lib/calls.js');
 const { Heap, heapOf } = require('./lib/heap.js');
 
-// The calls a program makes by the million are the addon's own functions, with nothing in between.
-const { malloc, get, free } = binding;
-
-const heap = heapOf(0);
+const DEFAULT_HEAP = 0;
+const heap = heapOf(DEFAULT_HEAP);
 
 // The file that binding.js chose, which only the addon itself knows for sure.
 const library = binding.libraryPath();
@@ -23,6 +22,10 @@ function finish() {
   console.log('..........Successfully UnMapped the Memory without Errors .........');
 }
 
+// Calls that a program makes by the million, so no method of an object stands in between.
+const malloc = (size, options) => mallocIn(DEFAULT_HEAP, size, options);
+const get = (address) => getIn(DEFAULT_HEAP, address);
+const free = (address) => freeIn(DEFAULT_HEAP, address);
 const calloc = (count, size) => heap.calloc(count, size);
 const alignedAlloc = (alignment, size) => heap.alignedAlloc(alignment, size);
 const realloc = (address, size) => heap.realloc(address, size);

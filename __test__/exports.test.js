@@ -68,3 +68,34 @@ test('every code the addon can throw is in the typings', () => {
   const codes = new Set(sources.join('\n').match(/ERR_[A-Z_]+/g));
   for (const code of codes) assert.ok(declarations.includes(`'${code}'`), code);
 });
+
+test('a second copy of the package in one thread has the same heaps and memory of its own for calls', () => {
+  const loaded = Object.keys(require.cache).filter((file) =>
+    file.startsWith(path.join(__dirname, '..')),
+  );
+  const kept = new Map(loaded.map((file) => [file, require.cache[file]]));
+  for (const file of loaded) delete require.cache[file];
+  let second;
+  try {
+    second = require('@sambhav-gautam/osmemoryallocator');
+  } finally {
+    for (const [file, module] of kept) require.cache[file] = module;
+  }
+  assert.notEqual(second.malloc, mems.malloc);
+  const heap = new mems.Heap();
+  const attached = second.Heap.attach(heap.id);
+  const ptrs = [];
+  for (let i = 0; i < 100; i++) {
+    const [from, to] = i % 2 === 0 ? [heap, attached] : [attached, heap];
+    const ptr = from.malloc(i + 1);
+    from.buffer(ptr).fill(i);
+    assert.equal(from.get(ptr), to.get(ptr));
+    assert.deepEqual(to.buffer(ptr), Buffer.alloc(i + 1, i));
+    ptrs.push(ptr);
+  }
+  assert.equal(new Set(ptrs).size, 100);
+  for (const ptr of ptrs) attached.free(ptr);
+  assert.throws(() => heap.get(ptrs[0]), { code: 'ERR_MEMS_NOT_ALLOCATED' });
+  heap.close();
+  assert.throws(() => attached.malloc(1), { code: 'ERR_MEMS_CLOSED' });
+});

@@ -261,6 +261,32 @@ describe('trackAllocations', () => {
     heap.close();
   });
 
+  test('a capture that allocates itself takes no block of the call it is for', () => {
+    const heap = new Heap({ trackAllocations: true });
+    const { prepareStackTrace } = Error;
+    const inner = [];
+    Error.prepareStackTrace = () => {
+      // Not of its own captures.
+      if (inner.length === 0) {
+        inner.push(undefined);
+        inner[0] = heap.malloc(48);
+      }
+      return '    at somewhere';
+    };
+    try {
+      const outer = heap.malloc(32);
+      assert.notEqual(outer, inner[0]);
+      assert.equal(heap.usableSize(outer), 32);
+      assert.equal(heap.usableSize(inner[0]), 48);
+      inner.length = 0;
+      heap.free(outer);
+      assert.equal(heap.owns(outer), inner[0] === outer);
+    } finally {
+      Error.prepareStackTrace = prepareStackTrace;
+    }
+    heap.close();
+  });
+
   test('a block freed twice names where it was allocated and first freed', () => {
     const heap = new Heap({ trackAllocations: true });
     const p = allocateHere(heap, 100);

@@ -144,6 +144,7 @@ test('the main tarball holds the expected files, and no addon', (t) => {
     'index.js',
     'lib/allocation.js',
     'lib/arguments.js',
+    'lib/calls.js',
     'lib/chains.js',
     'lib/heap.js',
     'lib/load-errors.js',

@@ -9,7 +9,7 @@ const { measureBytes } = require('./bytes.js');
 const { loadFloor } = require('./lib/floor.js');
 const { inTurns, time } = require('./lib/measure.js');
 const { measureSharing } = require('./sharing.js');
-const { readTrace, replay, traceNames } = require('./trace.js');
+const { makeReplay, readTrace, traceNames } = require('./trace.js');
 
 /** A contender that needs longer than this for one trace gives up: thi.ng/malloc never ends on some. */
 const PATIENCE_NS = 20e9;
@@ -45,7 +45,7 @@ function quietFinish() {
 }
 
 /** Replays a trace; answers nanoseconds a call, or undefined if it took too long. */
-function timedReplay(trace, start) {
+function timedReplay(trace, start, replay) {
   const allocator = start();
   const live = new Array(trace.slots);
   let spent = 0;
@@ -67,17 +67,27 @@ async function calls(quick, progress) {
   const { malloc, get, free } = mems;
   mems.init();
   const address = malloc(64);
+  // Answers are kept, as programs keep them: the compiler makes no BigInt that nobody has.
+  const kept = new Array(1024).fill(address);
   const pair = [
     {
       name: 'two empty callbacks',
       run: perCall(() => {
-        for (let i = 0; i < n; i++) bigIntToUndefined(numberToBigInt(64));
+        for (let i = 0; i < n; i++) {
+          const made = numberToBigInt(64);
+          kept[i & 1023] = made;
+          bigIntToUndefined(made);
+        }
       }),
     },
     {
       name: 'malloc(64) + free',
       run: perCall(() => {
-        for (let i = 0; i < n; i++) free(malloc(64));
+        for (let i = 0; i < n; i++) {
+          const made = malloc(64);
+          kept[i & 1023] = made;
+          free(made);
+        }
       }),
     },
   ];
@@ -85,13 +95,13 @@ async function calls(quick, progress) {
     {
       name: 'an empty callback',
       run: perCall(() => {
-        for (let i = 0; i < n; i++) bigIntToBigInt(address);
+        for (let i = 0; i < n; i++) kept[i & 1023] = bigIntToBigInt(address);
       }),
     },
     {
       name: 'get',
       run: perCall(() => {
-        for (let i = 0; i < n; i++) get(address);
+        for (let i = 0; i < n; i++) kept[i & 1023] = get(address);
       }),
     },
   ];
@@ -162,13 +172,16 @@ async function measure({ quick, progress }) {
     ...(await measureBytes({ quick, progress })),
     ...(await measureSharing({ quick, progress })),
   ];
-  const contenders = Object.entries(await allocators());
+  const contenders = Object.entries(await allocators()).map(([name, start]) => {
+    const replay = makeReplay();
+    return { name, run: (trace) => timedReplay(trace, start, replay) };
+  });
   for (const name of traceNames()) {
     if (quick && !['gcc-cc1', 'sqlite3'].includes(name)) continue;
     const trace = readTrace(name);
     const runs = contenders
-      .filter(([contender]) => !(quick && contender === '@thi.ng/malloc'))
-      .map(([contender, start]) => ({ name: contender, run: () => timedReplay(trace, start) }));
+      .filter((contender) => !(quick && contender.name === '@thi.ng/malloc'))
+      .map((contender) => ({ name: contender.name, run: () => contender.run(trace) }));
     const rows = await inTurns(runs, quick ? 3 : 7, progress);
     tables.push({ group: 'trace', workload: name, rows });
   }

@@ -65,4 +65,12 @@ function replay({ kind, slot, size }, live, from, to, { malloc, free }) {
   }
 }
 
-module.exports = { replay, MALLOC, REALLOC, FREE, traceNames, readTrace };
+/**
+ * `replay` as a function of its own. What is compiled for one allocator is not the code of another then, as in a program that
+ * uses one: a function that has called many is compiled for none of them.
+ */
+function makeReplay() {
+  return new Function('MALLOC', 'FREE', `return ${replay}`)(MALLOC, FREE);
+}
+
+module.exports = { makeReplay, replay, MALLOC, REALLOC, FREE, traceNames, readTrace };

@@ -6,6 +6,7 @@ const path = require('path');
 const binding = require('../binding.js');
 const { Allocation } = require('./allocation.js');
 const { checkedCount, copyOf, fail, isAddress, isSize, wrongType } = require('./arguments.js');
+const calls = require('./calls.js');
 const { mainBlocks } = require('./chains.js');
 const { Windows, blockOf, rangeOf, widthOf } = require('./views.js');
 
@@ -38,10 +39,7 @@ class Heap {
   }
 
   malloc(size, options) {
-    // The addon counts arguments by what they are worth: an option less is a look less.
-    return options === undefined
-      ? binding.heapMalloc(this.#id, size)
-      : binding.heapMalloc(this.#id, size, options);
+    return calls.malloc(this.#id, size, options);
   }
 
   calloc(count, size) {
@@ -57,11 +55,11 @@ class Heap {
   }
 
   free(address) {
-    binding.heapFree(this.#id, address);
+    calls.free(this.#id, address);
   }
 
   get(address) {
-    return binding.heapGet(this.#id, address);
+    return calls.get(this.#id, address);
   }
 
   mallocAs(Type, count) {

@@ -51,6 +51,7 @@ impl Mems {
     ///
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotAllocated`].
+    #[inline]
     pub fn block(&self, address: u64) -> Result<Block, Error> {
         self.block_in(self.heap.find(address)?, address)
     }
@@ -59,6 +60,7 @@ impl Mems {
     ///
     /// # Errors
     /// [`Error::NotAllocated`] in quarantine, slack or canary.
+    #[inline]
     pub(crate) fn block_in(&self, found: Segment, address: u64) -> Result<Block, Error> {
         if self.options().alignment() == 1 {
             return Ok(Block { start: found.start, size: found.size, usable: found.size });
@@ -100,6 +102,7 @@ impl Mems {
     ///
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotAllocated`].
+    #[inline]
     pub fn place(&self, address: u64) -> Result<Place, Error> {
         let block = self.block(address)?;
         let (mapping, offset, used) = self.regions.place(address);

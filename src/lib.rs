@@ -11,7 +11,7 @@
 //! C. Both convert arguments and results and decide nothing; both find heaps in the registry of the process. Arrows run
 //! downwards only: binding, then registry, then [`Mems`], then the two halves.
 //!
-//! To follow `malloc` from JavaScript: `src/node/hot.rs` reads the argument, `src/mems.rs` asks the heap for a hole
+//! To follow `malloc` from JavaScript: `src/node/slots.rs` reads the argument, `src/mems.rs` asks the heap for a hole
 //! and, where there is none, the memory for pages; `src/heap/mod.rs` takes the hole, through `first_fit.rs` that finds it
 //! and `take.rs` that splits it.
 
@@ -25,6 +25,8 @@ mod dirty;
 mod error;
 mod guard;
 pub mod heap;
+#[cfg(feature = "c-abi")]
+mod lock;
 pub mod memory;
 mod mems;
 #[cfg(feature = "node")]

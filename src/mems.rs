@@ -162,6 +162,7 @@ impl Mems {
     ///
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotAllocated`].
+    #[inline]
     pub fn get(&self, address: u64) -> Result<u64, Error> {
         self.heap.check_live(address)?;
         if self.options().hardened() {

@@ -8,12 +8,13 @@
 //! thread waits for a garbage collection. A panic under a lock poisons it; only ending the heap clears that. Slots stay
 //! where they are for good.
 //!
-//! Costs: a lock for a heap's operation; to find its slot, two loads.
+//! Costs: a lock for a heap's operation (`lock.rs`); to find its slot, two loads.
 
 use crate::blocks::Realloc;
 use crate::heap::Options;
+use crate::lock::{Lock, Poisoned};
 use crate::{Error, Mems};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock};
 
 /// A heap's id.
 pub(crate) type Id = u64;
@@ -31,8 +32,6 @@ const BATCH: usize = 256;
 /// Most batches.
 const BATCHES: usize = 256;
 
-static DEFAULT: Mutex<Option<Mems>> = Mutex::new(None);
-
 /// A place for one heap at a time.
 #[derive(Debug)]
 struct Slot {
@@ -40,52 +39,53 @@ struct Slot {
     id: Id,
 }
 
-static SLOTS: [OnceLock<Vec<Mutex<Slot>>>; BATCHES] = [const { OnceLock::new() }; BATCHES];
+static DEFAULT: Lock<Slot> = Lock::new(Slot { heap: None, id: DEFAULT_ID });
+
+static SLOTS: [OnceLock<Vec<Lock<Slot>>>; BATCHES] = [const { OnceLock::new() }; BATCHES];
 
 /// The slots that have no heap, and how many have been made.
 static VACANT: Mutex<(Vec<usize>, usize)> = Mutex::new((Vec::new(), 0));
 
+impl From<Poisoned> for Error {
+    fn from(Poisoned: Poisoned) -> Self {
+        Self::Poisoned
+    }
+}
+
 /// The slot of an id.
-fn slot(id: Id) -> Option<&'static Mutex<Slot>> {
+fn slot(id: Id) -> Option<&'static Lock<Slot>> {
     #[allow(clippy::cast_possible_truncation, reason = "the lower sixteen bits")]
     let number = id as usize % (BATCH * BATCHES);
     SLOTS[number / BATCH].get()?.get(number % BATCH)
 }
 
-/// Calls `operation` on the running default heap.
-pub(crate) fn with<T>(operation: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
-    let mut heap = DEFAULT.lock().map_err(|_| Error::Poisoned)?;
-    operation(heap.as_mut().ok_or(Error::NotInitialized)?)
-}
-
 /// Calls `operation` on a heap.
+#[inline]
 pub(crate) fn with_heap<T>(id: Id, operation: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
-    if id == DEFAULT_ID {
-        return with(operation);
-    }
-    let mut slot = slot(id).ok_or(Error::Closed)?.lock().map_err(|_| Error::Poisoned)?;
-    if slot.id != id {
-        return Err(Error::Closed);
-    }
-    operation(slot.heap.as_mut().ok_or(Error::Closed)?)
+    // Said by name, the heap most used is found without a load.
+    let slot = if id == DEFAULT_ID { Some(&DEFAULT) } else { slot(id) };
+    let Some(slot) = slot else { return Err(Error::Closed) };
+    slot.with(|slot| match &mut slot.heap {
+        Some(heap) if slot.id == id => operation(heap),
+        _ => Err(if id == DEFAULT_ID { Error::NotInitialized } else { Error::Closed }),
+    })?
 }
 
 /// Starts the default heap; a running one with the same options stays as it is.
 pub(crate) fn init(options: Options) -> Result<(), Error> {
-    let mut heap = DEFAULT.lock().map_err(|_| Error::Poisoned)?;
-    match heap.as_ref().map(Mems::options) {
+    DEFAULT.with(|slot| match slot.heap.as_ref().map(Mems::options) {
         None => {
-            *heap = Some(Mems::new(options));
+            slot.heap = Some(Mems::new(options));
             Ok(())
         }
         Some(running) if *running == options => Ok(()),
         Some(running) => Err(Error::AlreadyInitialized { running: running.to_string(), asked: options.to_string() }),
-    }
+    })?
 }
 
 /// Ends the default heap and gives its memory back.
 pub(crate) fn finish() -> Result<(), Error> {
-    take(&DEFAULT, Option::take).ok_or(Error::NotInitialized).map(Mems::finish)
+    take(&DEFAULT, DEFAULT_ID).ok_or(Error::NotInitialized).map(Mems::finish)
 }
 
 /// The second half of a realloc of the block at `old`: copies, if it has moved, and frees the old block by `free`. Answers
@@ -115,7 +115,7 @@ pub(crate) fn open(options: Options) -> Result<Id, Error> {
         vacant.0.try_reserve(made + BATCH).map_err(failed)?;
         let mut slots = Vec::new();
         slots.try_reserve_exact(BATCH).map_err(failed)?;
-        slots.extend((made..made + BATCH).map(|number| Mutex::new(Slot { heap: None, id: number as Id })));
+        slots.extend((made..made + BATCH).map(|number| Lock::new(Slot { heap: None, id: number as Id })));
         // Under the lock, so this batch has not been made before.
         let _ = batch.set(slots);
         vacant.0.extend((made..made + BATCH).rev());
@@ -123,16 +123,18 @@ pub(crate) fn open(options: Options) -> Result<Id, Error> {
     }
     let number = vacant.0.pop().expect("there is one now");
     drop(vacant);
-    let mut slot = lock(slot(number as Id).expect("it was made"));
-    slot.id += (BATCH * BATCHES) as Id;
-    slot.heap = Some(Mems::with_reservation(options, RESERVATION));
-    Ok(slot.id)
+    // Whatever became of the slot's last heap, this is another.
+    Ok(slot(number as Id).expect("it was made").recover(|slot| {
+        slot.id += (BATCH * BATCHES) as Id;
+        slot.heap = Some(Mems::with_reservation(options, RESERVATION));
+        (slot.id, true)
+    }))
 }
 
 /// Ends a heap made by [`open`] and gives its memory back. `false`: it has ended already.
 pub(crate) fn close(id: Id) -> Result<bool, Error> {
-    let Some(mutex) = slot(id) else { return Ok(false) };
-    let Some(heap) = take(mutex, |slot| if slot.id == id { slot.heap.take() } else { None }) else { return Ok(false) };
+    let Some(slot) = slot(id) else { return Ok(false) };
+    let Some(heap) = take(slot, id) else { return Ok(false) };
     // What takes long, and may run destructors, without a lock.
     heap.finish();
     #[allow(clippy::cast_possible_truncation, reason = "the lower sixteen bits")]
@@ -140,18 +142,13 @@ pub(crate) fn close(id: Id) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// Takes a heap out of its mutex. The state of a poisoned heap is unknown, but its mappings are sound: ending it is always
+/// Takes a heap out of its slot. The state of a poisoned heap is unknown, but its mappings are sound: ending it is always
 /// possible.
-fn take<T>(mutex: &Mutex<T>, take: impl FnOnce(&mut T) -> Option<Mems>) -> Option<Mems> {
-    let mut guard = lock(mutex);
-    let heap = take(&mut guard);
-    // Under the lock: later, the poison could be another thread's, of a new heap.
-    if heap.is_some() {
-        mutex.clear_poison();
-    }
-    heap
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+fn take(slot: &Lock<Slot>, id: Id) -> Option<Mems> {
+    slot.recover(|slot| {
+        let heap = if slot.id == id { slot.heap.take() } else { None };
+        // What was poisoned is the heap that has been taken.
+        let taken = heap.is_some();
+        (heap, taken)
+    })
 }

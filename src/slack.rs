@@ -50,6 +50,7 @@ impl Slack {
     }
 
     /// The slack of the live block that starts at `offset`.
+    #[inline]
     pub fn get(&self, offset: u64) -> u64 {
         let (span, byte, shift) = place(offset);
         self.spans.get(span).and_then(Option::as_ref).map_or(0, |bytes| u64::from(bytes[byte] >> shift & 15))

@@ -154,6 +154,7 @@ impl Regions {
     /// # Panics
     /// If there is no region.
     #[must_use]
+    #[inline]
     pub fn physical(&self, address: u64) -> usize {
         let (region, offset) = self.region(address);
         region.mapping.base() as usize + offset
@@ -174,6 +175,7 @@ impl Regions {
     /// # Panics
     /// If there is no region.
     #[must_use]
+    #[inline]
     pub fn place(&self, address: u64) -> (u64, usize, u64) {
         let (region, offset) = self.region(address);
         (region.mapping.serial(), offset, region.used)
@@ -269,6 +271,7 @@ impl Regions {
         }
     }
 
+    #[inline]
     fn region(&self, address: u64) -> (&Region, usize) {
         let after = match &self.list[..] {
             [_] => 1,

@@ -361,5 +361,5 @@ pub fn refuse_buffers() {
 #[cfg(feature = "test-hooks")]
 #[napi]
 pub fn panic_with_the_heap_locked(env: Env) -> Result<()> {
-    run(env, || Ok(registry::with(|_| panic!("a panic on purpose"))?))
+    run(env, || Ok(registry::with_heap(registry::DEFAULT_ID, |_| panic!("a panic on purpose"))?))
 }

@@ -28,7 +28,13 @@ pub(super) fn size(name: &'static str, value: Value) -> Result<u64, Failure> {
     }
 }
 
-/// A number that is a whole size.
+/// A number as a size in bytes: whole, from 1 to 2^53 - 1.
+#[inline]
+pub(super) fn number_as_size(number: f64) -> Option<u64> {
+    whole(number).filter(|&size| is_size(size))
+}
+
+/// A number that is whole and not negative.
 fn whole(number: f64) -> Option<u64> {
     // The cast saturates, drops fractions and makes NaN 0: only a whole number survives the way back.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "compared just below")]

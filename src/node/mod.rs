@@ -1,7 +1,7 @@
 //! The Node-API binding: arguments in, results and errors out. No allocation logic, no raw memory but the buffers.
 //!
-//! - `hot.rs`: `malloc`, `get`, `free` and the look-up behind views as raw callbacks, since these are called millions of
-//!   times; `bytes.rs`: realloc, copying and so on, likewise.
+//! - `slots.rs`: `malloc`, `get`, `free` and the look-up behind views without arguments, since these are called millions of
+//!   times; `hot.rs`: the same with arguments, as raw callbacks; `bytes.rs`: realloc, copying and so on, likewise.
 //! - `cold.rs`: everything else, as `#[napi]` functions.
 //! - `convert.rs`: sizes, addresses and options; over `value.rs`, one JavaScript value.
 //! - `failure.rs`: the one place where a Rust error, or a panic, becomes a JavaScript exception.
@@ -17,6 +17,7 @@ mod failure;
 mod floor;
 mod hot;
 mod library;
+mod slots;
 mod trace;
 mod value;
 mod window;
@@ -38,15 +39,12 @@ fn register(mut exports: Object) -> Result<()> {
         exports.create_named_method("bigIntToBigInt", floor::bigint_to_bigint)?;
         exports.create_named_method("bigIntToUndefined", floor::bigint_to_undefined)?;
     }
-    let callbacks: [(_, Callback); 15] = [
-        ("malloc", hot::malloc),
-        ("get", hot::get),
-        ("free", hot::free),
+    let callbacks: [(_, Callback); 12] = [
         ("heapMalloc", hot::heap_malloc),
         ("heapGet", hot::heap_get),
         ("heapFree", hot::heap_free),
         ("owns", hot::owns),
-        ("makeLocate", hot::make_locate),
+        ("makeCalls", slots::make_calls),
         ("calloc", bytes::calloc),
         ("realloc", bytes::realloc),
         ("copy", bytes::copy),

@@ -21,7 +21,7 @@ pub(super) fn hide(paths: Vec<String>) {
 
 /// Whether any heap has ever wanted stacks.
 #[inline]
-pub(super) fn in_use() -> bool {
+fn in_use() -> bool {
     track::IN_USE.load(Ordering::Relaxed)
 }
 

@@ -23,15 +23,6 @@ pub(super) struct Value<'call> {
     call: PhantomData<&'call ()>,
 }
 
-/// What is known of a call beside its arguments.
-#[derive(Clone, Copy)]
-pub(super) struct Call {
-    /// What its function was made with.
-    pub data: *mut c_void,
-    /// The number of arguments given.
-    pub given: usize,
-}
-
 /// What a value is as a BigInt.
 pub(super) enum BigInt {
     /// No BigInt at all.
@@ -43,6 +34,15 @@ pub(super) enum BigInt {
 }
 
 impl Value<'_> {
+    /// A number.
+    ///
+    /// # Safety
+    /// `env` must be the environment of the running callback, and the lifetime chosen must end with it.
+    pub unsafe fn of_number(env: sys::napi_env, number: f64) -> Result<Self, Failure> {
+        // SAFETY: the caller vouches for `env`, of which the value is made.
+        unsafe { number.make(env).map(|raw| Self::new(env, raw)) }
+    }
+
     /// Wraps a value for the length of the call it belongs to.
     ///
     /// # Safety
@@ -51,21 +51,19 @@ impl Value<'_> {
         Self { env, raw, call: PhantomData }
     }
 
-    /// The first arguments of a call, `undefined` where there are fewer.
+    /// The first arguments of a call, `undefined` where there are fewer, and the number of arguments given.
     ///
     /// # Safety
     /// `env` and `info` must be those of the running callback, and the lifetime chosen must end with it.
     pub unsafe fn arguments<const N: usize>(
         env: sys::napi_env,
         info: sys::napi_callback_info,
-    ) -> Result<([Self; N], Call), Failure> {
-        let (mut count, mut raw, mut data) = (N, [ptr::null_mut(); N], ptr::null_mut());
+    ) -> Result<([Self; N], usize), Failure> {
+        let (mut count, mut raw, nothing) = (N, [ptr::null_mut(); N], ptr::null_mut());
         // SAFETY: the caller vouches for `env` and `info`; `count` says for how many arguments there is room.
-        check(unsafe {
-            sys::napi_get_cb_info(env, info, &raw mut count, raw.as_mut_ptr(), ptr::null_mut(), &raw mut data)
-        })?;
+        check(unsafe { sys::napi_get_cb_info(env, info, &raw mut count, raw.as_mut_ptr(), nothing, ptr::null_mut()) })?;
         // SAFETY: an argument lives as long as its callback runs.
-        Ok((raw.map(|raw| unsafe { Self::new(env, raw) }), Call { data, given: count }))
+        Ok((raw.map(|raw| unsafe { Self::new(env, raw) }), count))
     }
 
     /// Its type.

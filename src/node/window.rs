@@ -14,7 +14,7 @@
 //! runtime has `transfer`.
 
 use super::failure::Failure;
-use super::value::{Value, check};
+use super::value::check;
 use crate::memory::Mapping;
 use napi::sys;
 use std::ffi::{CStr, c_void};
@@ -28,6 +28,7 @@ const HALF: usize = (2 << 30) - (64 << 10);
 const SHORT: [usize; 3] = [1 << 20, 16 << 20, 256 << 20];
 
 /// Which of the short windows shows all of a region of which `used` bytes are in main blocks.
+#[inline]
 fn short(used: u64) -> Option<usize> {
     SHORT.iter().position(|&length| used <= length as u64)
 }
@@ -48,33 +49,14 @@ const WINDOWS: u64 = 1 << 16;
 
 /// The name of the window round an offset of a mapping, by which JavaScript keeps it, and where in it the offset is. No
 /// other window of the process ever has it.
-#[allow(clippy::cast_precision_loss, reason = "2^37 mappings are never made")]
-pub(super) fn name(mapping: u64, offset: usize, used: u64) -> (f64, usize) {
+/// Below 2^53, since 2^37 mappings are never made.
+#[inline]
+pub(super) fn name(mapping: u64, offset: usize, used: u64) -> (u64, usize) {
     let (number, within) = match short(used) {
         Some(kind) => (WINDOWS - 1 - kind as u64, offset),
         None => ((offset / HALF) as u64, offset % HALF),
     };
-    ((mapping * WINDOWS + number) as f64, within)
-}
-
-/// Makes a function whose data are the eight doubles of `answers`, a `Float64Array`, which it keeps for good.
-///
-/// # Safety
-/// `env` must be the environment of the running callback, and `answers` a value of it.
-pub(super) unsafe fn make_locate(
-    env: sys::napi_env,
-    answers: Value,
-    locate: unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value,
-) -> Result<sys::napi_value, Failure> {
-    let data = answers.doubles::<8>().expect("views.js gives eight doubles");
-    let (mut function, mut reference) = (ptr::null_mut(), ptr::null_mut());
-    // SAFETY: the caller vouches for `env`. The array's memory stays where it is, since views.js gives it a buffer of its
-    // own that it hands to nobody, and the reference keeps both until the environment ends, and the function with it.
-    unsafe {
-        check(sys::napi_create_reference(env, answers.raw(), 1, &raw mut reference))?;
-        check(sys::napi_create_function(env, c"locate".as_ptr(), 6, Some(locate), data.cast(), &raw mut function))?;
-    }
-    Ok(function)
+    (mapping * WINDOWS + number, within)
 }
 
 /// An external buffer over `length` bytes of `mapping` from `start`, and the bytes in it before those.

@@ -1,0 +1,86 @@
+// The calls that programs make by the million: malloc, free, get, and the look-up behind views.
+//
+// What they take and answer stands in a few words of memory that the addon reaches as well: a call without arguments costs
+// a third of one that takes a number and answers a BigInt. Arguments that do not fit there, and mistakes, go to the addon's
+// functions with arguments, which know them all.
+
+'use strict';
+
+const binding = require('../binding.js');
+const { isAddress } = require('./arguments.js');
+
+// In a buffer of their own, since the addon keeps a pointer to it: nobody else may have them.
+const numbers = new Float64Array(new ArrayBuffer(80));
+const words = new BigUint64Array(numbers.buffer);
+const {
+  malloc: callMalloc,
+  free: callFree,
+  get: callGet,
+  locate: callLocate,
+} = binding.makeCalls(numbers);
+
+// What a call takes: the heap's id, and a size as a number or an address as a whole number of 64 bits;
+const HEAP = 0;
+const ARGUMENT = 1;
+// what it answers: an address,
+const ANSWER = 2;
+// or a place: an address's offset in the window round it, and the window's name;
+const OFFSET = 3;
+const NAME = 4;
+// the bytes from the address to the end of what was asked for, and to the end of its block;
+const REST = 5;
+const AVAILABLE = 6;
+// its offset in its block, the block's bytes that were asked for, and all of them.
+const INSIDE = 7;
+const SIZE = 8;
+const USABLE = 9;
+
+function malloc(heap, size, options) {
+  // What is no object is no option: `sizes.map(malloc)` gives a position there.
+  if (typeof size !== 'number' || typeof options === 'object') {
+    return binding.heapMalloc(heap, size, options);
+  }
+  numbers[HEAP] = heap;
+  numbers[ARGUMENT] = size;
+  callMalloc();
+  return words[ANSWER];
+}
+
+function free(heap, address) {
+  if (!isAddress(address)) return binding.heapFree(heap, address);
+  numbers[HEAP] = heap;
+  words[ARGUMENT] = address;
+  callFree();
+}
+
+function get(heap, address) {
+  if (!isAddress(address)) return binding.heapGet(heap, address);
+  numbers[HEAP] = heap;
+  words[ARGUMENT] = address;
+  callGet();
+  return words[ANSWER];
+}
+
+/** Looks an address up: what is found stands in `place`, until the next call. */
+function locate(heap, address) {
+  // What is no address the addon refuses by name.
+  if (!isAddress(address)) binding.heapGet(heap, address);
+  numbers[HEAP] = heap;
+  words[ARGUMENT] = address;
+  callLocate();
+}
+
+module.exports = {
+  malloc,
+  free,
+  get,
+  locate,
+  place: numbers,
+  OFFSET,
+  NAME,
+  REST,
+  AVAILABLE,
+  INSIDE,
+  SIZE,
+  USABLE,
+};

@@ -1,0 +1,245 @@
+//! The calls that programs make by the million, without arguments: those and what is answered stand in memory that JavaScript
+//! and this file both reach, as `lib/calls.js` lays it out.
+//!
+//! A call that takes a number and answers a BigInt costs three times what one costs that takes and answers nothing: each
+//! value is read or made by a call of its own back into the runtime. What JavaScript writes to a typed array costs a
+//! nanosecond, and what it reads from one no more than the BigInt that it makes.
+//!
+//! The functions know their memory by the pointer that they were made with. It belongs to one thread, as they do. Asking for
+//! that pointer costs 4.5 ns, so the first functions that a process makes, mostly those of its main thread, are ones of their
+//! own, whose memory a static names.
+
+use super::failure::{Failure, guard};
+use super::value::{Value, check};
+use super::{convert, trace, window};
+use crate::registry::{self, Id};
+use crate::{Error, Mems, Place};
+use napi::{Callback, sys};
+use std::ffi::{CStr, c_void};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+
+/// What `lib/calls.js` and this file exchange, in words, each a double or a whole number of 64 bits.
+#[repr(C)]
+struct Slots {
+    /// The heap's id, a double.
+    heap: f64,
+    /// The size, a double, or the address.
+    argument: u64,
+    /// The address that is answered.
+    answer: u64,
+    /// What `locate` answers.
+    place: [f64; 7],
+}
+
+/// The memory of the running call.
+///
+/// Invariant: it is ten words that stay where they are while the call runs, and only this thread reaches them. JavaScript may
+/// write there whenever it runs, and it does where stacks are captured, so nothing of it is borrowed.
+#[derive(Clone, Copy)]
+struct Memory(*mut Slots);
+
+impl Memory {
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "what is no id names no heap")]
+    fn heap(self) -> Id {
+        // By way of a signed number: one instruction. SAFETY: by this type's invariant; any bits are a double.
+        unsafe { (*self.0).heap as i64 }.cast_unsigned()
+    }
+
+    #[inline]
+    fn argument(self) -> u64 {
+        // SAFETY: by this type's invariant.
+        unsafe { (*self.0).argument }
+    }
+
+    #[inline]
+    fn answer(self, address: u64) {
+        // SAFETY: by this type's invariant.
+        unsafe { (*self.0).answer = address };
+    }
+
+    #[inline]
+    fn answer_place(self, place: [f64; 7]) {
+        // SAFETY: by this type's invariant.
+        unsafe { (*self.0).place = place };
+    }
+}
+
+/// Whether the functions of the first environment have been made, and their memory. It is written before they exist.
+static FIRST_MADE: AtomicBool = AtomicBool::new(false);
+static FIRST: AtomicPtr<Slots> = AtomicPtr::new(ptr::null_mut());
+
+/// The memory of a function that [`make`] has made.
+///
+/// # Safety
+/// `env` and `info` must be those of a running callback that [`make`] has made, as one of the first or not.
+#[inline]
+unsafe fn memory<const IS_FIRST: bool>(env: sys::napi_env, info: sys::napi_callback_info) -> Result<Memory, Failure> {
+    if IS_FIRST {
+        return Ok(Memory(FIRST.load(Ordering::Relaxed)));
+    }
+    let (no_count, no_values, mut data) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+    // SAFETY: the caller vouches for `env` and `info`; what is not asked for is null.
+    check(unsafe { sys::napi_get_cb_info(env, info, no_count, no_values, ptr::null_mut(), &raw mut data) })?;
+    Ok(Memory(data.cast()))
+}
+
+/// Runs a call's body on its memory. What it answers is `undefined`, or an exception.
+///
+/// # Safety
+/// `env` and `info` must be those of a running callback that [`make`] has made, as one of the first or not.
+#[inline]
+unsafe fn call<const IS_FIRST: bool>(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+    body: impl FnOnce(Memory) -> Result<(), Failure>,
+) -> sys::napi_value {
+    let body = || {
+        // SAFETY: the caller vouches for both.
+        body(unsafe { memory::<IS_FIRST>(env, info) }?)
+    };
+    guard(env, body);
+    ptr::null_mut()
+}
+
+/// Defines a callback by what it does with its memory.
+macro_rules! callback {
+    ($(#[$doc:meta])* $name:ident, |$env:ident, $memory:ident| $body:expr) => {
+        $(#[$doc])*
+        unsafe extern "C" fn $name<const IS_FIRST: bool>(
+            $env: sys::napi_env,
+            info: sys::napi_callback_info,
+        ) -> sys::napi_value {
+            let body = |$memory: Memory| $body;
+            // SAFETY: Node calls this with the environment and info of the call that runs, and only `make` gives it out.
+            unsafe { call::<IS_FIRST>($env, info, body) }
+        }
+    };
+}
+
+callback! {
+    /// `malloc` of a number of bytes.
+    malloc, |env, memory| {
+        let (id, number) = (memory.heap(), f64::from_bits(memory.argument()));
+        let Some(size) = convert::number_as_size(number) else { return Err(no_size(env, number)) };
+        let done = registry::with_heap(id, |heap| {
+            if heap.options().track_allocations() {
+                return Ok(false);
+            }
+            memory.answer(heap.malloc(size)?);
+            Ok(true)
+        })?;
+        if !done {
+            memory.answer(malloc_traced(env, id, size)?);
+        }
+        Ok(())
+    }
+}
+
+callback! {
+    /// `free` of an address.
+    free, |env, memory| {
+        let (id, address) = (memory.heap(), memory.argument());
+        let done = registry::with_heap(id, |heap| if heap.options().track_allocations() { Ok(false) } else { heap.free(address).map(|()| true) })?;
+        if done { Ok(()) } else { free_traced(env, id, address) }
+    }
+}
+
+callback! {
+    /// `get` of an address.
+    get, |_env, memory| {
+        let (id, address) = (memory.heap(), memory.argument());
+        Ok(registry::with_heap(id, |heap| {
+            memory.answer(heap.get(address)?);
+            Ok(())
+        })?)
+    }
+}
+
+callback! {
+    /// The look-up behind views: the address's offset in the window round it, the window's name, the bytes from the address to
+    /// the end of what was asked for and to the end of its block; its offset in its block, and those bytes of the block whole.
+    locate, |_env, memory| {
+        let (id, address) = (memory.heap(), memory.argument());
+        // All of it under the lock: what is answered from there goes through memory twice.
+        Ok(registry::with_heap(id, |heap| {
+            let Place { mapping, offset, used, block } = heap.place(address)?;
+            let (name, offset) = window::name(mapping, offset, used);
+            let inside = address - block.start;
+            let (rest, available) = (block.size.saturating_sub(inside), block.usable - inside);
+            let words = [offset as u64, name, rest, available, inside, block.size, block.usable];
+            // Below 2^53 all of them, and from a signed number a double is made by one instruction.
+            #[allow(clippy::cast_precision_loss, reason = "below 2^53")]
+            let doubles = words.map(|word| word.cast_signed() as f64);
+            memory.answer_place(doubles);
+            Ok(())
+        })?)
+    }
+}
+
+#[cold]
+fn no_size(env: sys::napi_env, number: f64) -> Failure {
+    // SAFETY: `env` is that of the running callback.
+    let text = unsafe { Value::of_number(env, number) }.and_then(Value::text);
+    text.map_or_else(|failure| failure, |size| Error::InvalidSize { size }.into())
+}
+
+#[cold]
+fn malloc_traced(env: sys::napi_env, id: Id, size: u64) -> Result<u64, Failure> {
+    // SAFETY: as in `no_size`.
+    let stack = trace::stack(id, unsafe { Value::of_number(env, 0.0) }?)?;
+    let allocate = |heap: &mut Mems| heap.malloc(size).inspect(|&address| trace::note_malloc(heap, address, stack));
+    Ok(registry::with_heap(id, allocate)?)
+}
+
+#[cold]
+fn free_traced(env: sys::napi_env, id: Id, address: u64) -> Result<(), Failure> {
+    // SAFETY: as in `no_size`.
+    let stack = trace::stack(id, unsafe { Value::of_number(env, 0.0) }?)?;
+    Ok(registry::with_heap(id, |heap| trace::free(heap, address, stack))?)
+}
+
+fn calls<const IS_FIRST: bool>() -> [(&'static CStr, Callback); 4] {
+    [
+        (c"malloc", malloc::<IS_FIRST>),
+        (c"free", free::<IS_FIRST>),
+        (c"get", get::<IS_FIRST>),
+        (c"locate", locate::<IS_FIRST>),
+    ]
+}
+
+/// `makeCalls(numbers: Float64Array): { malloc, free, get, locate }`
+pub(super) unsafe extern "C" fn make_calls(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: Node calls this with the environment and info of the call that runs.
+    unsafe { super::hot::call(env, info, |[numbers], _| make(env, numbers)) }
+}
+
+/// Makes the functions, whose memory `numbers` is. It is kept for good.
+///
+/// # Safety
+/// `env` must be the environment of the running callback, and `numbers` a value of it.
+unsafe fn make(env: sys::napi_env, numbers: Value) -> Result<sys::napi_value, Failure> {
+    const { assert!(size_of::<Slots>() == 10 * size_of::<f64>()) };
+    let data = numbers.doubles::<10>().expect("calls.js gives ten doubles").cast::<c_void>();
+    let calls = if FIRST_MADE.swap(true, Ordering::Relaxed) {
+        calls::<false>()
+    } else {
+        // Only the thread that makes the functions calls them.
+        FIRST.store(data.cast(), Ordering::Relaxed);
+        calls::<true>()
+    };
+    let (mut made, mut reference) = (ptr::null_mut(), ptr::null_mut());
+    // SAFETY: the caller vouches for `env`. The array's memory stays where it is, since calls.js gives it a buffer of its
+    // own that it hands to nobody, and the reference keeps both until the environment ends, and the functions with it.
+    unsafe {
+        check(sys::napi_create_reference(env, numbers.raw(), 1, &raw mut reference))?;
+        check(sys::napi_create_object(env, &raw mut made))?;
+        for (name, callback) in calls {
+            let (length, mut function) = (name.count_bytes().cast_signed(), ptr::null_mut());
+            check(sys::napi_create_function(env, name.as_ptr(), length, Some(callback), data, &raw mut function))?;
+            check(sys::napi_set_named_property(env, made, name.as_ptr(), function))?;
+        }
+    }
+    Ok(made)
+}
