@@ -131,7 +131,8 @@ function parts(data) {
     adversarial: adversarial.length > 0 ? adversarialTable(adversarial) : 'Not measured.',
     'slowest-pattern': adversarial.length > 0 ? slowestPattern(adversarial) : 'not measured',
     'traces-libc': against(native('trace'), 'mems', 'libc'),
-    'once-libc': native('once').length > 0 ? against(native('once'), 'mems', 'libc') : 'not measured',
+    'once-libc':
+      native('once').length > 0 ? against(native('once'), 'mems', 'libc') : 'not measured',
     'traces-mimalloc': against(native('trace'), 'mems', 'mimalloc'),
     'churn-libc': against(native('churn'), 'mems', 'libc'),
     'churn-mimalloc': against(native('churn'), 'mems', 'mimalloc'),
