@@ -8,8 +8,10 @@ import { fileURLToPath } from 'node:url';
 import { npmPack } from './pack.mjs';
 
 export const CHECKOUT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-/** Where runtimes are kept; MEMS_CACHE names another folder than .cache. */
-export const CACHE = join(resolve(process.env.MEMS_CACHE ?? join(CHECKOUT, '.cache')), 'runtimes');
+/** Where all is kept that scripts fetch, and the results of their last runs; MEMS_CACHE names another folder than .cache. */
+export const CACHE_ROOT = resolve(process.env.MEMS_CACHE ?? join(CHECKOUT, '.cache'));
+/** Where runtimes are kept. */
+export const CACHE = join(CACHE_ROOT, 'runtimes');
 const PROGRESS_MS = 5_000;
 const VERSION_TIMEOUT_MS = 60_000;
 
