@@ -13,8 +13,6 @@ import { fromDebian, fromPyPi, run } from './tools.mjs';
 /** Where cargo builds for other platforms. Apart from its other builds: it does not see that the linker is another. */
 export const BUILDS = join(CHECKOUT, 'target', 'cross', 'build');
 
-const MINGW = 'x86_64-w64-mingw32';
-
 /** Puts a folder first on a search path of the environment. */
 const before = (folder, path) => (path ? `${folder}${delimiter}${path}` : folder);
 
@@ -27,7 +25,7 @@ async function isInstalled(target) {
 /** Debian's compiler, as what cargo needs to use it: `{ env, args }`. */
 async function debianCompiler() {
   const exclude = ['compiler', 'src', 'debian'].map((name) => `*/usr/src/rustc-*/${name}`);
-  const root = await fromDebian('rust', ['rustc-web', 'rust-web-src'], exclude);
+  const root = await fromDebian('rust', ['rustc-web', 'rust-web-src'], { exclude });
   const libraries = join(root, 'usr', 'lib', 'x86_64-linux-gnu');
   const env = {
     RUSTC: join(root, 'usr', 'bin', 'rustc'),
@@ -56,17 +54,23 @@ export async function zigLinker() {
   return { env, args: [] };
 }
 
-/** MinGW's linker for Windows x64. */
-export async function mingwLinker() {
+/** MinGW's folder of programs, and its compiler for Windows x64. */
+export async function mingw() {
   const root = await fromDebian('mingw', ['gcc-mingw-w64-x86-64-posix']);
   const bin = join(root, 'usr', 'bin');
+  return { bin, compiler: join(bin, 'x86_64-w64-mingw32-gcc-posix') };
+}
+
+/** MinGW's linker for Windows x64. */
+export async function mingwLinker() {
+  const { bin, compiler } = await mingw();
   // napi-build looks for Node's library, whose functions the addon finds when it is loaded: empty ones will do.
   const node = join(BUILDS, 'libnode');
   await mkdir(node, { recursive: true });
   await writeFile(join(node, 'libnode.dll'), '');
   await writeFile(join(node, 'libnode.dll.a'), '!<arch>\n');
   const env = {
-    CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER: join(bin, `${MINGW}-gcc-posix`),
+    CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER: compiler,
     LIBNODE_PATH: node,
     PATH: before(bin, process.env.PATH),
   };

@@ -66,12 +66,17 @@ async function aptGet(...args) {
 async function debianVersions(packages) {
   const args = ['install', '-qq', '--print-uris', '--no-install-recommends', '--reinstall'];
   // 'address' name_version_processor.deb size hash
-  const lines = (await aptGet(...args, ...packages)).matchAll(/^'[^']+' (\S+)_(\S+)_[^_\s]+\.deb /gm);
+  const lines = (await aptGet(...args, ...packages)).matchAll(
+    /^'[^']+' (\S+)_(\S+)_[^_\s]+\.deb /gm,
+  );
   return [...lines].map(([, name, version]) => `${name}=${decodeURIComponent(version)}`);
 }
 
-/** Packages of Debian, with what they depend on, unpacked into a folder of their own but for files like `exclude`. */
-export function fromDebian(name, packages, exclude = []) {
+/**
+ * Packages of Debian, with what they depend on, unpacked into a folder of their own but for files like `exclude`; then
+ * `finish(folder)` does what their own scripts would.
+ */
+export function fromDebian(name, packages, { exclude = [], finish = () => {} } = {}) {
   return tool(name, async (folder) => {
     const versions = await debianVersions(packages);
     const archives = join(folder, 'archives');
@@ -86,6 +91,7 @@ export function fromDebian(name, packages, exclude = []) {
       await run('bash', ['-o', 'pipefail', '-c', unpack, 'unpack', ...args], { cwd: archives });
     }
     await rm(archives, { recursive: true });
+    await finish(folder);
     await writeFile(join(folder, 'packages.txt'), `${versions.join('\n')}\n`);
   });
 }

@@ -34,13 +34,10 @@ fn path() -> Option<String> {
 
 #[cfg(windows)]
 fn path() -> Option<String> {
-    #[link(name = "kernel32")]
-    unsafe extern "system" {
-        fn GetModuleHandleExW(flags: u32, address: *const c_void, module: *mut *mut c_void) -> i32;
-        fn GetModuleFileNameW(module: *mut c_void, path: *mut u16, size: u32) -> u32;
-    }
-    const FROM_ADDRESS: u32 = 4;
-    const UNCHANGED_REFERENCES: u32 = 2;
+    use windows_sys::Win32::System::LibraryLoader::{
+        GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS as FROM_ADDRESS,
+        GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT as UNCHANGED_REFERENCES, GetModuleFileNameW, GetModuleHandleExW,
+    };
     /// Longest path in UTF-16, with a zero at its end.
     const ROOM: usize = 1 << 15;
 

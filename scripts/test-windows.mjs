@@ -1,0 +1,14 @@
+// Windows x64 under Wine: all tests on Node.js, the Rust tests.
+//   npm run test:windows -- [--offline] [--files name,name] [--no-rust] [20 22 ...]
+// Node 24 and newer, and Deno, end in Wine 8 itself as they start.
+import { main } from './lib/emulated.mjs';
+import { openWine } from './lib/wine.mjs';
+
+await main({
+  check: 'windows',
+  target: 'x86_64-pc-windows-gnu',
+  host: 'win32-x64',
+  runtimes: ['20', '22'],
+  leftOut: {},
+  open: openWine,
+});
