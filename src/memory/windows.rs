@@ -109,7 +109,7 @@ pub const fn page_bytes() -> usize {
 
 /// Makes room for locking `bytes` more, and answers whether the system agreed.
 fn enlarge_working_set(bytes: usize) -> bool {
-    let (mut least, mut most, mut flags) = (0, 0, 0);
+    let (mut least, mut most, mut flags) = (0_usize, 0_usize, 0);
     // SAFETY: three places for the answer; the handle is that of the process itself and need not be closed.
     let known =
         unsafe { GetProcessWorkingSetSizeEx(GetCurrentProcess(), &raw mut least, &raw mut most, &raw mut flags) };

@@ -1,7 +1,6 @@
 //! Where this library was loaded from: FFI users load it once more, by its path.
 
 use napi_derive::napi;
-use std::ffi::c_void;
 
 /// The path of the file that this code was loaded from; empty if the system does not know.
 #[napi]
@@ -22,7 +21,7 @@ fn path() -> Option<String> {
         dli_saddr: std::ptr::null_mut(),
     };
     // SAFETY: dladdr compares the address with those of what is loaded, and writes to a valid place.
-    let known = unsafe { libc::dladdr((&raw const HERE).cast::<c_void>(), &raw mut found) } != 0;
+    let known = unsafe { libc::dladdr((&raw const HERE).cast::<std::ffi::c_void>(), &raw mut found) } != 0;
     if !known || found.dli_fname.is_null() {
         return None;
     }
