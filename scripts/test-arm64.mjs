@@ -1,6 +1,6 @@
 // Linux arm64 under QEMU: all tests on Node.js, the smoke suite on Bun and Deno, the Rust tests.
 //   npm run test:arm64 -- [--offline] [--files name,name] [--no-rust] [20 22 24 bun deno ...]
-import { main } from './lib/emulated.mjs';
+import { main } from './lib/platform-check.mjs';
 import { openQemu } from './lib/qemu.mjs';
 
 await main({
@@ -10,4 +10,5 @@ await main({
   runtimes: ['20', '22', '24', 'bun', 'deno'],
   leftOut: {},
   open: openQemu,
+  emulated: true,
 });

@@ -1,7 +1,7 @@
 // Windows x64 under Wine: all tests on Node.js, the Rust tests.
 //   npm run test:windows -- [--offline] [--files name,name] [--no-rust] [20 22 ...]
 // Node 24 and newer, and Deno, end in Wine 8 itself as they start.
-import { main } from './lib/emulated.mjs';
+import { main } from './lib/platform-check.mjs';
 import { openWine } from './lib/wine.mjs';
 
 await main({
@@ -11,4 +11,5 @@ await main({
   runtimes: ['20', '22'],
   leftOut: {},
   open: openWine,
+  emulated: true,
 });

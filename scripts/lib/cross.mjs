@@ -1,6 +1,7 @@
 // Builds for other platforms than this one: the addon, the addon for tests, and the Rust tests.
 import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { saveResults } from './results.mjs';
 import { CHECKOUT, progress, start } from './runtimes.mjs';
 import { BUILDS, compilerFor, mingwLinker, zigLinker } from './rust.mjs';
 
@@ -84,6 +85,7 @@ export async function buildAddon(target, { tests = false } = {}) {
   const file = join(folder, `mems.${target.platform}.node`);
   await mkdir(folder, { recursive: true });
   await copyFile(join(BUILDS, target.triple, tests ? 'debug' : 'release', target.library), file);
+  if (!tests) await saveResults('builds', { [target.platform]: { target: target.triple } });
   return file;
 }
 

@@ -1,5 +1,5 @@
-// The tests of a platform under an emulator: all of the JavaScript suite on Node.js, file by file; the smoke suite on
-// runtimes that do not run Node's test runner; and the Rust tests. Each answers a row of the table.
+// The tests of a platform: all of the JavaScript suite on Node.js, file by file; the smoke suite alone on runtimes without
+// Node's test runner; and the Rust tests. Each answers a row of the table. `emulator` is what starts programs there.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openRuntime, progress } from './runtimes.mjs';
@@ -12,6 +12,7 @@ const FEWER_PROGRAMS = { MEMS_PROGRAMS: '60' };
 const emptyRow = (runtime) => ({
   runtime,
   version: '',
+  suite: 'all',
   files: 0,
   tests: 0,
   passed: 0,
@@ -80,18 +81,22 @@ export async function testFiles(checkout) {
   return names.filter((name) => name.endsWith('.test.js')).sort();
 }
 
-/** Runs the tests of `files` and the smoke suite on a runtime; on others than Node.js only the latter. */
+/** Whether a runtime has the test runner that the suite is written for. */
+const runsTests = ({ binary }, version) => binary === 'node' && Number.parseInt(version, 10) >= 18;
+
+/** Runs the smoke suite on a runtime, and the tests of `files` where it can. */
 export async function runSuite(emulator, runtime, { stage, files, offline }) {
   const row = emptyRow(runtime.name);
   const { binary, version } = await openRuntime(runtime, offline, emulator.start);
   row.version = version;
+  row.suite = runsTests(runtime, version) ? 'all' : 'smoke';
   const smoke = ['smoke.js', binary, [...runtime.flags, '__test__/smoke.js'], addSmoke];
   const tests = files.map((name) => {
     return [name, binary, ['--test-reporter=tap', `__test__/${name}`], addTap];
   });
   const env = { ...process.env, ...FEWER_PROGRAMS, MEMS_PREPARE: 'no' };
   const options = { cwd: stage, env, timeout: FILE_TIMEOUT_MS };
-  return fillRow(row, emulator, [smoke, ...(runtime.binary === 'node' ? tests : [])], options);
+  return fillRow(row, emulator, [smoke, ...(runsTests(runtime, version) ? tests : [])], options);
 }
 
 /** Runs Rust's test programs, a map of names to files. */

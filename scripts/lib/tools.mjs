@@ -85,10 +85,10 @@ export function fromDebian(name, packages, { exclude = [], finish = () => {} } =
     await run('apt-get', ['download', '-qq', ...versions], { cwd: archives });
     for (const file of await readdir(archives)) {
       // Asked for files, dpkg-deb unpacks all of them; tar can leave out.
-      const unpack = 'dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" "${@:3}"';
+      const unpack = 'dpkg-deb --fsys-tarfile "$0" | tar -x "$@"';
       const left = ['*/usr/share/doc', '*/usr/share/man', ...exclude];
-      const args = [file, folder, ...left.map((pattern) => `--exclude=${pattern}`)];
-      await run('bash', ['-o', 'pipefail', '-c', unpack, 'unpack', ...args], { cwd: archives });
+      const args = [file, '-C', folder, ...left.map((pattern) => `--exclude=${pattern}`)];
+      await run('bash', ['-o', 'pipefail', '-c', unpack, ...args], { cwd: archives });
     }
     await rm(archives, { recursive: true });
     await finish(folder);

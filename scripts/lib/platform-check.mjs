@@ -1,5 +1,5 @@
-// The whole check of a platform under an emulator: builds for it, makes a checkout as it would be there, runs the tests,
-// prints the table and keeps it. The arguments are those of the command line:
+// The whole check of a platform, here or under an emulator: builds the addon as it is released, makes a checkout as it would
+// be there, runs the tests, prints the table and keeps it. The arguments are those of the command line:
 //   [--offline] [--files name,name] [--no-rust] [runtime ...]
 // With --files only those test files run (binding, views), and nothing is kept.
 import { parseArgs } from 'node:util';
@@ -11,10 +11,10 @@ import { makeStage } from './stage.mjs';
 import { runRustTests, runSuite, testFiles } from './suite.mjs';
 
 /**
- * `target` is Rust's name, `host` that of the runtimes, `runtimes` those to run by default; `leftOut` are test files that
+ * Checks a platform. `open` answers what starts programs there, an emulator if `emulated`; `target` is Rust's name, `host` that of the runtimes, `runtimes` those to run by default; `leftOut` are test files that
  * cannot run there, and why, by name.
  */
-export async function checkEmulated({ check, target: triple, host, runtimes, leftOut, open }) {
+async function checkPlatform({ check, target: triple, host, runtimes, leftOut, open, emulated }) {
   const { values, positionals } = parseArgs({
     options: {
       offline: { type: 'boolean', default: false },
@@ -40,7 +40,7 @@ export async function checkEmulated({ check, target: triple, host, runtimes, lef
   for (const [name, why] of Object.entries(leftOut)) console.log(`Not run: ${name}: ${why}`);
   reportRows(rows);
   if (named) return;
-  const about = { platform: target.platform, emulated: true };
+  const about = { platform: target.platform, emulated };
   await saveResults(
     check,
     Object.fromEntries(rows.map((row) => [row.runtime, { ...about, ...row }])),
@@ -50,7 +50,7 @@ export async function checkEmulated({ check, target: triple, host, runtimes, lef
 /** Runs a check, and fails as it does. */
 export async function main(options) {
   try {
-    await checkEmulated(options);
+    await checkPlatform(options);
   } catch (error) {
     console.error(error.message);
     process.exitCode = 1;
