@@ -6,8 +6,9 @@
 //! multiples of 64 KiB.
 //!
 //! Decommitting (`MEM_DECOMMIT`) is no way to give pages back: there is a moment at which they fault, and committing them
-//! again may be refused. Discarding keeps them committed and frees the memory; the charge stays until the map goes. What is
-//! discarded is undefined: zeros, or what was there before. So zeros are written first, and either is zeros.
+//! again may be refused. Resetting (`MEM_RESET`) keeps them committed and says that their contents do not matter, and taking
+//! them out of the working set then frees the memory without a write to the page file; the charge stays until the map goes.
+//! What they hold after that is zeros, or what was there before. So zeros are written first, and either is zeros.
 //!
 //! Locked pages count against the least size of the process's working set, which is enlarged as needed; no heap makes it
 //! smaller again, but what is locked later finds the room. They are not kept out of crash dumps.
@@ -16,10 +17,10 @@ use std::ffi::c_void;
 use std::io;
 use std::ptr::{self, NonNull};
 use std::sync::{Mutex, PoisonError};
-use windows_sys::Win32::Foundation::{ERROR_SUCCESS, ERROR_WORKING_SET_QUOTA};
+use windows_sys::Win32::Foundation::ERROR_WORKING_SET_QUOTA;
 use windows_sys::Win32::System::Memory::{
-    DiscardVirtualMemory, GetProcessWorkingSetSizeEx, MEM_COMMIT, MEM_DECOMMIT, MEM_RELEASE, MEM_RESERVE,
-    PAGE_READWRITE, SetProcessWorkingSetSizeEx, VirtualAlloc, VirtualFree, VirtualLock,
+    GetProcessWorkingSetSizeEx, MEM_COMMIT, MEM_DECOMMIT, MEM_RELEASE, MEM_RESERVE, MEM_RESET, PAGE_READWRITE,
+    SetProcessWorkingSetSizeEx, VirtualAlloc, VirtualFree, VirtualLock, VirtualUnlock,
 };
 use windows_sys::Win32::System::ProcessStatus::{K32QueryWorkingSetEx, PSAPI_WORKING_SET_EX_INFORMATION};
 use windows_sys::Win32::System::Threading::GetCurrentProcess;
@@ -30,8 +31,8 @@ const FIRST_REGION: usize = 64 << 20;
 /// The system's page size in bytes.
 const PAGE: usize = 4096;
 
-/// So much is emptied and discarded at a time: zeros written to pages that were never touched take memory until then.
-const DISCARD: usize = 1 << 20;
+/// So much is emptied and reset at a time: zeros written to pages that were never touched take memory until then.
+const RESET: usize = 1 << 20;
 
 /// Pages asked about at a time.
 const ASKED: usize = 512;
@@ -174,15 +175,19 @@ pub unsafe fn resident(base: *mut u8, bytes: usize) -> Option<usize> {
 /// The range must lie in a map made by [`map`], start at a page and hold whole pages, be locked nowhere, and nobody may hold
 /// a Rust reference into it.
 pub unsafe fn decommit(base: *mut u8, bytes: usize) -> usize {
-    let mut discarded = 0;
-    for first in (0..bytes).step_by(DISCARD) {
-        let (start, length) = (base.wrapping_add(first), (bytes - first).min(DISCARD));
+    let mut given_back = 0;
+    for first in (0..bytes).step_by(RESET) {
+        let (start, length) = (base.wrapping_add(first), (bytes - first).min(RESET));
         // SAFETY: the range is part of the caller's, which is writable and stays so; raw pointers meet no reference.
         unsafe { start.write_bytes(0, length) };
         // SAFETY: as above. It changes contents only, and those are zeros before and after.
-        if unsafe { DiscardVirtualMemory(start.cast(), length) } == ERROR_SUCCESS {
-            discarded += length;
+        if unsafe { VirtualAlloc(start.cast(), length, MEM_RESET, PAGE_READWRITE) }.is_null() {
+            continue;
         }
+        // Of pages that are not locked it says so, and takes them out of the working set.
+        // SAFETY: as above; no page of the range is locked.
+        unsafe { VirtualUnlock(start.cast(), length) };
+        given_back += length;
     }
-    discarded
+    given_back
 }
