@@ -32,11 +32,11 @@ async function checkPlatform({ check, target: triple, host, runtimes, leftOut, o
   const files = (named ?? (await testFiles(stage))).filter((name) => !(name in leftOut));
 
   const rows = [];
-  if (!values['no-rust'])
-    rows.push(await runRustTests(emulator, await buildRustTests(target), stage));
-  for (const runtime of chosen) {
-    rows.push(await runSuite(emulator, runtime, { stage, files, offline: values.offline }));
+  const options = { stage, files, offline: values.offline, emulated };
+  if (!values['no-rust']) {
+    rows.push(await runRustTests(emulator, await buildRustTests(target), options));
   }
+  for (const runtime of chosen) rows.push(await runSuite(emulator, runtime, options));
   for (const [name, why] of Object.entries(leftOut)) console.log(`Not run: ${name}: ${why}`);
   reportRows(rows);
   if (named) return;

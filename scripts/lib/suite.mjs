@@ -6,8 +6,8 @@ import { openRuntime, progress } from './runtimes.mjs';
 
 const FILE_TIMEOUT_MS = 900_000;
 const COUNTS = ['tests', 'pass', 'fail', 'cancelled', 'skipped'];
-/** A test that is slow under emulation for the number of random programs it runs. */
-const FEWER_PROGRAMS = { MEMS_PROGRAMS: '60' };
+/** Under emulation random programs are slow: there are fewer of them, and shorter ones. */
+const FEWER = { MEMS_PROGRAMS: '30', MEMS_SOAK_STEPS: '3000', PROPTEST_CASES: '16' };
 
 const emptyRow = (runtime) => ({
   runtime,
@@ -85,7 +85,7 @@ export async function testFiles(checkout) {
 const runsTests = ({ binary }, version) => binary === 'node' && Number.parseInt(version, 10) >= 18;
 
 /** Runs the smoke suite on a runtime, and the tests of `files` where it can. */
-export async function runSuite(emulator, runtime, { stage, files, offline }) {
+export async function runSuite(emulator, runtime, { stage, files, offline, emulated }) {
   const row = emptyRow(runtime.name);
   const { binary, version } = await openRuntime(runtime, offline, emulator.start);
   row.version = version;
@@ -94,15 +94,15 @@ export async function runSuite(emulator, runtime, { stage, files, offline }) {
   const tests = files.map((name) => {
     return [name, binary, ['--test-reporter=tap', `__test__/${name}`], addTap];
   });
-  const env = { ...process.env, ...FEWER_PROGRAMS, MEMS_PREPARE: 'no' };
+  const env = { ...process.env, ...(emulated ? FEWER : {}) };
   const options = { cwd: stage, env, timeout: FILE_TIMEOUT_MS };
   return fillRow(row, emulator, [smoke, ...(runsTests(runtime, version) ? tests : [])], options);
 }
 
 /** Runs Rust's test programs, a map of names to files. */
-export async function runRustTests(emulator, programs, stage) {
+export async function runRustTests(emulator, programs, { stage, emulated }) {
   const tests = [...programs].map(([name, program]) => [name, program, [], addRust]);
-  const env = { ...process.env, PROPTEST_CASES: '64' };
+  const env = { ...process.env, ...(emulated ? FEWER : {}) };
   const options = { cwd: stage, env, timeout: FILE_TIMEOUT_MS };
   return fillRow(emptyRow('Rust tests'), emulator, tests, options);
 }
