@@ -2,6 +2,9 @@
 //!
 //! An anonymous private map is only address space until a page is touched. `MAP_NORESERVE` keeps Linux from counting
 //! it against the commit limit; macOS and the BSDs overcommit anyway.
+//!
+//! Pages are 4 KiB on x64, 16 KiB on Apple Silicon, and 4, 16 or 64 KiB on Linux for arm64, as its kernel was built: the size
+//! is asked for, and what is smaller than a page is never given back.
 
 use memmap2::{MmapOptions, MmapRaw};
 use std::io;
@@ -58,7 +61,7 @@ pub fn page_bytes() -> usize {
     })
 }
 
-/// Keeps `bytes` at `base` in memory; on Linux they stay out of core dumps, too.
+/// Keeps `bytes` at `base` in memory; on Linux they stay out of core dumps, too. Elsewhere nothing does that by range.
 ///
 /// # Errors
 /// The process's limit, if it has one, where the system refuses.
