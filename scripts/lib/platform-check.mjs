@@ -11,10 +11,12 @@ import { makeStage } from './stage.mjs';
 import { runRustTests, runSuite, testFiles } from './suite.mjs';
 
 /**
- * Checks a platform. `open` answers what starts programs there, an emulator if `emulated`; `target` is Rust's name, `host` that of the runtimes, `runtimes` those to run by default; `leftOut` are test files that
+ * Checks a platform. `open` answers what starts programs there, an emulator if `emulated`; `prepare(binary)` does what a
+ * runtime needs before it runs the tests; `target` is Rust's name, `host` that of the runtimes, `runtimes` those to run by default; `leftOut` are test files that
  * cannot run there, and why, by name.
  */
-async function checkPlatform({ check, target: triple, host, runtimes, leftOut, open, emulated }) {
+async function checkPlatform(options) {
+  const { check, target: triple, host, runtimes, leftOut, open, prepare, emulated } = options;
   const { values, positionals } = parseArgs({
     options: {
       offline: { type: 'boolean', default: false },
@@ -32,11 +34,11 @@ async function checkPlatform({ check, target: triple, host, runtimes, leftOut, o
   const files = (named ?? (await testFiles(stage))).filter((name) => !(name in leftOut));
 
   const rows = [];
-  const options = { stage, files, offline: values.offline, emulated };
+  const run = { stage, files, offline: values.offline, emulated, prepare };
   if (!values['no-rust']) {
-    rows.push(await runRustTests(emulator, await buildRustTests(target), options));
+    rows.push(await runRustTests(emulator, await buildRustTests(target), run));
   }
-  for (const runtime of chosen) rows.push(await runSuite(emulator, runtime, options));
+  for (const runtime of chosen) rows.push(await runSuite(emulator, runtime, run));
   for (const [name, why] of Object.entries(leftOut)) console.log(`Not run: ${name}: ${why}`);
   reportRows(rows);
   if (named) return;
