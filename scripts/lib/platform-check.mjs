@@ -11,12 +11,11 @@ import { makeStage } from './stage.mjs';
 import { runRustTests, runSuite, testFiles } from './suite.mjs';
 
 /**
- * Checks a platform. `open` answers what starts programs there, an emulator if `emulated`; `prepare(binary)` does what a
- * runtime needs before it runs the tests; `target` is Rust's name, `host` that of the runtimes, `runtimes` those to run by default; `leftOut` are test files that
+ * Checks a platform. `open` answers what starts programs there, an emulator if `emulated`; `target` is Rust's name, `host` that of the runtimes, `runtimes` those to run by default; `leftOut` are test files that
  * cannot run there, and why, by name.
  */
 async function checkPlatform(options) {
-  const { check, target: triple, host, runtimes, leftOut, open, prepare, emulated } = options;
+  const { check, target: triple, host, runtimes, leftOut, open, emulated } = options;
   const { values, positionals } = parseArgs({
     options: {
       offline: { type: 'boolean', default: false },
@@ -34,7 +33,7 @@ async function checkPlatform(options) {
   const files = (named ?? (await testFiles(stage))).filter((name) => !(name in leftOut));
 
   const rows = [];
-  const run = { stage, files, offline: values.offline, emulated, prepare };
+  const run = { stage, files, offline: values.offline, emulated };
   if (!values['no-rust']) {
     rows.push(await runRustTests(emulator, await buildRustTests(target), run));
   }

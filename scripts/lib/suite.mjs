@@ -85,11 +85,10 @@ export async function testFiles(checkout) {
 const runsTests = ({ binary }, version) => binary === 'node' && Number.parseInt(version, 10) >= 18;
 
 /** Runs the smoke suite on a runtime, and the tests of `files` where it can. */
-export async function runSuite(emulator, runtime, { stage, files, offline, emulated, prepare }) {
+export async function runSuite(emulator, runtime, { stage, files, offline, emulated }) {
   const row = emptyRow(runtime.name);
   const { binary, version } = await openRuntime(runtime, offline, emulator.start);
   row.version = version;
-  await prepare?.(binary);
   row.suite = runsTests(runtime, version) ? 'all' : 'smoke';
   const smoke = ['smoke.js', binary, [...runtime.flags, '__test__/smoke.js'], addSmoke];
   const tests = files.map((name) => {
