@@ -69,7 +69,7 @@ export interface InitOptions {
   /**
    * Whether the heap's pages are kept in memory (`mlock`), so that keys and passwords are never written to swap, and kept out
    * of core dumps on Linux. The system limits how much a process may lock (`ulimit -l`): beyond, {@link malloc} throws
-   * `ERR_MEMS_LOCK_LIMIT`. Locked pages are not given back by {@link trim}. Not on Windows yet: there it throws always.
+   * `ERR_MEMS_LOCK_LIMIT`. Windows enlarges the working set as far as it goes. Locked pages are not given back by {@link trim}.
    *
    * @defaultValue false
    */
@@ -505,9 +505,9 @@ export function finish(): void;
 
 /**
  * Gives the whole pages inside holes back to the system, so that the process uses less memory. No address changes, and the
- * pages can be handed out again: they read as zeros then. Where the system has no call for it (Windows), nothing happens.
- * Expected O(k log n) and a system call for each of k holes of a page or more: call it after much has been freed, not after
- * every {@link free}.
+ * pages can be handed out again: they read as zeros then. Expected O(k log n) and a system call for each of k holes of a page
+ * or more; on Windows O(bytes) as well, since zeros are written there first, and what the process has reserved of the page file
+ * stays so. Call it after much has been freed, not after every {@link free}.
  *
  * @returns The bytes in those pages, whether the system had put memory behind them yet or not.
  * @throws `ERR_MEMS_NOT_INITIALIZED`.
@@ -548,7 +548,7 @@ export interface Stats {
     largestHole: number;
     /** The heap's own bookkeeping, kept apart from the memory that is handed out. */
     metadata: number;
-    /** In main blocks, and in memory: what the process pays for. Not there where the system does not say (Windows). */
+    /** In main blocks, and in memory: what the process pays for. Not there where the system does not say. */
     resident?: number;
   };
   /** Numbers of things now. */

@@ -58,7 +58,9 @@ test('takes arrays, typed arrays and BigInts, and nothing at all', () => {
 test('a size that cannot be served undoes those before it, new main blocks and regions too', () => {
   mems.freeMany(mems.mallocMany([100, 200, 300]).subarray(1, 2));
   const huge = Number.MAX_SAFE_INTEGER;
-  const sizes = [150, 5000, 50, 1e6, 2 ** 41, huge];
+  // More than the first region has left; Windows charges what it maps.
+  const region = process.platform === 'win32' ? 2 ** 28 : 2 ** 41;
+  const sizes = [150, 5000, 50, 1e6, region, huge];
   const error = assertRefusedWhole(() => mems.mallocMany(sizes), 'ERR_MEMS_OUT_OF_MEMORY', huge);
   assert.equal(error.size, huge);
   assert.equal(mems.malloc(150), 1100n);

@@ -349,6 +349,17 @@ describe('secrets', () => {
     assert.equal(locked(), before);
   });
 
+  test('locked pages are in memory, and stay there when trimmed', () => {
+    const heap = new Heap({ lock: true, minBlockSize: 1 << 16 });
+    const p = heap.malloc(1 << 16);
+    const { mapped, resident } = heap.stats().bytes;
+    assert.ok(resident === undefined || resident === mapped, `${resident} of ${mapped} bytes`);
+    heap.free(p);
+    assert.equal(heap.trim(), 0);
+    assert.equal(heap.stats().bytes.resident, resident);
+    heap.close();
+  });
+
   test('lock names the limit that it meets', { skip: process.platform !== 'linux' }, () => {
     const script = `
       const { Heap } = require(${root});

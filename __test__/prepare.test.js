@@ -12,7 +12,7 @@ const SCRIPT = path.join(__dirname, '..', 'scripts', 'prepare.mjs');
 function prepare(changes) {
   const env = { ...process.env };
   // Windows calls it Path.
-  for (const name of Object.keys(env)) if (/^path$/i.test(name)) delete env[name];
+  for (const name of Object.keys(env)) if (/^(path|MEMS_PREPARE)$/i.test(name)) delete env[name];
   const options = { env: { ...env, ...changes }, encoding: 'utf8' };
   const { status, stdout, stderr } = spawnSync(process.execPath, [SCRIPT], options);
   return { status, stdout, stderr };

@@ -13,6 +13,8 @@ const { seed } = require('./helpers/random.js');
 const PROGRAM = path.join(__dirname, 'soak', 'main.js');
 const CHECKED = path.join(__dirname, '..', 'target', 'test-addon');
 
+const STEPS = Number(process.env.MEMS_SOAK_STEPS ?? 15_000);
+
 function soak(t, steps, env = {}) {
   t.diagnostic(`MEMS_SEED=${seed}`);
   // 0 seconds: the steps alone count.
@@ -27,10 +29,10 @@ function soak(t, steps, env = {}) {
 }
 
 test('a random program with stale views, jobs in flight and dying workers leaves all whole', (t) => {
-  soak(t, 15_000);
+  soak(t, STEPS);
 });
 
 test('the same with verify() after every operation', (t) => {
   const file = readdirSync(CHECKED).find((name) => name.endsWith('.node'));
-  soak(t, 3_000, { NAPI_RS_NATIVE_LIBRARY_PATH: path.join(CHECKED, file) });
+  soak(t, STEPS / 5, { NAPI_RS_NATIVE_LIBRARY_PATH: path.join(CHECKED, file) });
 });

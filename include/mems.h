@@ -269,8 +269,7 @@ int mems_heap_stats(uint64_t heap, mems_stats *stats);
 
 /*
  * Gives the whole pages inside holes back to the system, and writes their bytes to `bytes` unless that is NULL. No address
- * and no pointer changes. On Windows nothing is given back. O(k log n) and a system call for each of k holes of a page or
- * more.
+ * and no pointer changes. O(k log n) and a system call for each of k holes of a page or more; on Windows O(bytes) as well.
  *
  * Answers MEMS_OK.
  */

@@ -20,7 +20,8 @@ import { CHECKS, GENERAL_CHECKS } from './lib/install-checks.mjs';
 import { hostRunner, makeFixture, openPackages } from './lib/install-fixture.mjs';
 import { installFromGit } from './lib/install-git.mjs';
 import { hostAddon } from './lib/release.mjs';
-import { CHECKOUT, chooseRuntimes, openRuntime, printRows, progress } from './lib/runtimes.mjs';
+import { reportRows } from './lib/rows.mjs';
+import { CHECKOUT, chooseRuntimes, openRuntime, progress } from './lib/runtimes.mjs';
 
 const [HOST] = hostAddon(CHECKOUT);
 const rows = [];
@@ -82,8 +83,7 @@ try {
     await runChecks(opened, runner, CHECKS);
   }
   if (values.git) await check(here, 'from git', () => installFromGit(here, scratch));
-  printRows(rows);
-  if (rows.some(({ result }) => result !== 'ok')) process.exitCode = 1;
+  reportRows(rows);
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;

@@ -1,11 +1,12 @@
 // Runs the smoke suite on every runtime MeMS supports, each fetched from npm into a cache folder:
 //   npm run test:runtimes -- [--offline] [14 16 18 20 22 24 26 bun deno ...]
 // MEMS_CACHE names another folder than .cache; delete runtimes/ in it to fetch newer versions.
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { hostAddon } from './lib/release.mjs';
+import { saveResults } from './lib/results.mjs';
 import { reportRows, runRows } from './lib/rows.mjs';
-import { CACHE, CHECKOUT, chooseRuntimes, HOST, progress, start } from './lib/runtimes.mjs';
+import { CHECKOUT, chooseRuntimes, progress, start } from './lib/runtimes.mjs';
 
 const SMOKE = join(CHECKOUT, '__test__', 'smoke.js');
 const RUN_TIMEOUT_MS = 120_000;
@@ -31,9 +32,9 @@ try {
     },
   });
   reportRows(rows);
-  // Kept beside the runtimes as well.
-  const results = { host: HOST, runtimes: rows };
-  await writeFile(join(CACHE, 'results.json'), `${JSON.stringify(results, null, 2)}\n`);
+  const about = { platform: hostAddon(CHECKOUT)[0], emulated: false, suite: 'smoke' };
+  const kept = rows.map((row) => [row.runtime, { ...about, ...row }]);
+  await saveResults('runtimes', Object.fromEntries(kept));
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;

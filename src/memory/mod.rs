@@ -4,6 +4,15 @@
 //! - `regions.rs`: the few mappings of a heap, and the arithmetic from virtual to physical.
 //! - `span.rs`: bytes of a mapping, and copying, filling and comparing them.
 //! - `unix.rs`, `windows.rs`: what differs between systems.
+//!
+//! | | Linux | macOS, BSD | Windows |
+//! |---|---|---|---|
+//! | a new region | 1 TiB, not counted | 1 TiB, not counted | 64 MiB, then as much again: charged |
+//! | a page | 4 KiB; arm64 up to 64 | 4 KiB; Apple Silicon 16 | 4 KiB, addresses at 64 |
+//! | giving pages back | `MADV_DONTNEED` | a new map over the old | zeros, `MEM_RESET` |
+//! | the end of an ended heap | unmapped | unmapped | no longer charged |
+//! | resident | `mincore` | `mincore` | `QueryWorkingSetEx` |
+//! | locking | `mlock`, no core dumps | `mlock` | `VirtualLock`, a larger working set |
 
 mod mapping;
 mod regions;

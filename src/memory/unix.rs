@@ -2,8 +2,11 @@
 //!
 //! An anonymous private map is only address space until a page is touched. `MAP_NORESERVE` keeps Linux from counting
 //! it against the commit limit; macOS and the BSDs overcommit anyway.
+//!
+//! Pages are 4 KiB on x64, 16 KiB on Apple Silicon, and 4, 16 or 64 KiB on Linux for arm64, as its kernel was built: the size
+//! is asked for, and what is smaller than a page is never given back.
 
-use memmap2::{MmapMut, MmapOptions};
+use memmap2::{MmapOptions, MmapRaw};
 use std::io;
 use std::sync::OnceLock;
 
@@ -15,19 +18,35 @@ pub fn region_bytes(_mapped: usize) -> usize {
     usize::try_from(1_u64 << 40).unwrap_or(1 << 30)
 }
 
+/// A range of address space, unmapped when dropped.
+pub type Map = MmapRaw;
+
 /// Maps `bytes` of lazily committed, zeroed memory.
-pub fn map(bytes: usize) -> io::Result<MmapMut> {
-    MmapOptions::new().len(bytes).no_reserve_swap().map_anon()
+pub fn map(bytes: usize) -> io::Result<Map> {
+    MmapOptions::new().len(bytes).no_reserve_swap().map_anon().map(Map::from)
 }
 
-/// Gives up `bytes` of address space at `base`, and answers whether that is done.
+/// Gives up the end of a map, `bytes` of address space at `base`, and answers whether that is done.
 ///
 /// # Safety
-/// The range must be whole pages of a map made by [`map`], nobody may reach it again, and the map must not be unmapped as
-/// a whole later.
-pub unsafe fn unmap(base: *mut u8, bytes: usize) -> bool {
+/// The range must be whole pages of a map made by [`map`], nobody may reach it again, and the map must not be dropped later,
+/// but go by [`unmap`].
+pub unsafe fn unmap_end(base: *mut u8, bytes: usize) -> bool {
     // SAFETY: the caller vouches for the range.
     unsafe { libc::munmap(base.cast(), bytes) == 0 }
+}
+
+/// Unmaps a map, of which the first `mapped` bytes are left.
+///
+/// # Safety
+/// Nobody may reach it again.
+pub unsafe fn unmap(map: Map, mapped: usize) {
+    if mapped == map.len() {
+        return drop(map);
+    }
+    let base = std::mem::ManuallyDrop::new(map).as_mut_ptr();
+    // SAFETY: what is left of a map of ours, which nobody holds any more. If the system refuses, it stays.
+    unsafe { libc::munmap(base.cast(), mapped) };
 }
 
 /// The system's page size in bytes: 4096 on most, 16 KiB on Apple Silicon.
@@ -42,7 +61,7 @@ pub fn page_bytes() -> usize {
     })
 }
 
-/// Keeps `bytes` at `base` in memory; on Linux they stay out of core dumps, too.
+/// Keeps `bytes` at `base` in memory; on Linux they stay out of core dumps, too. Elsewhere nothing does that by range.
 ///
 /// # Errors
 /// The process's limit, if it has one, where the system refuses.

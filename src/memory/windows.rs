@@ -1,62 +1,193 @@
 //! Mappings on Windows.
 //!
-//! An anonymous map is a section backed by the page file: all of it is charged against the commit limit when it is
-//! made, touched or not. So regions start small and double.
+//! Memory is reserved and committed in one step: Windows charges all of it against its commit limit (memory and page file)
+//! then, touched or not, and hands out what is charged only. A page that a buffer shows must be committed, or a stale view
+//! would fault; so regions start small and double. Pages are 4 KiB on all its processors, ranges of addresses begin at
+//! multiples of 64 KiB.
+//!
+//! Decommitting (`MEM_DECOMMIT`) is no way to give pages back: there is a moment at which they fault, and committing them
+//! again may be refused. Resetting (`MEM_RESET`) keeps them committed and says that their contents do not matter, and taking
+//! them out of the working set then frees the memory without a write to the page file; the charge stays until the map goes.
+//! What they hold after that is zeros, or what was there before. So zeros are written first, and either is zeros.
+//!
+//! Locked pages count against the least size of the process's working set, which is enlarged as needed; no heap makes it
+//! smaller again, but what is locked later finds the room. They are not kept out of crash dumps.
 
-use memmap2::{MmapMut, MmapOptions};
+use std::ffi::c_void;
 use std::io;
+use std::ptr::{self, NonNull};
+use std::sync::{Mutex, PoisonError};
+use windows_sys::Win32::Foundation::ERROR_WORKING_SET_QUOTA;
+use windows_sys::Win32::System::Memory::{
+    GetProcessWorkingSetSizeEx, MEM_COMMIT, MEM_DECOMMIT, MEM_RELEASE, MEM_RESERVE, MEM_RESET, PAGE_READWRITE,
+    SetProcessWorkingSetSizeEx, VirtualAlloc, VirtualFree, VirtualLock, VirtualUnlock,
+};
+use windows_sys::Win32::System::ProcessStatus::{K32QueryWorkingSetEx, PSAPI_WORKING_SET_EX_INFORMATION};
+use windows_sys::Win32::System::Threading::GetCurrentProcess;
 
 /// The first region's length.
 const FIRST_REGION: usize = 64 << 20;
+
+/// The system's page size in bytes.
+const PAGE: usize = 4096;
+
+/// So much is emptied and reset at a time: zeros written to pages that were never touched take memory until then.
+const RESET: usize = 1 << 20;
+
+/// Pages asked about at a time.
+const ASKED: usize = 512;
+
+/// A process can lock a little less than the least size of its working set.
+const OVERHEAD: usize = 1 << 20;
 
 /// The length of a new region, given the bytes mapped so far: as much again.
 pub fn region_bytes(mapped: usize) -> usize {
     mapped.max(FIRST_REGION)
 }
 
-/// Maps `bytes` of zeroed memory.
-pub fn map(bytes: usize) -> io::Result<MmapMut> {
-    MmapOptions::new().len(bytes).map_anon()
+/// A range of committed memory, given back when dropped.
+#[derive(Debug)]
+pub struct Map {
+    base: NonNull<u8>,
+    bytes: usize,
 }
 
-/// Gives up nothing: a view of a section is unmapped as a whole.
+// SAFETY: the memory belongs to no thread, and a `Map` only says where it is.
+unsafe impl Send for Map {}
+// SAFETY: as above.
+unsafe impl Sync for Map {}
+
+impl Map {
+    /// Its length.
+    pub fn len(&self) -> usize {
+        self.bytes
+    }
+
+    /// Its first byte.
+    pub fn as_mut_ptr(&self) -> *mut u8 {
+        self.base.as_ptr()
+    }
+}
+
+impl Drop for Map {
+    fn drop(&mut self) {
+        // SAFETY: the range that `map` was given, which is released nowhere else; by a map's promise nobody reaches it any
+        // more. All of it goes, what was decommitted before as well.
+        unsafe { VirtualFree(self.base.as_ptr().cast(), 0, MEM_RELEASE) };
+    }
+}
+
+/// Maps `bytes` of zeroed memory, which is charged at once.
+pub fn map(bytes: usize) -> io::Result<Map> {
+    // SAFETY: a new range, wherever the system likes.
+    let base = unsafe { VirtualAlloc(ptr::null(), bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE) };
+    NonNull::new(base.cast()).map(|base| Map { base, bytes }).ok_or_else(io::Error::last_os_error)
+}
+
+/// Gives up the end of a map, `bytes` at `base`, and answers whether that is done: the charge for it goes, the addresses stay
+/// reserved until the whole map goes.
 ///
 /// # Safety
-/// None is needed; the signature is that of the other systems.
-pub const unsafe fn unmap(_base: *mut u8, _bytes: usize) -> bool {
-    false
+/// The range must be whole pages of a map made by [`map`], and nobody may reach it again.
+pub unsafe fn unmap_end(base: *mut u8, bytes: usize) -> bool {
+    // SAFETY: the caller vouches for the range.
+    unsafe { VirtualFree(base.cast(), bytes, MEM_DECOMMIT) != 0 }
+}
+
+/// Unmaps a map, of which the first `_mapped` bytes are left.
+///
+/// # Safety
+/// Nobody may reach it again.
+pub unsafe fn unmap(map: Map, _mapped: usize) {
+    drop(map);
 }
 
 /// The system's page size in bytes, the same on all of Windows' processors.
 #[must_use]
 pub const fn page_bytes() -> usize {
-    4096
+    PAGE
 }
 
-/// Not done here yet: a page locked is one of the process's working set, which has to be enlarged first.
+/// Makes room for locking `bytes` more, and answers whether the system agreed.
+fn enlarge_working_set(bytes: usize) -> bool {
+    let (mut least, mut most, mut flags) = (0_usize, 0_usize, 0);
+    // SAFETY: three places for the answer; the handle is that of the process itself and need not be closed.
+    let known =
+        unsafe { GetProcessWorkingSetSizeEx(GetCurrentProcess(), &raw mut least, &raw mut most, &raw mut flags) };
+    let more = bytes.saturating_add(OVERHEAD);
+    let (least, most) = (least.saturating_add(more), most.saturating_add(more));
+    // SAFETY: numbers only.
+    known != 0 && unsafe { SetProcessWorkingSetSizeEx(GetCurrentProcess(), least, most, flags) } != 0
+}
+
+/// Keeps `bytes` at `base` in memory.
 ///
 /// # Errors
-/// Always, without a limit to name.
+/// Where the system refuses; it has no limit to name.
 ///
 /// # Safety
-/// None is needed; the signature is that of the other systems.
-pub const unsafe fn lock(_base: *mut u8, _bytes: usize) -> Result<(), Option<u64>> {
-    Err(None)
+/// The range must be mapped.
+pub unsafe fn lock(base: *mut u8, bytes: usize) -> Result<(), Option<u64>> {
+    /// Two threads that enlarge the working set at a time would add to the same size.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    // SAFETY: the caller vouches for the range; locking changes neither contents nor protection.
+    let locked = || unsafe { VirtualLock(base.cast(), bytes) } != 0;
+    if locked() {
+        return Ok(());
+    }
+    let quota = io::Error::last_os_error().raw_os_error() == Some(ERROR_WORKING_SET_QUOTA.cast_signed());
+    if quota && enlarge_working_set(bytes) && locked() { Ok(()) } else { Err(None) }
 }
 
-/// The system says so only page by page, in tables of its own; nobody has tried yet.
+/// How many of `bytes` at `base`, a page's start, are in the process's working set; `None` if the system does not say. What the
+/// system has taken out of it may be in memory still. Asks for some hundred pages at a time.
 ///
 /// # Safety
-/// None is needed; the signature is that of the other systems.
-pub const unsafe fn resident(_base: *mut u8, _bytes: usize) -> Option<usize> {
-    None
+/// The range must be mapped.
+pub unsafe fn resident(base: *mut u8, bytes: usize) -> Option<usize> {
+    /// The bit of the attributes that says that the page is there.
+    const VALID: usize = 1;
+    // SAFETY: numbers and a pointer, which may all be zero.
+    let mut asked: [PSAPI_WORKING_SET_EX_INFORMATION; ASKED] = unsafe { std::mem::zeroed() };
+    let mut pages = 0;
+    for first in (0..bytes).step_by(ASKED * PAGE) {
+        let count = (bytes - first).div_ceil(PAGE).min(ASKED);
+        for (page, entry) in asked[..count].iter_mut().enumerate() {
+            entry.VirtualAddress = base.wrapping_add(first + page * PAGE).cast::<c_void>();
+        }
+        #[allow(clippy::cast_possible_truncation, reason = "8 KiB")]
+        let size = size_of_val(&asked[..count]) as u32;
+        // SAFETY: the array has so many bytes, and the call fills in what it says of each address.
+        if unsafe { K32QueryWorkingSetEx(GetCurrentProcess(), asked.as_mut_ptr().cast(), size) } == 0 {
+            return None;
+        }
+        // SAFETY: the attributes are a number whichever way they are read.
+        pages += asked[..count].iter().filter(|entry| unsafe { entry.VirtualAttributes.Flags } & VALID != 0).count();
+    }
+    Some((pages * PAGE).min(bytes))
 }
 
-/// Gives nothing back: a view of a section cannot be decommitted, and replacing it would leave a moment at which a stale
-/// view faults. The memory goes back when the last buffer over it does.
+/// Gives the memory behind `bytes` at `base`, whole pages, back; they stay committed and read as zeros. Answers the bytes
+/// given back. O(bytes): zeros are written first.
 ///
 /// # Safety
-/// None is needed; the signature is that of the other systems.
-pub const unsafe fn decommit(_base: *mut u8, _bytes: usize) -> usize {
-    0
+/// The range must lie in a map made by [`map`], start at a page and hold whole pages, be locked nowhere, and nobody may hold
+/// a Rust reference into it.
+pub unsafe fn decommit(base: *mut u8, bytes: usize) -> usize {
+    let mut given_back = 0;
+    for first in (0..bytes).step_by(RESET) {
+        let (start, length) = (base.wrapping_add(first), (bytes - first).min(RESET));
+        // SAFETY: the range is part of the caller's, which is writable and stays so; raw pointers meet no reference.
+        unsafe { start.write_bytes(0, length) };
+        // SAFETY: as above. It changes contents only, and those are zeros before and after.
+        if unsafe { VirtualAlloc(start.cast(), length, MEM_RESET, PAGE_READWRITE) }.is_null() {
+            continue;
+        }
+        // Of pages that are not locked it says so, and takes them out of the working set.
+        // SAFETY: as above; no page of the range is locked.
+        unsafe { VirtualUnlock(start.cast(), length) };
+        given_back += length;
+    }
+    given_back
 }

@@ -1,7 +1,6 @@
 //! Where this library was loaded from: FFI users load it once more, by its path.
 
 use napi_derive::napi;
-use std::ffi::c_void;
 
 /// The path of the file that this code was loaded from; empty if the system does not know.
 #[napi]
@@ -22,7 +21,7 @@ fn path() -> Option<String> {
         dli_saddr: std::ptr::null_mut(),
     };
     // SAFETY: dladdr compares the address with those of what is loaded, and writes to a valid place.
-    let known = unsafe { libc::dladdr((&raw const HERE).cast::<c_void>(), &raw mut found) } != 0;
+    let known = unsafe { libc::dladdr((&raw const HERE).cast::<std::ffi::c_void>(), &raw mut found) } != 0;
     if !known || found.dli_fname.is_null() {
         return None;
     }
@@ -34,13 +33,10 @@ fn path() -> Option<String> {
 
 #[cfg(windows)]
 fn path() -> Option<String> {
-    #[link(name = "kernel32")]
-    unsafe extern "system" {
-        fn GetModuleHandleExW(flags: u32, address: *const c_void, module: *mut *mut c_void) -> i32;
-        fn GetModuleFileNameW(module: *mut c_void, path: *mut u16, size: u32) -> u32;
-    }
-    const FROM_ADDRESS: u32 = 4;
-    const UNCHANGED_REFERENCES: u32 = 2;
+    use windows_sys::Win32::System::LibraryLoader::{
+        GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS as FROM_ADDRESS,
+        GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT as UNCHANGED_REFERENCES, GetModuleFileNameW, GetModuleHandleExW,
+    };
     /// Longest path in UTF-16, with a zero at its end.
     const ROOM: usize = 1 << 15;
 

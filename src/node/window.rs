@@ -136,21 +136,37 @@ type CreateShared = unsafe extern "C" fn(
 
 /// The runtime's function for external shared buffers, if it exports one: it belongs to no Node-API version yet, so it is
 /// looked up by name.
-#[cfg(unix)]
 fn create_shared() -> Option<CreateShared> {
     static FOUND: std::sync::OnceLock<Option<CreateShared>> = std::sync::OnceLock::new();
     *FOUND.get_or_init(|| {
-        // SAFETY: the name ends with a zero; RTLD_DEFAULT searches what the process has loaded.
-        let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"node_api_create_external_sharedarraybuffer".as_ptr()) };
+        let found = exported(c"node_api_create_external_sharedarraybuffer");
         // SAFETY: a null pointer is `None`; any other is the function of that name, whose type Node documents as this.
-        unsafe { std::mem::transmute::<*mut c_void, Option<CreateShared>>(found) }
+        unsafe { std::mem::transmute::<*const c_void, Option<CreateShared>>(found) }
     })
 }
 
-/// Windows has another way of looking up names, which nobody has tried yet.
-#[cfg(not(unix))]
-const fn create_shared() -> Option<CreateShared> {
-    None
+/// The address of what the process exports under a name; null if it exports no such thing.
+#[cfg(unix)]
+fn exported(name: &CStr) -> *const c_void {
+    // SAFETY: the name ends with a zero; RTLD_DEFAULT searches what the process has loaded.
+    unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }
+}
+
+/// The address of what the program exports under a name; null if it exports no such thing. Windows looks into one module at
+/// a time, and a runtime exports its functions from its program.
+#[cfg(windows)]
+fn exported(name: &CStr) -> *const c_void {
+    use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
+    // SAFETY: without a name the module is the program, which is there as long as the process; the other name ends with a
+    // zero.
+    let found = unsafe { GetProcAddress(GetModuleHandleW(ptr::null()), name.as_ptr().cast()) };
+    found.map_or(ptr::null(), |function| function as *const c_void)
+}
+
+/// Nobody has tried elsewhere.
+#[cfg(not(any(unix, windows)))]
+const fn exported(_name: &CStr) -> *const c_void {
+    ptr::null()
 }
 
 /// Whether the runtime has `ArrayBuffer.prototype.transfer`.

@@ -1,0 +1,72 @@
+// Linux programs for other processors under QEMU, which is fetched into the cache with the libraries that such programs
+// share.
+//
+// Programs start others of their kind, so the kernel is told to start those for arm64 under QEMU: in a user namespace, where
+// that needs no root and ends with the program. Pages are 4 KiB there, and memory is ordered as on x64: neither 16 KiB pages
+// nor arm64's order can be seen this way.
+//
+// QEMU before version 8 keeps a note of every page that is mapped: gigabytes, and half a minute, for a terabyte of address
+// space. So programs get 64 GiB, and MeMS does there what it does wherever address space is limited.
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { start } from './runtimes.mjs';
+import { fromDebian } from './tools.mjs';
+
+/** By Node's name of a processor: QEMU's, the folder of its libraries, and Debian's name of them. */
+const PROCESSORS = {
+  arm64: { qemu: 'aarch64', folder: 'aarch64-linux-gnu', debian: 'arm64' },
+  arm: { qemu: 'arm', folder: 'arm-linux-gnueabihf', debian: 'armhf' },
+  s390x: { qemu: 's390x', folder: 's390x-linux-gnu', debian: 's390x' },
+};
+const LIBRARIES = ['libc6', 'libgcc-s1', 'libstdc++6', 'libatomic1'];
+
+// What the file of a 64-bit little-endian ELF program for the processor begins with, and which bits of that count.
+const MAGIC = String.raw`\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00`;
+const MASK = String.raw`\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff`;
+const ADDRESS_SPACE = '0x1000000000';
+const REGISTER = `
+mount -t binfmt_misc none /proc/sys/fs/binfmt_misc
+printf '%s' ":mems-arm64:M::$1:$2:$3:F" > /proc/sys/fs/binfmt_misc/register
+shift 3
+exec "$@"
+`;
+
+/** Fetches QEMU and the libraries for a processor, and answers QEMU's program and the libraries' folder. */
+async function fetchQemu(processor) {
+  const { qemu, folder, debian } = PROCESSORS[processor];
+  const libraries = LIBRARIES.map((name) => `${name}-${debian}-cross`);
+  const root = await fromDebian(`qemu-${processor}`, ['qemu-user-static', ...libraries], {
+    // Of its fifty processors one is needed.
+    finish: async (made) => {
+      const programs = join(made, 'usr', 'bin');
+      const others = (await readdir(programs)).filter((name) => name !== `qemu-${qemu}-static`);
+      await Promise.all(others.map((name) => rm(join(programs, name), { recursive: true })));
+    },
+  });
+  return {
+    qemu: join(root, 'usr', 'bin', `qemu-${qemu}-static`),
+    environment: { QEMU_LD_PREFIX: join(root, 'usr', folder) },
+  };
+}
+
+/** Answers `{ start(program, args, options) }`, which runs arm64 programs as start() in runtimes.mjs does its own. */
+export async function openQemu() {
+  const { qemu, environment } = await fetchQemu('arm64');
+  const inNamespace = ['-rm', 'sh', '-ec', REGISTER, 'sh', MAGIC, MASK, qemu];
+  return {
+    start: (program, args, { env = process.env, ...options } = {}) =>
+      start('unshare', [...inNamespace, program, ...args], {
+        ...options,
+        env: { ...env, ...environment, QEMU_RESERVED_VA: ADDRESS_SPACE },
+      }),
+  };
+}
+
+/** The same for programs of any processor of the list that start no others. */
+export async function openSimpleQemu(processor) {
+  const { qemu, environment } = await fetchQemu(processor);
+  return {
+    start: (program, args, { env = process.env, ...options } = {}) =>
+      start(qemu, [program, ...args], { ...options, env: { ...env, ...environment } }),
+  };
+}

@@ -1,0 +1,78 @@
+// Rust for other targets: which compiler and linker build for one, and the environment cargo needs for that.
+//
+// - The toolchain of the machine, where it has the target's standard library (`rustup target add`).
+// - Else Debian's compiler for browsers, the newest there is, which comes with the source of the standard library: cargo
+//   builds that as well. Only the machine's cargo is used with it. It moves with Debian's security updates, so its version
+//   is read, not fixed.
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { CHECKOUT } from './runtimes.mjs';
+import { fromDebian, fromPyPi, run } from './tools.mjs';
+
+/** Where cargo builds for other platforms. Apart from its other builds: it does not see that the linker is another. */
+export const BUILDS = join(CHECKOUT, 'target', 'cross', 'build');
+
+/** Puts a folder first on a search path of the environment. */
+const before = (folder, path) => (path ? `${folder}${delimiter}${path}` : folder);
+
+/** Whether the machine's toolchain has the standard library of a target. */
+async function isInstalled(target) {
+  const folder = (await run('rustc', ['--print', 'target-libdir', '--target', target])).trim();
+  return existsSync(folder) && (await readdir(folder)).some((name) => name.startsWith('libstd-'));
+}
+
+/** Debian's compiler, as what cargo needs to use it: `{ env, args }`. */
+async function debianCompiler() {
+  const exclude = ['compiler', 'src', 'debian'].map((name) => `*/usr/src/rustc-*/${name}`);
+  const root = await fromDebian('rust', ['rustc-web', 'rust-web-src'], { exclude });
+  const libraries = join(root, 'usr', 'lib', 'x86_64-linux-gnu');
+  const env = {
+    RUSTC: join(root, 'usr', 'bin', 'rustc'),
+    LD_LIBRARY_PATH: before(libraries, process.env.LD_LIBRARY_PATH),
+    // It is a stable version, and building the standard library is not stable.
+    RUSTC_BOOTSTRAP: '1',
+  };
+  return { env, args: ['-Zbuild-std=std,panic_unwind'] };
+}
+
+/** The compiler for a target, as `{ env, args }` for cargo. */
+export async function compilerFor(target) {
+  if (await isInstalled(target)) return { env: {}, args: [] };
+  console.error(`rustup has no standard library for ${target}: it is built with Debian's compiler`);
+  return debianCompiler();
+}
+
+/** Zig, which links for Linux of any glibc, for musl and for macOS: `{ env, args }` for `cargo zigbuild`. */
+export async function zigLinker() {
+  const root = await fromPyPi('zig', ['ziglang==0.15.2', 'cargo-zigbuild==0.24.1']);
+  const env = {
+    CARGO_ZIGBUILD_ZIG_PATH: join(root, 'ziglang', 'zig'),
+    CARGO_ZIGBUILD_CACHE_DIR: join(BUILDS, 'zig'),
+    PATH: before(join(root, 'bin'), process.env.PATH),
+  };
+  return { env, args: [] };
+}
+
+/** MinGW's folder of programs, and its compiler for Windows x64. */
+export async function mingw() {
+  const root = await fromDebian('mingw', ['gcc-mingw-w64-x86-64-posix']);
+  const bin = join(root, 'usr', 'bin');
+  return { bin, compiler: join(bin, 'x86_64-w64-mingw32-gcc-posix') };
+}
+
+/** MinGW's linker for Windows x64. */
+export async function mingwLinker() {
+  const { bin, compiler } = await mingw();
+  // napi-build looks for Node's library, whose functions the addon finds when it is loaded: empty ones will do.
+  const node = join(BUILDS, 'libnode');
+  await mkdir(node, { recursive: true });
+  await writeFile(join(node, 'libnode.dll'), '');
+  await writeFile(join(node, 'libnode.dll.a'), '!<arch>\n');
+  const env = {
+    CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER: compiler,
+    LIBNODE_PATH: node,
+    PATH: before(bin, process.env.PATH),
+  };
+  return { env, args: [] };
+}

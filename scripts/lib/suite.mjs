@@ -1,0 +1,108 @@
+// The tests of a platform: all of the JavaScript suite on Node.js, file by file; the smoke suite alone on runtimes without
+// Node's test runner; and the Rust tests. Each answers a row of the table. `emulator` is what starts programs there.
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openRuntime, progress } from './runtimes.mjs';
+
+const FILE_TIMEOUT_MS = 900_000;
+const COUNTS = ['tests', 'pass', 'fail', 'cancelled', 'skipped'];
+/** Under emulation random programs are slow: there are fewer of them, and shorter ones. */
+const FEWER = { MEMS_PROGRAMS: '30', MEMS_SOAK_STEPS: '3000', PROPTEST_CASES: '16' };
+
+const emptyRow = (runtime) => ({
+  runtime,
+  version: '',
+  suite: 'all',
+  files: 0,
+  tests: 0,
+  passed: 0,
+  failed: 0,
+  skipped: 0,
+  seconds: 0,
+  result: 'ok',
+});
+
+/** Adds what `node --test-reporter=tap` says at its end to a row; whether it says so, and that nothing failed. */
+function addTap(row, output) {
+  const counts = COUNTS.map((name) => output.match(new RegExp(`^# ${name} (\\d+)\\r?$`, 'm'))?.[1]);
+  if (counts.includes(undefined)) return false;
+  const [tests, passed, failed, cancelled, skipped] = counts.map(Number);
+  row.tests += tests;
+  row.passed += passed;
+  row.failed += failed + cancelled;
+  row.skipped += skipped;
+  return tests > 0 && failed + cancelled === 0;
+}
+
+/** Adds what the smoke suite says at its end. */
+function addSmoke(row, output) {
+  const [, passed, failed] = output.match(/(\d+) passed, (\d+) failed\s*$/) ?? [];
+  if (passed === undefined) return false;
+  row.tests += Number(passed) + Number(failed);
+  row.passed += Number(passed);
+  row.failed += Number(failed);
+  return row.passed > 0 && Number(failed) === 0;
+}
+
+/** Adds what Rust's test runner says at its end. */
+function addRust(row, output) {
+  const said = output.match(/^test result: \S+ (\d+) passed; (\d+) failed; (\d+) ignored/m);
+  if (!said) return false;
+  const [passed, failed, ignored] = said.slice(1).map(Number);
+  row.tests += passed + failed + ignored;
+  row.passed += passed;
+  row.failed += failed;
+  row.skipped += ignored;
+  return failed === 0;
+}
+
+/** Runs programs one after the other, each `[name, program, args, add]`, and answers the row they fill. */
+async function fillRow(row, emulator, programs, options) {
+  const begin = Date.now();
+  const failed = [];
+  for (const [name, program, args, add] of programs) {
+    const end = progress(`${row.runtime}: ${name}`);
+    const { code, reason, output } = await emulator.start(program, args, options);
+    row.files += 1;
+    const passed = add(row, output) && code === 0;
+    end(passed ? 'ok' : `FAILED, ${reason}`);
+    if (passed) continue;
+    console.error(output);
+    failed.push(name);
+  }
+  row.seconds = Math.round((Date.now() - begin) / 1000);
+  if (failed.length > 0) row.result = `FAILED: ${failed.join(', ')}`;
+  return row;
+}
+
+/** The names of the test files in a checkout. */
+export async function testFiles(checkout) {
+  const names = await readdir(join(checkout, '__test__'));
+  return names.filter((name) => name.endsWith('.test.js')).sort();
+}
+
+/** Whether a runtime has the test runner that the suite is written for. */
+const runsTests = ({ binary }, version) => binary === 'node' && Number.parseInt(version, 10) >= 18;
+
+/** Runs the smoke suite on a runtime, and the tests of `files` where it can. */
+export async function runSuite(emulator, runtime, { stage, files, offline, emulated }) {
+  const row = emptyRow(runtime.name);
+  const { binary, version } = await openRuntime(runtime, offline, emulator.start);
+  row.version = version;
+  row.suite = runsTests(runtime, version) ? 'all' : 'smoke';
+  const smoke = ['smoke.js', binary, [...runtime.flags, '__test__/smoke.js'], addSmoke];
+  const tests = files.map((name) => {
+    return [name, binary, ['--test-reporter=tap', `__test__/${name}`], addTap];
+  });
+  const env = { ...process.env, ...(emulated ? FEWER : {}) };
+  const options = { cwd: stage, env, timeout: FILE_TIMEOUT_MS };
+  return fillRow(row, emulator, [smoke, ...(runsTests(runtime, version) ? tests : [])], options);
+}
+
+/** Runs Rust's test programs, a map of names to files. */
+export async function runRustTests(emulator, programs, { stage, emulated }) {
+  const tests = [...programs].map(([name, program]) => [name, program, [], addRust]);
+  const env = { ...process.env, ...(emulated ? FEWER : {}) };
+  const options = { cwd: stage, env, timeout: FILE_TIMEOUT_MS };
+  return fillRow(emptyRow('Rust tests'), emulator, tests, options);
+}

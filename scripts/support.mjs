@@ -1,0 +1,82 @@
+// Writes the table of what is supported into README.md, from what the last runs left in the cache and from nothing else:
+// those of test:linux, test:windows, test:arm64 and test:runtimes, and every build for another platform.
+//   npm run support -- [--check]
+// --check writes nothing, and fails if the table is not what it would write.
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { markdownTable } from 'markdown-table';
+import { readManifest, releaseTargets, systemOf } from './lib/release.mjs';
+import { readResults } from './lib/results.mjs';
+import { CHECKOUT, RUNTIMES } from './lib/runtimes.mjs';
+
+const DOCUMENT = join(CHECKOUT, 'README.md');
+const PLACE = /(?<=<!-- support:[^\n]*-->\n).*?(?=<!-- \/support -->)/s;
+// The first that knows of a platform and runtime has the word: all tests say more than the smoke suite.
+const CHECKS = ['linux', 'windows', 'arm64', 'runtimes'];
+
+/** Runtimes that there are no binaries of. */
+const ABSENT = {
+  'linux-x64-musl': ['deno'],
+  'linux-arm64-musl': ['deno'],
+  'win32-arm64-msvc': ['node 14', 'node 16', 'node 18'],
+  'darwin-arm64': ['node 14'],
+};
+
+/** What the last run says of a runtime on a platform; undefined if there was none. */
+const findRun = (runs, platform, runtime) =>
+  runs.find((run) => run.platform === platform && run.runtime === runtime);
+
+function cell(runs, built, platform, runtime) {
+  const run = findRun(runs, platform, runtime);
+  if (run && run.result !== 'ok') return 'fails';
+  if (run) return run.emulated ? 'tested under emulation' : 'tested';
+  if (ABSENT[platform]?.includes(runtime)) return '–';
+  return built.has(platform) ? 'built' : '';
+}
+
+/** Which versions ran, of each runtime of which any did. */
+function versions(runs) {
+  const of = (name) => [
+    ...new Set(runs.filter(({ runtime }) => runtime === name).map((run) => run.version)),
+  ];
+  const title = (name) => name[0].toUpperCase() + name.slice(1);
+  return [...RUNTIMES.values()]
+    .map(({ name }) => [name, of(name)])
+    .filter(([, found]) => found.length > 0)
+    .map(([name, found]) => `${title(name).replace(/ \d+$/, '')} ${found.join(' and ')}`);
+}
+
+try {
+  const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
+  const runs = (await Promise.all(CHECKS.map(readResults))).flatMap(Object.values);
+  const built = new Set(Object.keys(await readResults('builds')));
+  const names = [...RUNTIMES.values()].map(({ name }) => name);
+  const targets = await releaseTargets(await readManifest(CHECKOUT));
+  const rows = targets.map((target) => [
+    systemOf(target).replace(' or newer', '+'),
+    ...names.map((name) => cell(runs, built, target.name, name)),
+  ]);
+  const heading = names.map((name) => name[0].toUpperCase() + name.slice(1));
+  const smoke = runs.filter(({ suite, result }) => suite === 'smoke' && result === 'ok');
+  const some = [...new Set(smoke.map(({ runtime }) => runtime))].filter((name) => {
+    return !runs.some(({ suite, runtime }) => suite === 'all' && runtime === name);
+  });
+  const all = some.length > 0 ? `; on ${some.join(', ')} the smoke suite` : '';
+  const text = `
+${markdownTable([['', ...heading], ...rows])}
+
+Tested: all tests passed there${all}. Under emulation: Windows is Wine, arm64 is QEMU. Built: compiled and linked, and not run. Versions: ${versions(runs).join(', ')}.
+
+`;
+  const old = await readFile(DOCUMENT, 'utf8');
+  if (!PLACE.test(old)) throw new Error(`${DOCUMENT} has no place for the table`);
+  const written = old.replace(PLACE, () => text);
+  console.log(text.trim());
+  if (values.check && written !== old)
+    throw new Error('README.md has another table: npm run support');
+  if (!values.check) await writeFile(DOCUMENT, written);
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
+}
