@@ -6,7 +6,7 @@
 // nor arm64's order can be seen this way.
 //
 // QEMU before version 8 keeps a note of every page that is mapped: gigabytes, and half a minute, for a terabyte of address
-// space. So programs get 64 GiB, and MeMS does there what it does wherever address space is limited.
+// space. So programs get 16 GiB, and MeMS does there what it does wherever address space is limited.
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { start } from './runtimes.mjs';
@@ -23,7 +23,7 @@ const LIBRARIES = ['libc6', 'libgcc-s1', 'libstdc++6', 'libatomic1'];
 // What the file of a 64-bit little-endian ELF program for the processor begins with, and which bits of that count.
 const MAGIC = String.raw`\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00`;
 const MASK = String.raw`\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff`;
-const ADDRESS_SPACE = '0x1000000000';
+const ADDRESS_SPACE = '0x400000000';
 const REGISTER = `
 mount -t binfmt_misc none /proc/sys/fs/binfmt_misc
 printf '%s' ":mems-arm64:M::$1:$2:$3:F" > /proc/sys/fs/binfmt_misc/register
