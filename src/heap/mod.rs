@@ -273,14 +273,19 @@ impl Heap {
     /// [`Error::OutOfRange`], [`Error::NotAllocated`].
     #[inline]
     pub fn find(&self, address: u64) -> Result<Segment, Error> {
+        let (start, size) = self.start_and_size(address);
+        if size == 0 { Err(self.not_live(address)) } else { Ok(Segment { start, size, kind: Kind::Live }) }
+    }
+
+    /// Start and size of the live block that holds `address`; the size is 0 if there is none. (Two numbers come in registers,
+    /// a `Result` through memory, which is slow where it is put together there.)
+    fn start_and_size(&self, address: u64) -> (u64, u64) {
         let offset = address.wrapping_sub(FIRST_ADDRESS);
-        if offset < self.segments.end() {
-            let (start, end, hole) = self.segments.segment(offset);
-            if !hole {
-                return Ok(Segment { start: FIRST_ADDRESS + start, size: end - start, kind: Kind::Live });
-            }
+        if offset >= self.segments.end() {
+            return (0, 0);
         }
-        Err(self.not_live(address))
+        let (start, end, hole) = self.segments.segment(offset);
+        (FIRST_ADDRESS + start, if hole { 0 } else { end - start })
     }
 
     /// Why an address is in no live block.
