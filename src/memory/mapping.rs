@@ -113,8 +113,8 @@ impl Mapping {
             return 0;
         }
         // SAFETY: the range lies inside this mapping, which is private and anonymous, and stays mapped, readable and
-        // writable; none of it is locked. Its bytes are reached through raw pointers only (the caller gives back what nobody may use), and
-        // other threads' accesses to freed memory are no worse off for reading zeros.
+        // writable; none of it is locked. Its bytes are reached through raw pointers only (the caller gives back what nobody
+        // may use), and other threads' accesses to freed memory are no worse off for reading zeros.
         unsafe { system::decommit(self.base().wrapping_add(start), end - start) }
     }
 

@@ -141,7 +141,13 @@ callback! {
     /// `free` of an address.
     free, |env, memory| {
         let (id, address) = (memory.heap(), memory.argument());
-        let done = registry::with_heap(id, |heap| if heap.options().track_allocations() { Ok(false) } else { heap.free(address).map(|()| true) })?;
+        let done = registry::with_heap(id, |heap| {
+            if heap.options().track_allocations() {
+                return Ok(false);
+            }
+            heap.free(address)?;
+            Ok(true)
+        })?;
         if done { Ok(()) } else { free_traced(env, id, address) }
     }
 }
