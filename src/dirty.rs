@@ -90,7 +90,6 @@ impl Dirty {
         let mut runs = std::mem::take(&mut self.runs);
         runs.sort_unstable_by_key(|run| run.start);
         self.patience /= 2;
-        self.given_back = runs.first().map_or(0, |run| run.start)..runs.iter().map(|run| run.end).max().unwrap_or(0);
         runs.dedup_by(|next, run| {
             let touching = next.start <= run.end;
             if touching {
@@ -98,6 +97,11 @@ impl Dirty {
             }
             touching
         });
+        self.given_back = match &runs[..] {
+            [first, .., last] => first.start..last.end,
+            [only] => only.clone(),
+            [] => 0..0,
+        };
         runs
     }
 }

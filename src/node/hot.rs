@@ -13,8 +13,8 @@ use crate::registry::{self, Id};
 use napi::sys;
 use std::ptr;
 
-/// Runs a callback's body on its first arguments and the number of those given, and makes a value of what it answers; answers null, which is
-/// `undefined`, where an exception is pending.
+/// Runs a callback's body on its first arguments and the number of those given, and makes a value of what it answers; answers
+/// null, which is `undefined`, where an exception is pending.
 ///
 /// # Safety
 /// `env` and `info` must be those of the running callback.
