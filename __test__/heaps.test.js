@@ -39,6 +39,14 @@ describe('a heap', () => {
     assert.equal(heap.buffer(q).length, 20, 'a view has what was asked for');
     assert.equal(heap.buffer(q, 32).length, 32, 'or all, for the asking');
     assertRefused(() => heap.buffer(q, 33), 'ERR_MEMS_OUT_OF_BLOCK');
+    // Behind what was asked for nothing was, but it can be had as well.
+    const behind = q + 25n;
+    assert.deepEqual(heap.blockOf(behind), { start: q, size: 20, usableSize: 32 });
+    assert.equal(heap.buffer(behind).length, 0);
+    assert.equal(heap.view(q + 24n, Float64Array).length, 0);
+    assert.equal(heap.read(behind).length, 0);
+    assert.equal(heap.buffer(behind, 7).length, 7);
+    assertRefused(() => heap.buffer(behind, 8), 'ERR_MEMS_OUT_OF_BLOCK');
     const { live, requested } = heap.stats().bytes;
     assert.deepEqual([live, requested], [48, 21]);
     assert.equal(heap.stats().fragmentation.internal, 1 - 21 / 48);

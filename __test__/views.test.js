@@ -84,6 +84,20 @@ describe('buffer', () => {
     for (const { bytes, size } of blocks) assert.deepEqual([bytes[1], bytes[size - 1]], [0, 0]);
   });
 
+  test('is as long as a block of more than 2 GiB', () => {
+    const size = 2 ** 31 + 4096;
+    const p = malloc(size);
+    for (const from of [0, 1, 4096, 4097, 5000]) {
+      assert.equal(buffer(p + BigInt(from)).length, size - from);
+      assert.equal(view(p + BigInt(from * 8), Float64Array).length, size / 8 - from);
+    }
+    const end = p + BigInt(size);
+    buffer(end - 8n).writeDoubleLE(1.5);
+    assert.equal(view(p, Float64Array).at(-1), 1.5);
+    assert.equal(view(p, Float64Array, size / 8).at(-1), 1.5);
+    assertRefused(() => view(p, Float64Array, size / 8 + 1), 'ERR_MEMS_OUT_OF_BLOCK');
+  });
+
   test('of a small heap is copied in no time where the runtime copies it', () => {
     // What is shared is not copied at all; else all of the window is.
     const copy = structuredClone(buffer(malloc(100)).fill(3));

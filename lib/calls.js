@@ -10,8 +10,9 @@ const binding = require('../binding.js');
 const { isAddress } = require('./arguments.js');
 
 // In a buffer of their own, since the addon keeps a pointer to it: nobody else may have them.
-const numbers = new Float64Array(new ArrayBuffer(80));
+const numbers = new Float64Array(new ArrayBuffer(64));
 const words = new BigUint64Array(numbers.buffer);
+const integers = new Int32Array(numbers.buffer);
 const {
   malloc: callMalloc,
   free: callFree,
@@ -24,16 +25,18 @@ const HEAP = 0;
 const ARGUMENT = 1;
 // what it answers: an address,
 const ANSWER = 2;
-// or a place: an address's offset in the window round it, and the window's name;
-const OFFSET = 3;
-const NAME = 4;
-// the bytes from the address to the end of what was asked for, and to the end of its block;
+// or a place: the name of the window round an address,
+const NAME = 3;
+// the address's offset in its block, and the bytes from there to the end of what was asked for (negative behind it) and to
+// the end of the block;
+const INSIDE = 4;
 const REST = 5;
 const AVAILABLE = 6;
-// its offset in its block, the block's bytes that were asked for, and all of them.
-const INSIDE = 7;
-const SIZE = 8;
-const USABLE = 9;
+// and among the integers, which views are made from in half the time: its offset in the window, below 2^31, and the rest
+// again, at least 0 and at most MOST.
+const OFFSET = 14;
+const SMALL_REST = 15;
+const MOST = 2 ** 31 - 1;
 
 function malloc(heap, size, options) {
   // What is no object is no option: `sizes.map(malloc)` gives a position there.
@@ -76,11 +79,12 @@ module.exports = {
   get,
   locate,
   place: numbers,
-  OFFSET,
   NAME,
+  INSIDE,
   REST,
   AVAILABLE,
-  INSIDE,
-  SIZE,
-  USABLE,
+  integers,
+  OFFSET,
+  SMALL_REST,
+  MOST,
 };

@@ -13,8 +13,8 @@ const binding = require('../binding.js');
 const { checkedCount, fail, wrongType } = require('./arguments.js');
 const calls = require('./calls.js');
 
-const { locate, place } = calls;
-const { OFFSET, NAME, REST, AVAILABLE, INSIDE, SIZE, USABLE } = calls;
+const { locate, place, NAME, INSIDE, REST, AVAILABLE } = calls;
+const { integers, OFFSET, SMALL_REST, MOST } = calls;
 
 /**
  * Makes a Buffer. Buffer.from() and subarray() come to the same, and check for 30 ns more what is known here; their class is
@@ -29,26 +29,40 @@ const bufferOver = isClassOfBuffers
   ? (memory, start, bytes) => new Species(memory, start, bytes)
   : (memory, start, bytes) => Buffer.from(memory, start, bytes);
 
-/** The bytes of so many elements of a width from the address just looked up, which are to lie in its block. */
-function checkedBytes(address, length, width) {
-  const bytes = checkedCount('length', length) * width;
+/** How many elements of a width there are from the address just looked up: so many, or all that were asked for. */
+function elementsOf(address, length, width) {
+  const rest = integers[SMALL_REST];
+  if (length === undefined && rest < MOST) return (rest / width) | 0;
+  // Of these, too, only whole numbers are as they are without a sign.
+  if (typeof length === 'number' && length >>> 0 === length && length * width <= rest)
+    return length;
+  return checkedElements(address, length, width);
+}
+
+/** The same, whatever they are. */
+function checkedElements(address, length, width) {
+  if (length === undefined) return Math.floor(place[REST] / width);
+  const elements = checkedCount('length', length);
   const available = place[AVAILABLE];
-  if (bytes <= available) return bytes;
-  const message = `${bytes} bytes from ${address} reach past the end of their block: at most ${available} can be had`;
+  if (elements * width <= available) return elements;
+  const message =
+    `${elements * width} bytes from ${address} reach past the end of their block: ` +
+    `at most ${available} can be had`;
   throw fail(RangeError, 'ERR_MEMS_OUT_OF_BLOCK', message);
 }
 
 /** The bytes of a range: so many from an address, or all that were asked for. */
 function rangeOf(heap, address, length) {
   locate(heap, address);
-  return length === undefined ? place[REST] : checkedBytes(address, length, 1);
+  return elementsOf(address, length, 1);
 }
 
 /** The block round an address. */
 function blockOf(heap, address) {
   locate(heap, address);
-  const start = address - BigInt(place[INSIDE]);
-  return { start, size: place[SIZE], usableSize: place[USABLE] };
+  const inside = place[INSIDE];
+  const start = address - BigInt(inside);
+  return { start, size: inside + place[REST], usableSize: inside + place[AVAILABLE] };
 }
 
 /** Bytes of an element of a type that a view can have. */
@@ -113,32 +127,40 @@ class Windows {
     this.length = bytes.length;
   }
 
-  /** Whether so many bytes from the address just looked up are in the current window; makes it current if need be. */
-  shows(address, bytes) {
-    if (place[NAME] !== this.name || this.bytes.length === 0) this.enter(address);
-    return place[OFFSET] + bytes <= this.length;
+  /** Whether so many bytes from the address just looked up are in the current window. */
+  shows(bytes) {
+    // Without bytes: somebody has moved them away, by transfer() or to another thread.
+    if (place[NAME] !== this.name || this.bytes.length === 0) return false;
+    return integers[OFFSET] + bytes <= this.length;
   }
 
   buffer(address, length) {
     locate(this.heap, address);
-    const bytes = length === undefined ? place[REST] : checkedBytes(address, length, 1);
-    if (!this.shows(address, bytes)) return this.long(address, bytes, Buffer, bytes);
-    return bufferOver(this.memory, this.start + place[OFFSET], bytes);
+    const bytes = elementsOf(address, length, 1);
+    if (!this.shows(bytes)) return this.elsewhere(address, bytes, Buffer, bytes);
+    return bufferOver(this.memory, this.start + integers[OFFSET], bytes);
   }
 
   view(address, Type, length) {
     if (Type === Buffer) return this.buffer(address, length);
     const width = widthOf(Type);
     locate(this.heap, address);
-    const elements =
-      length === undefined
-        ? Math.floor(place[REST] / width)
-        : checkedBytes(address, length, width) / width;
+    const elements = elementsOf(address, length, width);
+    const offset = integers[OFFSET];
     // Widths are powers of two.
-    if ((place[OFFSET] & (width - 1)) !== 0) throw misaligned(address, Type, width);
+    if ((offset & (width - 1)) !== 0) throw misaligned(address, Type, width);
     const bytes = elements * width;
-    if (!this.shows(address, bytes)) return this.long(address, bytes, Type, elements);
-    return viewOver(Type, this.memory, this.start + place[OFFSET], elements);
+    if (!this.shows(bytes)) return this.elsewhere(address, bytes, Type, elements);
+    return viewOver(Type, this.memory, this.start + offset, elements);
+  }
+
+  /** A view of what is not in the current window: that round the address becomes it, if it shows all of this. */
+  elsewhere(address, bytes, Type, elements) {
+    this.enter(address);
+    if (!this.shows(bytes)) return this.long(address, bytes, Type, elements);
+    const start = this.start + integers[OFFSET];
+    if (Type === Buffer) return bufferOver(this.memory, start, elements);
+    return new Type(this.memory, start, elements);
   }
 
   /** A buffer to copy from; nothing where the runtime has no buffers over native memory. */

@@ -4,9 +4,10 @@
 //! its lock and works on it without.
 
 use crate::guard::CANARY;
-use crate::heap::{FIRST_ADDRESS, Freed, Heap, Resized, Segment, is_size};
+use crate::heap::{FIRST_ADDRESS, Freed, Heap, Resized, is_size};
 use crate::memory::Span;
 use crate::{Error, Mems};
+use std::ops::Range;
 
 /// A live block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,37 +52,54 @@ impl Mems {
     ///
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotAllocated`].
-    #[inline]
     pub fn block(&self, address: u64) -> Result<Block, Error> {
-        self.block_in(self.heap.find(address)?, address)
+        self.live_block(address).ok_or_else(|| self.no_block(address))
     }
 
-    /// The block in a segment that is live to the heap and holds `address`.
-    ///
-    /// # Errors
-    /// [`Error::NotAllocated`] in quarantine, slack or canary.
-    #[inline]
-    pub(crate) fn block_in(&self, found: Segment, address: u64) -> Result<Block, Error> {
+    /// The same without saying why there is none.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "else it is answered by way of memory, and views wait for it")]
+    fn live_block(&self, address: u64) -> Option<Block> {
+        self.block_in(self.heap.live(address)?, address)
+    }
+
+    /// The block at addresses that are live to the heap, of which `address` is one. `None` in quarantine, slack or canary.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "as `live_block`")]
+    pub(crate) fn block_in(&self, found: Range<u64>, address: u64) -> Option<Block> {
+        let Range { start, end } = found;
+        let usable = end - start;
         if self.options().alignment() == 1 {
-            return Ok(Block { start: found.start, size: found.size, usable: found.size });
+            return Some(Block { start, size: usable, usable });
         }
-        let size = found.size - self.slack.get(found.start - FIRST_ADDRESS);
+        let size = usable - self.slack.get(start - FIRST_ADDRESS);
         if self.options().hardened() {
-            return self.guarded_block(address, found, size);
+            return self.guarded_block(address, start..end, size).ok();
         }
-        Ok(Block { start: found.start, size, usable: found.size })
+        Some(Block { start, size, usable })
     }
 
     /// The same in a hardened heap, where it has `size` bytes without slack.
-    fn guarded_block(&self, address: u64, found: Segment, size: u64) -> Result<Block, Error> {
+    #[inline(never)]
+    fn guarded_block(&self, address: u64, found: Range<u64>, size: u64) -> Result<Block, Error> {
         self.check_not_in_quarantine(address, found.start)?;
         let size = size - CANARY;
-        let (start, end) = (found.start + size, found.start + found.size);
+        let (start, end) = (found.start + size, found.end);
         if address >= start {
             // Slack and canary are nobody's.
             return Err(Error::NotAllocated { address, start, end });
         }
         Ok(Block { start: found.start, size, usable: size })
+    }
+
+    /// Why an address is in no live block.
+    #[cold]
+    fn no_block(&self, address: u64) -> Error {
+        let guarded = |found: Range<u64>| {
+            let size = found.end - found.start - self.slack.get(found.start - FIRST_ADDRESS);
+            self.guarded_block(address, found, size)
+        };
+        self.heap.find(address).and_then(guarded).expect_err("what the heap finds is a block but in hardened heaps")
     }
 
     /// The live block that starts at `address`, and its length with slack and canary. O(1).
@@ -90,9 +108,10 @@ impl Mems {
     /// [`Error::OutOfRange`], [`Error::NotAllocated`], [`Error::NotBlockStart`].
     pub(crate) fn starting(&self, address: u64) -> Result<(Block, u64), Error> {
         let found = self.heap.find(address)?;
-        let block = self.block_in(found, address)?;
+        let whole = found.end - found.start;
+        let block = self.block_in(found, address).ok_or_else(|| self.no_block(address))?;
         if block.start == address {
-            Ok((block, found.size))
+            Ok((block, whole))
         } else {
             Err(Error::NotBlockStart { address, start: block.start, end: block.start + block.usable })
         }
@@ -102,9 +121,10 @@ impl Mems {
     ///
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotAllocated`].
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "as `live_block`")]
     pub fn place(&self, address: u64) -> Result<Place, Error> {
-        let block = self.block(address)?;
+        let Some(block) = self.live_block(address) else { return Err(self.no_block(address)) };
         let (mapping, offset, used) = self.regions.place(address);
         Ok(Place { mapping, offset, used, block })
     }

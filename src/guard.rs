@@ -166,7 +166,7 @@ impl Mems {
         }
         self.make_way(addresses.len(), bytes)?;
         for &address in addresses {
-            self.detain(address, self.heap.find(address)?.size);
+            self.detain(address, self.heap.find(address)?.end - address);
         }
         Ok(())
     }
@@ -225,7 +225,7 @@ impl Mems {
         for segment in self.heap.segments(FIRST_ADDRESS) {
             // Without a block there: it is in quarantine.
             if segment.kind == Kind::Live
-                && let Ok(block) = self.block_in(segment, segment.start)
+                && let Some(block) = self.block_in(segment.addresses(), segment.start)
             {
                 self.check_canary(block.start, block.size, segment.start + segment.size)?;
             }
@@ -271,7 +271,7 @@ impl Mems {
         let segments = self.heap.segments(address).filter(move |segment| live(segment) && segment.start >= address);
         segments.filter_map(|segment| {
             // None in quarantine.
-            let block = self.block_in(segment, segment.start).ok()?;
+            let block = self.block_in(segment.addresses(), segment.start)?;
             Some((block, self.tracker.stack(block.start)))
         })
     }

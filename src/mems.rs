@@ -153,7 +153,7 @@ impl Mems {
     fn before_free(&self, address: u64) -> Result<(), Error> {
         if self.options().zero_on_free() {
             let block = self.heap.check_block_start(address)?;
-            self.regions.fill(address, 0, block.size);
+            self.regions.fill(address, 0, block.end - address);
         }
         Ok(())
     }

@@ -59,16 +59,43 @@ fn slot(id: Id) -> Option<&'static Lock<Slot>> {
     SLOTS[number / BATCH].get()?.get(number % BATCH)
 }
 
+/// Where the heap of an id is, or was. It may be kept: calls then save finding it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Handle {
+    pub id: Id,
+    slot: &'static Lock<Slot>,
+}
+
+impl Handle {
+    /// The default heap's.
+    pub const DEFAULT: Self = Self { id: DEFAULT_ID, slot: &DEFAULT };
+
+    /// That of an id.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] if no heap has ever had it.
+    #[inline]
+    pub fn new(id: Id) -> Result<Self, Error> {
+        if id == DEFAULT_ID {
+            return Ok(Self::DEFAULT);
+        }
+        slot(id).map(|slot| Self { id, slot }).ok_or(Error::Closed)
+    }
+
+    /// Calls `operation` on the heap.
+    #[inline]
+    pub fn with<T>(self, operation: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
+        self.slot.with(|slot| match &mut slot.heap {
+            Some(heap) if slot.id == self.id => operation(heap),
+            _ => Err(if self.id == DEFAULT_ID { Error::NotInitialized } else { Error::Closed }),
+        })?
+    }
+}
+
 /// Calls `operation` on a heap.
 #[inline]
 pub(crate) fn with_heap<T>(id: Id, operation: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
-    // Said by name, the heap most used is found without a load.
-    let slot = if id == DEFAULT_ID { Some(&DEFAULT) } else { slot(id) };
-    let Some(slot) = slot else { return Err(Error::Closed) };
-    slot.with(|slot| match &mut slot.heap {
-        Some(heap) if slot.id == id => operation(heap),
-        _ => Err(if id == DEFAULT_ID { Error::NotInitialized } else { Error::Closed }),
-    })?
+    Handle::new(id)?.with(operation)
 }
 
 /// Starts the default heap; a running one with the same options stays as it is.

@@ -87,6 +87,14 @@ pub struct Segment {
     pub kind: Kind,
 }
 
+impl Segment {
+    /// Its addresses.
+    #[must_use]
+    pub const fn addresses(&self) -> Range<u64> {
+        self.start..self.start + self.size
+    }
+}
+
 /// What a free has done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Freed {
@@ -241,10 +249,10 @@ impl Heap {
     ///
     /// # Errors
     /// Those of [`Heap::free`].
-    pub fn check_block_start(&self, address: u64) -> Result<Segment, Error> {
-        let segment = self.find(address)?;
-        let (start, end) = (segment.start, segment.start + segment.size);
-        if start == address { Ok(segment) } else { Err(Error::NotBlockStart { address, start, end }) }
+    pub fn check_block_start(&self, address: u64) -> Result<Range<u64>, Error> {
+        let found = self.find(address)?;
+        let Range { start, end } = found;
+        if start == address { Ok(found) } else { Err(Error::NotBlockStart { address, start, end }) }
     }
 
     /// Why an address cannot be freed.
@@ -267,25 +275,24 @@ impl Heap {
         self.find(address).map(drop)
     }
 
-    /// The live block that holds `address`, which may be any address inside it. O(1).
+    /// The addresses of the live block that holds `address`, which may be any address inside it. O(1).
     ///
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotAllocated`].
-    #[inline]
-    pub fn find(&self, address: u64) -> Result<Segment, Error> {
-        let (start, size) = self.start_and_size(address);
-        if size == 0 { Err(self.not_live(address)) } else { Ok(Segment { start, size, kind: Kind::Live }) }
+    pub fn find(&self, address: u64) -> Result<Range<u64>, Error> {
+        self.live(address).ok_or_else(|| self.not_live(address))
     }
 
-    /// Start and size of the live block that holds `address`; the size is 0 if there is none. (Two numbers come in registers,
-    /// a `Result` through memory, which is slow where it is put together there.)
-    fn start_and_size(&self, address: u64) -> (u64, u64) {
+    /// The same without saying why there is none.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "else it is answered by way of memory, and views wait for it")]
+    pub(crate) fn live(&self, address: u64) -> Option<Range<u64>> {
         let offset = address.wrapping_sub(FIRST_ADDRESS);
         if offset >= self.segments.end() {
-            return (0, 0);
+            return None;
         }
-        let (start, end, hole) = self.segments.segment(offset);
-        (FIRST_ADDRESS + start, if hole { 0 } else { end - start })
+        let (start, end) = self.segments.live(offset);
+        (end != 0).then_some(FIRST_ADDRESS + start..FIRST_ADDRESS + end)
     }
 
     /// Why an address is in no live block.

@@ -132,28 +132,51 @@ impl Segments {
     }
 
     /// The segment (start, end, hole) that holds an offset, which is below the end.
-    #[inline]
     pub fn segment(&self, offset: u64) -> (u64, u64, bool) {
+        let (start, hole) = self.holder(offset);
+        (start, self.next(offset).0, hole)
+    }
+
+    /// The live segment (start, end) that holds an offset, which is below the end; if that is a hole, `(0, 0)`. Two numbers are
+    /// answered in registers: more would go through memory, for which views would have to wait.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "the look-up behind views, whose other work goes on beside it")]
+    pub fn live(&self, offset: u64) -> (u64, u64) {
         let word = self.word(offset / WINDOW);
         match word.crowd() {
-            None => self.segment_in(offset, word),
-            Some(crowd) => self.segment_in(offset, self.crowds.get(crowd)),
+            None => self.live_in(offset, word),
+            Some(crowd) => self.live_in_crowd(offset, crowd),
         }
     }
 
-    #[inline]
-    fn segment_in<L: Leaf>(&self, offset: u64, leaf: L) -> (u64, u64, bool) {
+    #[inline(never)]
+    fn live_in_crowd(&self, offset: u64, crowd: u32) -> (u64, u64) {
+        self.live_in(offset, self.crowds.get(crowd))
+    }
+
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "as `live`")]
+    fn live_in<L: Leaf>(&self, offset: u64, leaf: L) -> (u64, u64) {
         let window = offset / WINDOW;
         let base = window * WINDOW;
-        let at = if leaf.is_empty() { None } else { leaf.at_or_before(offset % WINDOW) };
-        let end = |next: Option<u64>| next.map_or_else(|| self.next_after(window).0, |next| base + next);
-        if let Some(at) = at {
-            return (base + leaf.offset(at), end(leaf.next(at).map(|next| leaf.offset(next))), leaf.is_hole(at));
+        let Some(at) = (if leaf.is_empty() { None } else { leaf.at_or_before(offset % WINDOW) }) else {
+            // Whatever starts in this window starts after the offset.
+            return self.live_before(window, if leaf.is_empty() { None } else { Some(base + leaf.first().0) });
+        };
+        if leaf.is_hole(at) {
+            return (0, 0);
         }
-        let (start, hole) = self.prev_before(window).expect("the first segment starts at 0");
-        // Whatever starts in this window starts after the offset.
-        let first = if leaf.is_empty() { None } else { Some(leaf.first().0) };
-        (start, end(first), hole)
+        let end = leaf.next(at).map_or_else(|| self.next_after(window).0, |next| base + leaf.offset(next));
+        (base + leaf.offset(at), end)
+    }
+
+    /// The last segment that starts before a window, as `live` answers it; `next` is the next one's start, if that is known.
+    #[inline(never)]
+    fn live_before(&self, window: u64, next: Option<u64>) -> (u64, u64) {
+        match self.prev_before(window).expect("the first segment starts at 0") {
+            (_, true) => (0, 0),
+            (start, false) => (start, next.unwrap_or_else(|| self.next_after(window).0)),
+        }
     }
 
     /// The first segment (start, hole) that starts after an offset; the end if there is none.

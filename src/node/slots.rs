@@ -7,17 +7,18 @@
 //!
 //! The functions know their memory by the pointer that they were made with. It belongs to one thread, as they do. Asking for
 //! that pointer costs 4.5 ns, so the first functions that a process makes, mostly those of its main thread, are ones of their
-//! own, whose memory a static names.
+//! own, whose memory a static names. That keeps the heap used last as well.
 
 use super::failure::{Failure, guard};
 use super::value::{Value, check};
 use super::{convert, trace, window};
-use crate::registry::{self, Id};
+use crate::registry::{Handle, Id};
 use crate::{Error, Mems, Place};
 use napi::{Callback, sys};
+use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_void};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What `lib/calls.js` and this file exchange, in words, each a double or a whole number of 64 bits.
 #[repr(C)]
@@ -29,22 +30,82 @@ struct Slots {
     /// The address that is answered.
     answer: u64,
     /// What `locate` answers.
-    place: [f64; 7],
+    place: Found,
 }
 
-/// The memory of the running call.
+/// A place, as views are made of it.
+#[repr(C)]
+struct Found {
+    /// The name of the window round the address.
+    name: f64,
+    /// The address's offset in its block.
+    inside: f64,
+    /// The bytes from there to the end of what was asked for: negative behind it.
+    rest: f64,
+    /// The bytes from there to the end of the block.
+    available: f64,
+    /// The offset in the window.
+    offset: i32,
+    /// The rest again, at least 0; `i32::MAX` if it is that or more.
+    small_rest: i32,
+}
+
+/// What the first functions keep: their memory, and the heap that they were last called for.
+struct First {
+    memory: *mut Slots,
+    /// As JavaScript gave it.
+    number: f64,
+    handle: Handle,
+}
+
+/// See [`FIRST`].
+struct OfOneThread(UnsafeCell<First>);
+
+// SAFETY: of all threads only that of the first functions gets at it, as `FIRST` says.
+unsafe impl Sync for OfOneThread {}
+
+/// That of the process. It is written by the thread that makes the first functions, before they exist; from then on they alone
+/// read and write it, and they run on that thread.
+static FIRST: OfOneThread =
+    OfOneThread(UnsafeCell::new(First { memory: ptr::null_mut(), number: 0.0, handle: Handle::DEFAULT }));
+
+/// Whether the first functions have been made.
+static FIRST_MADE: AtomicBool = AtomicBool::new(false);
+
+/// The memory of the running call, which is one of the first functions or not.
 ///
-/// Invariant: it is ten words that stay where they are while the call runs, and only this thread reaches them. JavaScript may
+/// Invariant: it is eight words that stay where they are while the call runs, and only this thread reaches them. JavaScript may
 /// write there whenever it runs, and it does where stacks are captured, so nothing of it is borrowed.
 #[derive(Clone, Copy)]
-struct Memory(*mut Slots);
+struct Memory<const IS_FIRST: bool>(*mut Slots);
 
-impl Memory {
+impl<const IS_FIRST: bool> Memory<IS_FIRST> {
     #[inline]
-    #[allow(clippy::cast_possible_truncation, reason = "what is no id names no heap")]
-    fn heap(self) -> Id {
-        // By way of a signed number: one instruction. SAFETY: by this type's invariant; any bits are a double.
-        unsafe { (*self.0).heap as i64 }.cast_unsigned()
+    fn heap(self) -> Result<Handle, Error> {
+        // SAFETY: by this type's invariant.
+        let number = unsafe { (*self.0).heap };
+        if !IS_FIRST {
+            return Self::find(number);
+        }
+        // SAFETY: this is one of the first functions, so nobody else reads or writes there, and this is done before
+        // anything else is called.
+        let First { number: last, handle, .. } = unsafe { &*FIRST.0.get() };
+        if last.to_bits() == number.to_bits() { Ok(*handle) } else { Self::find_and_keep(number) }
+    }
+
+    #[cold]
+    fn find_and_keep(number: f64) -> Result<Handle, Error> {
+        let handle = Self::find(number)?;
+        // SAFETY: as in `heap`.
+        let first = unsafe { &mut *FIRST.0.get() };
+        (first.number, first.handle) = (number, handle);
+        Ok(handle)
+    }
+
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is no id names no heap")]
+    fn find(number: f64) -> Result<Handle, Error> {
+        Handle::new(number as Id)
     }
 
     #[inline]
@@ -60,24 +121,24 @@ impl Memory {
     }
 
     #[inline]
-    fn answer_place(self, place: [f64; 7]) {
+    fn answer_place(self, place: Found) {
         // SAFETY: by this type's invariant.
         unsafe { (*self.0).place = place };
     }
 }
-
-/// Whether the functions of the first environment have been made, and their memory. It is written before they exist.
-static FIRST_MADE: AtomicBool = AtomicBool::new(false);
-static FIRST: AtomicPtr<Slots> = AtomicPtr::new(ptr::null_mut());
 
 /// The memory of a function that [`make`] has made.
 ///
 /// # Safety
 /// `env` and `info` must be those of a running callback that [`make`] has made, as one of the first or not.
 #[inline]
-unsafe fn memory<const IS_FIRST: bool>(env: sys::napi_env, info: sys::napi_callback_info) -> Result<Memory, Failure> {
+unsafe fn memory<const IS_FIRST: bool>(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> Result<Memory<IS_FIRST>, Failure> {
     if IS_FIRST {
-        return Ok(Memory(FIRST.load(Ordering::Relaxed)));
+        // SAFETY: as in `Memory::heap`.
+        return Ok(Memory(unsafe { (*FIRST.0.get()).memory }));
     }
     let (no_count, no_values, mut data) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
     // SAFETY: the caller vouches for `env` and `info`; what is not asked for is null.
@@ -93,7 +154,7 @@ unsafe fn memory<const IS_FIRST: bool>(env: sys::napi_env, info: sys::napi_callb
 unsafe fn call<const IS_FIRST: bool>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
-    body: impl FnOnce(Memory) -> Result<(), Failure>,
+    body: impl FnOnce(Memory<IS_FIRST>) -> Result<(), Failure>,
 ) -> sys::napi_value {
     let body = || {
         // SAFETY: the caller vouches for both.
@@ -111,7 +172,7 @@ macro_rules! callback {
             $env: sys::napi_env,
             info: sys::napi_callback_info,
         ) -> sys::napi_value {
-            let body = |$memory: Memory| $body;
+            let body = |$memory: Memory<IS_FIRST>| $body;
             // SAFETY: Node calls this with the environment and info of the call that runs, and only `make` gives it out.
             unsafe { call::<IS_FIRST>($env, info, body) }
         }
@@ -121,9 +182,9 @@ macro_rules! callback {
 callback! {
     /// `malloc` of a number of bytes.
     malloc, |env, memory| {
-        let (id, number) = (memory.heap(), f64::from_bits(memory.argument()));
+        let (found, number) = (memory.heap()?, f64::from_bits(memory.argument()));
         let Some(size) = convert::number_as_size(number) else { return Err(no_size(env, number)) };
-        let done = registry::with_heap(id, |heap| {
+        let done = found.with(|heap| {
             if heap.options().track_allocations() {
                 return Ok(false);
             }
@@ -131,7 +192,7 @@ callback! {
             Ok(true)
         })?;
         if !done {
-            memory.answer(malloc_traced(env, id, size)?);
+            memory.answer(malloc_traced(env, found, size)?);
         }
         Ok(())
     }
@@ -140,23 +201,23 @@ callback! {
 callback! {
     /// `free` of an address.
     free, |env, memory| {
-        let (id, address) = (memory.heap(), memory.argument());
-        let done = registry::with_heap(id, |heap| {
+        let (found, address) = (memory.heap()?, memory.argument());
+        let done = found.with(|heap| {
             if heap.options().track_allocations() {
                 return Ok(false);
             }
             heap.free(address)?;
             Ok(true)
         })?;
-        if done { Ok(()) } else { free_traced(env, id, address) }
+        if done { Ok(()) } else { free_traced(env, found, address) }
     }
 }
 
 callback! {
     /// `get` of an address.
     get, |_env, memory| {
-        let (id, address) = (memory.heap(), memory.argument());
-        Ok(registry::with_heap(id, |heap| {
+        let (found, address) = (memory.heap()?, memory.argument());
+        Ok(found.with(|heap| {
             memory.answer(heap.get(address)?);
             Ok(())
         })?)
@@ -164,21 +225,27 @@ callback! {
 }
 
 callback! {
-    /// The look-up behind views: the address's offset in the window round it, the window's name, the bytes from the address to
-    /// the end of what was asked for and to the end of its block; its offset in its block, and those bytes of the block whole.
+    /// The look-up behind views.
     locate, |_env, memory| {
-        let (id, address) = (memory.heap(), memory.argument());
+        let (found, address) = (memory.heap()?, memory.argument());
         // All of it under the lock: what is answered from there goes through memory twice.
-        Ok(registry::with_heap(id, |heap| {
+        Ok(found.with(|heap| {
             let Place { mapping, offset, used, block } = heap.place(address)?;
             let (name, offset) = window::name(mapping, offset, used);
             let inside = address - block.start;
-            let (rest, available) = (block.size.saturating_sub(inside), block.usable - inside);
-            let words = [offset as u64, name, rest, available, inside, block.size, block.usable];
-            // Below 2^53 all of them, and from a signed number a double is made by one instruction.
+            let rest = block.size.cast_signed() - inside.cast_signed();
+            // All below 2^53, and from a signed number a double is made by one instruction.
             #[allow(clippy::cast_precision_loss, reason = "below 2^53")]
-            let doubles = words.map(|word| word.cast_signed() as f64);
-            memory.answer_place(doubles);
+            let double = |number: i64| number as f64;
+            #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "below 2^31, as calls.js says")]
+            memory.answer_place(Found {
+                name: double(name.cast_signed()),
+                inside: double(inside.cast_signed()),
+                rest: double(rest),
+                available: double((block.usable - inside).cast_signed()),
+                offset: offset as i32,
+                small_rest: rest.clamp(0, i64::from(i32::MAX)) as i32,
+            });
             Ok(())
         })?)
     }
@@ -192,18 +259,18 @@ fn no_size(env: sys::napi_env, number: f64) -> Failure {
 }
 
 #[cold]
-fn malloc_traced(env: sys::napi_env, id: Id, size: u64) -> Result<u64, Failure> {
+fn malloc_traced(env: sys::napi_env, found: Handle, size: u64) -> Result<u64, Failure> {
     // SAFETY: as in `no_size`.
-    let stack = trace::stack(id, unsafe { Value::of_number(env, 0.0) }?)?;
+    let stack = trace::stack(found.id, unsafe { Value::of_number(env, 0.0) }?)?;
     let allocate = |heap: &mut Mems| heap.malloc(size).inspect(|&address| trace::note_malloc(heap, address, stack));
-    Ok(registry::with_heap(id, allocate)?)
+    Ok(found.with(allocate)?)
 }
 
 #[cold]
-fn free_traced(env: sys::napi_env, id: Id, address: u64) -> Result<(), Failure> {
+fn free_traced(env: sys::napi_env, found: Handle, address: u64) -> Result<(), Failure> {
     // SAFETY: as in `no_size`.
-    let stack = trace::stack(id, unsafe { Value::of_number(env, 0.0) }?)?;
-    Ok(registry::with_heap(id, |heap| trace::free(heap, address, stack))?)
+    let stack = trace::stack(found.id, unsafe { Value::of_number(env, 0.0) }?)?;
+    Ok(found.with(|heap| trace::free(heap, address, stack))?)
 }
 
 fn calls<const IS_FIRST: bool>() -> [(&'static CStr, Callback); 4] {
@@ -226,13 +293,13 @@ pub(super) unsafe extern "C" fn make_calls(env: sys::napi_env, info: sys::napi_c
 /// # Safety
 /// `env` must be the environment of the running callback, and `numbers` a value of it.
 unsafe fn make(env: sys::napi_env, numbers: Value) -> Result<sys::napi_value, Failure> {
-    const { assert!(size_of::<Slots>() == 10 * size_of::<f64>()) };
-    let data = numbers.doubles::<10>().expect("calls.js gives ten doubles").cast::<c_void>();
+    const { assert!(size_of::<Slots>() == 8 * size_of::<f64>()) };
+    let data = numbers.doubles::<8>().expect("calls.js gives eight doubles").cast::<c_void>();
     let calls = if FIRST_MADE.swap(true, Ordering::Relaxed) {
         calls::<false>()
     } else {
-        // Only the thread that makes the functions calls them.
-        FIRST.store(data.cast(), Ordering::Relaxed);
+        // SAFETY: none of the functions exists yet, and no other thread comes here: it would find the flag set.
+        unsafe { (*FIRST.0.get()).memory = data.cast() };
         calls::<true>()
     };
     let (mut made, mut reference) = (ptr::null_mut(), ptr::null_mut());
