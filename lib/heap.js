@@ -95,7 +95,7 @@ class Heap {
   }
 
   read(address, length) {
-    const bytes = this.#windows.readable(address, length);
+    const bytes = this.#windows.bufferIfAny(address, length);
     if (bytes !== undefined) return Buffer.from(bytes);
     // Asked before memory is made for it: the length may be far too large.
     const copy = Buffer.allocUnsafeSlow(rangeOf(this.#id, address, length));
@@ -107,9 +107,15 @@ class Heap {
     if (typeof bytes === 'string') return this.write(address, Buffer.from(bytes));
     if (!ArrayBuffer.isView(bytes))
       throw wrongType('bytes', 'a typed array, DataView or string', bytes);
-    const { buffer, byteOffset, byteLength } = bytes;
-    binding.write(this.#id, address, new Uint8Array(buffer, byteOffset, byteLength));
-    return byteLength;
+    const source =
+      bytes instanceof Uint8Array
+        ? bytes
+        : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const { length } = source;
+    const target = this.#windows.bufferIfAny(address, length);
+    if (target === undefined) binding.write(this.#id, address, source);
+    else target.set(source);
+    return length;
   }
 
   copy(to, from, length) {

@@ -163,8 +163,8 @@ class Windows {
     return new Type(this.memory, start, elements);
   }
 
-  /** A buffer to copy from; nothing where the runtime has no buffers over native memory. */
-  readable(address, length) {
+  /** A buffer to copy from or to; nothing where the runtime has no buffers over native memory. */
+  bufferIfAny(address, length) {
     if (this.refused) return undefined;
     try {
       return this.buffer(address, length);
