@@ -3,8 +3,8 @@
 //! Bytes are touched after the lock is gone, through spans that keep their mapping: however long it takes, other threads
 //! go on.
 
+use super::callbacks::callback;
 use super::failure::Failure;
-use super::hot::callback;
 use super::value::Value;
 use super::{convert, trace};
 use crate::memory::Span;

@@ -1,7 +1,7 @@
 //! The Node-API binding: arguments in, results and errors out. No allocation logic, no raw memory but the buffers.
 //!
 //! - `slots.rs`: `malloc`, `get`, `free` and the look-up behind views without arguments, since these are called millions of
-//!   times; `hot.rs`: the same with arguments, as raw callbacks; `bytes.rs`: realloc, copying and so on, likewise.
+//!   times; `callbacks.rs`: the same with arguments, as raw callbacks; `bytes.rs`: realloc, copying and so on, likewise.
 //! - `cold.rs`: everything else, as `#[napi]` functions.
 //! - `convert.rs`: sizes, addresses and options; over `value.rs`, one JavaScript value.
 //! - `failure.rs`: the one place where a Rust error, or a panic, becomes a JavaScript exception.
@@ -10,12 +10,12 @@
 //! - `library.rs`: the path of this addon, for FFI.
 
 mod bytes;
+mod callbacks;
 mod cold;
 mod convert;
 mod failure;
 #[cfg(feature = "floor")]
 mod floor;
-mod hot;
 mod library;
 mod slots;
 mod trace;
@@ -40,10 +40,10 @@ fn register(mut exports: Object) -> Result<()> {
         exports.create_named_method("bigIntToUndefined", floor::bigint_to_undefined)?;
     }
     let callbacks: [(_, Callback); 12] = [
-        ("heapMalloc", hot::heap_malloc),
-        ("heapGet", hot::heap_get),
-        ("heapFree", hot::heap_free),
-        ("owns", hot::owns),
+        ("heapMalloc", callbacks::heap_malloc),
+        ("heapGet", callbacks::heap_get),
+        ("heapFree", callbacks::heap_free),
+        ("owns", callbacks::owns),
         ("makeCalls", slots::make_calls),
         ("calloc", bytes::calloc),
         ("realloc", bytes::realloc),

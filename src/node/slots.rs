@@ -285,7 +285,7 @@ fn calls<const IS_FIRST: bool>() -> [(&'static CStr, Callback); 4] {
 /// `makeCalls(numbers: Float64Array): { malloc, free, get, locate }`
 pub(super) unsafe extern "C" fn make_calls(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: Node calls this with the environment and info of the call that runs.
-    unsafe { super::hot::call(env, info, |[numbers], _| make(env, numbers)) }
+    unsafe { super::callbacks::call(env, info, |[numbers], _| make(env, numbers)) }
 }
 
 /// Makes the functions, whose memory `numbers` is. It is kept for good.

@@ -1,5 +1,5 @@
-//! `malloc`, `get` and `free` as raw Node-API callbacks, for all arguments that `slots.rs` does not take: sizes that are
-//! BigInts, options, and what is wrong. The heap's id comes first.
+//! Raw Node-API callbacks with arguments, and among them `malloc`, `get` and `free` for all arguments that `slots.rs` does not
+//! take: sizes that are BigInts, options, and what is wrong. The heap's id comes first.
 //!
 //! A `#[napi]` function with arguments costs some 70 ns more a call (it keeps a borrow scope), which is several times
 //! the work done here. Each callback reads its arguments, holds the lock for the heap's operation alone, and makes the
@@ -43,7 +43,7 @@ macro_rules! callback {
         ) -> ::napi::sys::napi_value {
             let body = |[$($argument),*]: [$crate::node::value::Value; _], _| $body;
             // SAFETY: Node calls this with the environment and info of the call that runs, and `call` does not keep them.
-            unsafe { $crate::node::hot::call(env, info, body) }
+            unsafe { $crate::node::callbacks::call(env, info, body) }
         }
     };
 }
