@@ -25,9 +25,11 @@ const LIBRARIES = ['libc6', 'libgcc-s1', 'libstdc++6', 'libatomic1'];
 const MAGIC = String.raw`\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00`;
 const MASK = String.raw`\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff`;
 // What programs get of it, by name; others, which are Rust's tests, get a little. Deno reserves 16 GiB for itself, at a multiple
-// of 16 GiB.
+// of 16 GiB. Tests of blocks of gigabytes, and of many heaps and workers at once, get more.
 const ADDRESS_SPACE = { node: '4G', bun: '4G', deno: '40G' };
 const LITTLE = '1G';
+const MUCH = '16G';
+const NEEDS_MUCH = /\b(soak|views)\.test\.js$/;
 const REGISTER = `
 mount -t binfmt_misc none /proc/sys/fs/binfmt_misc
 printf '%s' ":mems-arm64:M::$1:$2:$3:F" > /proc/sys/fs/binfmt_misc/register
@@ -59,7 +61,8 @@ export async function openQemu() {
   const inNamespace = ['-rm', 'sh', '-ec', REGISTER, 'sh', MAGIC, MASK, qemu];
   return {
     start: (program, args, { env = process.env, ...options } = {}) => {
-      const QEMU_RESERVED_VA = ADDRESS_SPACE[basename(program)] ?? LITTLE;
+      const usual = ADDRESS_SPACE[basename(program)] ?? LITTLE;
+      const QEMU_RESERVED_VA = args.some((each) => NEEDS_MUCH.test(each)) ? MUCH : usual;
       return start('unshare', [...inNamespace, program, ...args], {
         ...options,
         env: { ...env, ...environment, QEMU_RESERVED_VA },
