@@ -19,6 +19,7 @@ function rounds({ root, touch }) {
   const { readFileSync } = require('node:fs');
   const mems = require(root);
   const binding = require(`${root}/binding.js`);
+  const { rss } = require(`${root}/__test__/helpers/rss.js`);
   const { log } = console;
   const maps = () => {
     try {
@@ -29,7 +30,7 @@ function rounds({ root, touch }) {
   };
   const measure = () => {
     global.gc();
-    return { rss: process.memoryUsage().rss, maps: maps() };
+    return { rss: rss(), maps: maps() };
   };
   const round = () => {
     mems.init();

@@ -7,6 +7,7 @@ const assert = require('node:assert/strict');
 const mems = require('@sambhav-gautam/osmemoryallocator');
 const { assertRefused, capture, finishQuietly } = require('./helpers/capture.js');
 const { bytes, forget, isFilled } = require('./helpers/memory.js');
+const { rss } = require('./helpers/rss.js');
 
 const MIB = 2 ** 20;
 
@@ -49,10 +50,10 @@ test('lowers the memory of the process by what was freed', () => {
   mems.init();
   const blocks = mems.mallocMany(new Float64Array(64).fill(MIB));
   for (const block of blocks) bytes(block, MIB).fill(1);
-  const full = process.memoryUsage().rss;
+  const full = rss();
   mems.freeMany(blocks.subarray(1));
   assertTrimmed(63 * MIB);
-  const fallen = full - process.memoryUsage().rss;
+  const fallen = full - rss();
   assert.ok(fallen > 48 * MIB, `RSS fell by ${fallen} bytes`);
   assert.ok(isFilled(bytes(blocks[0], MIB), 1));
 });
@@ -66,9 +67,9 @@ test('happens by itself with the option', () => {
   // 64 MiB in blocks of less than a page: none of them alone makes a page free.
   const blocks = mems.mallocMany(new Float64Array(32768).fill(2048));
   for (const block of blocks) bytes(block, 2048).fill(1);
-  const full = process.memoryUsage().rss;
+  const full = rss();
   for (const block of blocks.subarray(1)) mems.free(block);
-  const fallen = full - process.memoryUsage().rss;
+  const fallen = full - rss();
   assert.ok(fallen > 48 * MIB, `RSS fell by ${fallen} bytes`);
   assert.ok(isFilled(bytes(blocks[0], 2048), 1));
   // The rest of the first page, which was never a hole whole, and the second page.

@@ -11,4 +11,5 @@ await main({
   leftOut: {},
   open: openQemu,
   emulated: true,
+  slow: true,
 });

@@ -5,6 +5,7 @@
 
 const fs = require('fs');
 const { Heap } = require('../..');
+const { rss } = require('../helpers/rss.js');
 
 /** How much more there may be at the end than after a quarter of the run: far more than noise, far less than a leak. */
 const MOST_GROWTH = { rss: 512 * 2 ** 20, mappings: 3000 };
@@ -30,7 +31,7 @@ function measure() {
   } catch {
     // Only Linux tells.
   }
-  return { rss: process.memoryUsage().rss, mappings };
+  return { rss: rss(), mappings };
 }
 
 /** Compares what was measured after a quarter of the run with what is at the end. */

@@ -11,11 +11,12 @@ import { makeStage } from './stage.mjs';
 import { runRustTests, runSuite, testFiles } from './suite.mjs';
 
 /**
- * Checks a platform. `open` answers what starts programs there, an emulator if `emulated`; `target` is Rust's name, `host` that of the runtimes, `runtimes` those to run by default; `leftOut` are test files that
- * cannot run there, and why, by name.
+ * Checks a platform. `open` answers what starts programs there, an emulator if `emulated`, one that translates programs if
+ * `slow`; `target` is Rust's name, `host` that of the runtimes, `runtimes` those to run by default; `leftOut` are test files
+ * that cannot run there, and why, by name.
  */
 async function checkPlatform(options) {
-  const { check, target: triple, host, runtimes, leftOut, open, emulated } = options;
+  const { check, target: triple, host, runtimes, leftOut, open, emulated, slow } = options;
   const { values, positionals } = parseArgs({
     options: {
       offline: { type: 'boolean', default: false },
@@ -33,7 +34,7 @@ async function checkPlatform(options) {
   const files = (named ?? (await testFiles(stage))).filter((name) => !(name in leftOut));
 
   const rows = [];
-  const run = { stage, files, offline: values.offline, emulated };
+  const run = { stage, files, offline: values.offline, emulated, slow };
   if (!values['no-rust']) {
     rows.push(await runRustTests(emulator, await buildRustTests(target), run));
   }

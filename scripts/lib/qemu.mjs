@@ -6,9 +6,10 @@
 // nor arm64's order can be seen this way.
 //
 // QEMU before version 8 keeps a note of every page that is mapped: gigabytes, and half a minute, for a terabyte of address
-// space. So programs get 16 GiB, and MeMS does there what it does wherever address space is limited.
+// space. So programs get a few GiB of it, and MeMS does there what it does wherever address space is limited: it looks for how
+// much there is, in maps of half of it, which is a quarter of a second for each heap and two for each refusal with 4 GiB.
 import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { start } from './runtimes.mjs';
 import { fromDebian } from './tools.mjs';
 
@@ -23,7 +24,12 @@ const LIBRARIES = ['libc6', 'libgcc-s1', 'libstdc++6', 'libatomic1'];
 // What the file of a 64-bit little-endian ELF program for the processor begins with, and which bits of that count.
 const MAGIC = String.raw`\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00`;
 const MASK = String.raw`\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff`;
-const ADDRESS_SPACE = '0x400000000';
+// What programs get of it, by name; others, which are Rust's tests, get a little. Deno reserves 16 GiB for itself, at a multiple
+// of 16 GiB. Tests of blocks of gigabytes, and of many heaps and workers at once, get more.
+const ADDRESS_SPACE = { node: '4G', bun: '4G', deno: '40G' };
+const LITTLE = '1G';
+const MUCH = '16G';
+const NEEDS_MUCH = /\b(soak|views)\.test\.js$/;
 const REGISTER = `
 mount -t binfmt_misc none /proc/sys/fs/binfmt_misc
 printf '%s' ":mems-arm64:M::$1:$2:$3:F" > /proc/sys/fs/binfmt_misc/register
@@ -54,11 +60,14 @@ export async function openQemu() {
   const { qemu, environment } = await fetchQemu('arm64');
   const inNamespace = ['-rm', 'sh', '-ec', REGISTER, 'sh', MAGIC, MASK, qemu];
   return {
-    start: (program, args, { env = process.env, ...options } = {}) =>
-      start('unshare', [...inNamespace, program, ...args], {
+    start: (program, args, { env = process.env, ...options } = {}) => {
+      const usual = ADDRESS_SPACE[basename(program)] ?? LITTLE;
+      const QEMU_RESERVED_VA = args.some((each) => NEEDS_MUCH.test(each)) ? MUCH : usual;
+      return start('unshare', [...inNamespace, program, ...args], {
         ...options,
-        env: { ...env, ...environment, QEMU_RESERVED_VA: ADDRESS_SPACE },
-      }),
+        env: { ...env, ...environment, QEMU_RESERVED_VA },
+      });
+    },
   };
 }
 

@@ -8,6 +8,8 @@ const FILE_TIMEOUT_MS = 900_000;
 const COUNTS = ['tests', 'pass', 'fail', 'cancelled', 'skipped'];
 /** Under emulation random programs are slow: there are fewer of them, and shorter ones. */
 const FEWER = { MEMS_PROGRAMS: '30', MEMS_SOAK_STEPS: '3000', PROPTEST_CASES: '16' };
+/** Where every instruction is translated, long programs are shorter as well. */
+const SHORTER = { MEMS_OPERATIONS: '100000', MEMS_TRACE_OPERATIONS: '100000' };
 
 const emptyRow = (runtime) => ({
   runtime,
@@ -75,6 +77,11 @@ async function fillRow(row, emulator, programs, options) {
   return row;
 }
 
+/** The environment of tests. */
+function environment({ emulated, slow }) {
+  return { ...process.env, ...(emulated ? FEWER : {}), ...(slow ? SHORTER : {}) };
+}
+
 /** The names of the test files in a checkout. */
 export async function testFiles(checkout) {
   const names = await readdir(join(checkout, '__test__'));
@@ -85,7 +92,8 @@ export async function testFiles(checkout) {
 const runsTests = ({ binary }, version) => binary === 'node' && Number.parseInt(version, 10) >= 18;
 
 /** Runs the smoke suite on a runtime, and the tests of `files` where it can. */
-export async function runSuite(emulator, runtime, { stage, files, offline, emulated }) {
+export async function runSuite(emulator, runtime, run) {
+  const { stage, files, offline } = run;
   const row = emptyRow(runtime.name);
   const { binary, version } = await openRuntime(runtime, offline, emulator.start);
   row.version = version;
@@ -94,15 +102,13 @@ export async function runSuite(emulator, runtime, { stage, files, offline, emula
   const tests = files.map((name) => {
     return [name, binary, ['--test-reporter=tap', `__test__/${name}`], addTap];
   });
-  const env = { ...process.env, ...(emulated ? FEWER : {}) };
-  const options = { cwd: stage, env, timeout: FILE_TIMEOUT_MS };
+  const options = { cwd: stage, env: environment(run), timeout: FILE_TIMEOUT_MS };
   return fillRow(row, emulator, [smoke, ...(runsTests(runtime, version) ? tests : [])], options);
 }
 
 /** Runs Rust's test programs, a map of names to files. */
-export async function runRustTests(emulator, programs, { stage, emulated }) {
+export async function runRustTests(emulator, programs, run) {
   const tests = [...programs].map(([name, program]) => [name, program, [], addRust]);
-  const env = { ...process.env, ...(emulated ? FEWER : {}) };
-  const options = { cwd: stage, env, timeout: FILE_TIMEOUT_MS };
+  const options = { cwd: run.stage, env: environment(run), timeout: FILE_TIMEOUT_MS };
   return fillRow(emptyRow('Rust tests'), emulator, tests, options);
 }
