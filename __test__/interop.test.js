@@ -23,7 +23,7 @@ function table() {
   );
 }
 
-test('docs/interop.md agrees with this Node', (t) => {
+test('docs/interop.md agrees with this Node', async (t) => {
   const [heading, ...rows] = table();
   const [major] = process.versions.node.split('.');
   const column = heading.findIndex((name) => name.startsWith(`node ${major}.`));
@@ -31,6 +31,14 @@ test('docs/interop.md agrees with this Node', (t) => {
   const { status, stdout, stderr } = spawnSync(process.execPath, [PROBE], { encoding: 'utf8' });
   assert.equal(status, 0, stderr);
   const cells = JSON.parse(stdout.match(/^cells (.*)$/m)[1]);
-  const documented = rows.map((row) => [row[0].slice(1, -1), row[column]]);
-  assert.deepEqual(cells, Object.fromEntries(documented), 'npm run test:interop writes it anew');
+  const documented = Object.fromEntries(rows.map((row) => [row[0].slice(1, -1), row[column]]));
+  // Wine 8 has no TCP_KEEPALIVE, which every fetch asks for as it connects.
+  const untried = Object.keys(cells).filter((row) => cells[row].startsWith('untried: '));
+  for (const row of untried) {
+    const why = `no ordinary Buffer can be sent here either: ${cells[row]}`;
+    await t.test(row, { skip: process.platform === 'win32' && why }, () => assert.fail(why));
+    delete cells[row];
+    delete documented[row];
+  }
+  assert.deepEqual(cells, documented, 'npm run test:interop writes it anew');
 });

@@ -79,7 +79,6 @@ test('happens by itself with the option', () => {
 });
 
 test('waits with the pages of a large block that is allocated again', (t) => {
-  if (process.platform === 'win32') return t.skip('not tried on Windows yet');
   const heap = new mems.Heap();
   t.after(() => heap.close());
   const use = (size) => {

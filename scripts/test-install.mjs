@@ -17,7 +17,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { CHECKS, GENERAL_CHECKS } from './lib/install-checks.mjs';
-import { hostRunner, makeFixture, openPackages } from './lib/install-fixture.mjs';
+import { makeFixture, nodeRunner, openPackages } from './lib/install-fixture.mjs';
 import { installFromGit } from './lib/install-git.mjs';
 import { hostAddon } from './lib/release.mjs';
 import { reportRows } from './lib/rows.mjs';
@@ -59,7 +59,7 @@ async function chooseRunners(values, names, here) {
   const runners = [];
   for (const runtime of chooseRuntimes(names, ['14', '26'])) {
     const { binary, version } = await openRuntime(runtime, values.offline);
-    runners.push(hostRunner(`node ${version}`, HOST, binary));
+    runners.push(nodeRunner(`node ${version}`, HOST, binary));
   }
   return runners;
 }
@@ -77,7 +77,7 @@ try {
     allowPositionals: true,
   });
   opened = await openPackages(join(CHECKOUT, 'target', 'packages'), scratch);
-  const here = hostRunner(`node ${process.versions.node}`, HOST, process.execPath);
+  const here = nodeRunner(`node ${process.versions.node}`, HOST, process.execPath);
   if (!values.runner) await runChecks(opened, here, GENERAL_CHECKS);
   for (const runner of await chooseRunners(values, positionals, here)) {
     await runChecks(opened, runner, CHECKS);

@@ -32,7 +32,8 @@ impl Mems {
         Self::with_reservation(options, 0)
     }
 
-    /// A heap whose regions are reserved `bytes` at a time, for programs with many heaps; 0: as the system likes it.
+    /// A heap whose regions are reserved `bytes` at a time, or fewer where the system likes fewer, for programs with many
+    /// heaps; 0: as the system likes it.
     #[must_use]
     pub fn with_reservation(options: Options, bytes: usize) -> Self {
         if options.track_allocations() {

@@ -22,8 +22,8 @@ pub(crate) type Id = u64;
 /// The default heap's.
 pub(crate) const DEFAULT_ID: Id = 0;
 
-/// Address space, in bytes, reserved at once for a heap that is not the default one: some two thousand can be open before
-/// what a process has is used up, and a larger heap has several regions.
+/// Address space, in bytes, reserved at once for a heap that is not the default one, where that costs nothing: some two
+/// thousand can be open before what a process has is used up, and a larger heap has several regions.
 const RESERVATION: usize = 1 << 36;
 
 /// Slots are made so many at a time.

@@ -3,6 +3,7 @@
 //   copies   gives another thread or object a copy
 //   refused  throws, with the error's name (its message, where no name says anything)
 //   absent   the runtime has no such function
+//   untried  fails with ordinary bytes as well, with the system's code: that says nothing of views
 // Each probe looks at the bytes that came of it: what takes a view and does nothing with it is "wrong".
 // biome-ignore-all lint/style/useNodejsImportProtocol: Node 14 cannot require a node: name.
 
@@ -21,6 +22,8 @@ const { Heap } = require('../..');
 
 const TEXT = 'zero copy ';
 const ABSENT = new Error('absent');
+/** That the runtime could not do it with ordinary bytes either, for the cause that the code names. */
+class Untried extends Error {}
 const LIMIT_MS = 20000;
 
 /** Throws unless the runtime has it. */
@@ -254,8 +257,16 @@ const PROBES = {
     await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
     try {
       const url = `http://127.0.0.1:${server.address().port}/`;
-      const answer = await fetch(url, { method: 'POST', body: view });
-      return check(isText(await answer.arrayBuffer()));
+      const post = async (body) => (await fetch(url, { method: 'POST', body })).arrayBuffer();
+      const answer = await post(view).catch(async (refused) => {
+        // With a cause it is the connection that failed, not the view that was refused.
+        if (!refused.cause) throw refused;
+        await post(Buffer.from(view)).catch(({ cause }) => {
+          if (cause && cause.code === refused.cause.code) throw new Untried(cause.code);
+        });
+        throw refused;
+      });
+      return check(isText(answer));
     } finally {
       // Connections that are kept alive would keep the server.
       if (server.closeAllConnections) server.closeAllConnections();
@@ -293,6 +304,7 @@ async function cell(probe) {
     return await Promise.race([probe(view, heap), late]);
   } catch (error) {
     if (error === ABSENT) return 'absent';
+    if (error instanceof Untried) return `untried: ${error.message}`;
     if (error.message === 'wrong') return 'wrong';
     return `refused: ${error.code && typeof error.code === 'string' ? error.code : error.name}`;
   } finally {

@@ -57,6 +57,18 @@ fn a_main_block_never_straddles_two_regions() {
 }
 
 #[test]
+fn a_region_is_no_longer_than_the_system_likes() {
+    let _alone = alone();
+    // Windows charges all of a region when it is made; elsewhere it costs nothing.
+    let liked = if cfg!(windows) { 64 << 20 } else { 1_usize << 40 };
+    for reservation in [0, 1 << 36] {
+        let mut regions = Regions::with_reservation(FIRST_ADDRESS, reservation);
+        extend(&mut regions, PAGE);
+        assert!(regions.locate(FIRST_ADDRESS).0.bytes() <= liked);
+    }
+}
+
+#[test]
 fn what_the_system_refuses_changes_nothing() {
     let _alone = alone();
     let mut mems = Mems::new(Options::default());

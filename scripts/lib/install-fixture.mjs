@@ -12,7 +12,7 @@ import {
   readPackages,
   releaseTargets,
 } from './release.mjs';
-import { CHECKOUT, start } from './runtimes.mjs';
+import { CHECKOUT, chooseRuntimes, openRuntime, runtimesOf, start } from './runtimes.mjs';
 
 // Nothing listens on the port that discards.
 const UNREACHABLE = 'http://127.0.0.1:9/';
@@ -119,13 +119,23 @@ export function makeFixture(opened, runner) {
   };
 }
 
-/** A runner of this host's own kind: a Node.js binary. */
-export function hostRunner(name, platform, binary) {
+/** A Node.js binary as a runner; `startIt` starts it, in another way than start() if need be. */
+export function nodeRunner(name, platform, binary, startIt = start) {
   const env = { ...process.env };
   delete env.NAPI_RS_NATIVE_LIBRARY_PATH;
   return {
     name,
     platform,
-    runNode: (args, cwd) => start(binary, args, { cwd, env, timeout: RUN_TIMEOUT_MS }),
+    runNode: (args, cwd) => startIt(binary, args, { cwd, env, timeout: RUN_TIMEOUT_MS }),
   };
+}
+
+/** Node.js of these major versions for another host (linux-arm64) as runners, under an emulator of that name. */
+export async function emulatedRunners(emulator, { name, host, platform, majors }) {
+  const runners = [];
+  for (const runtime of chooseRuntimes(majors, [], runtimesOf(host))) {
+    const { binary, version } = await openRuntime(runtime, false, emulator.start);
+    runners.push(nodeRunner(`node ${version}, ${name}`, platform, binary, emulator.start));
+  }
+  return runners;
 }

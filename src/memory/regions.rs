@@ -69,7 +69,7 @@ impl Room {
 #[derive(Debug)]
 pub struct Regions {
     first: u64,
-    /// Bytes to reserve for a region; 0: as the system likes it.
+    /// Bytes to reserve for a region, unless the system likes fewer; 0: as the system likes it.
     reservation: usize,
     /// Bytes of address space to leave; 0 before the first region.
     headroom: usize,
@@ -83,7 +83,8 @@ impl Regions {
         Self::with_reservation(first, 0)
     }
 
-    /// The same, with regions of `bytes` (more where one main block needs more).
+    /// The same, with regions of `bytes` (more where one main block needs more, fewer where the system likes fewer: Windows
+    /// charges all of a region when it is made).
     #[must_use]
     pub const fn with_reservation(first: u64, bytes: usize) -> Self {
         Self { first, reservation: bytes, headroom: 0, list: Vec::new() }
@@ -285,9 +286,10 @@ impl Regions {
 
     /// The length of the next region if the system sets no limit.
     fn wanted(&self) -> usize {
+        let liked = system::region_bytes(self.list.iter().map(|region| region.mapping.bytes()).sum());
         match self.reservation {
-            0 => system::region_bytes(self.list.iter().map(|region| region.mapping.bytes()).sum()),
-            bytes => bytes.next_multiple_of(GRANULE),
+            0 => liked,
+            bytes => bytes.next_multiple_of(GRANULE).min(liked),
         }
     }
 
