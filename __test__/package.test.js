@@ -58,8 +58,9 @@ before(async () => {
   await write('package.json', '{ "name": "outside", "version": "1.0.0", "private": true }\n');
   const tarballs = [release.main.tarball, release.platform.tarball];
   const quiet = ['--ignore-scripts', '--offline', '--no-audit', '--no-fund'];
-  // Under an emulator npm is the machine's, and not for what this Node runs on.
-  const flags = platformFlags(hostPlatform().name);
+  // Under an emulator npm is the machine's, and not for what this Node runs on: it can be told so, and believes that of
+  // optional dependencies.
+  const flags = ['--save-optional', ...platformFlags(hostPlatform().name)];
   await npm(['install', ...quiet, ...flags, ...tarballs], project);
   // What a project in TypeScript has; the typings speak of Buffers.
   const types = (...folders) => path.join(...folders, 'node_modules', '@types');

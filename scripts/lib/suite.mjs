@@ -14,6 +14,7 @@ const SHORTER = {
   MEMS_TRACE_OPERATIONS: '100000',
   MEMS_CHECKED_PROGRAMS: '5',
   MEMS_HEAPS: '200',
+  MEMS_OPEN_HEAPS: '20',
 };
 
 const emptyRow = (runtime) => ({
