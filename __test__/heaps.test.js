@@ -10,6 +10,9 @@ const { assertRefused, capture, finishQuietly } = require('./helpers/capture.js'
 
 const { Heap } = mems;
 const root = JSON.stringify(require.resolve('@sambhav-gautam/osmemoryallocator'));
+/** How many heaps are made one after the other, and how many are open at once: each takes address space. */
+const HEAPS = Number(process.env.MEMS_HEAPS ?? 2000);
+const OPEN = Number(process.env.MEMS_OPEN_HEAPS ?? 600);
 
 afterEach(() => finishQuietly(mems));
 
@@ -137,18 +140,18 @@ describe('close', () => {
 
   test('gives the place to another heap, never the id', () => {
     const ids = new Set();
-    for (let i = 0; i < 2000; i++) {
+    for (let i = 0; i < HEAPS; i++) {
       const heap = new Heap();
       ids.add(heap.id);
       if (i % 3) heap.malloc(10);
       heap.close();
       assertRefused(() => heap.malloc(1), 'ERR_MEMS_CLOSED');
     }
-    assert.equal(ids.size, 2000);
+    assert.equal(ids.size, HEAPS);
   });
 
-  test('hundreds can be open at once', () => {
-    const heaps = Array.from({ length: 600 }, () => new Heap());
+  test(`${OPEN} can be open at once`, () => {
+    const heaps = Array.from({ length: OPEN }, () => new Heap());
     for (const [i, heap] of heaps.entries()) heap.write(heap.malloc(8), `heap ${i}`);
     for (const [i, heap] of heaps.entries()) {
       assert.ok(heap.read(1000n).toString().startsWith(`heap ${i}`));

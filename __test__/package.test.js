@@ -8,6 +8,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { after, before, test } = require('node:test');
 const { promisify } = require('node:util');
+const { hostPlatform } = require('../lib/platform.js');
 
 const CHECKOUT = path.join(__dirname, '..');
 const NAME = '@sambhav-gautam/osmemoryallocator';
@@ -45,6 +46,7 @@ let release;
 // Packing and installing once serves all tests: each of them only reads the project, or adds files.
 before(async () => {
   const { npm } = await import('../scripts/lib/pack.mjs');
+  const { platformFlags } = await import('../scripts/lib/project.mjs');
   const { hostAddon, packRelease } = await import('../scripts/lib/release.mjs');
   temporary = await fs.mkdtemp(path.join(os.tmpdir(), 'mems-package-'));
   const packed = path.join(temporary, 'packed');
@@ -55,8 +57,11 @@ before(async () => {
   release = { main, platform: [...platforms.values()][0] };
   await write('package.json', '{ "name": "outside", "version": "1.0.0", "private": true }\n');
   const tarballs = [release.main.tarball, release.platform.tarball];
-  const flags = ['--ignore-scripts', '--offline', '--no-audit', '--no-fund'];
-  await npm(['install', ...flags, ...tarballs], project);
+  const quiet = ['--ignore-scripts', '--offline', '--no-audit', '--no-fund'];
+  // Under an emulator npm is the machine's, and not for what this Node runs on: it can be told so, and believes that of
+  // optional dependencies.
+  const flags = ['--save-optional', ...platformFlags(hostPlatform().name)];
+  await npm(['install', ...quiet, ...flags, ...tarballs], project);
   // What a project in TypeScript has; the typings speak of Buffers.
   const types = (...folders) => path.join(...folders, 'node_modules', '@types');
   await fs.symlink(types(CHECKOUT), types(project), 'junction');

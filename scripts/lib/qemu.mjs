@@ -11,6 +11,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { start } from './runtimes.mjs';
+import { zigCompiler } from './rust.mjs';
 import { fromDebian } from './tools.mjs';
 
 /** By Node's name of a processor: QEMU's, the folder of its libraries, and Debian's name of them. */
@@ -25,11 +26,11 @@ const LIBRARIES = ['libc6', 'libgcc-s1', 'libstdc++6', 'libatomic1'];
 const MAGIC = String.raw`\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00`;
 const MASK = String.raw`\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff`;
 // What programs get of it, by name; others, which are Rust's tests, get a little. Deno reserves 16 GiB for itself, at a multiple
-// of 16 GiB. Tests of blocks of gigabytes, and of many heaps and workers at once, get more.
+// of 16 GiB. Tests of blocks of gigabytes, and of many heaps, buffers and workers at once, get more.
 const ADDRESS_SPACE = { node: '4G', bun: '4G', deno: '40G' };
 const LITTLE = '1G';
 const MUCH = '16G';
-const NEEDS_MUCH = /\b(soak|views)\.test\.js$/;
+const NEEDS_MUCH = /\b(interop|soak|views)\.test\.js$/;
 const REGISTER = `
 mount -t binfmt_misc none /proc/sys/fs/binfmt_misc
 printf '%s' ":mems-arm64:M::$1:$2:$3:F" > /proc/sys/fs/binfmt_misc/register
@@ -58,6 +59,8 @@ async function fetchQemu(processor) {
 /** Answers `{ start(program, args, options) }`, which runs arm64 programs as start() in runtimes.mjs does its own. */
 export async function openQemu() {
   const { qemu, environment } = await fetchQemu('arm64');
+  // Tests compile programs for what runs them.
+  const CC = await zigCompiler('aarch64-linux-gnu.2.17');
   const inNamespace = ['-rm', 'sh', '-ec', REGISTER, 'sh', MAGIC, MASK, qemu];
   return {
     start: (program, args, { env = process.env, ...options } = {}) => {
@@ -65,7 +68,7 @@ export async function openQemu() {
       const QEMU_RESERVED_VA = args.some((each) => NEEDS_MUCH.test(each)) ? MUCH : usual;
       return start('unshare', [...inNamespace, program, ...args], {
         ...options,
-        env: { ...env, ...environment, QEMU_RESERVED_VA },
+        env: { ...env, ...environment, CC, QEMU_RESERVED_VA },
       });
     },
   };
