@@ -87,7 +87,9 @@ export function fromDebian(name, packages, { exclude = [], finish = () => {} } =
       // Asked for files, dpkg-deb unpacks all of them; tar can leave out.
       const unpack = 'dpkg-deb --fsys-tarfile "$0" | tar -x "$@"';
       const left = ['*/usr/share/doc', '*/usr/share/man', ...exclude];
-      const args = [file, '-C', folder, ...left.map((pattern) => `--exclude=${pattern}`)];
+      // A star is for one name: else */rust/src would leave out rust/library/std/src as well.
+      const options = ['-C', folder, '--no-wildcards-match-slash'];
+      const args = [file, ...options, ...left.map((pattern) => `--exclude=${pattern}`)];
       await run('bash', ['-o', 'pipefail', '-c', unpack, ...args], { cwd: archives });
     }
     await rm(archives, { recursive: true });
