@@ -11,11 +11,13 @@ import { makeStage } from './stage.mjs';
 import { runRustTests, runSuite, testFiles } from './suite.mjs';
 
 /**
- * Checks a platform. `open` answers what starts programs there, an emulator if `emulated`; `target` is Rust's name, `host` that of the runtimes, `runtimes` those to run by default; `leftOut` are test files that
- * cannot run there, and why, by name.
+ * Checks a platform. `open` answers what starts programs there, an emulator if `emulated`; `target` is Rust's name, `host` that
+ * of the runtimes, `known` those there are of it, by name, where they are not npm's; `runtimes` are those to run by default,
+ * `leftOut` test files that cannot run there, and why, by name.
  */
 async function checkPlatform(options) {
-  const { check, target: triple, host, runtimes, leftOut, open, emulated } = options;
+  const { check, target: triple, host, known = runtimesOf(host) } = options;
+  const { runtimes, leftOut, open, emulated } = options;
   const { values, positionals } = parseArgs({
     options: {
       offline: { type: 'boolean', default: false },
@@ -24,7 +26,7 @@ async function checkPlatform(options) {
     },
     allowPositionals: true,
   });
-  const chosen = chooseRuntimes(positionals, runtimes, runtimesOf(host));
+  const chosen = chooseRuntimes(positionals, runtimes, known);
   const target = chooseTarget(triple);
   const emulator = await open();
   const addon = await buildAddon(target);
