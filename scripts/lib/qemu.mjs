@@ -5,14 +5,13 @@
 // that needs no root and ends with the program. Pages are 4 KiB there, and memory is ordered as on x64: neither 16 KiB pages
 // nor arm64's order can be seen this way.
 //
-// QEMU before version 8 keeps a note of every page that is mapped: gigabytes, and half a minute, for a terabyte of address
-// space. So programs get a few GiB of it, and MeMS does there what it does wherever address space is limited: it looks for how
-// much there is, in maps of half of it, which is a quarter of a second for each heap and two for each refusal with 4 GiB.
+// QEMU is that of Debian's newest stable release: before version 8 it kept a note of every page that is mapped, gigabytes, and
+// half a minute, for the terabyte of address space of a heap.
 import { readdir, rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { start } from './runtimes.mjs';
 import { zigCompiler } from './rust.mjs';
-import { fromDebian } from './tools.mjs';
+import { fromDebian, fromStableDebian } from './tools.mjs';
 
 /** By Node's name of a processor: QEMU's, the folder of its libraries, and Debian's name of them. */
 const PROCESSORS = {
@@ -25,12 +24,6 @@ const LIBRARIES = ['libc6', 'libgcc-s1', 'libstdc++6', 'libatomic1'];
 // What the file of a 64-bit little-endian ELF program for the processor begins with, and which bits of that count.
 const MAGIC = String.raw`\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00`;
 const MASK = String.raw`\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff`;
-// What programs get of it, by name; others, which are Rust's tests, get a little. Deno reserves 16 GiB for itself, at a multiple
-// of 16 GiB. Tests of blocks of gigabytes, and of many heaps, buffers and workers at once, get more.
-const ADDRESS_SPACE = { node: '4G', bun: '4G', deno: '40G' };
-const LITTLE = '1G';
-const MUCH = '16G';
-const NEEDS_MUCH = /\b(interop|soak|views)\.test\.js$/;
 const REGISTER = `
 mount -t binfmt_misc none /proc/sys/fs/binfmt_misc
 printf '%s' ":mems-arm64:M::$1:$2:$3:F" > /proc/sys/fs/binfmt_misc/register
@@ -41,17 +34,17 @@ exec "$@"
 /** Fetches QEMU and the libraries for a processor, and answers QEMU's program and the libraries' folder. */
 async function fetchQemu(processor) {
   const { qemu, folder, debian } = PROCESSORS[processor];
-  const libraries = LIBRARIES.map((name) => `${name}-${debian}-cross`);
-  const root = await fromDebian(`qemu-${processor}`, ['qemu-user-static', ...libraries], {
-    // Of its fifty processors one is needed.
-    finish: async (made) => {
-      const programs = join(made, 'usr', 'bin');
-      const others = (await readdir(programs)).filter((name) => name !== `qemu-${qemu}-static`);
-      await Promise.all(others.map((name) => rm(join(programs, name), { recursive: true })));
-    },
+  const programs = await fromStableDebian('qemu', 'qemu-user', async (made) => {
+    // Of its fifty processors a few are needed.
+    const needed = Object.values(PROCESSORS).map((each) => `qemu-${each.qemu}`);
+    const bin = join(made, 'usr', 'bin');
+    const others = (await readdir(bin)).filter((name) => !needed.includes(name));
+    await Promise.all(others.map((name) => rm(join(bin, name), { recursive: true })));
   });
+  const libraries = LIBRARIES.map((name) => `${name}-${debian}-cross`);
+  const root = await fromDebian(`libraries-${processor}`, libraries);
   return {
-    qemu: join(root, 'usr', 'bin', `qemu-${qemu}-static`),
+    qemu: join(programs, 'usr', 'bin', `qemu-${qemu}`),
     environment: { QEMU_LD_PREFIX: join(root, 'usr', folder) },
   };
 }
@@ -63,14 +56,11 @@ export async function openQemu() {
   const CC = await zigCompiler('aarch64-linux-gnu.2.17');
   const inNamespace = ['-rm', 'sh', '-ec', REGISTER, 'sh', MAGIC, MASK, qemu];
   return {
-    start: (program, args, { env = process.env, ...options } = {}) => {
-      const usual = ADDRESS_SPACE[basename(program)] ?? LITTLE;
-      const QEMU_RESERVED_VA = args.some((each) => NEEDS_MUCH.test(each)) ? MUCH : usual;
-      return start('unshare', [...inNamespace, program, ...args], {
+    start: (program, args, { env = process.env, ...options } = {}) =>
+      start('unshare', [...inNamespace, program, ...args], {
         ...options,
-        env: { ...env, ...environment, CC, QEMU_RESERVED_VA },
-      });
-    },
+        env: { ...env, ...environment, CC },
+      }),
   };
 }
 

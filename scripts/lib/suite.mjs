@@ -8,13 +8,11 @@ const FILE_TIMEOUT_MS = 900_000;
 const COUNTS = ['tests', 'pass', 'fail', 'cancelled', 'skipped'];
 /** Under emulation random programs are slow: there are fewer of them, and shorter ones. */
 const FEWER = { MEMS_PROGRAMS: '30', MEMS_SOAK_STEPS: '3000', PROPTEST_CASES: '16' };
-/** Where every instruction is translated, long programs are shorter as well; and address space is scarce there. */
+/** Where every instruction is translated, long programs are shorter as well. */
 const SHORTER = {
   MEMS_OPERATIONS: '100000',
   MEMS_TRACE_OPERATIONS: '100000',
   MEMS_CHECKED_PROGRAMS: '5',
-  MEMS_HEAPS: '200',
-  MEMS_OPEN_HEAPS: '20',
 };
 
 const emptyRow = (runtime) => ({
