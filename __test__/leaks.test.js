@@ -39,12 +39,15 @@ function rounds({ root, touch }) {
       const { buffer, offset } = binding.window(0, 1000n, 0);
       const { mapped } = mems.stats().bytes;
       new Uint8Array(buffer, offset, mapped).fill(1);
+      // Its memory can move into a buffer that MeMS never hears of: the mapping has to stay.
+      kept = buffer instanceof ArrayBuffer && typeof buffer.transfer === 'function';
     }
     console.log = () => {};
     mems.finish();
     console.log = log;
   };
   let begun;
+  let kept = false;
   let done = 0;
   // A turn of the event loop a round: finalizers of buffers run between turns.
   (function next() {
@@ -55,7 +58,7 @@ function rounds({ root, touch }) {
       return setImmediate(next);
     }
     const ended = measure();
-    log(JSON.stringify({ rss: ended.rss - begun.rss, maps: ended.maps - begun.maps }));
+    log(JSON.stringify({ rss: ended.rss - begun.rss, maps: ended.maps - begun.maps, kept }));
   })();
 }
 
@@ -75,10 +78,11 @@ for (const [title, touch] of [
   ['with every page touched through a buffer', true],
 ]) {
   test(`${ROUNDS} rounds ${title} leave no memory behind`, (t) => {
-    const { rss, maps } = growth(touch);
+    const { rss, maps, kept } = growth(touch);
+    const mappings = kept ? ROUNDS - WARM_UP : 0;
     t.diagnostic(`RSS grew by ${(rss / 2 ** 20).toFixed(1)} MiB, mappings by ${maps}`);
     assert.ok(rss < SLACK, `RSS grew by ${rss} bytes`);
-    assert.ok(maps < ROUNDS / 4, `${maps} mappings more than after the first rounds`);
+    assert.ok(maps < mappings + ROUNDS / 4, `${maps} mappings more than after the first rounds`);
   });
 }
 
