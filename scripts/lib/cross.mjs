@@ -3,7 +3,7 @@ import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { saveResults } from './results.mjs';
 import { CHECKOUT, progress, start } from './runtimes.mjs';
-import { BUILDS, compilerFor, mingwLinker, zigLinker } from './rust.mjs';
+import { BUILDS, compilerFor, mingwLinker, zigLinker, zigWindowsLinker } from './rust.mjs';
 
 // With musl in it, a library could not be loaded.
 const DYNAMIC_MUSL = ['-Ctarget-feature=-crt-static'];
@@ -23,6 +23,12 @@ export const TARGETS = new Map(
       platform: 'win32-x64-msvc',
       library: 'mems.dll',
       linker: mingwLinker,
+    },
+    // Proof that it links, no more: nothing here runs it. It exports every function, not only those of Node-API and C.
+    'aarch64-pc-windows-gnullvm': {
+      platform: 'win32-arm64-msvc',
+      library: 'mems.dll',
+      linker: zigWindowsLinker,
     },
     // Neither is stripped: that takes Apple's tools.
     'aarch64-apple-darwin': { platform: 'darwin-arm64', library: 'libmems.dylib', strip: 'none' },
@@ -44,7 +50,7 @@ export function chooseTarget(triple) {
 async function prepare(target) {
   const compiler = await compilerFor(target.triple);
   const linker = await target.linker();
-  const zig = target.linker === zigLinker;
+  const zig = target.linker !== mingwLinker;
   const name = target.triple.toUpperCase().replaceAll('-', '_');
   const env = {
     ...process.env,

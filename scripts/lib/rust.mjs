@@ -43,7 +43,7 @@ export async function compilerFor(target) {
   return debianCompiler();
 }
 
-/** Zig, which links for Linux of any glibc, for musl and for macOS: `{ env, args }` for `cargo zigbuild`. */
+/** Zig, which links for Linux of any glibc, for musl, macOS and Windows: `{ env, args }` for `cargo zigbuild`. */
 export async function zigLinker() {
   const root = await fromPyPi('zig', ['ziglang==0.15.2', 'cargo-zigbuild==0.24.1']);
   const env = {
@@ -74,6 +74,23 @@ exec '${zig}' cc -target ${[target, ...flags].join(' ')} "$@"
   return program;
 }
 
+/** A folder with Node's library for Windows, which napi-build asks for: its functions are found when an addon is loaded. */
+async function nodeLibrary() {
+  const folder = join(BUILDS, 'libnode');
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'libnode.dll'), '');
+  // Empty ones will do; MinGW looks for the first, Zig for the second.
+  await writeFile(join(folder, 'libnode.dll.a'), '!<arch>\n');
+  await writeFile(join(folder, 'libnode.a'), '!<arch>\n');
+  return folder;
+}
+
+/** Zig for Windows arm64, which Debian has no MinGW for; Zig has its headers and import libraries. */
+export async function zigWindowsLinker() {
+  const { env, args } = await zigLinker();
+  return { env: { ...env, LIBNODE_PATH: await nodeLibrary() }, args };
+}
+
 /** MinGW's folder of programs, and its compiler for Windows x64. */
 export async function mingw() {
   const root = await fromDebian('mingw', ['gcc-mingw-w64-x86-64-posix']);
@@ -84,14 +101,9 @@ export async function mingw() {
 /** MinGW's linker for Windows x64. */
 export async function mingwLinker() {
   const { bin, compiler } = await mingw();
-  // napi-build looks for Node's library, whose functions the addon finds when it is loaded: empty ones will do.
-  const node = join(BUILDS, 'libnode');
-  await mkdir(node, { recursive: true });
-  await writeFile(join(node, 'libnode.dll'), '');
-  await writeFile(join(node, 'libnode.dll.a'), '!<arch>\n');
   const env = {
     CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER: compiler,
-    LIBNODE_PATH: node,
+    LIBNODE_PATH: await nodeLibrary(),
     PATH: before(bin, process.env.PATH),
   };
   return { env, args: [] };
