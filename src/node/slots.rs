@@ -12,7 +12,7 @@
 use super::failure::{Failure, guard};
 use super::value::{Value, check};
 use super::{convert, trace, window};
-use crate::registry::{Handle, Id};
+use crate::registry::Handle;
 use crate::{Error, Mems, Place};
 use napi::{Callback, sys};
 use std::cell::UnsafeCell;
@@ -103,9 +103,9 @@ impl<const IS_FIRST: bool> Memory<IS_FIRST> {
     }
 
     #[inline]
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is no id names no heap")]
+    #[allow(clippy::cast_possible_truncation, reason = "what is no id names no heap")]
     fn find(number: f64) -> Result<Handle, Error> {
-        Handle::new(number as Id)
+        Handle::new((number as i64).cast_unsigned())
     }
 
     #[inline]
