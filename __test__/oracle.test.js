@@ -13,6 +13,8 @@ const { Random, reproducible } = require('./helpers/random.js');
 const { capture, finishQuietly } = require('./helpers/capture.js');
 
 const PROGRAMS = Number(process.env.MEMS_PROGRAMS ?? 200);
+/** Bytes of the first region: Windows charges all of it. */
+const FIRST_REGION = process.platform === 'win32' ? 2 ** 26 : 2 ** 40;
 const UNMAPPED = '..........Successfully UnMapped the Memory without Errors .........';
 
 /** How large the blocks of a program are. */
@@ -29,7 +31,7 @@ const SIZES = {
     if (holes.length === 0 || random.chance(0.3)) return random.int(1, 3000);
     const { start, end } = random.pick(holes);
     // Joined blocks a little too small grow without end; past the first region they would not be neighbours any more.
-    const most = 2 ** 24;
+    const most = Math.max(PAGE, Math.min(2 ** 24, FIRST_REGION / 2 - model.endOfHeap()));
     return Math.min(Math.max(1, end - start + 1 + random.pick([0, 0, 0, -1, 1])), most);
   },
 };

@@ -6,11 +6,13 @@
 
 const fs = require('fs');
 
+/** Whether the program runs under QEMU. */
+const isEmulated = () => process.memoryUsage().rss === 0;
+
 /** Bytes of the process that are in memory. */
 function rss() {
-  const told = process.memoryUsage().rss;
-  if (told > 0) return told;
+  if (!isEmulated()) return process.memoryUsage().rss;
   return /^VmRSS:\s*(\d+) kB$/m.exec(fs.readFileSync('/proc/self/status', 'latin1'))[1] * 1024;
 }
 
-module.exports = { rss };
+module.exports = { isEmulated, rss };
