@@ -33,7 +33,7 @@ const bufferOver = isClassOfBuffers
 function elementsOf(address, length, width) {
   const rest = integers[SMALL_REST];
   if (length === undefined && rest < MOST) return (rest / width) | 0;
-  // Of these, too, only whole numbers are as they are without a sign.
+  // Whole numbers below 2^32, the commonest lengths, need no other check.
   if (typeof length === 'number' && length >>> 0 === length && length * width <= rest)
     return length;
   return checkedElements(address, length, width);
