@@ -58,10 +58,8 @@ try {
     ...names.map((name) => cell(runs, built, target.name, name)),
   ]);
   const heading = names.map((name) => name[0].toUpperCase() + name.slice(1));
-  const smoke = runs.filter(({ suite, result }) => suite === 'smoke' && result === 'ok');
-  const some = [...new Set(smoke.map(({ runtime }) => runtime))].filter((name) => {
-    return !runs.some(({ suite, runtime }) => suite === 'all' && runtime === name);
-  });
+  const ran = (name, which) => runs.some((run) => run.runtime === name && run.suite === which);
+  const some = names.filter((name) => ran(name, 'smoke') && !ran(name, 'all'));
   const all = some.length > 0 ? `; on ${some.join(', ')} the smoke suite` : '';
   const text = `
 ${markdownTable([['', ...heading], ...rows])}
