@@ -130,12 +130,16 @@ export function nodeRunner(name, platform, binary, startIt = start) {
   };
 }
 
-/** Node.js of these major versions for another host (linux-arm64) as runners, under an emulator of that name. */
-export async function emulatedRunners(emulator, { name, host, platform, majors }) {
+/**
+ * Node.js of these major versions as runners, under what starts them, of that name; `known` are the runtimes by name, those for
+ * another host (linux-arm64) if they are npm's.
+ */
+export async function foreignRunners(starter, options) {
+  const { name, host, known = runtimesOf(host), platform, majors } = options;
   const runners = [];
-  for (const runtime of chooseRuntimes(majors, [], runtimesOf(host))) {
-    const { binary, version } = await openRuntime(runtime, false, emulator.start);
-    runners.push(nodeRunner(`node ${version}, ${name}`, platform, binary, emulator.start));
+  for (const runtime of chooseRuntimes(majors, [], known)) {
+    const { binary, version } = await openRuntime(runtime, false, starter.start);
+    runners.push(nodeRunner(`node ${version}, ${name}`, platform, binary, starter.start));
   }
   return runners;
 }

@@ -1,8 +1,8 @@
 // Node.js for Windows x64 under Wine, for `npm run test:install -- --runner`.
-import { emulatedRunners } from '../lib/install-fixture.mjs';
+import { foreignRunners } from '../lib/install-fixture.mjs';
 import { openWine } from '../lib/wine.mjs';
 
-export default await emulatedRunners(await openWine(), {
+export default await foreignRunners(await openWine(), {
   name: 'Wine',
   host: 'win32-x64',
   platform: 'win32-x64-msvc',
