@@ -682,6 +682,12 @@ export const library: string;
  *
  * It lives until {@link Heap.close}, not until it is garbage: other threads may have its {@link Heap.id}.
  *
+ * An object is not what can be sent: by `postMessage()`, `structuredClone()` and `JSON.stringify()` it becomes `{}`. Send
+ * {@link Heap.id}, and {@link Heap.attach} there.
+ *
+ * `console.log()` shows its id, policy and bytes. Methods work through a `Proxy` of the heap. Taken out of it, as in
+ * `const { malloc } = heap`, they throw `ERR_INVALID_THIS` (TypeError); `heap.malloc.bind(heap)` can be passed on.
+ *
  * @example
  * const heap = new Heap({ maxSize: 1 << 30 });
  * const { ptr, view } = heap.mallocAs(Float64Array, 1000);
@@ -696,6 +702,12 @@ export class Heap {
   /**
    * Another object for a heap that is open, in this thread or another.
    *
+   * Called on a subclass it makes one of that: the subclass's constructor runs with `others`, and where it calls `super()`
+   * the heap is attached to, whatever options it gives, and none is made.
+   *
+   * @param id - What {@link Heap.id} is.
+   * @param others - Arguments for the constructor of a subclass.
+   * @returns An object of the class that this was called on.
    * @throws `ERR_MEMS_CLOSED` if there is none of that id, `ERR_INVALID_ARG_TYPE` (TypeError).
    *
    * @example
@@ -704,8 +716,15 @@ export class Heap {
    * const same = Heap.attach(heap.id);
    * same.malloc(8) === 1000n; // true
    */
-  static attach(id: number): Heap;
-  /** What {@link Heap.attach} takes: a number that no other heap of the process ever has. */
+  static attach<H extends Heap, Others extends unknown[] = []>(
+    // biome-ignore lint/suspicious/noConfusingVoidType: taken out of the class it has no receiver.
+    this: (new (...others: Others) => H) | void,
+    id: number,
+    ...others: Others
+  ): H;
+  /**
+   * What {@link Heap.attach} takes: a number that no other heap of the process ever has. It can be sent to other threads.
+   */
   readonly id: number;
   /** As {@link malloc}; sizes are rounded up to 16 bytes unless the heap was made otherwise. */
   malloc(size: number | bigint, options?: MallocOptions): bigint;
@@ -789,6 +808,7 @@ export interface OutOfMemoryError extends Error {
 export type ErrorCode =
   | 'ERR_INVALID_ARG_TYPE'
   | 'ERR_INVALID_ARG_VALUE'
+  | 'ERR_INVALID_THIS'
   | 'ERR_MEMS_NOT_INITIALIZED'
   | 'ERR_MEMS_ALREADY_INITIALIZED'
   | 'ERR_MEMS_INVALID_SIZE'

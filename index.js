@@ -4,6 +4,7 @@
 'use strict';
 
 const binding = require('./binding.js');
+const { checkedOptions } = require('./lib/arguments.js');
 const { malloc: mallocIn, get: getIn, free: freeIn } = require('./lib/calls.js');
 const { Heap, heapOf } = require('./lib/heap.js');
 
@@ -14,7 +15,7 @@ const heap = heapOf(DEFAULT_HEAP);
 const library = binding.libraryPath();
 
 function init(options) {
-  binding.init(options);
+  binding.init(checkedOptions(options));
 }
 
 function finish() {

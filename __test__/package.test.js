@@ -152,6 +152,7 @@ test('the main tarball holds the expected files, and no addon', (t) => {
     'lib/calls.js',
     'lib/chains.js',
     'lib/heap.js',
+    'lib/inspect.js',
     'lib/load-errors.js',
     'lib/platform.js',
     'lib/views.js',

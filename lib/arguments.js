@@ -1,22 +1,67 @@
 // What the face checks before it calls the addon, and the errors it throws then.
+//
+// Nothing here trusts what it is given: a list may say any length, a Proxy may be revoked, a property that names a thing may
+// be a getter that throws. Nothing walks what it is given before it knows what that is.
 
 'use strict';
 
-function fail(Type, code, message) {
-  return Object.assign(new Type(message), { code });
+/** Most characters of a value in a message. */
+const SHOWN = 80;
+
+/** An error as users see it, with a stack that begins below `from`. */
+function fail(Type, code, message, from = fail) {
+  const error = Object.assign(new Type(message), { code });
+  if (Error.captureStackTrace) Error.captureStackTrace(error, from);
+  return error;
+}
+
+/** A text, cut where it is long. */
+const cut = (text) => (text.length > SHOWN ? `${text.slice(0, SHOWN)}...` : text);
+
+/** A primitive value as messages print it. */
+function shown(value) {
+  // Printing a long BigInt takes time that grows with the square of its length, but not in a base that is a power of two.
+  if (typeof value === 'bigint' && BigInt.asIntN(257, value) !== value) {
+    return `a BigInt of ${4 * value.toString(16).replace('-', '').length} bits`;
+  }
+  return cut(String(value));
+}
+
+/** Whether this is a Proxy that is revoked: whatever is done with it throws, even asking whether it is an array. */
+function isRevoked(value) {
+  try {
+    Array.isArray(value);
+    return false;
+  } catch (_) {
+    return true;
+  }
+}
+
+/** The name of a function or class, as far as there is one. What is read may be a getter that throws. */
+function nameOf(owner, read) {
+  try {
+    const name = read(owner);
+    return typeof name === 'string' && name !== '' ? cut(name) : undefined;
+  } catch (_) {
+    return undefined;
+  }
 }
 
 /** A value as error messages name it. */
 function described(value) {
-  if (value === null) return 'null';
-  if (typeof value === 'function') return `function ${value.name}`;
-  if (typeof value === 'object') return `an instance of ${value.constructor?.name ?? 'Object'}`;
-  return value === undefined ? 'undefined' : `type ${typeof value} (${String(value)})`;
+  if (value === null || value === undefined) return String(value);
+  if (isRevoked(value)) return 'a revoked Proxy';
+  if (typeof value === 'function')
+    return `function ${nameOf(value, (f) => f.name) ?? '(anonymous)'}`;
+  if (typeof value === 'object') {
+    return `an instance of ${nameOf(value, (object) => object.constructor.name) ?? 'Object'}`;
+  }
+  return `type ${typeof value} (${shown(value)})`;
 }
 
-function wrongType(name, expected, value) {
+function wrongType(name, expected, value, from = wrongType) {
   const message = `The "${name}" argument must be ${expected}. Received ${described(value)}`;
-  return fail(TypeError, 'ERR_INVALID_ARG_TYPE', message);
+  return fail(TypeError, 'ERR_INVALID_ARG_TYPE', message, from);
 }
 
 /** Whether malloc() takes this for a size. */
@@ -33,30 +78,144 @@ function isAddress(address) {
 /** A number of things, 0 or more, as a number. */
 function checkedCount(name, count) {
   if (typeof count !== 'number' && typeof count !== 'bigint') {
-    throw wrongType(name, 'of type number or bigint', count);
+    throw wrongType(name, 'of type number or bigint', count, checkedCount);
   }
   if (!(count >= 0 && count <= Number.MAX_SAFE_INTEGER) || !Number.isInteger(Number(count))) {
-    const message = `${count} is not a ${name}: give a whole number from 0 to 9007199254740991`;
-    throw fail(RangeError, 'ERR_MEMS_INVALID_SIZE', message);
+    const message = `${shown(count)} is not a ${name}: give a whole number from 0 to 9007199254740991`;
+    throw fail(RangeError, 'ERR_MEMS_INVALID_SIZE', message, checkedCount);
   }
   return Number(count);
 }
 
+// Their own getters know typed arrays and DataViews of every realm, and read what they are whatever a subclass says.
+const getter = (prototype, name) => Object.getOwnPropertyDescriptor(prototype, name).get;
+const TypedArrayPrototype = Object.getPrototypeOf(Uint8Array.prototype);
+const getTypeName = getter(TypedArrayPrototype, Symbol.toStringTag);
+const getByteLength = getter(TypedArrayPrototype, 'byteLength');
+const getByteOffset = getter(TypedArrayPrototype, 'byteOffset');
+const getBuffer = getter(TypedArrayPrototype, 'buffer');
+const getViewLength = getter(DataView.prototype, 'byteLength');
+const getViewOffset = getter(DataView.prototype, 'byteOffset');
+const getViewBuffer = getter(DataView.prototype, 'buffer');
+
+/** The name of a typed array's type, a `DataView` having none; undefined for all that is no typed array. */
+const typeNameOf = (value) => getTypeName.call(value);
+
+/** Whether a buffer's memory has gone elsewhere, by transfer() or to another thread. */
+function isDetached(buffer) {
+  try {
+    new Uint8Array(buffer);
+    return false;
+  } catch (_) {
+    return true;
+  }
+}
+
+/** The bytes of a typed array or DataView. */
+function bytesOf(name, view) {
+  const type = typeNameOf(view);
+  if (type === undefined) return bytesOfDataView(name, view);
+  const length = getByteLength.call(view);
+  if (length === 0 && isDetached(getBuffer.call(view))) throw detached(name, bytesOf);
+  if (type === 'Uint8Array' && view.length === length) return view;
+  return new Uint8Array(getBuffer.call(view), getByteOffset.call(view), length);
+}
+
+function bytesOfDataView(name, view) {
+  if (!ArrayBuffer.isView(view)) {
+    throw wrongType(name, 'a typed array, DataView or string', view, bytesOf);
+  }
+  try {
+    return new Uint8Array(
+      getViewBuffer.call(view),
+      getViewOffset.call(view),
+      getViewLength.call(view),
+    );
+  } catch (_) {
+    throw detached(name, bytesOf);
+  }
+}
+
+function detached(name, from) {
+  const message = `The "${name}" argument has no bytes any more: its buffer was transferred, or has shrunk`;
+  return fail(TypeError, 'ERR_INVALID_ARG_VALUE', message, from);
+}
+
+// What is made by these constructors, or `arguments`, has no options in it: their elements would be taken for names.
+const NO_OPTIONS = new Set(
+  (
+    'Arguments Array ArrayBuffer BigInt Boolean DataView Date Error Function Map Number Promise RegExp Set ' +
+    'SharedArrayBuffer String Symbol WeakMap WeakRef WeakSet'
+  ).split(' '),
+);
+
+/** Options as the addon takes them, which looks at their names. Found out here: what is an object, but has no options. */
+function checkedOptions(options) {
+  if (typeof options !== 'object' || options === null) return options;
+  if (isRevoked(options) || typeNameOf(options) !== undefined || NO_OPTIONS.has(kindOf(options))) {
+    throw wrongType('options', 'an object', options, checkedOptions);
+  }
+  return options;
+}
+
+/** The kind of an object, by which it names itself or the language names it. */
+const kindOf = (object) => Object.prototype.toString.call(object).slice('[object '.length, -1);
+
+/** Elements that a copy has room for at first, where a list may say any length. */
+const ROOM = 1024;
+
 /**
- * A copy of a list's elements, each read once: another thread may write to a shared array meanwhile. What is not valid is
- * refused by the single call, which names it.
+ * A copy of a list's elements, each read once: another thread may write to a shared array meanwhile. `refuse` throws what
+ * the single call throws for an element that is not valid.
  */
 function copyOf(name, list, isValid, refuse) {
-  // What else is iterable, a string say, is a mistake here.
-  const isList = Array.isArray(list) || (ArrayBuffer.isView(list) && !(list instanceof DataView));
-  if (!isList) throw wrongType(name, 'an array or typed array', list);
-  const copy = new BigUint64Array(list.length);
-  for (let i = 0; i < copy.length; i++) {
+  const length = lengthOf(name, list);
+  let copy = new BigUint64Array(Math.min(length, ROOM));
+  for (let i = 0; i < length; i++) {
     const element = list[i];
     if (!isValid(element)) refuse(element);
+    // Only now: the list may say that it has thousands of millions, and have none.
+    if (i === copy.length) copy = grown(copy, length);
     copy[i] = BigInt(element);
   }
   return copy;
 }
 
-module.exports = { checkedCount, copyOf, fail, isAddress, isSize, wrongType };
+/** The number of elements of a list. What else is iterable, a string say, is a mistake here. */
+function lengthOf(name, list) {
+  const isArray = !isRevoked(list) && Array.isArray(list);
+  if (!isArray && typeNameOf(list) === undefined) {
+    throw wrongType(name, 'an array or typed array', list, copyOf);
+  }
+  // Of a Proxy or a subclass it may be anything.
+  const { length } = list;
+  if (Number.isSafeInteger(length) && length >= 0) return length;
+  throw wrongType(`${name}.length`, 'a whole number', length, copyOf);
+}
+
+/** A longer copy, of at most `length` elements. */
+function grown(copy, length) {
+  try {
+    const longer = new BigUint64Array(Math.min(length, 8 * copy.length));
+    longer.set(copy);
+    return longer;
+  } catch (cause) {
+    const message = `out of memory for a copy of ${length} elements: give fewer at a time`;
+    throw Object.assign(fail(Error, 'ERR_MEMS_OUT_OF_MEMORY', message, copyOf), { cause });
+  }
+}
+
+module.exports = {
+  bytesOf,
+  checkedCount,
+  checkedOptions,
+  copyOf,
+  described,
+  fail,
+  isAddress,
+  isRevoked,
+  isSize,
+  nameOf,
+  shown,
+  wrongType,
+};

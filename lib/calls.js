@@ -7,7 +7,7 @@
 'use strict';
 
 const binding = require('../binding.js');
-const { isAddress } = require('./arguments.js');
+const { checkedOptions, isAddress } = require('./arguments.js');
 
 // In a buffer of their own, since the addon keeps a pointer to it: nobody else may have them.
 const numbers = new Float64Array(new ArrayBuffer(64));
@@ -41,7 +41,7 @@ const MOST = 2 ** 31 - 1;
 function malloc(heap, size, options) {
   // What is no object is no option: `sizes.map(malloc)` gives a position there.
   if (typeof size !== 'number' || typeof options === 'object') {
-    return binding.heapMalloc(heap, size, options);
+    return binding.heapMalloc(heap, size, checkedOptions(options));
   }
   numbers[HEAP] = heap;
   numbers[ARGUMENT] = size;

@@ -5,9 +5,21 @@
 const path = require('path');
 const binding = require('../binding.js');
 const { Allocation } = require('./allocation.js');
-const { checkedCount, copyOf, fail, isAddress, isSize, wrongType } = require('./arguments.js');
+const {
+  bytesOf,
+  checkedCount,
+  checkedOptions,
+  copyOf,
+  described,
+  fail,
+  isAddress,
+  isRevoked,
+  isSize,
+  wrongType,
+} = require('./arguments.js');
 const calls = require('./calls.js');
 const { mainBlocks } = require('./chains.js');
+const { INSPECT, inspector } = require('./inspect.js');
 const { Windows, blockOf, rangeOf, widthOf } = require('./views.js');
 
 // How many live blocks are asked for at once: other threads wait meanwhile.
@@ -16,142 +28,187 @@ const LEAKS = 1000;
 // Stacks of allocations begin where the user's code does. (No require.resolve: a bundle has no such file.)
 binding.hideFrames([__dirname, path.join(__dirname, '..', 'index.js')]);
 
-// Given to the constructor in place of options: the id of a heap that is there.
-const ATTACH = Symbol('attach');
+// What a heap keeps stands under symbols rather than in private fields, which a Proxy of the heap would not have: what reads
+// them through it gets at the heap's. They are not enumerable, so nothing that copies or compares a heap sees them.
+const ID = Symbol('id');
+const WINDOWS = Symbol('windows');
+
+// A Heap that is posted or cloned arrives as an object without anything in it.
+const AN_ID = 'a heap’s id, a number (to send a heap to a thread, post heap.id)';
+
+// The heap that is being attached to: its id, and the class whose constructor is to take it instead of opening one.
+let attaching;
+
+/** A property that is no part of what others see of a heap. It is configurable, or a Proxy could put nothing in its place. */
+const hidden = (value) => ({ value, configurable: true });
+
+/** The id of the heap that a method was called on. */
+function idOf(heap) {
+  let id;
+  try {
+    id = heap?.[ID];
+  } catch (error) {
+    throw isRevoked(heap) ? notAHeap(heap) : error;
+  }
+  if (id === undefined) throw notAHeap(heap);
+  return id;
+}
+
+/** The windows of the heap that a method was called on. */
+function windowsOf(heap) {
+  let windows;
+  try {
+    windows = heap?.[WINDOWS];
+  } catch (error) {
+    throw isRevoked(heap) ? notAHeap(heap) : error;
+  }
+  if (windows === undefined) throw notAHeap(heap);
+  return windows;
+}
+
+function notAHeap(receiver) {
+  const message =
+    'this method must be called on a Heap, as in heap.malloc(8): taken out of it, it needs bind(heap). ' +
+    `It was called on ${described(receiver)}`;
+  return fail(TypeError, 'ERR_INVALID_THIS', message, notAHeap);
+}
 
 class Heap {
-  #id;
-  #windows;
-
   constructor(options) {
-    this.#id = options?.[ATTACH] ?? binding.open(options);
-    this.#windows = new Windows(this.#id);
+    let id;
+    if (attaching?.Class === new.target) {
+      id = attaching.id;
+      // Another heap that the constructor of a subclass makes is another heap.
+      attaching = undefined;
+    } else {
+      id = binding.open(checkedOptions(options));
+    }
+    Object.defineProperty(this, ID, hidden(id));
+    Object.defineProperty(this, WINDOWS, hidden(new Windows(id)));
   }
 
-  static attach(id) {
-    if (!Number.isSafeInteger(id)) throw wrongType('id', 'a heap’s id, a number', id);
+  static attach(id, ...others) {
+    if (!Number.isSafeInteger(id)) throw wrongType('id', AN_ID, id);
     binding.attach(id);
-    return new Heap({ [ATTACH]: id });
+    // biome-ignore lint/complexity/noThisInStatic: a subclass makes an object of its own.
+    return attachAs(isHeapClass(this) ? this : Heap, id, others);
   }
 
   get id() {
-    return this.#id;
+    return idOf(this);
   }
 
   malloc(size, options) {
-    return calls.malloc(this.#id, size, options);
+    return calls.malloc(idOf(this), size, options);
   }
 
   calloc(count, size) {
-    return binding.calloc(this.#id, count, size);
+    return binding.calloc(idOf(this), count, size);
   }
 
   alignedAlloc(alignment, size) {
-    return binding.heapMalloc(this.#id, size, { alignment });
+    return binding.heapMalloc(idOf(this), size, { alignment });
   }
 
   realloc(address, size) {
-    return binding.realloc(this.#id, address, size);
+    return binding.realloc(idOf(this), address, size);
   }
 
   free(address) {
-    calls.free(this.#id, address);
+    calls.free(idOf(this), address);
   }
 
   get(address) {
-    return calls.get(this.#id, address);
+    return calls.get(idOf(this), address);
   }
 
   mallocAs(Type, count) {
+    idOf(this);
     const width = Type === Buffer ? 1 : widthOf(Type);
     const ptr = this.malloc(checkedCount('count', count) * width, { alignment: width });
     return { ptr, view: this.view(ptr, Type, count) };
   }
 
   alloc(size, options) {
+    idOf(this);
     return new Allocation(this, this.malloc(size, options));
   }
 
   mallocMany(sizes) {
-    const copy = copyOf('sizes', sizes, isSize, (size) => this.malloc(size));
+    const id = idOf(this);
+    const copy = copyOf('sizes', sizes, isSize, (size) => calls.malloc(id, size));
     const addresses = new BigUint64Array(copy.length);
-    binding.mallocMany(this.#id, copy, addresses);
+    binding.mallocMany(id, copy, addresses);
     return addresses;
   }
 
   freeMany(addresses) {
-    binding.freeMany(
-      this.#id,
-      copyOf('addresses', addresses, isAddress, (address) => this.get(address)),
-    );
+    const id = idOf(this);
+    const refuse = (address) => calls.get(id, address);
+    binding.freeMany(id, copyOf('addresses', addresses, isAddress, refuse));
   }
 
   buffer(address, length) {
-    return this.#windows.buffer(address, length);
+    return windowsOf(this).buffer(address, length);
   }
 
   view(address, Type = Uint8Array, length = undefined) {
-    return this.#windows.view(address, Type, length);
+    return windowsOf(this).view(address, Type, length);
   }
 
   read(address, length) {
-    const bytes = this.#windows.bufferIfAny(address, length);
+    const bytes = windowsOf(this).bufferIfAny(address, length);
     if (bytes !== undefined) return Buffer.from(bytes);
     // Asked before memory is made for it: the length may be far too large.
-    const copy = Buffer.allocUnsafeSlow(rangeOf(this.#id, address, length));
-    binding.read(this.#id, address, copy);
+    const copy = Buffer.allocUnsafeSlow(rangeOf(idOf(this), address, length));
+    binding.read(idOf(this), address, copy);
     return copy;
   }
 
   write(address, bytes) {
-    if (typeof bytes === 'string') return this.write(address, Buffer.from(bytes));
-    if (!ArrayBuffer.isView(bytes))
-      throw wrongType('bytes', 'a typed array, DataView or string', bytes);
-    const source =
-      bytes instanceof Uint8Array
-        ? bytes
-        : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const { length } = source;
-    const target = this.#windows.bufferIfAny(address, length);
-    if (target === undefined) binding.write(this.#id, address, source);
+    const windows = windowsOf(this);
+    const source = typeof bytes === 'string' ? Buffer.from(bytes) : bytesOf('bytes', bytes);
+    const length = source.length;
+    const target = windows.bufferIfAny(address, length);
+    if (target === undefined) binding.write(idOf(this), address, source);
     else target.set(source);
     return length;
   }
 
   copy(to, from, length) {
-    binding.copy(this.#id, to, from, length);
+    binding.copy(idOf(this), to, from, length);
   }
 
   fill(address, byte, length) {
-    binding.fill(this.#id, address, byte, rangeOf(this.#id, address, length));
+    binding.fill(idOf(this), address, byte, rangeOf(idOf(this), address, length));
   }
 
   compare(a, b, length) {
-    return binding.compare(this.#id, a, b, length);
+    return binding.compare(idOf(this), a, b, length);
   }
 
   usableSize(address) {
-    return this.blockOf(address).usableSize;
+    return blockOf(idOf(this), address).usableSize;
   }
 
   blockOf(address) {
-    return blockOf(this.#id, address);
+    return blockOf(idOf(this), address);
   }
 
   owns(address) {
-    return binding.owns(this.#id, address);
+    return binding.owns(idOf(this), address);
   }
 
   trim() {
-    return binding.trim(this.#id);
+    return binding.trim(idOf(this));
   }
 
   verify() {
-    binding.verify(this.#id);
+    binding.verify(idOf(this));
   }
 
   stats() {
-    const stats = binding.stats(this.#id);
+    const stats = binding.stats(idOf(this));
     const { mapped, live, requested, holes, largestHole } = stats.bytes;
     stats.fragmentation = {
       // Shares of what could be had; 0 where there is nothing.
@@ -165,7 +222,7 @@ class Heap {
   leaks() {
     const found = [];
     for (let next = 0; ; ) {
-      const batch = binding.allocations(this.#id, next, LEAKS);
+      const batch = binding.allocations(idOf(this), next, LEAKS);
       for (const { address, size, stack } of batch) {
         found.push({ address: BigInt(address), size, stack });
       }
@@ -175,29 +232,51 @@ class Heap {
   }
 
   chains() {
-    return mainBlocks(this.#id);
+    return mainBlocks(idOf(this));
   }
 
   printStats() {
     // One at a time: all of them at once may be more than the JavaScript heap has room for.
-    const next = binding.statsLines(this.#id);
+    const next = binding.statsLines(idOf(this));
     for (let line = next(); line !== null; line = next()) console.log(line);
   }
 
   close() {
-    if (this.#id === 0) {
+    if (idOf(this) === 0) {
       throw fail(Error, 'ERR_MEMS_CLOSED', 'the default heap is ended by finish()');
     }
-    this.#windows.clear();
-    binding.close(this.#id);
+    windowsOf(this).clear();
+    binding.close(idOf(this));
   }
 }
 
+// A property of its own like dispose's: not to be listed among what a heap has.
+Object.defineProperty(Heap.prototype, INSPECT, {
+  value: inspector((heap) => heap[ID], binding.stats),
+  configurable: true,
+  writable: true,
+});
+
 if (Symbol.dispose) Heap.prototype[Symbol.dispose] = Heap.prototype.close;
 
-/** The heap of an id, which need not be open. */
-function heapOf(id) {
-  return new Heap({ [ATTACH]: id });
+/** Whether this is Heap, a class that extends it, or a Proxy of one. */
+function isHeapClass(Class) {
+  if (typeof Class !== 'function' || isRevoked(Class)) return false;
+  return Class.prototype === Heap.prototype || Class.prototype instanceof Heap;
 }
+
+/** An object of a class for the heap of an id, which need not be open. */
+function attachAs(Class, id, others) {
+  const outer = attaching;
+  attaching = { Class, id };
+  try {
+    return new Class(...others);
+  } finally {
+    attaching = outer;
+  }
+}
+
+/** The heap of an id, which need not be open. */
+const heapOf = (id) => attachAs(Heap, id, []);
 
 module.exports = { Heap, heapOf };

@@ -10,6 +10,7 @@ import mems, {
   chains,
   compare,
   copy,
+  type ErrorCode,
   fill,
   finish,
   free,
@@ -108,6 +109,16 @@ export const numbers: number[] = [
   totals.free,
 ];
 finish();
+
+// A subclass attaches as what it is, with the arguments of its own constructor.
+class Arena extends Heap {
+  constructor(readonly label: string) {
+    super({ maxSize: 1 << 20 });
+  }
+}
+export const attached: string = Arena.attach(new Arena('a').id, 'b').label;
+export const { attach } = Heap;
+export const thisRefused: ErrorCode = 'ERR_INVALID_THIS';
 
 export const file: string = library;
 export const sameByDefaultImport: bigint = mems.get(mems.malloc(8)) + physical;
