@@ -224,9 +224,15 @@ export interface Allocation {
   readonly ptr: bigint;
   /** Its bytes; made when first asked for. */
   readonly view: Buffer;
-  /** Frees the block. Throws `ERR_MEMS_NOT_ALLOCATED` the second time, whatever lives at the address by then. */
+  /**
+   * Frees the block. Throws `ERR_MEMS_NOT_ALLOCATED` the second time, whatever lives at the address by then, and
+   * `ERR_MEMS_CLOSED` after its heap has ended, a default heap that was started later notwithstanding.
+   */
   free(): void;
-  /** Frees the block unless that has been done. There where the runtime has `Symbol.dispose`. */
+  /**
+   * Frees the block, or does nothing if it is gone already, by itself or with its heap. There where the runtime has
+   * `Symbol.dispose`.
+   */
   [Symbol.dispose](): void;
 }
 
@@ -677,6 +683,32 @@ export function chains(): IterableIterator<MainBlock>;
  */
 export const library: string;
 
+/** What can be chosen for a {@link Heap}. */
+export interface HeapOptions extends InitOptions {
+  /**
+   * Who the heap belongs to: with `'thread'` it is closed as the thread that made it ends, a worker that is terminated as
+   * well; with `'process'` it stays until {@link Heap.close}.
+   *
+   * @defaultValue 'process'
+   */
+  owner?: 'process' | 'thread';
+}
+
+/** An open heap; see {@link Heap.list}. */
+export interface HeapEntry {
+  /** What {@link Heap.attach} takes; 0 for the default heap. */
+  id: number;
+  /** Sizes in bytes. */
+  bytes: {
+    /** In main blocks. */
+    mapped: number;
+    /** In live blocks. */
+    live: number;
+  };
+  /** The options it was made with, those that were not given as well; without `maxSize` if there is no limit. */
+  options: InitOptions;
+}
+
 /**
  * A heap of one's own. Its defaults are those that a program wants rather than the original's: see {@link InitOptions}.
  *
@@ -696,11 +728,11 @@ export const library: string;
 export class Heap {
   /**
    * @throws `ERR_MEMS_INVALID_SIZE`, `ERR_MEMS_INVALID_ALIGNMENT` (RangeError), `ERR_INVALID_ARG_TYPE`,
-   * `ERR_INVALID_ARG_VALUE` (TypeError) for what is no option; `ERR_MEMS_OUT_OF_MEMORY` beyond 65536 open heaps.
+   * `ERR_INVALID_ARG_VALUE` (TypeError) for what is no option; `ERR_MEMS_OUT_OF_MEMORY` beyond 65280 open heaps.
    */
-  constructor(options?: InitOptions);
+  constructor(options?: HeapOptions);
   /**
-   * Another object for a heap that is open, in this thread or another.
+   * Another object for a heap that is open, in this thread or another of the process.
    *
    * Called on a subclass it makes one of that: the subclass's constructor runs with `others`, and where it calls `super()`
    * the heap is attached to, whatever options it gives, and none is made.
@@ -708,7 +740,8 @@ export class Heap {
    * @param id - What {@link Heap.id} is.
    * @param others - Arguments for the constructor of a subclass.
    * @returns An object of the class that this was called on.
-   * @throws `ERR_MEMS_CLOSED` if there is none of that id, `ERR_INVALID_ARG_TYPE` (TypeError).
+   * @throws `ERR_MEMS_CLOSED` if the heap of that id is closed; `ERR_MEMS_UNKNOWN_HEAP` if no heap of the process has had it, as
+   * of ids that another process has sent; `ERR_INVALID_ARG_TYPE` (TypeError).
    *
    * @example
    * const heap = new Heap();
@@ -723,7 +756,21 @@ export class Heap {
     ...others: Others
   ): H;
   /**
+   * Lists the open heaps of the process, whoever made them: so those that a dead worker has left can be found, and closed.
+   * O(heaps that were ever open at once).
+   *
+   * @returns An entry for each heap, the default heap's first if it runs. Heaps that other threads open or close meanwhile
+   * are listed or not.
+   *
+   * @example
+   * const heap = new Heap({ maxSize: 1 << 20 });
+   * Heap.list().find(({ id }) => id === heap.id).options.maxSize; // 1048576
+   */
+  static list(): HeapEntry[];
+  /**
    * What {@link Heap.attach} takes: a number that no other heap of the process ever has. It can be sent to other threads.
+   * Ids begin at random in each process, so that one that strays into another names no heap there. They are no secret, and heaps are no border: all code in the
+   * process can list and attach to all of them.
    */
   readonly id: number;
   /** As {@link malloc}; sizes are rounded up to 16 bytes unless the heap was made otherwise. */
@@ -819,6 +866,7 @@ export type ErrorCode =
   | 'ERR_MEMS_OUT_OF_BLOCK'
   | 'ERR_MEMS_MISALIGNED'
   | 'ERR_MEMS_CLOSED'
+  | 'ERR_MEMS_UNKNOWN_HEAP'
   | 'ERR_MEMS_OVERFLOW'
   | 'ERR_MEMS_WRITE_AFTER_FREE'
   | 'ERR_MEMS_LOCK_LIMIT'

@@ -156,7 +156,7 @@ describe('a heap by its id', () => {
     assert.equal(c.heap_malloc(heap.id, 8), 0);
     assert.deepEqual(last(), [
       codes.get('MEMS_ERROR_CLOSED'),
-      'no open heap has this id: make one with mems_heap_open()',
+      'this heap is closed: make another with mems_heap_open()',
     ]);
   });
 

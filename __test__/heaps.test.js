@@ -4,6 +4,8 @@
 
 const { afterEach, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
+const { execFileSync } = require('node:child_process');
+const { once } = require('node:events');
 const { Worker } = require('node:worker_threads');
 const mems = require('@sambhav-gautam/osmemoryallocator');
 const { assertRefused, capture, finishQuietly } = require('./helpers/capture.js');
@@ -172,11 +174,40 @@ describe('close', () => {
 
 describe('attach', () => {
   test('refuses what is no id', () => {
-    for (const id of [1, 65536 * 1000, 2 ** 50, -1])
-      assertRefused(() => Heap.attach(id), 'ERR_MEMS_CLOSED');
+    for (const id of [1, 65535, 65536, 65536 * 1000, 2 ** 50, Number.MAX_SAFE_INTEGER, -1])
+      assertRefused(() => Heap.attach(id), 'ERR_MEMS_UNKNOWN_HEAP');
     for (const id of [undefined, '1', 1n, 1.5, NaN]) {
       assertRefused(() => Heap.attach(id), 'ERR_INVALID_ARG_TYPE', 'id');
     }
+  });
+
+  test('tells a heap that is closed from one that never was', () => {
+    const heap = new Heap();
+    const { id } = heap;
+    heap.close();
+    assertRefused(() => Heap.attach(id), 'ERR_MEMS_CLOSED');
+    assertRefused(
+      () => Heap.attach(id + 65536 * 100),
+      'ERR_MEMS_UNKNOWN_HEAP',
+      String(id + 6553600),
+    );
+    const next = new Heap();
+    assert.equal(next.id, id + 65536, 'the slot has another heap now');
+    assertRefused(() => Heap.attach(id), 'ERR_MEMS_CLOSED');
+    next.close();
+  });
+
+  test('finds no heap by the id of another process, whose heaps began as these did', () => {
+    const program = `
+      const { Heap } = require(${root});
+      console.log(JSON.stringify(Array.from({ length: 50 }, () => new Heap().id)));`;
+    const foreign = [1, 2].flatMap(() =>
+      JSON.parse(execFileSync(process.execPath, ['-e', program])),
+    );
+    const heaps = Array.from({ length: 50 }, () => new Heap());
+    assert.equal(new Set([...foreign, ...heaps.map(({ id }) => id)]).size, 150);
+    for (const id of foreign) assertRefused(() => Heap.attach(id), 'ERR_MEMS_UNKNOWN_HEAP');
+    for (const heap of heaps) heap.close();
   });
 
   test('shares a heap with a worker', async () => {
@@ -280,5 +311,98 @@ describe('chains', () => {
     walk.next();
     finishQuietly(mems);
     assertRefused(() => walk.next(), 'ERR_MEMS_NOT_INITIALIZED');
+  });
+});
+
+describe('Heap.list()', () => {
+  test('lists what is open, with its bytes and options', () => {
+    const before = Heap.list().length;
+    const heap = new Heap({ maxSize: 1 << 20, trim: false });
+    heap.malloc(100);
+    mems.init();
+    const list = Heap.list();
+    assert.equal(list.length, before + 2);
+    const entry = list.find(({ id }) => id === heap.id);
+    const { mapped, live } = heap.stats().bytes;
+    assert.deepEqual(entry, {
+      id: heap.id,
+      bytes: { mapped, live },
+      options: {
+        minBlockSize: 65536,
+        alignment: 16,
+        maxSize: 1 << 20,
+        joinEmptyBlocks: true,
+        trim: false,
+        growingBlocks: true,
+        hardened: false,
+        trackAllocations: false,
+        zeroOnFree: false,
+        lock: false,
+      },
+    });
+    // What it shows can be given to the constructor.
+    new Heap(entry.options).close();
+    assert.deepEqual([list[0].id, list[0].options.minBlockSize], [0, 4096]);
+    assert.equal('maxSize' in list[0].options, false);
+    heap.close();
+    finishQuietly(mems);
+    assert.equal(Heap.list().length, before);
+  });
+
+  test('finds what a dead worker has left', async () => {
+    const source = `
+      const { parentPort } = require('node:worker_threads');
+      const { Heap } = require(${root});
+      new Heap({ maxSize: 123 * 4096 }).malloc(100);
+      parentPort.postMessage('up');
+      setInterval(() => {}, 1000);`;
+    const worker = new Worker(source, { eval: true });
+    await once(worker, 'message');
+    await worker.terminate();
+    const left = Heap.list().filter(({ options }) => options.maxSize === 123 * 4096);
+    assert.equal(left.length, 1);
+    Heap.attach(left[0].id).close();
+    assertRefused(() => Heap.attach(left[0].id), 'ERR_MEMS_CLOSED');
+  });
+});
+
+describe('the owner of a heap', () => {
+  const source = (end) => `
+    const { parentPort } = require('node:worker_threads');
+    const { Heap } = require(${root});
+    const heaps = Array.from({ length: 10 }, () => new Heap({ owner: 'thread' }));
+    heaps[0].close();
+    globalThis.view = heaps[1].mallocAs(Uint8Array, 100).view;
+    const shared = new Heap({ owner: 'process' });
+    parentPort.postMessage([...heaps, shared].map(({ id }) => id));
+    ${end}`;
+
+  for (const [how, end] of [
+    ['that is terminated', 'setInterval(() => {}, 1000);'],
+    ['that throws', 'throw new Error("on purpose");'],
+    ['that comes to its end', ''],
+  ]) {
+    test(`is a thread ${how}: its heaps end with it`, async () => {
+      const worker = new Worker(source(end), { eval: true });
+      // Node's once() would take the error for its own.
+      const event = (name) => new Promise((resolve) => worker.once(name, resolve));
+      const [exit, message] = [event('exit'), event('message')];
+      worker.on('error', (error) => assert.equal(error.message, 'on purpose'));
+      const ids = await message;
+      if (end.startsWith('setInterval')) {
+        assert.equal(Heap.attach(ids[1]).stats().counts.live, 1);
+        await worker.terminate();
+      }
+      await exit;
+      for (const id of ids.slice(0, -1)) assertRefused(() => Heap.attach(id), 'ERR_MEMS_CLOSED');
+      Heap.attach(ids.at(-1)).close();
+    });
+  }
+
+  test('is one of the two that there are, and the default heap has none', () => {
+    for (const owner of ['', 'worker', 1, null, true])
+      assertRefused(() => new Heap({ owner }), 'ERR_INVALID_ARG_TYPE', 'options.owner');
+    assertRefused(() => mems.init({ owner: 'thread' }), 'ERR_INVALID_ARG_VALUE', 'owner', 'init()');
+    new Heap({ owner: undefined }).close();
   });
 });

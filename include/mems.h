@@ -13,9 +13,9 @@
  *
  * Heaps. The default heap, whose id is MEMS_DEFAULT_HEAP, is the one that JavaScript's init(), malloc() and so on work
  * on; it places blocks exactly as the original MeMS is meant to, without alignment. All others are made by
- * mems_heap_open(), or `new Heap()` in JavaScript, and known by ids that are never given twice. They are the process's:
- * every thread can use any heap. Functions without a heap among their arguments work on the default one, and all others
- * work on it as well.
+ * mems_heap_open(), or `new Heap()` in JavaScript, and known by ids below 2^53. An id is never given twice, and begins at
+ * random in each process. They are the process's: every thread can use any heap. Functions without a heap among their
+ * arguments work on the default one, and all others work on it as well.
  *
  * Failures. A call that fails changes nothing. It answers 0, NULL or an error code, each function says which; then
  * mems_last_error() and mems_last_error_message() tell more, until the next call of the same thread that fails. No
@@ -60,9 +60,9 @@ typedef enum mems_error {
   MEMS_ERROR_NOT_INITIALIZED = 4,
   /* The default heap runs with other options than the default ones. */
   MEMS_ERROR_ALREADY_INITIALIZED = 5,
-  /* There is no open heap of that id. */
+  /* The heap of that id is closed. */
   MEMS_ERROR_CLOSED = 6,
-  /* The system refuses memory, the heap's max_size does, or 65536 heaps are open. */
+  /* The system refuses memory, the heap's max_size does, or 65280 heaps are open. */
   MEMS_ERROR_OUT_OF_MEMORY = 7,
   /* The address lies outside every main block of the heap. */
   MEMS_ERROR_OUT_OF_RANGE = 8,
@@ -81,7 +81,9 @@ typedef enum mems_error {
   /* A write to a freed block was found, likewise. */
   MEMS_ERROR_WRITE_AFTER_FREE = 15,
   /* The system keeps no more of the process's memory from being swapped out. */
-  MEMS_ERROR_LOCK_LIMIT = 16
+  MEMS_ERROR_LOCK_LIMIT = 16,
+  /* No heap of the process has had that id. */
+  MEMS_ERROR_UNKNOWN_HEAP = 17
 } mems_error;
 
 /*
@@ -196,7 +198,7 @@ uint64_t mems_heap_open(const mems_options *options);
 /*
  * Ends a heap for the whole process, as mems_finish() ends the default one, however many blocks it has.
  *
- * Answers MEMS_OK, MEMS_ERROR_CLOSED, or MEMS_ERROR_INVALID_ARGUMENT for the default heap.
+ * Answers MEMS_OK, MEMS_ERROR_CLOSED, MEMS_ERROR_UNKNOWN_HEAP, or MEMS_ERROR_INVALID_ARGUMENT for the default heap.
  */
 int mems_heap_close(uint64_t heap);
 
@@ -205,8 +207,8 @@ int mems_heap_close(uint64_t heap);
  * a new main block. Memory that was handed out before holds what was in it. Amortized O(log n).
  *
  * Answers the block's virtual address; 0 on failure: MEMS_ERROR_INVALID_SIZE, MEMS_ERROR_OUT_OF_MEMORY,
- * MEMS_ERROR_NOT_INITIALIZED (the default heap), MEMS_ERROR_CLOSED (any other), MEMS_ERROR_INTERNAL. The last three every
- * function below may fail with, too.
+ * MEMS_ERROR_NOT_INITIALIZED (the default heap), MEMS_ERROR_CLOSED, MEMS_ERROR_UNKNOWN_HEAP (any other),
+ * MEMS_ERROR_INTERNAL. The last four every function below may fail with, too.
  */
 uint64_t mems_heap_malloc(uint64_t heap, uint64_t size);
 

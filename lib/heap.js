@@ -94,6 +94,14 @@ class Heap {
     return attachAs(isHeapClass(this) ? this : Heap, id, others);
   }
 
+  static list() {
+    return binding.heaps().map(({ id, mapped, live, options, settings }) => ({
+      id,
+      bytes: { mapped, live },
+      options: Object.fromEntries(options.map((name, i) => [name, settings[i]])),
+    }));
+  }
+
   get id() {
     return idOf(this);
   }
@@ -130,8 +138,9 @@ class Heap {
   }
 
   alloc(size, options) {
-    idOf(this);
-    return new Allocation(this, this.malloc(size, options));
+    const id = idOf(this);
+    const [ptr, its] = binding.heapAlloc(id, size, checkedOptions(options));
+    return new Allocation(its === id ? this : defaultHeapOf(its), ptr);
   }
 
   mallocMany(sizes) {
@@ -263,6 +272,17 @@ if (Symbol.dispose) Heap.prototype[Symbol.dispose] = Heap.prototype.close;
 function isHeapClass(Class) {
   if (typeof Class !== 'function' || isRevoked(Class)) return false;
   return Class.prototype === Heap.prototype || Class.prototype instanceof Heap;
+}
+
+let latest;
+
+/**
+ * The default heap as a heap of its own: after its end, a default heap that is started later has other blocks at the same
+ * addresses, and nothing reaches them by this object. One is kept, so that its views have one buffer.
+ */
+function defaultHeapOf(id) {
+  if (latest === undefined || latest.id !== id) latest = heapOf(id);
+  return latest;
 }
 
 /** An object of a class for the heap of an id, which need not be open. */

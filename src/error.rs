@@ -76,6 +76,20 @@ pub enum Error {
     #[error("this heap is closed: make another with new Heap()")]
     Closed,
 
+    /// An id that no heap of this process has ever had.
+    #[error(
+        "{id} is the id of no heap that this process has had: ids hold in the process, and the loaded copy of the package, \
+         that gave them, for all its threads (Heap.list() lists them)"
+    )]
+    UnknownHeap {
+        /// The id as it was given.
+        id: u64,
+    },
+
+    /// The default heap in which a call, or a block as an object, began.
+    #[error("the default heap that this block was in has been ended by finish(): the block went with it")]
+    Finished,
+
     /// All heaps that a process can have are open.
     #[error("there are {most} open heaps, the most that a process can have: close() some")]
     TooManyHeaps {
@@ -221,7 +235,8 @@ impl Error {
             Self::InvalidSize { .. } => "ERR_MEMS_INVALID_SIZE",
             Self::InvalidAlignment { .. } => "ERR_MEMS_INVALID_ALIGNMENT",
             Self::OutOfBlock { .. } => "ERR_MEMS_OUT_OF_BLOCK",
-            Self::Closed => "ERR_MEMS_CLOSED",
+            Self::Closed | Self::Finished => "ERR_MEMS_CLOSED",
+            Self::UnknownHeap { .. } => "ERR_MEMS_UNKNOWN_HEAP",
             Self::OutOfRange { .. } => "ERR_MEMS_OUT_OF_RANGE",
             Self::NotAllocated { .. } | Self::FreedBefore { .. } | Self::GivenTwice { .. } => "ERR_MEMS_NOT_ALLOCATED",
             Self::Overflow { .. } => "ERR_MEMS_OVERFLOW",

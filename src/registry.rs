@@ -1,8 +1,11 @@
 //! The heaps of the process, which all its threads share: the default heap, and those made by `new Heap()` in JavaScript or
 //! `mems_heap_open()` in C.
 //!
-//! Both know a heap by its id, a number: 0 is the default heap, any other a slot and how many heaps that slot has
-//! had. So an id is never given twice, and a heap that is closed is told from one that took its slot.
+//! Both know a heap by its id, a number (`id.rs`): 0 is the default heap that runs now, any other names one heap that is
+//! never made again. Each default heap has such an id as well: what began in one must not go on in the next, which hands out
+//! the very same addresses.
+//!
+//! An id is no secret, and heaps are no border: whoever can load this library can list all heaps.
 //!
 //! Invariants: no call to JavaScript or Node-API is made while a lock is held, so no finalizer can run under it and no
 //! thread waits for a garbage collection. A panic under a lock poisons it; only ending the heap clears that. Slots stay
@@ -10,17 +13,16 @@
 //!
 //! Costs: a lock for a heap's operation (`lock.rs`); to find its slot, two loads.
 
+mod id;
+
+pub(crate) use id::{DEFAULT_ID, Id};
+
 use crate::blocks::Realloc;
 use crate::heap::Options;
 use crate::lock::{Lock, Poisoned};
 use crate::{Error, Mems};
+use id::NUMBERS;
 use std::sync::{Mutex, OnceLock};
-
-/// A heap's id.
-pub(crate) type Id = u64;
-
-/// The default heap's.
-pub(crate) const DEFAULT_ID: Id = 0;
 
 /// Address space, in bytes, reserved at once for a heap that is not the default one, where that costs nothing: some two
 /// thousand can be open before what a process has is used up, and a larger heap has several regions.
@@ -29,19 +31,48 @@ const RESERVATION: usize = 1 << 36;
 /// Slots are made so many at a time.
 const BATCH: usize = 256;
 
-/// Most batches.
-const BATCHES: usize = 256;
+/// Most batches: all numbers are in one of them.
+const BATCHES: usize = NUMBERS / BATCH;
+
+/// The number of the default heap's slot, the last one.
+const DEFAULT_NUMBER: usize = NUMBERS - 1;
+
+/// Most heaps that can be open beside the default one.
+pub(crate) const MOST_HEAPS: usize = NUMBERS - BATCH;
 
 /// A place for one heap at a time.
 #[derive(Debug)]
 struct Slot {
     heap: Option<Mems>,
+    /// The id of the heap that is here, or was here last; before the first, one that no heap has.
     id: Id,
 }
 
-static DEFAULT: Lock<Slot> = Lock::new(Slot { heap: None, id: DEFAULT_ID });
+impl Slot {
+    const EMPTY: Self = Self { heap: None, id: DEFAULT_ID };
 
-static SLOTS: [OnceLock<Vec<Lock<Slot>>>; BATCHES] = [const { OnceLock::new() }; BATCHES];
+    /// Takes in a heap, and returns its id. `number` is the slot's.
+    fn put(&mut self, number: usize, heap: Mems) -> Id {
+        self.id = id::next(self.id, number);
+        self.heap = Some(heap);
+        self.id
+    }
+
+    /// Why there is no heap of `id` here.
+    #[cold]
+    fn missing(&self, id: Id) -> Error {
+        match id {
+            DEFAULT_ID => Error::NotInitialized,
+            _ if !id::is_up_to(id, self.id) => Error::UnknownHeap { id },
+            _ if id::number(id) == DEFAULT_NUMBER => Error::Finished,
+            _ => Error::Closed,
+        }
+    }
+}
+
+static DEFAULT: Lock<Slot> = Lock::new(Slot::EMPTY);
+
+static SLOTS: [OnceLock<Vec<Lock<Slot>>>; BATCHES - 1] = [const { OnceLock::new() }; BATCHES - 1];
 
 /// The slots that have no heap, and how many have been made.
 static VACANT: Mutex<(Vec<usize>, usize)> = Mutex::new((Vec::new(), 0));
@@ -52,11 +83,12 @@ impl From<Poisoned> for Error {
     }
 }
 
-/// The slot of an id.
-fn slot(id: Id) -> Option<&'static Lock<Slot>> {
-    #[allow(clippy::cast_possible_truncation, reason = "the lower sixteen bits")]
-    let number = id as usize % (BATCH * BATCHES);
-    SLOTS[number / BATCH].get()?.get(number % BATCH)
+/// The slot of that number, if it has been made.
+fn slot(number: usize) -> Option<&'static Lock<Slot>> {
+    if number == DEFAULT_NUMBER {
+        return Some(&DEFAULT);
+    }
+    SLOTS.get(number / BATCH)?.get()?.get(number % BATCH)
 }
 
 /// Where the heap of an id is, or was. It may be kept: calls then save finding it.
@@ -70,24 +102,39 @@ impl Handle {
     /// The default heap's.
     pub const DEFAULT: Self = Self { id: DEFAULT_ID, slot: &DEFAULT };
 
-    /// That of an id.
+    /// The handle of the heap of `id`.
     ///
     /// # Errors
-    /// [`Error::Closed`] if no heap has ever had it.
+    /// [`Error::UnknownHeap`] if no heap can ever have had it.
     #[inline]
     pub fn new(id: Id) -> Result<Self, Error> {
         if id == DEFAULT_ID {
             return Ok(Self::DEFAULT);
         }
-        slot(id).map(|slot| Self { id, slot }).ok_or(Error::Closed)
+        slot(id::number(id)).map(|slot| Self { id, slot }).ok_or(Error::UnknownHeap { id })
+    }
+
+    /// Whether this is the handle of the heap of `id`, which is or was in its slot.
+    #[inline]
+    const fn names(self, id: Id) -> bool {
+        self.id == id || self.id == DEFAULT_ID
     }
 
     /// Calls `operation` on the heap.
     #[inline]
     pub fn with<T>(self, operation: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
         self.slot.with(|slot| match &mut slot.heap {
-            Some(heap) if slot.id == self.id => operation(heap),
-            _ => Err(if self.id == DEFAULT_ID { Error::NotInitialized } else { Error::Closed }),
+            Some(heap) if self.names(slot.id) => operation(heap),
+            _ => Err(slot.missing(self.id)),
+        })?
+    }
+
+    /// Calls `operation` on the heap, and returns the id of that very heap as well: the default one's is another after its
+    /// end and a new start.
+    pub fn with_id<T>(self, operation: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<(T, Id), Error> {
+        self.slot.with(|slot| match &mut slot.heap {
+            Some(heap) if self.names(slot.id) => Ok((operation(heap)?, slot.id)),
+            _ => Err(slot.missing(self.id)),
         })?
     }
 }
@@ -102,7 +149,7 @@ pub(crate) fn with_heap<T>(id: Id, operation: impl FnOnce(&mut Mems) -> Result<T
 pub(crate) fn init(options: Options) -> Result<(), Error> {
     DEFAULT.with(|slot| match slot.heap.as_ref().map(Mems::options) {
         None => {
-            slot.heap = Some(Mems::new(options));
+            slot.put(DEFAULT_NUMBER, Mems::new(options));
             Ok(())
         }
         Some(running) if *running == options => Ok(()),
@@ -112,37 +159,45 @@ pub(crate) fn init(options: Options) -> Result<(), Error> {
 
 /// Ends the default heap and gives its memory back.
 pub(crate) fn finish() -> Result<(), Error> {
-    take(&DEFAULT, DEFAULT_ID).ok_or(Error::NotInitialized).map(Mems::finish)
+    take(Handle::DEFAULT).ok_or(Error::NotInitialized).map(Mems::finish)
 }
 
-/// The second half of a realloc of the block at `old`: copies, if it has moved, and frees the old block by `free`. Answers
-/// the new address. The bytes are copied without the lock, however many they are.
-pub(crate) fn finish_realloc(
+/// Resizes the block at `old` in two steps: `start` under the heap's lock; then, if the block has moved, its bytes are copied
+/// without the lock, however many they are, and `free` frees the old block under the lock again. Returns the new address.
+///
+/// # Errors
+/// What `start` and `free` return. [`Error::Closed`] or [`Error::Finished`] if the heap has ended between the two: the next
+/// default heap, which may have a block of that address, is left alone.
+pub(crate) fn realloc(
     id: Id,
     old: u64,
-    moved: Realloc,
+    start: impl FnOnce(&mut Mems) -> Result<Realloc, Error>,
     free: impl FnOnce(&mut Mems, u64) -> Result<(), Error>,
 ) -> Result<u64, Error> {
+    let (moved, same) = Handle::new(id)?.with_id(start)?;
     if let Some((to, from)) = moved.copy {
         to.copy_from(&from);
         // If another thread has freed the old block meanwhile, nobody is told of the new one.
-        with_heap(id, |heap| free(heap, old).inspect_err(|_| heap.take_back(moved.address)))?;
+        with_heap(same, |heap| free(heap, old).inspect_err(|_| heap.take_back(moved.address)))?;
     }
     Ok(moved.address)
 }
 
 /// Makes a heap.
+///
+/// # Errors
+/// [`Error::TooManyHeaps`] if [`MOST_HEAPS`] are open; [`Error::OutOfMetadata`].
 pub(crate) fn open(options: Options) -> Result<Id, Error> {
     let failed = |_| Error::OutOfMetadata { size: 0 };
     let mut vacant = VACANT.lock().map_err(|_| Error::Poisoned)?;
     if vacant.0.is_empty() {
         let made = vacant.1;
-        let batch = SLOTS.get(made / BATCH).ok_or(Error::TooManyHeaps { most: BATCH * BATCHES })?;
+        let batch = SLOTS.get(made / BATCH).ok_or(Error::TooManyHeaps { most: MOST_HEAPS })?;
         // For all that may ever be vacant at once: `close` must not fail.
         vacant.0.try_reserve(made + BATCH).map_err(failed)?;
         let mut slots = Vec::new();
         slots.try_reserve_exact(BATCH).map_err(failed)?;
-        slots.extend((made..made + BATCH).map(|number| Lock::new(Slot { heap: None, id: number as Id })));
+        slots.resize_with(BATCH, || Lock::new(Slot::EMPTY));
         // Under the lock, so this batch has not been made before.
         let _ = batch.set(slots);
         vacant.0.extend((made..made + BATCH).rev());
@@ -151,29 +206,50 @@ pub(crate) fn open(options: Options) -> Result<Id, Error> {
     let number = vacant.0.pop().expect("there is one now");
     drop(vacant);
     // Whatever became of the slot's last heap, this is another.
-    Ok(slot(number as Id).expect("it was made").recover(|slot| {
-        slot.id += (BATCH * BATCHES) as Id;
-        slot.heap = Some(Mems::with_reservation(options, RESERVATION));
-        (slot.id, true)
-    }))
+    let put = |slot: &mut Slot| (slot.put(number, Mems::with_reservation(options, RESERVATION)), true);
+    Ok(slot(number).expect("it was made").recover(put))
 }
 
-/// Ends a heap made by [`open`] and gives its memory back. `false`: it has ended already.
+/// Ends a heap made by [`open`] and gives its memory back. `false`: it has ended already, or there has never been one of
+/// that id.
 pub(crate) fn close(id: Id) -> Result<bool, Error> {
-    let Some(slot) = slot(id) else { return Ok(false) };
-    let Some(heap) = take(slot, id) else { return Ok(false) };
+    let number = id::number(id);
+    if id == DEFAULT_ID || number == DEFAULT_NUMBER {
+        return Ok(false);
+    }
+    let Some(heap) = Handle::new(id).ok().and_then(take) else { return Ok(false) };
     // What takes long, and may run destructors, without a lock.
     heap.finish();
-    #[allow(clippy::cast_possible_truncation, reason = "the lower sixteen bits")]
-    VACANT.lock().map_err(|_| Error::Poisoned)?.0.push(id as usize % (BATCH * BATCHES));
+    // The ids of a slot that has had 2^36 heaps are used up.
+    if !id::is_last(id) {
+        VACANT.lock().map_err(|_| Error::Poisoned)?.0.push(number);
+    }
     Ok(true)
+}
+
+/// The ids of all open heaps, [`DEFAULT_ID`] for the default one. Each slot is looked at under its own lock, so heaps that are
+/// opened or closed meanwhile are in the list or not. O(slots made).
+///
+/// # Errors
+/// [`Error::OutOfMetadata`] without memory for the list.
+#[cfg(feature = "node")]
+pub(crate) fn ids() -> Result<Vec<Id>, Error> {
+    // A poisoned heap is open as well: it can still be closed.
+    let open = |slot: &Lock<Slot>| slot.recover(|slot| (slot.heap.as_ref().map(|_| slot.id), false));
+    let mut ids = Vec::new();
+    let others = SLOTS.iter().map_while(OnceLock::get).flatten().filter_map(open);
+    for id in open(&DEFAULT).map(|_| DEFAULT_ID).into_iter().chain(others) {
+        ids.try_reserve(1).map_err(|_| Error::OutOfMetadata { size: 0 })?;
+        ids.push(id);
+    }
+    Ok(ids)
 }
 
 /// Takes a heap out of its slot. The state of a poisoned heap is unknown, but its mappings are sound: ending it is always
 /// possible.
-fn take(slot: &Lock<Slot>, id: Id) -> Option<Mems> {
-    slot.recover(|slot| {
-        let heap = if slot.id == id { slot.heap.take() } else { None };
+fn take(handle: Handle) -> Option<Mems> {
+    handle.slot.recover(|slot| {
+        let heap = if handle.names(slot.id) { slot.heap.take() } else { None };
         // What was poisoned is the heap that has been taken.
         let taken = heap.is_some();
         (heap, taken)

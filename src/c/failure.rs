@@ -47,6 +47,8 @@ pub enum Code {
     WriteAfterFree = 15,
     /// `ERR_MEMS_LOCK_LIMIT`.
     LockLimit = 16,
+    /// `ERR_MEMS_UNKNOWN_HEAP`.
+    UnknownHeap = 17,
 }
 
 /// Why a call from C failed.
@@ -77,7 +79,8 @@ impl Failure {
                 Error::InvalidSize { .. } => Code::InvalidSize,
                 Error::InvalidAlignment { .. } => Code::InvalidAlignment,
                 Error::OutOfBlock { .. } => Code::OutOfBlock,
-                Error::Closed => Code::Closed,
+                Error::Closed | Error::Finished => Code::Closed,
+                Error::UnknownHeap { .. } => Code::UnknownHeap,
                 Error::OutOfRange { .. } => Code::OutOfRange,
                 Error::NotAllocated { .. } | Error::FreedBefore { .. } | Error::GivenTwice { .. } => Code::NotAllocated,
                 Error::Overflow { .. } => Code::Overflow,
@@ -103,7 +106,15 @@ impl fmt::Display for Failure {
             Self::Mems(Error::NotInitialized) => {
                 f.write_str("the default heap is not initialized: call mems_init() first")
             }
-            Self::Mems(Error::Closed) => f.write_str("no open heap has this id: make one with mems_heap_open()"),
+            Self::Mems(Error::Closed) => f.write_str("this heap is closed: make another with mems_heap_open()"),
+            Self::Mems(Error::UnknownHeap { id }) => write!(
+                f,
+                "{id} is the id of no heap that this process has had: make one with mems_heap_open(), ids of other \
+                 processes mean nothing here"
+            ),
+            Self::Mems(Error::Finished) => f.write_str(
+                "the default heap that this block was in has been ended by mems_finish(): the block went with it",
+            ),
             Self::Mems(Error::Poisoned) => f.write_str(
                 "an internal error left the heap in an unknown state: end it with mems_finish() or mems_heap_close(), \
                  and please report it",

@@ -73,7 +73,8 @@ pub extern "C" fn mems_heap_close(heap: u64) -> c_int {
     status(|| match heap {
         DEFAULT_ID => Err(Failure::Argument("the default heap is ended by mems_finish()")),
         _ if registry::close(heap)? => Ok(()),
-        _ => Err(Error::Closed.into()),
+        // Which of the two it is, closed or never there, any call says.
+        _ => Ok(registry::with_heap(heap, |_| Err(Error::Closed))?),
     })
 }
 
@@ -112,16 +113,14 @@ pub extern "C" fn mems_heap_realloc(heap: u64, address: u64, size: u64) -> u64 {
     if address == 0 {
         return mems_heap_malloc(heap, size);
     }
-    call(0, || {
-        let moved = registry::with_heap(heap, |heap| {
-            let moved = heap.start_realloc(address, size)?;
-            if moved.address != address {
-                heap.forget_stacks(moved.address);
-            }
-            Ok(moved)
-        })?;
-        Ok(registry::finish_realloc(heap, address, moved, free)?)
-    })
+    let start = |heap: &mut Mems| {
+        let moved = heap.start_realloc(address, size)?;
+        if moved.address != address {
+            heap.forget_stacks(moved.address);
+        }
+        Ok(moved)
+    };
+    call(0, || Ok(registry::realloc(heap, address, start, free)?))
 }
 
 /// Frees a block; nothing if the address is 0.

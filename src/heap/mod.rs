@@ -35,7 +35,7 @@ mod verify;
 mod walk;
 mod window;
 
-pub use options::{Options, UNIT};
+pub use options::{Options, Setting, UNIT};
 pub use resize::Resized;
 pub use stats::{Mark, Stats};
 
@@ -129,6 +129,18 @@ impl Heap {
     #[must_use]
     pub fn end(&self) -> u64 {
         FIRST_ADDRESS + self.segments.end()
+    }
+
+    /// Bytes in main blocks. O(1).
+    #[must_use]
+    pub const fn mapped(&self) -> u64 {
+        self.counters.mapped
+    }
+
+    /// Bytes in live blocks. O(1).
+    #[must_use]
+    pub const fn live_bytes(&self) -> u64 {
+        self.counters.live
     }
 
     /// Takes `size` bytes from the lowest hole that is large enough. `None`: no hole fits, a main block of

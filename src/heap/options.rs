@@ -212,29 +212,52 @@ impl Options {
     }
 }
 
-/// As a JavaScript object literal, for messages.
+/// The value of an option.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// Whether something is done.
+    Flag(bool),
+    /// A number of bytes.
+    Bytes(u64),
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(flag) => flag.fmt(f),
+            Self::Bytes(bytes) => bytes.fmt(f),
+        }
+    }
+}
+
+impl Options {
+    /// All options by the names that JavaScript has for them. Without a limit `maxSize` is not among them.
+    pub fn settings(&self) -> impl Iterator<Item = (&'static str, Setting)> {
+        let limit = (self.max_size < u64::MAX).then_some(("maxSize", Setting::Bytes(self.max_size)));
+        let sizes = [("minBlockSize", self.min_block_size), ("alignment", self.alignment)];
+        let flags = [
+            ("joinEmptyBlocks", self.join_empty_blocks),
+            ("trim", self.trim),
+            ("growingBlocks", self.growing_blocks),
+            ("hardened", self.hardened),
+            ("trackAllocations", self.track_allocations),
+            ("zeroOnFree", self.zero_on_free),
+            ("lock", self.lock),
+        ];
+        let sizes = sizes.map(|(name, bytes)| (name, Setting::Bytes(bytes)));
+        let flags = flags.map(|(name, flag)| (name, Setting::Flag(flag)));
+        sizes.into_iter().chain(limit).chain(flags)
+    }
+}
+
+/// As a JavaScript object literal, for messages: the least length of main blocks, and what is not as `init()` has it.
 impl fmt::Display for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let joined = if self.join_empty_blocks { ", joinEmptyBlocks: true" } else { "" };
-        let trimmed = if self.trim { ", trim: true" } else { "" };
-        write!(f, "{{ minBlockSize: {}{joined}{trimmed}", self.min_block_size)?;
-        if self.alignment > 1 {
-            write!(f, ", alignment: {}", self.alignment)?;
-        }
-        if self.growing_blocks {
-            write!(f, ", growingBlocks: true")?;
-        }
-        if self.max_size < u64::MAX {
-            write!(f, ", maxSize: {}", self.max_size)?;
-        }
-        let flags = [
-            (self.hardened, "hardened"),
-            (self.track_allocations, "trackAllocations"),
-            (self.zero_on_free, "zeroOnFree"),
-            (self.lock, "lock"),
-        ];
-        for (_, name) in flags.iter().filter(|flag| flag.0) {
-            write!(f, ", {name}: true")?;
+        let usual: Vec<_> = Self::default().settings().collect();
+        let mut separator = "{ ";
+        for setting in self.settings().filter(|setting| setting.0 == "minBlockSize" || !usual.contains(setting)) {
+            write!(f, "{separator}{}: {}", setting.0, setting.1)?;
+            separator = ", ";
         }
         write!(f, " }}")
     }

@@ -7,6 +7,7 @@ use super::callbacks::callback;
 use super::failure::Failure;
 use super::value::Value;
 use super::{convert, trace};
+use crate::Mems;
 use crate::memory::Span;
 use crate::registry;
 use crate::registry::Id;
@@ -41,14 +42,14 @@ callback! {
         let id = convert::heap(heap)?;
         let (old, size) = (convert::address(id, address)?, convert::size("size", size)?);
         let stack = trace::stack(id, heap)?;
-        let moved = registry::with_heap(id, |heap| {
+        let start = |heap: &mut Mems| {
             let moved = heap.start_realloc(old, size).map_err(|error| heap.explain(error))?;
             if moved.address != old {
                 trace::note_malloc(heap, moved.address, stack.clone());
             }
             Ok(moved)
-        })?;
-        Ok(registry::finish_realloc(id, old, moved, |heap, old| trace::free(heap, old, stack))?)
+        };
+        Ok(registry::realloc(id, old, start, |heap, old| trace::free(heap, old, stack.clone()))?)
     }
 }
 

@@ -9,7 +9,7 @@ use super::failure::{Failure, guard};
 use super::value::{Answer, Value};
 use super::{convert, trace};
 use crate::Error;
-use crate::registry::{self, Id};
+use crate::registry::{self, Handle, Id};
 use napi::sys;
 use std::ptr;
 
@@ -49,11 +49,12 @@ macro_rules! callback {
 }
 pub(super) use callback;
 
-fn malloc_in(id: Id, size: Value, options: Option<Value>) -> Result<u64, Failure> {
+/// Allocates, and returns the address and the id of the very heap.
+fn allocate(id: Id, size: Value, options: Option<Value>) -> Result<(u64, Id), Failure> {
     let bytes = convert::size("size", size)?;
     let alignment = options.map_or(Ok(1), convert::alignment)?;
     let stack = trace::stack(id, size)?;
-    Ok(registry::with_heap(id, |heap| {
+    Ok(Handle::new(id)?.with_id(|heap| {
         let address = if alignment == 1 { heap.malloc(bytes) } else { heap.malloc_aligned(bytes, alignment) }?;
         trace::note_malloc(heap, address, stack);
         Ok(address)
@@ -69,10 +70,21 @@ fn free_in(id: Id, value: Value) -> Result<(), Failure> {
 /// `heapMalloc(heap: number, size: number | bigint, options?): bigint`
 pub(super) unsafe extern "C" fn heap_malloc(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     let body = |[heap, size, options]: [Value; 3], given| {
-        malloc_in(convert::heap(heap)?, size, (given > 2).then_some(options))
+        Ok(allocate(convert::heap(heap)?, size, (given > 2).then_some(options))?.0)
     };
     // SAFETY: as in `callback!`.
     unsafe { call(env, info, body) }
+}
+
+callback! {
+    /// `heapAlloc(heap: number, size: number | bigint, options?): [address: bigint, heap: number]`
+    ///
+    /// `malloc` that returns the id of the very heap as well, where `heap` may stand for the default one of the moment: by
+    /// that id nothing reaches the block of the next heap at that address.
+    heap_alloc, |heap, size, options| {
+        let id = convert::heap(heap)?;
+        allocate(id, size, Some(options))
+    }
 }
 
 callback! {

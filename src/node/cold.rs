@@ -2,13 +2,13 @@
 
 use super::failure::run;
 use super::value::Value;
-use super::{convert, trace, window};
+use super::{convert, owner, trace, window};
 use crate::Block;
-use crate::heap::{self, Options};
+use crate::heap::{self, Options, Setting};
 use crate::registry;
 use crate::registry::Id;
 use napi::bindgen_prelude::{BigUint64Array, Float64Array, FromNapiValue, Function, Unknown};
-use napi::{Env, JsValue, Result};
+use napi::{Either, Env, JsValue, Result};
 use napi_derive::napi;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub fn init(env: Env, options: Unknown) -> Result<()> {
     run(env, || {
         // SAFETY: the value is this call's own argument.
         let options = unsafe { Value::new(env.raw(), options.raw()) };
-        Ok(registry::init(convert::options(options, "init()", Options::default())?)?)
+        Ok(registry::init(convert::init_options(options, Options::default())?)?)
     })
 }
 
@@ -30,8 +30,59 @@ pub fn open(env: Env, options: Unknown) -> Result<f64> {
     run(env, || {
         // SAFETY: the value is this call's own argument.
         let options = unsafe { Value::new(env.raw(), options.raw()) };
-        Ok(registry::open(convert::options(options, "new Heap()", Options::roomy())?)? as f64)
+        let (options, owned) = convert::heap_options(options, Options::roomy())?;
+        if !owned {
+            return Ok(registry::open(options)? as f64);
+        }
+        // SAFETY: `env` is this call's own.
+        unsafe { owner::reserve(env.raw()) }?;
+        let heap = registry::open(options)?;
+        owner::own(heap);
+        Ok(heap as f64)
     })
+}
+
+/// An open heap, as `Heap.list()` shows it.
+#[napi(object)]
+pub struct Listed {
+    /// What `attach` takes; 0 for the default heap.
+    pub id: f64,
+    /// Bytes in main blocks.
+    pub mapped: f64,
+    /// Bytes in live blocks.
+    pub live: f64,
+    /// The names of its options, and as many values.
+    pub options: Vec<String>,
+    /// The values of its options: numbers of bytes, or flags.
+    pub settings: Vec<Either<bool, f64>>,
+}
+
+/// All open heaps.
+#[napi]
+#[allow(clippy::cast_precision_loss, reason = "ids and bytes are below 2^53")]
+pub fn heaps(env: Env) -> Result<Vec<Listed>> {
+    run(env, || {
+        let mut list = Vec::new();
+        for id in registry::ids()? {
+            let shown = registry::with_heap(id, |heap| {
+                let (mapped, live) = (heap.heap().mapped(), heap.heap().live_bytes());
+                Ok((*heap.options(), mapped as f64, live as f64))
+            });
+            // A heap that has been closed meanwhile, or that a panic has left, has nothing to show.
+            let Ok((options, mapped, live)) = shown else { continue };
+            let (options, settings) = options.settings().map(|(name, value)| (name.to_owned(), setting(value))).unzip();
+            list.push(Listed { id: id as f64, mapped, live, options, settings });
+        }
+        Ok(list)
+    })
+}
+
+#[allow(clippy::cast_precision_loss, reason = "sizes are below 2^53")]
+fn setting(value: Setting) -> Either<bool, f64> {
+    match value {
+        Setting::Flag(flag) => Either::A(flag),
+        Setting::Bytes(bytes) => Either::B(bytes as f64),
+    }
 }
 
 /// Ends a heap made by `open`; answers whether it was open.
@@ -49,8 +100,8 @@ pub fn attach(env: Env, heap: f64) -> Result<()> {
 /// A heap's id, as heap.js keeps it.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is no id names no heap")]
 fn id(heap: f64) -> Id {
-    // Else a negative one would be the default heap's.
-    if heap < 0.0 { Id::MAX } else { heap as Id }
+    // Else a negative one, or NaN, would be the default heap's.
+    if heap >= 0.0 { heap as Id } else { Id::MAX }
 }
 
 /// Ends the default heap.

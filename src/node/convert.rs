@@ -97,43 +97,35 @@ pub(super) fn alignment(value: Value) -> Result<u64, Failure> {
     Ok(options.alignment()?.unwrap_or(1))
 }
 
-/// The options of `init`, or of a new heap, over `defaults`.
-pub(super) fn options(value: Value, function: &'static str, defaults: Options) -> Result<Options, Failure> {
+/// The options that `init` and a new heap have.
+const OPTIONS: [&str; 10] = [
+    "alignment",
+    "growingBlocks",
+    "hardened",
+    "joinEmptyBlocks",
+    "lock",
+    "maxSize",
+    "minBlockSize",
+    "trackAllocations",
+    "trim",
+    "zeroOnFree",
+];
+
+/// The options of a new heap, over `defaults`, and whether it is to end with its thread.
+pub(super) fn heap_options(value: Value, defaults: Options) -> Result<(Options, bool), Failure> {
+    if value.kind() == ValueType::Undefined {
+        return Ok((defaults, false));
+    }
+    let given = Record::new(value, "new Heap()", &[&OPTIONS[..], &["owner"]].concat())?;
+    Ok((given.over(defaults)?, given.is_owned()?))
+}
+
+/// The options of `init` over `defaults`.
+pub(super) fn init_options(value: Value, defaults: Options) -> Result<Options, Failure> {
     if value.kind() == ValueType::Undefined {
         return Ok(defaults);
     }
-    let known = [
-        "alignment",
-        "growingBlocks",
-        "hardened",
-        "joinEmptyBlocks",
-        "lock",
-        "maxSize",
-        "minBlockSize",
-        "trackAllocations",
-        "trim",
-        "zeroOnFree",
-    ];
-    let given = Record::new(value, function, &known)?;
-    let mut options = defaults;
-    if let Some(alignment) = given.alignment()? {
-        options = options.with_alignment(alignment)?;
-    }
-    if let Some(most) = given.size(c"maxSize", "options.maxSize")? {
-        options = options.with_max_size(most)?;
-    }
-    if let Some(least) = given.size(c"minBlockSize", "options.minBlockSize")? {
-        options = options.with_min_block_size(least)?;
-    }
-    let join = given.flag(c"joinEmptyBlocks", "options.joinEmptyBlocks", options.join_empty_blocks())?;
-    let trim = given.flag(c"trim", "options.trim", options.trim())?;
-    let grow = given.flag(c"growingBlocks", "options.growingBlocks", options.growing_blocks())?;
-    let hardened = given.flag(c"hardened", "options.hardened", options.hardened())?;
-    let track = given.flag(c"trackAllocations", "options.trackAllocations", options.track_allocations())?;
-    let zero = given.flag(c"zeroOnFree", "options.zeroOnFree", options.zero_on_free())?;
-    let lock = given.flag(c"lock", "options.lock", options.lock())?;
-    let options = options.with_join_empty_blocks(join).with_trim(trim).with_growing_blocks(grow).with_lock(lock);
-    Ok(options.with_hardened(hardened).with_track_allocations(track).with_zero_on_free(zero))
+    Record::new(value, "init()", &OPTIONS)?.over(defaults)
 }
 
 /// An object of options. A misspelt one is refused rather than ignored.
@@ -148,6 +140,43 @@ impl<'call> Record<'call> {
         match value.property_names()?.into_iter().find(|name| !known.contains(&name.as_str())) {
             Some(name) => Err(Failure::UnknownOption { name, function, known: known.join(", ") }),
             None => Ok(Self(value)),
+        }
+    }
+
+    /// The options of [`OPTIONS`], over `defaults`.
+    fn over(&self, defaults: Options) -> Result<Options, Failure> {
+        let mut options = defaults;
+        if let Some(alignment) = self.alignment()? {
+            options = options.with_alignment(alignment)?;
+        }
+        if let Some(most) = self.size(c"maxSize", "options.maxSize")? {
+            options = options.with_max_size(most)?;
+        }
+        if let Some(least) = self.size(c"minBlockSize", "options.minBlockSize")? {
+            options = options.with_min_block_size(least)?;
+        }
+        let join = self.flag(c"joinEmptyBlocks", "options.joinEmptyBlocks", options.join_empty_blocks())?;
+        let trim = self.flag(c"trim", "options.trim", options.trim())?;
+        let grow = self.flag(c"growingBlocks", "options.growingBlocks", options.growing_blocks())?;
+        let hardened = self.flag(c"hardened", "options.hardened", options.hardened())?;
+        let track = self.flag(c"trackAllocations", "options.trackAllocations", options.track_allocations())?;
+        let zero = self.flag(c"zeroOnFree", "options.zeroOnFree", options.zero_on_free())?;
+        let lock = self.flag(c"lock", "options.lock", options.lock())?;
+        let options = options.with_join_empty_blocks(join).with_trim(trim).with_growing_blocks(grow).with_lock(lock);
+        Ok(options.with_hardened(hardened).with_track_allocations(track).with_zero_on_free(zero))
+    }
+
+    /// Whether the option `owner` says that a heap is to end with its thread.
+    fn is_owned(&self) -> Result<bool, Failure> {
+        let Some(owner) = self.get(c"owner")? else { return Ok(false) };
+        match owner.string()?.as_deref() {
+            Some("process") => Ok(false),
+            Some("thread") => Ok(true),
+            _ => Err(Failure::ArgumentType {
+                name: "options.owner",
+                expected: "'process' or 'thread'",
+                received: owner.described(),
+            }),
         }
     }
 

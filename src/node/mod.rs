@@ -7,6 +7,7 @@
 //! - `failure.rs`: the one place where a Rust error, or a panic, becomes a JavaScript exception.
 //! - `window.rs`: buffers over a heap's memory.
 //! - `trace.rs`: stacks of calls, for heaps that track their allocations.
+//! - `owner.rs`: heaps that end with their thread.
 //! - `library.rs`: the path of this addon, for FFI.
 
 mod bytes;
@@ -17,6 +18,7 @@ mod failure;
 #[cfg(feature = "floor")]
 mod floor;
 mod library;
+mod owner;
 mod slots;
 mod trace;
 mod value;
@@ -39,8 +41,9 @@ fn register(mut exports: Object) -> Result<()> {
         exports.create_named_method("bigIntToBigInt", floor::bigint_to_bigint)?;
         exports.create_named_method("bigIntToUndefined", floor::bigint_to_undefined)?;
     }
-    let callbacks: [(_, Callback); 12] = [
+    let callbacks: [(_, Callback); 13] = [
         ("heapMalloc", callbacks::heap_malloc),
+        ("heapAlloc", callbacks::heap_alloc),
         ("heapGet", callbacks::heap_get),
         ("heapFree", callbacks::heap_free),
         ("owns", callbacks::owns),

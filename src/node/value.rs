@@ -203,6 +203,11 @@ impl Value<'_> {
         Ok(String::from_utf8_lossy(&bytes[..length]).into_owned() + cut)
     }
 
+    /// Its text if it is a string, cut after 80 bytes.
+    pub fn string(self) -> Result<Option<String>, Failure> {
+        if self.kind() == ValueType::String { self.text().map(Some) } else { Ok(None) }
+    }
+
     /// Its type in words, and its value where that is short, for "Received ...".
     pub fn described(self) -> String {
         let kind = self.kind();
@@ -275,6 +280,22 @@ impl Answer for f64 {
         // SAFETY: the caller vouches for `env`.
         check(unsafe { sys::napi_create_double(env, self, &raw mut raw) })?;
         Ok(raw)
+    }
+}
+
+/// An address and the id of its heap: an array of a BigInt and a number.
+impl Answer for (u64, u64) {
+    unsafe fn make(self, env: sys::napi_env) -> Result<sys::napi_value, Failure> {
+        let mut array = ptr::null_mut();
+        #[allow(clippy::cast_precision_loss, reason = "ids are below 2^53")]
+        let (address, heap) = (self.0, self.1 as f64);
+        // SAFETY: the caller vouches for `env`, of which all values are made.
+        unsafe {
+            check(sys::napi_create_array_with_length(env, 2, &raw mut array))?;
+            check(sys::napi_set_element(env, array, 0, address.make(env)?))?;
+            check(sys::napi_set_element(env, array, 1, heap.make(env)?))?;
+        }
+        Ok(array)
     }
 }
 

@@ -1,0 +1,55 @@
+//! Heaps that end with the thread that made them: those of `new Heap({ owner: 'thread' })`.
+//!
+//! A heap outlives the thread that made it, so that others can go on with it. Where that is not wanted, say in a worker that
+//! may be terminated at any moment, the runtime's cleanup hook ends the heap as the thread's environment ends.
+//!
+//! Costs: 8 bytes for each such heap of a thread. Those that have been closed by then are dropped from the list whenever it
+//! would grow, so it has at most twice as many entries as there ever were open heaps.
+
+use super::failure::Failure;
+use super::value::check;
+use crate::Error;
+use crate::registry::{self, Id};
+use napi::sys;
+use std::cell::{Cell, RefCell};
+use std::ffi::c_void;
+use std::panic::catch_unwind;
+use std::ptr;
+
+thread_local! {
+    static OWNED: RefCell<Vec<Id>> = const { RefCell::new(Vec::new()) };
+    /// Whether the running environment will call `end_all`.
+    static HOOKED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Makes room for one more heap of this thread, whose end the environment will tell: what can fail, before the heap is made.
+///
+/// # Safety
+/// `env` must be the environment of the running callback.
+pub(super) unsafe fn reserve(env: sys::napi_env) -> Result<(), Failure> {
+    if !HOOKED.get() {
+        // SAFETY: the caller vouches for `env`; the hook takes nothing and stays loaded, as this library does.
+        check(unsafe { sys::napi_add_env_cleanup_hook(env, Some(end_all), ptr::null_mut()) })?;
+        HOOKED.set(true);
+    }
+    OWNED.with_borrow_mut(|owned| {
+        if owned.len() == owned.capacity() {
+            owned.retain(|&id| registry::with_heap(id, |_| Ok(())).is_ok());
+        }
+        owned.try_reserve(1).map_err(|_| Error::OutOfMetadata { size: 0 }.into())
+    })
+}
+
+/// Notes that a heap ends with this thread, after [`reserve`].
+pub(super) fn own(heap: Id) {
+    OWNED.with_borrow_mut(|owned| owned.push(heap));
+}
+
+/// Ends all heaps of the thread whose environment ends.
+unsafe extern "C" fn end_all(_: *mut c_void) {
+    HOOKED.set(false);
+    for heap in OWNED.take() {
+        // Nobody is left to be told of a failure, and a panic must not go on into the runtime.
+        let _ = catch_unwind(|| registry::close(heap));
+    }
+}
