@@ -1,36 +1,37 @@
 // Finds the addon and loads it. The first of these that is there is it:
 //
-// 1. the file that the environment variable NAPI_RS_NATIVE_LIBRARY_PATH names: for tests, and for whoever builds apart;
+// 1. the file that the environment variable MEMS_LIBRARY_PATH names: for tests, and for whoever builds apart;
 // 2. mems.<platform>.node beside this file, where `npm run build` puts it;
-// 3. the platform's package, an optional dependency, which must have this package's version.
+// 3. the platform's package, an optional dependency, which must have this package's version;
+// 4. mems.<platform>.node beside the running program, for single executables and bundles.
 //
-// One that is there and does not load is an error, not a reason to try the next. Each require has its name written out and
-// stands in a try block: that is how bundlers find what to pack, and know what may be missing.
+// One that is there and does not load, or is not MeMS of this version, is an error, not a reason to try the next. It is there
+// if the runtime says that it could not load it (lib/refusals.js). Whatever else goes wrong at a place, the next is tried:
+// what bundlers put for a file that they did not find throws errors of any kind, and in a single executable `require` knows
+// nothing but what is built into Node.js. Each require has its name written out and stands in a try block: that is how
+// bundlers find what to pack, and know what may be missing.
 // biome-ignore-all lint/style/useNodejsImportProtocol: the first versions of Node 14 cannot require a node: name.
 'use strict';
 
 const path = require('path');
 const { createRequire } = require('module');
-const { version } = require('./package.json');
+const { name, version } = require('./package.json');
 const { hostPlatform } = require('./lib/platform.js');
+const { isRefusal } = require('./lib/refusals.js');
 const errors = require('./lib/load-errors.js');
 
 const host = hostPlatform();
+const file = `mems.${host.name}.node`;
+// In the format of ES modules a bundle has neither.
+const bundle = typeof __filename === 'string' ? __filename : process.argv[1] || process.execPath;
+const folder = typeof __dirname === 'string' ? __dirname : path.dirname(bundle);
+// Knows files, which the require of a single executable does not.
+const requireFile = createRequire(path.resolve(bundle));
 
-/** Whether `error` says that what was required is not there at all. */
-const isMissing = (error) => error?.code === 'MODULE_NOT_FOUND';
-
-function requireNamed(file) {
+// Each returns what `fail` does with the error if there is no such module, or it does not load.
+function requireBuilt(fail) {
   try {
-    return createRequire(__filename)(path.resolve(file));
-  } catch (error) {
-    throw errors.fileBroken(host, file, error);
-  }
-}
-
-function requireBuilt(name) {
-  try {
-    switch (name) {
+    switch (host.name) {
       case 'linux-x64-gnu':
         return require('./mems.linux-x64-gnu.node');
       case 'linux-arm64-gnu':
@@ -48,17 +49,16 @@ function requireBuilt(name) {
       case 'darwin-arm64':
         return require('./mems.darwin-arm64.node');
       default:
-        return createRequire(__filename)(`./mems.${name}.node`);
+        return requireFile(path.join(folder, file));
     }
   } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw errors.fileBroken(host, path.join(__dirname, `mems.${name}.node`), error);
+    return fail(error);
   }
 }
 
-function packagedVersion(name) {
+function packagedVersion(fail) {
   try {
-    switch (name) {
+    switch (host.name) {
       case 'linux-x64-gnu':
         return require('@sambhav-gautam/osmemoryallocator-linux-x64-gnu/package.json').version;
       case 'linux-arm64-gnu':
@@ -76,17 +76,16 @@ function packagedVersion(name) {
       case 'darwin-arm64':
         return require('@sambhav-gautam/osmemoryallocator-darwin-arm64/package.json').version;
       default:
-        return undefined;
+        return requireFile(`${name}-${host.name}/package.json`).version;
     }
   } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw errors.packageBroken(host, error);
+    return fail(error);
   }
 }
 
-function requirePackaged(name) {
+function requirePackaged(fail) {
   try {
-    switch (name) {
+    switch (host.name) {
       case 'linux-x64-gnu':
         return require('@sambhav-gautam/osmemoryallocator-linux-x64-gnu');
       case 'linux-arm64-gnu':
@@ -104,23 +103,92 @@ function requirePackaged(name) {
       case 'darwin-arm64':
         return require('@sambhav-gautam/osmemoryallocator-darwin-arm64');
       default:
-        return undefined;
+        return requireFile(`${name}-${host.name}`);
     }
   } catch (error) {
-    throw errors.packageBroken(host, error);
+    return fail(error);
+  }
+}
+
+/** What loads the addon in `named`, as requireBuilt does. */
+function requireAt(named) {
+  return (fail) => {
+    try {
+      return requireFile(named);
+    } catch (error) {
+      return fail(error);
+    }
+  };
+}
+
+// What a failure gives where no addon was found.
+const ABSENT = Symbol('absent');
+
+/**
+ * Loads the addon at a place `{ load, versionOf }`, of which the second says what version is there, if that can be known
+ * before. Returns ABSENT if there is none, and adds to `tried` why. Throws if what is there does not load, or is not the
+ * addon that belongs to this package.
+ */
+function loadFrom(place, tried) {
+  let stated = version;
+  const fail = (error) => {
+    if (isRefusal(error)) throw errors.addonBroken(host, place, error);
+    tried.push({ place, error, version: place.versionOf && stated });
+    return ABSENT;
+  };
+  if (place.versionOf) {
+    stated = undefined;
+    stated = place.versionOf(fail);
+    if (stated === ABSENT) return ABSENT;
+  }
+  // Another version is not even loaded: it might do anything.
+  if (stated !== version) throw errors.versionMismatch(host, place, stated);
+  const addon = place.load(fail);
+  if (addon === ABSENT) return ABSENT;
+  // A stranger may have anything for its exports.
+  if (typeof addon?.libraryPath !== 'function') throw errors.addonForeign(host, place);
+  const found = addon.libraryVersion ? addon.libraryVersion() : 'of an older version';
+  if (found !== version) throw errors.versionMismatch(host, place, found);
+  return addon;
+}
+
+/** Where the addon may be, in order. */
+function places() {
+  const [built, beside] = [folder, path.dirname(process.execPath)].map((at) => path.join(at, file));
+  return [
+    { kind: 'built', file: built, load: requireBuilt },
+    { kind: 'package', versionOf: packagedVersion, load: requirePackaged },
+    // A bundler may have replaced the first require, and the file be there all the same.
+    { kind: 'built', file: built, load: requireAt(built) },
+    { kind: 'beside', file: beside, load: requireAt(beside) },
+  ];
+}
+
+/** The path that the user names; undefined if there is none, or if Deno may not look. */
+function namedPath() {
+  try {
+    return process.env.MEMS_LIBRARY_PATH || undefined;
+  } catch (_) {
+    return undefined;
   }
 }
 
 function load() {
   if (!host.fit) throw errors.platformUnfit(host);
-  const named = process.env.NAPI_RS_NATIVE_LIBRARY_PATH;
-  if (named) return requireNamed(named);
-  const built = requireBuilt(host.name);
-  if (built) return built;
-  const found = packagedVersion(host.name);
-  if (found === undefined) throw errors.addonMissing(host);
-  if (found !== version) throw errors.versionMismatch(host, found);
-  return requirePackaged(host.name);
+  const tried = [];
+  const named = namedPath();
+  if (named) {
+    const full = path.resolve(named);
+    const place = { kind: 'named', file: full, load: requireAt(full) };
+    const addon = loadFrom(place, tried);
+    if (addon !== ABSENT) return addon;
+    throw errors.namedMissing(place, tried[0].error);
+  }
+  for (const place of places()) {
+    const addon = loadFrom(place, tried);
+    if (addon !== ABSENT) return addon;
+  }
+  throw errors.addonMissing(host, tried, path.basename(bundle) !== 'binding.js');
 }
 
 module.exports = load();

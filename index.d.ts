@@ -878,7 +878,8 @@ export type ErrorCode =
 
 /**
  * The `code` of an error that loading the package throws, before there is anything to call: no addon exists for this platform;
- * its package is not installed; it has another version than this package; it does not load (see the error's `cause`).
+ * it is at none of the places that the message names; it has another version than this package; it does not load (see the
+ * error's `cause`, and the flag that the message names if the runtime was told to load none) or is not MeMS.
  */
 export type LoadErrorCode =
   | 'ERR_MEMS_UNSUPPORTED_PLATFORM'

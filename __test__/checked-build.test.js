@@ -23,7 +23,7 @@ function node(args, env = {}) {
     env: {
       ...process.env,
       NODE_TEST_CONTEXT: undefined,
-      NAPI_RS_NATIVE_LIBRARY_PATH: addon,
+      MEMS_LIBRARY_PATH: addon,
       ...env,
     },
   });

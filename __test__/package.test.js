@@ -80,7 +80,7 @@ async function write(name, text) {
 // Runs a script in the project; the loader must find the installed addon.
 async function runNode(args) {
   const env = { ...process.env };
-  delete env.NAPI_RS_NATIVE_LIBRARY_PATH;
+  delete env.MEMS_LIBRARY_PATH;
   const options = { cwd: project, env };
   const { stdout, stderr } = await promisify(execFile)(process.execPath, args, options);
   assert.equal(stderr, '');
@@ -155,6 +155,7 @@ test('the main tarball holds the expected files, and no addon', (t) => {
     'lib/inspect.js',
     'lib/load-errors.js',
     'lib/platform.js',
+    'lib/refusals.js',
     'lib/views.js',
     'package.json',
   ]);

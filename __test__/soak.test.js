@@ -34,5 +34,5 @@ test('a random program with stale views, jobs in flight and dying workers leaves
 
 test('the same with verify() after every operation', (t) => {
   const file = readdirSync(CHECKED).find((name) => name.endsWith('.node'));
-  soak(t, STEPS / 5, { NAPI_RS_NATIVE_LIBRARY_PATH: path.join(CHECKED, file) });
+  soak(t, STEPS / 5, { MEMS_LIBRARY_PATH: path.join(CHECKED, file) });
 });

@@ -6,7 +6,10 @@
 const fs = require('fs');
 const path = require('path');
 const { createRequire } = require('module');
-const { name: PACKAGE, version: VERSION, repository } = require('../package.json');
+const { flagFor, flagForLooking, isDenial } = require('./refusals.js');
+const { name: PACKAGE, version: VERSION, repository, homepage } = require('../package.json');
+
+const GUIDE = `${homepage.split('#')[0]}/blob/main/docs/install.md#bundles-and-single-executables`;
 
 /** The platforms that have a package. */
 const PACKAGED = [
@@ -22,7 +25,11 @@ const PACKAGED = [
 
 const packageFor = (platform) => `${PACKAGE}-${platform}`;
 const install = (platform) => `  npm install --no-save ${packageFor(platform)}@${VERSION}`;
-const isClone = () => fs.existsSync(path.join(__dirname, '..', 'Cargo.toml'));
+const fileFor = (platform) => `mems.${platform}.node`;
+const inModules = (platform) => `node_modules/${packageFor(platform)}`;
+// A bundle in the format of ES modules has no __dirname.
+const here = typeof __dirname === 'string' ? __dirname : process.cwd();
+const isClone = () => fs.existsSync(path.join(here, '..', 'Cargo.toml'));
 
 function makeError(code, lines, cause) {
   const error = new Error(lines.join('\n'));
@@ -40,9 +47,34 @@ function build(begin) {
   return [`${begin} from source, with Rust (rustup.rs) and a linker:`, `  ${command}`];
 }
 
+/** How to have the package of `platform` anew. */
+const reinstall = (platform) => [
+  `Remove ${inModules(platform)} and install it anew:`,
+  install(platform),
+];
+
+/** What `place` is called: the file, or the package. */
+const nameOf = ({ kind, file }, { name }) => (kind === 'package' ? packageFor(name) : file);
+
+/** What to do about a file that is of no use where it is. */
+function cureFor({ kind }, { name }) {
+  switch (kind) {
+    case 'named':
+      return ['MEMS_LIBRARY_PATH names it: let it name the right file, or unset it.'];
+    case 'package':
+      return [...reinstall(name), ...build('Or build it')];
+    case 'beside':
+      return [
+        `Put the file that belongs to this version there: ${inModules(name)}/${fileFor(name)}`,
+      ];
+    default:
+      return build('Build it anew');
+  }
+}
+
 /** The platforms other than `platform` whose packages are installed. */
 function installedFor(platform) {
-  const { resolve } = createRequire(__filename);
+  const { resolve } = createRequire(path.resolve(here, 'load-errors.js'));
   return PACKAGED.filter((other) => {
     if (other === platform) return false;
     try {
@@ -53,23 +85,23 @@ function installedFor(platform) {
   });
 }
 
-/** No addon for this platform is there: neither built nor packaged. */
-function addonMissing({ name, description }) {
-  if (!PACKAGED.includes(name)) {
-    return makeError('ERR_MEMS_UNSUPPORTED_PLATFORM', [
-      `MeMS has no prebuilt addon for ${description}: there are packages for ${PACKAGED.join(', ')}.`,
-      ...build('Build one'),
-    ]);
+const isAbsent = (error) => ['MODULE_NOT_FOUND', 'ENOENT'].includes(Object(error).code);
+const firstLine = (error) => String(Object(error).message || error).split('\n')[0];
+
+/** Where the addon was looked for, a line a place, and what was found there. */
+function listTried(host, tried) {
+  // The last word about a place: a bundle may have tried it in two ways.
+  const reasons = new Map();
+  for (const { place, error } of tried) {
+    reasons.set(nameOf(place, host), isAbsent(error) ? 'not there' : firstLine(error));
   }
-  if (isClone()) {
-    return makeError('ERR_MEMS_ADDON_MISSING', [
-      `MeMS found no addon for ${description}: this is a clone in which mems.${name}.node is not built yet.`,
-      ...build('Build it'),
-    ]);
-  }
+  return ['It was looked for in', ...[...reasons].map(([place, why]) => `- ${place}: ${why}`)];
+}
+
+/** What is wrong if nothing else is known than that the package is not installed. */
+function notInstalled({ name }) {
   const others = installedFor(name).map(packageFor);
-  return makeError('ERR_MEMS_ADDON_MISSING', [
-    `MeMS found no addon for ${description}: the package ${packageFor(name)}@${VERSION} is not installed.`,
+  return [
     ...(others.length > 0 ? [`Installed is one for another system: ${others.join(', ')}.`] : []),
     `npm installs it with ${PACKAGE}, as an optional dependency, but leaves it out if`,
     '- optional dependencies are omitted (--omit=optional, --no-optional),',
@@ -78,16 +110,86 @@ function addonMissing({ name, description }) {
     'Install it:',
     install(name),
     ...build('Or build it'),
-  ]);
+  ];
 }
 
-/** The host's package is there, but not of this version. */
-function versionMismatch({ name }, found) {
-  return makeError('ERR_MEMS_ADDON_VERSION', [
-    `${packageFor(name)} is ${found}, but ${PACKAGE} is ${VERSION}: both must be the same version.`,
-    'Install the one that belongs to it:',
-    install(name),
-  ]);
+/**
+ * No addon for this platform is there: neither built nor packaged. `tried` has the places, as `{ place, error, version }`;
+ * `bundled` is whether this code is no longer in a file of its own.
+ */
+function addonMissing(host, tried, bundled) {
+  const { name, description } = host;
+  const missing = `MeMS found no addon for ${description}`;
+  const list = listTried(host, tried);
+  const look = flagForLooking(tried.map(({ error }) => error));
+  if (!PACKAGED.includes(name)) {
+    return makeError('ERR_MEMS_UNSUPPORTED_PLATFORM', [
+      `MeMS has no prebuilt addon for ${description}: there are packages for ${PACKAGED.join(', ')}.`,
+      ...list,
+      ...look,
+      ...build('Build one'),
+    ]);
+  }
+  const odd = tried.find(({ error }) => !isAbsent(error) && !isDenial(Object(error)));
+  if (bundled || odd) {
+    return makeError(
+      'ERR_MEMS_ADDON_MISSING',
+      [
+        `${missing}: a bundle or single executable has to have it beside itself.`,
+        ...list,
+        ...look,
+        'Put the addon beside the program:',
+        `  ${inModules(name)}/${fileFor(name)}`,
+        `or name it in the environment variable MEMS_LIBRARY_PATH. More: ${GUIDE}`,
+      ],
+      odd?.error,
+    );
+  }
+  if (look.length > 0) {
+    const what = `${missing} where the runtime lets it look.`;
+    return makeError('ERR_MEMS_ADDON_MISSING', [what, ...list, ...look]);
+  }
+  if (isClone()) {
+    return makeError('ERR_MEMS_ADDON_MISSING', [
+      `${missing}: this is a clone in which ${fileFor(name)} is not built yet.`,
+      ...list,
+      ...build('Build it'),
+    ]);
+  }
+  const hollow = tried.find(({ version }) => version !== undefined);
+  const id = `the package ${packageFor(name)}@${VERSION}`;
+  const what = hollow ? `${id} is installed, but its file is gone` : `${id} is not installed`;
+  return makeError(
+    'ERR_MEMS_ADDON_MISSING',
+    [
+      `${missing}: ${what}.`,
+      ...list,
+      ...(hollow ? [...reinstall(name), ...build('Or build it')] : notInstalled(host)),
+    ],
+    hollow?.error,
+  );
+}
+
+/** MEMS_LIBRARY_PATH names a file that is not there. */
+function namedMissing({ file }, cause) {
+  const lines = [
+    `MEMS_LIBRARY_PATH names ${file}: ${isAbsent(cause) ? 'not there' : firstLine(cause)}.`,
+  ];
+  lines.push(...flagForLooking([cause]), 'Let it name the addon, or unset it.');
+  return makeError('ERR_MEMS_ADDON_MISSING', lines, cause);
+}
+
+/** The addon at `place` is not of this version. */
+function versionMismatch(host, place, found) {
+  const lines = [
+    `${nameOf(place, host)} is ${found}, but ${PACKAGE} is ${VERSION}: both must be the same version.`,
+  ];
+  lines.push(
+    ...(place.kind === 'package'
+      ? ['Install the one that belongs to it:', install(host.name)]
+      : cureFor(place, host)),
+  );
+  return makeError('ERR_MEMS_ADDON_VERSION', lines);
 }
 
 /** Says so where the age of the C library is why an addon does not load. */
@@ -98,25 +200,25 @@ function libraryTooOld(reason) {
   return [`It needs glibc ${needed} or newer; this system has ${found ?? 'an older one'}.`];
 }
 
-function addonBroken(what, { description }, cause, cure) {
-  const reason = String(cause?.message ?? cause);
+/** The addon at `place` is there, and the runtime could not load it or would not. */
+function addonBroken(host, place, cause) {
+  const reason = String(Object(cause).message || cause);
+  const what = `${nameOf(place, host)} is there, but does not load on ${host.description}: ${reason}`;
+  const flag = flagFor(cause);
   const tooOld = libraryTooOld(reason);
-  const lines = [`${what} is there, but does not load on ${description}: ${reason}`, ...tooOld];
-  // The same file again would be no newer.
-  lines.push(...(tooOld.length > 0 ? build('Build it') : cure));
-  return makeError('ERR_MEMS_ADDON_BROKEN', lines, cause);
+  // No other file helps against a flag, and the same file again would be no newer.
+  const cure = tooOld.length > 0 ? build('Build it') : cureFor(place, host);
+  return makeError(
+    'ERR_MEMS_ADDON_BROKEN',
+    [what, ...tooOld, ...(flag.length > 0 ? flag : cure)],
+    cause,
+  );
 }
 
-/** A file that was built, or named by the user, does not load. */
-function fileBroken(host, file, cause) {
-  return addonBroken(file, host, cause, build('Build it anew'));
-}
-
-/** The host's package is there, but its addon does not load. */
-function packageBroken(host, cause) {
-  const name = packageFor(host.name);
-  const anew = [`Remove node_modules/${name} and install it anew:`, install(host.name)];
-  return addonBroken(name, host, cause, [...anew, ...build('Or build it')]);
+/** What is at `place` loads, but is an addon of something else. */
+function addonForeign(host, place) {
+  const what = `${nameOf(place, host)} loads, but it is not MeMS: it is an addon of another package`;
+  return makeError('ERR_MEMS_ADDON_BROKEN', [`${what}.`, ...cureFor(place, host)]);
 }
 
 /** The processor's addresses or byte order are not those MeMS is made for. */
@@ -127,4 +229,11 @@ function platformUnfit({ description }) {
   ]);
 }
 
-module.exports = { addonMissing, versionMismatch, fileBroken, packageBroken, platformUnfit };
+module.exports = {
+  addonBroken,
+  addonForeign,
+  addonMissing,
+  namedMissing,
+  platformUnfit,
+  versionMismatch,
+};

@@ -35,6 +35,9 @@ function interpreterOf(program) {
 }
 
 function usesMusl() {
+  // Deno knows by itself; to read its program it would need permission.
+  const { Deno } = globalThis;
+  if (Deno?.build?.target) return /-musl$/.test(Deno.build.target);
   try {
     const interpreter = interpreterOf(process.execPath);
     if (interpreter) return /\bld-musl-/.test(interpreter);
@@ -46,7 +49,7 @@ function usesMusl() {
 }
 
 /**
- * Answers `{ name, description, fit }`: the platform's name, its name for people, and whether MeMS can run on it at all,
+ * Returns `{ name, description, fit }`: the platform's name, its name for people, and whether MeMS can run on it at all,
  * with an addon built for it.
  */
 function hostPlatform() {

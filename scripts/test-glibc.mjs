@@ -26,7 +26,7 @@ async function newestNeeded(addon) {
 /** How loading it went: only this machine's own can be. */
 async function load(addon, target) {
   if (target.platform !== `${HOST}-gnu`) return 'not here';
-  const env = { ...process.env, NAPI_RS_NATIVE_LIBRARY_PATH: addon };
+  const env = { ...process.env, MEMS_LIBRARY_PATH: addon };
   const { code, reason, output } = await start(process.execPath, [SMOKE], {
     env,
     timeout: TIMEOUT_MS,

@@ -47,11 +47,20 @@ class Installation {
     return path.join(this.path(name), main);
   }
 
+  /** Makes of the loader what a bundler makes that finds no addon: each require of one throws `error`. */
+  bundle(error) {
+    const file = path.join(this.main, 'binding.js');
+    const text = fs.readFileSync(file, 'utf8');
+    const replaced = text.replace(/return require\('[^']*'\)(\.version)?/g, `throw ${error}`);
+    if (replaced === text) throw new Error('binding.js has no require of an addon');
+    fs.writeFileSync(file, replaced);
+  }
+
   /**
-   * Loads the package in a process of its own, in which `before` has run, and answers what loading it throws, as
-   * { code, message, cause }, or the path of the addon, as { library }.
+   * Loads the package in a process of its own, started with `flags`, in which `before` has run, and returns what loading it
+   * throws, as { code, message, cause }, or the path of the addon, as { library }.
    */
-  load({ before = '', env = {} } = {}) {
+  load({ before = '', env = {}, flags = [] } = {}) {
     const program = `${before}
       let answer;
       try {
@@ -62,9 +71,9 @@ class Installation {
       console.log(JSON.stringify(answer));`;
     const file = this.write('load.js', program);
     const environment = { ...process.env, ...env };
-    if (!('NAPI_RS_NATIVE_LIBRARY_PATH' in env)) delete environment.NAPI_RS_NATIVE_LIBRARY_PATH;
+    if (!('MEMS_LIBRARY_PATH' in env)) delete environment.MEMS_LIBRARY_PATH;
     const options = { cwd: this.folder, env: environment, encoding: 'utf8' };
-    const { status, stdout, stderr } = spawnSync(process.execPath, [file], options);
+    const { status, stdout, stderr } = spawnSync(process.execPath, [...flags, file], options);
     if (status !== 0) throw new Error(`exit code ${status}: ${stderr}`);
     return JSON.parse(stdout);
   }

@@ -122,7 +122,7 @@ export function makeFixture(opened, runner) {
 /** A Node.js binary as a runner; `startIt` starts it, in another way than start() if need be. */
 export function nodeRunner(name, platform, binary, startIt = start) {
   const env = { ...process.env };
-  delete env.NAPI_RS_NATIVE_LIBRARY_PATH;
+  delete env.MEMS_LIBRARY_PATH;
   return {
     name,
     platform,

@@ -1,4 +1,4 @@
-//! Where this library was loaded from: FFI users load it once more, by its path.
+//! Where this library was loaded from (FFI users load it once more, by its path), and its version, which the loader compares.
 
 use napi_derive::napi;
 
@@ -7,6 +7,13 @@ use napi_derive::napi;
 #[must_use]
 pub fn library_path() -> String {
     path().unwrap_or_default()
+}
+
+/// The version of the package that this code was built for.
+#[napi]
+#[must_use]
+pub const fn library_version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
 }
 
 /// An address inside this library.
