@@ -49,19 +49,24 @@ export function fromPyPi(name, packages, platform) {
   });
 }
 
-/** Runs apt-get, which needs its list of what there is; root can fetch that. */
+const APT = { env: { ...process.env, LC_ALL: 'C' } };
+let listed;
+
+/**
+ * Runs apt-get, which needs its list of what there is. Root fetches that anew, once: a list may be there and lack the
+ * security updates, with which the compiler comes that is new enough.
+ */
 async function aptGet(...args) {
-  const options = { env: { ...process.env, LC_ALL: 'C' } };
+  if (process.getuid?.() === 0) {
+    listed ??= run('apt-get', ['update', '-qq'], APT);
+    await listed;
+  }
   try {
-    return await run('apt-get', args, options);
+    return await run('apt-get', args, APT);
   } catch (error) {
-    if (process.getuid?.() !== 0) {
-      const hint = 'It takes Debian or a system like it, with its list of packages: apt-get update';
-      throw new Error(`${error.message}\n${hint}`, { cause: error });
-    }
-    console.error('apt-get has no such packages: fetching its list anew (apt-get update)');
-    await run('apt-get', ['update', '-qq'], options);
-    return run('apt-get', args, options);
+    const hint =
+      'It takes Debian or a system like it, with its list of packages as it is now: apt-get update';
+    throw new Error(`${error.message}\n${hint}`, { cause: error });
   }
 }
 
