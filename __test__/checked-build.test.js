@@ -36,6 +36,36 @@ test('the oracle agrees with verify() running after every operation', () => {
   assert.equal(status, 0, stdout);
 });
 
+test('random calls of the raw exports find each heap sound after every operation', () => {
+  const file = path.join(__dirname, 'raw-exports.test.js');
+  const { status, stdout } = node(['--test', file], { MEMS_RAW_CALLS: '2000' });
+  assert.equal(status, 0, stdout);
+});
+
+test('calls share memory of the runtime’s where it allows no buffers over the addon’s', () => {
+  const program = `
+    const assert = require('node:assert/strict');
+    const binding = require(${JSON.stringify(path.join(root, 'binding.js'))});
+    binding.refuseBuffers();
+    const mems = require(${JSON.stringify(root)});
+    const heap = new mems.Heap();
+    const address = heap.malloc(100);
+    heap.write(address, 'hello');
+    assert.equal(heap.read(address, 5).toString(), 'hello');
+    heap.free(address);
+    const { memory, malloc } = binding.makeCalls();
+    new Float64Array(memory).set([heap.id, 8]);
+    malloc();
+    assert.equal(heap.stats().counts.live, 1);
+    const moved = structuredClone(memory, { transfer: [memory] });
+    assert.throws(malloc, { code: 'ERR_MEMS_INTERNAL' });
+    assert.equal(new Float64Array(moved)[1], 8);
+    assert.equal(heap.stats().counts.live, 1);
+    heap.verify();
+  `;
+  assert.deepEqual(node(['-e', program]), { stdout: '', stderr: '', status: 0 });
+});
+
 test('a panic becomes an exception, and finish() and init() give a sound heap again', () => {
   const program = `
     const assert = require('node:assert/strict');

@@ -9,16 +9,16 @@
 const binding = require('../binding.js');
 const { checkedOptions, isAddress } = require('./arguments.js');
 
-// In a buffer of their own, since the addon keeps a pointer to it: nobody else may have them.
-const numbers = new Float64Array(new ArrayBuffer(64));
-const words = new BigUint64Array(numbers.buffer);
-const integers = new Int32Array(numbers.buffer);
 const {
+  memory,
   malloc: callMalloc,
   free: callFree,
   get: callGet,
   locate: callLocate,
-} = binding.makeCalls(numbers);
+} = binding.makeCalls();
+const numbers = new Float64Array(memory);
+const words = new BigUint64Array(memory);
+const integers = new Int32Array(memory);
 
 // What a call takes: the heap's id, and a size as a number or an address as a whole number of 64 bits;
 const HEAP = 0;

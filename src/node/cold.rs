@@ -1,26 +1,33 @@
 //! What is called rarely: starting and ending heaps, statistics, checks. `#[napi]` functions.
 
-use super::failure::run;
+use super::failure::{Failure, run};
 use super::value::Value;
 use super::{convert, owner, trace, window};
 use crate::Block;
 use crate::heap::{self, Options, Setting};
 use crate::registry;
 use crate::registry::Id;
-use napi::bindgen_prelude::{BigUint64Array, Float64Array, FromNapiValue, Function, Unknown};
+use napi::bindgen_prelude::{FromNapiValue, Function, Unknown};
 use napi::{Either, Env, JsValue, Result};
 use napi_derive::napi;
 use std::cell::RefCell;
 use std::sync::Arc;
 
+/// An argument of the running call.
+fn argument<'call>(env: Env, value: &Unknown<'call>) -> Value<'call> {
+    // SAFETY: napi makes an `Unknown` of a call's argument, which lives as long as the call runs, on its thread.
+    unsafe { Value::new(env.raw(), value.raw()) }
+}
+
+/// The id of the heap that a call is for.
+fn id(env: Env, heap: &Unknown) -> std::result::Result<Id, Failure> {
+    convert::heap(argument(env, heap))
+}
+
 /// Starts the default heap. The argument is the options object or undefined.
 #[napi]
 pub fn init(env: Env, options: Unknown) -> Result<()> {
-    run(env, || {
-        // SAFETY: the value is this call's own argument.
-        let options = unsafe { Value::new(env.raw(), options.raw()) };
-        Ok(registry::init(convert::init_options(options, Options::default())?)?)
-    })
+    run(env, || Ok(registry::init(convert::init_options(argument(env, &options), Options::default())?)?))
 }
 
 /// Makes a heap and answers its id. The argument is the options object or undefined.
@@ -28,9 +35,7 @@ pub fn init(env: Env, options: Unknown) -> Result<()> {
 #[allow(clippy::cast_precision_loss, reason = "2^37 heaps are never made")]
 pub fn open(env: Env, options: Unknown) -> Result<f64> {
     run(env, || {
-        // SAFETY: the value is this call's own argument.
-        let options = unsafe { Value::new(env.raw(), options.raw()) };
-        let (options, owned) = convert::heap_options(options, Options::roomy())?;
+        let (options, owned) = convert::heap_options(argument(env, &options), Options::roomy())?;
         if !owned {
             return Ok(registry::open(options)? as f64);
         }
@@ -87,21 +92,14 @@ fn setting(value: Setting) -> Either<bool, f64> {
 
 /// Ends a heap made by `open`; answers whether it was open.
 #[napi]
-pub fn close(env: Env, heap: f64) -> Result<bool> {
-    run(env, || Ok(registry::close(id(heap))?))
+pub fn close(env: Env, heap: Unknown) -> Result<bool> {
+    run(env, || Ok(registry::close(id(env, &heap)?)?))
 }
 
 /// Throws unless a heap is open.
 #[napi]
-pub fn attach(env: Env, heap: f64) -> Result<()> {
-    run(env, || Ok(registry::with_heap(id(heap), |_| Ok(()))?))
-}
-
-/// A heap's id, as heap.js keeps it.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is no id names no heap")]
-fn id(heap: f64) -> Id {
-    // Else a negative one, or NaN, would be the default heap's.
-    if heap >= 0.0 { heap as Id } else { Id::MAX }
+pub fn attach(env: Env, heap: Unknown) -> Result<()> {
+    run(env, || Ok(registry::with_heap(id(env, &heap)?, |_| Ok(()))?))
 }
 
 /// Ends the default heap.
@@ -110,38 +108,49 @@ pub fn finish(env: Env) -> Result<()> {
     run(env, || Ok(registry::finish()?))
 }
 
-/// Allocates a block of each of `sizes` and writes their addresses.
+/// Allocates a block of each of `sizes`, a `BigUint64Array`, and writes their addresses to `addresses`, another as long.
 #[napi]
-pub fn malloc_many(env: Env, heap: Unknown, sizes: &[u64], mut addresses: BigUint64Array) -> Result<()> {
+pub fn malloc_many(env: Env, heap: Unknown, sizes: Unknown, addresses: Unknown) -> Result<()> {
     run(env, || {
-        // SAFETY: heap.js made the array for this call and shares it with nobody before it returns.
-        let addresses = unsafe { addresses.as_mut() };
-        // SAFETY: the value is this call's own argument.
-        let heap = unsafe { Value::new(env.raw(), heap.raw()) };
+        let heap = argument(env, &heap);
         let id = convert::heap(heap)?;
+        // First, since it runs JavaScript, which may move the arrays' memory.
         let stack = trace::stack(id, heap)?;
-        Ok(registry::with_heap(id, |heap| {
-            heap.malloc_many(sizes, addresses)?;
-            for &address in addresses.iter() {
+        let sizes = convert::words("sizes", argument(env, &sizes))?;
+        let addresses = argument(env, &addresses);
+        let (to, _) = addresses.words().filter(|&(_, length)| length == sizes.len()).ok_or_else(|| {
+            let expected = "a BigUint64Array as long as \"sizes\"";
+            Failure::ArgumentType { name: "addresses", expected, received: addresses.described() }
+        })?;
+        let mut made = convert::room_for(sizes.len())?;
+        made.resize(sizes.len(), 0);
+        registry::with_heap(id, |heap| {
+            heap.malloc_many(&sizes, &mut made)?;
+            for &address in &made {
                 trace::note_malloc(heap, address, stack.clone());
             }
             Ok(())
-        })?)
+        })?;
+        // SAFETY: there is room for as many words at `to`, and no JavaScript has run on this thread since the pointer was
+        // read. Another thread may write there: it is reached by pointer only.
+        unsafe { made.as_ptr().copy_to(to, made.len()) };
+        Ok(())
     })
 }
 
-/// Frees the blocks that start at `addresses`.
+/// Frees the blocks that start at `addresses`, a `BigUint64Array`.
 #[napi]
-pub fn free_many(env: Env, heap: Unknown, addresses: &[u64]) -> Result<()> {
+pub fn free_many(env: Env, heap: Unknown, addresses: Unknown) -> Result<()> {
     run(env, || {
-        // SAFETY: the value is this call's own argument.
-        let heap = unsafe { Value::new(env.raw(), heap.raw()) };
+        let heap = argument(env, &heap);
         let id = convert::heap(heap)?;
+        // First, as in `malloc_many`.
         let stack = trace::stack(id, heap)?;
+        let addresses = convert::words("addresses", argument(env, &addresses))?;
         Ok(registry::with_heap(id, |heap| {
-            heap.free_many(addresses).map_err(|error| heap.explain(error))?;
+            heap.free_many(&addresses).map_err(|error| heap.explain(error))?;
             if let Some(stack) = stack {
-                for &address in addresses {
+                for &address in &addresses {
                     heap.track_free(address, stack.clone());
                 }
             }
@@ -152,8 +161,14 @@ pub fn free_many(env: Env, heap: Unknown, addresses: &[u64]) -> Result<()> {
 
 /// Says which files' frames are MeMS's own.
 #[napi]
-pub fn hide_frames(paths: Vec<String>) {
-    trace::hide(paths);
+pub fn hide_frames(env: Env, paths: Unknown) -> Result<()> {
+    run(env, || {
+        // SAFETY: the value is one of `env`, this call's own argument.
+        let list = unsafe { Vec::from_napi_value(env.raw(), paths.raw()) };
+        let (name, expected, received) = ("paths", "an array of strings", argument(env, &paths).described());
+        trace::hide(list.map_err(|_| Failure::ArgumentType { name, expected, received })?);
+        Ok(())
+    })
 }
 
 /// Where blocks were allocated; see `allocations`.
@@ -170,10 +185,12 @@ pub struct Allocated {
 /// Live blocks from an address on, at most so many, with where they were allocated.
 #[napi]
 #[allow(clippy::cast_precision_loss, reason = "addresses are below 2^53")]
-pub fn allocations(env: Env, heap: f64, address: f64, most: u32) -> Result<Vec<Allocated>> {
+pub fn allocations(env: Env, heap: Unknown, address: Unknown, most: Unknown) -> Result<Vec<Allocated>> {
     run(env, || {
-        Ok(registry::with_heap(id(heap), |heap| {
-            let blocks = heap.allocations(cursor(address)).take(most as usize);
+        let address = convert::length("address", argument(env, &address))?;
+        let most = convert::length("most", argument(env, &most))?.min(1000);
+        Ok(registry::with_heap(id(env, &heap)?, |heap| {
+            let blocks = heap.allocations(address).take(most as usize);
             let entry = |(block, stack): (Block, Option<&Arc<str>>)| Allocated {
                 address: block.start as f64,
                 size: block.size as f64,
@@ -187,21 +204,22 @@ pub fn allocations(env: Env, heap: f64, address: f64, most: u32) -> Result<Vec<A
 /// Gives whole free pages back to the system; answers the bytes.
 #[napi]
 #[allow(clippy::cast_precision_loss, reason = "below the bytes mapped, which are below 2^53")]
-pub fn trim(env: Env, heap: f64) -> Result<f64> {
-    run(env, || Ok(registry::with_heap(id(heap), |heap| Ok(heap.trim()))? as f64))
+pub fn trim(env: Env, heap: Unknown) -> Result<f64> {
+    run(env, || Ok(registry::with_heap(id(env, &heap)?, |heap| Ok(heap.trim()))? as f64))
 }
 
 /// Walks a heap and throws if an invariant is broken.
 #[napi]
-pub fn verify(env: Env, heap: f64) -> Result<()> {
-    run(env, || Ok(registry::with_heap(id(heap), |heap| heap.verify())?))
+pub fn verify(env: Env, heap: Unknown) -> Result<()> {
+    run(env, || Ok(registry::with_heap(id(env, &heap)?, |heap| heap.verify())?))
 }
 
 /// The lines that `printStats` prints, all of this moment, as a function that answers the next one, or null after the
 /// last. They wait outside the JavaScript heap, which may be too small for all of them at once.
 #[napi]
-pub fn stats_lines(env: &Env, heap: f64) -> Result<Function<'_, (), Option<String>>> {
-    let lines = RefCell::new(run(*env, || Ok(registry::with_heap(id(heap), |heap| heap.lines())?))?.into_iter());
+pub fn stats_lines<'env>(env: &'env Env, heap: Unknown) -> Result<Function<'env, (), Option<String>>> {
+    let lines =
+        RefCell::new(run(*env, || Ok(registry::with_heap(id(*env, &heap)?, |heap| heap.lines())?))?.into_iter());
     env.create_function_from_closure("nextLine", move |_| Ok(lines.borrow_mut().next()))
 }
 
@@ -310,9 +328,9 @@ impl From<(heap::Stats, Option<u64>)> for Stats {
 
 /// Statistics of a heap. The system is asked about its pages after the lock is gone: that takes longer.
 #[napi]
-pub fn stats(env: Env, heap: f64) -> Result<Stats> {
+pub fn stats(env: Env, heap: Unknown) -> Result<Stats> {
     run(env, || {
-        let (stats, spans) = registry::with_heap(id(heap), |heap| Ok((heap.stats(), heap.spans())))?;
+        let (stats, spans) = registry::with_heap(id(env, &heap)?, |heap| Ok((heap.stats(), heap.spans())))?;
         let resident = spans.iter().try_fold(0, |sum, span| Some(sum + span.resident()?));
         Ok((stats, resident).into())
     })
@@ -332,20 +350,16 @@ pub struct Window<'a> {
 /// A new buffer over the window round a virtual address inside a live block or, if `length` is not 0, over so many bytes
 /// from there. Internal: it may reach past the block.
 #[napi]
-#[allow(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "views.js has compared the length with the block's"
-)]
-pub fn window(env: Env, heap: f64, address: Unknown, length: f64) -> Result<Window> {
+#[allow(clippy::cast_precision_loss, reason = "offsets are below 2^53")]
+pub fn window<'env>(env: Env, heap: Unknown, address: Unknown, length: Unknown) -> Result<Window<'env>> {
     run(env, || {
-        // SAFETY: the value is this call's own argument.
-        let address = convert::address(id(heap), unsafe { Value::new(env.raw(), address.raw()) })?;
-        let (span, range) = registry::with_heap(id(heap), |heap| {
-            let span = heap.span(address, length as u64)?;
+        let id = id(env, &heap)?;
+        let address = convert::address(id, argument(env, &address))?;
+        let length = convert::length("length", argument(env, &length))?;
+        let (span, range) = registry::with_heap(id, |heap| {
+            let span = heap.span(address, length)?;
             let (mapping, offset) = (span.mapping(), span.offset());
-            let range = if length == 0.0 {
+            let range = if length == 0 {
                 window::around(mapping, offset, heap.place(address)?.used)
             } else {
                 (offset, span.bytes())
@@ -367,38 +381,47 @@ pub fn window(env: Env, heap: f64, address: Unknown, length: f64) -> Result<Wind
 /// end.
 #[napi]
 #[allow(clippy::cast_precision_loss, reason = "addresses are below 2^53")]
-pub fn main_block(env: Env, heap: f64, address: f64) -> Result<Option<Vec<f64>>> {
+pub fn main_block(env: Env, heap: Unknown, address: Unknown) -> Result<Option<Vec<f64>>> {
     run(env, || {
-        let block = registry::with_heap(id(heap), |heap| Ok(heap.heap().main_block(cursor(address))))?;
+        let address = convert::length("address", argument(env, &address))?;
+        let block = registry::with_heap(id(env, &heap)?, |heap| Ok(heap.heap().main_block(address)))?;
         Ok(block.map(|block| vec![block.start as f64, block.end as f64]))
     })
 }
 
-/// Writes segments from the one that holds `address` on, those that start before `end`, as many as fit: for each its first
-/// address, its length and 1 for a hole, 0 for a live block. Answers their number.
+/// Most segments that one call of `segments` reads: other threads wait meanwhile.
+const SEGMENTS: usize = 1024;
+
+/// Writes segments from the one that holds `address` on, those that start before `end`, as many as fit into `out`, a
+/// `Float64Array`, and no more than [`SEGMENTS`]: for each its first address, its length and 1 for a hole, 0 for a live block.
+/// Returns their number.
 #[napi]
 #[allow(clippy::cast_precision_loss, reason = "addresses are below 2^53")]
-pub fn segments(env: Env, heap: f64, address: f64, end: f64, mut out: Float64Array) -> Result<u32> {
+pub fn segments(env: Env, heap: Unknown, address: Unknown, end: Unknown, out: Unknown) -> Result<u32> {
     run(env, || {
-        // SAFETY: chains.js made the array for this call and shares it with nobody before it returns.
-        let out = unsafe { out.as_mut() };
-        Ok(registry::with_heap(id(heap), |heap| {
-            let segments = heap.heap().segments(cursor(address)).take_while(|segment| segment.start < cursor(end));
-            let mut count = 0;
-            for (out, segment) in out.as_chunks_mut::<3>().0.iter_mut().zip(segments) {
+        let address = convert::length("address", argument(env, &address))?;
+        let end = convert::length("end", argument(env, &end))?;
+        let (to, length) = argument(env, &out).doubles().ok_or_else(|| Failure::ArgumentType {
+            name: "out",
+            expected: "a Float64Array",
+            received: argument(env, &out).described(),
+        })?;
+        let most = (length / 3).min(SEGMENTS);
+        let mut read = convert::room_for(most)?;
+        registry::with_heap(id(env, &heap)?, |heap| {
+            let segments = heap.heap().segments(address).take_while(|segment| segment.start < end).take(most);
+            read.extend(segments.map(|segment| {
                 let is_hole = segment.kind == heap::Kind::Hole;
-                *out = [segment.start as f64, segment.size as f64, f64::from(u8::from(is_hole))];
-                count += 1;
-            }
-            Ok(count)
-        })?)
+                [segment.start as f64, segment.size as f64, f64::from(u8::from(is_hole))]
+            }));
+            Ok(())
+        })?;
+        // SAFETY: there is room for as many triplets at `to`, and no JavaScript has run on this thread since the pointer was
+        // read. Another thread may write there: it is reached by pointer only.
+        unsafe { read.as_flattened().as_ptr().copy_to(to, 3 * read.len()) };
+        #[allow(clippy::cast_possible_truncation, reason = "at most SEGMENTS")]
+        Ok(read.len() as u32)
     })
-}
-
-/// Where chains.js has come to.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an address that this file answered")]
-fn cursor(address: f64) -> u64 {
-    address as u64
 }
 
 /// From now on buffers are refused as Electron refuses them, for tests of what works there.

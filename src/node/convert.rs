@@ -35,7 +35,8 @@ pub(super) fn number_as_size(number: f64) -> Option<u64> {
 }
 
 /// A number that is whole and not negative.
-fn whole(number: f64) -> Option<u64> {
+#[inline]
+pub(super) fn whole(number: f64) -> Option<u64> {
     // The cast saturates, drops fractions and makes NaN 0: only a whole number survives the way back.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "compared just below")]
     let size = number as u64;
@@ -78,6 +79,26 @@ pub(super) fn heap(value: Value) -> Result<Id, Failure> {
 /// A number of bytes, which may be 0.
 pub(super) fn length(name: &'static str, value: Value) -> Result<u64, Failure> {
     if value.number() == Some(0.0) || matches!(value.bigint(), BigInt::Fits(0)) { Ok(0) } else { size(name, value) }
+}
+
+/// The elements of a `BigUint64Array`, copied: another thread may write to a shared one meanwhile.
+pub(super) fn words(name: &'static str, value: Value) -> Result<Vec<u64>, Failure> {
+    let expected = "a BigUint64Array";
+    let (from, length) =
+        value.words().ok_or_else(|| Failure::ArgumentType { name, expected, received: value.described() })?;
+    let mut words = room_for(length)?;
+    words.resize(length, 0);
+    // SAFETY: the array has as many words there, since no JavaScript has run since the pointer was read; they are reached by
+    // pointer only.
+    unsafe { from.copy_to(words.as_mut_ptr(), length) };
+    Ok(words)
+}
+
+/// A vector with room for so many.
+pub(super) fn room_for<T>(length: usize) -> Result<Vec<T>, Failure> {
+    let mut room = Vec::new();
+    room.try_reserve_exact(length).map_err(|_| Error::OutOfMetadata { size: 0 })?;
+    Ok(room)
 }
 
 /// The value of a byte, from 0 to 255.

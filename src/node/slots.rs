@@ -5,7 +5,9 @@
 //! value is read or made by a call of its own back into the runtime. What JavaScript writes to a typed array costs a
 //! nanosecond, and what it reads from one no more than the BigInt that it makes.
 //!
-//! The functions know their memory by the pointer that they were made with. It belongs to one thread, as they do. Asking for
+//! The functions know their memory by the pointer that they were made with. It is the addon's own, so that nothing JavaScript
+//! does with its buffer takes it away; what stands there may be anything, and is checked at each call. It belongs to one thread,
+//! as the functions do. Asking for
 //! that pointer costs 4.5 ns, so the first functions that a process makes, mostly those of its main thread, are ones of their
 //! own, whose memory a static names. That keeps the heap used last as well.
 
@@ -58,6 +60,13 @@ struct First {
     handle: Handle,
 }
 
+/// What the functions that are not the first are made with.
+struct Data {
+    slots: *mut Slots,
+    /// The buffer whose memory that is, where the runtime allows none over the addon's own (Electron): it can be moved away.
+    buffer: Option<sys::napi_ref>,
+}
+
 /// See [`FIRST`].
 struct OfOneThread(UnsafeCell<First>);
 
@@ -103,9 +112,8 @@ impl<const IS_FIRST: bool> Memory<IS_FIRST> {
     }
 
     #[inline]
-    #[allow(clippy::cast_possible_truncation, reason = "what is no id names no heap")]
     fn find(number: f64) -> Result<Handle, Error> {
-        Handle::new((number as i64).cast_unsigned())
+        convert::whole(number).ok_or(Error::Closed).and_then(Handle::new)
     }
 
     #[inline]
@@ -143,7 +151,28 @@ unsafe fn memory<const IS_FIRST: bool>(
     let (no_count, no_values, mut data) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
     // SAFETY: the caller vouches for `env` and `info`; what is not asked for is null.
     check(unsafe { sys::napi_get_cb_info(env, info, no_count, no_values, ptr::null_mut(), &raw mut data) })?;
-    Ok(Memory(data.cast()))
+    // SAFETY: `make` gave the functions this, and it is there for good.
+    let Data { slots, buffer } = unsafe { &*data.cast::<Data>() };
+    if let Some(buffer) = *buffer {
+        // SAFETY: the caller vouches for `env`, whose reference this is.
+        unsafe { check_not_moved(env, buffer) }?;
+    }
+    Ok(Memory(*slots))
+}
+
+/// Refuses memory of the runtime's that has been moved into another buffer.
+///
+/// # Safety
+/// `env` must be the environment of the running callback, and `buffer` a reference of it.
+#[cold]
+unsafe fn check_not_moved(env: sys::napi_env, buffer: sys::napi_ref) -> Result<(), Failure> {
+    let (mut value, mut moved) = (ptr::null_mut(), false);
+    // SAFETY: the caller vouches for both; `value` is the buffer, which the reference keeps.
+    unsafe {
+        check(sys::napi_get_reference_value(env, buffer, &raw mut value))?;
+        check(sys::napi_is_detached_arraybuffer(env, value, &raw mut moved))?;
+    }
+    if moved { Err(Failure::Napi(sys::Status::napi_detachable_arraybuffer_expected)) } else { Ok(()) }
 }
 
 /// Runs a call's body on its memory. What it answers is `undefined`, or an exception.
@@ -282,35 +311,76 @@ fn calls<const IS_FIRST: bool>() -> [(&'static CStr, Callback); 4] {
     ]
 }
 
-/// `makeCalls(numbers: Float64Array): { malloc, free, get, locate }`
+/// `makeCalls(): { memory: ArrayBuffer, malloc, free, get, locate }`
 pub(super) unsafe extern "C" fn make_calls(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: Node calls this with the environment and info of the call that runs.
-    unsafe { super::callbacks::call(env, info, |[numbers], _| make(env, numbers)) }
+    unsafe { super::callbacks::call(env, info, |[]: [Value; 0], _| make(env)) }
 }
 
-/// Makes the functions, whose memory `numbers` is. It is kept for good.
+/// An `ArrayBuffer` over `slots` and what functions know them by or, where the runtime allows no such buffers, both over
+/// memory of the runtime's.
 ///
 /// # Safety
-/// `env` must be the environment of the running callback, and `numbers` a value of it.
-unsafe fn make(env: sys::napi_env, numbers: Value) -> Result<sys::napi_value, Failure> {
-    const { assert!(size_of::<Slots>() == 8 * size_of::<f64>()) };
-    let data = numbers.doubles::<8>().expect("calls.js gives eight doubles").cast::<c_void>();
-    let calls = if FIRST_MADE.swap(true, Ordering::Relaxed) {
+/// `env` must be the environment of the running callback; `slots` must be there for good, and no Rust reference to them in use.
+unsafe fn shared_memory(env: sys::napi_env, slots: *mut Slots) -> Result<(sys::napi_value, Data), Failure> {
+    const BYTES: usize = size_of::<Slots>();
+    unsafe extern "C" fn release(_env: sys::napi_env, _data: *mut c_void, _hint: *mut c_void) {}
+
+    let (mut memory, mut reference, mut own, nothing) =
+        (ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+    // SAFETY: the caller vouches for `env`, and for memory that needs no release.
+    let status = unsafe {
+        sys::napi_create_external_arraybuffer(env, slots.cast(), BYTES, Some(release), nothing, &raw mut memory)
+    };
+    if status != sys::Status::napi_no_external_buffers_allowed && !window::refused() {
+        check(status)?;
+        return Ok((memory, Data { slots, buffer: None }));
+    }
+    // SAFETY: the caller vouches for `env`. The runtime aligns a buffer's memory for every type; it stays where it is while the
+    // buffer has it, and the reference keeps the buffer.
+    unsafe {
+        check(sys::napi_create_arraybuffer(env, BYTES, &raw mut own, &raw mut memory))?;
+        check(sys::napi_create_reference(env, memory, 1, &raw mut reference))?;
+    }
+    Ok((memory, Data { slots: own.cast(), buffer: Some(reference) }))
+}
+
+/// Makes the functions, and the buffer over the memory that they share with JavaScript. The memory is the addon's own and is
+/// kept for good: whoever moves the buffer away (`transfer`, `structuredClone`) moves what JavaScript has of it, and the
+/// functions go on reading and writing there.
+///
+/// # Safety
+/// `env` must be the environment of the running callback.
+unsafe fn make(env: sys::napi_env) -> Result<sys::napi_value, Failure> {
+    const BYTES: usize = size_of::<Slots>();
+    const { assert!(BYTES == 8 * size_of::<f64>()) };
+    let place = Found { name: 0.0, inside: 0.0, rest: 0.0, available: 0.0, offset: 0, small_rest: 0 };
+    let slots: *mut Slots = Box::leak(Box::new(Slots { heap: 0.0, argument: 0, answer: 0, place }));
+    // SAFETY: the caller vouches for `env`; the memory is there for good, and Rust keeps no reference to it.
+    let (memory, data) = unsafe { shared_memory(env, slots) }?;
+    let calls = if data.buffer.is_some() || FIRST_MADE.swap(true, Ordering::Relaxed) {
         calls::<false>()
     } else {
         // SAFETY: none of the functions exists yet, and no other thread comes here: it would find the flag set.
-        unsafe { (*FIRST.0.get()).memory = data.cast() };
+        unsafe { (*FIRST.0.get()).memory = slots };
         calls::<true>()
     };
-    let (mut made, mut reference) = (ptr::null_mut(), ptr::null_mut());
-    // SAFETY: the caller vouches for `env`. The array's memory stays where it is, since calls.js gives it a buffer of its
-    // own that it hands to nobody, and the reference keeps both until the environment ends, and the functions with it.
+    let data: *mut Data = Box::leak(Box::new(data));
+    let mut made = ptr::null_mut();
+    // SAFETY: the caller vouches for `env`; names end with a zero, and what the functions are given is there for good.
     unsafe {
-        check(sys::napi_create_reference(env, numbers.raw(), 1, &raw mut reference))?;
         check(sys::napi_create_object(env, &raw mut made))?;
+        check(sys::napi_set_named_property(env, made, c"memory".as_ptr(), memory))?;
         for (name, callback) in calls {
             let (length, mut function) = (name.count_bytes().cast_signed(), ptr::null_mut());
-            check(sys::napi_create_function(env, name.as_ptr(), length, Some(callback), data, &raw mut function))?;
+            check(sys::napi_create_function(
+                env,
+                name.as_ptr(),
+                length,
+                Some(callback),
+                data.cast(),
+                &raw mut function,
+            ))?;
             check(sys::napi_set_named_property(env, made, name.as_ptr(), function))?;
         }
     }

@@ -138,17 +138,22 @@ impl Value<'_> {
         (status == sys::Status::napi_ok).then_some((kind, data, length))
     }
 
-    /// Where a `Float64Array` of `N` elements stands.
-    pub fn doubles<const N: usize>(self) -> Option<*mut f64> {
+    /// Where the elements of a `Float64Array` stand, and their number. They stay there as [`Value::bytes`] says.
+    pub fn doubles(self) -> Option<(*mut f64, usize)> {
         match self.typed_array()? {
-            (sys::TypedarrayType::float64_array, data, length) if length == N => Some(data.cast()),
+            (sys::TypedarrayType::float64_array, data, length) => Some((data.cast(), length)),
             _ => None,
         }
     }
 
-    /// The value itself.
-    pub const fn raw(self) -> sys::napi_value {
-        self.raw
+    /// Where the elements of a `BigUint64Array` stand, and their number. They stay there as [`Value::bytes`] says.
+    pub fn words(self) -> Option<(*mut u64, usize)> {
+        /// The kind's number in Node-API from version 6 on; runtimes give it to addons of older versions as well.
+        const BIGUINT64_ARRAY: sys::napi_typedarray_type = 10;
+        match self.typed_array()? {
+            (BIGUINT64_ARRAY, data, length) => Some((data.cast(), length)),
+            _ => None,
+        }
     }
 
     /// The stack of the JavaScript that runs, as `Error` has it, without its first line.

@@ -69,8 +69,7 @@ pub(super) unsafe fn buffer(
     (start, length): (usize, usize),
 ) -> Result<(sys::napi_value, usize), Failure> {
     assert!(start + length <= mapping.bytes(), "a window lies inside its mapping");
-    #[cfg(feature = "test-hooks")]
-    if REFUSE.load(std::sync::atomic::Ordering::Relaxed) {
+    if refused() {
         return Err(Failure::NoBuffers);
     }
     let front = mapping.front_of_next_buffer();
@@ -108,9 +107,21 @@ pub(super) unsafe fn buffer(
     Ok((value, front))
 }
 
-/// For tests: whether to do as a runtime that allows no buffers.
+/// What [`refused`] returns.
 #[cfg(feature = "test-hooks")]
 pub(super) static REFUSE: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+
+/// For tests: whether to do as a runtime that allows no buffers.
+#[cfg(feature = "test-hooks")]
+pub(super) fn refused() -> bool {
+    REFUSE.load(std::sync::atomic::Ordering::Relaxed)
+}
+
+/// Only the runtime refuses.
+#[cfg(not(feature = "test-hooks"))]
+pub(super) const fn refused() -> bool {
+    false
+}
 
 /// Lets go of a window's mapping. May run on any turn, even inside a Node-API call (Bun, Deno): it takes no lock.
 unsafe extern "C" fn release(_env: sys::napi_env, data: *mut c_void, holder: *mut c_void) {
