@@ -1,4 +1,8 @@
+/// <reference lib="es2020" />
+// What these two name is not everywhere: the types of Node.js are an optional peer, and TypeScript has known the other since 5.2.
+// @ts-ignore
 /// <reference types="node" />
+// @ts-ignore
 /// <reference lib="esnext.disposable" />
 
 /**
@@ -20,6 +24,31 @@
  *
  * @packageDocumentation
  */
+
+declare global {
+  // As TypeScript's own library has it since 5.2, and the types of Node.js before: declarations that say the same are one.
+  interface SymbolConstructor {
+    readonly dispose: unique symbol;
+  }
+}
+
+/**
+ * Node.js's `Buffer`. In a program without its types (`@types/node`), a `Uint8Array` with those of its methods that are used
+ * most.
+ */
+type Buffer = typeof globalThis extends { Buffer: { isBuffer(value: any): value is infer B } }
+  ? B
+  : BytesWithoutNode;
+
+/** See {@link Buffer}. */
+interface BytesWithoutNode extends Uint8Array {
+  equals(other: Uint8Array): boolean;
+  toString(encoding?: string, start?: number, end?: number): string;
+  write(text: string, offset?: number): number;
+}
+
+// Nothing is exported but what says so.
+export {};
 
 /** What can be chosen when a heap starts. The defaults are those of {@link init}; {@link Heap} has others. */
 export interface InitOptions {

@@ -202,6 +202,20 @@ test('publint finds nothing in either', async () => {
   }
 });
 
+// Says why it does not run: what it stands on does not load there.
+const TOO_OLD = Number(process.versions.node.split('.')[0]) < 20 && 'takes Node 20';
+
+test('attw finds that types and code are of one kind', { skip: TOO_OLD }, async () => {
+  const { checkPackage, createPackageFromTarballData } = await import('@arethetypeswrong/core');
+  const tarball = await fs.readFile(release.main.tarball);
+  // A header for C has no types.
+  const options = { excludeEntrypoints: ['./include/mems.h'] };
+  const archive = createPackageFromTarballData(new Uint8Array(tarball));
+  const analysis = await checkPackage(archive, options);
+  assert.deepEqual(analysis.problems, []);
+  assert.equal(analysis.types?.kind, 'included');
+});
+
 test('nothing runs at install', async () => {
   for (const name of [NAME, release.platform.name]) {
     const { gypfile, scripts = {} } = await manifestOf(name);

@@ -1,0 +1,55 @@
+// The typings under every version of TypeScript from 4.9 on, with the types of Node.js that go with it and without any, for each
+// way of resolving modules. Compilers are fetched from npm into the cache.
+//   npm run test:types -- [version ...]
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { npm } from './lib/pack.mjs';
+import { reportRows } from './lib/rows.mjs';
+import { progress } from './lib/runtimes.mjs';
+import { tool } from './lib/tools.mjs';
+import { compareVersions, compileProject, makeTypedProject, modulesOf } from './lib/types.mjs';
+
+const VERSIONS = ['4.9.5', '5.0.4', '5.2.2', '5.4.5', '5.6.3', '5.7.3', '5.9.3', '6.0.3', '7.0.2'];
+// The types of Node.js serve the TypeScript of two years.
+const typesFor = (version) => (compareVersions(version, '5.6') < 0 ? '20.9.0' : '26.6.6');
+
+/** Where npm has put the package `name@version`, in a folder of its own of the cache. */
+async function packageFolder(name, version) {
+  const folder = await tool(`${name.replace('/', '+')}@${version}`, async (at) => {
+    await writeFile(join(at, 'package.json'), JSON.stringify({ private: true }));
+    const flags = ['--ignore-scripts', '--no-audit', '--no-fund'];
+    await npm(['install', ...flags, `${name}@${version}`], at);
+  });
+  return join(folder, 'node_modules', ...name.split('/'));
+}
+
+const scratch = await mkdtemp(join(tmpdir(), 'mems-types-'));
+try {
+  const { positionals } = parseArgs({ allowPositionals: true });
+  const rows = [];
+  for (const version of positionals.length > 0 ? positionals : VERSIONS) {
+    const typescript = await packageFolder('typescript', version);
+    for (const types of [undefined, typesFor(version)]) {
+      const project = await mkdtemp(join(scratch, `${version}-`));
+      const nodeTypes = types && (await packageFolder('@types/node', types));
+      await makeTypedProject(project, version, nodeTypes);
+      for (const module of modulesOf(version)) {
+        const row = { typescript: version, '@types/node': types ?? 'none', module };
+        const end = progress(`TypeScript ${version}, @types/node ${row['@types/node']}, ${module}`);
+        const errors = await compileProject(project, typescript, module);
+        if (errors) console.error(errors);
+        const result = errors ? `FAILED: ${errors.split('\n')[0]}` : 'ok';
+        end(result);
+        rows.push({ ...row, result });
+      }
+    }
+  }
+  reportRows(rows);
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
+} finally {
+  await rm(scratch, { recursive: true, force: true });
+}
