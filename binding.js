@@ -19,6 +19,7 @@ const { name, version } = require('./package.json');
 const { hostPlatform } = require('./lib/platform.js');
 const { isRefusal } = require('./lib/refusals.js');
 const errors = require('./lib/load-errors.js');
+const { inThisRealm } = require('./lib/realm.js');
 
 const host = hostPlatform();
 const file = `mems.${host.name}.node`;
@@ -191,4 +192,4 @@ function load() {
   throw errors.addonMissing(host, tried, path.basename(bundle) !== 'binding.js');
 }
 
-module.exports = load();
+module.exports = inThisRealm(load());
