@@ -8,9 +8,16 @@
 /** Most characters of a value in a message. */
 const SHOWN = 80;
 
+/** Gives an object a property of its own, whatever setters and properties there are on Object.prototype. */
+function define(object, name, value, enumerable = true) {
+  const rest = { configurable: true, enumerable, writable: enumerable };
+  Object.defineProperty(object, name, { __proto__: null, ...rest, value });
+}
+
 /** An error as users see it, with a stack that begins below `from`. */
 function fail(Type, code, message, from = fail) {
-  const error = Object.assign(new Type(message), { code });
+  const error = new Type(message);
+  define(error, 'code', code);
   if (Error.captureStackTrace) Error.captureStackTrace(error, from);
   return error;
 }
@@ -201,7 +208,9 @@ function grown(copy, length) {
     return longer;
   } catch (cause) {
     const message = `out of memory for a copy of ${length} elements: give fewer at a time`;
-    throw Object.assign(fail(Error, 'ERR_MEMS_OUT_OF_MEMORY', message, copyOf), { cause });
+    const error = fail(Error, 'ERR_MEMS_OUT_OF_MEMORY', message, copyOf);
+    define(error, 'cause', cause);
+    throw error;
   }
 }
 
@@ -210,6 +219,7 @@ module.exports = {
   checkedCount,
   checkedOptions,
   copyOf,
+  define,
   described,
   fail,
   isAddress,

@@ -10,6 +10,7 @@ const {
   checkedCount,
   checkedOptions,
   copyOf,
+  define,
   described,
   fail,
   isAddress,
@@ -41,9 +42,6 @@ const AN_ID = 'a heap’s id, a number (to send a heap to a thread, post heap.id
 
 // The heap that is being attached to: its id, and the class whose constructor is to take it instead of opening one.
 let attaching;
-
-/** A property that is no part of what others see of a heap. It is configurable, or a Proxy could put nothing in its place. */
-const hidden = (value) => ({ value, configurable: true });
 
 /** The id of the heap that a method was called on. */
 function idOf(heap) {
@@ -86,8 +84,9 @@ class Heap {
     } else {
       id = binding.open(checkedOptions(options));
     }
-    Object.defineProperty(this, ID, hidden(id));
-    Object.defineProperty(this, WINDOWS, hidden(new Windows(id)));
+    // Configurable, or a Proxy could put nothing else in their place.
+    define(this, ID, id, false);
+    define(this, WINDOWS, new Windows(id), false);
   }
 
   static attach(id, ...others) {

@@ -12,6 +12,7 @@
 'use strict';
 
 const { isNativeError } = require('util').types;
+const { define } = require('./arguments.js');
 
 const CLASSES = { Error, RangeError, TypeError };
 const BUFFERS = { ArrayBuffer, SharedArrayBuffer };
@@ -63,7 +64,8 @@ function thrownHere(error, from) {
   const { code, message, name } = error;
   const Class = CLASSES[name];
   if (Class === undefined || !CODE.test(code)) return error;
-  const made = Object.assign(new Class(message), error, { code });
+  const made = new Class(message);
+  for (const key of keys(error)) define(made, key, error[key]);
   if (Error.captureStackTrace) Error.captureStackTrace(made, from);
   return made;
 }

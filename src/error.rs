@@ -1,5 +1,6 @@
 //! Everything that can go wrong in a heap. A call that fails has changed nothing.
 
+use crate::heap::PAGE;
 use thiserror::Error;
 
 /// Why a call on a heap failed. [`Error::code`] is the stable name that JavaScript sees as `error.code`.
@@ -27,6 +28,15 @@ pub enum Error {
     InvalidSize {
         /// The size as it was given.
         size: String,
+    },
+
+    /// A limit under which a heap could have no main block.
+    #[error(
+        "a maxSize of {bytes} leaves no room for any block: memory comes in pages of {PAGE} bytes, so give {PAGE} or more"
+    )]
+    MaxSizeBelowPage {
+        /// The limit given.
+        bytes: u64,
     },
 
     /// An alignment that is none.
@@ -232,7 +242,7 @@ impl Error {
         match self {
             Self::NotInitialized => "ERR_MEMS_NOT_INITIALIZED",
             Self::AlreadyInitialized { .. } => "ERR_MEMS_ALREADY_INITIALIZED",
-            Self::InvalidSize { .. } => "ERR_MEMS_INVALID_SIZE",
+            Self::InvalidSize { .. } | Self::MaxSizeBelowPage { .. } => "ERR_MEMS_INVALID_SIZE",
             Self::InvalidAlignment { .. } => "ERR_MEMS_INVALID_ALIGNMENT",
             Self::OutOfBlock { .. } => "ERR_MEMS_OUT_OF_BLOCK",
             Self::Closed | Self::Finished => "ERR_MEMS_CLOSED",

@@ -99,12 +99,14 @@ impl Mems {
         let missing = whole - self.heap.growing_block().min(whole);
         let mut bytes = if missing < whole && self.regions.has_room(missing) { missing } else { whole };
         if bytes > left {
-            // What the request itself needs, then.
+            // What the request itself needs.
             bytes -= whole - size.next_multiple_of(PAGE);
             if bytes > left {
                 let available = left.max(self.heap.stats().largest_hole);
                 return Err(Error::LimitReached { size, block: bytes, limit: self.options().max_size(), available });
             }
+            // The next request may need what is left, and no main block's end is to come between.
+            bytes = left;
         }
         let room = self.regions.find_room(bytes).map_err(|refused| {
             // A block below the least length of main blocks is no easier to have.

@@ -76,7 +76,7 @@ impl Failure {
             Self::Mems(error) => match error {
                 Error::NotInitialized => Code::NotInitialized,
                 Error::AlreadyInitialized { .. } => Code::AlreadyInitialized,
-                Error::InvalidSize { .. } => Code::InvalidSize,
+                Error::InvalidSize { .. } | Error::MaxSizeBelowPage { .. } => Code::InvalidSize,
                 Error::InvalidAlignment { .. } => Code::InvalidAlignment,
                 Error::OutOfBlock { .. } => Code::OutOfBlock,
                 Error::Closed | Error::Finished => Code::Closed,

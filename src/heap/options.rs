@@ -117,10 +117,13 @@ impl Options {
     /// The same with main blocks of at most `bytes` in sum, rounded down to whole pages.
     ///
     /// # Errors
-    /// [`Error::InvalidSize`] for 0 or a size above [`MAX_SIZE`].
+    /// [`Error::InvalidSize`] for 0 or a size above [`MAX_SIZE`]; [`Error::MaxSizeBelowPage`] for one that leaves no page.
     pub fn with_max_size(self, bytes: u64) -> Result<Self, Error> {
         if !is_size(bytes) {
             return Err(Error::InvalidSize { size: bytes.to_string() });
+        }
+        if bytes < PAGE {
+            return Err(Error::MaxSizeBelowPage { bytes });
         }
         Ok(Self { max_size: bytes, ..self })
     }

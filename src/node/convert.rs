@@ -114,22 +114,23 @@ pub(super) fn alignment(value: Value) -> Result<u64, Failure> {
     if value.kind() != ValueType::Object {
         return Ok(1);
     }
-    let options = Record::new(value, "malloc()", &["alignment"])?;
+    let options = Record::new(value, "malloc()", &[c"alignment"])?;
     Ok(options.alignment()?.unwrap_or(1))
 }
 
-/// The options that `init` and a new heap have.
-const OPTIONS: [&str; 10] = [
-    "alignment",
-    "growingBlocks",
-    "hardened",
-    "joinEmptyBlocks",
-    "lock",
-    "maxSize",
-    "minBlockSize",
-    "trackAllocations",
-    "trim",
-    "zeroOnFree",
+/// The options that a new heap has, and `init` as well, but for the last.
+const OPTIONS: &[&CStr] = &[
+    c"alignment",
+    c"growingBlocks",
+    c"hardened",
+    c"joinEmptyBlocks",
+    c"lock",
+    c"maxSize",
+    c"minBlockSize",
+    c"trackAllocations",
+    c"trim",
+    c"zeroOnFree",
+    c"owner",
 ];
 
 /// The options of a new heap, over `defaults`, and whether it is to end with its thread.
@@ -137,7 +138,7 @@ pub(super) fn heap_options(value: Value, defaults: Options) -> Result<(Options, 
     if value.kind() == ValueType::Undefined {
         return Ok((defaults, false));
     }
-    let given = Record::new(value, "new Heap()", &[&OPTIONS[..], &["owner"]].concat())?;
+    let given = Record::new(value, "new Heap()", OPTIONS)?;
     Ok((given.over(defaults)?, given.is_owned()?))
 }
 
@@ -146,22 +147,35 @@ pub(super) fn init_options(value: Value, defaults: Options) -> Result<Options, F
     if value.kind() == ValueType::Undefined {
         return Ok(defaults);
     }
-    Record::new(value, "init()", &OPTIONS)?.over(defaults)
+    Record::new(value, "init()", &OPTIONS[..OPTIONS.len() - 1])?.over(defaults)
 }
 
-/// An object of options. A misspelt one is refused rather than ignored.
-struct Record<'call>(Value<'call>);
+/// An object of options. A misspelt one is refused rather than ignored. Only the object's own enumerable properties are
+/// options: what it inherits, from a polluted `Object.prototype` say, is none.
+struct Record<'call> {
+    object: Value<'call>,
+    known: &'static [&'static CStr],
+    /// Which of `known` the object has, a bit for each.
+    given: u32,
+}
 
 impl<'call> Record<'call> {
-    fn new(value: Value<'call>, function: &'static str, known: &[&str]) -> Result<Self, Failure> {
-        if value.kind() != ValueType::Object || value.is_array() {
+    fn new(value: Value<'call>, function: &'static str, known: &'static [&'static CStr]) -> Result<Self, Failure> {
+        if value.kind() != ValueType::Object || value.is_list() {
             let received = value.described();
             return Err(Failure::ArgumentType { name: "options", expected: "an object", received });
         }
-        match value.property_names()?.into_iter().find(|name| !known.contains(&name.as_str())) {
-            Some(name) => Err(Failure::UnknownOption { name, function, known: known.join(", ") }),
-            None => Ok(Self(value)),
+        let mut given = 0;
+        for name in value.own_names()? {
+            let name = name?;
+            let Some(index) = known.iter().position(|known| known.to_bytes() == name.as_bytes()) else {
+                // The first decides: there may be millions.
+                let known = known.iter().map(|known| known.to_string_lossy()).collect::<Vec<_>>().join(", ");
+                return Err(Failure::UnknownOption { name, function, known });
+            };
+            given |= 1 << index;
         }
+        Ok(Self { object: value, known, given })
     }
 
     /// The options of [`OPTIONS`], over `defaults`.
@@ -203,7 +217,12 @@ impl<'call> Record<'call> {
 
     /// An option, unless it is undefined.
     fn get(&self, key: &CStr) -> Result<Option<Value<'call>>, Failure> {
-        let value = self.0.property(key)?;
+        let is_given =
+            self.known.iter().position(|&known| known == key).is_some_and(|index| self.given >> index & 1 == 1);
+        if !is_given {
+            return Ok(None);
+        }
+        let value = self.object.property(key)?;
         Ok((value.kind() != ValueType::Undefined).then_some(value))
     }
 

@@ -60,6 +60,7 @@ impl Failure {
             Self::ArgumentType { .. } | Self::UnknownOption { .. } => sys::napi_create_type_error,
             Self::Mems(
                 Error::InvalidSize { .. }
+                | Error::MaxSizeBelowPage { .. }
                 | Error::InvalidAlignment { .. }
                 | Error::OutOfRange { .. }
                 | Error::OutOfBlock { .. },
@@ -77,13 +78,14 @@ impl Failure {
         if pending {
             return;
         }
-        let (code, message) = (string(env, self.code()), string(env, &self.to_string()));
+        let message = string(env, &self.to_string());
         let mut error = ptr::null_mut();
-        // SAFETY: `env` as above; `code` and `message` are strings of it, or null, which Node-API refuses by status.
-        let status = unsafe { self.constructor()(env, code, message, &raw mut error) };
+        // SAFETY: `env` as above; `message` is a string of it, or null, which Node-API refuses by status.
+        let status = unsafe { self.constructor()(env, ptr::null_mut(), message, &raw mut error) };
         if status != sys::Status::napi_ok {
             return;
         }
+        define(env, error, c"code", string(env, self.code()));
         let refused = match self {
             Self::Mems(Error::OutOfMemory { size, available, .. } | Error::LimitReached { size, available, .. }) => {
                 Some((*size, *available))
@@ -92,8 +94,8 @@ impl Failure {
             _ => None,
         };
         if let Some((size, available)) = refused {
-            set_number(env, error, c"size", size);
-            set_number(env, error, c"available", available);
+            define(env, error, c"size", number(env, size));
+            define(env, error, c"available", number(env, available));
         }
         // SAFETY: `error` is a value of `env`, made above.
         unsafe { sys::napi_throw(env, error) };
@@ -108,16 +110,38 @@ fn string(env: sys::napi_env, text: &str) -> sys::napi_value {
     value
 }
 
-fn set_number(env: sys::napi_env, object: sys::napi_value, name: &std::ffi::CStr, number: u64) {
+/// A JavaScript number, or null where `env` can make none any more.
+fn number(env: sys::napi_env, number: u64) -> sys::napi_value {
     let mut value = ptr::null_mut();
     // Sizes are at most 2^53 - 1, or were granted by the system: both are exact as doubles.
     #[allow(clippy::cast_precision_loss, reason = "sizes stay below 2^53")]
-    // SAFETY: `object` is an object of `env` and `name` ends with a zero; a failed call leaves `value` null, which the
-    // second refuses by status.
+    // SAFETY: a failed call leaves `value` null.
     unsafe {
-        sys::napi_create_double(env, number as f64, &raw mut value);
-        sys::napi_set_named_property(env, object, name.as_ptr(), value);
+        sys::napi_create_double(env, number as f64, &raw mut value)
+    };
+    value
+}
+
+/// Gives an object a property of its own, as an assignment makes it where no prototype has a setter of that name. Nothing
+/// without a value.
+fn define(env: sys::napi_env, object: sys::napi_value, name: &std::ffi::CStr, value: sys::napi_value) {
+    if value.is_null() {
+        return;
     }
+    let property = sys::napi_property_descriptor {
+        utf8name: name.as_ptr(),
+        name: ptr::null_mut(),
+        method: None,
+        getter: None,
+        setter: None,
+        value,
+        attributes: sys::PropertyAttributes::writable
+            | sys::PropertyAttributes::enumerable
+            | sys::PropertyAttributes::configurable,
+        data: ptr::null_mut(),
+    };
+    // SAFETY: `object` and `value` are values of `env`, the first an object, and `name` ends with a zero.
+    unsafe { sys::napi_define_properties(env, object, 1, &raw const property) };
 }
 
 /// Runs the body of a call from JavaScript. `None`: it failed or panicked, and an exception is pending.

@@ -33,7 +33,7 @@ pub(super) enum BigInt {
     Beyond,
 }
 
-impl Value<'_> {
+impl<'call> Value<'call> {
     /// A number.
     ///
     /// # Safety
@@ -72,14 +72,6 @@ impl Value<'_> {
         // SAFETY: by this type's invariant.
         unsafe { sys::napi_typeof(self.env, self.raw, &raw mut kind) };
         ValueType::from(kind)
-    }
-
-    /// Whether it is an array.
-    pub fn is_array(self) -> bool {
-        let mut array = false;
-        // SAFETY: by this type's invariant.
-        unsafe { sys::napi_is_array(self.env, self.raw, &raw mut array) };
-        array
     }
 
     /// Its value if it is a number.
@@ -237,23 +229,60 @@ impl Value<'_> {
         }
     }
 
-    /// The names of an object's enumerable string properties.
-    pub fn property_names(self) -> Result<Vec<String>, Failure> {
-        let (mut names, mut count) = (ptr::null_mut(), 0);
-        // SAFETY: by this type's invariant; `names` is the array made by the first call.
+    /// The object's own enumerable properties whose names are no symbols, in no order that is promised. What a Proxy's trap throws passes
+    /// on.
+    pub fn own_names(self) -> Result<Names<'call>, Failure> {
+        let filter = sys::KeyFilter::enumerable | sys::KeyFilter::skip_symbols;
+        let (own, as_numbers) = (sys::KeyCollectionMode::own_only, sys::KeyConversion::keep_numbers);
+        let (mut list, mut count) = (ptr::null_mut(), 0);
+        // SAFETY: by this type's invariant; `list` is the array made by the first call. Names that are numbers stay numbers,
+        // so that an object of millions of them makes no strings.
         unsafe {
-            check(sys::napi_get_property_names(self.env, self.raw, &raw mut names))?;
-            check(sys::napi_get_array_length(self.env, names, &raw mut count))?;
+            check(sys::napi_get_all_property_names(self.env, self.raw, own, filter, as_numbers, &raw mut list))?;
+            check(sys::napi_get_array_length(self.env, list, &raw mut count))?;
+            Ok(Names { list: Self::new(self.env, list), next: 0, count })
         }
-        let name = |index| {
-            let mut raw = ptr::null_mut();
-            // SAFETY: `names` is an array of `env` in the same handle scope, with more than `index` elements.
-            unsafe {
-                check(sys::napi_get_element(self.env, names, index, &raw mut raw))?;
-                Self::new(self.env, raw).text()
-            }
+    }
+
+    /// Whether it is an object whose elements are its names, or that has bytes rather than properties: an array, typed array,
+    /// `DataView` or `ArrayBuffer`.
+    pub fn is_list(self) -> bool {
+        let is = |question: unsafe fn(sys::napi_env, sys::napi_value, *mut bool) -> sys::napi_status| {
+            let mut answer = false;
+            // SAFETY: by this type's invariant; any value can be asked about.
+            unsafe { question(self.env, self.raw, &raw mut answer) };
+            answer
         };
-        (0..count).map(name).collect()
+        is(sys::napi_is_array)
+            || is(sys::napi_is_typedarray)
+            || is(sys::napi_is_dataview)
+            || is(sys::napi_is_arraybuffer)
+    }
+}
+
+/// Names of properties, read one by one.
+pub(super) struct Names<'call> {
+    list: Value<'call>,
+    next: u32,
+    count: u32,
+}
+
+impl Iterator for Names<'_> {
+    type Item = Result<String, Failure>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next == self.count {
+            return None;
+        }
+        let mut raw = ptr::null_mut();
+        // SAFETY: `list` is an array of its environment with more elements than `next`, which live in the handle scope of the
+        // running call as the array itself does.
+        let name = unsafe {
+            check(sys::napi_get_element(self.list.env, self.list.raw, self.next, &raw mut raw))
+                .and_then(|()| Value::new(self.list.env, raw).text())
+        };
+        self.next += 1;
+        Some(name)
     }
 }
 
