@@ -67,7 +67,7 @@ export interface InitOptions {
    */
   growingBlocks?: boolean;
   /**
-   * Most bytes that the main blocks may have in sum. A {@link malloc} beyond throws `ERR_MEMS_OUT_OF_MEMORY`.
+   * Most bytes that the main blocks may have in sum, from 4096, a page. A {@link malloc} beyond throws `ERR_MEMS_OUT_OF_MEMORY`.
    *
    * @defaultValue no limit
    */
@@ -105,7 +105,8 @@ export interface InitOptions {
   lock?: boolean;
   /**
    * Least length of a new main block in bytes, from 1 to `Number.MAX_SAFE_INTEGER`, rounded up to whole pages of 4096.
-   * Larger blocks waste less at their ends: a request can never use space of two blocks.
+   * Larger blocks waste less at their ends: a request can never use space of two blocks. Where {@link InitOptions.maxSize}
+   * leaves less than that, the block has what is left.
    *
    * @defaultValue 4096; 65536 for a {@link Heap}
    */
@@ -479,8 +480,9 @@ export function free(address: bigint): void;
  * Allocates a block of each size in one call: all of them, or none. The addresses are those that as many calls of
  * {@link malloc} would give, in order; for many small blocks one call is much cheaper.
  *
- * @param sizes - Bytes, each as for {@link malloc}.
+ * @param sizes - Bytes, each as for {@link malloc}; at most 2^27 of them.
  * @returns The addresses, in the order of the sizes.
+ * @throws `ERR_MEMS_INVALID_SIZE` (RangeError) for more.
  * @throws What {@link malloc} throws for a size that is none, or for the first that cannot be served. Nothing has changed
  * then but the room that bookkeeping takes.
  *
@@ -494,7 +496,8 @@ export function mallocMany(
 /**
  * Frees blocks in one call: all of them, or none.
  *
- * @param addresses - What {@link malloc} or {@link mallocMany} returned, each once.
+ * @param addresses - What {@link malloc} or {@link mallocMany} returned, each once; at most 2^27 of them.
+ * @throws `ERR_MEMS_INVALID_SIZE` (RangeError) for more.
  * @throws What {@link free} throws for the first address that is not the start of a live block, `ERR_MEMS_NOT_ALLOCATED`
  * for an address given twice; no block has been freed then.
  *

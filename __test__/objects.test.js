@@ -106,6 +106,20 @@ describe('a heap behind a Proxy', () => {
     });
   });
 
+  test('and so does a block of alloc()', () => {
+    withHeap((heap) => {
+      const block = new Proxy(heap.alloc(8), {});
+      block.view[0] = 7;
+      assert.equal(heap.read(block.ptr)[0], 7);
+      block.free();
+      assertRefused(() => block.free(), 'ERR_MEMS_NOT_ALLOCATED', block.ptr);
+      const { free } = block;
+      for (const odd of [undefined, null, 5, {}, heap]) {
+        assertRefused(() => free.call(odd), 'ERR_INVALID_THIS', /Allocation/);
+      }
+    });
+  });
+
   test('is closed through it', () => {
     const heap = new Heap();
     new Proxy(heap, {}).close();

@@ -2,38 +2,56 @@
 
 'use strict';
 
-const { fail } = require('./arguments.js');
+const { define, described, fail, isRevoked } = require('./arguments.js');
+
+const READ_ONLY = { configurable: true, enumerable: true, writable: false };
+
+// What an allocation keeps stands under a symbol rather than in private fields, which a Proxy of it would not have.
+const STATE = Symbol('state');
+
+/** The state of the allocation that a method was called on. */
+function stateOf(allocation) {
+  let state;
+  try {
+    state = allocation?.[STATE];
+  } catch (error) {
+    if (!isRevoked(allocation)) throw error;
+  }
+  if (state !== undefined) return state;
+  const message =
+    'this method must be called on an Allocation, as in block.free(): taken out of it, it needs bind(block). ' +
+    `It was called on ${described(allocation)}`;
+  throw fail(TypeError, 'ERR_INVALID_THIS', message, stateOf);
+}
+
+function refuseFreed({ freed, ptr }) {
+  if (!freed) return;
+  const message = `the block at ${ptr} has been freed already`;
+  throw fail(Error, 'ERR_MEMS_NOT_ALLOCATED', message, refuseFreed);
+}
 
 class Allocation {
-  #heap;
-  #view;
-  #freed = false;
-
   constructor(heap, ptr) {
-    this.#heap = heap;
-    this.ptr = ptr;
-    Object.defineProperty(this, 'ptr', { writable: false });
+    define(this, STATE, { heap, ptr, view: undefined, freed: false }, false);
+    Object.defineProperty(this, 'ptr', { __proto__: null, value: ptr, ...READ_ONLY });
   }
 
   get view() {
+    const state = stateOf(this);
     // Made when it is wanted: many blocks are only pointers.
-    if (this.#view === undefined) {
-      this.#refuseFreed();
-      this.#view = this.#heap.buffer(this.ptr);
+    if (state.view === undefined) {
+      refuseFreed(state);
+      state.view = state.heap.buffer(state.ptr);
     }
-    return this.#view;
+    return state.view;
   }
 
   free() {
+    const state = stateOf(this);
     // The address may be another block's by now.
-    this.#refuseFreed();
-    this.#heap.free(this.ptr);
-    this.#freed = true;
-  }
-
-  #refuseFreed() {
-    if (!this.#freed) return;
-    throw fail(Error, 'ERR_MEMS_NOT_ALLOCATED', `the block at ${this.ptr} has been freed already`);
+    refuseFreed(state);
+    state.heap.free(state.ptr);
+    state.freed = true;
   }
 }
 

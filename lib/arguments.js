@@ -171,6 +171,9 @@ const kindOf = (object) => Object.prototype.toString.call(object).slice('[object
 /** Elements that a copy has room for at first, where a list may say any length. */
 const ROOM = 1024;
 
+/** Most elements of a list: a copy of a GiB, and as much for the addresses. A Proxy may say that it has any number. */
+const MOST_ELEMENTS = 2 ** 27;
+
 /**
  * A copy of a list's elements, each read once: another thread may write to a shared array meanwhile. `refuse` throws what
  * the single call throws for an element that is not valid.
@@ -196,8 +199,12 @@ function lengthOf(name, list) {
   }
   // Of a Proxy or a subclass it may be anything.
   const { length } = list;
-  if (Number.isSafeInteger(length) && length >= 0) return length;
-  throw wrongType(`${name}.length`, 'a whole number', length, copyOf);
+  if (!Number.isSafeInteger(length) || length < 0) {
+    throw wrongType(`${name}.length`, 'a whole number', length, copyOf);
+  }
+  if (length <= MOST_ELEMENTS) return length;
+  const message = `${length} ${name} are too many for one call: give at most ${MOST_ELEMENTS} at a time`;
+  throw fail(RangeError, 'ERR_MEMS_INVALID_SIZE', message, copyOf);
 }
 
 /** A longer copy, of at most `length` elements. */

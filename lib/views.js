@@ -10,7 +10,7 @@
 // Node's global of that name is a getter, which every view would call.
 const { Buffer } = require('buffer');
 const binding = require('../binding.js');
-const { checkedCount, fail, wrongType } = require('./arguments.js');
+const { checkedCount, fail, isRevoked, wrongType } = require('./arguments.js');
 const calls = require('./calls.js');
 
 const { locate, place, NAME, INSIDE, REST, AVAILABLE } = calls;
@@ -70,8 +70,8 @@ function widthOf(Type) {
   // Said by name, the commonest cost no look at their properties.
   if (Type === Uint8Array || Type === DataView) return 1;
   if (Type === Float64Array) return 8;
-  if (typeof Type === 'function' && typeof Type.BYTES_PER_ELEMENT === 'number') {
-    return Type.BYTES_PER_ELEMENT;
+  if (typeof Type === 'function' && !isRevoked(Type)) {
+    if (typeof Type.BYTES_PER_ELEMENT === 'number') return Type.BYTES_PER_ELEMENT;
   }
   throw wrongType('Type', 'a typed array constructor, Buffer or DataView', Type);
 }
