@@ -186,7 +186,7 @@ describe('a polluted Object.prototype', () => {
   };
   const NAMES = [
     ...['alignment', 'maxSize', 'minBlockSize', 'hardened', 'trim', 'owner', 'extend', 'ptr'],
-    ...['code', 'size', 'available', 'get', 'set', 'value', 'enumerable', 'bytes'],
+    ...['code', 'size', 'available', 'get', 'set', 'value', 'enumerable', 'writable'],
   ];
   const POLLUTIONS = {
     'an enumerable value': { value: 'wrong', enumerable: true, writable: true },

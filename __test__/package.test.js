@@ -155,6 +155,7 @@ test('the main tarball holds the expected files, and no addon', (t) => {
     'lib/inspect.js',
     'lib/load-errors.js',
     'lib/platform.js',
+    'lib/realm.js',
     'lib/refusals.js',
     'lib/views.js',
     'package.json',

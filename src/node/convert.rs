@@ -73,7 +73,8 @@ fn no_address(value: Value) -> Failure {
 
 /// The id of a heap, as heap.js keeps it.
 pub(super) fn heap(value: Value) -> Result<Id, Failure> {
-    value.number().and_then(whole).ok_or_else(|| Error::Closed.into())
+    // What is no id names no heap.
+    value.number().and_then(whole).ok_or_else(|| Error::UnknownHeap { id: Id::MAX }.into())
 }
 
 /// A number of bytes, which may be 0.
