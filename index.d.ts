@@ -84,7 +84,11 @@ export interface InitOptions {
   hardened?: boolean;
   /**
    * Whether it is noted where each block was allocated and freed, as JavaScript stacks: {@link leaks} lists them, and a block
-   * freed twice names both places. Ten microseconds a call and more: for debugging.
+   * freed twice names both places, as long as it is among the last 10000 freed. Stacks begin where MeMS was called and have as
+   * many frames as `Error.stackTraceLimit` says (10 if it is no number, at most 200). Their text is what `Error.prepareStackTrace`
+   * and source maps make of them; where those fail, the engine's. No call ever fails for the sake of a stack. A stack is kept
+   * once, as long as a block has it, and is part of {@link Stats} `bytes.metadata`. Some ten microseconds a call, the
+   * more the deeper the stack: for debugging.
    *
    * @defaultValue false
    */

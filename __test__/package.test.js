@@ -157,6 +157,7 @@ test('the main tarball holds the expected files, and no addon', (t) => {
     'lib/platform.js',
     'lib/realm.js',
     'lib/refusals.js',
+    'lib/stacks.js',
     'lib/views.js',
     'package.json',
   ]);

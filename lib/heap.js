@@ -2,7 +2,6 @@
 // biome-ignore-all lint/style/useNodejsImportProtocol: the first versions of Node 14 cannot require a node: name.
 'use strict';
 
-const path = require('path');
 const binding = require('../binding.js');
 const { Allocation } = require('./allocation.js');
 const {
@@ -21,16 +20,13 @@ const {
 const calls = require('./calls.js');
 const { mainBlocks } = require('./chains.js');
 const { INSPECT, inspector } = require('./inspect.js');
+const { stackOfCall } = require('./stacks.js');
 const { Windows, blockOf, rangeOf, widthOf } = require('./views.js');
 
 // How many live blocks are asked for at once: other threads wait meanwhile.
 const LEAKS = 1000;
 
-// Stacks of allocations begin where the user's code does. In a bundle all frames are of one file, and none is left out; a
-// bundle in the format of ES modules has no such names.
-if (typeof __filename === 'string' && path.basename(__filename) === 'heap.js') {
-  binding.hideFrames([__dirname, path.join(__dirname, '..', 'index.js')]);
-}
+binding.captureStacks(stackOfCall);
 
 // What a heap keeps stands under symbols rather than in private fields, which a Proxy of the heap would not have: what reads
 // them through it gets at the heap's. They are not enumerable, so nothing that copies or compares a heap sees them.

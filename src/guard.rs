@@ -242,12 +242,12 @@ impl Mems {
     }
 
     /// Notes where a block was allocated.
-    pub fn track_malloc(&mut self, address: u64, stack: Arc<str>) {
+    pub fn track_malloc(&mut self, address: u64, stack: &Arc<str>) {
         self.tracker.allocated(address, stack);
     }
 
     /// Notes where a block was freed.
-    pub fn track_free(&mut self, address: u64, stack: Arc<str>) {
+    pub fn track_free(&mut self, address: u64, stack: &Arc<str>) {
         self.tracker.freed(address, stack);
     }
 

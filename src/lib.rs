@@ -34,6 +34,7 @@ mod node;
 #[cfg(feature = "c-abi")]
 mod registry;
 mod slack;
+mod stacks;
 mod track;
 
 pub use blocks::{Block, Place, Realloc};

@@ -221,9 +221,9 @@ impl Mems {
         stats.requested -= self.slack.total() + canary;
         stats.quarantined = self.quarantine.bytes();
         stats.quarantined_blocks = self.quarantine.len() as u64;
-        stats.metadata += self.slack.bytes() as u64;
-        // What is kept there is never given back, so this is its high-water mark as well.
-        stats.peak_metadata += self.slack.bytes() as u64;
+        stats.metadata += (self.slack.bytes() + self.tracker.bytes()) as u64;
+        // What is kept in the slack is never given back, so this is its high-water mark as well.
+        stats.peak_metadata += (self.slack.bytes() + self.tracker.peak_bytes()) as u64;
         stats
     }
 

@@ -1,12 +1,16 @@
 //! Where blocks were allocated and freed, with the option `trackAllocations`: for leaks and double frees.
 //!
-//! The binding captures the JavaScript stack before each call. Stacks repeat, so each is kept once. Of freed blocks the last
-//! [`FREED`] are remembered.
+//! The binding captures the JavaScript stack before each call. Stacks repeat, so each is kept once (`stacks.rs`), as long as a
+//! live block or a remembered freed one has it. Of freed blocks the last [`FREED`] are remembered.
 //!
-//! Costs: a stack takes ten microseconds to capture, and some hundred bytes a block: for debugging.
+//! Invariants: each entry of `live` is one use of its stack, each of `freed` one of both of its. Whatever cannot be noted, for
+//! want of memory, is not known: no call fails for that.
+//!
+//! Costs: microseconds to capture a stack, and some 20 bytes a block beside the texts: for debugging.
 
 use crate::Error;
-use std::collections::{HashMap, HashSet, VecDeque};
+use crate::stacks::{StackId, Stacks, table_bytes};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -19,8 +23,8 @@ pub(crate) static IN_USE: AtomicBool = AtomicBool::new(false);
 /// A block that is not live any more.
 #[derive(Debug)]
 struct Past {
-    allocated: Arc<str>,
-    freed: Arc<str>,
+    allocated: StackId,
+    freed: StackId,
     /// Tells it from an earlier one at the same address.
     serial: u64,
 }
@@ -28,71 +32,94 @@ struct Past {
 /// The stacks of one heap's blocks, by their addresses.
 #[derive(Debug, Default)]
 pub(crate) struct Tracker {
-    stacks: HashSet<Arc<str>>,
-    live: HashMap<u64, Arc<str>>,
+    stacks: Stacks,
+    live: HashMap<u64, StackId>,
     freed: HashMap<u64, Past>,
     /// The order in which they were freed.
     order: VecDeque<(u64, u64)>,
     serial: u64,
+    peak: usize,
 }
 
 impl Tracker {
-    /// The same stack as all others that are equal.
-    fn shared(&mut self, stack: Arc<str>) -> Arc<str> {
-        if let Some(kept) = self.stacks.get(&stack) {
-            return Arc::clone(kept);
+    /// A block has been allocated.
+    pub fn allocated(&mut self, address: u64, stack: &Arc<str>) {
+        if self.live.try_reserve(1).is_ok()
+            && let Some(stack) = self.stacks.begin_use(stack)
+            && let Some(old) = self.live.insert(address, stack)
+        {
+            self.stacks.end_use(old);
         }
-        // Without memory it stays alone.
-        if self.stacks.try_reserve(1).is_ok() {
-            self.stacks.insert(Arc::clone(&stack));
-        }
-        stack
-    }
-
-    /// A block has been allocated. Without memory for the note it is forgotten.
-    pub fn allocated(&mut self, address: u64, stack: Arc<str>) {
-        if self.live.try_reserve(1).is_ok() {
-            let stack = self.shared(stack);
-            self.live.insert(address, stack);
-        }
+        self.note_peak();
     }
 
     /// A block has been freed.
-    pub fn freed(&mut self, address: u64, stack: Arc<str>) {
+    pub fn freed(&mut self, address: u64, stack: &Arc<str>) {
         let Some(allocated) = self.live.remove(&address) else { return };
         if self.freed.try_reserve(1).is_err() || self.order.try_reserve(1).is_err() {
-            return;
+            return self.stacks.end_use(allocated);
         }
-        let freed = self.shared(stack);
+        let Some(freed) = self.stacks.begin_use(stack) else { return self.stacks.end_use(allocated) };
         self.serial += 1;
-        self.freed.insert(address, Past { allocated, freed, serial: self.serial });
+        let before = self.freed.insert(address, Past { allocated, freed, serial: self.serial });
+        self.let_go(before.as_ref());
         self.order.push_back((address, self.serial));
         if self.order.len() > FREED
             && let Some((oldest, serial)) = self.order.pop_front()
             && self.freed.get(&oldest).is_some_and(|freed| freed.serial == serial)
         {
-            self.freed.remove(&oldest);
+            let oldest = self.freed.remove(&oldest);
+            self.let_go(oldest.as_ref());
         }
+        self.note_peak();
     }
 
     /// Nothing is known of the block at an address any more.
     pub fn forget(&mut self, address: u64) {
-        self.live.remove(&address);
+        if let Some(stack) = self.live.remove(&address) {
+            self.stacks.end_use(stack);
+        }
         // Its place in the order stays, and names nothing.
-        self.freed.remove(&address);
+        let before = self.freed.remove(&address);
+        self.let_go(before.as_ref());
+    }
+
+    /// Ends the uses of a block that is not remembered any more.
+    fn let_go(&mut self, past: Option<&Past>) {
+        if let Some(&Past { allocated, freed, .. }) = past {
+            self.stacks.end_use(allocated);
+            self.stacks.end_use(freed);
+        }
     }
 
     /// Where the live block at an address was allocated.
     pub fn stack(&self, address: u64) -> Option<&Arc<str>> {
-        self.live.get(&address)
+        self.live.get(&address).map(|&stack| self.stacks.text(stack))
+    }
+
+    /// Bytes of memory that this takes.
+    pub fn bytes(&self) -> usize {
+        let tables =
+            table_bytes::<(u64, StackId)>(self.live.capacity()) + table_bytes::<(u64, Past)>(self.freed.capacity());
+        self.stacks.bytes() + tables + self.order.capacity() * size_of::<(u64, u64)>()
+    }
+
+    /// High-water mark of [`Tracker::bytes`].
+    pub const fn peak_bytes(&self) -> usize {
+        self.peak
+    }
+
+    fn note_peak(&mut self) {
+        self.peak = self.peak.max(self.bytes());
     }
 
     /// An error with what is known of the block at its address.
     pub fn explain(&self, error: Error) -> Error {
         let Error::NotAllocated { address, .. } = error else { return error };
         match self.freed.get(&address) {
-            Some(Past { allocated, freed, .. }) => {
-                Error::FreedBefore { address, allocated: allocated.to_string(), freed: freed.to_string() }
+            Some(&Past { allocated, freed, .. }) => {
+                let [allocated, freed] = [allocated, freed].map(|stack| self.stacks.text(stack).to_string());
+                Error::FreedBefore { address, allocated, freed }
             }
             None => error,
         }
@@ -114,9 +141,9 @@ mod tests {
     fn the_last_life_of_an_address_is_told() {
         let mut tracker = Tracker::default();
         for life in ["a", "b"] {
-            tracker.allocated(1000, life.into());
+            tracker.allocated(1000, &life.into());
             assert_eq!(tracker.stack(1000).map(|stack| &**stack), Some(life));
-            tracker.freed(1000, format!("{life} freed").as_str().into());
+            tracker.freed(1000, &format!("{life} freed").as_str().into());
         }
         assert_eq!(explained(&tracker, 1000), Some(("b".to_owned(), "b freed".to_owned())));
         assert_eq!(explained(&tracker, 1001), None);
@@ -126,21 +153,58 @@ mod tests {
     #[test]
     fn what_is_forgotten_is_not_told() {
         let mut tracker = Tracker::default();
-        tracker.allocated(1000, "a".into());
-        tracker.freed(1000, "b".into());
-        tracker.allocated(1000, "c".into());
+        tracker.allocated(1000, &"a".into());
+        tracker.freed(1000, &"b".into());
+        tracker.allocated(1000, &"c".into());
         tracker.forget(1000);
         assert_eq!(tracker.stack(1000), None);
-        tracker.freed(1000, "d".into());
+        tracker.freed(1000, &"d".into());
         assert_eq!(explained(&tracker, 1000), None);
+    }
+
+    #[test]
+    fn a_stack_goes_with_the_last_block_that_has_it() {
+        let mut tracker = Tracker::default();
+        let own = |n: u64| Arc::from(format!("{n}: {}", "frame ".repeat(100)));
+        for n in 0..4 * FREED as u64 {
+            // Distinct stacks, at few addresses.
+            tracker.allocated(n % 7, &own(2 * n));
+            tracker.freed(n % 7, &own(2 * n + 1));
+        }
+        assert_eq!(tracker.stacks.len(), 2 * 7);
+        for n in 0..7 {
+            tracker.forget(n);
+        }
+        assert_eq!(tracker.stacks.len(), 0);
+        // And at as many addresses as there are blocks.
+        for n in 0..2 * FREED as u64 {
+            tracker.allocated(n, &own(2 * n));
+            tracker.freed(n, &own(2 * n + 1));
+        }
+        assert_eq!(tracker.stacks.len(), 2 * FREED);
+        let full = tracker.bytes();
+        assert!(tracker.peak_bytes() >= full && full > 2 * FREED * 600, "{full}");
+        for n in 0..2 * FREED as u64 {
+            tracker.forget(n);
+        }
+        assert_eq!(tracker.stacks.len(), 0);
+        assert!(tracker.bytes() < full / 5, "{} of {full}", tracker.bytes());
+    }
+
+    #[test]
+    fn an_address_allocated_anew_has_its_new_stack_alone() {
+        let mut tracker = Tracker::default();
+        tracker.allocated(1000, &"a".into());
+        tracker.allocated(1000, &"b".into());
+        assert_eq!((tracker.stack(1000).map(|stack| &**stack), tracker.stacks.len()), (Some("b"), 1));
     }
 
     #[test]
     fn only_the_latest_frees_are_remembered() {
         let mut tracker = Tracker::default();
         for address in 0..FREED as u64 + 5 {
-            tracker.allocated(address, "same".into());
-            tracker.freed(address, "same".into());
+            tracker.allocated(address, &"same".into());
+            tracker.freed(address, &"same".into());
         }
         assert_eq!(explained(&tracker, 4), None);
         assert!(explained(&tracker, 5).is_some());

@@ -26,7 +26,7 @@ callback! {
         let stack = trace::stack(id, heap)?;
         let (address, used) = registry::with_heap(id, |heap| {
             let (address, used) = heap.start_calloc(count, size)?;
-            trace::note_malloc(heap, address, stack);
+            trace::note_malloc(heap, address, stack.as_ref());
             Ok((address, used))
         })?;
         if let Some(used) = used {
@@ -45,11 +45,11 @@ callback! {
         let start = |heap: &mut Mems| {
             let moved = heap.start_realloc(old, size).map_err(|error| heap.explain(error))?;
             if moved.address != old {
-                trace::note_malloc(heap, moved.address, stack.clone());
+                trace::note_malloc(heap, moved.address, stack.as_ref());
             }
             Ok(moved)
         };
-        Ok(registry::realloc(id, old, start, |heap, old| trace::free(heap, old, stack.clone()))?)
+        Ok(registry::realloc(id, old, start, |heap, old| trace::free(heap, old, stack.as_ref()))?)
     }
 }
 

@@ -56,7 +56,7 @@ fn allocate(id: Id, size: Value, options: Option<Value>) -> Result<(u64, Id), Fa
     let stack = trace::stack(id, size)?;
     Ok(Handle::new(id)?.with_id(|heap| {
         let address = if alignment == 1 { heap.malloc(bytes) } else { heap.malloc_aligned(bytes, alignment) }?;
-        trace::note_malloc(heap, address, stack);
+        trace::note_malloc(heap, address, stack.as_ref());
         Ok(address)
     })?)
 }
@@ -64,7 +64,7 @@ fn allocate(id: Id, size: Value, options: Option<Value>) -> Result<(u64, Id), Fa
 fn free_in(id: Id, value: Value) -> Result<(), Failure> {
     let address = convert::address(id, value)?;
     let stack = trace::stack(id, value)?;
-    Ok(registry::with_heap(id, |heap| trace::free(heap, address, stack))?)
+    Ok(registry::with_heap(id, |heap| trace::free(heap, address, stack.as_ref()))?)
 }
 
 /// `heapMalloc(heap: number, size: number | bigint, options?): bigint`

@@ -127,7 +127,7 @@ pub fn malloc_many(env: Env, heap: Unknown, sizes: Unknown, addresses: Unknown) 
         registry::with_heap(id, |heap| {
             heap.malloc_many(&sizes, &mut made)?;
             for &address in &made {
-                trace::note_malloc(heap, address, stack.clone());
+                trace::note_malloc(heap, address, stack.as_ref());
             }
             Ok(())
         })?;
@@ -151,23 +151,11 @@ pub fn free_many(env: Env, heap: Unknown, addresses: Unknown) -> Result<()> {
             heap.free_many(&addresses).map_err(|error| heap.explain(error))?;
             if let Some(stack) = stack {
                 for &address in &addresses {
-                    heap.track_free(address, stack.clone());
+                    heap.track_free(address, &stack);
                 }
             }
             Ok(())
         })?)
-    })
-}
-
-/// Says which files' frames are MeMS's own.
-#[napi]
-pub fn hide_frames(env: Env, paths: Unknown) -> Result<()> {
-    run(env, || {
-        // SAFETY: the value is one of `env`, this call's own argument.
-        let list = unsafe { Vec::from_napi_value(env.raw(), paths.raw()) };
-        let (name, expected, received) = ("paths", "an array of strings", argument(env, &paths).described());
-        trace::hide(list.map_err(|_| Failure::ArgumentType { name, expected, received })?);
-        Ok(())
     })
 }
 

@@ -41,13 +41,14 @@ fn register(mut exports: Object) -> Result<()> {
         exports.create_named_method("bigIntToBigInt", floor::bigint_to_bigint)?;
         exports.create_named_method("bigIntToUndefined", floor::bigint_to_undefined)?;
     }
-    let callbacks: [(_, Callback); 13] = [
+    let callbacks: [(_, Callback); 14] = [
         ("heapMalloc", callbacks::heap_malloc),
         ("heapAlloc", callbacks::heap_alloc),
         ("heapGet", callbacks::heap_get),
         ("heapFree", callbacks::heap_free),
         ("owns", callbacks::owns),
         ("makeCalls", slots::make_calls),
+        ("captureStacks", trace::capture_stacks),
         ("calloc", bytes::calloc),
         ("realloc", bytes::realloc),
         ("copy", bytes::copy),

@@ -291,7 +291,8 @@ fn no_size(env: sys::napi_env, number: f64) -> Failure {
 fn malloc_traced(env: sys::napi_env, found: Handle, size: u64) -> Result<u64, Failure> {
     // SAFETY: as in `no_size`.
     let stack = trace::stack(found.id, unsafe { Value::of_number(env, 0.0) }?)?;
-    let allocate = |heap: &mut Mems| heap.malloc(size).inspect(|&address| trace::note_malloc(heap, address, stack));
+    let allocate =
+        |heap: &mut Mems| heap.malloc(size).inspect(|&address| trace::note_malloc(heap, address, stack.as_ref()));
     Ok(found.with(allocate)?)
 }
 
@@ -299,7 +300,7 @@ fn malloc_traced(env: sys::napi_env, found: Handle, size: u64) -> Result<u64, Fa
 fn free_traced(env: sys::napi_env, found: Handle, address: u64) -> Result<(), Failure> {
     // SAFETY: as in `no_size`.
     let stack = trace::stack(found.id, unsafe { Value::of_number(env, 0.0) }?)?;
-    Ok(found.with(|heap| trace::free(heap, address, stack))?)
+    Ok(found.with(|heap| trace::free(heap, address, stack.as_ref()))?)
 }
 
 fn calls<const IS_FIRST: bool>() -> [(&'static CStr, Callback); 4] {

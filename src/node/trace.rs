@@ -1,34 +1,68 @@
 //! JavaScript stacks, for heaps that track their allocations.
 //!
 //! A stack is captured before the heap is locked, since that runs JavaScript, and noted with the operation under one lock:
-//! another thread may have the same address the moment it is free.
+//! another thread may have the same address the moment it is free. What captures it is a function of `lib/stacks.js`, one for
+//! each environment. A debugging aid makes no call fail: where that function throws, or answers no text, the stack is empty.
 
 use super::failure::Failure;
-use super::value::Value;
+use super::value::{Value, check};
 use crate::registry::{self, Id};
 use crate::{Error, Mems, track};
+use napi::{ValueType, sys};
+use std::cell::RefCell;
+use std::ffi::c_void;
+use std::ptr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
 
-/// Paths of files whose frames are MeMS's own.
-static OWN: OnceLock<Vec<String>> = OnceLock::new();
-
-/// Says which files' frames are to be left out.
-pub(super) fn hide(paths: Vec<String>) {
-    // Each thread says the same.
-    let _ = OWN.set(paths);
+thread_local! {
+    /// What captures a stack, for each environment of this thread: a few at most.
+    static CAPTURES: RefCell<Vec<(sys::napi_env, sys::napi_ref)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Whether any heap has ever wanted stacks.
-#[inline]
-fn in_use() -> bool {
-    track::IN_USE.load(Ordering::Relaxed)
+/// `captureStacks(capture: () => string): undefined`
+pub(super) unsafe extern "C" fn capture_stacks(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: Node calls this with the environment and info of the call that runs.
+    unsafe { super::callbacks::call(env, info, |[function], _| keep(env, function)) }
+}
+
+/// Keeps the function that captures stacks in `env`, in place of the one before.
+///
+/// # Safety
+/// `env` must be the environment of the running callback, and `function` a value of it.
+unsafe fn keep(env: sys::napi_env, function: Value) -> Result<(), Failure> {
+    if function.kind() != ValueType::Function {
+        let (name, expected) = ("capture", "a function");
+        return Err(Failure::ArgumentType { name, expected, received: function.described() });
+    }
+    let mut reference = ptr::null_mut();
+    // SAFETY: the caller vouches for both.
+    check(unsafe { sys::napi_create_reference(env, function.raw(), 1, &raw mut reference) })?;
+    CAPTURES.with_borrow_mut(|captures| {
+        if let Some((_, before)) = captures.iter_mut().find(|(of, _)| *of == env) {
+            let before = std::mem::replace(before, reference);
+            // SAFETY: it is a reference of `env`, which nothing has any more.
+            return check(unsafe { sys::napi_delete_reference(env, before) });
+        }
+        captures.try_reserve(1).map_err(|_| Error::OutOfMetadata { size: 0 })?;
+        // SAFETY: the caller vouches for `env`; the hook is given nothing but its address and stays loaded, as this library.
+        check(unsafe { sys::napi_add_env_cleanup_hook(env, Some(let_go), env.cast()) })?;
+        captures.push((env, reference));
+        Ok(())
+    })
+}
+
+/// Forgets the function of an environment that ends, and which lets go of its references itself.
+unsafe extern "C" fn let_go(env: *mut c_void) {
+    // It runs on the environment's thread, whose list is there still unless the thread itself is ending.
+    let _ = CAPTURES.try_with(|captures| captures.borrow_mut().retain(|(of, _)| of.cast() != env));
 }
 
 /// The stack of the running call, if the heap wants it; `value` is any of its arguments.
 #[inline]
 pub(super) fn stack(id: Id, value: Value) -> Result<Option<Arc<str>>, Failure> {
-    if in_use() { capture(id, value) } else { Ok(None) }
+    // As long as no heap has ever wanted stacks, none need be asked.
+    if track::IN_USE.load(Ordering::Relaxed) { capture(id, value) } else { Ok(None) }
 }
 
 #[cold]
@@ -36,15 +70,39 @@ fn capture(id: Id, value: Value) -> Result<Option<Arc<str>>, Failure> {
     if !registry::with_heap(id, |heap| Ok(heap.options().track_allocations()))? {
         return Ok(None);
     }
-    let stack = value.stack()?;
-    let own = OWN.get().map_or(&[][..], Vec::as_slice);
-    let frames = stack.lines().filter(|line| !own.iter().any(|path| line.contains(path.as_str())));
-    Ok(Some(frames.collect::<Vec<_>>().join("\n").into()))
+    let env = value.env();
+    let function = CAPTURES.with_borrow(|captures| captures.iter().find(|(of, _)| *of == env).map(|&(_, kept)| kept));
+    // SAFETY: `env` is that of the running call, and the reference one of it.
+    let text = function.and_then(|function| unsafe { call_for_text(env, function) });
+    Ok(Some(text.unwrap_or_default().into()))
+}
+
+/// What a function returns, if that is a string. Nothing that it throws stays pending.
+///
+/// # Safety
+/// `env` must be the environment of the running callback, and `function` a reference of it.
+unsafe fn call_for_text(env: sys::napi_env, function: sys::napi_ref) -> Option<String> {
+    let (mut callee, mut receiver, mut returned) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+    // SAFETY: the caller vouches for both; each value is one of `env` that was just read or made.
+    unsafe {
+        check(sys::napi_get_reference_value(env, function, &raw mut callee)).ok()?;
+        check(sys::napi_get_undefined(env, &raw mut receiver)).ok()?;
+        let status = sys::napi_call_function(env, receiver, callee, 0, ptr::null(), &raw mut returned);
+        if status != sys::Status::napi_ok {
+            let (mut pending, mut thrown) = (false, ptr::null_mut());
+            sys::napi_is_exception_pending(env, &raw mut pending);
+            if pending {
+                sys::napi_get_and_clear_last_exception(env, &raw mut thrown);
+            }
+            return None;
+        }
+        Value::new(env, returned).long_string()
+    }
 }
 
 /// Notes where a block was allocated.
 #[inline]
-pub(super) fn note_malloc(heap: &mut Mems, address: u64, stack: Option<Arc<str>>) {
+pub(super) fn note_malloc(heap: &mut Mems, address: u64, stack: Option<&Arc<str>>) {
     if let Some(stack) = stack {
         heap.track_malloc(address, stack);
     }
@@ -52,7 +110,7 @@ pub(super) fn note_malloc(heap: &mut Mems, address: u64, stack: Option<Arc<str>>
 
 /// Frees a block, and notes where.
 #[inline]
-pub(super) fn free(heap: &mut Mems, address: u64, stack: Option<Arc<str>>) -> Result<(), Error> {
+pub(super) fn free(heap: &mut Mems, address: u64, stack: Option<&Arc<str>>) -> Result<(), Error> {
     let Some(stack) = stack else { return heap.free(address) };
     heap.free(address).map_err(|error| heap.explain(error))?;
     heap.track_free(address, stack);

@@ -148,30 +148,39 @@ impl<'call> Value<'call> {
         }
     }
 
-    /// The stack of the JavaScript that runs, as `Error` has it, without its first line.
-    pub fn stack(self) -> Result<String, Failure> {
-        let (mut message, mut error, mut length) = (ptr::null_mut(), ptr::null_mut(), 0);
-        // SAFETY: by this type's invariant; each value is one of `env` just made.
-        let stack = unsafe {
-            check(sys::napi_create_string_utf8(self.env, c"".as_ptr(), 0, &raw mut message))?;
-            check(sys::napi_create_error(self.env, ptr::null_mut(), message, &raw mut error))?;
-            Self::new(self.env, error).property(c"stack")?
+    /// The value itself.
+    pub const fn raw(self) -> sys::napi_value {
+        self.raw
+    }
+
+    /// The environment whose value it is.
+    pub const fn env(self) -> sys::napi_env {
+        self.env
+    }
+
+    /// Its text if it is a string, cut after 64 KiB.
+    pub fn long_string(self) -> Option<String> {
+        const MOST: usize = 64 << 10;
+        let mut short = [0_u8; 2048];
+        let read = |room: &mut [u8]| {
+            let mut length = 0;
+            let data = room.as_mut_ptr().cast();
+            // SAFETY: by this type's invariant; another type is an answer by status, and at most as many bytes are written as
+            // there is room for.
+            let status =
+                unsafe { sys::napi_get_value_string_utf8(self.env, self.raw, data, room.len(), &raw mut length) };
+            (status == sys::Status::napi_ok).then_some(length)
         };
-        // SAFETY: as above; without a place for text the call answers its length, and with one writes at most that.
-        let bytes = unsafe {
-            check(sys::napi_get_value_string_utf8(self.env, stack.raw, ptr::null_mut(), 0, &raw mut length))?;
-            let mut bytes = vec![0_u8; length + 1];
-            let room = bytes.as_mut_ptr().cast();
-            check(sys::napi_get_value_string_utf8(self.env, stack.raw, room, bytes.len(), &raw mut length))?;
-            bytes.truncate(length);
-            bytes
-        };
-        let text = String::from_utf8_lossy(&bytes);
-        // V8 begins with the error's name, others with the innermost frame.
-        Ok(text
-            .strip_prefix("Error")
-            .map_or(&*text, |rest| rest.split_once('\n').map_or("", |lines| lines.1))
-            .to_owned())
+        let length = read(&mut short)?;
+        // One that is cut may leave three bytes of a character unwritten, beside the zero at its end.
+        if length + 4 < short.len() {
+            return Some(String::from_utf8_lossy(&short[..length]).into_owned());
+        }
+        let mut long = Vec::new();
+        long.try_reserve_exact(MOST).ok()?;
+        long.resize(MOST, 0);
+        let length = read(&mut long)?;
+        Some(String::from_utf8_lossy(&long[..length]).into_owned())
     }
 
     /// A string, number, BigInt or boolean as JavaScript prints it, cut after 80 bytes. Not for other types: printing an
