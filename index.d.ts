@@ -764,7 +764,7 @@ export interface HeapEntry {
 export class Heap {
   /**
    * @throws `ERR_MEMS_INVALID_SIZE`, `ERR_MEMS_INVALID_ALIGNMENT` (RangeError), `ERR_INVALID_ARG_TYPE`,
-   * `ERR_INVALID_ARG_VALUE` (TypeError) for what is no option; `ERR_MEMS_OUT_OF_MEMORY` beyond 65280 open heaps.
+   * `ERR_INVALID_ARG_VALUE` (TypeError) for what is no option; `ERR_MEMS_OUT_OF_MEMORY` beyond 32768 open heaps.
    */
   constructor(options?: HeapOptions);
   /**

@@ -113,6 +113,97 @@ test('taking the whole address space leaves JavaScript room', options, () => {
   });
 });
 
+/** A gigabyte's worth of work of the engine in small: objects, WebAssembly with its guard regions, a worker. */
+const GO_ON = `
+  const objects = Array.from({ length: 500_000 }, (_, i) => ({ i }));
+  assert.equal(objects.at(-1).i, 499_999);
+  const wasm = Array.from({ length: 10 }, () => new WebAssembly.Memory({ initial: 1, maximum: 10 }));
+  assert.equal(wasm.at(-1).buffer.byteLength, 65_536);
+  const { Worker } = require('node:worker_threads');
+  new Worker('', { eval: true }).on('exit', (code) => assert.equal(code, 0));
+`;
+
+// Each heap reserved 64 GiB once, so that some two thousand took all that a process has, and V8 ended it.
+test(
+  'thousands of heaps with a block each leave JavaScript, WebAssembly and workers room',
+  options,
+  () => {
+    limited(
+      'unlimited',
+      `() => {
+      const heaps = [];
+      for (let i = 0; i < 6000; i++) {
+        const heap = new mems.Heap();
+        const address = heap.malloc(64);
+        heaps.push({ heap, address, view: i % 20 === 0 ? heap.view(address).fill(i % 251) : undefined });
+      }
+      heaps.forEach(({ heap, address, view }, i) => {
+        if (view) assert.deepEqual(heap.read(address), Buffer.alloc(64, i % 251));
+      });
+      ${GO_ON}
+    }`,
+    );
+  },
+);
+
+for (const kib of [1.5 * MIB, LIMIT_KIB]) {
+  test(`heaps until one is refused under ${kib} KiB leave JavaScript room`, options, () => {
+    limited(
+      kib,
+      `() => {
+        const heaps = [];
+        assert.throws(
+          () => {
+            for (;;) {
+              const heap = new mems.Heap();
+              heaps.push(heap);
+              heap.malloc(8);
+            }
+          },
+          { code: 'ERR_MEMS_OUT_OF_MEMORY', size: 16 },
+        );
+        assert.ok(heaps.length > 300, heaps.length + ' heaps');
+        // What one gives back another can have.
+        for (const heap of heaps.splice(0, 10)) heap.close();
+        new mems.Heap().malloc(8);
+        const objects = Array.from({ length: 500_000 }, (_, i) => ({ i }));
+        assert.equal(objects.at(-1).i, 499_999);
+      }`,
+    );
+  });
+}
+
+test('a heap reserves no more than its maxSize', options, () => {
+  limited('unlimited', () => {
+    const reserved = () => {
+      const status = require('node:fs').readFileSync('/proc/self/status', 'latin1');
+      return Number(/VmSize:\s+(\d+)/.exec(status)[1]) / 1024;
+    };
+    const before = reserved();
+    const heaps = Array.from({ length: 200 }, () => new mems.Heap({ maxSize: MIB }));
+    for (const heap of heaps) heap.malloc(MIB / 2);
+    // A megabyte each, and what stands in front of it.
+    assert.ok(reserved() - before < 200 * 1.5, `${reserved() - before} MiB`);
+    for (const heap of heaps) heap.malloc(MIB / 4);
+    assert.throws(() => heaps[0].malloc(MIB / 2), { code: 'ERR_MEMS_OUT_OF_MEMORY' });
+  });
+});
+
+test('as many heaps can be open as is said, and no more', options, () => {
+  limited('unlimited', () => {
+    const heaps = Array.from({ length: 32_768 }, () => new mems.Heap());
+    assert.throws(() => new mems.Heap(), {
+      code: 'ERR_MEMS_OUT_OF_MEMORY',
+      message: /^there are 32768 open heaps/,
+    });
+    heaps.pop().close();
+    heaps.push(new mems.Heap());
+    heaps.at(-1).malloc(8);
+    mems.init();
+    mems.malloc(8);
+  });
+});
+
 test('an option that no block can meet is named in the refusal', options, () => {
   limited('unlimited', () => {
     mems.init({ minBlockSize: 2 ** 50 });

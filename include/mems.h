@@ -62,7 +62,7 @@ typedef enum mems_error {
   MEMS_ERROR_ALREADY_INITIALIZED = 5,
   /* The heap of that id is closed. */
   MEMS_ERROR_CLOSED = 6,
-  /* The system refuses memory, the heap's max_size does, or 65280 heaps are open. */
+  /* The system refuses memory, the heap's max_size does, or 32768 heaps are open. */
   MEMS_ERROR_OUT_OF_MEMORY = 7,
   /* The address lies outside every main block of the heap. */
   MEMS_ERROR_OUT_OF_RANGE = 8,

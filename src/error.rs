@@ -215,6 +215,20 @@ pub enum Error {
         available: u64,
     },
 
+    /// The system allows a process so many mappings, and heaps have what they may of them.
+    #[error(
+        "out of memory: a size of {size} needs a new mapping, and the process's heaps have {most}, the most that the system's \
+         limit leaves them (vm.max_map_count), and {available} are available: close() some heaps, or raise the limit"
+    )]
+    TooManyMappings {
+        /// Bytes asked for.
+        size: u64,
+        /// The most mappings of heaps.
+        most: usize,
+        /// The largest size that can be had now.
+        available: u64,
+    },
+
     /// The system refuses memory for the heap's own bookkeeping.
     #[error("out of memory for the heap's bookkeeping: free() blocks first")]
     OutOfMetadata {
@@ -255,6 +269,7 @@ impl Error {
             Self::NotBlockStart { .. } => "ERR_MEMS_NOT_BLOCK_START",
             Self::OutOfMemory { .. }
             | Self::LimitReached { .. }
+            | Self::TooManyMappings { .. }
             | Self::TooManyHeaps { .. }
             | Self::OutOfMetadata { .. }
             | Self::OutOfText => "ERR_MEMS_OUT_OF_MEMORY",

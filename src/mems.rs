@@ -42,7 +42,7 @@ impl Mems {
         Self {
             heap: Heap::new(options),
             plain: options.is_plain(),
-            regions: Regions::with_reservation(FIRST_ADDRESS, bytes),
+            regions: Regions::with_reservation(FIRST_ADDRESS, bytes).with_most(options.max_size() / PAGE * PAGE),
             dirty: Dirty::default(),
             slack: Slack::default(),
             used_end: FIRST_ADDRESS,
@@ -111,7 +111,11 @@ impl Mems {
         let room = self.regions.find_room(bytes).map_err(|refused| {
             // A block below the least length of main blocks is no easier to have.
             let new_block = if refused.available < self.options().min_block_size() { 0 } else { refused.available };
-            Error::OutOfMemory { size, block: bytes, available: new_block.max(self.heap.stats().largest_hole) }
+            let available = new_block.max(self.heap.stats().largest_hole);
+            match refused.most_mappings {
+                None => Error::OutOfMemory { size, block: bytes, available },
+                Some(most) => Error::TooManyMappings { size, most, available },
+            }
         })?;
         // Before the bookkeeping is made, which must not stay without a main block. What is locked may: it is locked again.
         if self.options().lock() {

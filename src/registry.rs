@@ -24,8 +24,8 @@ use crate::{Error, Mems};
 use id::NUMBERS;
 use std::sync::{Mutex, OnceLock};
 
-/// Address space, in bytes, reserved at once for a heap that is not the default one, where that costs nothing: some two
-/// thousand can be open before what a process has is used up, and a larger heap has several regions.
+/// Address space, in bytes, reserved at once for a heap that is not the default one, where that costs nothing; less where
+/// there are many heaps, and a larger heap has several regions.
 const RESERVATION: usize = 1 << 36;
 
 /// Slots are made so many at a time.
@@ -37,8 +37,9 @@ const BATCHES: usize = NUMBERS / BATCH;
 /// The number of the default heap's slot, the last one.
 const DEFAULT_NUMBER: usize = NUMBERS - 1;
 
-/// Most heaps that can be open beside the default one.
-pub(crate) const MOST_HEAPS: usize = NUMBERS - BATCH;
+/// Most heaps that can be open beside the default one: with a region each they have half of the mappings that Linux allows a
+/// process.
+pub(crate) const MOST_HEAPS: usize = 1 << 15;
 
 /// A place for one heap at a time.
 #[derive(Debug)]
@@ -192,7 +193,8 @@ pub(crate) fn open(options: Options) -> Result<Id, Error> {
     let mut vacant = VACANT.lock().map_err(|_| Error::Poisoned)?;
     if vacant.0.is_empty() {
         let made = vacant.1;
-        let batch = SLOTS.get(made / BATCH).ok_or(Error::TooManyHeaps { most: MOST_HEAPS })?;
+        let batch = SLOTS.get(made / BATCH).filter(|_| made < MOST_HEAPS);
+        let batch = batch.ok_or(Error::TooManyHeaps { most: MOST_HEAPS })?;
         // For all that may ever be vacant at once: `close` must not fail.
         vacant.0.try_reserve(made + BATCH).map_err(failed)?;
         let mut slots = Vec::new();

@@ -2,7 +2,7 @@
 
 use mems::Mems;
 use mems::heap::{FIRST_ADDRESS, MAX_SIZE, Options, PAGE};
-use mems::memory::Regions;
+use mems::memory::{ALIGNMENT, Regions, reserved};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Tests of one process share its address space, and a refusal looks for all there is: one at a time.
@@ -66,6 +66,89 @@ fn a_region_is_no_longer_than_the_system_likes() {
         extend(&mut regions, PAGE);
         assert!(regions.locate(FIRST_ADDRESS).0.bytes() <= liked);
     }
+}
+
+#[test]
+fn a_heap_has_no_more_reserved_than_it_may_have() {
+    let _alone = alone();
+    for most in [PAGE, 15 * PAGE, 1 << 20, 100 << 20] {
+        let mut regions = Regions::with_reservation(FIRST_ADDRESS, 1 << 36).with_most(most);
+        extend(&mut regions, PAGE);
+        let bytes = regions.locate(FIRST_ADDRESS).0.bytes() as u64;
+        // Windows charges all of a region, so that it is no longer than a part of what can be had.
+        assert!(bytes <= most.next_multiple_of(64 << 10), "{bytes} of {most}");
+        assert!(cfg!(windows) || bytes >= most, "{bytes} of {most}");
+    }
+}
+
+#[test]
+fn the_more_regions_the_shorter() {
+    let _alone = alone();
+    let region = || {
+        let mut regions = Regions::new(FIRST_ADDRESS);
+        extend(&mut regions, PAGE);
+        regions
+    };
+    let bytes = |regions: &Regions| regions.locate(FIRST_ADDRESS).0.bytes();
+    let many: Vec<_> = (0..2000).map(|_| region()).collect();
+    assert!(bytes(&many[1999]) <= bytes(&many[0]) / 100);
+    let sum: usize = many.iter().map(bytes).sum();
+    assert!(sum < 64 << 40, "{sum}");
+    drop(many);
+    assert!(bytes(&region()) > 64 << 10, "all is there again");
+}
+
+#[test]
+fn a_heap_that_outgrows_its_regions_has_few() {
+    let _alone = alone();
+    let others: Vec<_> = (0..500)
+        .map(|_| {
+            let mut regions = Regions::with_reservation(FIRST_ADDRESS, 1 << 36);
+            extend(&mut regions, PAGE);
+            regions
+        })
+        .collect();
+    let mut regions = Regions::new(FIRST_ADDRESS);
+    extend(&mut regions, PAGE);
+    let first = regions.locate(FIRST_ADDRESS).0.bytes() as u64;
+    // Many times what the first region holds, in steps of a quarter of it. On Windows that is memory.
+    for _ in 0..4 * if cfg!(windows) { 8 } else { 60 } {
+        extend(&mut regions, (first / 4).next_multiple_of(PAGE));
+    }
+    assert!((4..=9).contains(&regions.count()), "{} regions", regions.count());
+    drop(others);
+}
+
+#[test]
+fn what_is_reserved_is_counted() {
+    let _alone = alone();
+    let before = reserved();
+    let mut mems = Mems::new(Options::default());
+    let address = mems.malloc(3 * PAGE).unwrap();
+    let span = mems.span(address, PAGE).unwrap();
+    let (bytes, mappings) = reserved();
+    assert_eq!(mappings, before.1 + 1);
+    assert!(bytes - before.0 >= span.mapping().bytes());
+    mems.finish();
+    let kept = reserved();
+    assert!(kept.0 > before.0 && kept.0 < bytes, "what a buffer holds stays, the rest does not");
+    assert_eq!(kept.1, mappings);
+    drop(span);
+    assert_eq!(reserved(), before);
+}
+
+#[test]
+fn offsets_are_aligned_where_memory_is_in_every_region() {
+    let _alone = alone();
+    let mut regions = Regions::with_reservation(FIRST_ADDRESS, 64 << 10);
+    let mut start = FIRST_ADDRESS;
+    for pages in [3, 16, 1, 500, 40, 7] {
+        extend(&mut regions, pages * PAGE);
+        let physical = regions.physical(start) as u64;
+        assert_eq!((physical - (start - FIRST_ADDRESS)) % ALIGNMENT as u64, 0, "{pages} pages at {start}");
+        start += pages * PAGE;
+    }
+    assert!(regions.count() > 3);
 }
 
 #[test]

@@ -89,6 +89,7 @@ impl Failure {
                 Error::NotBlockStart { .. } => Code::NotBlockStart,
                 Error::OutOfMemory { .. }
                 | Error::LimitReached { .. }
+                | Error::TooManyMappings { .. }
                 | Error::TooManyHeaps { .. }
                 | Error::OutOfMetadata { .. }
                 | Error::OutOfText => Code::OutOfMemory,

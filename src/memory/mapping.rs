@@ -7,17 +7,22 @@
 //!
 //! In front of the range are a few pages more, so that no two buffers need to begin at the same byte: Node 14 and 16 end the
 //! process when they meet a second `ArrayBuffer` over native memory that begins where another does.
+//!
+//! A range begins where its maker says, up to multiples of [`ALIGNMENT`]: offsets from a heap's first address are multiples of
+//! a power of two up to that where physical addresses are. It need not begin at a page of the system, where those are larger
+//! than MeMS's own.
 
-use super::system;
+use super::{budget, system};
 use std::io;
-use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// A range of address space that is unmapped when dropped.
 #[derive(Debug)]
 pub struct Mapping {
-    map: ManuallyDrop<system::Map>,
+    map: system::Map,
+    /// Bytes before the range: [`FRONT`] and, where the system's pages are larger than MeMS's, up to one of them.
+    front: usize,
     serial: u64,
     /// Buffers reach so far: the offset after the last byte of any.
     promised: AtomicUsize,
@@ -29,6 +34,12 @@ pub struct Mapping {
     locked: AtomicBool,
 }
 
+/// The largest alignment of physical addresses that a mapping can be asked for, in bytes: a huge page's on most processors.
+pub const ALIGNMENT: usize = 2 << 20;
+
+/// Mappings that the system counts where a part of one is locked: that part, and what is before and behind it.
+const LOCKED_PARTS: usize = 3;
+
 /// Bytes in front of a mapping's range: a multiple of every system's page size.
 const FRONT: usize = 64 << 10;
 
@@ -38,24 +49,34 @@ const STEP: usize = 8;
 static SERIALS: AtomicU64 = AtomicU64::new(1);
 
 impl Mapping {
-    /// Maps `bytes`. Nothing is committed: the first touch of a page does that.
+    /// Maps `bytes`, from a physical address that is `phase` above a multiple of [`ALIGNMENT`]. Nothing is committed: the first
+    /// touch of a page does that.
     ///
     /// # Errors
     /// What the system says, usually that there is no such amount of address space (or of memory, where it counts
     /// reservations as memory).
-    pub fn reserve(bytes: usize) -> io::Result<Self> {
-        let all = bytes.checked_add(FRONT).ok_or(io::ErrorKind::OutOfMemory)?;
-        let map = ManuallyDrop::new(system::map(all)?);
+    pub fn reserve(bytes: usize, phase: usize) -> io::Result<Self> {
+        let page = system::page_bytes();
+        let front = FRONT + phase % page;
+        let all = bytes.checked_add(front).and_then(|all| all.checked_next_multiple_of(page));
+        let residue = phase.wrapping_sub(front) % ALIGNMENT;
+        let map = system::map(all.ok_or(io::ErrorKind::OutOfMemory)?, ALIGNMENT, residue)?;
+        budget::took(map.len(), 1);
         let mapped = AtomicUsize::new(map.len());
         let serial = SERIALS.fetch_add(1, Ordering::Relaxed);
         let (promised, buffers) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Ok(Self { map, serial, promised, mapped, buffers, locked: AtomicBool::new(false) })
+        Ok(Self { map, front, serial, promised, mapped, buffers, locked: AtomicBool::new(false) })
+    }
+
+    /// Bytes of address space that the system is asked for when `bytes` are reserved; `None` if there are not so many.
+    pub(super) fn needed(bytes: usize) -> Option<usize> {
+        bytes.checked_add(FRONT + ALIGNMENT)
     }
 
     /// Its first byte.
     #[must_use]
     pub fn base(&self) -> *mut u8 {
-        self.map.as_mut_ptr().wrapping_add(FRONT)
+        self.map.as_mut_ptr().wrapping_add(self.front)
     }
 
     /// How many bytes before what it shows a new buffer is to begin, so that none of the thousands before it begins there. So
@@ -74,7 +95,7 @@ impl Mapping {
     /// Its length in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.map.len() - FRONT
+        self.map.len() - self.front
     }
 
     /// Says that a buffer will reach up to an offset: so much stays mapped after the heap has ended. To be said while the heap
@@ -87,7 +108,8 @@ impl Mapping {
     /// heap, when nobody can be promised more: spans lie within what is used.
     pub(super) fn shrink(&self, used: usize) {
         // The heap's lock came between each promise and this.
-        let kept = FRONT + used.max(self.promised.load(Ordering::Relaxed)).next_multiple_of(system::page_bytes());
+        let kept =
+            (self.front + used.max(self.promised.load(Ordering::Relaxed))).next_multiple_of(system::page_bytes());
         let mapped = self.mapped.load(Ordering::Relaxed);
         if kept >= mapped {
             return;
@@ -96,6 +118,7 @@ impl Mapping {
         // function's callers, and `drop` knows that it is gone.
         if unsafe { system::unmap_end(self.map.as_mut_ptr().wrapping_add(kept), mapped - kept) } {
             self.mapped.store(kept, Ordering::Relaxed);
+            budget::gave_back(mapped - kept, 0);
         }
     }
 
@@ -108,14 +131,15 @@ impl Mapping {
     pub(super) fn decommit(&self, range: Range<usize>) -> usize {
         assert!(range.start <= range.end && range.end <= self.bytes());
         let page = system::page_bytes();
-        let (start, end) = (range.start.next_multiple_of(page), range.end / page * page);
+        // From the map's first byte, which is a page's.
+        let (start, end) = ((self.front + range.start).next_multiple_of(page), (self.front + range.end) / page * page);
         if start >= end || self.locked.load(Ordering::Relaxed) {
             return 0;
         }
         // SAFETY: the range lies inside this mapping, which is private and anonymous, and stays mapped, readable and
         // writable; none of it is locked. Its bytes are reached through raw pointers only (the caller gives back what nobody
         // may use), and other threads' accesses to freed memory are no worse off for reading zeros.
-        unsafe { system::decommit(self.base().wrapping_add(start), end - start) }
+        unsafe { system::decommit(self.map.as_mut_ptr().wrapping_add(start), end - start) }
     }
 
     /// Keeps a range in memory, and out of core dumps where the system can, until it is unmapped.
@@ -125,37 +149,46 @@ impl Mapping {
     pub(super) fn lock(&self, offset: usize, bytes: usize) -> Result<(), Option<u64>> {
         assert!(offset <= self.bytes() && bytes <= self.bytes() - offset);
         // Said first, and never taken back: a part may be locked though the system refuses.
-        self.locked.store(true, Ordering::Relaxed);
+        if !self.locked.swap(true, Ordering::Relaxed) {
+            budget::took(0, LOCKED_PARTS - 1);
+        }
+        let (start, bytes) = self.pages(offset, bytes);
         // SAFETY: the range lies inside this mapping; locking changes neither its contents nor its protection.
-        unsafe { system::lock(self.base().wrapping_add(offset), bytes) }
+        unsafe { system::lock(start, bytes) }
     }
 
-    /// How many bytes of a range, which starts at a page, the system has memory for; `None` where it does not say.
+    /// How many bytes of a range the system has memory for, page by page; `None` where it does not say.
     pub(super) fn resident(&self, offset: usize, bytes: usize) -> Option<usize> {
-        assert!(
-            offset.is_multiple_of(system::page_bytes()) && offset <= self.bytes() && bytes <= self.bytes() - offset
-        );
-        // SAFETY: these bytes are mapped, and start at a page since the mapping does.
-        unsafe { system::resident(self.base().wrapping_add(offset), bytes) }
+        assert!(offset <= self.bytes() && bytes <= self.bytes() - offset);
+        let (start, whole) = self.pages(offset, bytes);
+        // SAFETY: these bytes are mapped, and start at a page.
+        unsafe { system::resident(start, whole) }.map(|resident| resident.min(bytes))
+    }
+
+    /// A range from the first byte of the system's page that it begins in: that byte's address, and the bytes from there.
+    fn pages(&self, offset: usize, bytes: usize) -> (*mut u8, usize) {
+        let before = (self.front + offset) % system::page_bytes();
+        (self.base().wrapping_add(offset).wrapping_sub(before), bytes + before)
     }
 
     /// Empties the first `bytes` as [`Mapping::decommit`] does, or by writing zeros where that is not done.
     pub(super) fn empty(&self, bytes: usize) {
         let bytes = bytes.min(self.bytes());
-        // A mapping starts at a page, and ends behind its last one or with it: rounding up stays inside.
-        let whole = bytes.next_multiple_of(system::page_bytes()).min(self.bytes());
-        if self.decommit(0..whole) == 0 {
-            // SAFETY: the range is mapped and writable, and the caller ends the heap that handed it out.
-            unsafe { self.base().write_bytes(0, bytes) };
-        }
+        // Whole pages: those that the range begins and ends in are nobody else's.
+        let whole = (self.front + bytes).next_multiple_of(system::page_bytes()) - self.front;
+        let first = self.front.next_multiple_of(system::page_bytes()) - self.front;
+        let given_back = self.decommit(0..whole.min(self.bytes()));
+        let zeros = if given_back == 0 { bytes } else { first.min(bytes) };
+        // SAFETY: the range is mapped and writable, and the caller ends the heap that handed it out.
+        unsafe { self.base().write_bytes(0, zeros) };
     }
 }
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: it is dropped nowhere else, and never used again.
-        let map = unsafe { ManuallyDrop::take(&mut self.map) };
-        // SAFETY: nobody holds it any more, and so much of it is left.
-        unsafe { system::unmap(map, *self.mapped.get_mut()) };
+        let mapped = *self.mapped.get_mut();
+        // SAFETY: nobody holds it any more, so much of it is left, and this is the end of it.
+        unsafe { system::unmap(&self.map, mapped) };
+        budget::gave_back(mapped, if *self.locked.get_mut() { LOCKED_PARTS } else { 1 });
     }
 }

@@ -1,5 +1,6 @@
 //! Mappings: the memory behind the virtual addresses. The only place with system calls and unsafe code about memory.
 //!
+//! - `budget.rs`: the address space of the process, and what of it heaps may have.
 //! - `mapping.rs`: one long reservation, committed by the system page by page as it is touched.
 //! - `regions.rs`: the few mappings of a heap, and the arithmetic from virtual to physical.
 //! - `span.rs`: bytes of a mapping, and copying, filling and comparing them.
@@ -7,13 +8,15 @@
 //!
 //! | | Linux | macOS, BSD | Windows |
 //! |---|---|---|---|
-//! | a new region | 1 TiB, not counted | 1 TiB, not counted | 64 MiB, then as much again: charged |
+//! | a new region | up to 1 TiB, not counted | up to 1 TiB, not counted | up to 64 MiB, then as much again: charged |
+//! | the limits | `RLIMIT_AS`, `vm.max_map_count` | `RLIMIT_AS` | what can be committed |
 //! | a page | 4 KiB; arm64 up to 64 | 4 KiB; Apple Silicon 16 | 4 KiB, addresses at 64 |
 //! | giving pages back | `MADV_DONTNEED` | a new map over the old | zeros, `MEM_RESET` |
 //! | the end of an ended heap | unmapped | unmapped | no longer charged |
 //! | resident | `mincore` | `mincore` | `QueryWorkingSetEx` |
 //! | locking | `mlock`, no core dumps | `mlock` | `VirtualLock`, a larger working set |
 
+mod budget;
 mod mapping;
 mod regions;
 mod span;
@@ -21,7 +24,8 @@ mod span;
 #[cfg_attr(windows, path = "windows.rs")]
 mod system;
 
-pub use mapping::Mapping;
+pub use budget::reserved;
+pub use mapping::{ALIGNMENT, Mapping};
 pub use regions::{Refused, Regions, Room};
 pub use span::Span;
 pub use system::page_bytes;

@@ -8,20 +8,16 @@
 //! Invariants: regions are in order of address and their carved parts tile the main chain; a region is never empty.
 //!
 //! Costs: `physical` O(1) with one region, O(log r) with r; `find_room` O(1) plus system calls where it needs a region
-//! (each at least as long as a power-of-two share of what the system grants, so r stays small).
+//! (each at least as long as all before it, up to the length that the heap likes, so r stays small).
 
-use super::mapping::Mapping;
+use super::budget::budget;
+use super::mapping::{ALIGNMENT, Mapping};
 use super::span::Span;
 use super::system;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// Reservations are multiples of this: a multiple of the page size, and of Windows' granularity, everywhere.
 const GRANULE: usize = 64 << 10;
-
-/// Address space that is left to the rest of the process, in bytes: half of what the system grants at first, within
-/// these bounds. JavaScript engines end the process where they get none.
-const HEADROOM: RangeInclusive<usize> = (64 << 20)..=(1 << 30);
 
 #[derive(Debug)]
 struct Region {
@@ -42,11 +38,13 @@ impl Region {
     }
 }
 
-/// The system refused a mapping.
+/// No mapping can be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refused {
     /// The largest main block, in bytes, that could be had instead.
     pub available: u64,
+    /// If it is for their number: the most mappings that heaps may have.
+    pub most_mappings: Option<usize>,
 }
 
 /// Room for one main block, found and not yet taken.
@@ -71,8 +69,8 @@ pub struct Regions {
     first: u64,
     /// Bytes to reserve for a region, unless the system likes fewer; 0: as the system likes it.
     reservation: usize,
-    /// Bytes of address space to leave; 0 before the first region.
-    headroom: usize,
+    /// Most bytes that will be carved.
+    most: u64,
     list: Vec<Region>,
 }
 
@@ -87,7 +85,13 @@ impl Regions {
     /// charges all of a region when it is made).
     #[must_use]
     pub const fn with_reservation(first: u64, bytes: usize) -> Self {
-        Self { first, reservation: bytes, headroom: 0, list: Vec::new() }
+        Self { first, reservation: bytes, most: u64::MAX, list: Vec::new() }
+    }
+
+    /// The same for at most `bytes` in sum: no more is reserved.
+    #[must_use]
+    pub fn with_most(self, bytes: u64) -> Self {
+        Self { most: bytes, ..self }
     }
 
     /// The virtual address after the last carved byte.
@@ -116,11 +120,12 @@ impl Regions {
         if self.has_room(bytes) {
             return Ok(Room { bytes, region: None });
         }
-        self.list.try_reserve(1).map_err(|_| Refused { available: 0 })?;
-        if self.headroom == 0 {
-            self.headroom = (self.largest_share(0) / 2).clamp(*HEADROOM.start(), *HEADROOM.end());
+        self.list.try_reserve(1).map_err(|_| Refused { available: 0, most_mappings: None })?;
+        if let most @ Some(_) = budget().mappings_used_up() {
+            return Err(Refused { available: self.list.last().map_or(0, Region::rest), most_mappings: most });
         }
-        let mapping = self.reserve(bytes).ok_or_else(|| Refused { available: self.available(bytes) })?;
+        let refused = || Refused { available: self.available(bytes), most_mappings: None };
+        let mapping = self.reserve(bytes).ok_or_else(refused)?;
         Ok(Room { bytes, region: Some(Arc::new(mapping)) })
     }
 
@@ -284,43 +289,32 @@ impl Regions {
         (region, offset)
     }
 
-    /// The length of the next region if the system sets no limit.
+    /// The length that the next region should have.
     fn wanted(&self) -> usize {
-        let liked = system::region_bytes(self.list.iter().map(|region| region.mapping.bytes()).sum());
-        match self.reservation {
-            0 => liked,
-            bytes => bytes.next_multiple_of(GRANULE).min(liked),
-        }
+        let own = self.list.iter().map(|region| region.mapping.bytes()).sum();
+        let liked = system::region_bytes(own);
+        let liked = if self.reservation == 0 { liked } else { liked.min(self.reservation) };
+        // As much again at least, so that a heap that grows large has few.
+        let length = liked.min(budget().share().max(own));
+        // No heap needs more than it may have; a granule is for what a main block's pages are rounded up to.
+        let left = usize::try_from(self.most.saturating_sub(self.end() - self.first)).unwrap_or(usize::MAX);
+        length.min(left).max(1).checked_next_multiple_of(GRANULE).unwrap_or(length)
     }
 
-    /// Maps a region with room for `bytes`: as long as the system likes a region, else half of that, and so on.
+    /// Maps a region with room for `bytes`: as long as it should be, else half of that, and so on.
     fn reserve(&self, bytes: u64) -> Option<Mapping> {
         let needed = usize::try_from(bytes).ok()?.checked_next_multiple_of(GRANULE)?;
-        let wanted = self.wanted();
-        if needed >= wanted {
-            return self.map(needed);
-        }
-        // Where the system sets a limit, a region takes a quarter of what it grants: what is left is not for MeMS alone,
-        // and the next region asks again.
-        self.map(wanted)
-            .or_else(|| self.map(needed.max(self.largest_share(needed) / 4).next_multiple_of(GRANULE)))
-            .or_else(|| self.map(needed))
+        let halves = std::iter::successors(Some(self.wanted()), |bytes| Some(bytes / 2 / GRANULE * GRANULE));
+        let shorter = halves.take_while(|&bytes| bytes > needed);
+        shorter.chain([needed]).find_map(|bytes| self.map(bytes))
     }
 
     /// Maps `bytes`, unless that would leave the process less than its headroom.
     fn map(&self, bytes: usize) -> Option<Mapping> {
-        let mapping = Mapping::reserve(bytes).ok()?;
-        // Dropped at once: only the answer counts.
-        Mapping::reserve(self.headroom).ok()?;
-        Some(mapping)
-    }
-
-    /// The length of a region as the system likes it, or the largest power-of-two share of that which it grants; 0 if
-    /// that is not more than `least`.
-    fn largest_share(&self, least: usize) -> usize {
-        let wanted = self.wanted();
-        let halves = std::iter::successors(Some(wanted), |bytes| Some(bytes / 2));
-        halves.take_while(|&bytes| bytes > least).find(|&bytes| Mapping::reserve(bytes).is_ok()).unwrap_or(0)
+        // So that offsets from the heap's first address are multiples of what physical addresses are.
+        let phase = (self.end() - self.first) % ALIGNMENT as u64;
+        let phase = usize::try_from(phase).expect("below the alignment");
+        can_map(bytes).then(|| Mapping::reserve(bytes, phase).ok()).flatten()
     }
 
     /// The largest main block below `refused` bytes that could be carved, by bisection. Only for error messages.
@@ -328,7 +322,7 @@ impl Regions {
         let (mut granted, mut refused) = (0, usize::try_from(refused).unwrap_or(usize::MAX).div_ceil(GRANULE));
         while refused - granted > 1 {
             let middle = granted + (refused - granted) / 2;
-            if self.map(middle * GRANULE).is_some() {
+            if can_map(middle * GRANULE) {
                 granted = middle;
             } else {
                 refused = middle;
@@ -336,4 +330,10 @@ impl Regions {
         }
         ((granted * GRANULE) as u64).max(self.list.last().map_or(0, Region::rest))
     }
+}
+
+/// Whether `bytes` can be mapped beside the headroom.
+fn can_map(bytes: usize) -> bool {
+    let all = Mapping::needed(bytes).and_then(|bytes| bytes.checked_add(budget().headroom()));
+    all.is_some_and(system::grants)
 }

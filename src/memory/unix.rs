@@ -6,47 +6,125 @@
 //! Pages are 4 KiB on x64, 16 KiB on Apple Silicon, and 4, 16 or 64 KiB on Linux for arm64, as its kernel was built: the size
 //! is asked for, and what is smaller than a page is never given back.
 
-use memmap2::{MmapOptions, MmapRaw};
 use std::io;
+use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
 
-/// The length of a new region, given the bytes mapped so far.
+/// Keeps Linux from counting a map against the commit limit. macOS has no such flag, nor have all of the BSDs.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const NO_RESERVE: i32 = libc::MAP_NORESERVE;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const NO_RESERVE: i32 = 0;
+
+/// The length of a new region as the system likes it, given the bytes mapped so far.
 ///
-/// One TiB of 128 that a process has: a heap outgrows the machine's memory before its first region. Where the system
-/// refuses (a limit on address space, 39-bit kernels), the caller tries half, and so on.
+/// One TiB of 128 that a process has: a heap outgrows the machine's memory before its first region.
 pub fn region_bytes(_mapped: usize) -> usize {
     usize::try_from(1_u64 << 40).unwrap_or(1 << 30)
 }
 
-/// A range of address space, unmapped when dropped.
-pub type Map = MmapRaw;
+/// A range of address space, mapped until [`unmap`].
+#[derive(Debug)]
+pub struct Map {
+    base: NonNull<u8>,
+    bytes: usize,
+}
 
-/// Maps `bytes` of lazily committed, zeroed memory.
-pub fn map(bytes: usize) -> io::Result<Map> {
-    MmapOptions::new().len(bytes).no_reserve_swap().map_anon().map(Map::from)
+// SAFETY: the memory belongs to no thread, and a `Map` only says where it is.
+unsafe impl Send for Map {}
+// SAFETY: as above.
+unsafe impl Sync for Map {}
+
+impl Map {
+    /// Its length, whole pages.
+    pub fn len(&self) -> usize {
+        self.bytes
+    }
+
+    /// Its first byte, a page's.
+    pub fn as_mut_ptr(&self) -> *mut u8 {
+        self.base.as_ptr()
+    }
+}
+
+/// Maps `bytes` wherever the system likes.
+fn map_anywhere(bytes: usize) -> io::Result<NonNull<u8>> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANON | NO_RESERVE;
+    // SAFETY: a new map, which replaces none.
+    let base = unsafe { libc::mmap(ptr::null_mut(), bytes, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
+    if base == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    NonNull::new(base.cast()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+}
+
+/// Maps `bytes`, whole pages, of lazily committed, zeroed memory from an address that is `residue`, whole pages, above a
+/// multiple of `alignment`, a power of two.
+pub fn map(bytes: usize, alignment: usize, residue: usize) -> io::Result<Map> {
+    let more = alignment - page_bytes().min(alignment);
+    let all = map_anywhere(bytes.checked_add(more).ok_or(io::ErrorKind::OutOfMemory)?)?;
+    let before = residue.wrapping_sub(all.as_ptr() as usize) % alignment;
+    let base = all.as_ptr().wrapping_add(before);
+    for (start, bytes) in [(all.as_ptr(), before), (base.wrapping_add(bytes), more - before)] {
+        if bytes > 0 {
+            // SAFETY: the range is an end of the map just made, whole pages of it, of which nobody knows. If the system
+            // refuses, some address space is lost.
+            unsafe { libc::munmap(start.cast(), bytes) };
+        }
+    }
+    NonNull::new(base).map(|base| Map { base, bytes }).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+}
+
+/// Whether the system would map `bytes` in one piece.
+pub fn grants(bytes: usize) -> bool {
+    map_anywhere(bytes).is_ok_and(|base| {
+        // SAFETY: the map just made, of which nobody knows.
+        unsafe { libc::munmap(base.as_ptr().cast(), bytes) == 0 }
+    })
+}
+
+/// The most bytes that the system would map in one piece, to a hundredth.
+pub fn granted() -> usize {
+    let (mut granted, mut step) = (0_usize, 1 << (usize::BITS - 2));
+    // Below a megabyte nobody asks, and eight bits are exact enough.
+    while step >= 1 << 20 && step > granted >> 8 {
+        if grants(granted + step) {
+            granted += step;
+        }
+        step /= 2;
+    }
+    granted
+}
+
+/// The most mappings that a process can have.
+pub fn most_mappings() -> usize {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        // What every Linux has that nobody has told otherwise.
+        const USUAL: usize = 65_530;
+        let said = std::fs::read_to_string("/proc/sys/vm/max_map_count");
+        said.ok().and_then(|said| said.trim().parse().ok()).unwrap_or(USUAL)
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    usize::MAX
 }
 
 /// Gives up the end of a map, `bytes` of address space at `base`, and answers whether that is done.
 ///
 /// # Safety
-/// The range must be whole pages of a map made by [`map`], nobody may reach it again, and the map must not be dropped later,
-/// but go by [`unmap`].
+/// The range must be whole pages of a map made by [`map`], and nobody may reach it again.
 pub unsafe fn unmap_end(base: *mut u8, bytes: usize) -> bool {
     // SAFETY: the caller vouches for the range.
     unsafe { libc::munmap(base.cast(), bytes) == 0 }
 }
 
-/// Unmaps a map, of which the first `mapped` bytes are left.
+/// Unmaps a map, of which the first `mapped` bytes are left. If the system refuses, they stay.
 ///
 /// # Safety
-/// Nobody may reach it again.
-pub unsafe fn unmap(map: Map, mapped: usize) {
-    if mapped == map.len() {
-        return drop(map);
-    }
-    let base = std::mem::ManuallyDrop::new(map).as_mut_ptr();
-    // SAFETY: what is left of a map of ours, which nobody holds any more. If the system refuses, it stays.
-    unsafe { libc::munmap(base.cast(), mapped) };
+/// Nobody may reach it again, and it must not be unmapped twice.
+pub unsafe fn unmap(map: &Map, mapped: usize) {
+    // SAFETY: what is left of a map of ours, which nobody holds any more.
+    unsafe { libc::munmap(map.as_mut_ptr().cast(), mapped) };
 }
 
 /// The system's page size in bytes: 4096 on most, 16 KiB on Apple Silicon.
@@ -67,7 +145,7 @@ pub fn page_bytes() -> usize {
 /// The process's limit, if it has one, where the system refuses.
 ///
 /// # Safety
-/// The range must be mapped.
+/// The range must be mapped, and start at a page.
 pub unsafe fn lock(base: *mut u8, bytes: usize) -> Result<(), Option<u64>> {
     // SAFETY: the caller vouches for the range; locking changes neither contents nor protection.
     if unsafe { libc::mlock(base.cast(), bytes) } != 0 {

@@ -1,9 +1,9 @@
 //! Mappings on Windows.
 //!
-//! Memory is reserved and committed in one step: Windows charges all of it against its commit limit (memory and page file)
+//! Memory is reserved and committed at once: Windows charges all of it against its commit limit (memory and page file)
 //! then, touched or not, and hands out what is charged only. A page that a buffer shows must be committed, or a stale view
 //! would fault; so regions start small and double. Pages are 4 KiB on all its processors, ranges of addresses begin at
-//! multiples of 64 KiB.
+//! multiples of 64 KiB. What begins at larger ones is the part that is committed of a longer range, which is reserved only.
 //!
 //! Decommitting (`MEM_DECOMMIT`) is no way to give pages back: there is a moment at which they fault, and committing them
 //! again may be refused. Resetting (`MEM_RESET`) keeps them committed and says that their contents do not matter, and taking
@@ -23,6 +23,7 @@ use windows_sys::Win32::System::Memory::{
     SetProcessWorkingSetSizeEx, VirtualAlloc, VirtualFree, VirtualLock, VirtualUnlock,
 };
 use windows_sys::Win32::System::ProcessStatus::{K32QueryWorkingSetEx, PSAPI_WORKING_SET_EX_INFORMATION};
+use windows_sys::Win32::System::SystemInformation::{GlobalMemoryStatusEx, MEMORYSTATUSEX};
 use windows_sys::Win32::System::Threading::GetCurrentProcess;
 
 /// The first region's length.
@@ -45,9 +46,11 @@ pub fn region_bytes(mapped: usize) -> usize {
     mapped.max(FIRST_REGION)
 }
 
-/// A range of committed memory, given back when dropped.
+/// A range of committed memory, until [`unmap`].
 #[derive(Debug)]
 pub struct Map {
+    /// Where what is reserved begins.
+    reserved: NonNull<u8>,
     base: NonNull<u8>,
     bytes: usize,
 }
@@ -69,19 +72,49 @@ impl Map {
     }
 }
 
-impl Drop for Map {
-    fn drop(&mut self) {
-        // SAFETY: the range that `map` was given, which is released nowhere else; by a map's promise nobody reaches it any
-        // more. All of it goes, what was decommitted before as well.
-        unsafe { VirtualFree(self.base.as_ptr().cast(), 0, MEM_RELEASE) };
-    }
+/// Maps `bytes`, whole pages, of zeroed memory, which is charged at once, from an address that is `residue`, whole pages,
+/// above a multiple of `alignment`, a power of two.
+pub fn map(bytes: usize, alignment: usize, residue: usize) -> io::Result<Map> {
+    let all = bytes.checked_add(alignment).ok_or(io::ErrorKind::OutOfMemory)?;
+    // SAFETY: a new range, wherever the system likes.
+    let reserved = unsafe { VirtualAlloc(ptr::null(), all, MEM_RESERVE, PAGE_READWRITE) }.cast::<u8>();
+    let reserved = NonNull::new(reserved).ok_or_else(io::Error::last_os_error)?;
+    let before = residue.wrapping_sub(reserved.as_ptr() as usize) % alignment;
+    let start = reserved.as_ptr().wrapping_add(before);
+    // SAFETY: a part of the range just reserved, which is longer by the alignment.
+    let base = unsafe { VirtualAlloc(start.cast(), bytes, MEM_COMMIT, PAGE_READWRITE) }.cast::<u8>();
+    let Some(base) = NonNull::new(base) else {
+        let error = io::Error::last_os_error();
+        // SAFETY: the range just reserved, of which nobody knows.
+        unsafe { VirtualFree(reserved.as_ptr().cast(), 0, MEM_RELEASE) };
+        return Err(error);
+    };
+    Ok(Map { reserved, base, bytes })
 }
 
-/// Maps `bytes` of zeroed memory, which is charged at once.
-pub fn map(bytes: usize) -> io::Result<Map> {
-    // SAFETY: a new range, wherever the system likes.
-    let base = unsafe { VirtualAlloc(ptr::null(), bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE) };
-    NonNull::new(base.cast()).map(|base| Map { base, bytes }).ok_or_else(io::Error::last_os_error)
+/// Whether the system would commit `bytes`. It is asked rather than made to: what is committed for a moment may enlarge the
+/// page file.
+pub fn grants(bytes: usize) -> bool {
+    bytes <= granted()
+}
+
+/// The most bytes that the process can commit now.
+pub fn granted() -> usize {
+    // SAFETY: numbers, which may all be zero.
+    let mut status: MEMORYSTATUSEX = unsafe { std::mem::zeroed() };
+    #[allow(clippy::cast_possible_truncation, reason = "64 bytes")]
+    let length = size_of::<MEMORYSTATUSEX>() as u32;
+    status.dwLength = length;
+    // SAFETY: the length says what the call may fill in.
+    let known = unsafe { GlobalMemoryStatusEx(&raw mut status) } != 0;
+    let available = status.ullAvailPageFile.min(status.ullAvailVirtual);
+    // If it does not say, what is mapped will tell.
+    if known { usize::try_from(available).unwrap_or(usize::MAX) } else { 1 << 40 }
+}
+
+/// The most mappings that a process can have: there is no limit.
+pub const fn most_mappings() -> usize {
+    usize::MAX
 }
 
 /// Gives up the end of a map, `bytes` at `base`, and answers whether that is done: the charge for it goes, the addresses stay
@@ -97,9 +130,11 @@ pub unsafe fn unmap_end(base: *mut u8, bytes: usize) -> bool {
 /// Unmaps a map, of which the first `_mapped` bytes are left.
 ///
 /// # Safety
-/// Nobody may reach it again.
-pub unsafe fn unmap(map: Map, _mapped: usize) {
-    drop(map);
+/// Nobody may reach it again, and it must not be unmapped twice.
+pub unsafe fn unmap(map: &Map, _mapped: usize) {
+    // SAFETY: the range that `map` reserved, which is released nowhere else. All of it goes, what was decommitted before as
+    // well.
+    unsafe { VirtualFree(map.reserved.as_ptr().cast(), 0, MEM_RELEASE) };
 }
 
 /// The system's page size in bytes, the same on all of Windows' processors.

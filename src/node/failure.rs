@@ -87,9 +87,11 @@ impl Failure {
         }
         define(env, error, c"code", string(env, self.code()));
         let refused = match self {
-            Self::Mems(Error::OutOfMemory { size, available, .. } | Error::LimitReached { size, available, .. }) => {
-                Some((*size, *available))
-            }
+            Self::Mems(
+                Error::OutOfMemory { size, available, .. }
+                | Error::LimitReached { size, available, .. }
+                | Error::TooManyMappings { size, available, .. },
+            ) => Some((*size, *available)),
             Self::Mems(Error::OutOfMetadata { size }) => Some((*size, 0)),
             _ => None,
         };
