@@ -97,7 +97,7 @@ typedef struct mems_options {
   uint64_t alignment;
   /* Least length of a new main block in bytes, from 1 to MEMS_MAX_SIZE, rounded up to pages of 4096. Default: 65536. */
   uint64_t min_block_size;
-  /* Most bytes that main blocks may have in sum, from 1 to MEMS_MAX_SIZE, rounded down to pages. Default: no limit. */
+  /* Most bytes that main blocks may have in sum, from 4096 to MEMS_MAX_SIZE, rounded down to pages. Default: no limit. */
   uint64_t max_size;
   /* Whether a new main block has at least an eighth of the heap's length: 1 yes, -1 no. Default: yes. */
   int32_t growing_blocks;

@@ -172,6 +172,7 @@ fn options_are_zeros_until_they_are_chosen() {
     let refused = [
         (Options { alignment: 32, ..Options::default() }, Code::InvalidAlignment, "give 1 or 16"),
         (Options { max_size: 1 << 53, ..Options::default() }, Code::InvalidSize, "is not a size"),
+        (Options { max_size: 4095, ..Options::default() }, Code::InvalidSize, "a maxSize of 4095 leaves no room"),
         (Options { min_block_size: u64::MAX, ..Options::default() }, Code::InvalidSize, "is not a size"),
         (Options { reserved: [1, 0], ..Options::default() }, Code::InvalidArgument, "reserved"),
         (Options { reserved: [0, 1], ..Options::default() }, Code::InvalidArgument, "reserved"),
