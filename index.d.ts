@@ -36,7 +36,7 @@ declare global {
  * Node.js's `Buffer`. In a program without its types (`@types/node`), a `Uint8Array` with those of its methods that are used
  * most.
  */
-type Buffer = typeof globalThis extends { Buffer: { isBuffer(value: any): value is infer B } }
+type Buffer = typeof globalThis extends { Buffer: { isBuffer(value: unknown): value is infer B } }
   ? B
   : BytesWithoutNode;
 
@@ -47,7 +47,8 @@ interface BytesWithoutNode extends Uint8Array {
   write(text: string, offset?: number): number;
 }
 
-// Nothing is exported but what says so.
+// Without this line a declaration is exported that does not say so.
+// biome-ignore lint/complexity/noUselessEmptyExport: not useless in declarations
 export {};
 
 /** What can be chosen when a heap starts. The defaults are those of {@link init}; {@link Heap} has others. */

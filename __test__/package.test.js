@@ -281,14 +281,59 @@ test('the typings report misuse, each line of it and no other', async () => {
   }
 });
 
-test('the quick start of the README runs as it is printed', async () => {
-  const readme = (await fs.readFile(path.join(CHECKOUT, 'README.md'), 'utf8')).replaceAll('\r', '');
+test('the README that is packed is for who has installed the package', async () => {
+  const folder = path.join(project, 'node_modules', ...NAME.split('/'));
+  const readme = (await fs.readFile(path.join(folder, 'README.md'), 'utf8')).replaceAll('\r', '');
+  assert.doesNotMatch(readme, /not published|[Oo]nce it is published|npm start|npm test\b/);
+  assert.doesNotMatch(readme, /<!-- \/?(?:clone|installed)|\/installed -->/);
+  assert.match(
+    readme.slice(0, readme.indexOf('## Quick start')),
+    new RegExp(`^npm install ${NAME}$`, 'm'),
+  );
+  const links = [...readme.matchAll(/(?:\]\(|\bsrc=")([^)\s"]+)/g)].map(([, link]) => link);
+  const headings = [...readme.matchAll(/^#+ (.*)$/gm)].map(([, text]) => anchorOf(text));
+  for (const link of links) {
+    if (/^https:/.test(link)) continue;
+    if (link.startsWith('#')) assert.ok(headings.includes(link.slice(1)), link);
+    else await fs.access(path.join(folder, link.split('#')[0]));
+  }
+  const { homepage, version } = await manifestOf(NAME);
+  const tree = `${homepage.split('#')[0]}/blob/v${version}/`;
+  const pages = links.filter((link) => link.startsWith(tree));
+  assert.ok(pages.includes(`${tree}CONTRIBUTING.md`));
+  for (const page of pages)
+    await fs.access(path.join(CHECKOUT, page.slice(tree.length).split('#')[0]));
+});
+
+/** What GitHub and npm make of a heading for links to it. */
+function anchorOf(heading) {
+  return heading
+    .toLowerCase()
+    .replace(/[^\w\- ]/g, '')
+    .replaceAll(' ', '-');
+}
+
+test('a part of the README for one reader that does not end is an error', async () => {
+  const { packedReadme } = await import('../scripts/lib/readme.mjs');
+  const manifest = await manifestOf(NAME);
+  const parts = ['<!-- clone -->\nfor ever', 'text\n<!-- /clone -->', '<!-- installed\nfor ever\n'];
+  for (const text of parts) {
+    assert.throws(() => packedReadme(text, manifest, []), /has no counterpart/, text);
+  }
+});
+
+test('the quick start of the README that is packed runs as it says', async () => {
+  const file = path.join(project, 'node_modules', ...NAME.split('/'), 'README.md');
+  const readme = (await fs.readFile(file, 'utf8')).replaceAll('\r', '');
   const heading = readme.match(/^#+ .*quick start.*$/im);
   assert.ok(heading, 'README.md has a heading with "Quick start"');
   const example = codeBlock(readme, 'js', heading.index);
+  const words = readme.slice(heading.index, readme.indexOf('```js', heading.index));
+  const [, name] = /Save this as `(\S+)`/.exec(words);
+  const [, command] = /run `node (\S+)`/.exec(words);
   const output = codeBlock(readme, 'text', example.end);
-  const file = await write('quick-start.js', example.code);
+  await write(name, example.code);
   const literal = output.code.trimEnd().replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
   const expected = new RegExp(`^${literal.replaceAll('<physical address>', '\\d+n?')}$`);
-  assert.match((await runNode([file])).trimEnd(), expected);
+  assert.match((await runNode([command])).trimEnd(), expected);
 });

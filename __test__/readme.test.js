@@ -5,7 +5,7 @@
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
-const { readFileSync } = require('node:fs');
+const { existsSync, readFileSync } = require('node:fs');
 const path = require('node:path');
 
 const root = path.join(__dirname, '..');
@@ -19,6 +19,27 @@ function patternOf(output) {
   const escaped = parts.map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
   return new RegExp(`^${escaped.join('\\d+n')}$`);
 }
+
+test('the documents name the versions of Rust and Node that building takes, and no other', () => {
+  const read = (name) => readFileSync(path.join(root, name), 'utf8');
+  const [, rust] = /^rust-version = "(.*)"$/m.exec(read('Cargo.toml'));
+  const [, node] = /split\('\.'\)\[0\]\) < (\d+)\)/.exec(read('scripts/setup.mjs'));
+  for (const name of ['README.md', 'CONTRIBUTING.md']) {
+    const named = (pattern) => [...read(name).matchAll(pattern)].map(([, version]) => version);
+    const rusts = named(/\bRust\b[^.()\n]*\((\d\.\d+)/g);
+    assert.ok(rusts.length > 0, `${name} names no version of Rust`);
+    for (const version of rusts) assert.equal(version, rust, `Rust in ${name}`);
+    const nodes = named(/\bNode (\d+) or newer\b/g);
+    assert.ok(nodes.length > 0, `${name} names no version of Node`);
+    for (const version of nodes) assert.equal(version, node, `Node in ${name}`);
+  }
+});
+
+test('the links of the README lead to files that are there', () => {
+  const links = [...readme.matchAll(/(?:\]\(|\bsrc=")(?![a-z]+:|#)([^)\s"#]+)/g)];
+  assert.ok(links.length > 0);
+  for (const [, link] of links) assert.ok(existsSync(path.join(root, link)), link);
+});
 
 test('the README has examples with their output', () => {
   assert.ok(examples.length >= 2, `${examples.length} found`);

@@ -9,6 +9,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { npmPack } from './pack.mjs';
+import { packedReadme } from './readme.mjs';
 
 const { hostPlatform } = createRequire(import.meta.url)('../../lib/platform.js');
 
@@ -74,13 +75,20 @@ export async function addonsIn(folder) {
   return found;
 }
 
-/** Copies what npm would publish of `checkout` into the folder `to`, but for addons that were built in it. */
+/**
+ * Copies what npm would publish of `checkout` into the folder `to`, but for addons that were built in it. The README is that
+ * for who has installed the package.
+ */
 async function copyPublished(checkout, to) {
   const { files } = await npmPack('.', checkout, ['--dry-run']);
-  for (const { path } of files.filter((file) => !file.path.endsWith('.node'))) {
+  const shipped = files.map(({ path }) => path).filter((path) => !path.endsWith('.node'));
+  for (const path of shipped) {
     await mkdir(dirname(join(to, path)), { recursive: true });
     await copyFile(join(checkout, path), join(to, path));
   }
+  const readme = join(to, 'README.md');
+  const text = packedReadme(await readFile(readme, 'utf8'), await readManifest(to), shipped);
+  await writeFile(readme, text);
 }
 
 /** The systems that an addon is for, in words. */

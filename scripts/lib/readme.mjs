@@ -1,0 +1,26 @@
+// The README as it is packed, made from the one of the repository, which has parts for either reader:
+//
+//   <!-- clone -->            what only a clone is shown, up to
+//   <!-- /clone -->
+//   <!-- installed            a comment in the repository, so not shown there; what is in it is shown in the package, up to
+//   /installed -->
+//
+// Links to files that are not packed lead to the repository, to the version's tag.
+
+const CLONE = /^<!-- clone -->\n.*?^<!-- \/clone -->\n/gms;
+const INSTALLED = /^<!-- installed\n(.*?)^\/installed -->\n/gms;
+const LINK = /(\]\(|\bsrc=")(?![a-z]+:|#)([^)\s"#]+)/g;
+
+/** `shipped` are the paths of what is packed. */
+export function packedReadme(text, { homepage, version }, shipped) {
+  const base = homepage.split('#')[0];
+  const packed = text.replaceAll('\r', '').replace(CLONE, '').replace(INSTALLED, '$1');
+  const left = /^(<!-- \/?(clone|installed)\b|\/installed -->).*/m.exec(packed);
+  if (left) throw new Error(`README.md: "${left[0]}" has no counterpart`);
+  return packed.replace(LINK, (link, opening, path) => {
+    if (shipped.includes(path)) return link;
+    // Pages for people, and the files themselves for pictures.
+    const kind = opening === '](' ? 'blob' : 'raw';
+    return `${opening}${base}/${kind}/v${version}/${path}`;
+  });
+}
