@@ -230,7 +230,26 @@ export function alignedAlloc(alignment: number, size: number | bigint): bigint;
  */
 export function realloc(address: bigint, size: number | bigint): bigint;
 
-/** A constructor of views: a typed array's or `DataView`. */
+/**
+ * What a view is to stand over. Both kinds of buffer are over the same memory, so all views of a block show the same bytes.
+ */
+export interface ViewOptions {
+  /**
+   * `false`: an `ArrayBuffer`, for I/O. Whatever takes a `Buffer` or bytes takes such a view, on every runtime.
+   *
+   * `true`: a `SharedArrayBuffer`, for sharing. It can be posted to threads, and `Atomics.wait` works on it; some functions
+   * refuse such views, and those of Node.js 24 and 26 that take text as well (fetch, `Response`, `WebSocket`) send the text
+   * `1,2,3` of one instead of its bytes. Node.js 22.23, 24.21, 26 and Bun have it; elsewhere `true` throws `ERR_MEMS_UNSUPPORTED`.
+   *
+   * Unasked, what is a `Buffer` stands over an `ArrayBuffer`, and any other view over a `SharedArrayBuffer` where there is one.
+   */
+  shared?: boolean;
+}
+
+/**
+ * A constructor of views: a typed array's or `DataView`, a subclass's, or one of another realm. Its elements are as wide as those
+ * of the runtime's own type that it descends from.
+ */
 export interface ViewConstructor<V> {
   new (buffer: ArrayBuffer | SharedArrayBuffer, byteOffset?: number, length?: number): V;
 }
@@ -240,8 +259,9 @@ export interface ViewConstructor<V> {
  *
  * @param Type - A typed array constructor, `Buffer` or `DataView` (whose elements are bytes).
  * @param count - Elements, from 1.
+ * @param options - What the view is to stand over.
  * @returns The block's virtual address, and the view.
- * @throws What {@link malloc} and {@link view} throw.
+ * @throws What {@link malloc}, {@link view} and the constructor throw; there is no block then.
  *
  * @example
  * const { ptr, view } = mallocAs(Float64Array, 1000);
@@ -251,13 +271,14 @@ export interface ViewConstructor<V> {
 export function mallocAs<V extends ArrayBufferView>(
   Type: ViewConstructor<V>,
   count: number | bigint,
+  options?: ViewOptions,
 ): { ptr: bigint; view: V };
 
 /** A block as an object; see {@link alloc}. */
 export interface Allocation {
   /** The block's virtual address. */
   readonly ptr: bigint;
-  /** Its bytes; made when first asked for. */
+  /** Its bytes, as {@link buffer} returns them; made when first asked for. */
   readonly view: Buffer;
   /**
    * Frees the block. Throws `ERR_MEMS_NOT_ALLOCATED` the second time, whatever lives at the address by then, and
@@ -275,7 +296,7 @@ export interface Allocation {
  * {@link malloc} that answers an object, for `using` or where address and view travel together.
  *
  * @param size - Bytes.
- * @param options - As for {@link malloc}.
+ * @param options - As for {@link malloc}, and what its view is to stand over.
  * @returns The block.
  * @throws What {@link malloc} throws.
  *
@@ -284,18 +305,22 @@ export interface Allocation {
  * block.view.write('hello');
  * block.free();
  */
-export function alloc(size: number | bigint, options?: MallocOptions): Allocation;
+export function alloc(size: number | bigint, options?: MallocOptions & ViewOptions): Allocation;
 
 /**
- * A `Buffer` over a block's own memory, no copy. It works as long as anything refers to it: after {@link free} it shows
- * whatever is there, after {@link finish} zeros, and it never faults. On runtimes that can share foreign memory its
- * `buffer` is a `SharedArrayBuffer`, which worker threads can be sent; elsewhere an `ArrayBuffer`. O(1).
+ * A `Buffer` over a block's own memory, no copy, for I/O: files, sockets, streams, fetch, WebCrypto and whatever else takes a
+ * `Buffer` take it, and the bytes arrive as they are. It works as long as anything refers to it: after {@link free} it shows
+ * whatever is there, after {@link finish} zeros, and it never faults. It stands over an `ArrayBuffer` that shows other blocks too,
+ * so what clones it (`structuredClone`, `postMessage`) copies more than its bytes: to share memory, use {@link view}, or send the
+ * address. O(1).
  *
  * @param address - Any address inside a live block.
  * @param length - Bytes; without it all to the end of what was asked for.
+ * @param options - `shared: true` to make it over a `SharedArrayBuffer`.
  * @returns The buffer.
  * @throws `ERR_MEMS_OUT_OF_BLOCK` (RangeError) for more bytes than the block has from there, or than the runtime allows.
- * @throws `ERR_MEMS_UNSUPPORTED` where the runtime allows no buffers over native memory (Electron): {@link read} works there.
+ * @throws `ERR_MEMS_UNSUPPORTED` where the runtime allows no buffers over native memory (Electron): {@link read} works there;
+ * and for `shared: true` where it makes no such `SharedArrayBuffer`.
  * @throws What {@link get} throws.
  *
  * @example
@@ -303,17 +328,21 @@ export function alloc(size: number | bigint, options?: MallocOptions): Allocatio
  * buffer(p).write('hello');
  * buffer(p + 1n, 4).toString(); // 'ello'
  */
-export function buffer(address: bigint, length?: number | bigint): Buffer;
+export function buffer(address: bigint, length?: number | bigint, options?: ViewOptions): Buffer;
 
 /**
- * A typed array or `DataView` over a block's own memory, no copy; else as {@link buffer}. O(1).
+ * A typed array or `DataView` over a block's own memory, no copy, for computing and sharing; else as {@link buffer}. Where the runtime
+ * can make one over native memory (Node.js 22.23, 24.21, 26, Bun) it stands over a `SharedArrayBuffer`: other threads can be sent it,
+ * and `Atomics.wait` works on it. What sends bytes should be given {@link buffer}, or `{ shared: false }` said here: see
+ * {@link ViewOptions}. O(1).
  *
  * @param address - Any address inside a live block. Its memory must be aligned for the type.
  * @param Type - The view's constructor; `Uint8Array` if there is none.
  * @param length - Elements (bytes of a `DataView`); without it as many as fit what was asked for.
+ * @param options - What it is to stand over; `view(address, Buffer)` is {@link buffer}.
  * @returns The view.
  * @throws `ERR_MEMS_MISALIGNED` (RangeError): allocate with {@link MallocOptions.alignment}, or by {@link mallocAs}.
- * @throws `ERR_MEMS_OUT_OF_BLOCK` (RangeError); what {@link get} throws.
+ * @throws `ERR_MEMS_OUT_OF_BLOCK` (RangeError), also for more than the runtime allows; what {@link get} throws.
  *
  * @example
  * const p = malloc(800, { alignment: 8 });
@@ -324,6 +353,7 @@ export function view<V extends ArrayBufferView>(
   address: bigint,
   Type: ViewConstructor<V>,
   length?: number | bigint,
+  options?: ViewOptions,
 ): V;
 
 /**
@@ -332,7 +362,7 @@ export function view<V extends ArrayBufferView>(
  * @param address - Any address inside a live block.
  * @param length - Bytes; without it all to the end of what was asked for.
  * @returns A copy.
- * @throws `ERR_MEMS_OUT_OF_BLOCK` (RangeError); what {@link get} throws.
+ * @throws `ERR_MEMS_OUT_OF_BLOCK` (RangeError), also for more than the runtime has memory for; what {@link get} throws.
  *
  * @example
  * const p = malloc(5);
@@ -822,9 +852,10 @@ export class Heap {
   mallocAs<V extends ArrayBufferView>(
     Type: ViewConstructor<V>,
     count: number | bigint,
+    options?: ViewOptions,
   ): { ptr: bigint; view: V };
   /** As {@link alloc}. */
-  alloc(size: number | bigint, options?: MallocOptions): Allocation;
+  alloc(size: number | bigint, options?: MallocOptions & ViewOptions): Allocation;
   /** As {@link get}. */
   get(address: bigint): bigint;
   /** As {@link free}. */
@@ -834,13 +865,14 @@ export class Heap {
   /** As {@link freeMany}. */
   freeMany(addresses: BigUint64Array | readonly bigint[]): void;
   /** As {@link buffer}. */
-  buffer(address: bigint, length?: number | bigint): Buffer;
+  buffer(address: bigint, length?: number | bigint, options?: ViewOptions): Buffer;
   /** As {@link view}. */
   view(address: bigint): Uint8Array;
   view<V extends ArrayBufferView>(
     address: bigint,
     Type: ViewConstructor<V>,
     length?: number | bigint,
+    options?: ViewOptions,
   ): V;
   /** As {@link read}. */
   read(address: bigint, length?: number | bigint): Buffer;

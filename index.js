@@ -6,7 +6,7 @@
 const binding = require('./binding.js');
 const { checkedOptions } = require('./lib/arguments.js');
 const { malloc: mallocIn, get: getIn, free: freeIn } = require('./lib/calls.js');
-const { Heap, heapOf } = require('./lib/heap.js');
+const { Heap, forgetViews, heapOf } = require('./lib/heap.js');
 
 const DEFAULT_HEAP = 0;
 const heap = heapOf(DEFAULT_HEAP);
@@ -20,6 +20,7 @@ function init(options) {
 
 function finish() {
   binding.finish();
+  forgetViews(heap);
   console.log('..........Successfully UnMapped the Memory without Errors .........');
 }
 
@@ -30,12 +31,12 @@ const free = (address) => freeIn(DEFAULT_HEAP, address);
 const calloc = (count, size) => heap.calloc(count, size);
 const alignedAlloc = (alignment, size) => heap.alignedAlloc(alignment, size);
 const realloc = (address, size) => heap.realloc(address, size);
-const mallocAs = (Type, count) => heap.mallocAs(Type, count);
+const mallocAs = (Type, count, options) => heap.mallocAs(Type, count, options);
 const alloc = (size, options) => heap.alloc(size, options);
 const mallocMany = (sizes) => heap.mallocMany(sizes);
 const freeMany = (addresses) => heap.freeMany(addresses);
-const buffer = (address, length) => heap.buffer(address, length);
-const view = (address, Type, length) => heap.view(address, Type, length);
+const buffer = (address, length, options) => heap.buffer(address, length, options);
+const view = (address, Type, length, options) => heap.view(address, Type, length, options);
 const read = (address, length) => heap.read(address, length);
 const write = (address, bytes) => heap.write(address, bytes);
 const copy = (to, from, length) => heap.copy(to, from, length);

@@ -31,8 +31,9 @@ function refuseFreed({ freed, ptr }) {
 }
 
 class Allocation {
-  constructor(heap, ptr) {
-    define(this, STATE, { heap, ptr, view: undefined, freed: false }, false);
+  constructor(heap, ptr, options) {
+    // With the options that say what its view is to stand over, as buffer() takes them.
+    define(this, STATE, { heap, ptr, options, view: undefined, freed: false }, false);
     Object.defineProperty(this, 'ptr', { __proto__: null, value: ptr, ...READ_ONLY });
   }
 
@@ -41,7 +42,7 @@ class Allocation {
     // Made when it is wanted: many blocks are only pointers.
     if (state.view === undefined) {
       refuseFreed(state);
-      state.view = state.heap.buffer(state.ptr);
+      state.view = state.heap.buffer(state.ptr, undefined, state.options);
     }
     return state.view;
   }

@@ -165,6 +165,24 @@ function checkedOptions(options) {
   return options;
 }
 
+/** Whether an object has a property itself. */
+const hasOwn = Function.prototype.call.bind(Object.prototype.hasOwnProperty);
+
+/** What the options of a call that makes views say of sharing: their own `shared`, if they have one. */
+function sharedIn(options, name) {
+  if (typeof options !== 'object' || options === null)
+    throw wrongType('options', 'an object', options);
+  // Own names only: what Object.prototype has is nobody's wish.
+  for (const key of Object.keys(checkedOptions(options))) {
+    if (key === 'shared') continue;
+    const message = `"${cut(key)}" is not an option of ${name}: the options are shared`;
+    throw fail(TypeError, 'ERR_INVALID_ARG_VALUE', message, sharedIn);
+  }
+  const shared = hasOwn(options, 'shared') ? options.shared : undefined;
+  if (shared === undefined || typeof shared === 'boolean') return shared;
+  throw wrongType('options.shared', 'of type boolean', shared, sharedIn);
+}
+
 /** The kind of an object, by which it names itself or the language names it. */
 const kindOf = (object) => Object.prototype.toString.call(object).slice('[object '.length, -1);
 
@@ -229,10 +247,12 @@ module.exports = {
   define,
   described,
   fail,
+  hasOwn,
   isAddress,
   isRevoked,
   isSize,
   nameOf,
+  sharedIn,
   shown,
   wrongType,
 };

@@ -12,6 +12,7 @@ const {
   define,
   described,
   fail,
+  hasOwn,
   isAddress,
   isRevoked,
   isSize,
@@ -21,7 +22,8 @@ const calls = require('./calls.js');
 const { mainBlocks } = require('./chains.js');
 const { INSPECT, inspector } = require('./inspect.js');
 const { stackOfCall } = require('./stacks.js');
-const { Windows, blockOf, rangeOf, widthOf } = require('./views.js');
+const { widthOf } = require('./view-types.js');
+const { Views, blockOf, rangeOf } = require('./views.js');
 
 // How many live blocks are asked for at once: other threads wait meanwhile.
 const LEAKS = 1000;
@@ -31,7 +33,7 @@ binding.captureStacks(stackOfCall);
 // What a heap keeps stands under symbols rather than in private fields, which a Proxy of the heap would not have: what reads
 // them through it gets at the heap's. They are not enumerable, so nothing that copies or compares a heap sees them.
 const ID = Symbol('id');
-const WINDOWS = Symbol('windows');
+const VIEWS = Symbol('views');
 
 // A Heap that is posted or cloned arrives as an object without anything in it.
 const AN_ID = 'a heap’s id, a number (to send a heap to a thread, post heap.id)';
@@ -51,16 +53,16 @@ function idOf(heap) {
   return id;
 }
 
-/** The windows of the heap that a method was called on. */
-function windowsOf(heap) {
-  let windows;
+/** The views of the heap that a method was called on. */
+function viewsOf(heap) {
+  let views;
   try {
-    windows = heap?.[WINDOWS];
+    views = heap?.[VIEWS];
   } catch (error) {
     throw isRevoked(heap) ? notAHeap(heap) : error;
   }
-  if (windows === undefined) throw notAHeap(heap);
-  return windows;
+  if (views === undefined) throw notAHeap(heap);
+  return views;
 }
 
 function notAHeap(receiver) {
@@ -82,7 +84,7 @@ class Heap {
     }
     // Configurable, or a Proxy could put nothing else in their place.
     define(this, ID, id, false);
-    define(this, WINDOWS, new Windows(id), false);
+    define(this, VIEWS, new Views(id), false);
   }
 
   static attach(id, ...others) {
@@ -128,17 +130,26 @@ class Heap {
     return calls.get(idOf(this), address);
   }
 
-  mallocAs(Type, count) {
-    idOf(this);
-    const width = Type === Buffer ? 1 : widthOf(Type);
-    const ptr = this.malloc(checkedCount('count', count) * width, { alignment: width });
-    return { ptr, view: this.view(ptr, Type, count) };
+  mallocAs(Type, count, options) {
+    const views = viewsOf(this).chosen(Type, options, 'mallocAs()');
+    const width = widthOf(Type);
+    const size = checkedCount('count', count) * width;
+    const [ptr, its] = mallocOf(this, size, { alignment: width });
+    try {
+      return { ptr, view: views.view(ptr, Type, count) };
+    } catch (error) {
+      takeBack(this, its, ptr);
+      throw error;
+    }
   }
 
   alloc(size, options) {
     const id = idOf(this);
-    const [ptr, its] = binding.heapAlloc(id, size, checkedOptions(options));
-    return new Allocation(its === id ? this : defaultHeapOf(its), ptr);
+    const { shared, others } = splitOptions(options);
+    // Refused, if it is, before there is a block.
+    if (shared !== undefined) viewsOf(this).chosen(Buffer, shared, 'alloc()');
+    const [ptr, its] = binding.heapAlloc(id, size, others);
+    return new Allocation(its === id ? this : defaultHeapOf(its), ptr, shared);
   }
 
   mallocMany(sizes) {
@@ -155,30 +166,26 @@ class Heap {
     binding.freeMany(id, copyOf('addresses', addresses, isAddress, refuse));
   }
 
-  buffer(address, length) {
-    return windowsOf(this).buffer(address, length);
+  buffer(address, length, options) {
+    if (options === undefined) return viewsOf(this).plain.buffer(address, length);
+    return viewsOf(this).chosen(Buffer, options, 'buffer()').buffer(address, length);
   }
 
-  view(address, Type = Uint8Array, length = undefined) {
-    return windowsOf(this).view(address, Type, length);
+  view(address, Type = Uint8Array, length = undefined, options = undefined) {
+    const views = viewsOf(this);
+    if (options === undefined && Type !== Buffer) return views.shared.view(address, Type, length);
+    return views.chosen(Type, options, 'view()').view(address, Type, length);
   }
 
   read(address, length) {
-    const bytes = windowsOf(this).bufferIfAny(address, length);
-    if (bytes !== undefined) return Buffer.from(bytes);
-    // Asked before memory is made for it: the length may be far too large.
-    const copy = Buffer.allocUnsafeSlow(rangeOf(idOf(this), address, length));
-    binding.read(idOf(this), address, copy);
-    return copy;
+    return viewsOf(this).read(address, length);
   }
 
   write(address, bytes) {
-    const windows = windowsOf(this);
+    const views = viewsOf(this);
     const source = typeof bytes === 'string' ? Buffer.from(bytes) : bytesOf('bytes', bytes);
-    const length = source.length;
-    const target = windows.bufferIfAny(address, length);
-    if (target === undefined) binding.write(idOf(this), address, source);
-    else target.set(source);
+    const { length } = source;
+    views.write(address, source);
     return length;
   }
 
@@ -252,7 +259,7 @@ class Heap {
     if (idOf(this) === 0) {
       throw fail(Error, 'ERR_MEMS_CLOSED', 'the default heap is ended by finish()');
     }
-    windowsOf(this).clear();
+    viewsOf(this).clear();
     binding.close(idOf(this));
   }
 }
@@ -270,6 +277,31 @@ if (Symbol.dispose) Heap.prototype[Symbol.dispose] = Heap.prototype.close;
 function isHeapClass(Class) {
   if (typeof Class !== 'function' || isRevoked(Class)) return false;
   return Class.prototype === Heap.prototype || Class.prototype instanceof Heap;
+}
+
+/** A new block, and the heap that it is of: of the default heap, that of this moment. */
+function mallocOf(heap, size, options) {
+  const id = idOf(heap);
+  // A subclass may have a malloc of its own.
+  return id === 0 ? binding.heapAlloc(id, size, options) : [heap.malloc(size, options), id];
+}
+
+/** Frees a block of which nobody knows yet. */
+function takeBack(heap, its, ptr) {
+  try {
+    if (its === heap.id) heap.free(ptr);
+    else calls.free(its, ptr);
+  } catch (_) {
+    // The constructor of the view has freed it, or ended the heap: what it threw says more.
+  }
+}
+
+/** The options of `alloc`: what its view is to stand over, if they say so, and those of `malloc`. */
+function splitOptions(options) {
+  const others = checkedOptions(options);
+  if (typeof others !== 'object' || others === null || !hasOwn(others, 'shared')) return { others };
+  const { shared, ...rest } = others;
+  return { shared: { shared }, others: rest };
 }
 
 let latest;
@@ -297,4 +329,10 @@ function attachAs(Class, id, others) {
 /** The heap of an id, which need not be open. */
 const heapOf = (id) => attachAs(Heap, id, []);
 
-module.exports = { Heap, heapOf };
+/** Lets go of the buffers over the memory of a default heap, which has ended. */
+function forgetViews(heap) {
+  viewsOf(heap).clear();
+  if (latest !== undefined) viewsOf(latest).clear();
+}
+
+module.exports = { Heap, forgetViews, heapOf };

@@ -3,18 +3,33 @@
 // Making a buffer over foreign memory takes a microsecond and is seen by the garbage collector, so there is one for a
 // window of gigabytes, and a view is made from it by offset and length. A window is kept as long as its heap is the same:
 // the addon answers its name with every look-up, and a name is never given twice.
+//
+// There are two kinds of buffer over the same memory. Buffers are for I/O: they stand over an ArrayBuffer, which everything
+// that takes bytes takes. Typed arrays and DataViews are for sharing: they stand over a SharedArrayBuffer where the runtime
+// can make one over native memory; some functions of Node (fetch, WebSocket) send the text of such a view.
 
 // biome-ignore-all lint/style/useNodejsImportProtocol: the first versions of Node 14 cannot require a node: name.
 'use strict';
 
 // Node's global of that name is a getter, which every view would call.
-const { Buffer } = require('buffer');
+const { Buffer, constants } = require('buffer');
+const { isMainThread } = require('worker_threads');
 const binding = require('../binding.js');
-const { checkedCount, fail, isRevoked, wrongType } = require('./arguments.js');
+const { checkedCount, fail, sharedIn, wrongType } = require('./arguments.js');
+const { isInside, widthOf } = require('./view-types.js');
 const calls = require('./calls.js');
 
 const { locate, place, NAME, INSIDE, REST, AVAILABLE } = calls;
 const { integers, OFFSET, SMALL_REST, MOST } = calls;
+
+/** Most windows of a kind that a heap keeps: beyond that those used least lately go. */
+const KEPT = 256;
+
+// What becomes of the memory under its buffers is looked into when a worker ends.
+if (!isMainThread) binding.threadEnds();
+
+/** Whether the runtime can make a SharedArrayBuffer over native memory. */
+const CAN_SHARE = binding.canShare();
 
 /**
  * Makes a Buffer. Buffer.from() and subarray() come to the same, and check for 30 ns more what is known here; their class is
@@ -65,33 +80,33 @@ function blockOf(heap, address) {
   return { start, size: inside + place[REST], usableSize: inside + place[AVAILABLE] };
 }
 
-/** Bytes of an element of a type that a view can have. */
-function widthOf(Type) {
-  // Said by name, the commonest cost no look at their properties.
-  if (Type === Uint8Array || Type === DataView) return 1;
-  if (Type === Float64Array) return 8;
-  if (typeof Type === 'function' && !isRevoked(Type)) {
-    if (typeof Type.BYTES_PER_ELEMENT === 'number') return Type.BYTES_PER_ELEMENT;
-  }
-  throw wrongType('Type', 'a typed array constructor, Buffer or DataView', Type);
-}
-
 /** A view of any type. Said by name, the commonest cost 12 ns less: the compiler knows what they construct. */
-function viewOver(Type, memory, start, elements) {
+function viewOver(Type, memory, start, elements, width) {
   if (Type === Uint8Array) return new Uint8Array(memory, start, elements);
   if (Type === Float64Array) return new Float64Array(memory, start, elements);
   if (Type === Float32Array) return new Float32Array(memory, start, elements);
   if (Type === Int32Array) return new Int32Array(memory, start, elements);
   if (Type === Uint32Array) return new Uint32Array(memory, start, elements);
   if (Type === DataView) return new DataView(memory, start, elements);
-  return new Type(memory, start, elements);
+  return anyView(Type, memory, start, elements, width);
 }
 
-/** The windows of one heap that views were made from. */
+/** A view of a type that may be anybody's: its constructor can return anything. */
+function anyView(Type, memory, start, elements, width) {
+  if (Type === Buffer) return bufferOver(memory, start, elements);
+  const view = new Type(memory, start, elements);
+  if (isInside(view, memory, start, elements * width)) return view;
+  throw wrongType('Type', 'a constructor of views of the memory that it is given', Type);
+}
+
+/** The windows of one heap that views of one kind were made from. */
 class Windows {
-  constructor(heap) {
+  constructor(heap, shared) {
     this.heap = heap;
+    this.shared = shared;
     this.all = new Map();
+    // The window that copying asked for last in vain.
+    this.missed = 0;
     this.refused = false;
     this.clear();
   }
@@ -113,18 +128,24 @@ class Windows {
     const name = place[NAME];
     let bytes = this.all.get(name);
     // Without bytes: somebody has moved them away, by transfer() or to another thread.
-    if (bytes === undefined || bytes.length === 0) {
-      // A few are enough: a heap has one or two. Those of an ended default heap must not stay for good.
-      if (this.all.size === 8) this.all.clear();
-      const { buffer, start } = binding.window(this.heap, address, 0);
-      bytes = Buffer.from(buffer, start);
-      this.all.set(name, bytes);
-    }
+    if (bytes === undefined || bytes.length === 0) bytes = this.make(address);
+    // The one used last stands last.
+    this.all.delete(name);
+    this.all.set(name, bytes);
     this.name = name;
     this.memory = bytes.buffer;
     this.bytes = bytes;
     this.start = bytes.byteOffset;
     this.length = bytes.length;
+  }
+
+  /** The bytes of the window round an address, over a new buffer. */
+  make(address) {
+    const { buffer, start, firstName } = binding.window(this.heap, address, 0, this.shared);
+    // Those of a default heap that has ended must not stay.
+    for (const name of this.all.keys()) if (name < firstName) this.all.delete(name);
+    if (this.all.size >= KEPT) this.all.delete(this.all.keys().next().value);
+    return Buffer.from(buffer, start);
   }
 
   /** Whether so many bytes from the address just looked up are in the current window. */
@@ -137,12 +158,11 @@ class Windows {
   buffer(address, length) {
     locate(this.heap, address);
     const bytes = elementsOf(address, length, 1);
-    if (!this.shows(bytes)) return this.elsewhere(address, bytes, Buffer, bytes);
+    if (!this.shows(bytes)) return this.elsewhere(address, bytes, Buffer, bytes, 1);
     return bufferOver(this.memory, this.start + integers[OFFSET], bytes);
   }
 
   view(address, Type, length) {
-    if (Type === Buffer) return this.buffer(address, length);
     const width = widthOf(Type);
     locate(this.heap, address);
     const elements = elementsOf(address, length, width);
@@ -150,44 +170,65 @@ class Windows {
     // Widths are powers of two.
     if ((offset & (width - 1)) !== 0) throw misaligned(address, Type, width);
     const bytes = elements * width;
-    if (!this.shows(bytes)) return this.elsewhere(address, bytes, Type, elements);
-    return viewOver(Type, this.memory, this.start + offset, elements);
+    if (!this.shows(bytes)) return this.elsewhere(address, bytes, Type, elements, width);
+    return viewOver(Type, this.memory, this.start + offset, elements, width);
   }
 
   /** A view of what is not in the current window: that round the address becomes it, if it shows all of this. */
-  elsewhere(address, bytes, Type, elements) {
+  elsewhere(address, bytes, Type, elements, width) {
     this.enter(address);
-    if (!this.shows(bytes)) return this.long(address, bytes, Type, elements);
-    const start = this.start + integers[OFFSET];
-    if (Type === Buffer) return bufferOver(this.memory, start, elements);
-    return new Type(this.memory, start, elements);
+    if (!this.shows(bytes)) return this.long(address, bytes, Type, elements, width);
+    return viewOver(Type, this.memory, this.start + integers[OFFSET], elements, width);
   }
 
-  /** A buffer to copy from or to; nothing where the runtime has no buffers over native memory. */
-  bufferIfAny(address, length) {
-    if (this.refused) return undefined;
+  /**
+   * A buffer to copy from or to, if one is at hand. Making one costs more than many a copy: only a window that is asked for
+   * twice in a row is made.
+   */
+  bufferAtHand(address, length) {
+    locate(this.heap, address);
+    const bytes = elementsOf(address, length, 1);
+    if (!this.shows(bytes) && !this.bringsIn(address, bytes)) return undefined;
+    return bufferOver(this.memory, this.start + integers[OFFSET], bytes);
+  }
+
+  /** Makes the window round the address just looked up the current one if it is worth it; whether it shows so many bytes. */
+  bringsIn(address, bytes) {
+    const name = place[NAME];
+    if (this.refused) return false;
+    if (this.missed !== name && !this.all.has(name)) {
+      this.missed = name;
+      return false;
+    }
     try {
-      return this.buffer(address, length);
+      this.enter(address);
     } catch (error) {
-      // What else is wrong would be wrong without a buffer, too.
+      // Without such buffers, copying works all the same.
       if (error.code !== 'ERR_MEMS_UNSUPPORTED') throw error;
       this.refused = true;
-      return undefined;
+      return false;
     }
+    return this.shows(bytes);
   }
 
   /** A view over a buffer of its own, for what lies in no window whole. */
-  long(address, bytes, Type, elements) {
+  long(address, bytes, Type, elements, width) {
+    if (bytes > constants.MAX_LENGTH) throw tooLong(bytes);
+    const { buffer, start } = binding.window(this.heap, address, bytes, this.shared);
     try {
-      const { buffer, start } = binding.window(this.heap, address, bytes);
-      if (Type === Buffer) return Buffer.from(buffer, start, elements);
-      return new Type(buffer, start, elements);
+      // The runtime's own constructors throw here for the length alone.
+      new Uint8Array(buffer, start, bytes);
     } catch (cause) {
-      if (cause.code !== 'ERR_MEMS_INTERNAL') throw cause;
-      const message = `this runtime has no buffers of ${bytes} bytes over native memory: view the block in parts`;
-      throw Object.assign(fail(RangeError, 'ERR_MEMS_OUT_OF_BLOCK', message), { cause });
+      throw Object.assign(tooLong(bytes), { cause });
     }
+    return viewOver(Type, buffer, start, elements, width);
   }
+}
+
+/** The error for a view that the runtime cannot make. */
+function tooLong(bytes) {
+  const message = `this runtime has no views of ${bytes} bytes over native memory: view the block in parts`;
+  return fail(RangeError, 'ERR_MEMS_OUT_OF_BLOCK', message);
 }
 
 function misaligned(address, Type, width) {
@@ -197,4 +238,59 @@ function misaligned(address, Type, width) {
   return fail(RangeError, 'ERR_MEMS_MISALIGNED', message);
 }
 
-module.exports = { Windows, blockOf, rangeOf, widthOf };
+/** The views of one heap, of both kinds. */
+class Views {
+  constructor(heap) {
+    this.heap = heap;
+    this.plain = new Windows(heap, false);
+    // One kind is enough where there is no other.
+    this.shared = CAN_SHARE ? new Windows(heap, true) : this.plain;
+  }
+
+  /** Lets go of all buffers. */
+  clear() {
+    this.plain.clear();
+    this.shared.clear();
+  }
+
+  /** The windows of the kind that a call's options ask for. Unasked, Buffers are for I/O and all else is for sharing. */
+  chosen(Type, options, name) {
+    const shared = options === undefined ? undefined : sharedIn(options, name);
+    if (shared === undefined) return Type === Buffer ? this.plain : this.shared;
+    if (shared && !CAN_SHARE) throw unshared();
+    return shared ? this.shared : this.plain;
+  }
+
+  read(address, length) {
+    const bytes = this.shared.bufferAtHand(address, length);
+    if (bytes !== undefined) return Buffer.from(bytes);
+    const copy = newBuffer(rangeOf(this.heap, address, length));
+    binding.read(this.heap, address, copy);
+    return copy;
+  }
+
+  write(address, source) {
+    const target = this.shared.bufferAtHand(address, source.length);
+    if (target === undefined) binding.write(this.heap, address, source);
+    else target.set(source);
+  }
+}
+
+/** Memory for a copy. The length is known to be the block's, and may be more than the runtime has. */
+function newBuffer(length) {
+  try {
+    return Buffer.allocUnsafeSlow(length);
+  } catch (cause) {
+    const message = `this runtime makes no Buffer of ${length} bytes: read the block in parts`;
+    throw Object.assign(fail(RangeError, 'ERR_MEMS_OUT_OF_BLOCK', message), { cause });
+  }
+}
+
+function unshared() {
+  const message =
+    'this runtime makes no SharedArrayBuffer over native memory (Node 22.23, 24.21, 26 and Bun do): leave "shared" out, ' +
+    'and give other threads the heap’s id and the address, for Heap.attach(id) and view(address) there';
+  return fail(Error, 'ERR_MEMS_UNSUPPORTED', message);
+}
+
+module.exports = { Views, blockOf, rangeOf };

@@ -10,7 +10,7 @@ import { CACHE, CHECKOUT, chooseRuntimes, openRuntime, start } from './lib/runti
 const PROBE = join(CHECKOUT, '__test__', 'interop', 'probe.js');
 const TEXT = join(CHECKOUT, '__test__', 'interop', 'interop.md');
 const DOCUMENT = join(CHECKOUT, 'docs', 'interop.md');
-const PLACE = '<!-- table -->';
+const KINDS = ['buffer', 'view'];
 const TIMEOUT_MS = 120_000;
 
 /** Probes a runtime: its name and version, and a cell for each row. */
@@ -36,18 +36,20 @@ try {
     columns.push(await probe(runtime, values.offline));
   }
   const heading = columns.map(({ name }) => name.replace(/ (\d+) \1/, ' $1'));
-  const rows = Object.keys(columns[0].cells).map((row) => [
-    `\`${row}\``,
-    ...columns.map(({ cells }) => cells[row]),
-  ]);
-  const table = markdownTable([['', ...heading], ...rows]);
-  console.log(table);
-  if (positionals.length === 0) {
-    const text = await readFile(TEXT, 'utf8');
-    await writeFile(
-      DOCUMENT,
-      text.replace(PLACE, () => table),
-    );
+  let text = await readFile(TEXT, 'utf8');
+  for (const kind of KINDS) {
+    const rows = Object.keys(columns[0].cells).map((row) => [
+      `\`${row}\``,
+      ...columns.map(({ cells }) => cells[row][kind]),
+    ]);
+    const table = markdownTable([[`of ${kind}(p)`, ...heading], ...rows]);
+    console.log(table);
+    text = text.replace(`<!-- table of ${kind} -->`, () => table);
+  }
+  if (positionals.length === 0) await writeFile(DOCUMENT, text);
+  for (const { name, cells } of columns) {
+    const spoilt = Object.keys(cells).filter((row) => /^(text|wrong)$/.test(cells[row].buffer));
+    if (spoilt.length > 0) throw new Error(`${name} sends other bytes: ${spoilt.join(', ')}`);
   }
 } catch (error) {
   console.error(error.message);

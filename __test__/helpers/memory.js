@@ -18,7 +18,7 @@ function bytes(address, length) {
       return new Uint8Array(buffer, offset, length);
     }
   }
-  const { buffer, offset } = binding.window(0, address, 0);
+  const { buffer, offset } = binding.window(0, address, 0, true);
   windows.push({ base: physical - BigInt(offset), buffer });
   return new Uint8Array(buffer, offset, length);
 }

@@ -1,10 +1,12 @@
 // Tries on the runtime it runs on what takes views of MeMS memory, and prints a cell for each row of docs/interop.md:
 //   works    on the memory itself, no copy of it is left
+//   text     takes the bytes for text, and sends that
 //   copies   gives another thread or object a copy
 //   refused  throws, with the error's name (its message, where no name says anything)
 //   absent   the runtime has no such function
 //   untried  fails with ordinary bytes as well, with the system's code: that says nothing of views
-// Each probe looks at the bytes that came of it: what takes a view and does nothing with it is "wrong".
+// Each probe looks at the bytes that came of it, which are no UTF-8: what takes a view and does nothing with it is "wrong".
+// Two columns: of what buffer() returns, and of what view() returns.
 // biome-ignore-all lint/style/useNodejsImportProtocol: Node 14 cannot require a node: name.
 
 'use strict';
@@ -12,15 +14,19 @@
 const assert = require('assert');
 const crypto = require('crypto');
 const fs = require('fs');
+const http = require('http');
 const net = require('net');
 const os = require('os');
 const path = require('path');
+const { PassThrough } = require('stream');
 const { promisify } = require('util');
+const v8 = require('v8');
 const { MessageChannel, Worker, isMainThread, parentPort } = require('worker_threads');
 const zlib = require('zlib');
 const { Heap } = require('../..');
 
-const TEXT = 'zero copy ';
+/** A hundred bytes that are no text. */
+const BYTES = Buffer.from(Array.from({ length: 25 }, () => [255, 254, 0, 128]).flat());
 const ABSENT = new Error('absent');
 /** That the runtime could not do it with ordinary bytes either, for the cause that the code names. */
 class Untried extends Error {}
@@ -87,7 +93,7 @@ async function withFile(use) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mems-interop-'));
   const file = path.join(folder, 'file');
   try {
-    fs.writeFileSync(file, TEXT.repeat(10));
+    fs.writeFileSync(file, BYTES);
     return await use(file);
   } finally {
     fs.unlinkSync(file);
@@ -112,7 +118,122 @@ async function echo(view, read) {
   }
 }
 
-const isText = (bytes) => Buffer.from(bytes).toString() === TEXT.repeat(10);
+/** Bytes as a view of their own, whatever holds them. */
+const own = (bytes) =>
+  ArrayBuffer.isView(bytes)
+    ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    : Buffer.from(bytes);
+
+/** Whether what came of it are the bytes. */
+function isBytes(bytes) {
+  const got = own(bytes);
+  if (got.equals(BYTES)) return true;
+  if (got.toString().startsWith('255,254,0,128')) throw new Error('text');
+  return false;
+}
+
+/** Everything that a stream of the web gives. */
+async function collected(stream) {
+  const parts = [];
+  const reader = stream.getReader();
+  for (let read = await reader.read(); !read.done; read = await reader.read()) {
+    parts.push(own(read.value));
+  }
+  return Buffer.concat(parts);
+}
+
+/** A server on this machine, while it is used. */
+async function withServer(server, use) {
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    return await use(server.address().port);
+  } finally {
+    // Connections that are kept alive would keep the server.
+    if (server.closeAllConnections) server.closeAllConnections();
+    server.close();
+  }
+}
+
+/** A request to an echo by fetch, and its answer's bytes. What cannot connect says nothing of views. */
+async function fetched(body, plain) {
+  const fetch = given('fetch');
+  const server = http.createServer((request, response) => request.pipe(response));
+  return withServer(server, async (port) => {
+    const post = async (sent) => {
+      const init = { method: 'POST', body: sent, duplex: 'half' };
+      return (await fetch(`http://127.0.0.1:${port}/`, init)).arrayBuffer();
+    };
+    try {
+      return await post(body());
+    } catch (refused) {
+      // With a cause it is the connection that failed, not the view that was refused.
+      if (!refused.cause) throw refused;
+      await post(plain()).catch(({ cause }) => {
+        if (cause && cause.code === refused.cause.code) throw new Untried(cause.code);
+      });
+      throw refused;
+    }
+  });
+}
+
+/** The first frame that a WebSocket sends to a server on this machine: its opcode and its payload. */
+function firstFrame(send) {
+  const WebSocket = given('WebSocket');
+  const server = http.createServer();
+  return withServer(server, async (port) => {
+    const frame = new Promise((resolve, reject) => {
+      server.on('upgrade', (request, socket) => {
+        const accept = crypto
+          .createHash('sha1')
+          .update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+          .digest('base64');
+        socket.write(
+          `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+        );
+        let data = Buffer.alloc(0);
+        socket.on('error', reject);
+        socket.on('data', (part) => {
+          data = Buffer.concat([data, part]);
+          const frame = parseFrame(data);
+          if (!frame) return;
+          socket.destroy();
+          resolve(frame);
+        });
+      });
+    });
+    const client = new WebSocket(`ws://127.0.0.1:${port}/`);
+    const failed = new Promise((_, reject) => {
+      client.onerror = () => reject(new Error('no connection'));
+      client.onopen = () => {
+        try {
+          send(client);
+        } catch (error) {
+          reject(error);
+        }
+      };
+    });
+    try {
+      return await Promise.race([frame, failed]);
+    } finally {
+      failed.catch(() => {});
+      client.onerror = null;
+      client.close();
+    }
+  });
+}
+
+/** A masked frame of at most 64 KiB, once all of it is there. */
+function parseFrame(data) {
+  if (data.length < 2) return undefined;
+  const short = data[1] & 127;
+  const start = short === 126 ? 4 : 2;
+  if (data.length < start) return undefined;
+  const length = short === 126 ? data.readUInt16BE(2) : short;
+  if (data.length < start + 4 + length) return undefined;
+  const mask = data.subarray(start, start + 4);
+  const payload = data.subarray(start + 4, start + 4 + length).map((byte, i) => byte ^ mask[i % 4]);
+  return { isText: (data[0] & 15) === 1, payload };
+}
 const check = (right) => {
   assert.ok(right, 'wrong');
   return 'works';
@@ -146,7 +267,7 @@ const PROBES = {
       } finally {
         fs.closeSync(fd);
       }
-      return check(isText(view));
+      return check(isBytes(view));
     }),
   'fileHandle.write, fileHandle.read': (view) =>
     withFile(async (file) => {
@@ -158,15 +279,15 @@ const PROBES = {
       } finally {
         await handle.close();
       }
-      return check(isText(view));
+      return check(isBytes(view));
     }),
   'fs.promises.writeFile': (view) =>
     withFile(async (file) => {
       await fs.promises.writeFile(file, view);
-      return check(isText(fs.readFileSync(file)));
+      return check(isBytes(fs.readFileSync(file)));
     }),
-  'zlib.gzipSync': (view) => check(isText(zlib.gunzipSync(zlib.gzipSync(view)))),
-  'zlib.gzip': async (view) => check(isText(zlib.gunzipSync(await promisify(zlib.gzip)(view)))),
+  'zlib.gzipSync': (view) => check(isBytes(zlib.gunzipSync(zlib.gzipSync(view)))),
+  'zlib.gzip': async (view) => check(isBytes(zlib.gunzipSync(await promisify(zlib.gzip)(view)))),
   'crypto.createHash().update': (view) => {
     const digest = (bytes) => crypto.createHash('sha256').update(bytes).digest('hex');
     return check(digest(view) === digest(Buffer.from(view)));
@@ -194,7 +315,10 @@ const PROBES = {
     return check(view.some((byte) => byte !== 0));
   },
   'TextDecoder.decode': (view) =>
-    check(new (given('TextDecoder'))().decode(view) === TEXT.repeat(10)),
+    check(
+      new (given('TextDecoder'))('latin1').decode(view) ===
+        new (given('TextDecoder'))('latin1').decode(BYTES),
+    ),
   'TextEncoder.encodeInto': (view) => {
     new (given('TextEncoder'))().encodeInto('other', view);
     return check(Buffer.from(view.subarray(0, 5)).toString() === 'other');
@@ -207,7 +331,7 @@ const PROBES = {
         if (Buffer.concat(parts).length === 100) resolve(Buffer.concat(parts));
       });
     });
-    return check(isText(answer));
+    return check(isBytes(answer));
   },
   'net.connect({ onread: { buffer: view } })': async (view, heap) => {
     const into = heap.buffer(heap.calloc(1, 200));
@@ -220,7 +344,7 @@ const PROBES = {
       return net.connect({ port, host: '127.0.0.1', onread }).on('data', () => resolve());
     });
     if (into[0] === 0) throw ABSENT;
-    return check(isText(into.subarray(0, 100)));
+    return check(isBytes(into.subarray(0, 100)));
   },
   'Atomics.add across workers': (_, heap) =>
     withWorker(async (worker, next) => {
@@ -250,36 +374,105 @@ const PROBES = {
       }
     }),
   'new Response(view)': async (view) =>
-    check(isText(await new (given('Response'))(view).arrayBuffer())),
-  'fetch, body: view': async (view) => {
-    const fetch = given('fetch');
-    const server = require('http').createServer((request, response) => request.pipe(response));
-    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-    try {
-      const url = `http://127.0.0.1:${server.address().port}/`;
-      const post = async (body) => (await fetch(url, { method: 'POST', body })).arrayBuffer();
-      const answer = await post(view).catch(async (refused) => {
-        // With a cause it is the connection that failed, not the view that was refused.
-        if (!refused.cause) throw refused;
-        await post(Buffer.from(view)).catch(({ cause }) => {
-          if (cause && cause.code === refused.cause.code) throw new Untried(cause.code);
-        });
-        throw refused;
+    check(isBytes(await new (given('Response'))(view).arrayBuffer())),
+  'new Request(url, { body: view })': async (view) => {
+    const request = new (given('Request'))('http://localhost/', { method: 'POST', body: view });
+    return check(isBytes(await request.arrayBuffer()));
+  },
+  'fetch, body: view': async (view) =>
+    check(
+      isBytes(
+        await fetched(
+          () => view,
+          () => BYTES,
+        ),
+      ),
+    ),
+  'fetch, body: a ReadableStream of it': async (view) => {
+    const stream = (bytes) => () =>
+      new (given('ReadableStream'))({
+        start(controller) {
+          controller.enqueue(bytes);
+          controller.close();
+        },
       });
-      return check(isText(answer));
-    } finally {
-      // Connections that are kept alive would keep the server.
-      if (server.closeAllConnections) server.closeAllConnections();
-      server.close();
-    }
+    return check(isBytes(await fetched(stream(view), stream(BYTES))));
+  },
+  'new WebSocket(url).send(view)': async (view) => {
+    const { isText, payload } = await firstFrame((socket) => socket.send(view));
+    if (isText && !isBytes(payload)) throw new Error('text');
+    return check(isBytes(payload));
   },
   'new Blob([view])': async (view) => {
     const Blob = globalThis.Blob || require('buffer').Blob;
-    return check(isText(await new (need(Blob))([view]).arrayBuffer()));
+    return check(isBytes(await new (need(Blob))([view]).arrayBuffer()));
   },
+  'new File([view], name)': async (view) =>
+    check(isBytes(await new (given('File'))([view], 'name').arrayBuffer())),
+  'formData.set(name, new Blob([view]))': async (view) => {
+    const form = new (given('FormData'))();
+    form.set('name', new (given('Blob'))([view]));
+    return check(isBytes(await form.get('name').arrayBuffer()));
+  },
+  'new CompressionStream(format)': async (view) => {
+    const zip = new (given('CompressionStream'))('gzip');
+    const writer = zip.writable.getWriter();
+    const written = writer.write(view).then(() => writer.close());
+    const bytes = await Promise.all([collected(zip.readable), written]);
+    return check(isBytes(zlib.gunzipSync(bytes[0])));
+  },
+  'ReadableStream, type: bytes': async (view) => {
+    // What is given to such a stream is moved into it.
+    const stream = new (given('ReadableStream'))({
+      type: 'bytes',
+      start(controller) {
+        controller.enqueue(view);
+        controller.close();
+      },
+    });
+    const right = isBytes(await collected(stream));
+    return view.length === 0 && right ? 'moves' : check(right);
+  },
+  'stream.write, stream.pipe': async (view) => {
+    const stream = new PassThrough();
+    const parts = [];
+    stream.on('data', (part) => parts.push(part));
+    stream.end(view);
+    await new Promise((resolve) => stream.on('end', resolve));
+    return check(isBytes(Buffer.concat(parts)));
+  },
+  'http request.end(view)': (view) =>
+    withServer(
+      http.createServer((request, response) => request.pipe(response)),
+      async (port) => {
+        const answer = await new Promise((resolve, reject) => {
+          const request = http.request({ port, host: '127.0.0.1', method: 'POST' }, (response) => {
+            const parts = [];
+            response.on('data', (part) => parts.push(part));
+            response.on('end', () => resolve(Buffer.concat(parts)));
+          });
+          request.on('error', reject);
+          request.end(view);
+        });
+        return check(isBytes(answer));
+      },
+    ),
+  'crypto.subtle.encrypt, importKey': async (view) => {
+    const { subtle } = need(crypto.webcrypto);
+    const key = await subtle.importKey('raw', view.subarray(0, 16), 'AES-CBC', true, ['encrypt']);
+    const algorithm = { name: 'AES-CBC', iv: view.subarray(16, 32) };
+    const encrypted = Buffer.from(await subtle.encrypt(algorithm, key, view));
+    const cipher = crypto.createCipheriv(
+      'aes-128-cbc',
+      BYTES.subarray(0, 16),
+      BYTES.subarray(16, 32),
+    );
+    return check(encrypted.equals(Buffer.concat([cipher.update(BYTES), cipher.final()])));
+  },
+  'v8.serialize': (view) => check(isBytes(v8.deserialize(v8.serialize(view)))),
   'Buffer.concat, Buffer.compare': (view) => {
     const both = Buffer.concat([view, view]);
-    return check(isText(both.subarray(100)) && Buffer.compare(view, both.subarray(0, 100)) === 0);
+    return check(isBytes(both.subarray(100)) && Buffer.compare(view, both.subarray(0, 100)) === 0);
   },
   'Buffer.from(view.buffer, offset, length)': (view) =>
     shared(isSame(view, Buffer.from(view.buffer, view.byteOffset, 100))),
@@ -291,11 +484,11 @@ const PROBES = {
   },
 };
 
-/** What a probe comes to. */
-async function cell(probe) {
+/** What a probe comes to, given a view of a kind. */
+async function cell(probe, make) {
   const heap = new Heap();
-  const view = heap.buffer(heap.malloc(100));
-  view.write(TEXT.repeat(10));
+  const view = make(heap, heap.malloc(100));
+  view.set(BYTES);
   let timer;
   const late = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error('no answer')), LIMIT_MS);
@@ -305,7 +498,7 @@ async function cell(probe) {
   } catch (error) {
     if (error === ABSENT) return 'absent';
     if (error instanceof Untried) return `untried: ${error.message}`;
-    if (error.message === 'wrong') return 'wrong';
+    if (error.message === 'wrong' || error.message === 'text') return error.message;
     return `refused: ${error.code && typeof error.code === 'string' ? error.code : error.name}`;
   } finally {
     clearTimeout(timer);
@@ -313,9 +506,18 @@ async function cell(probe) {
   }
 }
 
+/** The two kinds of view, both of them bytes. */
+const KINDS = {
+  buffer: (heap, ptr) => heap.buffer(ptr),
+  view: (heap, ptr) => heap.view(ptr),
+};
+
 async function main() {
   const cells = {};
-  for (const [row, probe] of Object.entries(PROBES)) cells[row] = await cell(probe);
+  for (const [row, probe] of Object.entries(PROBES)) {
+    cells[row] = {};
+    for (const [kind, make] of Object.entries(KINDS)) cells[row][kind] = await cell(probe, make);
+  }
   console.log(`cells ${JSON.stringify(cells)}`);
 }
 

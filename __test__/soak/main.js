@@ -20,7 +20,7 @@ const mems = require('../..');
 const { unlessEnded } = require('./expected.js');
 const { overflow, writeAfterFree } = require('./guards.js');
 const { READERS, Scratch, begin, roundTrip } = require('./jobs.js');
-const { MOST_ENDS, checkGrowth, collect, keepsWindows, measure } = require('./limits.js');
+const { checkGrowth, collect, measure } = require('./limits.js');
 const { anyOptions } = require('./options.js');
 const { MOST, Place } = require('./place.js');
 const { Random } = require('./random.js');
@@ -75,7 +75,7 @@ class Soak {
   }
 
   open() {
-    if (this.places.length > MOST.heaps || this.done.ends >= MOST_ENDS) return;
+    if (this.places.length > MOST.heaps) return;
     const options = anyOptions(random);
     this.done.heaps += 1;
     this.places.push(this.newPlace(new mems.Heap(options), random.chance(0.5), options));
@@ -88,7 +88,7 @@ class Soak {
 
   /** Ends a heap; what is kept of its views may be read and written by anybody from then on. */
   close() {
-    if (this.places.length < 2 || this.done.ends >= MOST_ENDS) return;
+    if (this.places.length < 2) return;
     const at = random.int(1, this.places.length - 1);
     const [place] = this.places.splice(at, 1);
     this.done.ends += 1;
@@ -98,7 +98,6 @@ class Soak {
   }
 
   restart() {
-    if (this.done.ends >= MOST_ENDS) return;
     const [place] = this.places.splice(0, 1);
     this.done.ends += 1;
     if (place.shadow) place.shadow.verify();
@@ -236,13 +235,12 @@ class Soak {
 
   touchDead() {
     if (this.dead.length === 0) return;
-    // Where they are never unmapped, pages written to would come to much.
-    touch(random.pick(this.dead), random, !keepsWindows || random.chance(0.01));
+    touch(random.pick(this.dead), random, true);
   }
 
   /** Many heaps that live for a moment, half of them with a view. */
   burst() {
-    for (let i = 0; i < 30 && this.done.ends < MOST_ENDS; i++) {
+    for (let i = 0; i < 30; i++) {
       const heap = new mems.Heap();
       const ptr = heap.malloc(100);
       if (random.chance(0.5)) {

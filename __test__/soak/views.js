@@ -6,14 +6,22 @@
 const { MessageChannel } = require('worker_threads');
 const { TYPES } = require('../helpers/types.js');
 
+/** Whether a view over a SharedArrayBuffer can be asked for. */
+const CAN_SHARE = require('../../binding.js').canShare();
+
+/** What a view is to stand over, or nothing of that. */
+const anyOptions = (random) =>
+  random.chance(0.5) ? undefined : { shared: CAN_SHARE && random.chance(0.5) };
+
 /** A view of a random type over a block, aligned for it or bytes. */
 function anyView(heap, { ptr, size }, random) {
   const Type = random.pick(TYPES);
   const width = Type.BYTES_PER_ELEMENT || 1;
   const misaligned = heap.get(ptr) % BigInt(width) !== 0n;
-  if (misaligned || size < width) return heap.buffer(ptr);
-  if (random.chance(0.5)) return heap.view(ptr, Type);
-  return heap.view(ptr, Type, random.int(0, Math.floor(size / width)));
+  const options = anyOptions(random);
+  if (misaligned || size < width) return heap.buffer(ptr, undefined, options);
+  if (random.chance(0.5)) return heap.view(ptr, Type, undefined, options);
+  return heap.view(ptr, Type, random.int(0, Math.floor(size / width)), options);
 }
 
 /** The same bytes as a Uint8Array. */

@@ -2,7 +2,7 @@
 
 use super::failure::{Failure, run};
 use super::value::Value;
-use super::{convert, owner, trace, window};
+use super::{convert, owner, trace, watch, window};
 use crate::Block;
 use crate::heap::{self, Options, Setting};
 use crate::registry;
@@ -333,18 +333,28 @@ pub struct Window<'a> {
     pub start: f64,
     /// The offset of the address in it.
     pub offset: f64,
+    /// The lowest name that a window of the heap can have: those below are of heaps that have ended.
+    pub first_name: f64,
 }
 
 /// A new buffer over the window round a virtual address inside a live block or, if `length` is not 0, over so many bytes
-/// from there. Internal: it may reach past the block.
+/// from there: a `SharedArrayBuffer` if `shared` says so and the runtime can make one. Internal: it may reach past the block.
 #[napi]
-#[allow(clippy::cast_precision_loss, reason = "offsets are below 2^53")]
-pub fn window<'env>(env: Env, heap: Unknown, address: Unknown, length: Unknown) -> Result<Window<'env>> {
+#[allow(clippy::cast_precision_loss, reason = "offsets and names are below 2^53")]
+pub fn window<'env>(
+    env: Env,
+    heap: Unknown,
+    address: Unknown,
+    length: Unknown,
+    shared: Unknown,
+) -> Result<Window<'env>> {
     run(env, || {
         let id = id(env, &heap)?;
         let address = convert::address(id, argument(env, &address))?;
         let length = convert::length("length", argument(env, &length))?;
-        let (span, range) = registry::with_heap(id, |heap| {
+        // Unless told so, it makes the kind that everything takes.
+        let shared = argument(env, &shared).boolean().unwrap_or(false);
+        let (span, range, first) = registry::with_heap(id, |heap| {
             let span = heap.span(address, length)?;
             let (mapping, offset) = (span.mapping(), span.offset());
             let range = if length == 0 {
@@ -354,15 +364,31 @@ pub fn window<'env>(env: Env, heap: Unknown, address: Unknown, length: Unknown) 
             };
             // While the heap cannot end.
             mapping.promise(range.0 + range.1);
-            Ok((span, range))
+            // Of a heap's mappings the first is the oldest.
+            let first = heap.spans().first().map_or(0, |span| window::first_name(span.mapping().serial()));
+            Ok((span, range, first))
         })?;
         let (mapping, offset) = (span.mapping(), span.offset());
         // SAFETY: `env` is this call's own.
-        let (buffer, start) = unsafe { window::buffer(env.raw(), Arc::clone(mapping), range) }?;
+        let (buffer, start) = unsafe { window::buffer(env.raw(), Arc::clone(mapping), range, shared) }?;
         // SAFETY: `buffer` is a value of `env`, just made.
         let buffer = unsafe { Unknown::from_napi_value(env.raw(), buffer) }?;
-        Ok(Window { buffer, start: start as f64, offset: (start + offset - range.0) as f64 })
+        let offset = (start + offset - range.0) as f64;
+        Ok(Window { buffer, start: start as f64, offset, first_name: first as f64 })
     })
+}
+
+/// Says that this thread, a worker, ends before the process does.
+#[napi]
+pub fn thread_ends() {
+    watch::thread_ends();
+}
+
+/// Whether this runtime can make a `SharedArrayBuffer` over native memory.
+#[napi]
+#[must_use]
+pub fn can_share() -> bool {
+    window::can_share()
 }
 
 /// The first main block at an address or after it, as its first address and the one after its last; nothing at the chain's

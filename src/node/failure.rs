@@ -27,6 +27,9 @@ pub(super) enum Failure {
         "this runtime does not allow buffers over native memory (Electron does not): use read() and write(), which copy"
     )]
     NoBuffers,
+    /// The runtime makes no buffer of that length.
+    #[error("this runtime makes no buffer of {length} bytes over native memory: view the block in parts")]
+    LongBuffer { length: usize },
     /// A Node-API call failed; an exception may be pending already.
     #[error("Node-API answered status {0}")]
     Napi(sys::napi_status),
@@ -51,6 +54,7 @@ impl Failure {
             Self::ArgumentType { .. } => "ERR_INVALID_ARG_TYPE",
             Self::UnknownOption { .. } => "ERR_INVALID_ARG_VALUE",
             Self::NoBuffers => "ERR_MEMS_UNSUPPORTED",
+            Self::LongBuffer { .. } => "ERR_MEMS_OUT_OF_BLOCK",
             Self::Napi(_) | Self::Panic(_) => "ERR_MEMS_INTERNAL",
         }
     }
@@ -58,7 +62,8 @@ impl Failure {
     fn constructor(&self) -> Constructor {
         match self {
             Self::ArgumentType { .. } | Self::UnknownOption { .. } => sys::napi_create_type_error,
-            Self::Mems(
+            Self::LongBuffer { .. }
+            | Self::Mems(
                 Error::InvalidSize { .. }
                 | Error::MaxSizeBelowPage { .. }
                 | Error::InvalidAlignment { .. }

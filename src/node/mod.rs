@@ -5,7 +5,8 @@
 //! - `cold.rs`: everything else, as `#[napi]` functions.
 //! - `convert.rs`: sizes, addresses and options; over `value.rs`, one JavaScript value.
 //! - `failure.rs`: the one place where a Rust error, or a panic, becomes a JavaScript exception.
-//! - `window.rs`: buffers over a heap's memory.
+//! - `window.rs`: buffers over a heap's memory; `ending.rs` and `watch.rs`: when the memory
+//!   under a buffer may go.
 //! - `trace.rs`: stacks of calls, for heaps that track their allocations.
 //! - `owner.rs`: heaps that end with their thread.
 //! - `library.rs`: the path of this addon, for FFI.
@@ -14,6 +15,7 @@ mod bytes;
 mod callbacks;
 mod cold;
 mod convert;
+mod ending;
 mod failure;
 #[cfg(feature = "floor")]
 mod floor;
@@ -22,6 +24,7 @@ mod owner;
 mod slots;
 mod trace;
 mod value;
+mod watch;
 mod window;
 
 use napi::Callback;

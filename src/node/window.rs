@@ -6,13 +6,14 @@
 //! it has one short window: collectors count it as memory in use, and where a runtime copies a view (`structuredClone`) it
 //! copies all that the view's buffer shows.
 //!
+//! There are two kinds over the same memory. An `ArrayBuffer` is for I/O: every function that takes bytes takes views of it.
+//! A `SharedArrayBuffer`, where the runtime can make one of external memory, is for sharing: it can be posted and waited on.
+//!
 //! Invariant: the memory under a buffer stays mapped while anything can reach it, even after `finish`. So a window is
-//! promised under the heap's lock (`Mapping::promise`), and then made. A `SharedArrayBuffer` tells reliably when its memory is
-//! out of reach, by its finalizer. An `ArrayBuffer` does only where its memory cannot be moved into another buffer
-//! (`transfer`, Node 22 and later): that one has no finalizer of ours. So a window is a `SharedArrayBuffer` where the runtime
-//! can make one of external memory; else an `ArrayBuffer`, which keeps its mapping, as far as buffers reach, for good if the
-//! runtime has `transfer`.
+//! promised under the heap's lock (`Mapping::promise`), and then made; it holds its mapping until it is released, which
+//! `ending.rs` argues for each kind and runtime.
 
+use super::ending;
 use super::failure::Failure;
 use super::value::check;
 use crate::memory::Mapping;
@@ -24,8 +25,9 @@ use std::sync::Arc;
 /// Half a window: 2 GiB less 64 KiB, since Node 14 allows 4 GiB - 1 byte.
 const HALF: usize = (2 << 30) - (64 << 10);
 
-/// Lengths of the windows of small regions, which begin where the region does. A region outgrows three at most.
-const SHORT: [usize; 3] = [1 << 20, 16 << 20, 256 << 20];
+/// Lengths of the windows of small regions, which begin where the region does. A region outgrows four at most. The first is
+/// what thousands of small heaps have, and V8 counts an `ArrayBuffer`'s bytes as memory in use.
+const SHORT: [usize; 4] = [64 << 10, 1 << 20, 16 << 20, 256 << 20];
 
 /// Which of the short windows shows all of a region of which `used` bytes are in main blocks.
 #[inline]
@@ -59,7 +61,18 @@ pub(super) fn name(mapping: u64, offset: usize, used: u64) -> (u64, usize) {
     (mapping * WINDOWS + number, within)
 }
 
-/// An external buffer over `length` bytes of `mapping` from `start`, and the bytes in it before those.
+/// The lowest name that a window of `mapping`, or of one made later, can have.
+pub(super) const fn first_name(mapping: u64) -> u64 {
+    mapping * WINDOWS
+}
+
+/// Whether the runtime can make a `SharedArrayBuffer` of external memory.
+pub(super) fn can_share() -> bool {
+    create_shared().is_some()
+}
+
+/// An external buffer over `length` bytes of `mapping` from `start`, and the bytes in it before those: a `SharedArrayBuffer`
+/// if `shared` says so and the runtime can make one, else an `ArrayBuffer`.
 ///
 /// # Safety
 /// `env` must be the environment of the running callback.
@@ -67,6 +80,7 @@ pub(super) unsafe fn buffer(
     env: sys::napi_env,
     mapping: Arc<Mapping>,
     (start, length): (usize, usize),
+    shared: bool,
 ) -> Result<(sys::napi_value, usize), Failure> {
     assert!(start + length <= mapping.bytes(), "a window lies inside its mapping");
     if refused() {
@@ -74,37 +88,57 @@ pub(super) unsafe fn buffer(
     }
     let front = mapping.front_of_next_buffer();
     let data = mapping.base().wrapping_add(start).wrapping_sub(front).cast::<c_void>();
-    let length = length + front;
-    // SAFETY: the caller vouches for `env`.
-    if create_shared().is_none() && unsafe { can_transfer(env) }? {
-        std::mem::forget(Arc::clone(&mapping));
-    }
-    let holder = Box::into_raw(Box::new(mapping)).cast::<c_void>();
+    let all = length + front;
+    let create_shared = if shared { create_shared() } else { None };
+    // On a status that comes before a buffer is made nothing else will release its holder; on any other it may, and a mapping
+    // that stays is better than one released twice.
+    let is_early = |status| {
+        [
+            sys::Status::napi_no_external_buffers_allowed,
+            sys::Status::napi_invalid_arg,
+            sys::Status::napi_pending_exception,
+        ]
+        .contains(&status)
+    };
     let mut value = ptr::null_mut();
-    // SAFETY: [data, data + length) lies in the mapping or its front, which `holder` keeps mapped until the runtime runs the finalizer,
-    // and by this file's invariant nothing reaches it then, or it was kept for good above. The caller vouches for `env`.
-    let status = unsafe {
-        match create_shared() {
-            Some(create) => create(env, data, length, Some(release_shared), holder, &raw mut value),
-            None => sys::napi_create_external_arraybuffer(env, data, length, Some(release), holder, &raw mut value),
+    let status = if let Some(create) = create_shared {
+        let holder = ending::hold_shared(mapping);
+        // SAFETY: [data, data + all) lies in the mapping or its front, which `holder` keeps mapped until the runtime runs the
+        // finalizer, and nothing reaches it then. The caller vouches for `env`. A holder that nobody has is released.
+        unsafe {
+            let status = create(env, data, all, Some(ending::release_shared), holder, &raw mut value);
+            if is_early(status) {
+                ending::release_shared(data, holder);
+            }
+            status
+        }
+    } else {
+        // SAFETY: the caller vouches for `env`.
+        let holder = unsafe { ending::hold(env, mapping) }?;
+        // SAFETY: as above, but that the finalizer may run while something reaches the memory: it keeps it mapped then.
+        unsafe {
+            let create = sys::napi_create_external_arraybuffer;
+            let status = create(env, data, all, Some(ending::release), holder, &raw mut value);
+            if is_early(status) {
+                ending::let_go(holder);
+            } else if status == sys::Status::napi_ok {
+                ending::watch(env, value, holder);
+            }
+            status
         }
     };
-    // On a status that comes before a buffer is made nothing else will release `holder`; on any other it may, and a
-    // mapping that stays is better than one released twice.
-    let refused_early = [
-        sys::Status::napi_no_external_buffers_allowed,
-        sys::Status::napi_invalid_arg,
-        sys::Status::napi_pending_exception,
-    ];
-    if refused_early.contains(&status) {
-        // SAFETY: see above.
-        drop(unsafe { Box::from_raw(holder.cast::<Arc<Mapping>>()) });
+    match status {
+        sys::Status::napi_ok => Ok((value, front)),
+        sys::Status::napi_no_external_buffers_allowed => Err(Failure::NoBuffers),
+        // The runtime says so by a code of its own, and only of lengths.
+        sys::Status::napi_generic_failure => {
+            let mut exception = ptr::null_mut();
+            // SAFETY: the caller vouches for `env`.
+            unsafe { sys::napi_get_and_clear_last_exception(env, &raw mut exception) };
+            Err(Failure::LongBuffer { length })
+        }
+        _ => check(status).map(|()| (value, front)),
     }
-    if status == sys::Status::napi_no_external_buffers_allowed {
-        return Err(Failure::NoBuffers);
-    }
-    check(status)?;
-    Ok((value, front))
 }
 
 /// What [`refused`] returns.
@@ -121,18 +155,6 @@ pub(super) fn refused() -> bool {
 #[cfg(not(feature = "test-hooks"))]
 pub(super) const fn refused() -> bool {
     false
-}
-
-/// Lets go of a window's mapping. May run on any turn, even inside a Node-API call (Bun, Deno): it takes no lock.
-unsafe extern "C" fn release(_env: sys::napi_env, data: *mut c_void, holder: *mut c_void) {
-    // SAFETY: the same holder, and a finalizer runs once.
-    unsafe { release_shared(data, holder) };
-}
-
-/// The same for a `SharedArrayBuffer`, on whatever thread was the last to hold it.
-unsafe extern "C" fn release_shared(_data: *mut c_void, holder: *mut c_void) {
-    // SAFETY: `holder` is the box made in `buffer`, and a finalizer runs once.
-    drop(unsafe { Box::from_raw(holder.cast::<Arc<Mapping>>()) });
 }
 
 /// `node_api_create_external_sharedarraybuffer`.
@@ -178,21 +200,4 @@ fn exported(name: &CStr) -> *const c_void {
 #[cfg(not(any(unix, windows)))]
 const fn exported(_name: &CStr) -> *const c_void {
     ptr::null()
-}
-
-/// Whether the runtime has `ArrayBuffer.prototype.transfer`.
-///
-/// # Safety
-/// `env` must be the environment of the running callback.
-unsafe fn can_transfer(env: sys::napi_env) -> Result<bool, Failure> {
-    let (mut object, mut has) = (ptr::null_mut(), false);
-    // SAFETY: the caller vouches for `env`; names end with a zero, and each object is a value of `env` just read.
-    unsafe {
-        check(sys::napi_get_global(env, &raw mut object))?;
-        for name in [c"ArrayBuffer", c"prototype"] as [&CStr; 2] {
-            check(sys::napi_get_named_property(env, object, name.as_ptr(), &raw mut object))?;
-        }
-        check(sys::napi_has_named_property(env, object, c"transfer".as_ptr(), &raw mut has))?;
-    }
-    Ok(has)
 }

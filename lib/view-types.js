@@ -1,0 +1,88 @@
+// Which types a view can have, how wide their elements are, and whether what a constructor returns is a view as it was asked for.
+//
+// Constructors can be subclasses, whose statics say anything, and those of another realm (a vm context, a test runner's). The
+// width is that of the runtime's own constructor from which a type descends.
+
+// biome-ignore-all lint/style/useNodejsImportProtocol: the first versions of Node 14 cannot require a node: name.
+'use strict';
+
+const { Buffer } = require('buffer');
+const { isRevoked, wrongType } = require('./arguments.js');
+
+const TypedArray = Object.getPrototypeOf(Uint8Array);
+
+/** The widths of this realm's types, and of each type that was asked for. */
+const widths = new WeakMap([
+  [DataView, 1],
+  [Buffer, 1],
+]);
+for (const Type of [
+  ...[Uint8Array, Int8Array, Uint8ClampedArray, Uint16Array, Int16Array, Uint32Array, Int32Array],
+  ...[Float32Array, Float64Array, BigUint64Array, BigInt64Array, globalThis.Float16Array],
+]) {
+  if (Type !== undefined) widths.set(Type, Type.BYTES_PER_ELEMENT);
+}
+
+/** Bytes of an element of a type that a view can have. */
+function widthOf(Type) {
+  // Said by name, the commonest cost no look at their properties.
+  if (Type === Uint8Array || Type === DataView) return 1;
+  if (Type === Float64Array) return 8;
+  if (Type === Int32Array || Type === Uint32Array || Type === Float32Array) return 4;
+  if (typeof Type === 'function' && !isRevoked(Type)) {
+    const width = widths.get(Type) || inheritedWidth(Type);
+    if (width !== undefined) return width;
+  }
+  throw wrongType('Type', 'a typed array constructor, Buffer or DataView', Type);
+}
+
+/** The width of the constructor of the runtime that a type descends from, if it does. */
+function inheritedWidth(Type) {
+  for (let Base = Type; typeof Base === 'function'; Base = Object.getPrototypeOf(Base)) {
+    const width = widths.get(Base) || foreignWidth(Base);
+    if (width === undefined) continue;
+    widths.set(Type, width);
+    return width;
+  }
+  return undefined;
+}
+
+/** The width of a constructor of another realm. What only looks like one is found out by what it makes. */
+function foreignWidth(Type) {
+  const parent = Object.getPrototypeOf(Type);
+  if (typeof parent !== 'function') return undefined;
+  if (Type.name === 'DataView' && parent !== Function.prototype) return 1;
+  if (parent.name !== 'TypedArray') return undefined;
+  const width = Object.getOwnPropertyDescriptor(Type, 'BYTES_PER_ELEMENT');
+  const isFixed = width !== undefined && !width.configurable && !width.writable;
+  return isFixed && [1, 2, 4, 8].includes(width.value) ? width.value : undefined;
+}
+
+const getterOf = (prototype, name) => Object.getOwnPropertyDescriptor(prototype, name).get;
+
+/** The properties of views as the runtime has them, whatever a subclass or an object says. */
+const GETTERS = [TypedArray.prototype, DataView.prototype].map((prototype) => ({
+  buffer: getterOf(prototype, 'buffer'),
+  byteOffset: getterOf(prototype, 'byteOffset'),
+  byteLength: getterOf(prototype, 'byteLength'),
+}));
+
+const isDataView = (view) => {
+  try {
+    getterOf(DataView.prototype, 'buffer').call(view);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** Whether a value is a view of a buffer that lies in a range of it. */
+function isInside(view, memory, start, bytes) {
+  if (!ArrayBuffer.isView(view)) return false;
+  const { buffer, byteOffset, byteLength } = GETTERS[isDataView(view) ? 1 : 0];
+  const offset = byteOffset.call(view);
+  if (buffer.call(view) !== memory || offset < start) return false;
+  return offset + byteLength.call(view) <= start + bytes;
+}
+
+module.exports = { isInside, widthOf };
