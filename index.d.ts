@@ -54,8 +54,9 @@ export {};
 /** What can be chosen when a heap starts. The defaults are those of {@link init}; {@link Heap} has others. */
 export interface InitOptions {
   /**
-   * Bytes that every size is rounded up to a multiple of, and every address is one of: 1, or 16 as C's `malloc` has it.
-   * With 16 every block is aligned for every type, and holes are never too small to use.
+   * Bytes that every size is rounded up to a multiple of, and every physical address is one of: 1, or 16 as C's `malloc` has
+   * it. (Virtual addresses begin at 1000, which is no multiple of 16, and go on from there in steps of 16.) With 16 every
+   * block is aligned for every type, and holes are never too small to use.
    *
    * @defaultValue 1; 16 for a {@link Heap}
    */
@@ -176,8 +177,9 @@ export function malloc(size: number | bigint, options?: MallocOptions): bigint;
 /** How a block is to be placed. */
 export interface MallocOptions {
   /**
-   * What the block's physical address is to be a multiple of, in bytes: a power of two from 1 to 4096. The block is taken
-   * from the first hole that has room wherever it starts, and what is left before and after it stays a hole.
+   * What the block's physical address is to be a multiple of, in bytes: a power of two from 1 to 2097152 (2 MiB). The block is
+   * taken from the first hole that has room wherever it starts, and what is left before and after it stays a hole. It stays
+   * aligned when {@link realloc} moves it.
    *
    * @defaultValue 1
    */
@@ -203,7 +205,7 @@ export function calloc(count: number | bigint, size: number | bigint): bigint;
 /**
  * {@link malloc} with the arguments of C's `aligned_alloc`.
  *
- * @param alignment - A power of two from 1 to 4096.
+ * @param alignment - A power of two from 1 to 2097152.
  * @param size - Bytes.
  * @returns The virtual address.
  * @throws What {@link malloc} throws.
@@ -215,10 +217,13 @@ export function alignedAlloc(alignment: number, size: number | bigint): bigint;
 
 /**
  * Gives a block another size, keeping what it holds as far as that fits. It stays where it is if it shrinks, or if the hole
- * behind it has room; else it moves, and its old address becomes invalid. Amortized O(log n), and O(size) where it moves.
+ * behind it has room; else it moves, and its old address becomes invalid. It keeps the alignment that it was allocated with,
+ * by {@link MallocOptions.alignment}, {@link alignedAlloc} or {@link mallocAs}. Amortized O(log n), and O(size) where it moves.
  *
  * @param address - What {@link malloc} returned.
  * @param size - The new size in bytes.
+ * @param options - `alignment`: what the block is aligned to from now on, instead of what it was allocated with; it moves if
+ * it is not. Anything but an object is ignored, as extra arguments are.
  * @returns The block's address, which may be another.
  * @throws What {@link free} and {@link malloc} throw. The old block is intact then.
  *
@@ -228,7 +233,7 @@ export function alignedAlloc(alignment: number, size: number | bigint): bigint;
  * p = realloc(p, 100_000);
  * read(p, 4).toString(); // 'kept'
  */
-export function realloc(address: bigint, size: number | bigint): bigint;
+export function realloc(address: bigint, size: number | bigint, options?: MallocOptions): bigint;
 
 /**
  * What a view is to stand over. Both kinds of buffer are over the same memory, so all views of a block show the same bytes.
@@ -847,7 +852,7 @@ export class Heap {
   /** As {@link alignedAlloc}. */
   alignedAlloc(alignment: number, size: number | bigint): bigint;
   /** As {@link realloc}. */
-  realloc(address: bigint, size: number | bigint): bigint;
+  realloc(address: bigint, size: number | bigint, options?: MallocOptions): bigint;
   /** As {@link mallocAs}. */
   mallocAs<V extends ArrayBufferView>(
     Type: ViewConstructor<V>,

@@ -30,7 +30,7 @@ const get = (address) => getIn(DEFAULT_HEAP, address);
 const free = (address) => freeIn(DEFAULT_HEAP, address);
 const calloc = (count, size) => heap.calloc(count, size);
 const alignedAlloc = (alignment, size) => heap.alignedAlloc(alignment, size);
-const realloc = (address, size) => heap.realloc(address, size);
+const realloc = (address, size, options) => heap.realloc(address, size, options);
 const mallocAs = (Type, count, options) => heap.mallocAs(Type, count, options);
 const alloc = (size, options) => heap.alloc(size, options);
 const mallocMany = (sizes) => heap.mallocMany(sizes);

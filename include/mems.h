@@ -213,8 +213,9 @@ int mems_heap_close(uint64_t heap);
 uint64_t mems_heap_malloc(uint64_t heap, uint64_t size);
 
 /*
- * mems_heap_malloc() of a block whose pointer is a multiple of `alignment`, a power of two from 1 to 4096. Note the order:
- * C's aligned_alloc() has the alignment first. Amortized O(log n).
+ * mems_heap_malloc() of a block whose pointer is a multiple of `alignment`, a power of two from 1 to 2097152 (2 MiB). Note the
+ * order: C's aligned_alloc() has the alignment first. The block stays aligned when mems_heap_realloc() moves it. Amortized
+ * O(log n).
  *
  * Answers as mems_heap_malloc(); also fails with MEMS_ERROR_INVALID_ALIGNMENT.
  */
@@ -231,8 +232,8 @@ uint64_t mems_heap_calloc(uint64_t heap, uint64_t count, uint64_t size);
 /*
  * Gives the block that starts at `address` another size, from 1 to MEMS_MAX_SIZE, keeping its bytes as far as they fit. It
  * stays where it is if it shrinks or the hole behind it has room; else it moves, and its old address becomes invalid.
- * mems_heap_malloc() if `address` is 0. A block that moves loses an alignment beyond its heap's. Amortized O(log n), and
- * O(size) where it moves.
+ * mems_heap_malloc() if `address` is 0. It keeps the alignment that it was allocated with. Amortized O(log n), and O(size)
+ * where it moves.
  *
  * Answers the block's address; 0 on failure, and the block is as it was: what mems_heap_malloc() and mems_heap_free() fail
  * with.

@@ -118,8 +118,8 @@ class Heap {
     return binding.heapMalloc(idOf(this), size, { alignment });
   }
 
-  realloc(address, size) {
-    return binding.realloc(idOf(this), address, size);
+  realloc(address, size, options) {
+    return binding.realloc(idOf(this), address, size, options);
   }
 
   free(address) {

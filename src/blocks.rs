@@ -5,7 +5,7 @@
 
 use crate::guard::CANARY;
 use crate::heap::{FIRST_ADDRESS, Freed, Heap, Resized, is_size};
-use crate::memory::Span;
+use crate::memory::{ALIGNMENT, Span};
 use crate::{Error, Mems};
 use std::ops::Range;
 
@@ -44,9 +44,17 @@ pub struct Realloc {
     pub copy: Option<(Span, Span)>,
 }
 
+/// Refuses what is no alignment of a block.
+fn check_alignment(alignment: u64) -> Result<(), Error> {
+    if alignment.is_power_of_two() && alignment <= Mems::MAX_ALIGNMENT {
+        return Ok(());
+    }
+    Err(Error::InvalidAlignment { alignment: alignment.to_string(), expected: "a power of two from 1 to 2097152" })
+}
+
 impl Mems {
-    /// Largest alignment of a block, in bytes: mappings start at pages of that length everywhere.
-    pub const MAX_ALIGNMENT: u64 = 4096;
+    /// Largest alignment of a block, in bytes.
+    pub const MAX_ALIGNMENT: u64 = ALIGNMENT as u64;
 
     /// The live block that holds `address`, which may be any address inside it. O(1).
     ///
@@ -156,20 +164,20 @@ impl Mems {
     /// Those of [`Mems::malloc`]; [`Error::InvalidAlignment`] if it is no power of two, or above
     /// [`Mems::MAX_ALIGNMENT`]. Nothing has changed then.
     pub fn malloc_aligned(&mut self, size: u64, alignment: u64) -> Result<u64, Error> {
-        if !alignment.is_power_of_two() || alignment > Self::MAX_ALIGNMENT {
-            let expected = "a power of two from 1 to 4096";
-            return Err(Error::InvalidAlignment { alignment: alignment.to_string(), expected });
-        }
+        check_alignment(alignment)?;
         if alignment <= self.options().alignment() {
             return self.malloc(size);
         }
         let rounded = self.rounded(size)?;
+        self.aligned.reserve().map_err(|_| Error::OutOfMetadata { size })?;
         let allocate = |heap: &mut Heap| heap.malloc_aligned(rounded, alignment);
         let address = match allocate(&mut self.heap)? {
             Some(address) => address,
             None => self.allocate_in_new_block(self.heap.padded(rounded, alignment), allocate)?,
         };
-        self.made(address, size, rounded)
+        self.made(address, size, rounded)?;
+        self.note_alignment(address, alignment);
+        Ok(address)
     }
 
     /// Allocates `count` times `size` bytes, and answers the bytes among them that may not be zero yet, which the caller
@@ -199,16 +207,29 @@ impl Mems {
     }
 
     /// Resizes the block that starts at `address` to `size` bytes, in place if what follows it allows, else as a new block
-    /// to which the caller copies. Amortized O(log n).
+    /// to which the caller copies. It keeps the alignment that it was allocated with. Amortized O(log n).
     ///
     /// # Errors
     /// Those of [`Mems::free`] and [`Mems::malloc`]; nothing has changed then.
     pub fn start_realloc(&mut self, address: u64, size: u64) -> Result<Realloc, Error> {
+        self.start_realloc_aligned(address, size, None)
+    }
+
+    /// [`Mems::start_realloc`] of a block whose physical address is to be a multiple of `alignment` from now on, if one is given.
+    ///
+    /// # Errors
+    /// Those of [`Mems::free`] and [`Mems::malloc_aligned`]; nothing has changed then.
+    pub fn start_realloc_aligned(&mut self, address: u64, size: u64, alignment: Option<u64>) -> Result<Realloc, Error> {
         let (block, whole) = self.starting(address)?;
         let rounded = self.rounded(size)?;
-        if self.options().hardened() {
-            // Always to another place: what still uses the old one is found out.
-            return self.start_move(block, size);
+        let alignment = alignment.unwrap_or_else(|| self.aligned.get(address));
+        check_alignment(alignment)?;
+        // In a hardened heap always to another place: what still uses the old one is found out.
+        if self.options().hardened() || !self.is_aligned(address, alignment) {
+            return self.start_move(block, size, alignment);
+        }
+        if alignment > self.options().alignment() {
+            self.aligned.reserve().map_err(|_| Error::OutOfMetadata { size })?;
         }
         let offset = address - FIRST_ADDRESS;
         let slack = block.usable - block.size;
@@ -225,6 +246,7 @@ impl Mems {
         match resized? {
             Resized::InPlace { freed } => {
                 self.note_use(address, address + rounded);
+                self.note_alignment(address, alignment);
                 if let Some(freed) = freed {
                     if self.options().zero_on_free() {
                         self.regions.fill(freed.block.start, 0, address + whole - freed.block.start);
@@ -233,13 +255,13 @@ impl Mems {
                 }
                 Ok(Realloc { address, copy: None })
             }
-            Resized::NoRoom => self.start_move(block, size),
+            Resized::NoRoom => self.start_move(block, size, alignment),
         }
     }
 
     /// Allocates the block to which a block moves.
-    fn start_move(&mut self, old: Block, size: u64) -> Result<Realloc, Error> {
-        let address = self.malloc(size)?;
+    fn start_move(&mut self, old: Block, size: u64, alignment: u64) -> Result<Realloc, Error> {
+        let address = self.malloc_aligned(size, alignment)?;
         let bytes = old.usable.min(size);
         Ok(Realloc { address, copy: Some((self.bytes(address, bytes), self.bytes(old.start, bytes))) })
     }
@@ -250,12 +272,49 @@ impl Mems {
     /// # Errors
     /// Those of [`Mems::start_realloc`].
     pub fn realloc(&mut self, address: u64, size: u64) -> Result<u64, Error> {
-        let moved = self.start_realloc(address, size)?;
+        self.realloc_aligned(address, size, None)
+    }
+
+    /// [`Mems::realloc`] of a block whose physical address is to be a multiple of `alignment` from now on, if one is given.
+    ///
+    /// # Errors
+    /// Those of [`Mems::start_realloc_aligned`].
+    pub fn realloc_aligned(&mut self, address: u64, size: u64, alignment: Option<u64>) -> Result<u64, Error> {
+        let moved = self.start_realloc_aligned(address, size, alignment)?;
         if let Some((to, from)) = moved.copy {
             to.copy_from(&from);
             self.free(address).inspect_err(|_| self.take_back(moved.address))?;
         }
         Ok(moved.address)
+    }
+
+    /// Whether the byte at an address of a block stands at a multiple of `alignment`.
+    fn is_aligned(&self, address: u64, alignment: u64) -> bool {
+        alignment == 1 || (self.regions.physical(address) as u64).is_multiple_of(alignment)
+    }
+
+    /// Notes the alignment that the block at `address` was asked for with, or, if the heap's own is as large, that it has none of
+    /// its own. A note needs room.
+    pub(crate) fn note_alignment(&mut self, address: u64, alignment: u64) {
+        if alignment > self.options().alignment() {
+            self.aligned.set(address, alignment);
+        } else {
+            self.aligned.forget(address);
+        }
+        self.plain = self.aligned.is_empty() && self.options().is_plain();
+    }
+
+    /// Checks that the notes of alignments are true.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`].
+    pub(crate) fn verify_alignments(&self) -> Result<(), Error> {
+        for (start, alignment) in self.aligned.iter() {
+            if self.heap.check_block_start(start).is_err() || !self.is_aligned(start, alignment) {
+                return Err(Error::Corrupt(format!("no block at {start} is aligned to {alignment}, as is noted")));
+            }
+        }
+        Ok(())
     }
 
     /// Whether `address` lies in a live block. O(1).

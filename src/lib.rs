@@ -17,6 +17,7 @@
 
 #![deny(missing_docs, unsafe_op_in_unsafe_fn)]
 
+mod aligned;
 mod batch;
 mod blocks;
 #[cfg(feature = "c-abi")]

@@ -1,6 +1,7 @@
 //! A whole heap: addresses from [`Heap`], pages behind them from [`Regions`].
 
 use crate::Error;
+use crate::aligned::Aligned;
 use crate::dirty::Dirty;
 use crate::guard::{CANARY, Quarantine};
 use crate::heap::{FIRST_ADDRESS, Heap, Options, PAGE, Stats};
@@ -15,8 +16,9 @@ use std::sync::atomic::Ordering;
 pub struct Mems {
     pub(crate) heap: Heap,
     pub(crate) regions: Regions,
-    /// Whether no option asks for more than the heap's own work at each call.
-    plain: bool,
+    /// Whether no option, and no note of an alignment, asks for more than the heap's own work at each call.
+    pub(crate) plain: bool,
+    pub(crate) aligned: Aligned,
     pub(crate) dirty: Dirty,
     pub(crate) slack: Slack,
     /// The address after the highest byte that was ever handed out: above it all memory is zero.
@@ -42,6 +44,7 @@ impl Mems {
         Self {
             heap: Heap::new(options),
             plain: options.is_plain(),
+            aligned: Aligned::default(),
             regions: Regions::with_reservation(FIRST_ADDRESS, bytes).with_most(options.max_size() / PAGE * PAGE),
             dirty: Dirty::default(),
             slack: Slack::default(),
@@ -147,6 +150,9 @@ impl Mems {
         }
         let freed = self.heap.free(address)?;
         if !self.plain {
+            if !self.aligned.is_empty() {
+                self.note_alignment(address, 1);
+            }
             if self.options().alignment() > 1 {
                 let slack = self.slack.get(address - FIRST_ADDRESS);
                 self.slack.forget(slack);
@@ -225,9 +231,10 @@ impl Mems {
         stats.requested -= self.slack.total() + canary;
         stats.quarantined = self.quarantine.bytes();
         stats.quarantined_blocks = self.quarantine.len() as u64;
-        stats.metadata += (self.slack.bytes() + self.tracker.bytes()) as u64;
-        // What is kept in the slack is never given back, so this is its high-water mark as well.
-        stats.peak_metadata += (self.slack.bytes() + self.tracker.peak_bytes()) as u64;
+        // What is kept in these two is never given back, so this is their high-water mark as well.
+        let kept = self.slack.bytes() + self.aligned.bytes();
+        stats.metadata += (kept + self.tracker.bytes()) as u64;
+        stats.peak_metadata += (kept + self.tracker.peak_bytes()) as u64;
         stats
     }
 
@@ -261,6 +268,7 @@ impl Mems {
             self.verify_guards()?;
         }
         self.regions.verify().map_err(Error::Corrupt)?;
+        self.verify_alignments()?;
         if self.regions.end() == self.heap.end() {
             Ok(())
         } else {

@@ -106,6 +106,13 @@ fn blocks_are_found_resized_and_freed() {
     assert_eq!(unsafe { heap.bytes(zeros + 99).read() }, 0, "though it held sevens");
     let page = mems_heap_aligned(heap.0, 1, 4096);
     assert_eq!(heap.bytes(page).addr() % 4096, 0);
+    let huge = mems_heap_aligned(heap.0, 1, 1 << 21);
+    let behind = mems_heap_aligned(heap.0, 1, 16);
+    let huge = mems_heap_realloc(heap.0, huge, 3 << 20);
+    assert_eq!(heap.bytes(huge).addr() % (1 << 21), 0);
+    for address in [huge, behind] {
+        assert_eq!(mems_heap_free(heap.0, address), 0);
+    }
     let stats = heap.stats();
     assert_eq!((stats.live_blocks, stats.requested), (4, 1 + 5000 + 100 + 1));
     assert_eq!(stats.live + stats.hole_bytes, stats.mapped);
@@ -143,7 +150,7 @@ fn mistakes_are_told_and_change_nothing() {
         (&|| mems_heap_malloc(heap.0, 2 << 20), Code::OutOfMemory, "maxSize of 1048576"),
         (&|| mems_heap_calloc(heap.0, u64::MAX, u64::MAX), Code::InvalidSize, "times"),
         (&|| mems_heap_aligned(heap.0, 8, 3), Code::InvalidAlignment, "a power of two"),
-        (&|| mems_heap_aligned(heap.0, 8, 8192), Code::InvalidAlignment, "from 1 to 4096"),
+        (&|| mems_heap_aligned(heap.0, 8, 1 << 22), Code::InvalidAlignment, "from 1 to 2097152"),
         (&|| mems_heap_realloc(heap.0, block + 16, 8), Code::NotBlockStart, "free it by its start"),
         (&|| mems_heap_malloc(u64::MAX, 8), Code::UnknownHeap, "mems_heap_open()"),
     ];

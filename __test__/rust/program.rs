@@ -19,7 +19,8 @@ pub enum Op {
     MallocAligned(u64, u32),
     /// A count and a size, whose product is small.
     Calloc(u64, u64),
-    Realloc(usize, u64),
+    /// Another size and, if there is one, the power of two that the address is to be a multiple of from then on.
+    Realloc(usize, u64, Option<u32>),
     Free(usize),
     FreeOldest,
     FreeNewest,
@@ -225,6 +226,7 @@ struct Block {
     start: u64,
     size: u64,
     fill: u8,
+    alignment: u64,
 }
 
 impl Block {
@@ -255,7 +257,7 @@ pub fn run(mems: &mut Mems, program: &[Op]) {
             Op::Malloc(size) => {
                 let start = mems.malloc(size).expect("there is memory");
                 assert_eq!(start, shadow.malloc(size), "malloc({size}) at step {step}");
-                let block = Block { start, size, fill: u8::try_from(step % 255 + 1).unwrap() };
+                let block = Block { start, size, fill: u8::try_from(step % 255 + 1).unwrap(), alignment: 1 };
                 block.bytes(mems).fill(block.fill);
                 live.push(block);
             }
@@ -264,20 +266,20 @@ pub fn run(mems: &mut Mems, program: &[Op]) {
                 let start = mems.malloc_aligned(size, alignment).expect("there is memory");
                 assert_eq!(start, shadow.malloc_aligned(size, alignment), "malloc({size}, {alignment}) at step {step}");
                 assert!(mems.get(start).unwrap().is_multiple_of(alignment), "{start} is not aligned to {alignment}");
-                let block = Block { start, size, fill };
+                let block = Block { start, size, fill, alignment };
                 block.bytes(mems).fill(fill);
                 live.push(block);
             }
             Op::Calloc(count, size) => {
                 let start = mems.calloc(count, size).expect("there is memory");
-                let block = Block { start, size: count * size, fill: 0 };
+                let block = Block { start, size: count * size, fill: 0, alignment: 1 };
                 assert_eq!(start, shadow.malloc(block.size), "calloc({count}, {size}) at step {step}");
                 block.check(mems);
                 live.push(block);
             }
-            Op::Realloc(pick, size) => {
+            Op::Realloc(pick, size, power) => {
                 if let Some(at) = pick.checked_rem(live.len()) {
-                    realloc(mems, &mut shadow, &mut live[at], size);
+                    realloc(mems, &mut shadow, &mut live[at], size, power.map(|power| 1 << power));
                 }
             }
             Op::Free(pick) => free(mems, &mut shadow, &mut live, pick),
@@ -328,15 +330,18 @@ pub fn run(mems: &mut Mems, program: &[Op]) {
     }
 }
 
-fn realloc(mems: &mut Mems, shadow: &mut Shadow, block: &mut Block, size: u64) {
-    let start = mems.realloc(block.start, size).expect("there is memory");
-    let kept = Block { start, size: block.size.min(size), ..*block };
-    if shadow.resize(block.start, size) {
+fn realloc(mems: &mut Mems, shadow: &mut Shadow, block: &mut Block, size: u64, wanted: Option<u64>) {
+    let start = mems.realloc_aligned(block.start, size, wanted).expect("there is memory");
+    let alignment = wanted.unwrap_or(block.alignment);
+    let kept = Block { start, size: block.size.min(size), alignment, ..*block };
+    let is_aligned = (block.start - FIRST_ADDRESS).is_multiple_of(alignment);
+    if is_aligned && shadow.resize(block.start, size) {
         assert_eq!(start, block.start, "it could stay");
     } else {
-        assert_eq!(start, shadow.malloc(size));
+        assert_eq!(start, shadow.malloc_aligned(size, alignment));
         shadow.free(block.start).unwrap();
     }
+    assert!(mems.get(start).unwrap().is_multiple_of(alignment), "{start} is not aligned to {alignment}");
     kept.check(mems);
     *block = Block { size, ..kept };
     block.bytes(mems).fill(block.fill);

@@ -24,8 +24,9 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         10 => size().prop_map(Op::Malloc),
         6 => any::<usize>().prop_map(Op::Free),
-        2 => (any::<usize>(), size()).prop_map(|(pick, size)| Op::Realloc(pick, size)),
-        1 => (size(), 0..=12_u32).prop_map(|(size, power)| Op::MallocAligned(size, power)),
+        2 => (any::<usize>(), size()).prop_map(|(pick, size)| Op::Realloc(pick, size, None)),
+        1 => (any::<usize>(), size(), 0..=12_u32).prop_map(|(pick, size, power)| Op::Realloc(pick, size, Some(power))),
+        1 => (size(), prop_oneof![6 => 0..=12_u32, 1 => 13..=21_u32]).prop_map(|(size, power)| Op::MallocAligned(size, power)),
         1 => (1..=100_u64, 1..=100_u64).prop_map(|(count, size)| Op::Calloc(count, size)),
         1 => Just(Op::Trim),
         1 => prop::collection::vec(size(), 1..4).prop_map(Op::Refused),

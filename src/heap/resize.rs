@@ -104,6 +104,7 @@ impl Heap {
             let released = self.segments.release(part).expect("a live block was cut here");
             holes += 1;
             merged_away += released.merged;
+            self.counters.note_hole(released.hole.1 - released.hole.0);
         }
         self.counters.malloc_padded(size, holes, merged_away);
         self.debug_verify();

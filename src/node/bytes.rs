@@ -37,13 +37,14 @@ callback! {
 }
 
 callback! {
-    /// `realloc(heap: number, address: bigint, size: number | bigint): bigint`
-    realloc, |heap, address, size| {
+    /// `realloc(heap: number, address: bigint, size: number | bigint, options?): bigint`
+    realloc, |heap, address, size, options| {
         let id = convert::heap(heap)?;
         let (old, size) = (convert::address(id, address)?, convert::size("size", size)?);
+        let alignment = convert::alignment(options, "realloc()")?;
         let stack = trace::stack(id, heap)?;
         let start = |heap: &mut Mems| {
-            let moved = heap.start_realloc(old, size).map_err(|error| heap.explain(error))?;
+            let moved = heap.start_realloc_aligned(old, size, alignment).map_err(|error| heap.explain(error))?;
             if moved.address != old {
                 trace::note_malloc(heap, moved.address, stack.as_ref());
             }

@@ -52,7 +52,7 @@ pub(super) use callback;
 /// Allocates, and returns the address and the id of the very heap.
 fn allocate(id: Id, size: Value, options: Option<Value>) -> Result<(u64, Id), Failure> {
     let bytes = convert::size("size", size)?;
-    let alignment = options.map_or(Ok(1), convert::alignment)?;
+    let alignment = options.map_or(Ok(None), |options| convert::alignment(options, "malloc()"))?.unwrap_or(1);
     let stack = trace::stack(id, size)?;
     Ok(Handle::new(id)?.with_id(|heap| {
         let address = if alignment == 1 { heap.malloc(bytes) } else { heap.malloc_aligned(bytes, alignment) }?;

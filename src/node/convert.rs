@@ -109,14 +109,13 @@ pub(super) fn byte(name: &'static str, value: Value) -> Result<u8, Failure> {
     byte.ok_or_else(|| Failure::ArgumentType { name, expected, received: value.described() })
 }
 
-/// The alignment among the options of `malloc`; 1 without any. What is no object is ignored: `sizes.map(malloc)` gives a
-/// position here, and the seed took no notice.
-pub(super) fn alignment(value: Value) -> Result<u64, Failure> {
+/// The alignment among the options of `malloc` or `realloc`, if they say one. What is no object is ignored:
+/// `sizes.map(malloc)` gives a position here, and the seed took no notice.
+pub(super) fn alignment(value: Value, function: &'static str) -> Result<Option<u64>, Failure> {
     if value.kind() != ValueType::Object {
-        return Ok(1);
+        return Ok(None);
     }
-    let options = Record::new(value, "malloc()", &[c"alignment"])?;
-    Ok(options.alignment()?.unwrap_or(1))
+    Record::new(value, function, &[c"alignment"])?.alignment()
 }
 
 /// The options that a new heap has, and `init` as well, but for the last.

@@ -24,8 +24,8 @@ fn decode(bytes: [u8; 4]) -> Op {
         9 if pick == 0 => Op::Trim,
         9 => Op::FreeInside(pick, number),
         10 => Op::Wild(number),
-        11 => Op::MallocAligned(number % 5000 + 1, u32::from(rest[2] % 13)),
-        12 | 13 => Op::Realloc(pick, u64::from(u16::from_le_bytes([rest[1], rest[2]]) % 5000) + 1),
+        11 => Op::MallocAligned(number % 5000 + 1, u32::from(rest[2] % 22)),
+        12 | 13 => Op::Realloc(pick, u64::from(u16::from_le_bytes([rest[1], rest[2]]) % 5000) + 1, None),
         _ => Op::Get(pick, number),
     }
 }
