@@ -145,7 +145,7 @@ test('elsewhere the addon is used as it is', () => {
   }
 });
 
-test('a realm can be collected when nobody needs it', async () => {
+test('a realm can be collected when nobody needs it and another has come', async () => {
   v8.setFlagsFromString('--expose-gc');
   const gc = vm.runInNewContext('gc');
   const contexts = Array.from({ length: 5 }, () => {
@@ -155,12 +155,14 @@ test('a realm can be collected when nobody needs it', async () => {
     heap.close();
     return new WeakRef(context);
   });
+  // The newest captures the stacks of all heaps that want them.
+  contexts.pop();
   for (let i = 0; i < 50 && contexts.some((context) => context.deref()); i++) {
     await new Promise(setImmediate);
     gc();
   }
   assert.deepEqual(
     contexts.map((context) => context.deref()),
-    Array(5).fill(undefined),
+    Array(4).fill(undefined),
   );
 });
