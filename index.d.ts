@@ -696,18 +696,73 @@ export interface Leak {
   stack: string;
 }
 
+/** A place in a program whose blocks are live; see {@link leaks}. */
+export interface LeakSite {
+  /** The JavaScript stack of the calls that allocated them; empty where it is not known, as in {@link Leak}. */
+  stack: string;
+  /** Number of blocks. */
+  count: number;
+  /** Bytes that were asked for, in sum. */
+  bytes: number;
+}
+
+/** Which live blocks {@link leaks} lists, and in which order. */
+export interface LeaksOptions {
+  /**
+   * `block`: each block. `site`: one entry for all blocks that were allocated by the same stack, the most bytes first, for
+   * heaps with {@link InitOptions.trackAllocations}.
+   *
+   * @defaultValue 'block'
+   */
+  by?: 'block' | 'site';
+  /**
+   * Most entries, a whole number from 0.
+   *
+   * @defaultValue all of them
+   */
+  limit?: number | bigint;
+  /**
+   * `address`: from the lowest. `size`: from the largest, and blocks of one size by address. `site`: blocks that were allocated
+   * by one stack together, those whose stack has the most bytes first, and by address. By `site` entries, only `size`.
+   *
+   * @defaultValue 'address'; 'size' for entries by `site`
+   */
+  order?: 'address' | 'size' | 'site';
+}
+
 /**
- * Lists the live blocks in order of address, with where each was allocated: at the end of a program, what was forgotten.
- * O(n).
+ * Lists the live blocks with where each was allocated: at the end of a program, what was forgotten.
  *
- * @throws `ERR_MEMS_NOT_INITIALIZED`.
+ * They are read while the list is walked, some thousand at a time, so that a heap of millions of blocks costs little memory and
+ * holds no other thread up. Changes made meanwhile are seen, or not; no block is listed twice. O(n) by `address`; by `size` and
+ * `site` O(n log k) for the first k entries, and again for each four times as many, up to a quarter of a million.
+ *
+ * @throws `ERR_MEMS_NOT_INITIALIZED`; while it is walked `ERR_MEMS_CLOSED`, if the heap has ended meanwhile.
+ * @throws `ERR_MEMS_INVALID_SIZE` (RangeError) if `limit` is no whole number, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
+ * (TypeError) for a wrong type or word, or an option that does not exist.
+ * @throws `ERR_MEMS_OUT_OF_MEMORY` if there is no memory for the list.
  *
  * @example
  * init({ trackAllocations: true });
  * const p = malloc(100);
- * leaks(); // [{ address: 1000n, size: 100, stack: '    at ...' }]
+ * const [leak] = leaks();
+ * leak.address; // 1000n
+ * leak.size; // 100
+ * leak.stack; // where malloc() was called: '    at ...'
+ *
+ * @example
+ * init({ trackAllocations: true });
+ * for (let i = 1; i <= 3; i++) malloc(i * 100);
+ * malloc(1000);
+ * Array.from(leaks({ order: 'size', limit: 2 }), ({ size }) => size); // [1000, 300]
+ * for (const { count, bytes, stack } of leaks({ by: 'site', limit: 10 })) {
+ *   console.log(count, bytes); // what to look at first
+ * }
  */
-export function leaks(): Leak[];
+export function leaks(options?: LeaksOptions & { by?: 'block' }): IterableIterator<Leak>;
+export function leaks(
+  options: LeaksOptions & { by: 'site'; order?: 'size' },
+): IterableIterator<LeakSite>;
 
 /** A main block; see {@link chains}. */
 export interface MainBlock {
@@ -902,7 +957,8 @@ export class Heap {
   /** As {@link stats}. */
   stats(): Stats;
   /** As {@link leaks}. */
-  leaks(): Leak[];
+  leaks(options?: LeaksOptions & { by?: 'block' }): IterableIterator<Leak>;
+  leaks(options: LeaksOptions & { by: 'site'; order?: 'size' }): IterableIterator<LeakSite>;
   /** As {@link chains}. */
   chains(): IterableIterator<MainBlock>;
   /** As {@link printStats}. */

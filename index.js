@@ -49,7 +49,7 @@ const trim = () => heap.trim();
 const verify = () => heap.verify();
 const stats = () => heap.stats();
 const chains = () => heap.chains();
-const leaks = () => heap.leaks();
+const leaks = (options) => heap.leaks(options);
 const printStats = () => heap.printStats();
 
 module.exports = {

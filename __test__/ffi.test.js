@@ -188,10 +188,10 @@ describe('a heap by its id', () => {
     for (const allocate of ways) {
       // Lives of one address: JavaScript's, which C ends, and C's, which JavaScript ends.
       const p = heap.malloc(64);
-      assert.notEqual(heap.leaks()[0].stack, '');
+      assert.notEqual([...heap.leaks()][0].stack, '');
       c.heap_free(id, p);
       assert.equal(BigInt(allocate()), p);
-      assert.deepEqual(heap.leaks(), [{ address: p, size: 64, stack: '' }]);
+      assert.deepEqual([...heap.leaks()], [{ address: p, size: 64, stack: '' }]);
       heap.free(p);
       assertRefused(() => heap.free(p), 'ERR_MEMS_NOT_ALLOCATED', /in the hole/);
       // A life that both ends of are known, and one of C's alone.
@@ -206,7 +206,7 @@ describe('a heap by its id', () => {
     const first = heap.malloc(16);
     const moved = BigInt(c.heap_realloc(id, p, 4000));
     assert.notEqual(moved, p);
-    const stacks = new Map(heap.leaks().map(({ address, stack }) => [address, stack]));
+    const stacks = new Map([...heap.leaks()].map(({ address, stack }) => [address, stack]));
     assert.deepEqual([stacks.size, stacks.get(moved)], [2, '']);
     assert.notEqual(stacks.get(first), '');
     heap.close();

@@ -25,11 +25,6 @@ const { stackOfCall } = require('./stacks.js');
 const { widthOf } = require('./view-types.js');
 const { Views, blockOf, rangeOf } = require('./views.js');
 
-// How many live blocks are asked for at once: other threads wait meanwhile.
-const LEAKS = 1000;
-
-binding.captureStacks(stackOfCall);
-
 // What a heap keeps stands under symbols rather than in private fields, which a Proxy of the heap would not have: what reads
 // them through it gets at the heap's. They are not enumerable, so nothing that copies or compares a heap sees them.
 const ID = Symbol('id');
@@ -70,6 +65,17 @@ function notAHeap(receiver) {
     'this method must be called on a Heap, as in heap.malloc(8): taken out of it, it needs bind(heap). ' +
     `It was called on ${described(receiver)}`;
   return fail(TypeError, 'ERR_INVALID_THIS', message, notAHeap);
+}
+
+/** Blocks, or the sites that allocated them, asked for as they are wanted. */
+function* listed(next) {
+  for (let batch = next(); batch; batch = next()) {
+    const { sites, numbers, stacks } = batch;
+    for (let i = 0; i < numbers.length; i += 3) {
+      const [first, bytes, stack] = [numbers[i], numbers[i + 1], stacks[numbers[i + 2]]];
+      yield sites ? { count: first, bytes, stack } : { address: BigInt(first), size: bytes, stack };
+    }
+  }
 }
 
 class Heap {
@@ -233,16 +239,8 @@ class Heap {
     return stats;
   }
 
-  leaks() {
-    const found = [];
-    for (let next = 0; ; ) {
-      const batch = binding.allocations(idOf(this), next, LEAKS);
-      for (const { address, size, stack } of batch) {
-        found.push({ address: BigInt(address), size, stack });
-      }
-      if (batch.length < LEAKS) return found;
-      next = batch[LEAKS - 1].address + 1;
-    }
+  leaks(options) {
+    return listed(binding.leaks(idOf(this), checkedOptions(options)));
   }
 
   chains() {
@@ -270,6 +268,10 @@ Object.defineProperty(Heap.prototype, INSPECT, {
   configurable: true,
   writable: true,
 });
+
+// The addon keeps what captures stacks no longer than something here does.
+Object.defineProperty(Heap.prototype, Symbol('stacks'), { value: stackOfCall });
+binding.captureStacks(stackOfCall);
 
 if (Symbol.dispose) Heap.prototype[Symbol.dispose] = Heap.prototype.close;
 

@@ -9,7 +9,7 @@
 //!
 //! Invariant: a block is in `queue` as often as in `blocks`: once, or not at all.
 
-use crate::heap::{FIRST_ADDRESS, Kind, Segment};
+use crate::heap::{FIRST_ADDRESS, Kind};
 use crate::memory::Regions;
 use crate::{Error, Mems};
 use std::collections::{HashMap, TryReserveError, VecDeque};
@@ -262,17 +262,5 @@ impl Mems {
     #[must_use]
     pub fn explain(&self, error: Error) -> Error {
         self.tracker.explain(error)
-    }
-
-    /// The live blocks from `address` on, with where each was allocated, if that is known.
-    pub fn allocations(&self, address: u64) -> impl Iterator<Item = (crate::Block, Option<&Arc<str>>)> {
-        let live = |segment: &Segment| segment.kind == Kind::Live;
-        // The first may only reach over the address.
-        let segments = self.heap.segments(address).filter(move |segment| live(segment) && segment.start >= address);
-        segments.filter_map(|segment| {
-            // None in quarantine.
-            let block = self.block_in(segment.addresses(), segment.start)?;
-            Some((block, self.tracker.stack(block.start)))
-        })
     }
 }

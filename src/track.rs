@@ -8,8 +8,9 @@
 //!
 //! Costs: microseconds to capture a stack, and some 20 bytes a block beside the texts: for debugging.
 
-use crate::Error;
+use crate::heap::Kind;
 use crate::stacks::{StackId, Stacks, table_bytes};
+use crate::{Block, Error, Mems};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -123,6 +124,34 @@ impl Tracker {
             }
             None => error,
         }
+    }
+}
+
+impl Mems {
+    /// Calls `visit` for the live blocks that start among the next `most` segments from `address`. Returns the address to go on
+    /// from; `None` at the end. O(log n) and O(1) for each segment.
+    pub fn visit_live(&self, address: u64, most: usize, mut visit: impl FnMut(Block)) -> Option<u64> {
+        for (passed, segment) in self.heap().segments(address).enumerate() {
+            if passed == most {
+                return Some(segment.start);
+            }
+            // The first may only reach over the address.
+            if segment.kind == Kind::Live
+                && segment.start >= address
+                // None in quarantine.
+                && let Some(block) = self.block_in(segment.addresses(), segment.start)
+            {
+                visit(block);
+            }
+        }
+        None
+    }
+
+    /// Where the live block that starts at `address` was allocated, if anything is known of that. O(1).
+    #[must_use]
+    pub fn stack_of(&self, address: u64) -> Option<&Arc<str>> {
+        // An empty one says no more than none.
+        self.tracker.stack(address).filter(|stack| !stack.is_empty())
     }
 }
 

@@ -184,7 +184,7 @@ class Soak {
       [views.length > 0 ? 0.3 : 0, () => this.move(place)],
       [some ? 2 : 0, () => this.changeWild(place)],
       [0.2, () => heap.trim()],
-      [0.2, () => heap.leaks()],
+      [0.2, () => [...heap.leaks({ order: random.pick(['address', 'size', 'site']), limit: 50 })]],
     ]);
     place.attempt(operation);
   }

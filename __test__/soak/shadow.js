@@ -237,7 +237,7 @@ class Shadow {
   }
 
   verifyList() {
-    const found = this.heap.leaks();
+    const found = [...this.heap.leaks()];
     const sizes = new Map(this.blocks.map(({ ptr, size }) => [ptr, size]));
     const named = this.options.trackAllocations
       ? (stack) => stack.includes('shadow.js')

@@ -95,7 +95,9 @@ export const numbers: number[] = [
   fragmentation.internal,
   fragmentation.unused,
   bytes.quarantined,
-  ...leaks().map(({ address, size, stack }) => Number(address) + size + stack.length),
+  ...[...leaks({ order: 'size', limit: 10 })].map(
+    ({ address, size, stack }) => Number(address) + size + stack.length,
+  ),
   counts.pages,
   counts.mainBlocks,
   counts.live,

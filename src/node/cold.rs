@@ -3,7 +3,6 @@
 use super::failure::{Failure, run};
 use super::value::Value;
 use super::{convert, owner, trace, watch, window};
-use crate::Block;
 use crate::heap::{self, Options, Setting};
 use crate::registry;
 use crate::registry::Id;
@@ -14,13 +13,13 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 /// An argument of the running call.
-fn argument<'call>(env: Env, value: &Unknown<'call>) -> Value<'call> {
+pub(super) fn argument<'call>(env: Env, value: &Unknown<'call>) -> Value<'call> {
     // SAFETY: napi makes an `Unknown` of a call's argument, which lives as long as the call runs, on its thread.
     unsafe { Value::new(env.raw(), value.raw()) }
 }
 
 /// The id of the heap that a call is for.
-fn id(env: Env, heap: &Unknown) -> std::result::Result<Id, Failure> {
+pub(super) fn id(env: Env, heap: &Unknown) -> std::result::Result<Id, Failure> {
     convert::heap(argument(env, heap))
 }
 
@@ -155,36 +154,6 @@ pub fn free_many(env: Env, heap: Unknown, addresses: Unknown) -> Result<()> {
                 }
             }
             Ok(())
-        })?)
-    })
-}
-
-/// Where blocks were allocated; see `allocations`.
-#[napi(object)]
-pub struct Allocated {
-    /// First address.
-    pub address: f64,
-    /// Bytes that were asked for.
-    pub size: f64,
-    /// The stack of the call; empty if it is not known.
-    pub stack: String,
-}
-
-/// Live blocks from an address on, at most so many, with where they were allocated.
-#[napi]
-#[allow(clippy::cast_precision_loss, reason = "addresses are below 2^53")]
-pub fn allocations(env: Env, heap: Unknown, address: Unknown, most: Unknown) -> Result<Vec<Allocated>> {
-    run(env, || {
-        let address = convert::length("address", argument(env, &address))?;
-        let most = convert::length("most", argument(env, &most))?.min(1000);
-        Ok(registry::with_heap(id(env, &heap)?, |heap| {
-            let blocks = heap.allocations(address).take(most as usize);
-            let entry = |(block, stack): (Block, Option<&Arc<str>>)| Allocated {
-                address: block.start as f64,
-                size: block.size as f64,
-                stack: stack.map_or_else(String::new, ToString::to_string),
-            };
-            Ok(blocks.map(entry).collect())
         })?)
     })
 }

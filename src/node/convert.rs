@@ -1,6 +1,7 @@
 //! The arguments of MeMS: sizes, addresses and options.
 
 use super::failure::Failure;
+use super::leaks::Listing;
 use super::value::{BigInt, Value};
 use crate::heap::{FIRST_ADDRESS, Options, is_size};
 use crate::registry::Id;
@@ -150,6 +151,27 @@ pub(super) fn init_options(value: Value, defaults: Options) -> Result<Options, F
     Record::new(value, "init()", &OPTIONS[..OPTIONS.len() - 1])?.over(defaults)
 }
 
+/// The options of `leaks`: what is listed, and how many of it at most.
+pub(super) fn leaks_options(value: Value) -> Result<(Listing, u64), Failure> {
+    if value.kind() == ValueType::Undefined {
+        return Ok((Listing::ByAddress, u64::MAX));
+    }
+    let given = Record::new(value, "leaks()", &[c"by", c"limit", c"order"])?;
+    let limit = given.get(c"limit")?.map(|limit| length("options.limit", limit)).transpose()?.unwrap_or(u64::MAX);
+    let by_site = given.choice(c"by", "options.by", "'block' or 'site'", &["block", "site"])? == Some(1);
+    if by_site {
+        given.choice(c"order", "options.order", "'size', where they are by site", &["size"])?;
+        return Ok((Listing::Sites, limit));
+    }
+    let order = given.choice(c"order", "options.order", "'address', 'size' or 'site'", &["address", "size", "site"])?;
+    let listing = match order {
+        Some(2) => Listing::BySite,
+        Some(1) => Listing::BySize,
+        _ => Listing::ByAddress,
+    };
+    Ok((listing, limit))
+}
+
 /// An object of options. A misspelt one is refused rather than ignored. Only the object's own enumerable properties are
 /// options: what it inherits, from a polluted `Object.prototype` say, is none.
 struct Record<'call> {
@@ -224,6 +246,19 @@ impl<'call> Record<'call> {
         }
         let value = self.object.property(key)?;
         Ok((value.kind() != ValueType::Undefined).then_some(value))
+    }
+
+    /// Which of some words an option is. `expected` is for the message.
+    fn choice(
+        &self,
+        key: &CStr,
+        name: &'static str,
+        expected: &'static str,
+        words: &[&str],
+    ) -> Result<Option<usize>, Failure> {
+        let Some(value) = self.get(key)? else { return Ok(None) };
+        let word = value.string()?.and_then(|given| words.iter().position(|&word| word == given));
+        word.map(Some).ok_or_else(|| Failure::ArgumentType { name, expected, received: value.described() })
     }
 
     fn size(&self, key: &CStr, name: &'static str) -> Result<Option<u64>, Failure> {

@@ -7,6 +7,7 @@
 //! - `failure.rs`: the one place where a Rust error, or a panic, becomes a JavaScript exception.
 //! - `window.rs`: buffers over a heap's memory; `ending.rs` and `watch.rs`: when the memory
 //!   under a buffer may go.
+//! - `leaks.rs`: live blocks, listed a batch at a time.
 //! - `trace.rs`: stacks of calls, for heaps that track their allocations.
 //! - `owner.rs`: heaps that end with their thread.
 //! - `library.rs`: the path of this addon, for FFI.
@@ -19,6 +20,7 @@ mod ending;
 mod failure;
 #[cfg(feature = "floor")]
 mod floor;
+mod leaks;
 mod library;
 mod owner;
 mod slots;

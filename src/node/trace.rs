@@ -2,7 +2,8 @@
 //!
 //! A stack is captured before the heap is locked, since that runs JavaScript, and noted with the operation under one lock:
 //! another thread may have the same address the moment it is free. What captures it is a function of `lib/stacks.js`, one for
-//! each environment. A debugging aid makes no call fail: where that function throws, or answers no text, the stack is empty.
+//! each copy of the package that an environment has loaded: a vm context may have one of its own, and is not kept alive by it, so
+//! the references are weak. A debugging aid makes no call fail: where that function throws, or answers no text, the stack is empty.
 
 use super::failure::Failure;
 use super::value::{Value, check};
@@ -15,9 +16,16 @@ use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+/// What captures stacks in one environment.
+struct Captures {
+    env: sys::napi_env,
+    /// Weak references to functions: of those that are still there, the last one counts.
+    functions: Vec<sys::napi_ref>,
+}
+
 thread_local! {
-    /// What captures a stack, for each environment of this thread: a few at most.
-    static CAPTURES: RefCell<Vec<(sys::napi_env, sys::napi_ref)>> = const { RefCell::new(Vec::new()) };
+    /// The environments of this thread, mostly one.
+    static CAPTURES: RefCell<Vec<Captures>> = const { RefCell::new(Vec::new()) };
 }
 
 /// `captureStacks(capture: () => string): undefined`
@@ -26,7 +34,7 @@ pub(super) unsafe extern "C" fn capture_stacks(env: sys::napi_env, info: sys::na
     unsafe { super::callbacks::call(env, info, |[function], _| keep(env, function)) }
 }
 
-/// Keeps the function that captures stacks in `env`, in place of the one before.
+/// Has a function capture the stacks in `env` from now on, as long as something else keeps it.
 ///
 /// # Safety
 /// `env` must be the environment of the running callback, and `function` a value of it.
@@ -35,27 +43,53 @@ unsafe fn keep(env: sys::napi_env, function: Value) -> Result<(), Failure> {
         let (name, expected) = ("capture", "a function");
         return Err(Failure::ArgumentType { name, expected, received: function.described() });
     }
-    let mut reference = ptr::null_mut();
-    // SAFETY: the caller vouches for both.
-    check(unsafe { sys::napi_create_reference(env, function.raw(), 1, &raw mut reference) })?;
     CAPTURES.with_borrow_mut(|captures| {
-        if let Some((_, before)) = captures.iter_mut().find(|(of, _)| *of == env) {
-            let before = std::mem::replace(before, reference);
-            // SAFETY: it is a reference of `env`, which nothing has any more.
-            return check(unsafe { sys::napi_delete_reference(env, before) });
-        }
-        captures.try_reserve(1).map_err(|_| Error::OutOfMetadata { size: 0 })?;
-        // SAFETY: the caller vouches for `env`; the hook is given nothing but its address and stays loaded, as this library.
-        check(unsafe { sys::napi_add_env_cleanup_hook(env, Some(let_go), env.cast()) })?;
-        captures.push((env, reference));
+        let at = if let Some(at) = captures.iter().position(|of| of.env == env) {
+            at
+        } else {
+            captures.try_reserve(1).map_err(no_room)?;
+            // SAFETY: the caller vouches for `env`, for which this is done once; the hook is given nothing but its address and
+            // stays loaded, as this library.
+            check(unsafe { sys::napi_add_env_cleanup_hook(env, Some(let_go), env.cast()) })?;
+            captures.push(Captures { env, functions: Vec::new() });
+            captures.len() - 1
+        };
+        let functions = &mut captures[at].functions;
+        functions.retain(|&function| {
+            // SAFETY: the caller vouches for `env`, whose references these are; who is let go of is not in the list any more.
+            unsafe {
+                value_of(env, function).is_some() || sys::napi_delete_reference(env, function) != sys::Status::napi_ok
+            }
+        });
+        functions.try_reserve(1).map_err(no_room)?;
+        let mut reference = ptr::null_mut();
+        // SAFETY: the caller vouches for both.
+        check(unsafe { sys::napi_create_reference(env, function.raw(), 0, &raw mut reference) })?;
+        functions.push(reference);
         Ok(())
     })
 }
 
-/// Forgets the function of an environment that ends, and which lets go of its references itself.
+/// There is no memory to keep another function.
+fn no_room<E>(_: E) -> Failure {
+    Error::OutOfMetadata { size: 0 }.into()
+}
+
+/// What a weak reference names, if that is still there.
+///
+/// # Safety
+/// `env` must be the environment of the running callback, and `reference` one of it.
+unsafe fn value_of(env: sys::napi_env, reference: sys::napi_ref) -> Option<sys::napi_value> {
+    let mut value = ptr::null_mut();
+    // SAFETY: the caller vouches for both.
+    let status = unsafe { sys::napi_get_reference_value(env, reference, &raw mut value) };
+    (status == sys::Status::napi_ok && !value.is_null()).then_some(value)
+}
+
+/// Forgets an environment that ends, and which lets go of its references itself.
 unsafe extern "C" fn let_go(env: *mut c_void) {
     // It runs on the environment's thread, whose list is there still unless the thread itself is ending.
-    let _ = CAPTURES.try_with(|captures| captures.borrow_mut().retain(|(of, _)| of.cast() != env));
+    let _ = CAPTURES.try_with(|captures| captures.borrow_mut().retain(|of| of.env.cast() != env));
 }
 
 /// The stack of the running call, if the heap wants it; `value` is any of its arguments.
@@ -71,8 +105,12 @@ fn capture(id: Id, value: Value) -> Result<Option<Arc<str>>, Failure> {
         return Ok(None);
     }
     let env = value.env();
-    let function = CAPTURES.with_borrow(|captures| captures.iter().find(|(of, _)| *of == env).map(|&(_, kept)| kept));
-    // SAFETY: `env` is that of the running call, and the reference one of it.
+    let function = CAPTURES.with_borrow(|captures| {
+        let of = captures.iter().find(|of| of.env == env)?;
+        // SAFETY: `env` is that of the running call, and the references are of it.
+        of.functions.iter().rev().find_map(|&function| unsafe { value_of(env, function) })
+    });
+    // SAFETY: `env` is that of the running call, and the function a value of it.
     let text = function.and_then(|function| unsafe { call_for_text(env, function) });
     Ok(Some(text.unwrap_or_default().into()))
 }
@@ -80,14 +118,13 @@ fn capture(id: Id, value: Value) -> Result<Option<Arc<str>>, Failure> {
 /// What a function returns, if that is a string. Nothing that it throws stays pending.
 ///
 /// # Safety
-/// `env` must be the environment of the running callback, and `function` a reference of it.
-unsafe fn call_for_text(env: sys::napi_env, function: sys::napi_ref) -> Option<String> {
-    let (mut callee, mut receiver, mut returned) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+/// `env` must be the environment of the running callback, and `function` a value of it.
+unsafe fn call_for_text(env: sys::napi_env, function: sys::napi_value) -> Option<String> {
+    let (mut receiver, mut returned) = (ptr::null_mut(), ptr::null_mut());
     // SAFETY: the caller vouches for both; each value is one of `env` that was just read or made.
     unsafe {
-        check(sys::napi_get_reference_value(env, function, &raw mut callee)).ok()?;
         check(sys::napi_get_undefined(env, &raw mut receiver)).ok()?;
-        let status = sys::napi_call_function(env, receiver, callee, 0, ptr::null(), &raw mut returned);
+        let status = sys::napi_call_function(env, receiver, function, 0, ptr::null(), &raw mut returned);
         if status != sys::Status::napi_ok {
             let (mut pending, mut thrown) = (false, ptr::null_mut());
             sys::napi_is_exception_pending(env, &raw mut pending);
