@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import { chart } from './lib/chart.mjs';
 import { machine } from './lib/machine.mjs';
 import { writeMemoryDocuments } from './lib/memory.mjs';
-import { measureNative } from './lib/native.mjs';
+import { buildNative, measureNative } from './lib/native.mjs';
 import { progress, root, run } from './lib/process.mjs';
 import { report } from './lib/report.mjs';
 import { printTables } from './lib/tables.mjs';
@@ -29,11 +29,19 @@ const { values: options } = parseArgs({
   },
 });
 const all = options.native === options.javascript;
+const secondsSince = (begun) => (Number(process.hrtime.bigint() - begun) / 1e9).toFixed(0);
+
+/** Builds what is measured with; what has not changed since the last run costs nothing. */
+async function build() {
+  if (all || options.native) await buildNative(options.quick);
+  if (all || options.javascript) {
+    progress('Building the addon of empty callbacks');
+    const floor = ['build', '--platform', '--release', '--no-js', '--features', 'floor'];
+    await run('npx', ['napi', ...floor, '--output-dir', path.join('target', 'floor-addon')]);
+  }
+}
 
 async function measureJavaScript() {
-  progress('Building the addon of empty callbacks');
-  const floor = ['build', '--platform', '--release', '--no-js', '--features', 'floor'];
-  await run('npx', ['napi', ...floor, '--output-dir', path.join('target', 'floor-addon')]);
   const { measure } = createRequire(import.meta.url)('./javascript.js');
   let turns = 0;
   const times = await measure({
@@ -85,11 +93,17 @@ if (options.report) {
   writeDocuments(JSON.parse(readFileSync(file, 'utf8')));
   if (existsSync(collected)) writeMemoryDocuments(JSON.parse(readFileSync(collected, 'utf8')));
 } else {
+  const begun = process.hrtime.bigint();
+  await build();
+  const built = secondsSince(begun);
+  const measuring = process.hrtime.bigint();
   const data = await measure();
+  const measured = secondsSince(measuring);
   printTables(data);
   const { cpu, processors, node } = data.machine;
   console.log(
-    `\nMedians with their median absolute deviation; ${cpu}, ${processors} processors, Node ${node}.`,
+    `\nMedians with their median absolute deviation; ${cpu}, ${processors} processors, Node ${node}. ` +
+      `Building took ${built} s, measuring ${measured} s.`,
   );
   if (options.write || (all && !options.quick)) writeDocuments(data);
 }

@@ -55,6 +55,16 @@ function withRatios(tables) {
   return tables;
 }
 
+/** Builds the programs that a run takes, so that building is not in the time that measuring takes. */
+export async function buildNative(quick) {
+  const names = ['once', 'footprint', 'metadata', ...(quick ? [] : ['adversarial'])];
+  const line = (text) => /^Compiling/.test(text) && progress(`Native: ${text}`);
+  const bins = names.flatMap((name) => ['--bin', name]);
+  await run('cargo', ['build', '--release', ...bins], { cwd: native, line });
+  await run('cargo', ['bench', '--bench', 'allocators', '--no-run'], { cwd: native, line });
+  progress('');
+}
+
 /** The traces replayed once, each in a process of its own, as tables of times. */
 async function once(quick) {
   const tables = new Map();

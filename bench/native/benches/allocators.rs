@@ -41,9 +41,11 @@ macro_rules! all {
 }
 
 fn main() {
-    let (samples, time) = if is_quick() { (10, 300) } else { (15, 1500) };
+    // What Criterion computes after each, by default of 100,000 resamplings, takes a second: as long as the rest of a quick run.
+    let (samples, time, resamples) = if is_quick() { (10, 150, 1000) } else { (15, 1500, 100_000) };
     let mut criterion = Criterion::default()
         .sample_size(samples)
+        .nresamples(resamples)
         .warm_up_time(Duration::from_millis(time / 3))
         .measurement_time(Duration::from_millis(time))
         .configure_from_args();
