@@ -145,7 +145,7 @@ test('elsewhere the addon is used as it is', () => {
   }
 });
 
-test('a realm can be collected when nobody needs it and another has come', async () => {
+test('a realm can be collected when nobody needs it', async () => {
   v8.setFlagsFromString('--expose-gc');
   const gc = vm.runInNewContext('gc');
   const contexts = Array.from({ length: 5 }, () => {
@@ -155,14 +155,12 @@ test('a realm can be collected when nobody needs it and another has come', async
     heap.close();
     return new WeakRef(context);
   });
-  // The newest captures the stacks of all heaps that want them.
-  contexts.pop();
   for (let i = 0; i < 50 && contexts.some((context) => context.deref()); i++) {
     await new Promise(setImmediate);
     gc();
   }
   assert.deepEqual(
     contexts.map((context) => context.deref()),
-    Array(4).fill(undefined),
+    Array(5).fill(undefined),
   );
 });
