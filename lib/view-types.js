@@ -11,6 +11,9 @@ const { isRevoked, wrongType } = require('./arguments.js');
 
 const TypedArray = Object.getPrototypeOf(Uint8Array);
 
+/** This realm's types: what they construct is what was asked for. */
+const OWN = new Set([DataView]);
+
 /** The widths of this realm's types, and of each type that was asked for. */
 const widths = new WeakMap([
   [DataView, 1],
@@ -20,7 +23,9 @@ for (const Type of [
   ...[Uint8Array, Int8Array, Uint8ClampedArray, Uint16Array, Int16Array, Uint32Array, Int32Array],
   ...[Float32Array, Float64Array, BigUint64Array, BigInt64Array, globalThis.Float16Array],
 ]) {
-  if (Type !== undefined) widths.set(Type, Type.BYTES_PER_ELEMENT);
+  if (Type === undefined) continue;
+  OWN.add(Type);
+  widths.set(Type, Type.BYTES_PER_ELEMENT);
 }
 
 /** Bytes of an element of a type that a view can have. */
@@ -67,22 +72,16 @@ const GETTERS = [TypedArray.prototype, DataView.prototype].map((prototype) => ({
   byteLength: getterOf(prototype, 'byteLength'),
 }));
 
-const isDataView = (view) => {
-  try {
-    getterOf(DataView.prototype, 'buffer').call(view);
-    return true;
-  } catch {
-    return false;
-  }
-};
+/** The name of a typed array's type, which a DataView does not have. */
+const getTypeName = getterOf(TypedArray.prototype, Symbol.toStringTag);
 
 /** Whether a value is a view of a buffer that lies in a range of it. */
 function isInside(view, memory, start, bytes) {
   if (!ArrayBuffer.isView(view)) return false;
-  const { buffer, byteOffset, byteLength } = GETTERS[isDataView(view) ? 1 : 0];
+  const { buffer, byteOffset, byteLength } = GETTERS[getTypeName.call(view) === undefined ? 1 : 0];
   const offset = byteOffset.call(view);
   if (buffer.call(view) !== memory || offset < start) return false;
   return offset + byteLength.call(view) <= start + bytes;
 }
 
-module.exports = { isInside, widthOf };
+module.exports = { OWN, isInside, widthOf };

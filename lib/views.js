@@ -16,7 +16,7 @@ const { Buffer, constants } = require('buffer');
 const { isMainThread } = require('worker_threads');
 const binding = require('../binding.js');
 const { checkedCount, fail, sharedIn, wrongType } = require('./arguments.js');
-const { isInside, widthOf } = require('./view-types.js');
+const { OWN, isInside, widthOf } = require('./view-types.js');
 const calls = require('./calls.js');
 
 const { locate, place, NAME, INSIDE, REST, AVAILABLE } = calls;
@@ -95,7 +95,7 @@ function viewOver(Type, memory, start, elements, width) {
 function anyView(Type, memory, start, elements, width) {
   if (Type === Buffer) return bufferOver(memory, start, elements);
   const view = new Type(memory, start, elements);
-  if (isInside(view, memory, start, elements * width)) return view;
+  if (OWN.has(Type) || isInside(view, memory, start, elements * width)) return view;
   throw wrongType('Type', 'a constructor of views of the memory that it is given', Type);
 }
 
