@@ -177,7 +177,7 @@ class Heap {
     return viewsOf(this).chosen(Buffer, options, 'buffer()').buffer(address, length);
   }
 
-  view(address, Type = Uint8Array, length = undefined, options = undefined) {
+  view(address, Type = Uint8Array, length, options) {
     const views = viewsOf(this);
     if (options === undefined && Type !== Buffer) return views.shared.view(address, Type, length);
     return views.chosen(Type, options, 'view()').view(address, Type, length);

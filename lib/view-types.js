@@ -12,7 +12,7 @@ const { isRevoked, wrongType } = require('./arguments.js');
 const TypedArray = Object.getPrototypeOf(Uint8Array);
 
 /** This realm's types: what they construct is what was asked for. */
-const OWN = new Set([DataView]);
+const OWN = new Map([[DataView, 1]]);
 
 /** The widths of this realm's types, and of each type that was asked for. */
 const widths = new WeakMap([
@@ -24,7 +24,7 @@ for (const Type of [
   ...[Float32Array, Float64Array, BigUint64Array, BigInt64Array, globalThis.Float16Array],
 ]) {
   if (Type === undefined) continue;
-  OWN.add(Type);
+  OWN.set(Type, Type.BYTES_PER_ELEMENT);
   widths.set(Type, Type.BYTES_PER_ELEMENT);
 }
 
@@ -34,6 +34,11 @@ function widthOf(Type) {
   if (Type === Uint8Array || Type === DataView) return 1;
   if (Type === Float64Array) return 8;
   if (Type === Int32Array || Type === Uint32Array || Type === Float32Array) return 4;
+  return OWN.get(Type) || otherWidth(Type);
+}
+
+/** The width of a type that is not this realm's own. */
+function otherWidth(Type) {
   if (typeof Type === 'function' && !isRevoked(Type)) {
     const width = widths.get(Type) || inheritedWidth(Type);
     if (width !== undefined) return width;

@@ -88,6 +88,7 @@ function viewOver(Type, memory, start, elements, width) {
   if (Type === Int32Array) return new Int32Array(memory, start, elements);
   if (Type === Uint32Array) return new Uint32Array(memory, start, elements);
   if (Type === DataView) return new DataView(memory, start, elements);
+  if (OWN.has(Type)) return new Type(memory, start, elements);
   return anyView(Type, memory, start, elements, width);
 }
 
@@ -95,7 +96,7 @@ function viewOver(Type, memory, start, elements, width) {
 function anyView(Type, memory, start, elements, width) {
   if (Type === Buffer) return bufferOver(memory, start, elements);
   const view = new Type(memory, start, elements);
-  if (OWN.has(Type) || isInside(view, memory, start, elements * width)) return view;
+  if (isInside(view, memory, start, elements * width)) return view;
   throw wrongType('Type', 'a constructor of views of the memory that it is given', Type);
 }
 
