@@ -36,28 +36,33 @@ const AN_ID = 'a heap’s id, a number (to send a heap to a thread, post heap.id
 // The heap that is being attached to: its id, and the class whose constructor is to take it instead of opening one.
 let attaching;
 
+// The next two are compiled into every method, so they are as short as can be: a longer one made a view slower.
+
 /** The id of the heap that a method was called on. */
 function idOf(heap) {
-  let id;
   try {
-    id = heap?.[ID];
+    const id = heap[ID];
+    if (id !== undefined) return id;
   } catch (error) {
-    throw isRevoked(heap) ? notAHeap(heap) : error;
+    passOn(error, heap);
   }
-  if (id === undefined) throw notAHeap(heap);
-  return id;
+  throw notAHeap(heap);
 }
 
 /** The views of the heap that a method was called on. */
 function viewsOf(heap) {
-  let views;
   try {
-    views = heap?.[VIEWS];
+    const views = heap[VIEWS];
+    if (views !== undefined) return views;
   } catch (error) {
-    throw isRevoked(heap) ? notAHeap(heap) : error;
+    passOn(error, heap);
   }
-  if (views === undefined) throw notAHeap(heap);
-  return views;
+  throw notAHeap(heap);
+}
+
+/** Throws what a trap of a Proxy has thrown; not what came of a receiver that has no properties to read. */
+function passOn(error, receiver) {
+  if (receiver !== undefined && receiver !== null && !isRevoked(receiver)) throw error;
 }
 
 function notAHeap(receiver) {
