@@ -62,6 +62,15 @@ export interface InitOptions {
    */
   alignment?: 1 | 16;
   /**
+   * Whether the heap's memory is kept from children that `fork()` makes, on Linux. `spawn()` of Node.js forks, and copying the
+   * page tables of gigabytes stops the event loop for hundreds of milliseconds; the child runs another program at once and has
+   * no use for the memory. In a child that does not, which JavaScript cannot make, the heap has ended. {@link init} on a
+   * running heap takes no notice of it unless it is given.
+   *
+   * @defaultValue true; false for a heap made from C
+   */
+  dontFork?: boolean;
+  /**
    * Whether a new main block has at least an eighth of the heap's length, so that a large heap has few. Memory that is not
    * touched costs nothing.
    *

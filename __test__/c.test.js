@@ -124,6 +124,7 @@ for (const [language, standard, command] of [
 describe('a program in C', () => {
   const folder = path.join(root, 'target', 'c-test');
   const program = path.join(folder, 'heap');
+  const forks = path.join(folder, 'fork');
   let missing = false;
 
   before(() => {
@@ -131,12 +132,14 @@ describe('a program in C', () => {
     const compiler = process.env.CC ?? 'cc';
     const args = ['-std=c99', '-D_POSIX_C_SOURCE=200112L', ...warnings];
     // Before glibc 2.34 dlopen() is in a library of its own.
-    const libraries = process.platform === 'linux' ? ['-ldl'] : [];
-    const input = path.join(__dirname, 'c', 'heap.c');
-    const compiled =
-      process.platform !== 'win32' && run(compiler, [...args, input, ...libraries, '-o', program]);
-    missing = !compiled && `no compiler: ${compiler} is not installed`;
-    if (compiled) assert.deepEqual([compiled.status, compiled.stderr], [0, '']);
+    const libraries = process.platform === 'linux' ? ['-ldl', '-lpthread'] : [];
+    for (const output of [program, forks]) {
+      const input = path.join(__dirname, 'c', `${path.basename(output)}.c`);
+      const compiled =
+        process.platform !== 'win32' && run(compiler, [...args, input, ...libraries, '-o', output]);
+      missing = !compiled && `no compiler: ${compiler} is not installed`;
+      if (compiled) assert.deepEqual([compiled.status, compiled.stderr], [0, '']);
+    }
   });
 
   function runs(addon) {
@@ -151,6 +154,15 @@ describe('a program in C', () => {
   test('uses the heaps of the addon without Node.js', (t) => {
     if (missing) return t.skip(missing);
     runs(library);
+  });
+
+  test('forks while its threads allocate, and its children can as well', (t) => {
+    if (missing) return t.skip(missing);
+    const { status, stdout, stderr } = run(forks, [library]);
+    assert.deepEqual(
+      { status, stdout, stderr },
+      { status: 0, stdout: 'all children are well\n', stderr: '' },
+    );
   });
 
   test('finds the addon for tests sound after every operation', (t) => {

@@ -22,8 +22,11 @@
  * argument that is not a wild pointer ends the process, and nothing is printed but what a bug in MeMS has to say.
  *
  * Threads. All functions may be called from any thread at any time, but not from a signal handler. A call holds a lock of
- * its heap for its own work only, never while bytes are copied or cleared. In a child made by fork() they must not be
- * called unless no other thread was in a call at the time.
+ * its heap for its own work only, never while bytes are copied or cleared.
+ *
+ * Forks. fork() waits until no thread is in a call, so that a child made by it can use what it has of the heaps: those made
+ * by these functions, as copies. (Not so a child made by clone() or the like.) Heaps made from JavaScript have ended in the
+ * child, on Linux, unless they were made with { dontFork: false }: their memory is not copied, and must not be touched.
  *
  * Costs are given for a heap of n blocks and holes. Sizes are bytes throughout. MeMS runs on 64-bit systems.
  *

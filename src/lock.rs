@@ -34,6 +34,19 @@ struct State<T> {
     value: T,
 }
 
+/// A lock that is held, until this is dropped, by nobody's operation: see `registry/fork.rs`.
+#[derive(Debug)]
+pub(crate) struct Held<'lock, T>(SpinMutexGuard<'lock, State<T>>);
+
+impl<T> Held<'_, T> {
+    /// Calls `operation` on the value, poisoned or not. It returns whether the value is sound from now on, whatever it was.
+    pub fn recover(&mut self, operation: impl FnOnce(&mut T) -> bool) {
+        if operation(&mut self.0.value) {
+            self.0.begun = false;
+        }
+    }
+}
+
 impl<T> Lock<T> {
     pub const fn new(value: T) -> Self {
         Self(SpinMutex::new(State { begun: false, value }))
@@ -60,6 +73,11 @@ impl<T> Lock<T> {
         let (answer, sound) = operation(&mut state.value);
         state.begun = poisoned && !sound;
         answer
+    }
+
+    /// Holds the lock until the answer is dropped.
+    pub fn hold(&self) -> Held<'_, T> {
+        Held(self.take())
     }
 
     #[inline]

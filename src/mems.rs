@@ -45,7 +45,9 @@ impl Mems {
             heap: Heap::new(options),
             plain: options.is_plain(),
             aligned: Aligned::default(),
-            regions: Regions::with_reservation(FIRST_ADDRESS, bytes).with_most(options.max_size() / PAGE * PAGE),
+            regions: Regions::with_reservation(FIRST_ADDRESS, bytes)
+                .with_most(options.max_size() / PAGE * PAGE)
+                .with_dont_fork(options.dont_fork()),
             dirty: Dirty::default(),
             slack: Slack::default(),
             used_end: FIRST_ADDRESS,
@@ -278,6 +280,13 @@ impl Mems {
                 self.heap.end()
             )))
         }
+    }
+
+    /// Ends the heap in a child that has not got its memory: nothing of it is given back, and nothing is touched.
+    #[cfg(feature = "c-abi")]
+    pub(crate) fn forget(self) {
+        self.regions.forget();
+        std::mem::forget(self);
     }
 
     /// Ends the heap: all memory goes back to the system.

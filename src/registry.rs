@@ -13,6 +13,7 @@
 //!
 //! Costs: a lock for a heap's operation (`lock.rs`); to find its slot, two loads.
 
+mod fork;
 mod id;
 
 pub(crate) use id::{DEFAULT_ID, Id};
@@ -148,12 +149,13 @@ pub(crate) fn with_heap<T>(id: Id, operation: impl FnOnce(&mut Mems) -> Result<T
 
 /// Starts the default heap; a running one with the same options stays as it is.
 pub(crate) fn init(options: Options) -> Result<(), Error> {
-    DEFAULT.with(|slot| match slot.heap.as_ref().map(Mems::options) {
+    fork::mind();
+    DEFAULT.with(|slot| match slot.heap.as_ref().map(|heap| options.as_asked(heap.options())) {
         None => {
             slot.put(DEFAULT_NUMBER, Mems::new(options));
             Ok(())
         }
-        Some(running) if *running == options => Ok(()),
+        Some(running) if running == options => Ok(()),
         Some(running) => Err(Error::AlreadyInitialized { running: running.to_string(), asked: options.to_string() }),
     })?
 }
@@ -190,6 +192,7 @@ pub(crate) fn realloc(
 /// [`Error::TooManyHeaps`] if [`MOST_HEAPS`] are open; [`Error::OutOfMetadata`].
 pub(crate) fn open(options: Options) -> Result<Id, Error> {
     let failed = |_| Error::OutOfMetadata { size: 0 };
+    fork::mind();
     let mut vacant = VACANT.lock().map_err(|_| Error::Poisoned)?;
     if vacant.0.is_empty() {
         let made = vacant.1;

@@ -218,3 +218,59 @@ unsafe fn put<T>(name: &'static str, place: *mut T, answer: T) -> Result<(), Fai
     unsafe { place.write_unaligned(answer) };
     Ok(())
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// What a child finds of the heaps: a bit for each that is not as it should be.
+    fn child(kept: u64, copied: u64, block: u64) -> c_int {
+        let mut wrong = 0;
+        // Their memory is not there: a touch would end the child.
+        if mems_heap_malloc(kept, 8) != 0 || mems_last_error() != Code::Closed as c_int {
+            wrong |= 1;
+        }
+        if mems_heap_malloc(DEFAULT_ID, 8) != 0 || mems_last_error() != Code::NotInitialized as c_int {
+            wrong |= 2;
+        }
+        if mems_heap_free(copied, block) != 0 || mems_heap_malloc(copied, 8) == 0 {
+            wrong |= 4;
+        }
+        if mems_init() != 0 || mems_malloc(8) != 1000 {
+            wrong |= 8;
+        }
+        // SAFETY: a null pointer stands for the default options.
+        let new = unsafe { mems_heap_open(std::ptr::null()) };
+        if new == 0 || mems_heap_malloc(new, 8) == 0 || mems_heap_close(new) != 0 {
+            wrong |= 16;
+        }
+        wrong
+    }
+
+    #[test]
+    fn a_child_has_no_heap_whose_memory_it_has_not_got() {
+        let options = crate::heap::Options::roomy();
+        let kept = registry::open(options.assuming_dont_fork(true)).unwrap();
+        let copied = registry::open(options).unwrap();
+        let blocks = [kept, copied].map(|heap| mems_heap_malloc(heap, 100));
+        registry::init(crate::heap::Options::default().with_dont_fork(true)).unwrap();
+        mems_malloc(8);
+        // SAFETY: the child calls functions that may be called there, and ends.
+        let pid = unsafe { libc::fork() };
+        if pid == 0 {
+            let wrong = child(kept, copied, blocks[1]);
+            // SAFETY: it ends the child, whose other threads are not there to be unwound.
+            unsafe { libc::_exit(wrong) };
+        }
+        assert!(pid > 0);
+        let mut status = 0;
+        // SAFETY: a place for the status of a child of ours.
+        assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
+        assert_eq!(status, 0, "signal {}, bits {}", status & 127, status >> 8);
+        for (heap, block) in [kept, copied].into_iter().zip(blocks) {
+            assert_eq!(mems_heap_free(heap, block), 0, "this process has all of them");
+            assert_eq!(mems_heap_close(heap), 0);
+        }
+        registry::finish().unwrap();
+    }
+}

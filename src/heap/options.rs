@@ -21,6 +21,9 @@ pub struct Options {
     track_allocations: bool,
     zero_on_free: bool,
     lock: bool,
+    dont_fork: bool,
+    /// Whether somebody has said so.
+    dont_fork_said: bool,
 }
 
 impl Default for Options {
@@ -36,6 +39,8 @@ impl Default for Options {
             track_allocations: false,
             zero_on_free: false,
             lock: false,
+            dont_fork: false,
+            dont_fork_said: false,
         }
     }
 }
@@ -56,6 +61,8 @@ impl Options {
             track_allocations: false,
             zero_on_free: false,
             lock: false,
+            dont_fork: false,
+            dont_fork_said: false,
         }
     }
 
@@ -183,6 +190,33 @@ impl Options {
         self.lock
     }
 
+    /// The same with memory that children made by `fork` do not get, or with memory that they do. No address changes.
+    #[must_use]
+    pub const fn with_dont_fork(self, dont_fork: bool) -> Self {
+        Self { dont_fork, dont_fork_said: true, ..self }
+    }
+
+    /// [`Options::with_dont_fork`] unless somebody has said so or otherwise: a heap of other options that nobody has said is the
+    /// same heap.
+    #[must_use]
+    pub const fn assuming_dont_fork(self, dont_fork: bool) -> Self {
+        if self.dont_fork_said { self } else { Self { dont_fork, ..self } }
+    }
+
+    /// Whether children made by `fork` do not get the memory.
+    #[must_use]
+    pub const fn dont_fork(&self) -> bool {
+        self.dont_fork
+    }
+
+    /// The options of a running heap as one that asks for these would have said them.
+    #[must_use]
+    pub const fn as_asked(&self, running: &Self) -> Self {
+        let running = *running;
+        let dont_fork = if self.dont_fork_said { running.dont_fork } else { self.dont_fork };
+        Self { dont_fork, dont_fork_said: self.dont_fork_said, ..running }
+    }
+
     /// The same with neighbouring wholly free main blocks joined, or not. Joined blocks serve larger requests, so addresses
     /// may differ from the default heap's.
     #[must_use]
@@ -261,6 +295,9 @@ impl fmt::Display for Options {
         for setting in self.settings().filter(|setting| setting.0 == "minBlockSize" || !usual.contains(setting)) {
             write!(f, "{separator}{}: {}", setting.0, setting.1)?;
             separator = ", ";
+        }
+        if self.dont_fork_said {
+            write!(f, ", dontFork: {}", self.dont_fork)?;
         }
         write!(f, " }}")
     }

@@ -50,22 +50,33 @@ static SERIALS: AtomicU64 = AtomicU64::new(1);
 
 impl Mapping {
     /// Maps `bytes`, from a physical address that is `phase` above a multiple of [`ALIGNMENT`]. Nothing is committed: the first
-    /// touch of a page does that.
+    /// touch of a page does that. `dont_fork`: children made by `fork` do not get it, where the system can do that.
     ///
     /// # Errors
     /// What the system says, usually that there is no such amount of address space (or of memory, where it counts
     /// reservations as memory).
-    pub fn reserve(bytes: usize, phase: usize) -> io::Result<Self> {
+    pub fn reserve(bytes: usize, phase: usize, dont_fork: bool) -> io::Result<Self> {
         let page = system::page_bytes();
         let front = FRONT + phase % page;
         let all = bytes.checked_add(front).and_then(|all| all.checked_next_multiple_of(page));
         let residue = phase.wrapping_sub(front) % ALIGNMENT;
         let map = system::map(all.ok_or(io::ErrorKind::OutOfMemory)?, ALIGNMENT, residue)?;
+        if dont_fork {
+            // SAFETY: the map just made; it changes nothing in this process.
+            unsafe { system::dont_fork(map.as_mut_ptr(), map.len()) };
+        }
         budget::took(map.len(), 1);
         let mapped = AtomicUsize::new(map.len());
         let serial = SERIALS.fetch_add(1, Ordering::Relaxed);
         let (promised, buffers) = (AtomicUsize::new(0), AtomicUsize::new(0));
         Ok(Self { map, front, serial, promised, mapped, buffers, locked: AtomicBool::new(false) })
+    }
+
+    /// Tells the budget of a child that it has not got this.
+    #[cfg(feature = "c-abi")]
+    pub(super) fn forget(&self) {
+        let parts = if self.locked.load(Ordering::Relaxed) { LOCKED_PARTS } else { 1 };
+        budget::gave_back(self.mapped.load(Ordering::Relaxed), parts);
     }
 
     /// Bytes of address space that the system is asked for when `bytes` are reserved; `None` if there are not so many.

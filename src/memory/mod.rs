@@ -29,3 +29,10 @@ pub use mapping::{ALIGNMENT, Mapping};
 pub use regions::{Refused, Regions, Room};
 pub use span::Span;
 pub use system::page_bytes;
+
+/// Has functions called whenever the process forks, see `unix.rs`: what is measured once is measured by then.
+#[cfg(feature = "c-abi")]
+pub(crate) fn at_fork(before: extern "C" fn(), in_parent: extern "C" fn(), in_child: extern "C" fn()) {
+    budget::budget();
+    system::at_fork(before, in_parent, in_child);
+}

@@ -71,6 +71,8 @@ pub struct Regions {
     reservation: usize,
     /// Most bytes that will be carved.
     most: u64,
+    /// Whether children made by `fork` do not get them.
+    dont_fork: bool,
     list: Vec<Region>,
 }
 
@@ -85,13 +87,19 @@ impl Regions {
     /// charges all of a region when it is made).
     #[must_use]
     pub const fn with_reservation(first: u64, bytes: usize) -> Self {
-        Self { first, reservation: bytes, most: u64::MAX, list: Vec::new() }
+        Self { first, reservation: bytes, most: u64::MAX, dont_fork: false, list: Vec::new() }
     }
 
     /// The same for at most `bytes` in sum: no more is reserved.
     #[must_use]
     pub fn with_most(self, bytes: u64) -> Self {
         Self { most: bytes, ..self }
+    }
+
+    /// The same, kept from children made by `fork` or not.
+    #[must_use]
+    pub fn with_dont_fork(self, dont_fork: bool) -> Self {
+        Self { dont_fork, ..self }
     }
 
     /// The virtual address after the last carved byte.
@@ -277,6 +285,14 @@ impl Regions {
         }
     }
 
+    /// In a child that has not got the memory: nothing is given back, and nothing is touched.
+    #[cfg(feature = "c-abi")]
+    pub(crate) fn forget(&self) {
+        for region in &self.list {
+            region.mapping.forget();
+        }
+    }
+
     #[inline]
     fn region(&self, address: u64) -> (&Region, usize) {
         let after = match &self.list[..] {
@@ -314,7 +330,7 @@ impl Regions {
         // So that offsets from the heap's first address are multiples of what physical addresses are.
         let phase = (self.end() - self.first) % ALIGNMENT as u64;
         let phase = usize::try_from(phase).expect("below the alignment");
-        can_map(bytes).then(|| Mapping::reserve(bytes, phase).ok()).flatten()
+        can_map(bytes).then(|| Mapping::reserve(bytes, phase, self.dont_fork).ok()).flatten()
     }
 
     /// The largest main block below `refused` bytes that could be carved, by bisection. Only for error messages.

@@ -109,6 +109,30 @@ pub fn most_mappings() -> usize {
     usize::MAX
 }
 
+/// Keeps a range from children made by `fork`, on Linux. A kernel that does not know the advice refuses it, and they get it.
+///
+/// # Safety
+/// The range must be mapped, and start at a page.
+pub unsafe fn dont_fork(base: *mut u8, bytes: usize) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // SAFETY: the caller vouches for the range; the advice changes nothing in this process.
+    unsafe {
+        libc::madvise(base.cast(), bytes, libc::MADV_DONTFORK)
+    };
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = (base, bytes);
+}
+
+/// Has functions called whenever the process forks: before, and after in the parent and in the child. They must not unwind.
+#[cfg(feature = "c-abi")]
+pub fn at_fork(before: extern "C" fn(), in_parent: extern "C" fn(), in_child: extern "C" fn()) {
+    // What is asked for once only, which a child could find half done by a thread that it has not got.
+    let _ = page_bytes();
+    // SAFETY: functions that stay where they are, since the library is never unloaded. Without memory they are not called,
+    // and all is as if nobody had asked.
+    unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
+}
+
 /// Gives up the end of a map, `bytes` of address space at `base`, and answers whether that is done.
 ///
 /// # Safety

@@ -117,6 +117,16 @@ pub const fn most_mappings() -> usize {
     usize::MAX
 }
 
+/// Nothing forks on Windows.
+///
+/// # Safety
+/// None is needed.
+pub const unsafe fn dont_fork(_base: *mut u8, _bytes: usize) {}
+
+/// Nothing forks on Windows.
+#[cfg(feature = "c-abi")]
+pub const fn at_fork(_before: extern "C" fn(), _in_parent: extern "C" fn(), _in_child: extern "C" fn()) {}
+
 /// Gives up the end of a map, `bytes` at `base`, and answers whether that is done: the charge for it goes, the addresses stay
 /// reserved until the whole map goes.
 ///

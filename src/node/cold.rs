@@ -26,7 +26,12 @@ pub(super) fn id(env: Env, heap: &Unknown) -> std::result::Result<Id, Failure> {
 /// Starts the default heap. The argument is the options object or undefined.
 #[napi]
 pub fn init(env: Env, options: Unknown) -> Result<()> {
-    run(env, || Ok(registry::init(convert::init_options(argument(env, &options), Options::default())?)?))
+    run(env, || {
+        Ok(registry::init(convert::init_options(
+            argument(env, &options),
+            Options::default().assuming_dont_fork(true),
+        )?)?)
+    })
 }
 
 /// Makes a heap and answers its id. The argument is the options object or undefined.
@@ -34,7 +39,8 @@ pub fn init(env: Env, options: Unknown) -> Result<()> {
 #[allow(clippy::cast_precision_loss, reason = "2^37 heaps are never made")]
 pub fn open(env: Env, options: Unknown) -> Result<f64> {
     run(env, || {
-        let (options, owned) = convert::heap_options(argument(env, &options), Options::roomy())?;
+        let (options, owned) =
+            convert::heap_options(argument(env, &options), Options::roomy().assuming_dont_fork(true))?;
         if !owned {
             return Ok(registry::open(options)? as f64);
         }

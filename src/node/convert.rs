@@ -122,6 +122,7 @@ pub(super) fn alignment(value: Value, function: &'static str) -> Result<Option<u
 /// The options that a new heap has, and `init` as well, but for the last.
 const OPTIONS: &[&CStr] = &[
     c"alignment",
+    c"dontFork",
     c"growingBlocks",
     c"hardened",
     c"joinEmptyBlocks",
@@ -219,6 +220,9 @@ impl<'call> Record<'call> {
         let track = self.flag(c"trackAllocations", "options.trackAllocations", options.track_allocations())?;
         let zero = self.flag(c"zeroOnFree", "options.zeroOnFree", options.zero_on_free())?;
         let lock = self.flag(c"lock", "options.lock", options.lock())?;
+        if self.get(c"dontFork")?.is_some() {
+            options = options.with_dont_fork(self.flag(c"dontFork", "options.dontFork", true)?);
+        }
         let options = options.with_join_empty_blocks(join).with_trim(trim).with_growing_blocks(grow).with_lock(lock);
         Ok(options.with_hardened(hardened).with_track_allocations(track).with_zero_on_free(zero))
     }

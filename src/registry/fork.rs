@@ -1,0 +1,66 @@
+//! What becomes of the heaps when the process forks.
+//!
+//! A child has the thread that forked and no other. A lock that another thread held at the time would stay taken for ever. So
+//! before a fork the forking thread takes all locks, in one order: that of the vacant slots, then the default heap's, then
+//! those of the slots by number. Nobody else ever holds two of them at a time, so nobody waits for ever. Parent and child give
+//! them back.
+//!
+//! The memory of heaps made from JavaScript is not in the child, on Linux: copying its page tables is what makes a fork of a
+//! large process slow, and children of Node.js run another program at once. In the child such heaps have ended: a call is
+//! refused before it touches what is not there.
+//!
+//! Costs: O(slots made) a fork, some nanoseconds each.
+
+use super::{DEFAULT, SLOTS, Slot, VACANT};
+use crate::lock::Held;
+use crate::memory;
+use std::cell::RefCell;
+use std::sync::{MutexGuard, Once, OnceLock, PoisonError};
+
+/// All locks, held.
+struct All {
+    heaps: Vec<Held<'static, Slot>>,
+    _vacant: MutexGuard<'static, (Vec<usize>, usize)>,
+}
+
+thread_local! {
+    /// The locks that this thread holds while it forks.
+    static HELD: RefCell<Option<All>> = const { RefCell::new(None) };
+}
+
+/// Minds forks from now on.
+pub(super) fn mind() {
+    static MINDED: Once = Once::new();
+    MINDED.call_once(|| memory::at_fork(before, in_parent, in_child));
+}
+
+extern "C" fn before() {
+    let vacant = VACANT.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut heaps = Vec::new();
+    for slot in std::iter::once(&DEFAULT).chain(SLOTS.iter().filter_map(OnceLock::get).flatten()) {
+        // Without memory the rest is left to luck: there is no way to refuse a fork.
+        if heaps.try_reserve(1).is_err() {
+            break;
+        }
+        heaps.push(slot.hold());
+    }
+    let all = All { heaps, _vacant: vacant };
+    // A thread at its very end has no such place any more; the locks are given back at once then.
+    let _ = HELD.try_with(|held| held.replace(Some(all)));
+}
+
+extern "C" fn in_parent() {
+    let _ = HELD.try_with(RefCell::take);
+}
+
+extern "C" fn in_child() {
+    let all = HELD.try_with(RefCell::take).ok().flatten();
+    for mut held in all.into_iter().flat_map(|all| all.heaps) {
+        held.recover(|slot| {
+            let gone = slot
+                .heap
+                .take_if(|heap| cfg!(any(target_os = "linux", target_os = "android")) && heap.options().dont_fork());
+            gone.map(crate::Mems::forget).is_some()
+        });
+    }
+}
