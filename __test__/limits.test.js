@@ -180,10 +180,10 @@ test('a heap reserves no more than its maxSize', options, () => {
       return Number(/VmSize:\s+(\d+)/.exec(status)[1]) / 1024;
     };
     const before = reserved();
-    const heaps = Array.from({ length: 200 }, () => new mems.Heap({ maxSize: MIB }));
+    const heaps = Array.from({ length: 1000 }, () => new mems.Heap({ maxSize: MIB }));
     for (const heap of heaps) heap.malloc(MIB / 2);
-    // A megabyte each, and what stands in front of it.
-    assert.ok(reserved() - before < 200 * 1.5, `${reserved() - before} MiB`);
+    // A megabyte each, and what stands in front of it; the C library reserves 64 or 128 for a thread now and then.
+    assert.ok(reserved() - before < 1000 * 1.5, `${reserved() - before} MiB`);
     for (const heap of heaps) heap.malloc(MIB / 4);
     assert.throws(() => heaps[0].malloc(MIB / 2), { code: 'ERR_MEMS_OUT_OF_MEMORY' });
   });
