@@ -85,10 +85,12 @@ export interface InitOptions {
   maxSize?: number | bigint;
   /**
    * Whether mistakes with memory are looked for. Behind each block stands a pattern that {@link free} and {@link verify}
-   * check: a write past the end throws `ERR_MEMS_OVERFLOW`. A freed block is filled with 0xdf and kept from being handed out
-   * for a while (65536 blocks or 32 MiB): a write to it throws `ERR_MEMS_WRITE_AFTER_FREE` at {@link verify}, or at the
-   * {@link free} that would let it go. Either is reported once, and the block given to that call is live still. Sizes are
-   * rounded up to 16 bytes and 16 more, blocks move at every {@link realloc}. For debugging, or where safety is worth it.
+   * check: a write past the end throws `ERR_MEMS_OVERFLOW`. A freed block is filled with 0xdf (one of 1 MiB or more only at its
+   * ends: its whole pages go back to the system and read as zeros) and kept from being handed out for a while (65536 blocks or
+   * 32 MiB): a write to it throws `ERR_MEMS_WRITE_AFTER_FREE` at {@link verify}, at the {@link free} that would let it go, or
+   * at the next of the two after a {@link malloc} that found room nowhere else. Either is reported once, and the block given to
+   * that call is live still. Sizes are rounded up to 16 bytes and 16 more, blocks move at every {@link realloc}. For debugging,
+   * or where safety is worth it.
    *
    * @defaultValue false
    */
@@ -105,7 +107,8 @@ export interface InitOptions {
    */
   trackAllocations?: boolean;
   /**
-   * Whether a block is overwritten with zeros when it is freed, so that what was in it cannot be read later.
+   * Whether a block is overwritten with zeros when it is freed, so that what was in it cannot be read later. Other threads do
+   * not wait for that where the block is large, and on Linux pages that were never written to are not.
    *
    * @defaultValue false
    */
@@ -509,7 +512,9 @@ export function get(address: bigint): bigint;
 
 /**
  * Frees the block that starts at `address`. It becomes a hole, merged with a hole before it and a hole after it inside
- * its main block. Amortized O(log n). The pages go back to the system at {@link trim} or {@link finish}.
+ * its main block. Amortized O(log n). The pages go back to the system at {@link trim} or {@link finish}; with the options
+ * {@link InitOptions.trim}, {@link InitOptions.zeroOnFree} or {@link InitOptions.hardened} the call may take as long as
+ * that takes, a third of a second for a gigabyte that was written to, but other threads use the heap meanwhile.
  *
  * @param address - What {@link malloc} returned.
  * @throws `ERR_MEMS_NOT_BLOCK_START` for an address inside a block; the message names the block's start.
@@ -558,7 +563,8 @@ export function freeMany(addresses: BigUint64Array | readonly bigint[]): void;
 
 /**
  * Prints the heap through `console.log`, a line at a time: each main block with its sub-chain of processes (`<P>`, live
- * blocks) and holes (`<H>`), each from its starting (SVA) to its ending virtual address (EVA); then the totals. O(n).
+ * blocks) and holes (`<H>`), each from its starting (SVA) to its ending virtual address (EVA); then the totals. O(n), and
+ * other threads that use the heap wait while the lines are made.
  *
  * All lines are of the moment of the call, whatever other threads do until they are printed.
  *
@@ -594,7 +600,8 @@ export function finish(): void;
  * Gives the whole pages inside holes back to the system, so that the process uses less memory. No address changes, and the
  * pages can be handed out again: they read as zeros then. Expected O(k log n) and a system call for each of k holes of a page
  * or more; on Windows O(bytes) as well, since zeros are written there first, and what the process has reserved of the page file
- * stays so. Call it after much has been freed, not after every {@link free}.
+ * stays so. Call it after much has been freed, not after every {@link free}. Other threads use the heap meanwhile: it is done
+ * in steps, and what they free in between is given back or not.
  *
  * @returns The bytes in those pages, whether the system had put memory behind them yet or not.
  * @throws `ERR_MEMS_NOT_INITIALIZED`.
@@ -607,7 +614,8 @@ export function finish(): void;
 export function trim(): number;
 
 /**
- * Checks the whole heap: chains, index, counters and mappings are walked and compared with each other. O(n).
+ * Checks the whole heap: chains, index, counters and mappings are walked and compared with each other. O(n), and other threads
+ * that use the heap wait for it.
  *
  * @throws `ERR_MEMS_CORRUPT` if an invariant is broken, which is a bug in MeMS.
  * @throws `ERR_MEMS_NOT_INITIALIZED`.
@@ -627,7 +635,10 @@ export interface Stats {
     live: number;
     /** In live blocks, and asked for: less than `live` where sizes are rounded up. */
     requested: number;
-    /** In live blocks, but freed: they wait in a hardened heap's quarantine. */
+    /**
+     * Freed, but not to be handed out yet: in a hardened heap's quarantine, or in a large block that is being cleared. They are
+     * neither live nor holes: `live + quarantined + holes` is `mapped`.
+     */
     quarantined: number;
     /** In holes. */
     holes: number;
@@ -635,7 +646,10 @@ export interface Stats {
     largestHole: number;
     /** The heap's own bookkeeping, kept apart from the memory that is handed out. */
     metadata: number;
-    /** In main blocks, and in memory: what the process pays for. Not there where the system does not say. */
+    /**
+     * In main blocks, and in memory: what the process pays for. Only there with {@link StatsOptions.resident}, and where the
+     * system says so.
+     */
     resident?: number;
   };
   /** Numbers of things now. */
@@ -644,8 +658,10 @@ export interface Stats {
     pages: number;
     /** Main blocks: the length of the main chain. */
     mainBlocks: number;
-    /** Live blocks. */
+    /** Live blocks: `totals.malloc - totals.free`. */
     live: number;
+    /** Blocks that are freed, but not to be handed out yet; see `bytes.quarantined`. */
+    quarantined: number;
     /** Holes. */
     holes: number;
   };
@@ -653,7 +669,7 @@ export interface Stats {
   peak: {
     /** Of `bytes.mapped`. */
     mapped: number;
-    /** Of `bytes.live`. */
+    /** Of `bytes.live` and `bytes.quarantined` together. */
     live: number;
     /** Of `bytes.holes`. */
     holes: number;
@@ -680,17 +696,30 @@ export interface Stats {
   };
 }
 
+/** What {@link stats} is to ask. */
+export interface StatsOptions {
+  /**
+   * Whether the system is asked how much of the heap is in memory. It goes through the pages, a few milliseconds for a gigabyte
+   * of them that is; before Linux 6.7 and elsewhere also through those that nobody has touched, a fifth of a millisecond for a
+   * gigabyte. Other threads need not wait.
+   *
+   * @defaultValue false
+   */
+  resident?: boolean;
+}
+
 /**
- * Statistics of the heap. All but `resident` is O(log n) however many blocks there are; for that one the system is asked
- * about each page, about a millisecond a gigabyte, and other threads need not wait. Cheap enough to poll.
+ * Statistics of the heap: O(log n) however many blocks there are, cheap enough to poll. Only with
+ * {@link StatsOptions.resident} it takes longer, the longer the larger the heap is.
  *
- * @throws `ERR_MEMS_NOT_INITIALIZED`.
+ * @throws `ERR_MEMS_NOT_INITIALIZED`; for options `ERR_INVALID_ARG_TYPE`, `ERR_MEMS_UNKNOWN_OPTION` (TypeErrors).
  *
  * @example
  * const { bytes } = stats();
  * const utilization = bytes.live / bytes.mapped;
+ * const { resident } = stats({ resident: true }).bytes;
  */
-export function stats(): Stats;
+export function stats(options?: StatsOptions): Stats;
 
 /** A live block; see {@link leaks}. */
 export interface Leak {
@@ -964,7 +993,7 @@ export class Heap {
   /** As {@link verify}. */
   verify(): void;
   /** As {@link stats}. */
-  stats(): Stats;
+  stats(options?: StatsOptions): Stats;
   /** As {@link leaks}. */
   leaks(options?: LeaksOptions & { by?: 'block' }): IterableIterator<Leak>;
   leaks(options: LeaksOptions & { by: 'site'; order?: 'size' }): IterableIterator<LeakSite>;

@@ -47,7 +47,7 @@ const blockOf = (address) => heap.blockOf(address);
 const owns = (address) => heap.owns(address);
 const trim = () => heap.trim();
 const verify = () => heap.verify();
-const stats = () => heap.stats();
+const stats = (options) => heap.stats(options);
 const chains = () => heap.chains();
 const leaks = (options) => heap.leaks(options);
 const printStats = () => heap.printStats();

@@ -14,7 +14,7 @@ afterEach(() => finishQuietly(mems));
 /** What must not change when a call is refused: all but the room that bookkeeping has grown. */
 function state() {
   const { bytes, peak, ...rest } = mems.stats();
-  bytes.metadata = peak.metadata = bytes.resident = 0;
+  bytes.metadata = peak.metadata = 0;
   return { ...rest, bytes, peak, text: capture(mems.printStats) };
 }
 

@@ -100,6 +100,63 @@ describe('a hardened heap', () => {
     heap.close();
   });
 
+  test('keeps a write that a malloc finds for the next call that can tell of it', () => {
+    for (const tell of [
+      (heap) => heap.verify(),
+      (heap, block) => heap.free(block),
+      (heap, block) => heap.freeMany([block]),
+    ]) {
+      const heap = new Heap({ hardened: true, maxSize: 1 << 16 });
+      const written = [1000, 500].map((size) => heap.malloc(size));
+      for (const block of written) {
+        const stale = heap.buffer(block);
+        heap.free(block);
+        stale[7] = 1;
+      }
+      // There is room only where the two were.
+      const large = heap.malloc(65_000);
+      assertRefused(() => tell(heap, large), 'ERR_MEMS_WRITE_AFTER_FREE', written[0] + 7n);
+      assert.ok(heap.owns(large), 'it is live still');
+      tell(heap, large);
+      heap.verify();
+      heap.close();
+    }
+  });
+
+  test('finds a write to a large freed block, whose pages have gone back', () => {
+    const heap = new Heap({ hardened: true, minBlockSize: 32 << 20 });
+    // The blocks behind it begin and end inside a page.
+    heap.malloc(100);
+    for (const at of [0, 1 << 20, (3 << 20) - 1]) {
+      const p = heap.malloc(3 << 20);
+      const stale = heap.buffer(p).fill(1);
+      heap.free(p);
+      assert.equal(stale[1 << 20], 0);
+      assert.deepEqual([stale[0], stale[stale.length - 1]], [0xdf, 0xdf]);
+      heap.verify();
+      const before = stale[at];
+      stale[at] = 1;
+      assertRefused(() => heap.verify(), 'ERR_MEMS_WRITE_AFTER_FREE', p, p + BigInt(at));
+      stale[at] = before;
+      heap.verify();
+    }
+    heap.close();
+  });
+
+  test('counts calls, and what waits apart from what lives', () => {
+    const heap = new Heap({ hardened: true });
+    const blocks = [100, 200, 2 << 20].map((size) => heap.malloc(size));
+    heap.free(blocks[0]);
+    heap.free(blocks[2]);
+    const { bytes, counts, totals } = heap.stats();
+    assert.deepEqual(totals, { malloc: 3, free: 2 });
+    assert.deepEqual([counts.live, counts.quarantined], [1, 2]);
+    assert.deepEqual([bytes.live, bytes.requested], [224, 200]);
+    assert.equal(bytes.quarantined, 128 + (2 << 20) + 16);
+    assert.equal(bytes.live + bytes.quarantined + bytes.holes, bytes.mapped);
+    heap.close();
+  });
+
   test('hands a freed block out late, and knows it for freed', () => {
     const heap = new Heap({ hardened: true });
     const p = heap.malloc(100);
@@ -136,7 +193,8 @@ describe('a hardened heap', () => {
     const heap = new Heap({ hardened: true, maxSize: 1 << 20 });
     for (let i = 0; i < 100; i++) heap.free(heap.malloc(200_000));
     heap.verify();
-    assert.equal(heap.stats().bytes.requested - heap.stats().bytes.quarantined <= 0, true);
+    assert.equal(heap.stats().bytes.requested, 0);
+    assert.ok(heap.stats().bytes.quarantined > 200_000);
     heap.free(heap.calloc(200_000, 1));
     heap.free(heap.malloc(200_000, { alignment: 4096 }));
     heap.verify();
@@ -352,11 +410,11 @@ describe('secrets', () => {
   test('locked pages are in memory, and stay there when trimmed', () => {
     const heap = new Heap({ lock: true, minBlockSize: 1 << 16 });
     const p = heap.malloc(1 << 16);
-    const { mapped, resident } = heap.stats().bytes;
+    const { mapped, resident } = heap.stats({ resident: true }).bytes;
     assert.ok(resident === undefined || resident === mapped, `${resident} of ${mapped} bytes`);
     heap.free(p);
     assert.equal(heap.trim(), 0);
-    assert.equal(heap.stats().bytes.resident, resident);
+    assert.equal(heap.stats({ resident: true }).bytes.resident, resident);
     heap.close();
   });
 

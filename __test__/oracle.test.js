@@ -235,7 +235,7 @@ class Program {
   }
 
   compareStats() {
-    const stats = mems.stats();
+    const stats = mems.stats({ resident: true });
     const { fragmentation, ...others } = stats;
     const { metadata, resident, ...bytes } = stats.bytes;
     const { metadata: most, ...peak } = stats.peak;

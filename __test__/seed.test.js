@@ -236,8 +236,7 @@ describe('stats and verify', () => {
     free(1000n);
     malloc(10);
     const { bytes, ...others } = stats();
-    const { metadata, resident, ...counted } = bytes;
-    assert.ok(resident === undefined || resident <= counted.mapped);
+    const { metadata, ...counted } = bytes;
     assert.ok(others.peak.metadata >= metadata);
     delete others.peak.metadata;
     assert.ok(Number.isSafeInteger(metadata) && metadata >= 0);
@@ -250,12 +249,24 @@ describe('stats and verify', () => {
       largestHole: 4086,
     });
     assert.deepEqual(others, {
-      counts: { pages: 3, mainBlocks: 2, live: 2, holes: 1 },
+      counts: { pages: 3, mainBlocks: 2, live: 2, quarantined: 0, holes: 1 },
       peak: { mapped: 12288, live: 9192, holes: 4096, largestHole: 4096 },
       totals: { malloc: 3, free: 1 },
       fragmentation: { external: 0, internal: 0, unused: 4086 / 12288 },
     });
     assert.equal(verify(), undefined);
+  });
+
+  test('ask the system for the bytes in memory only if they are to', () => {
+    const p = malloc(8192);
+    assert.ok(!('resident' in stats().bytes) || stats().bytes.resident === undefined);
+    assert.equal(stats({ resident: false }).bytes.resident, undefined);
+    mems.fill(p, 1);
+    const { resident, mapped } = stats({ resident: true }).bytes;
+    assert.ok(resident === undefined || (resident >= 8192 && resident <= mapped));
+    for (const wrong of [{ resident: 1 }, { residents: true }, [true]]) {
+      assert.throws(() => stats(wrong), TypeError);
+    }
   });
 });
 

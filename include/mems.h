@@ -128,7 +128,7 @@ typedef struct mems_block {
   uint64_t usable;
 } mems_block;
 
-/* Statistics of one moment. live + hole_bytes == mapped, always. */
+/* Statistics of one moment. live + quarantined + hole_bytes == mapped, always, and mallocs - frees == live_blocks. */
 typedef struct mems_stats {
   /* Bytes in main blocks. */
   uint64_t mapped;
@@ -148,7 +148,7 @@ typedef struct mems_stats {
   uint64_t live_blocks;
   /* Number of holes. */
   uint64_t holes;
-  /* Highest values of mapped, live, hole_bytes, largest_hole and metadata since the heap began. */
+  /* Highest values of mapped, live with quarantined, hole_bytes, largest_hole and metadata since the heap began. */
   uint64_t peak_mapped;
   uint64_t peak_live;
   uint64_t peak_hole_bytes;
@@ -157,10 +157,12 @@ typedef struct mems_stats {
   /* Blocks allocated and blocks freed since the heap began; resizing in place is neither. */
   uint64_t mallocs;
   uint64_t frees;
-  /* Bytes of live that are freed, but wait in a hardened heap's quarantine. */
+  /* Bytes that are freed but not to be handed out yet: in a hardened heap's quarantine, or being cleared. */
   uint64_t quarantined;
+  /* Number of blocks that these are. */
+  uint64_t quarantined_blocks;
   /* Zeros. */
-  uint64_t reserved[7];
+  uint64_t reserved[6];
 } mems_stats;
 
 /*
@@ -276,13 +278,14 @@ int mems_heap_stats(uint64_t heap, mems_stats *stats);
 /*
  * Gives the whole pages inside holes back to the system, and writes their bytes to `bytes` unless that is NULL. No address
  * and no pointer changes. O(k log n) and a system call for each of k holes of a page or more; on Windows O(bytes) as well.
+ * It is done in steps, between which other threads use the heap.
  *
  * Answers MEMS_OK.
  */
 int mems_heap_trim(uint64_t heap, uint64_t *bytes);
 
 /*
- * Walks the whole heap and checks every invariant of it. O(n).
+ * Walks the whole heap and checks every invariant of it. O(n), and other threads that use the heap wait for it.
  *
  * Answers MEMS_OK or MEMS_ERROR_CORRUPT, which is a bug in MeMS; in a hardened heap MEMS_ERROR_OVERFLOW or
  * MEMS_ERROR_WRITE_AFTER_FREE, which are not.

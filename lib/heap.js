@@ -232,8 +232,8 @@ class Heap {
     binding.verify(idOf(this));
   }
 
-  stats() {
-    const stats = binding.stats(idOf(this));
+  stats(options) {
+    const stats = binding.stats(idOf(this), checkedOptions(options));
     const { mapped, live, requested, holes, largestHole } = stats.bytes;
     stats.fragmentation = {
       // Shares of what could be had; 0 where there is nothing.

@@ -18,9 +18,9 @@ impl Mems {
     pub fn malloc_many(&mut self, sizes: &[u64], addresses: &mut [u64]) -> Result<(), Error> {
         assert_eq!(sizes.len(), addresses.len(), "an address for each size");
         // Were the quarantine emptied halfway, there would be no going back to the counters of before.
-        self.quarantine.hold(true);
+        self.hidden.hold(true);
         let tried = self.try_malloc_many(sizes, addresses);
-        self.quarantine.hold(false);
+        self.hidden.hold(false);
         match tried {
             Err(Error::InvalidSize { .. }) | Ok(()) => tried,
             Err(_) if self.end_quarantine()? => self.try_malloc_many(sizes, addresses),
@@ -47,7 +47,7 @@ impl Mems {
     /// one hole, whatever the order of frees.
     fn undo(&mut self, addresses: &[u64], before: Mark) -> Result<(), Error> {
         for &address in addresses {
-            self.free_from(address, true)?;
+            self.discard(address)?;
         }
         while self.heap.end() > before.end() {
             let bytes = self

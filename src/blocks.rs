@@ -3,10 +3,10 @@
 //! Nothing here touches the bytes but [`Mems::realloc`] and [`Mems::calloc`], for Rust: the binding takes a [`Span`] under
 //! its lock and works on it without.
 
-use crate::guard::CANARY;
+use crate::guard::{CANARY, is_large};
 use crate::heap::{FIRST_ADDRESS, Freed, Heap, Resized, is_size};
 use crate::memory::{ALIGNMENT, Span};
-use crate::{Error, Mems};
+use crate::{Error, Mems, steps};
 use std::ops::Range;
 
 /// A live block.
@@ -42,6 +42,10 @@ pub struct Realloc {
     /// The new bytes and the old ones, which are to be copied; then the old block is to be freed. `None`: it was resized
     /// in place.
     pub copy: Option<(Span, Span)>,
+    /// The end that a block has lost, where that is cleared first: a hidden block, and its bytes.
+    pub(crate) tail: Option<(u64, Span)>,
+    /// Whether pages are to be given back.
+    pub(crate) pages: bool,
 }
 
 /// Refuses what is no alignment of a block.
@@ -71,27 +75,30 @@ impl Mems {
         self.block_in(self.heap.live(address)?, address)
     }
 
-    /// The block at addresses that are live to the heap, of which `address` is one. `None` in quarantine, slack or canary.
+    /// The block at addresses that are live to the heap, of which `address` is one. `None` if it is hidden, and in slack or canary.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "as `live_block`")]
     pub(crate) fn block_in(&self, found: Range<u64>, address: u64) -> Option<Block> {
         let Range { start, end } = found;
         let usable = end - start;
-        if self.options().alignment() == 1 {
+        if self.exact {
             return Some(Block { start, size: usable, usable });
         }
         let size = usable - self.slack.get(start - FIRST_ADDRESS);
-        if self.options().hardened() {
+        if self.guarded {
             return self.guarded_block(address, start..end, size).ok();
         }
         Some(Block { start, size, usable })
     }
 
-    /// The same in a hardened heap, where it has `size` bytes without slack.
+    /// The block at addresses that are live to the heap, in a hardened heap or one that hides blocks; it has `size` bytes
+    /// without slack.
     #[inline(never)]
     fn guarded_block(&self, address: u64, found: Range<u64>, size: u64) -> Result<Block, Error> {
-        self.check_not_in_quarantine(address, found.start)?;
-        let size = size - CANARY;
+        if let Some(Range { start, end }) = self.hidden.get(found.start) {
+            return Err(Error::NotAllocated { address, start, end });
+        }
+        let size = size - self.canary();
         let (start, end) = (found.start + size, found.end);
         if address >= start {
             // Slack and canary are nobody's.
@@ -107,7 +114,10 @@ impl Mems {
             let size = found.end - found.start - self.slack.get(found.start - FIRST_ADDRESS);
             self.guarded_block(address, found, size)
         };
-        self.heap.find(address).and_then(guarded).expect_err("what the heap finds is a block but in hardened heaps")
+        self.heap
+            .find(address)
+            .and_then(guarded)
+            .expect_err("what the heap finds is a block unless that is hidden or guarded")
     }
 
     /// The live block that starts at `address`, and its length with slack and canary. O(1).
@@ -153,7 +163,7 @@ impl Mems {
     }
 
     /// The bytes of `length` addresses from `address`, which are known to lie in one block.
-    fn bytes(&self, address: u64, length: u64) -> Span {
+    pub(crate) fn bytes(&self, address: u64, length: u64) -> Span {
         let (mapping, offset) = self.regions.locate(address);
         Span::new(mapping, offset, usize::try_from(length).expect("a block's size fits usize"))
     }
@@ -201,7 +211,7 @@ impl Mems {
     pub fn calloc(&mut self, count: u64, size: u64) -> Result<u64, Error> {
         let (address, used) = self.start_calloc(count, size)?;
         if let Some(used) = used {
-            used.fill(0);
+            used.clear();
         }
         Ok(address)
     }
@@ -231,6 +241,11 @@ impl Mems {
         if alignment > self.options().alignment() {
             self.aligned.reserve().map_err(|_| Error::OutOfMetadata { size })?;
         }
+        if self.options().zero_on_free() && is_large(whole.saturating_sub(rounded)) {
+            let shrunk = self.start_shrink(block, size, rounded)?;
+            self.note_alignment(address, alignment);
+            return Ok(shrunk);
+        }
         let offset = address - FIRST_ADDRESS;
         let slack = block.usable - block.size;
         // The note first: it is what can fail.
@@ -247,23 +262,82 @@ impl Mems {
             Resized::InPlace { freed } => {
                 self.note_use(address, address + rounded);
                 self.note_alignment(address, alignment);
+                let mut pages = false;
                 if let Some(freed) = freed {
                     if self.options().zero_on_free() {
                         self.regions.fill(freed.block.start, 0, address + whole - freed.block.start);
                     }
-                    self.note_freed(&freed);
+                    pages = self.note_freed(&freed);
                 }
-                Ok(Realloc { address, copy: None })
+                Ok(Realloc { address, copy: None, tail: None, pages })
             }
             Resized::NoRoom => self.start_move(block, size, alignment),
         }
+    }
+
+    /// Shortens a block without slack to `size` bytes, `rounded` in whole. What it loses is hidden until it has been cleared,
+    /// and then to be freed by [`Mems::free_tail`].
+    fn start_shrink(&mut self, block: Block, size: u64, rounded: u64) -> Result<Realloc, Error> {
+        let failed = |_| Error::OutOfMetadata { size };
+        let (address, tail, slack) = (block.start, block.start + rounded, block.usable - block.size);
+        self.hidden.reserve(1).map_err(failed)?;
+        let offset = address - FIRST_ADDRESS;
+        self.slack.set(offset, rounded - size).map_err(failed)?;
+        self.slack.forget(slack);
+        if let Err(error) = self.heap.split(address, rounded) {
+            let restored = self.slack.set(offset, slack);
+            debug_assert!(restored.is_ok(), "there is a place for it, since there was");
+            self.slack.forget(rounded - size);
+            return Err(error);
+        }
+        // Whatever stood there before: no slack is noted without a need for memory.
+        let noted = self.slack.set(tail - FIRST_ADDRESS, 0);
+        debug_assert!(noted.is_ok(), "it needs no memory");
+        let length = block.start + block.usable - tail;
+        self.hide(tail, length);
+        Ok(Realloc { address, copy: None, tail: Some((tail, self.bytes(tail, length))), pages: false })
+    }
+
+    /// Frees the end that [`Mems::start_realloc`] has split off a block, and that has been cleared. Returns whether pages are to
+    /// be given back now.
+    pub(crate) fn free_tail(&mut self, tail: u64) -> Result<bool, Error> {
+        self.end_hiding(tail);
+        let freed = self.heap.free_tail(tail)?;
+        Ok(self.note_freed(&freed))
+    }
+
+    /// Hides the live block that starts at `address` and is `whole` bytes long. Needs room for it among the hidden ones.
+    pub(crate) fn hide(&mut self, address: u64, whole: u64) {
+        let slack = if self.options().alignment() > 1 { self.slack.get(address - FIRST_ADDRESS) } else { 0 };
+        self.hidden.hide(address..address + whole, slack + self.canary());
+        (self.exact, self.guarded) = (false, true);
+    }
+
+    /// Hides a block no longer: it is live to everyone for the moment.
+    fn end_hiding(&mut self, start: u64) {
+        self.hidden.show(start);
+        if self.hidden.is_empty() {
+            (self.exact, self.guarded) = (self.options().alignment() == 1, self.options().hardened());
+        }
+    }
+
+    /// Frees a hidden block, which is in quarantine no more.
+    pub(crate) fn show(&mut self, start: u64) -> Result<(), Error> {
+        self.end_hiding(start);
+        self.free_from(start).map(drop)
+    }
+
+    /// Bytes behind each block.
+    fn canary(&self) -> u64 {
+        if self.options().hardened() { CANARY } else { 0 }
     }
 
     /// Allocates the block to which a block moves.
     fn start_move(&mut self, old: Block, size: u64, alignment: u64) -> Result<Realloc, Error> {
         let address = self.malloc_aligned(size, alignment)?;
         let bytes = old.usable.min(size);
-        Ok(Realloc { address, copy: Some((self.bytes(address, bytes), self.bytes(old.start, bytes))) })
+        let copy = Some((self.bytes(address, bytes), self.bytes(old.start, bytes)));
+        Ok(Realloc { address, copy, tail: None, pages: false })
     }
 
     /// Resizes the block that starts at `address` to `size` bytes, keeping what it holds, and answers its address, which
@@ -280,12 +354,7 @@ impl Mems {
     /// # Errors
     /// Those of [`Mems::start_realloc_aligned`].
     pub fn realloc_aligned(&mut self, address: u64, size: u64, alignment: Option<u64>) -> Result<u64, Error> {
-        let moved = self.start_realloc_aligned(address, size, alignment)?;
-        if let Some((to, from)) = moved.copy {
-            to.copy_from(&from);
-            self.free(address).inspect_err(|_| self.take_back(moved.address))?;
-        }
-        Ok(moved.address)
+        steps::realloc(self, address, |heap| heap.start_realloc_aligned(address, size, alignment), |_| ())
     }
 
     /// Whether the byte at an address of a block stands at a multiple of `alignment`.
@@ -323,23 +392,21 @@ impl Mems {
         self.block(address).is_ok()
     }
 
-    /// Takes back a block that nobody has been told of, since what it was made for has failed.
-    pub(crate) fn take_back(&mut self, address: u64) {
-        self.forget_stacks(address);
-        // Another thread may have guessed the address, and freed it.
-        if self.starting(address).is_ok() {
-            // Not into quarantine: that can fail, for other blocks' sake.
-            let freed = self.free_from(address, true);
-            debug_assert!(freed.is_ok(), "{freed:?}");
+    /// Frees a block that nobody has been told of, since what it was made for has failed. Not into quarantine: that can fail,
+    /// for other blocks' sake.
+    pub(crate) fn discard(&mut self, address: u64) -> Result<(), Error> {
+        if self.options().zero_on_free() {
+            let block = self.heap.check_block_start(address)?;
+            self.bytes(address, block.end - address).clear();
         }
+        self.free_from(address).map(drop)
     }
 
     /// The size that a request for `size` bytes comes to in this heap.
     #[inline]
     pub(crate) fn rounded(&self, size: u64) -> Result<u64, Error> {
         if is_size(size) {
-            let canary = if self.options().hardened() { CANARY } else { 0 };
-            Ok(size.next_multiple_of(self.options().alignment()) + canary)
+            Ok(size.next_multiple_of(self.options().alignment()) + self.canary())
         } else {
             Err(Error::InvalidSize { size: size.to_string() })
         }
@@ -347,7 +414,7 @@ impl Mems {
 
     /// A size whose [`Mems::rounded`] is this.
     pub(crate) fn requested(&self, rounded: u64) -> u64 {
-        rounded - if self.options().hardened() { CANARY } else { 0 }
+        rounded - self.canary()
     }
 
     /// A block has been made: takes its notes, or takes it back.
@@ -356,7 +423,7 @@ impl Mems {
         if self.options().alignment() > 1
             && self.slack.set(address - FIRST_ADDRESS, self.requested(rounded) - size).is_err()
         {
-            self.free_from(address, true)?;
+            self.free_from(address).map(drop)?;
             return Err(Error::OutOfMetadata { size });
         }
         if self.options().hardened() {
@@ -371,10 +438,12 @@ impl Mems {
         self.dirty.note_use(start, end);
     }
 
-    /// Pages may have become free.
-    pub(crate) fn note_freed(&mut self, freed: &Freed) {
-        if self.options().trim() && self.dirty.note(freed, self.regions.end() - FIRST_ADDRESS) {
-            self.give_dirty_pages_back();
+    /// Pages may have become free. Returns whether some are to be given back now.
+    pub(crate) fn note_freed(&mut self, freed: &Freed) -> bool {
+        let due = self.options().trim() && self.dirty.note(freed, self.regions.end() - FIRST_ADDRESS);
+        if due {
+            self.dirty.fall_due();
         }
+        due
     }
 }

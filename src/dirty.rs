@@ -10,12 +10,17 @@
 //! twice its length has to come together from then on, up to [`MOST_PATIENCE`] bytes; each giving back halves that. (glibc
 //! raises its thresholds for large blocks likewise.)
 //!
-//! Invariant: at most [`RUNS`] runs are noted, each of whole pages that were free when it was noted.
+//! Giving a gigabyte back takes the system a third of a second. So what is to be given back is only due at first, and then
+//! given back step by step, with the heap's lock released in between (`steps.rs`): each step looks anew which pages are free.
+//!
+//! Invariants: at most [`RUNS`] runs are noted, each of whole pages that were free when it was noted; those that are due are in
+//! order of address, the lowest last.
 //!
 //! Costs: a free O(1), and nothing but arithmetic unless it completes a page; giving back O(r log r) for r runs, and a
 //! system call for each hole in them.
 
 use crate::heap::{FIRST_ADDRESS, Freed, PAGE};
+use crate::memory::step;
 use std::ops::Range;
 
 /// Fewer bytes than this are never given back by themselves.
@@ -32,10 +37,38 @@ const RUNS: usize = 1024;
 pub(crate) struct Dirty {
     runs: Vec<Range<u64>>,
     bytes: u64,
+    /// Runs that are to be given back now.
+    due: Vec<Range<u64>>,
     /// From the first to the last address of what was given back last.
     given_back: Range<u64>,
     /// So many bytes wait at least.
     patience: u64,
+}
+
+/// Runs that are given back by the call that has taken them. In order of address, the lowest last.
+#[derive(Debug, Default)]
+pub(crate) struct Due {
+    runs: Vec<Range<u64>>,
+    /// The length of a step in the run that has been begun; 0 before.
+    step: u64,
+}
+
+impl Due {
+    /// Takes what is given back in one step.
+    pub fn next(&mut self) -> Option<Range<u64>> {
+        let run = self.runs.last_mut()?;
+        let Range { start, end } = *run;
+        if self.step == 0 {
+            self.step = step(end - start);
+        }
+        let stop = end.min(start + self.step);
+        run.start = stop;
+        if stop == end {
+            self.runs.pop();
+            self.step = 0;
+        }
+        Some(start..stop)
+    }
 }
 
 /// The whole pages within a range of addresses.
@@ -46,7 +79,8 @@ fn pages(start: u64, end: u64) -> Range<u64> {
 }
 
 impl Dirty {
-    /// Notes the pages that a free has completed. Answers whether it is time to give back, for a heap of `mapped` bytes.
+    /// Notes the pages that a free has completed. Answers whether it is time to give back, for a heap of `mapped` bytes, or
+    /// something is due still.
     #[inline]
     pub fn note(&mut self, freed: &Freed, mapped: u64) -> bool {
         // Those of the hole that the block reached into.
@@ -72,7 +106,7 @@ impl Dirty {
             }
         }
         self.bytes += bytes;
-        self.runs.len() == RUNS || self.bytes >= LEAST.max(mapped / 16).max(self.patience)
+        self.runs.len() == RUNS || self.bytes >= LEAST.max(mapped / 16).max(self.patience) || self.is_due()
     }
 
     /// Notes that a block has these addresses now, by malloc or by growing.
@@ -84,8 +118,36 @@ impl Dirty {
         }
     }
 
+    /// Makes all runs due, beside those that are. Without memory for that they are forgotten; `trim()` still finds them.
+    pub fn fall_due(&mut self) {
+        let mut runs = self.take();
+        runs.reverse();
+        if self.due.is_empty() {
+            self.due = runs;
+        } else if self.due.try_reserve(runs.len()).is_ok() {
+            self.due.extend(runs);
+            self.due.sort_unstable_by_key(|run| std::cmp::Reverse(run.start));
+        }
+    }
+
+    /// Whether anything is due that no call has taken.
+    pub const fn is_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
+    /// Takes all runs that are due: who takes them gives them back.
+    pub fn take_due(&mut self) -> Due {
+        Due { runs: std::mem::take(&mut self.due), step: 0 }
+    }
+
+    /// Forgets all runs.
+    pub fn forget(&mut self) {
+        self.take();
+        self.due.clear();
+    }
+
     /// Takes all runs, in order of address and merged, and begins anew.
-    pub fn take(&mut self) -> Vec<Range<u64>> {
+    fn take(&mut self) -> Vec<Range<u64>> {
         self.bytes = 0;
         let mut runs = std::mem::take(&mut self.runs);
         runs.sort_unstable_by_key(|run| run.start);

@@ -1,18 +1,22 @@
 //! The hardened heap: writes past a block's end and writes to freed blocks are found out.
 //!
 //! Behind each block stand [`CANARY`] bytes, and the slack before them, with a pattern that depends on their address; `free`
-//! and `verify` look whether it is whole. A freed block is filled with [`FILL`] and stays in a quarantine, where nothing is
-//! allocated, until [`BLOCKS`] blocks or [`BYTES`] bytes have followed it; when it leaves, the fill must be whole. Both are
-//! old: Electric Fence and Dmalloc had them in the eighties and nineties, `AddressSanitizer` has them now.
+//! and `verify` look whether it is whole. A freed block is filled with [`FILL`] and stays in a quarantine (`hidden.rs`), where
+//! nothing is allocated, until many blocks or bytes have followed it; when it leaves, the fill must be whole. Both are old:
+//! Electric Fence and Dmalloc had them in the eighties and nineties, `AddressSanitizer` has them now.
 //!
-//! To the heap below, a block in quarantine is live.
+//! Of a block of [`LARGE`] bytes or more only the ends are filled: its whole pages are given back to the system, and must be
+//! zero when it leaves. So it takes no memory meanwhile, what was never touched is not, and to find out that it has not been
+//! written to takes no time where the system tells which pages are untouched. Both are done without the heap's lock
+//! (`steps.rs`).
 //!
-//! Invariant: a block is in `queue` as often as in `blocks`: once, or not at all.
+//! A write that is found where nobody can be told of it, as by a malloc that empties the quarantine, is kept for the next
+//! `free` or `verify`.
 
 use crate::heap::{FIRST_ADDRESS, Kind};
-use crate::memory::Regions;
+use crate::memory::{LARGE, Regions, STEP, Span};
 use crate::{Error, Mems};
-use std::collections::{HashMap, TryReserveError, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Bytes behind each block.
@@ -21,70 +25,49 @@ pub(crate) const CANARY: u64 = 16;
 /// What freed blocks are filled with.
 const FILL: u8 = 0xdf;
 
-/// Most blocks in quarantine.
-const BLOCKS: usize = 1 << 16;
+/// So many blocks leave quarantine under one holding of the lock.
+const LEAVING: usize = 1024;
 
-/// Most bytes in quarantine, unless a single call frees more.
-const BYTES: u64 = 32 << 20;
-
-/// The quarantine of one heap: starts and whole lengths of blocks.
-#[derive(Debug, Default)]
-pub(crate) struct Quarantine {
-    queue: VecDeque<u64>,
-    blocks: HashMap<u64, u64>,
-    bytes: u64,
-    /// Whether blocks stay though a request finds no room: what is half done could not be undone else.
-    held: bool,
+/// A write to a freed block, which was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Written {
+    start: u64,
+    end: u64,
+    at: u64,
 }
 
-impl Quarantine {
-    /// Says whether blocks stay, whatever finds no room.
-    pub const fn hold(&mut self, held: bool) {
-        self.held = held;
+impl From<Written> for Error {
+    fn from(Written { start, end, at }: Written) -> Self {
+        Self::WriteAfterFree { start, end, at }
     }
+}
 
-    /// The whole length of the block in quarantine that starts at an address.
-    pub fn get(&self, start: u64) -> Option<u64> {
-        self.blocks.get(&start).copied()
-    }
+/// Whether there is room in quarantine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// There is.
+    Free,
+    /// More blocks have to leave first; enough have for one holding of the lock.
+    Busy,
+    /// A large block has to leave next, which is looked at without the lock.
+    Large,
+}
 
-    /// Bytes in quarantine.
-    pub const fn bytes(&self) -> u64 {
-        self.bytes
-    }
+/// Whether what is done to a block of that length is done without the lock.
+pub(crate) const fn is_large(bytes: u64) -> bool {
+    bytes >= LARGE as u64
+}
 
-    /// Number of blocks in quarantine.
-    pub fn len(&self) -> usize {
-        self.queue.len()
-    }
+/// Whether a block that was freed has been written to since. Takes long for large blocks that have been; needs no lock.
+pub(crate) fn check_fill(block: &Range<u64>, bytes: &Span) -> Result<(), Written> {
+    let other = bytes.first_other(FILL, is_large(block.end - block.start));
+    let Range { start, end } = *block;
+    other.map_or(Ok(()), |offset| Err(Written { start, end, at: start + offset as u64 }))
+}
 
-    /// All blocks, the oldest first.
-    fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
-        self.queue.iter().map(|start| (*start, self.blocks[start]))
-    }
-
-    fn reserve(&mut self, blocks: usize) -> Result<(), TryReserveError> {
-        self.blocks.try_reserve(blocks)?;
-        self.queue.try_reserve(blocks)
-    }
-
-    fn push(&mut self, start: u64, length: u64) {
-        self.queue.push_back(start);
-        self.blocks.insert(start, length);
-        self.bytes += length;
-    }
-
-    /// The oldest block if so many more, of `bytes` in sum, are too much.
-    fn surplus(&self, blocks: usize, bytes: u64) -> Option<(u64, u64)> {
-        let full = self.queue.len() + blocks > BLOCKS || self.bytes + bytes > BYTES;
-        self.iter().next().filter(|_| full)
-    }
-
-    fn pop(&mut self) -> Option<u64> {
-        let start = self.queue.pop_front()?;
-        self.bytes -= self.blocks.remove(&start).expect("it is in the queue");
-        Some(start)
-    }
+/// Does to a block's bytes what is done when it is freed. Takes long for large blocks; needs no lock.
+pub(crate) fn fill_freed(bytes: &Span) {
+    if is_large(bytes.bytes() as u64) { bytes.give_back(FILL) } else { bytes.fill(FILL) }
 }
 
 /// What stands at an address behind a block.
@@ -130,32 +113,36 @@ impl Mems {
         }
     }
 
-    /// Checks that nothing has been written to a block in quarantine.
-    fn check_fill(&self, start: u64, length: u64) -> Result<(), Error> {
-        match first_foreign(&self.regions, start, length, |_| FILL) {
-            None => Ok(()),
-            Some(at) => Err(Error::WriteAfterFree { start, end: start + length, at }),
-        }
-    }
-
     /// Where a live block was allocated, for a message; empty if that is not tracked.
     fn allocated(&self, start: u64) -> String {
         self.tracker.stack(start).map_or_else(String::new, |stack| format!("; it was allocated\n{stack}"))
     }
 
-    /// `free` in a hardened heap. A block whose canary is broken stays live, with its canary whole again: an overflow is
-    /// reported once. So is a write to the block that leaves quarantine for this one, which then leaves it.
+    /// The first half of `free` in a hardened heap. `false`: not done yet, [`Mems::quarantine_step`] goes on. A block whose
+    /// canary is broken stays live, with its canary whole again: an overflow is reported once. So is a write to a block that
+    /// leaves quarantine for this one, which then leaves it.
     ///
     /// # Errors
     /// Those of [`Mems::free`]; [`Error::Overflow`], [`Error::WriteAfterFree`]. The block is live still.
-    pub(crate) fn quarantine(&mut self, address: u64) -> Result<(), Error> {
-        let whole = self.check_before_free(address)?;
-        self.make_way(1, whole)?;
+    pub(crate) fn quarantine(&mut self, address: u64) -> Result<bool, Error> {
+        let whole = self.ready_for_quarantine(address)?;
+        if is_large(whole) || self.make_way(1, whole)? != Way::Free {
+            return Ok(false);
+        }
         self.detain(address, whole);
-        Ok(())
+        Ok(true)
     }
 
-    /// The same for many blocks, all of them or none: no block is there twice. O(k).
+    /// Checks that the block that starts at `address` can go into quarantine, and that no write is known of which nobody has
+    /// been told; returns its whole length.
+    pub(crate) fn ready_for_quarantine(&mut self, address: u64) -> Result<u64, Error> {
+        let whole = self.check_before_free(address)?;
+        self.tell_of_write()?;
+        self.hidden.reserve(1).map_err(|_| Error::OutOfMetadata { size: 0 })?;
+        Ok(whole)
+    }
+
+    /// Puts many blocks in quarantine, all of them or none: no block is there twice. O(k).
     ///
     /// # Errors
     /// Those of [`Mems::quarantine`]. All blocks are live still.
@@ -164,14 +151,25 @@ impl Mems {
         for &address in addresses {
             bytes += self.check_before_free(address)?;
         }
-        self.make_way(addresses.len(), bytes)?;
+        self.tell_of_write()?;
+        self.hidden.reserve(addresses.len()).map_err(|_| Error::OutOfMetadata { size: 0 })?;
+        loop {
+            match self.make_way(addresses.len(), bytes)? {
+                Way::Free => break,
+                Way::Busy => {}
+                Way::Large => {
+                    let block = self.hidden.next().expect("one has to leave");
+                    self.leave_checked(&block)?;
+                }
+            }
+        }
         for &address in addresses {
             self.detain(address, self.heap.find(address)?.end - address);
         }
         Ok(())
     }
 
-    /// Checks that a block starts at `address` and has not been written past; answers its whole length.
+    /// Checks that a block starts at `address` and has not been written past; returns its whole length.
     fn check_before_free(&self, address: u64) -> Result<u64, Error> {
         let (block, whole) = self.starting(address)?;
         let checked = self.check_canary(address, block.size, address + whole);
@@ -179,42 +177,75 @@ impl Mems {
         Ok(whole)
     }
 
+    /// An error if a write has been found of which nobody has been told. Then it has been.
+    pub(crate) fn tell_of_write(&self) -> Result<(), Error> {
+        self.written.take().map_or(Ok(()), |written| Err(written.into()))
+    }
+
     /// Makes room in quarantine for so many blocks, of `bytes` in sum.
-    fn make_way(&mut self, blocks: usize, bytes: u64) -> Result<(), Error> {
-        self.quarantine.reserve(blocks).map_err(|_| Error::OutOfMetadata { size: 0 })?;
-        while let Some((start, length)) = self.quarantine.surplus(blocks, bytes) {
-            let checked = self.check_fill(start, length);
-            self.release_oldest()?;
-            checked?;
+    ///
+    /// # Errors
+    /// [`Error::WriteAfterFree`] for a block that leaves; it has left.
+    pub(crate) fn make_way(&mut self, blocks: usize, bytes: u64) -> Result<Way, Error> {
+        let mut left = 0;
+        for _ in 0..LEAVING {
+            let Some(block) = self.hidden.surplus(blocks, bytes) else { return Ok(Way::Free) };
+            let length = block.end - block.start;
+            if is_large(length) {
+                return Ok(Way::Large);
+            }
+            self.hidden.next();
+            self.leave_checked(&block)?;
+            left += length;
+            if left >= STEP {
+                break;
+            }
         }
-        Ok(())
+        Ok(Way::Busy)
     }
 
     /// Puts a block in quarantine, where there is room.
-    fn detain(&mut self, address: u64, whole: u64) {
-        self.regions.fill(address, FILL, whole);
-        self.quarantine.push(address, whole);
+    pub(crate) fn detain(&mut self, address: u64, whole: u64) {
+        self.hide(address, whole);
+        fill_freed(&self.bytes(address, whole));
+        self.hidden.queue(address);
     }
 
-    /// Frees the block that is longest in quarantine. `false`: there is none.
-    fn release_oldest(&mut self) -> Result<bool, Error> {
-        match self.quarantine.pop() {
-            None => Ok(false),
-            Some(start) => self.free_from(start, true).map(|()| true),
+    /// Frees a block that has left quarantine.
+    ///
+    /// # Errors
+    /// [`Error::WriteAfterFree`]; it is free nevertheless.
+    fn leave_checked(&mut self, block: &Range<u64>) -> Result<(), Error> {
+        let bytes = self.bytes(block.start, block.end - block.start);
+        let checked = check_fill(block, &bytes);
+        if self.options().zero_on_free() {
+            bytes.clear();
         }
+        self.show(block.start)?;
+        Ok(checked?)
     }
 
-    /// Frees all blocks in quarantine, for a request that finds no room else; a malloc says nothing of writes to them. Answers
-    /// whether there were any.
+    /// Frees all blocks in quarantine, for a request that finds no room else. A write to one of them is kept for the next
+    /// `free` or `verify`: a malloc says nothing of it. Returns whether there were any.
     pub(crate) fn end_quarantine(&mut self) -> Result<bool, Error> {
         let mut any = false;
-        if self.quarantine.held {
+        if self.hidden.is_held() {
             return Ok(any);
         }
-        while self.release_oldest()? {
+        while let Some(block) = self.hidden.next() {
             any = true;
+            match self.leave_checked(&block) {
+                Err(Error::WriteAfterFree { start, end, at }) => self.keep(Written { start, end, at }),
+                left => left?,
+            }
         }
         Ok(any)
+    }
+
+    /// Keeps a write for the next call that can tell of it: the first, if there are several.
+    fn keep(&self, written: Written) {
+        let first = self.written.take().unwrap_or(written);
+        self.written.set(Some(first));
     }
 
     /// Checks all canaries and the quarantine.
@@ -222,23 +253,19 @@ impl Mems {
     /// # Errors
     /// [`Error::Overflow`], [`Error::WriteAfterFree`]: the first found.
     pub(crate) fn verify_guards(&self) -> Result<(), Error> {
+        self.tell_of_write()?;
         for segment in self.heap.segments(FIRST_ADDRESS) {
-            // Without a block there: it is in quarantine.
+            // Without a block there: it is hidden.
             if segment.kind == Kind::Live
                 && let Some(block) = self.block_in(segment.addresses(), segment.start)
             {
                 self.check_canary(block.start, block.size, segment.start + segment.size)?;
             }
         }
-        self.quarantine.iter().try_for_each(|(start, length)| self.check_fill(start, length))
-    }
-
-    /// An error if `start` is that of a block in quarantine: freed, whatever the heap says.
-    pub(crate) fn check_not_in_quarantine(&self, address: u64, start: u64) -> Result<(), Error> {
-        match self.quarantine.get(start) {
-            None => Ok(()),
-            Some(length) => Err(Error::NotAllocated { address, start, end: start + length }),
+        for block in self.hidden.quarantined() {
+            check_fill(&block, &self.bytes(block.start, block.end - block.start))?;
         }
+        Ok(())
     }
 
     /// Notes where a block was allocated.

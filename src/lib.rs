@@ -26,6 +26,7 @@ mod dirty;
 mod error;
 mod guard;
 pub mod heap;
+mod hidden;
 #[cfg(feature = "c-abi")]
 mod lock;
 pub mod memory;
@@ -36,6 +37,7 @@ mod node;
 mod registry;
 mod slack;
 mod stacks;
+mod steps;
 mod track;
 
 pub use blocks::{Block, Place, Realloc};

@@ -5,10 +5,14 @@
 //! again at once for a while, then lets other threads run in between, then sleeps for a moment each time. So a heap that is
 //! held for long (`verify` of millions of blocks) costs its waiters next to no processor time, and up to that moment more.
 //!
+//! Who takes it again and again, for one long call, would find it free each time, and those that sleep would find it taken. So
+//! such a call lets them go first, by [`Lock::give_way`]: they are counted, which costs only those who wait anyway.
+//!
 //! Invariants: a panic while it is held poisons it; only [`Lock::recover`] goes in then. A thread that takes a lock it holds
 //! waits for ever. Nobody is served in the order of coming.
 
 use spin::mutex::{SpinMutex, SpinMutexGuard};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use std::{hint, thread};
 
@@ -19,13 +23,22 @@ const YIELDS: u32 = 100;
 /// How long a waiter sleeps, after those.
 const NAP: Duration = Duration::from_micros(50);
 
+/// How often [`Lock::give_way`] sleeps at most. A waiter that does not come in that time has been stopped, or has no
+/// processor.
+const PATIENCE: u32 = 100;
+
 /// A panic has left the value in a state that nobody knows.
 #[derive(Debug)]
 pub(crate) struct Poisoned;
 
 /// See the head of this file.
 #[derive(Debug)]
-pub(crate) struct Lock<T>(SpinMutex<State<T>>);
+pub(crate) struct Lock<T> {
+    state: SpinMutex<State<T>>,
+    /// How many threads wait, and how many have waited and gone in.
+    waiting: AtomicU32,
+    served: AtomicU32,
+}
 
 #[derive(Debug)]
 struct State<T> {
@@ -36,20 +49,27 @@ struct State<T> {
 
 /// A lock that is held, until this is dropped, by nobody's operation: see `registry/fork.rs`.
 #[derive(Debug)]
-pub(crate) struct Held<'lock, T>(SpinMutexGuard<'lock, State<T>>);
+pub(crate) struct Held<'lock, T> {
+    state: SpinMutexGuard<'lock, State<T>>,
+    waiting: &'lock AtomicU32,
+}
 
 impl<T> Held<'_, T> {
-    /// Calls `operation` on the value, poisoned or not. It returns whether the value is sound from now on, whatever it was.
+    /// Calls `operation` on the value, poisoned or not, in a child of `fork`, in which nobody waits. It returns whether the value
+    /// is sound from now on, whatever it was.
     pub fn recover(&mut self, operation: impl FnOnce(&mut T) -> bool) {
-        if operation(&mut self.0.value) {
-            self.0.begun = false;
+        // Those who waited in the parent are not here, and nobody would let them go first in vain.
+        self.waiting.store(0, Ordering::Relaxed);
+        if operation(&mut self.state.value) {
+            self.state.begun = false;
         }
     }
 }
 
 impl<T> Lock<T> {
     pub const fn new(value: T) -> Self {
-        Self(SpinMutex::new(State { begun: false, value }))
+        let state = SpinMutex::new(State { begun: false, value });
+        Self { state, waiting: AtomicU32::new(0), served: AtomicU32::new(0) }
     }
 
     /// Calls `operation` on the value, alone.
@@ -77,21 +97,42 @@ impl<T> Lock<T> {
 
     /// Holds the lock until the answer is dropped.
     pub fn hold(&self) -> Held<'_, T> {
-        Held(self.take())
+        Held { state: self.take(), waiting: &self.waiting }
+    }
+
+    /// Lets all those in who wait now, before the caller, who does not hold the lock, takes it again.
+    pub fn give_way(&self) {
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        let served = self.served.load(Ordering::Relaxed);
+        for _ in 0..PATIENCE {
+            let gone_in = self.served.load(Ordering::Relaxed).wrapping_sub(served);
+            if gone_in >= waiting || self.waiting.load(Ordering::Relaxed) == 0 {
+                return;
+            }
+            thread::sleep(NAP);
+        }
     }
 
     #[inline]
     fn take(&self) -> SpinMutexGuard<'_, State<T>> {
-        self.0.try_lock().unwrap_or_else(|| self.wait())
+        self.state.try_lock().unwrap_or_else(|| self.wait())
     }
 
     #[cold]
     fn wait(&self) -> SpinMutexGuard<'_, State<T>> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let state = self.wait_for_turn();
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.served.fetch_add(1, Ordering::Relaxed);
+        state
+    }
+
+    fn wait_for_turn(&self) -> SpinMutexGuard<'_, State<T>> {
         let mut turn = 0;
         loop {
             // A look alone leaves the lock to the processor that holds it.
-            if !self.0.is_locked()
-                && let Some(state) = self.0.try_lock()
+            if !self.state.is_locked()
+                && let Some(state) = self.state.try_lock()
             {
                 return state;
             }
@@ -155,6 +196,39 @@ mod tests {
             inside.wait();
             assert_eq!(lock.with(|value| *value).unwrap(), 1);
         });
+    }
+
+    #[test]
+    fn who_takes_it_again_and_again_lets_others_in() {
+        // The steps of a long call, and those after which another has come in.
+        const STEPS: usize = 1000;
+        let lock = Lock::new((0, Vec::new()));
+        let [begun, others] = [Barrier::new(3), Barrier::new(3)];
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    begun.wait();
+                    lock.with(|(steps, seen)| seen.push(*steps)).unwrap();
+                    others.wait();
+                });
+            }
+            lock.with(|_| {
+                begun.wait();
+                // Until both wait.
+                while lock.waiting.load(Ordering::Relaxed) < 2 {
+                    thread::yield_now();
+                }
+            })
+            .unwrap();
+            for _ in 0..STEPS {
+                lock.give_way();
+                lock.with(|(steps, _)| *steps += 1).unwrap();
+            }
+            others.wait();
+        });
+        let (steps, seen) = lock.with(|(steps, seen)| (*steps, seen.clone())).unwrap();
+        assert_eq!((steps, seen.len()), (STEPS, 2));
+        assert!(seen.iter().all(|&step| step < STEPS / 2), "they waited for {seen:?} of {STEPS} steps");
     }
 
     #[test]

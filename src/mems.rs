@@ -2,28 +2,43 @@
 
 use crate::Error;
 use crate::aligned::Aligned;
-use crate::dirty::Dirty;
-use crate::guard::{CANARY, Quarantine};
-use crate::heap::{FIRST_ADDRESS, Heap, Options, PAGE, Stats};
-use crate::memory::{Regions, Span};
+use crate::dirty::{Dirty, Due};
+use crate::guard::{CANARY, Written, is_large};
+use crate::heap::{FIRST_ADDRESS, Heap, Kind, Options, PAGE, Stats};
+use crate::hidden::Hidden;
+use crate::memory::{Regions, STEP, Span, page_bytes, step};
 use crate::slack::Slack;
+use crate::steps::{self, Left};
 use crate::track::{IN_USE, Tracker};
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 /// A heap with memory behind its addresses. Dropping it gives all memory back (see [`Regions`] for buffers that live on).
 #[derive(Debug)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is what a call asks first, said once instead of by several options"
+)]
 pub struct Mems {
     pub(crate) heap: Heap,
     pub(crate) regions: Regions,
     /// Whether no option, and no note of an alignment, asks for more than the heap's own work at each call.
     pub(crate) plain: bool,
     pub(crate) aligned: Aligned,
+    /// Whether freed blocks are cleared, or go into quarantine.
+    careful: bool,
+    /// Whether what is live to the heap below is a block, and as long as what was asked for.
+    pub(crate) exact: bool,
+    /// Whether what is live to the heap below may be hidden, or have a canary.
+    pub(crate) guarded: bool,
     pub(crate) dirty: Dirty,
     pub(crate) slack: Slack,
     /// The address after the highest byte that was ever handed out: above it all memory is zero.
     pub(crate) used_end: u64,
-    pub(crate) quarantine: Quarantine,
+    pub(crate) hidden: Hidden,
+    /// A write to a freed block of which nobody has been told.
+    pub(crate) written: Cell<Option<Written>>,
     pub(crate) tracker: Tracker,
 }
 
@@ -45,13 +60,17 @@ impl Mems {
             heap: Heap::new(options),
             plain: options.is_plain(),
             aligned: Aligned::default(),
+            careful: options.hardened() || options.zero_on_free(),
+            exact: options.alignment() == 1,
+            guarded: options.hardened(),
             regions: Regions::with_reservation(FIRST_ADDRESS, bytes)
                 .with_most(options.max_size() / PAGE * PAGE)
                 .with_dont_fork(options.dont_fork()),
             dirty: Dirty::default(),
             slack: Slack::default(),
             used_end: FIRST_ADDRESS,
-            quarantine: Quarantine::default(),
+            hidden: Hidden::default(),
+            written: Cell::new(None),
             tracker: Tracker::default(),
         }
     }
@@ -133,23 +152,31 @@ impl Mems {
         Ok(())
     }
 
-    /// Frees the block that starts at `address`. Amortized O(log n).
+    /// Frees the block that starts at `address`. Amortized O(log n), and O(size) where it is cleared, or its pages go back to
+    /// the system.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`], [`Error::NotAllocated`], [`Error::NotBlockStart`]; nothing has changed then.
+    /// [`Error::OutOfRange`], [`Error::NotAllocated`], [`Error::NotBlockStart`]; in a hardened heap [`Error::Overflow`] and
+    /// [`Error::WriteAfterFree`]. Nothing has changed then.
     pub fn free(&mut self, address: u64) -> Result<(), Error> {
-        self.free_from(address, false)
+        match self.start_free(address)? {
+            Left::Nothing => Ok(()),
+            left => steps::finish_free(self, address, left, |_| ()),
+        }
     }
 
-    /// `free`, of a block in use or of one that leaves quarantine. (One function, so that what the heap answers is not
-    /// handed from one to another.)
-    pub(crate) fn free_from(&mut self, address: u64, quarantine: bool) -> Result<(), Error> {
-        if !self.plain {
-            if self.options().hardened() && !quarantine {
-                return self.quarantine(address);
-            }
-            self.before_free(address)?;
-        }
+    /// The first step of `free`, and mostly the only one: `steps.rs` does what is left.
+    ///
+    /// # Errors
+    /// Those of [`Mems::free`].
+    #[inline]
+    pub(crate) fn start_free(&mut self, address: u64) -> Result<Left, Error> {
+        if self.careful { self.start_careful_free(address) } else { self.free_from(address) }
+    }
+
+    /// Frees a block to which nothing is to be done. (All of it in one function, so that what the heap answers is not handed
+    /// from one to another.)
+    pub(crate) fn free_from(&mut self, address: u64) -> Result<Left, Error> {
         let freed = self.heap.free(address)?;
         if !self.plain {
             if !self.aligned.is_empty() {
@@ -159,18 +186,30 @@ impl Mems {
                 let slack = self.slack.get(address - FIRST_ADDRESS);
                 self.slack.forget(slack);
             }
-            self.note_freed(&freed);
+            if self.note_freed(&freed) {
+                return Ok(Left::Pages);
+            }
         }
-        Ok(())
+        Ok(Left::Nothing)
     }
 
-    /// Clears the block, if that is wanted.
-    fn before_free(&self, address: u64) -> Result<(), Error> {
-        if self.options().zero_on_free() {
-            let block = self.heap.check_block_start(address)?;
-            self.regions.fill(address, 0, block.end - address);
+    /// Frees a block that is cleared, or goes into quarantine, unless that takes long.
+    #[inline(never)]
+    fn start_careful_free(&mut self, address: u64) -> Result<Left, Error> {
+        if self.options().hardened() {
+            return Ok(match self.quarantine(address)? {
+                false => Left::Block,
+                // Others may have left quarantine for it.
+                true if self.dirty.is_due() => Left::Pages,
+                true => Left::Nothing,
+            });
         }
-        Ok(())
+        let (_, whole) = self.starting(address)?;
+        if is_large(whole) {
+            return Ok(Left::Block);
+        }
+        self.regions.fill(address, 0, whole);
+        self.free_from(address)
     }
 
     /// The physical address of any virtual address inside a live block. Amortized O(log n).
@@ -180,7 +219,7 @@ impl Mems {
     #[inline]
     pub fn get(&self, address: u64) -> Result<u64, Error> {
         self.heap.check_live(address)?;
-        if self.options().hardened() {
+        if self.guarded {
             self.block(address)?;
         }
         Ok(self.regions.physical(address) as u64)
@@ -201,21 +240,46 @@ impl Mems {
     /// changes. Answers the bytes given back, whether the system had put memory behind them or not. Amortized O(k log n)
     /// and a system call for each of k holes of a page or more.
     pub fn trim(&mut self) -> u64 {
-        self.dirty.take();
-        self.decommit(FIRST_ADDRESS..self.end())
+        steps::trim(self).unwrap_or(0)
     }
 
-    #[cold]
-    pub(crate) fn give_dirty_pages_back(&mut self) {
-        for run in self.dirty.take() {
-            self.decommit(run);
+    /// One step of `trim`, from an address on and not beyond `end`: returns the bytes given back, and where the next step
+    /// begins if there is one.
+    pub(crate) fn trim_step(&mut self, from: u64, end: u64) -> (u64, Option<u64>) {
+        let end = end.min(self.end());
+        if from >= end {
+            return (0, None);
         }
+        let holder = self.heap.segments(from).next().expect("it is below the heap's end");
+        let holder_end = (holder.addresses().end - FIRST_ADDRESS) / PAGE * PAGE + FIRST_ADDRESS;
+        let (start, stop) = match holder.kind {
+            // Of a large hole in larger steps, but of nothing else.
+            Kind::Hole => (from, (from + step(holder.size)).min(holder_end.max(from + STEP))),
+            // A block that reaches far need not be gone through.
+            Kind::Live => (holder_end.max(from), holder_end.max(from) + STEP),
+        };
+        let stop = stop.min(end);
+        let bytes = if start < stop { self.decommit(start..stop) } else { 0 };
+        (bytes, (stop < end).then_some(stop))
+    }
+
+    /// Gives some of the pages in `due` back that are still free; returns whether there were any.
+    pub(crate) fn purge_step(&mut self, due: &mut Due) -> bool {
+        let Some(Range { start, end }) = due.next() else { return false };
+        // The heap may be another by now, and shorter.
+        let end = end.min(self.end());
+        if start < end {
+            self.decommit(start..end);
+        }
+        true
     }
 
     /// Gives the whole pages inside holes in a range back, and answers their bytes.
     fn decommit(&mut self, range: Range<u64>) -> u64 {
         let (regions, mut bytes) = (&self.regions, 0);
-        self.heap.page_holes(range, |hole| bytes += regions.decommit(hole.start, hole.end - hole.start));
+        // A page of the system may begin in the range before, where that is larger than one of MeMS.
+        let start = range.start.saturating_sub(page_bytes() as u64 - PAGE).max(FIRST_ADDRESS);
+        self.heap.page_holes(start..range.end, |hole| bytes += regions.decommit(hole.start, hole.end - hole.start));
         bytes
     }
 
@@ -225,16 +289,27 @@ impl Mems {
         self.heap.options()
     }
 
+    /// Bytes in live blocks. O(1).
+    #[must_use]
+    pub const fn live_bytes(&self) -> u64 {
+        self.heap.live_bytes() - self.hidden.bytes()
+    }
+
     /// Statistics of this moment. Amortized O(log n).
     #[must_use]
     pub fn stats(&mut self) -> Stats {
         let mut stats = self.heap.stats();
         let canary = if self.options().hardened() { CANARY * stats.live_blocks } else { 0 };
-        stats.requested -= self.slack.total() + canary;
-        stats.quarantined = self.quarantine.bytes();
-        stats.quarantined_blocks = self.quarantine.len() as u64;
-        // What is kept in these two is never given back, so this is their high-water mark as well.
-        let kept = self.slack.bytes() + self.aligned.bytes();
+        let hidden = &self.hidden;
+        let blocks = hidden.len() as u64;
+        stats.requested -= self.slack.total() + canary + hidden.requested();
+        stats.live -= hidden.bytes();
+        stats.live_blocks -= blocks;
+        stats.frees += blocks;
+        stats.quarantined = hidden.bytes();
+        stats.quarantined_blocks = blocks;
+        // What is kept in these three is never given back, so this is their high-water mark as well.
+        let kept = self.slack.bytes() + self.aligned.bytes() + hidden.metadata();
         stats.metadata += (kept + self.tracker.bytes()) as u64;
         stats.peak_metadata += (kept + self.tracker.peak_bytes()) as u64;
         stats
@@ -291,6 +366,9 @@ impl Mems {
 
     /// Ends the heap: all memory goes back to the system.
     pub fn finish(self) {
+        for span in self.regions.spans() {
+            span.abandon();
+        }
         self.regions.release();
     }
 }

@@ -18,9 +18,9 @@ mod id;
 
 pub(crate) use id::{DEFAULT_ID, Id};
 
-use crate::blocks::Realloc;
 use crate::heap::Options;
 use crate::lock::{Lock, Poisoned};
+use crate::steps::Access;
 use crate::{Error, Mems};
 use id::NUMBERS;
 use std::sync::{Mutex, OnceLock};
@@ -141,6 +141,20 @@ impl Handle {
     }
 }
 
+/// For calls in several steps, all of which find the very heap that the first has found: after the end of the default one, what
+/// began in it does not go on in the next.
+impl Access for Handle {
+    fn with<T>(&mut self, step: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
+        let (done, id) = self.with_id(step)?;
+        self.id = id;
+        Ok(done)
+    }
+
+    fn give_way(&mut self) {
+        self.slot.give_way();
+    }
+}
+
 /// Calls `operation` on a heap.
 #[inline]
 pub(crate) fn with_heap<T>(id: Id, operation: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
@@ -163,27 +177,6 @@ pub(crate) fn init(options: Options) -> Result<(), Error> {
 /// Ends the default heap and gives its memory back.
 pub(crate) fn finish() -> Result<(), Error> {
     take(Handle::DEFAULT).ok_or(Error::NotInitialized).map(Mems::finish)
-}
-
-/// Resizes the block at `old` in two steps: `start` under the heap's lock; then, if the block has moved, its bytes are copied
-/// without the lock, however many they are, and `free` frees the old block under the lock again. Returns the new address.
-///
-/// # Errors
-/// What `start` and `free` return. [`Error::Closed`] or [`Error::Finished`] if the heap has ended between the two: the next
-/// default heap, which may have a block of that address, is left alone.
-pub(crate) fn realloc(
-    id: Id,
-    old: u64,
-    start: impl FnOnce(&mut Mems) -> Result<Realloc, Error>,
-    free: impl FnOnce(&mut Mems, u64) -> Result<(), Error>,
-) -> Result<u64, Error> {
-    let (moved, same) = Handle::new(id)?.with_id(start)?;
-    if let Some((to, from)) = moved.copy {
-        to.copy_from(&from);
-        // If another thread has freed the old block meanwhile, nobody is told of the new one.
-        with_heap(same, |heap| free(heap, old).inspect_err(|_| heap.take_back(moved.address)))?;
-    }
-    Ok(moved.address)
 }
 
 /// Makes a heap.

@@ -205,6 +205,7 @@ class Model {
         pages: mapped / PAGE,
         mainBlocks: this.blocks.length,
         live: segments - sizes.length,
+        quarantined: 0,
         holes: sizes.length,
       },
       peak: { ...this.peak },

@@ -148,6 +148,7 @@ function chainsAndStats() {
     assert.strictEqual(next, start + BigInt(size));
   }
   const stats = mems.stats();
+  seen.quarantined = 0;
   assert.deepStrictEqual(seen, stats.counts);
   assert.strictEqual(stats.bytes.live, bytes.live);
   assert.strictEqual(stats.bytes.holes, bytes.hole);

@@ -8,13 +8,15 @@ const { OVERFLOW, WRITE_AFTER_FREE, refused } = require('./expected.js');
 /** Bytes behind each block of a hardened heap, and what freed blocks are filled with. */
 const CANARY = 16;
 const FILL = 0xdf;
+const LARGE = 1 << 20;
 /** More than a hardened heap keeps. */
 const MORE_THAN_WAITS = 33 << 20;
 
 /** Checks what a view shows of a block that was freed a moment ago, or moved away, if its heap promises anything. */
 function checkGone(view, { hardened, zeroOnFree }) {
   if (!hardened && !zeroOnFree) return;
-  const byte = hardened ? FILL : 0;
+  // Large ones are given back to the system.
+  const byte = hardened && view.length < LARGE ? FILL : 0;
   const at = view.findIndex((found) => found !== byte);
   if (at !== -1) throw new Error(`a freed block shows ${view[at]} at ${at}, not ${byte}`);
 }

@@ -219,13 +219,15 @@ class Shadow {
     const { heap, options, stale } = this;
     if (stale.size === 0) heap.verify();
     else if (!stale.has(this.told())) this.fail('tells of a write that was not');
-    const { bytes } = heap.stats();
-    const live = bytes.live - bytes.quarantined;
-    if (live !== this.bytes) this.fail(`there are ${live} bytes, not ${this.bytes}`);
-    if (!options.hardened && bytes.requested !== this.requested) {
+    const { bytes, counts, totals } = heap.stats();
+    if (bytes.live !== this.bytes) this.fail(`there are ${bytes.live} bytes, not ${this.bytes}`);
+    if (bytes.requested !== this.requested) {
       this.fail(`${bytes.requested} bytes were asked for, not ${this.requested}`);
     }
-    if (bytes.mapped !== bytes.live + bytes.holes) this.fail('mapped is not live and holes');
+    if (counts.live !== this.blocks.length) this.fail(`there are ${counts.live} blocks`);
+    if (totals.malloc - totals.free !== counts.live) this.fail('totals are not the blocks');
+    const all = bytes.live + bytes.quarantined + bytes.holes;
+    if (bytes.mapped !== all) this.fail('mapped is not live, quarantined and holes');
     if (bytes.mapped > options.maxSize) this.fail(`${bytes.mapped} is above its limit`);
     this.verifyList();
   }

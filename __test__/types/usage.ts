@@ -82,7 +82,7 @@ printStats();
 export const given: number = trim();
 verify();
 
-const { bytes, counts, peak, totals, fragmentation } = stats();
+const { bytes, counts, peak, totals, fragmentation } = stats({ resident: true });
 export const numbers: number[] = [
   bytes.mapped,
   bytes.live,
@@ -101,6 +101,7 @@ export const numbers: number[] = [
   counts.pages,
   counts.mainBlocks,
   counts.live,
+  counts.quarantined,
   counts.holes,
   peak.mapped,
   peak.live,

@@ -19,8 +19,8 @@ mod types;
 pub use failure::{Code, mems_last_error, mems_last_error_message};
 pub use types::{Block, Options, Stats};
 
-use crate::registry::{self, DEFAULT_ID};
-use crate::{Error, Mems};
+use crate::registry::{self, DEFAULT_ID, Handle};
+use crate::{Error, Mems, steps};
 use failure::{Failure, call};
 use std::ffi::{c_char, c_int, c_void};
 
@@ -101,7 +101,7 @@ pub extern "C" fn mems_heap_calloc(heap: u64, count: u64, size: u64) -> u64 {
             heap.start_calloc(count, size).inspect(|&(made, _)| heap.forget_stacks(made))
         })?;
         if let Some(used) = used {
-            used.fill(0);
+            used.clear();
         }
         Ok(address)
     })
@@ -120,7 +120,7 @@ pub extern "C" fn mems_heap_realloc(heap: u64, address: u64, size: u64) -> u64 {
         }
         Ok(moved)
     };
-    call(0, || Ok(registry::realloc(heap, address, start, free)?))
+    call(0, || Ok(steps::realloc(&mut Handle::new(heap)?, address, start, |heap| heap.forget_stacks(address))?))
 }
 
 /// Frees a block; nothing if the address is 0.
@@ -129,14 +129,8 @@ pub extern "C" fn mems_heap_free(heap: u64, address: u64) -> c_int {
     if address == 0 {
         return Code::Ok as c_int;
     }
-    status(|| Ok(registry::with_heap(heap, |heap| free(heap, address))?))
-}
-
-/// Frees a block, of which no stack is known.
-fn free(heap: &mut Mems, address: u64) -> Result<(), Error> {
-    heap.free(address)?;
-    heap.forget_stacks(address);
-    Ok(())
+    // Of a block that C frees no stack is known.
+    status(|| Ok(steps::free(&mut Handle::new(heap)?, address, |heap| heap.forget_stacks(address))?))
 }
 
 /// Where the byte at a virtual address stands.
@@ -180,7 +174,7 @@ pub unsafe extern "C" fn mems_heap_stats(heap: u64, stats: *mut Stats) -> c_int 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mems_heap_trim(heap: u64, bytes: *mut u64) -> c_int {
     status(|| {
-        let given_back = registry::with_heap(heap, |heap| Ok(heap.trim()))?;
+        let given_back = steps::trim(&mut Handle::new(heap)?)?;
         if !bytes.is_null() {
             // SAFETY: it is not null, so the caller vouches for it.
             unsafe { bytes.write_unaligned(given_back) };

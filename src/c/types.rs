@@ -111,10 +111,12 @@ pub struct Stats {
     pub mallocs: u64,
     /// Successful calls of free.
     pub frees: u64,
-    /// Bytes of `live` in quarantine.
+    /// Bytes in quarantine, neither live nor holes.
     pub quarantined: u64,
+    /// Blocks in quarantine.
+    pub quarantined_blocks: u64,
     /// Zeros.
-    pub reserved: [u64; 7],
+    pub reserved: [u64; 6],
 }
 
 impl From<heap::Stats> for Stats {
@@ -137,7 +139,8 @@ impl From<heap::Stats> for Stats {
             mallocs: stats.mallocs,
             frees: stats.frees,
             quarantined: stats.quarantined,
-            reserved: [0; 7],
+            quarantined_blocks: stats.quarantined_blocks,
+            reserved: [0; 6],
         }
     }
 }

@@ -147,4 +147,30 @@ impl Heap {
         self.debug_verify();
         Ok(resized)
     }
+
+    /// Splits the block that starts at `address` into one of `size` bytes, fewer than it has, and a tail, a live block of its
+    /// own until [`Heap::free_tail`]. Amortized O(1).
+    ///
+    /// # Errors
+    /// Those of [`Heap::check_block_start`], [`Error::OutOfMetadata`]; nothing has changed then.
+    pub(crate) fn split(&mut self, address: u64, size: u64) -> Result<(), Error> {
+        let block = self.check_block_start(address)?;
+        debug_assert!(size > 0 && size < block.end - block.start);
+        let cut = self.segments.cut(address - FIRST_ADDRESS + size, false);
+        cut.map_err(|_| Error::OutOfMetadata { size })?;
+        self.counters.split();
+        self.debug_verify();
+        Ok(())
+    }
+
+    /// Frees a tail that [`Heap::split`] has made. The two together count as no call.
+    ///
+    /// # Errors
+    /// Those of [`Heap::free`].
+    pub(crate) fn free_tail(&mut self, tail: u64) -> Result<Freed, Error> {
+        let freed = self.free(tail)?;
+        self.counters.forget_split();
+        self.debug_verify();
+        Ok(freed)
+    }
 }

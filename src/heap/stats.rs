@@ -82,6 +82,17 @@ impl Counters {
         self.mallocs -= 1;
     }
 
+    /// A block became two: as if the second had been allocated.
+    pub fn split(&mut self) {
+        self.mallocs += 1;
+    }
+
+    /// The second of two that were one block has been freed: neither of the two was a call.
+    pub fn forget_split(&mut self) {
+        self.mallocs -= 1;
+        self.frees -= 1;
+    }
+
     /// A block of `size` bytes became a hole, which merged with `merged` others and has `hole` bytes now.
     pub fn free(&mut self, size: u64, merged: usize, hole: u64) {
         self.live -= size;
@@ -111,9 +122,9 @@ pub struct Stats {
     pub live: u64,
     /// Bytes in live blocks that were asked for; the rest is what sizes were rounded up by.
     pub requested: u64,
-    /// Bytes in blocks that are freed but not to be handed out yet, counted in `live`.
+    /// Bytes in blocks that are freed but not to be handed out yet, neither live nor holes.
     pub quarantined: u64,
-    /// Number of such blocks, counted in `live_blocks`.
+    /// Number of such blocks.
     pub quarantined_blocks: u64,
     /// Bytes in holes.
     pub hole_bytes: u64,
@@ -129,7 +140,7 @@ pub struct Stats {
     pub holes: usize,
     /// High-water mark of `mapped`. Main blocks are never given back before the heap ends, so it equals `mapped`.
     pub peak_mapped: u64,
-    /// High-water mark of `live`.
+    /// High-water mark of `live` and `quarantined` together.
     pub peak_live: u64,
     /// High-water mark of `hole_bytes` after any call.
     pub peak_hole_bytes: u64,

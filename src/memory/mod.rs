@@ -4,6 +4,7 @@
 //! - `mapping.rs`: one long reservation, committed by the system page by page as it is touched.
 //! - `regions.rs`: the few mappings of a heap, and the arithmetic from virtual to physical.
 //! - `span.rs`: bytes of a mapping, and copying, filling and comparing them.
+//! - `pagemap.rs`: which of them may hold something.
 //! - `unix.rs`, `windows.rs`: what differs between systems.
 //!
 //! | | Linux | macOS, BSD | Windows |
@@ -14,10 +15,12 @@
 //! | giving pages back | `MADV_DONTNEED` | a new map over the old | zeros, `MEM_RESET` |
 //! | the end of an ended heap | unmapped | unmapped | no longer charged |
 //! | resident | `mincore` | `mincore` | `QueryWorkingSetEx` |
+//! | untouched | `pagemap` | not known | not known |
 //! | locking | `mlock`, no core dumps | `mlock` | `VirtualLock`, a larger working set |
 
 mod budget;
 mod mapping;
+mod pagemap;
 mod regions;
 mod span;
 #[cfg_attr(unix, path = "unix.rs")]
@@ -27,7 +30,7 @@ mod system;
 pub use budget::reserved;
 pub use mapping::{ALIGNMENT, Mapping};
 pub use regions::{Refused, Regions, Room};
-pub use span::Span;
+pub use span::{LARGE, STEP, Span, step};
 pub use system::page_bytes;
 
 /// Has functions called whenever the process forks, see `unix.rs`: what is measured once is measured by then.

@@ -3,10 +3,37 @@
 //! A span holds its mapping, so its bytes stay mapped even if the heap ends meanwhile: copying gigabytes needs no lock.
 //! JavaScript and other threads may write to the same bytes at the same time; what is read then is some mixture of old and
 //! new, as with C's functions of the same names. So no Rust reference to the bytes is ever made.
+//!
+//! Pages that nobody has touched are not touched by clearing, by copying from them, nor by [`Span::give_back`], where the
+//! system tells (`pagemap.rs`): memory that was never used never takes any.
 
 use super::mapping::Mapping;
+use super::pagemap::PageMap;
+use super::system;
 use std::cmp::Ordering;
+use std::ops::Range;
 use std::sync::Arc;
+
+/// Spans shorter than this are cleared without asking which pages are untouched.
+pub const LARGE: usize = 1 << 20;
+
+/// Spans shorter than this are copied without asking: unlike what is cleared, what is copied has mostly been written.
+const COPIED_PLAINLY: usize = 4 << 20;
+
+/// So much is given back to the system at once: half a millisecond's to two of work, for which other threads that map memory
+/// have to wait.
+pub const STEP: u64 = 4 << 20;
+
+/// No more steps than this, however long the range: what is longer than so many steps of [`STEP`] has no memory behind most
+/// of it.
+const MOST_STEPS: u64 = 1 << 16;
+
+/// The length of the steps in which a range of `bytes` is given back. A multiple of [`STEP`].
+#[must_use]
+pub const fn step(bytes: u64) -> u64 {
+    let share = (bytes / MOST_STEPS).next_multiple_of(STEP);
+    if share == 0 { STEP } else { share }
+}
 
 /// Bytes of a mapping.
 #[derive(Debug, Clone)]
@@ -56,11 +83,50 @@ impl Span {
     /// If it does not start at a page of the system.
     #[must_use]
     pub fn resident(&self) -> Option<u64> {
-        self.mapping.resident(self.offset, self.bytes).map(|bytes| bytes as u64)
+        let present = if self.bytes < LARGE { None } else { PageMap::open().present(self.addresses()) };
+        present.or_else(|| self.mapping.resident(self.offset, self.bytes)).map(|bytes| bytes as u64)
     }
 
-    /// Copies the first bytes of another span here, as many as both have. The two may overlap.
+    /// Its first byte's address, and the one after its last.
+    fn addresses(&self) -> Range<usize> {
+        let start = self.start() as usize;
+        start..start + self.bytes
+    }
+
+    /// A range of its bytes.
+    pub(crate) fn part(&self, range: Range<usize>) -> Self {
+        Self::new(Arc::clone(&self.mapping), self.offset + range.start, range.end - range.start)
+    }
+
+    /// The system's whole pages in it; empty, at its end, if there is none.
+    fn whole_pages(&self) -> Range<usize> {
+        let (Range { start, end }, page) = (self.addresses(), system::page_bytes());
+        let end = (end / page * page).saturating_sub(start);
+        (start.next_multiple_of(page) - start).min(end)..end
+    }
+
+    /// Copies the first bytes of another span here, as many as both have. The two may overlap. Where the other is untouched,
+    /// this one is cleared.
     pub fn copy_from(&self, from: &Self) {
+        let bytes = self.bytes.min(from.bytes);
+        let (to, start) = (self.start() as usize, from.start() as usize);
+        if bytes < COPIED_PLAINLY || to.abs_diff(start) < bytes {
+            return self.copy_all_from(from);
+        }
+        let mut pages = PageMap::open();
+        let mut at = 0;
+        while at < bytes {
+            let run = pages.next_touched(start + at..start + bytes);
+            let run = run.start - start..run.end - start;
+            if at < run.start {
+                self.part(at..run.start).clear();
+            }
+            self.part(run.clone()).copy_all_from(&from.part(run.clone()));
+            at = run.end;
+        }
+    }
+
+    fn copy_all_from(&self, from: &Self) {
         let bytes = self.bytes.min(from.bytes);
         // SAFETY: both spans lie inside mappings that they keep mapped, readable and writable; `copy` allows overlap, and
         // works on raw pointers, so that writes of other threads meanwhile meet no Rust reference.
@@ -71,6 +137,104 @@ impl Span {
     pub fn fill(&self, byte: u8) {
         // SAFETY: as in `copy_from`.
         unsafe { self.start().write_bytes(byte, self.bytes) };
+    }
+
+    /// Sets every byte to zero, and touches no page that is zero because it is untouched.
+    pub fn clear(&self) {
+        if self.bytes < LARGE {
+            return self.fill(0);
+        }
+        let mut pages = PageMap::open();
+        if !pages.knows() {
+            return self.give_back(0);
+        }
+        let Range { start, end } = self.addresses();
+        let mut at = start;
+        while at < end {
+            let run = pages.next_touched(at..end);
+            self.part(run.start - start..run.end - start).fill(0);
+            at = run.end;
+        }
+    }
+
+    /// Sets every byte of the system's whole pages to zero, by giving them back to it where that is possible, and the bytes
+    /// before and behind those to `edge`.
+    pub fn give_back(&self, edge: u8) {
+        let pages = self.whole_pages();
+        for edges in [0..pages.start, pages.end..self.bytes] {
+            self.part(edges).fill(edge);
+        }
+        for piece in self.pieces(pages) {
+            // Locked pages stay, say.
+            if self.mapping.decommit(self.offset + piece.start..self.offset + piece.end) < piece.len() {
+                self.part(piece).fill(0);
+            }
+        }
+    }
+
+    /// Gives whole pages back where the system makes all threads of the process wait while a mapping goes: unmapped in one
+    /// piece, a gigabyte keeps others from mapping memory for a quarter of a second. Nobody may use the bytes any more.
+    pub(crate) fn abandon(&self) {
+        if cfg!(any(target_os = "linux", target_os = "android")) && self.bytes >= LARGE {
+            for piece in self.pieces(self.whole_pages()) {
+                let _ = self.mapping.decommit(self.offset + piece.start..self.offset + piece.end);
+            }
+        }
+    }
+
+    /// A range in pieces of a [`step`].
+    #[allow(clippy::cast_possible_truncation, reason = "at most the range's length")]
+    fn pieces(&self, range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        let step = step(self.bytes as u64) as usize;
+        range.clone().step_by(step).map(move |start| start..range.end.min(start.saturating_add(step)))
+    }
+
+    /// The offset of the first byte that is not `byte`, but 0 in the system's whole pages if `given_back` is true: then
+    /// untouched pages are as they should be and are not read.
+    #[must_use]
+    pub fn first_other(&self, byte: u8, given_back: bool) -> Option<usize> {
+        if !given_back {
+            return self.first_other_in(0..self.bytes, byte);
+        }
+        let pages = self.whole_pages();
+        self.first_other_in(0..pages.start, byte)
+            .or_else(|| {
+                let (start, mut at) = (self.addresses().start, pages.start);
+                let mut map = PageMap::open();
+                while at < pages.end {
+                    let run = map.next_touched(start + at..start + pages.end);
+                    let run = run.start - start..run.end - start;
+                    at = run.end;
+                    let other = self.first_other_in(run, 0);
+                    if other.is_some() {
+                        return other;
+                    }
+                }
+                None
+            })
+            .or_else(|| self.first_other_in(pages.end..self.bytes, byte))
+    }
+
+    /// The offset of the first byte in a range that is not `byte`.
+    fn first_other_in(&self, range: Range<usize>, byte: u8) -> Option<usize> {
+        /// Words that are compared before one looks whether all were as they should be.
+        const WORDS: usize = 64;
+        let Range { start: mut at, end } = range;
+        debug_assert!(at <= end && end <= self.bytes);
+        let wanted = u64::from_ne_bytes([byte; 8]);
+        let block = WORDS * size_of::<u64>();
+        while end - at >= block {
+            #[allow(clippy::cast_ptr_alignment, reason = "they are read as what may not be aligned")]
+            let words = self.start().wrapping_add(at).cast::<u64>();
+            // SAFETY: the words lie inside the span, whose mapping is readable; they need not be aligned.
+            let differing = (0..WORDS).fold(0, |all, word| all | unsafe { words.add(word).read_unaligned() } ^ wanted);
+            if differing != 0 {
+                break;
+            }
+            at += block;
+        }
+        // SAFETY: as above.
+        (at..end).find(|&at| unsafe { self.start().wrapping_add(at).read_volatile() } != byte)
     }
 
     /// Compares the bytes that both have, the first that differ as unsigned numbers.

@@ -7,10 +7,9 @@ use super::callbacks::callback;
 use super::failure::Failure;
 use super::value::Value;
 use super::{convert, trace};
-use crate::Mems;
 use crate::memory::Span;
-use crate::registry;
-use crate::registry::Id;
+use crate::registry::{self, Handle, Id};
+use crate::{Mems, steps};
 
 /// `length` bytes from an address.
 fn span(id: Id, address: Value, length: u64) -> Result<Span, Failure> {
@@ -30,7 +29,7 @@ callback! {
             Ok((address, used))
         })?;
         if let Some(used) = used {
-            used.fill(0);
+            used.clear();
         }
         Ok(address)
     }
@@ -44,13 +43,15 @@ callback! {
         let alignment = convert::alignment(options, "realloc()")?;
         let stack = trace::stack(id, heap)?;
         let start = |heap: &mut Mems| {
-            let moved = heap.start_realloc_aligned(old, size, alignment).map_err(|error| heap.explain(error))?;
+            let moved = heap.start_realloc_aligned(old, size, alignment)?;
             if moved.address != old {
                 trace::note_malloc(heap, moved.address, stack.as_ref());
             }
             Ok(moved)
         };
-        Ok(registry::realloc(id, old, start, |heap, old| trace::free(heap, old, stack.as_ref()))?)
+        let freed = |heap: &mut Mems| trace::note_free(heap, old, stack.as_ref());
+        let moved = steps::realloc(&mut Handle::new(id)?, old, start, freed);
+        Ok(moved.map_err(|error| trace::explained(id, error))?)
     }
 }
 

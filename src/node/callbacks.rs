@@ -64,7 +64,7 @@ fn allocate(id: Id, size: Value, options: Option<Value>) -> Result<(u64, Id), Fa
 fn free_in(id: Id, value: Value) -> Result<(), Failure> {
     let address = convert::address(id, value)?;
     let stack = trace::stack(id, value)?;
-    Ok(registry::with_heap(id, |heap| trace::free(heap, address, stack.as_ref()))?)
+    Ok(trace::free(id, address, stack.as_ref())?)
 }
 
 /// `heapMalloc(heap: number, size: number | bigint, options?): bigint`

@@ -3,9 +3,10 @@
 use super::failure::{Failure, run};
 use super::value::Value;
 use super::{convert, owner, trace, watch, window};
+use crate::Mems;
 use crate::heap::{self, Options, Setting};
-use crate::registry;
-use crate::registry::Id;
+use crate::registry::{self, Handle, Id};
+use crate::steps;
 use napi::bindgen_prelude::{FromNapiValue, Function, Unknown};
 use napi::{Either, Env, JsValue, Result};
 use napi_derive::napi;
@@ -75,7 +76,7 @@ pub fn heaps(env: Env) -> Result<Vec<Listed>> {
         let mut list = Vec::new();
         for id in registry::ids()? {
             let shown = registry::with_heap(id, |heap| {
-                let (mapped, live) = (heap.heap().mapped(), heap.heap().live_bytes());
+                let (mapped, live) = (heap.heap().mapped(), heap.live_bytes());
                 Ok((*heap.options(), mapped as f64, live as f64))
             });
             // A heap that has been closed meanwhile, or that a panic has left, has nothing to show.
@@ -168,7 +169,7 @@ pub fn free_many(env: Env, heap: Unknown, addresses: Unknown) -> Result<()> {
 #[napi]
 #[allow(clippy::cast_precision_loss, reason = "below the bytes mapped, which are below 2^53")]
 pub fn trim(env: Env, heap: Unknown) -> Result<f64> {
-    run(env, || Ok(registry::with_heap(id(env, &heap)?, |heap| Ok(heap.trim()))? as f64))
+    run(env, || Ok(steps::trim(&mut Handle::new(id(env, &heap)?)?)? as f64))
 }
 
 /// Walks a heap and throws if an invariant is broken.
@@ -208,9 +209,9 @@ pub struct Bytes {
     pub live: f64,
     /// In live blocks, and asked for.
     pub requested: f64,
-    /// In live blocks, freed but not to be handed out yet.
+    /// In blocks that are freed but not to be handed out yet.
     pub quarantined: f64,
-    /// In holes: mapped - live.
+    /// In holes: mapped - live - quarantined.
     pub holes: f64,
     /// The largest hole.
     pub largest_hole: f64,
@@ -229,6 +230,8 @@ pub struct Counts {
     pub main_blocks: f64,
     /// Live blocks.
     pub live: f64,
+    /// Blocks that are freed but not to be handed out yet.
+    pub quarantined: f64,
     /// Holes.
     pub holes: f64,
 }
@@ -275,6 +278,7 @@ impl From<(heap::Stats, Option<u64>)> for Stats {
                 pages: (stats.mapped / heap::PAGE) as f64,
                 main_blocks: stats.main_blocks as f64,
                 live: stats.live_blocks as f64,
+                quarantined: stats.quarantined_blocks as f64,
                 holes: stats.holes as f64,
             },
             peak: Peak {
@@ -289,12 +293,17 @@ impl From<(heap::Stats, Option<u64>)> for Stats {
     }
 }
 
-/// Statistics of a heap. The system is asked about its pages after the lock is gone: that takes longer.
+/// Statistics of a heap. The second argument is the options object or undefined: with `resident` the system is asked about the
+/// heap's pages, after the lock is gone, since that takes longer.
 #[napi]
-pub fn stats(env: Env, heap: Unknown) -> Result<Stats> {
+pub fn stats(env: Env, heap: Unknown, options: Unknown) -> Result<Stats> {
     run(env, || {
-        let (stats, spans) = registry::with_heap(id(env, &heap)?, |heap| Ok((heap.stats(), heap.spans())))?;
-        let resident = spans.iter().try_fold(0, |sum, span| Some(sum + span.resident()?));
+        let heap = id(env, &heap)?;
+        // SAFETY: the value is this call's own argument.
+        let resident = convert::resident(unsafe { Value::new(env.raw(), options.raw()) })?;
+        let spans = |heap: &Mems| if resident { heap.spans() } else { Vec::new() };
+        let (stats, spans) = registry::with_heap(heap, |heap| Ok((heap.stats(), spans(heap))))?;
+        let resident = spans.iter().try_fold(0, |sum, span| Some(sum + span.resident()?)).filter(|_| resident);
         Ok((stats, resident).into())
     })
 }

@@ -173,6 +173,14 @@ pub(super) fn leaks_options(value: Value) -> Result<(Listing, u64), Failure> {
     Ok((listing, limit))
 }
 
+/// Whether `stats` is to ask the system about pages. What is no object is ignored, as by `malloc`.
+pub(super) fn resident(value: Value) -> Result<bool, Failure> {
+    if value.kind() != ValueType::Object {
+        return Ok(false);
+    }
+    Record::new(value, "stats()", &[c"resident"])?.flag(c"resident", "options.resident", false)
+}
+
 /// An object of options. A misspelt one is refused rather than ignored. Only the object's own enumerable properties are
 /// options: what it inherits, from a polluted `Object.prototype` say, is none.
 struct Record<'call> {

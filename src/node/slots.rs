@@ -15,6 +15,7 @@ use super::failure::{Failure, guard};
 use super::value::{Value, check};
 use super::{convert, trace, window};
 use crate::registry::Handle;
+use crate::steps::{self, Left};
 use crate::{Error, Mems, Place};
 use napi::{Callback, sys};
 use std::cell::UnsafeCell;
@@ -231,14 +232,13 @@ callback! {
     /// `free` of an address.
     free, |env, memory| {
         let (found, address) = (memory.heap()?, memory.argument());
-        let done = found.with(|heap| {
+        let left = found.with(|heap| {
             if heap.options().track_allocations() {
-                return Ok(false);
+                return Ok(None);
             }
-            heap.free(address)?;
-            Ok(true)
+            heap.start_free(address).map(Some)
         })?;
-        if done { Ok(()) } else { free_traced(env, found, address) }
+        if left == Some(Left::Nothing) { Ok(()) } else { finish_free(env, found, address, left) }
     }
 }
 
@@ -296,11 +296,15 @@ fn malloc_traced(env: sys::napi_env, found: Handle, size: u64) -> Result<u64, Fa
     Ok(found.with(allocate)?)
 }
 
+/// What is left of a `free`: all of it if nothing has been begun.
 #[cold]
-fn free_traced(env: sys::napi_env, found: Handle, address: u64) -> Result<(), Failure> {
+fn finish_free(env: sys::napi_env, mut found: Handle, address: u64, left: Option<Left>) -> Result<(), Failure> {
+    if let Some(left) = left {
+        return Ok(steps::finish_free(&mut found, address, left, |_| ())?);
+    }
     // SAFETY: as in `no_size`.
     let stack = trace::stack(found.id, unsafe { Value::of_number(env, 0.0) }?)?;
-    Ok(found.with(|heap| trace::free(heap, address, stack.as_ref()))?)
+    Ok(trace::free(found.id, address, stack.as_ref())?)
 }
 
 fn calls<const IS_FIRST: bool>() -> [(&'static CStr, Callback); 4] {

@@ -7,8 +7,8 @@
 
 use super::failure::Failure;
 use super::value::{Value, check};
-use crate::registry::{self, Id};
-use crate::{Error, Mems, track};
+use crate::registry::{self, Handle, Id};
+use crate::{Error, Mems, steps, track};
 use napi::{ValueType, sys};
 use std::cell::RefCell;
 use std::ffi::c_void;
@@ -147,9 +147,28 @@ pub(super) fn note_malloc(heap: &mut Mems, address: u64, stack: Option<&Arc<str>
 
 /// Frees a block, and notes where.
 #[inline]
-pub(super) fn free(heap: &mut Mems, address: u64, stack: Option<&Arc<str>>) -> Result<(), Error> {
-    let Some(stack) = stack else { return heap.free(address) };
-    heap.free(address).map_err(|error| heap.explain(error))?;
-    heap.track_free(address, stack);
-    Ok(())
+pub(super) fn free(id: Id, address: u64, stack: Option<&Arc<str>>) -> Result<(), Error> {
+    let mut heap = Handle::new(id)?;
+    steps::free(&mut heap, address, |heap| note_free(heap, address, stack)).map_err(|error| explained(id, error))
+}
+
+/// Notes where a block was freed.
+#[inline]
+pub(super) fn note_free(heap: &mut Mems, address: u64, stack: Option<&Arc<str>>) {
+    if let Some(stack) = stack {
+        heap.track_free(address, stack);
+    }
+}
+
+/// An error with what a heap knows of the block at its address.
+pub(super) fn explained(id: Id, error: Error) -> Error {
+    if !track::IN_USE.load(Ordering::Relaxed) {
+        return error;
+    }
+    let mut explained = None;
+    let _ = registry::with_heap(id, |heap| {
+        explained = Some(heap.explain(error.clone()));
+        Ok(())
+    });
+    explained.unwrap_or(error)
 }

@@ -1,0 +1,132 @@
+//! Hidden blocks: freed, but not to be handed out yet. To the heap below they are live, to everyone else they are not there.
+//!
+//! A hardened heap keeps what is freed in a quarantine. And what takes long is done to a freed block without the lock that
+//! others wait for: clearing it, giving its pages back, looking whether it was written to. Until that is done it is hidden.
+//!
+//! Invariants: a block is in `queue` at most once, and then in `blocks`; what is in `blocks` alone is being worked on by the
+//! call that freed it, or for which it leaves quarantine. The sums are those over `blocks`, and over `queue`.
+
+use std::collections::{HashMap, TryReserveError, VecDeque};
+use std::ops::Range;
+
+/// Most blocks in quarantine.
+const BLOCKS: usize = 1 << 16;
+
+/// Most bytes in quarantine, unless a single call frees more.
+const BYTES: u64 = 32 << 20;
+
+/// A hidden block.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    /// Its whole length.
+    length: u64,
+    /// How much of that nobody has asked for.
+    padding: u64,
+}
+
+/// The hidden blocks of one heap, by their starts.
+#[derive(Debug, Default)]
+pub(crate) struct Hidden {
+    blocks: HashMap<u64, Entry>,
+    /// Those in quarantine, the oldest first.
+    queue: VecDeque<u64>,
+    bytes: u64,
+    queued_bytes: u64,
+    padding: u64,
+    /// Whether blocks stay though a request finds no room: what is half done could not be undone else.
+    held: bool,
+}
+
+impl Hidden {
+    /// Says whether blocks stay in quarantine, whatever finds no room.
+    pub const fn hold(&mut self, held: bool) {
+        self.held = held;
+    }
+
+    /// Whether they do.
+    pub const fn is_held(&self) -> bool {
+        self.held
+    }
+
+    /// The addresses of the hidden block that starts at an address.
+    pub fn get(&self, start: u64) -> Option<Range<u64>> {
+        self.blocks.get(&start).map(|entry| start..start + entry.length)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
+    /// Number of hidden blocks.
+    pub fn len(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Bytes in hidden blocks.
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Bytes in hidden blocks that were asked for.
+    pub const fn requested(&self) -> u64 {
+        self.bytes - self.padding
+    }
+
+    /// All blocks in quarantine, the oldest first.
+    pub fn quarantined(&self) -> impl Iterator<Item = Range<u64>> {
+        self.queue.iter().filter_map(|&start| self.get(start))
+    }
+
+    /// Makes room for so many more.
+    ///
+    /// # Errors
+    /// If there is no memory.
+    pub fn reserve(&mut self, blocks: usize) -> Result<(), TryReserveError> {
+        self.blocks.try_reserve(blocks)?;
+        // For those that are hidden only as well: they may come to be in quarantine.
+        self.queue.try_reserve((self.blocks.len() + blocks).saturating_sub(self.queue.len()))
+    }
+
+    /// Hides a block, for which there is room. `padding`: how much of it nobody has asked for.
+    pub fn hide(&mut self, block: Range<u64>, padding: u64) {
+        let length = block.end - block.start;
+        let before = self.blocks.insert(block.start, Entry { length, padding });
+        debug_assert!(before.is_none(), "it is hidden once");
+        self.bytes += length;
+        self.padding += padding;
+    }
+
+    /// Puts a hidden block in quarantine, behind all others.
+    pub fn queue(&mut self, start: u64) {
+        let entry = self.blocks.get(&start).expect("it is hidden");
+        self.queued_bytes += entry.length;
+        self.queue.push_back(start);
+    }
+
+    /// The oldest block in quarantine, if so many more, of `bytes` in sum, are too much.
+    pub fn surplus(&self, blocks: usize, bytes: u64) -> Option<Range<u64>> {
+        let full = self.queue.len() + blocks > BLOCKS || self.queued_bytes.saturating_add(bytes) > BYTES;
+        self.get(*self.queue.front().filter(|_| full)?)
+    }
+
+    /// Takes the oldest block out of quarantine. It stays hidden.
+    pub fn next(&mut self) -> Option<Range<u64>> {
+        let start = self.queue.pop_front()?;
+        let block = self.get(start).expect("what is in quarantine is hidden");
+        self.queued_bytes -= block.end - block.start;
+        Some(block)
+    }
+
+    /// Hides a block, which is in quarantine no more, no longer.
+    pub fn show(&mut self, start: u64) {
+        let entry = self.blocks.remove(&start).expect("it is hidden");
+        self.bytes -= entry.length;
+        self.padding -= entry.padding;
+    }
+
+    /// Bytes of bookkeeping.
+    pub fn metadata(&self) -> usize {
+        self.blocks.capacity() * (size_of::<(u64, Entry)>() + 1) + self.queue.capacity() * size_of::<u64>()
+    }
+}

@@ -1,0 +1,256 @@
+//! Calls in steps: what takes long, so that nobody waits for the heap's lock meanwhile.
+//!
+//! A step under the lock takes at most a millisecond or two. Giving pages back to the system is done step by step, and others
+//! get in between two steps. Clearing or checking a large block, and giving its pages back, is done without the lock: the block
+//! is hidden before (`hidden.rs`), so that nobody is handed it and a second `free` of it finds it freed.
+//!
+//! Invariant: what a step under the lock leaves behind is a sound heap, whatever others do before the next step; each step
+//! looks anew at all that it is about. The heap may even end in between.
+
+use crate::blocks::Realloc;
+use crate::guard::{self, Way, is_large};
+use crate::heap::FIRST_ADDRESS;
+use crate::memory::Span;
+use crate::{Error, Mems};
+use std::ops::Range;
+
+/// How the steps of one call get at the heap.
+pub(crate) trait Access {
+    /// One step.
+    fn with<T>(&mut self, step: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error>;
+
+    /// Lets those go first who wait for the heap.
+    fn give_way(&mut self) {}
+}
+
+/// For who has the heap for himself.
+impl Access for Mems {
+    fn with<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+        step(self)
+    }
+}
+
+/// What is left to do after the first step of a `free`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "it is to be done"]
+pub(crate) enum Left {
+    /// Nothing.
+    Nothing,
+    /// The block is free; pages are to be given back.
+    Pages,
+    /// The block is not free yet: that takes longer.
+    Block,
+}
+
+/// What a step of freeing a block leaves to do without the lock.
+enum Step {
+    /// Nothing.
+    Done,
+    /// Nothing, but there are more steps.
+    Again,
+    /// The block is hidden: it is to be cleared.
+    Clear(Span),
+    /// The block is hidden: it is to be filled.
+    Fill(Span),
+    /// Another block leaves quarantine: it is to be checked, and cleared if that is wanted.
+    Check(Range<u64>, Span, bool),
+}
+
+/// Does what is left after [`Mems::start_free`]. `freed` is called with the heap locked when the block has been freed.
+///
+/// # Errors
+/// Those of [`Mems::free`].
+#[cold]
+pub(crate) fn finish_free(
+    heap: &mut impl Access,
+    address: u64,
+    left: Left,
+    freed: impl FnOnce(&mut Mems),
+) -> Result<(), Error> {
+    match left {
+        Left::Nothing => return Ok(()),
+        Left::Pages => {}
+        Left::Block => free_block(heap, address, freed)?,
+    }
+    give_pages_back(heap);
+    Ok(())
+}
+
+/// Frees a block.
+///
+/// # Errors
+/// Those of [`Mems::free`].
+pub(crate) fn free(heap: &mut impl Access, address: u64, freed: impl FnOnce(&mut Mems)) -> Result<(), Error> {
+    let mut freed = Some(freed);
+    let left = heap.with(|heap| {
+        let left = heap.start_free(address)?;
+        if left != Left::Block
+            && let Some(freed) = freed.take()
+        {
+            freed(heap);
+        }
+        Ok(left)
+    })?;
+    finish_free(heap, address, left, |heap| {
+        if let Some(freed) = freed {
+            freed(heap);
+        }
+    })
+}
+
+/// Frees a block that takes more than a step.
+fn free_block(heap: &mut impl Access, address: u64, freed: impl FnOnce(&mut Mems)) -> Result<(), Error> {
+    let mut freed = Some(freed);
+    loop {
+        let step = heap.with(|heap| {
+            let step = heap.free_step(address)?;
+            // From here on it is free to everyone else.
+            if !matches!(step, Step::Again | Step::Check(..))
+                && let Some(freed) = freed.take()
+            {
+                freed(heap);
+            }
+            Ok(step)
+        })?;
+        match step {
+            Step::Done => return Ok(()),
+            Step::Again => heap.give_way(),
+            Step::Check(block, bytes, clear) => {
+                let checked = guard::check_fill(&block, &bytes);
+                if clear {
+                    bytes.clear();
+                }
+                heap.with(|heap| heap.show(block.start))?;
+                checked?;
+            }
+            Step::Fill(bytes) => {
+                guard::fill_freed(&bytes);
+                settle(&heap.with(|heap| {
+                    heap.hidden.queue(address);
+                    Ok(())
+                }));
+                return Ok(());
+            }
+            Step::Clear(bytes) => {
+                bytes.clear();
+                settle(&heap.with(|heap| heap.show(address)));
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The end of a call whose work is done: that the heap has ended meanwhile, and the block with it, is as good.
+const fn settle(_ended: &Result<(), Error>) {}
+
+/// Gives the pages back that are due and that no other call has taken.
+fn give_pages_back(heap: &mut impl Access) {
+    let mut due = heap.with(|heap| Ok(heap.dirty.take_due())).unwrap_or_default();
+    // A heap that has ended has none.
+    while heap.with(|heap| Ok(heap.purge_step(&mut due))) == Ok(true) {
+        heap.give_way();
+    }
+}
+
+/// [`Mems::trim`].
+///
+/// # Errors
+/// If there is no heap.
+pub(crate) fn trim(heap: &mut impl Access) -> Result<u64, Error> {
+    let end = heap.with(|heap| {
+        heap.dirty.forget();
+        Ok(heap.end())
+    })?;
+    let (mut bytes, mut next) = (0, Some(FIRST_ADDRESS));
+    while let Some(from) = next {
+        // What was given back of a heap that has ended meanwhile was given back.
+        let Ok(step) = heap.with(|heap| Ok(heap.trim_step(from, end))) else { break };
+        bytes += step.0;
+        next = step.1;
+        heap.give_way();
+    }
+    Ok(bytes)
+}
+
+/// Resizes the block at `old`: `start` is the first step. If the block has moved, its bytes are copied without the lock, however
+/// many they are, and the old block is freed; `freed` is called with the heap locked then. Returns the new address.
+///
+/// # Errors
+/// What `start` returns, and those of [`Mems::free`]: nobody is told of the new block then. [`Error::Closed`] or
+/// [`Error::Finished`] if the heap has ended in between.
+pub(crate) fn realloc(
+    heap: &mut impl Access,
+    old: u64,
+    start: impl FnOnce(&mut Mems) -> Result<Realloc, Error>,
+    freed: impl FnOnce(&mut Mems),
+) -> Result<u64, Error> {
+    let moved = heap.with(start)?;
+    let Realloc { address, copy, tail, mut pages } = moved;
+    if let Some((to, from)) = copy {
+        to.copy_from(&from);
+        // Another thread may have freed the old block meanwhile.
+        free(heap, old, freed).inspect_err(|_| take_back(heap, address))?;
+        return Ok(address);
+    }
+    if let Some((tail, bytes)) = tail {
+        bytes.clear();
+        // That the heap has ended meanwhile is as good.
+        pages = heap.with(|heap| heap.free_tail(tail)).unwrap_or(false);
+    }
+    if pages {
+        give_pages_back(heap);
+    }
+    Ok(address)
+}
+
+/// Takes back a block that nobody has been told of, since what it was made for has failed.
+fn take_back(heap: &mut impl Access, address: u64) {
+    let hidden = heap.with(|heap| {
+        heap.forget_stacks(address);
+        // Another thread may have guessed the address, and freed it.
+        let Ok((_, whole)) = heap.starting(address) else { return Ok(None) };
+        if heap.options().zero_on_free() && is_large(whole) && heap.hidden.reserve(1).is_ok() {
+            heap.hide(address, whole);
+            return Ok(Some(heap.bytes(address, whole)));
+        }
+        heap.discard(address).map(|()| None)
+    });
+    if let Ok(Some(bytes)) = hidden {
+        bytes.clear();
+        settle(&heap.with(|heap| heap.show(address)));
+    }
+    give_pages_back(heap);
+}
+
+impl Mems {
+    /// The next step of freeing a block that takes more than one.
+    fn free_step(&mut self, address: u64) -> Result<Step, Error> {
+        if !self.options().hardened() {
+            let (_, whole) = self.starting(address)?;
+            self.hidden.reserve(1).map_err(|_| Error::OutOfMetadata { size: 0 })?;
+            self.hide(address, whole);
+            return Ok(Step::Clear(self.bytes(address, whole)));
+        }
+        let whole = self.ready_for_quarantine(address)?;
+        match self.make_way(1, whole)? {
+            Way::Busy => Ok(Step::Again),
+            Way::Large => {
+                let block = self.hidden.next().expect("one has to leave");
+                let bytes = self.bytes(block.start, block.end - block.start);
+                Ok(Step::Check(block, bytes, self.options().zero_on_free()))
+            }
+            Way::Free if is_large(whole) => {
+                self.hide(address, whole);
+                Ok(Step::Fill(self.bytes(address, whole)))
+            }
+            Way::Free => {
+                self.detain(address, whole);
+                Ok(Step::Done)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "steps_tests.rs"]
+mod tests;
