@@ -532,7 +532,8 @@ export function free(address: bigint): void;
 
 /**
  * Allocates a block of each size in one call: all of them, or none. The addresses are those that as many calls of
- * {@link malloc} would give, in order; for many small blocks one call is much cheaper.
+ * {@link malloc} would give, in order, if no other thread allocates meanwhile: every few thousand blocks others are let in. For
+ * many small blocks one call is much cheaper.
  *
  * @param sizes - Bytes, each as for {@link malloc}; at most 2^27 of them.
  * @returns The addresses, in the order of the sizes.
@@ -548,7 +549,9 @@ export function mallocMany(
 ): BigUint64Array;
 
 /**
- * Frees blocks in one call: all of them, or none.
+ * Frees blocks in one call: all of them, or none. Addresses are sorted first, so that neighbours are freed one after the other:
+ * of a list in no order that takes a fraction of the time of single calls. Other threads are let in every few thousand blocks;
+ * a block that one of them frees during the call is refused when the others are free. O(k log k) for k addresses.
  *
  * @param addresses - What {@link malloc} or {@link mallocMany} returned, each once; at most 2^27 of them.
  * @throws `ERR_MEMS_INVALID_SIZE` (RangeError) for more.

@@ -68,6 +68,29 @@ test('a size that cannot be served undoes those before it, new main blocks and r
   assert.equal(mems.malloc(150), 1100n);
 });
 
+test('thousands of blocks, which take several steps, are all or none as well', (t) =>
+  reproducible(t, () => {
+    const random = new Random();
+    const sizes = Array.from({ length: 10_000 }, () => random.int(1, 200));
+    const huge = Number.MAX_SAFE_INTEGER;
+    assertRefusedWhole(() => mems.mallocMany([...sizes, huge]), 'ERR_MEMS_OUT_OF_MEMORY', huge);
+    const many = mems.mallocMany(sizes);
+    assert.equal(mems.stats().counts.live, 10_000);
+    for (let i = many.length - 1; i > 0; i--) {
+      const j = random.int(0, i);
+      [many[i], many[j]] = [many[j], many[i]];
+    }
+    const inside = many.map((address, i) =>
+      i === 9000 || i === 5000 ? address + 2n ** 40n : address,
+    );
+    assertRefusedWhole(() => mems.freeMany(inside), 'ERR_MEMS_OUT_OF_RANGE', inside[5000]);
+    inside[5000] = inside[9000] = many[7];
+    assertRefusedWhole(() => mems.freeMany(inside), 'ERR_MEMS_NOT_ALLOCATED', many[7]);
+    mems.freeMany(many);
+    assert.equal(mems.stats().bytes.live, 0);
+    mems.verify();
+  }));
+
 test('a wrong size or type is refused before anything is allocated', () => {
   for (const size of [0, -1, 1.5, NaN, 2 ** 53, 0n, -1n]) {
     assertRefusedWhole(() => mems.mallocMany([8, size]), 'ERR_MEMS_INVALID_SIZE');

@@ -1,14 +1,206 @@
 //! Many blocks in one call: all of them, or none and nothing changed.
 //!
-//! The addresses are those that as many single calls give (after the quarantine has been emptied, if a hardened heap is
-//! full). Costs: k times a single call's, and O(k log k) for
-//! `free_many` to find an address given twice before it frees the first.
+//! The addresses are those that as many single calls give, where nobody else allocates meanwhile (and after the quarantine has
+//! been emptied, if a hardened heap is full).
+//!
+//! So that nobody waits long for the lock, at most [`STEP`] blocks are made or freed under one holding of it, and others are
+//! let in between two. A call that fails takes its own blocks back; if others have been there meanwhile, the main blocks that
+//! were appended stay, and so do high-water marks. Addresses are checked before the first block is freed: one whose block
+//! another thread frees after that is refused at the end, when the others are free.
+//!
+//! Costs: k times those of a single call. `free_many` sorts the addresses first, O(k log k): that finds an address given twice,
+//! and neighbours are freed one after the other, whose bookkeeping is at hand then.
 
 use crate::heap::Mark;
+use crate::steps::{self, Access, Left};
 use crate::{Error, Mems};
 
+/// Blocks that are made or freed under one holding of the lock: about a millisecond's worth. Fewer in tests, where the heap is
+/// verified after each.
+const STEP: usize = if cfg!(test) { 64 } else { 4096 };
+
+/// Allocates a block of each of `sizes`, in order, and writes their addresses to `addresses`, which is as long. `made` is called
+/// for each block with the heap locked.
+///
+/// # Errors
+/// Those of [`Mems::malloc`]; no block has been allocated then.
+pub(crate) fn malloc_many(
+    heap: &mut impl Access,
+    sizes: &[u64],
+    addresses: &mut [u64],
+    mut made: impl FnMut(&mut Mems, u64),
+) -> Result<(), Error> {
+    match try_malloc_many(heap, sizes, addresses, &mut made) {
+        Err(refused) if !matches!(refused, Error::InvalidSize { .. }) => {
+            // What waits in quarantine is better than nothing.
+            if !heap.with(Mems::end_quarantine)? {
+                return Err(refused);
+            }
+            try_malloc_many(heap, sizes, addresses, &mut made)
+        }
+        tried => tried,
+    }
+}
+
+/// [`malloc_many`] with the blocks that can be had without emptying the quarantine.
+fn try_malloc_many(
+    heap: &mut impl Access,
+    sizes: &[u64],
+    addresses: &mut [u64],
+    made: &mut impl FnMut(&mut Mems, u64),
+) -> Result<(), Error> {
+    let mut before = None;
+    let mut done = 0;
+    for sizes in sizes.chunks(STEP) {
+        let tried = heap.with(|heap| {
+            let before = before.get_or_insert_with(|| heap.heap.mark());
+            let some = &mut addresses[done..];
+            let (count, tried) = heap.malloc_some(sizes, some);
+            if tried.is_ok() {
+                some[..count].iter().for_each(|&address| made(heap, address));
+            } else {
+                heap.take_back_some(&some[..count]);
+                // If these were all, it is done under one holding of the lock.
+                heap.go_back(before);
+            }
+            tried
+        });
+        if let Err(refused) = tried {
+            if let Some(before) = before.filter(|_| done > 0) {
+                take_back(heap, &addresses[..done], &before);
+            }
+            return Err(refused);
+        }
+        done += sizes.len();
+        if done < addresses.len() {
+            heap.give_way();
+        }
+    }
+    Ok(())
+}
+
+/// Takes back the blocks of a call that has failed. That the heap has ended meanwhile, and the blocks with it, is as good.
+fn take_back(heap: &mut impl Access, addresses: &[u64], before: &Mark) {
+    for addresses in addresses.chunks(STEP) {
+        let _ended = heap.with(|heap| {
+            heap.take_back_some(addresses);
+            Ok(())
+        });
+        heap.give_way();
+    }
+    let _ended = heap.with(|heap| {
+        heap.go_back(before);
+        Ok(())
+    });
+}
+
+/// Frees the blocks that start at `addresses`. `freed` is called for each with the heap locked.
+///
+/// # Errors
+/// Those of [`Mems::free`] for the first address that is not the start of a live block, [`Error::GivenTwice`],
+/// [`Error::Overflow`], [`Error::WriteAfterFree`], [`Error::OutOfMetadata`] without memory for a sorted copy: no block has been
+/// freed then. [`Error::NotAllocated`] as well for a block that another thread frees during the call.
+pub(crate) fn free_many(
+    heap: &mut impl Access,
+    addresses: &[u64],
+    mut freed: impl FnMut(&mut Mems, u64),
+) -> Result<(), Error> {
+    let mut sorted = Vec::new();
+    sorted.try_reserve_exact(addresses.len()).map_err(|_| Error::OutOfMetadata { size: 0 })?;
+    sorted.extend_from_slice(addresses);
+    sorted.sort_unstable();
+    if heap.with(|heap| Ok(heap.options().hardened()))? {
+        // Freed blocks wait there in the order in which they were given.
+        let bytes = check(heap, addresses, addresses, &sorted)?;
+        steps::make_way(heap, addresses.len(), bytes)?;
+        return free_all(heap, addresses, freed);
+    }
+    if addresses.len() > STEP {
+        check(heap, addresses, &sorted, &sorted)?;
+        return free_all(heap, &sorted, freed);
+    }
+    // Under one holding of the lock, so that nobody comes between the check and the frees.
+    let (done, left) = heap.with(|heap| {
+        check(heap, addresses, &sorted, &sorted)?;
+        Ok(heap.free_some(&sorted, &mut freed))
+    })?;
+    if let Ok(left) = left
+        && done == sorted.len()
+    {
+        return steps::finish_free(heap, 0, left, |_| ());
+    }
+    free_all(heap, &sorted[done..], freed)
+}
+
+/// Checks that each of `addresses` can be freed, in the order of `order`; `sorted` has all of them, too. Returns the bytes of
+/// the blocks in a hardened heap.
+fn check(heap: &mut impl Access, addresses: &[u64], order: &[u64], sorted: &[u64]) -> Result<u64, Error> {
+    let checked = check_in_steps(heap, order);
+    if checked.is_err() && order.as_ptr() != addresses.as_ptr() {
+        // The first of those that were given is to be named.
+        check_in_steps(heap, addresses)?;
+    }
+    let bytes = checked?;
+    match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(twice) => Err(Error::GivenTwice { address: twice[0] }),
+        None => Ok(bytes),
+    }
+}
+
+fn check_in_steps(heap: &mut impl Access, addresses: &[u64]) -> Result<u64, Error> {
+    let mut bytes = 0;
+    for addresses in addresses.chunks(STEP) {
+        heap.with(|heap| {
+            for &address in addresses {
+                if !heap.can_plainly_be_freed(address) {
+                    bytes += heap.check_before_free(address)?;
+                }
+            }
+            Ok(())
+        })?;
+        heap.give_way();
+    }
+    Ok(bytes)
+}
+
+/// Frees blocks that have been checked. Returns the first error of a block that another thread has freed since. A write to a
+/// freed block that is found by now is kept for the next call: of this one's blocks some may be free.
+fn free_all(heap: &mut impl Access, addresses: &[u64], mut freed: impl FnMut(&mut Mems, u64)) -> Result<(), Error> {
+    let (mut rest, mut refused, mut late) = (addresses, Ok(()), None);
+    while !rest.is_empty() {
+        let some = &rest[..rest.len().min(STEP)];
+        // The heap may end in between, and all blocks with it.
+        let Ok((done, left)) = heap.with(|heap| Ok(heap.free_some(some, &mut freed))) else { break };
+        rest = &rest[done..];
+        let tried = match left {
+            Ok(Left::Block) => steps::free(heap, rest[0], |heap| freed(heap, rest[0])),
+            Ok(left) => {
+                steps::finish_free(heap, 0, left, |_| ())?;
+                heap.give_way();
+                continue;
+            }
+            Err(error) => Err(error),
+        };
+        match tried {
+            // To a block that left quarantine; the one that was to be freed is live still.
+            Err(write @ Error::WriteAfterFree { .. }) => _ = late.get_or_insert(write),
+            tried => {
+                refused = refused.and(tried);
+                rest = &rest[1..];
+            }
+        }
+    }
+    if let Some(write) = late {
+        let _ended = heap.with(|heap| {
+            heap.keep_write(&write);
+            Ok(())
+        });
+    }
+    refused
+}
+
 impl Mems {
-    /// Allocates a block of each of `sizes`, in order, and answers their addresses in `addresses`, which must be as long.
+    /// Allocates a block of each of `sizes`, in order, and writes their addresses to `addresses`, which must be as long.
     ///
     /// # Errors
     /// Those of [`Mems::malloc`]; nothing has changed then.
@@ -17,71 +209,72 @@ impl Mems {
     /// If the two slices differ in length.
     pub fn malloc_many(&mut self, sizes: &[u64], addresses: &mut [u64]) -> Result<(), Error> {
         assert_eq!(sizes.len(), addresses.len(), "an address for each size");
-        // Were the quarantine emptied halfway, there would be no going back to the counters of before.
-        self.hidden.hold(true);
-        let tried = self.try_malloc_many(sizes, addresses);
-        self.hidden.hold(false);
-        match tried {
-            Err(Error::InvalidSize { .. }) | Ok(()) => tried,
-            Err(_) if self.end_quarantine()? => self.try_malloc_many(sizes, addresses),
-            Err(_) => tried,
-        }
-    }
-
-    /// The same with the blocks that can be had.
-    fn try_malloc_many(&mut self, sizes: &[u64], addresses: &mut [u64]) -> Result<(), Error> {
-        let before = self.heap.mark();
-        for (done, &size) in sizes.iter().enumerate() {
-            match self.malloc(size) {
-                Ok(address) => addresses[done] = address,
-                Err(error) => {
-                    self.undo(&addresses[..done], before)?;
-                    return Err(error);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Undoes the mallocs since `before`. Holes come back as they were: a maximal run of free bytes in a main block is
-    /// one hole, whatever the order of frees.
-    fn undo(&mut self, addresses: &[u64], before: Mark) -> Result<(), Error> {
-        for &address in addresses {
-            self.discard(address)?;
-        }
-        while self.heap.end() > before.end() {
-            let bytes = self
-                .heap
-                .truncate(before.end())
-                .ok_or_else(|| Error::Corrupt("a new main block is in use".to_owned()))?;
-            self.regions.uncarve(bytes);
-        }
-        self.heap.restore(before);
-        Ok(())
+        malloc_many(self, sizes, addresses, |_, _| ())
     }
 
     /// Frees the blocks that start at `addresses`.
     ///
     /// # Errors
-    /// Those of [`Mems::free`] for the first address that is not the start of a live block; [`Error::NotAllocated`] for
-    /// one that is given twice; [`Error::Overflow`], [`Error::WriteAfterFree`]; [`Error::OutOfMetadata`] if there is no memory to look for those. Nothing has changed then.
+    /// Those of [`Mems::free`] for the first address that is not the start of a live block; [`Error::GivenTwice`];
+    /// [`Error::OutOfMetadata`] without memory for a sorted copy. Nothing has changed then.
     pub fn free_many(&mut self, addresses: &[u64]) -> Result<(), Error> {
+        free_many(self, addresses, |_, _| ())
+    }
+
+    /// Allocates blocks as far as they can be had. Returns their number, and why there are no more.
+    fn malloc_some(&mut self, sizes: &[u64], addresses: &mut [u64]) -> (usize, Result<(), Error>) {
+        // Were the quarantine emptied halfway, there would be no going back to the counters of before.
+        self.hidden.hold(true);
+        let mut done = 0;
+        let tried = sizes.iter().zip(addresses).try_for_each(|(&size, address)| {
+            *address = self.malloc(size)?;
+            done += 1;
+            Ok(())
+        });
+        self.hidden.hold(false);
+        (done, tried)
+    }
+
+    /// Frees blocks as far as that takes no longer than a step: returns their number, and why there are no more, or what is
+    /// left to do.
+    fn free_some(&mut self, addresses: &[u64], freed: &mut impl FnMut(&mut Self, u64)) -> (usize, Result<Left, Error>) {
+        let mut all = Left::Nothing;
+        for (done, &address) in addresses.iter().enumerate() {
+            match self.start_free(address) {
+                Ok(Left::Nothing) => {}
+                Ok(Left::Pages) => all = Left::Pages,
+                blocked => return (done, blocked),
+            }
+            freed(self, address);
+        }
+        (addresses.len(), Ok(all))
+    }
+
+    /// Takes back blocks that nobody has been told of, as if they had never been made, as far as they are there: another thread
+    /// may have guessed an address, and freed it.
+    fn take_back_some(&mut self, addresses: &[u64]) {
         for &address in addresses {
-            self.starting(address)?;
+            self.forget_stacks(address);
+            if self.starting(address).is_ok() && self.discard(address).is_ok() {
+                self.heap.forget_pair();
+            }
         }
-        let mut sorted = Vec::new();
-        sorted.try_reserve_exact(addresses.len()).map_err(|_| Error::OutOfMetadata { size: 0 })?;
-        sorted.extend_from_slice(addresses);
-        sorted.sort_unstable();
-        if let Some(twice) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(Error::GivenTwice { address: twice[0] });
+    }
+
+    /// Goes back to `before`, whose blocks are all that there are again, unless others have been here since. Holes come back as
+    /// they were: a maximal run of free bytes in a main block is one hole, whatever the order of frees.
+    fn go_back(&mut self, before: &Mark) {
+        if !self.heap.is_as_at(before) {
+            return;
         }
-        if self.options().hardened() {
-            return self.quarantine_many(addresses);
+        while self.heap.end() > before.end() {
+            let Some(bytes) = self.heap.truncate(before.end()) else { return };
+            self.regions.uncarve(bytes);
         }
-        for &address in addresses {
-            self.free(address)?;
-        }
-        Ok(())
+        self.heap.restore(before);
     }
 }
+
+#[cfg(test)]
+#[path = "batch_tests.rs"]
+mod tests;

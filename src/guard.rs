@@ -142,36 +142,18 @@ impl Mems {
         Ok(whole)
     }
 
-    /// Puts many blocks in quarantine, all of them or none: no block is there twice. O(k).
-    ///
-    /// # Errors
-    /// Those of [`Mems::quarantine`]. All blocks are live still.
-    pub(crate) fn quarantine_many(&mut self, addresses: &[u64]) -> Result<(), Error> {
-        let mut bytes = 0;
-        for &address in addresses {
-            bytes += self.check_before_free(address)?;
-        }
-        self.tell_of_write()?;
-        self.hidden.reserve(addresses.len()).map_err(|_| Error::OutOfMetadata { size: 0 })?;
-        loop {
-            match self.make_way(addresses.len(), bytes)? {
-                Way::Free => break,
-                Way::Busy => {}
-                Way::Large => {
-                    let block = self.hidden.next().expect("one has to leave");
-                    self.leave_checked(&block)?;
-                }
-            }
-        }
-        for &address in addresses {
-            self.detain(address, self.heap.find(address)?.end - address);
-        }
-        Ok(())
+    /// Whether a block starts at `address`, in a heap in which that is all that `free` asks for.
+    #[inline]
+    pub(crate) fn can_plainly_be_freed(&self, address: u64) -> bool {
+        !self.guarded && self.heap.is_live_start(address)
     }
 
-    /// Checks that a block starts at `address` and has not been written past; returns its whole length.
-    fn check_before_free(&self, address: u64) -> Result<u64, Error> {
+    /// Checks that a block starts at `address` and, in a hardened heap, has not been written past; returns its whole length.
+    pub(crate) fn check_before_free(&self, address: u64) -> Result<u64, Error> {
         let (block, whole) = self.starting(address)?;
+        if !self.options().hardened() {
+            return Ok(whole);
+        }
         let checked = self.check_canary(address, block.size, address + whole);
         checked.inspect_err(|_| self.set_canary(address + block.size, address + whole))?;
         Ok(whole)
@@ -240,6 +222,13 @@ impl Mems {
             }
         }
         Ok(any)
+    }
+
+    /// Keeps a write that `error` tells of for the next call that can.
+    pub(crate) fn keep_write(&self, error: &Error) {
+        if let Error::WriteAfterFree { start, end, at } = *error {
+            self.keep(Written { start, end, at });
+        }
     }
 
     /// Keeps a write for the next call that can tell of it: the first, if there are several.

@@ -115,14 +115,7 @@ fn free_block(heap: &mut impl Access, address: u64, freed: impl FnOnce(&mut Mems
         match step {
             Step::Done => return Ok(()),
             Step::Again => heap.give_way(),
-            Step::Check(block, bytes, clear) => {
-                let checked = guard::check_fill(&block, &bytes);
-                if clear {
-                    bytes.clear();
-                }
-                heap.with(|heap| heap.show(block.start))?;
-                checked?;
-            }
+            Step::Check(block, bytes, clear) => let_go(heap, &block, &bytes, clear)?,
             Step::Fill(bytes) => {
                 guard::fill_freed(&bytes);
                 settle(&heap.with(|heap| {
@@ -136,6 +129,37 @@ fn free_block(heap: &mut impl Access, address: u64, freed: impl FnOnce(&mut Mems
                 settle(&heap.with(|heap| heap.show(address)));
                 return Ok(());
             }
+        }
+    }
+}
+
+/// Frees a hidden block that has left quarantine, after it has been checked.
+///
+/// # Errors
+/// [`Error::WriteAfterFree`]; it is free nevertheless.
+fn let_go(heap: &mut impl Access, block: &Range<u64>, bytes: &Span, clear: bool) -> Result<(), Error> {
+    let checked = guard::check_fill(block, bytes);
+    if clear {
+        bytes.clear();
+    }
+    heap.with(|heap| heap.show(block.start))?;
+    Ok(checked?)
+}
+
+/// Makes room in quarantine for so many blocks, of `bytes` in sum, that are to be freed next.
+///
+/// # Errors
+/// [`Error::WriteAfterFree`] for a write of which nobody has been told, or to a block that leaves.
+pub(crate) fn make_way(heap: &mut impl Access, blocks: usize, bytes: u64) -> Result<(), Error> {
+    loop {
+        let step = heap.with(|heap| {
+            heap.tell_of_write()?;
+            heap.way_step(blocks, bytes)
+        })?;
+        match step {
+            None => return Ok(()),
+            Some(Step::Check(block, bytes, clear)) => let_go(heap, &block, &bytes, clear)?,
+            Some(_) => heap.give_way(),
         }
     }
 }
@@ -232,22 +256,28 @@ impl Mems {
             return Ok(Step::Clear(self.bytes(address, whole)));
         }
         let whole = self.ready_for_quarantine(address)?;
-        match self.make_way(1, whole)? {
-            Way::Busy => Ok(Step::Again),
+        if let Some(step) = self.way_step(1, whole)? {
+            return Ok(step);
+        }
+        if is_large(whole) {
+            self.hide(address, whole);
+            return Ok(Step::Fill(self.bytes(address, whole)));
+        }
+        self.detain(address, whole);
+        Ok(Step::Done)
+    }
+
+    /// The next step of making room in quarantine for so many blocks, of `bytes` in sum; `None` if there is room.
+    fn way_step(&mut self, blocks: usize, bytes: u64) -> Result<Option<Step>, Error> {
+        Ok(match self.make_way(blocks, bytes)? {
+            Way::Free => None,
+            Way::Busy => Some(Step::Again),
             Way::Large => {
                 let block = self.hidden.next().expect("one has to leave");
                 let bytes = self.bytes(block.start, block.end - block.start);
-                Ok(Step::Check(block, bytes, self.options().zero_on_free()))
+                Some(Step::Check(block, bytes, self.options().zero_on_free()))
             }
-            Way::Free if is_large(whole) => {
-                self.hide(address, whole);
-                Ok(Step::Fill(self.bytes(address, whole)))
-            }
-            Way::Free => {
-                self.detain(address, whole);
-                Ok(Step::Done)
-            }
-        }
+        })
     }
 }
 

@@ -257,6 +257,13 @@ impl Heap {
         Ok(Freed { block: address..address + released.size, hole })
     }
 
+    /// Whether a live block starts at `address`. O(1), and less than finding where it ends.
+    #[inline]
+    #[must_use]
+    pub fn is_live_start(&self, address: u64) -> bool {
+        address.checked_sub(FIRST_ADDRESS).is_some_and(|start| self.segments.is_live_start(start))
+    }
+
     /// Whether [`Heap::free`] would succeed. O(1).
     ///
     /// # Errors

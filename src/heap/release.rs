@@ -29,6 +29,18 @@ impl Segments {
         Some(self.release_from(start, word, at))
     }
 
+    /// Whether a live block starts at `start`: whether [`Segments::release`] would free one.
+    #[inline]
+    pub fn is_live_start(&self, start: u64) -> bool {
+        let window = start / WINDOW;
+        let Some(chunk) = self.chunk(window) else { return false };
+        let word = chunk.word(position(window) % WINDOWS);
+        match word.crowd() {
+            None => word.find_live(start % WINDOW).is_some(),
+            Some(crowd) => self.crowds.get(crowd).find_live(start % WINDOW).is_some(),
+        }
+    }
+
     #[inline(never)]
     fn release_from_crowd(&mut self, start: u64) -> Option<Released> {
         let crowd = self.crowds.get(self.word(start / WINDOW).crowd()?);

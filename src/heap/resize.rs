@@ -169,7 +169,7 @@ impl Heap {
     /// Those of [`Heap::free`].
     pub(crate) fn free_tail(&mut self, tail: u64) -> Result<Freed, Error> {
         let freed = self.free(tail)?;
-        self.counters.forget_split();
+        self.counters.forget_pair();
         self.debug_verify();
         Ok(freed)
     }

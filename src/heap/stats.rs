@@ -17,6 +17,8 @@ pub(super) struct Counters {
     pub holes: usize,
     pub mallocs: u64,
     pub frees: u64,
+    /// How often a block has been resized where it is.
+    pub resizes: u64,
 }
 
 impl Counters {
@@ -31,6 +33,7 @@ impl Counters {
             holes: 0,
             mallocs: 0,
             frees: 0,
+            resizes: 0,
         }
     }
 
@@ -74,12 +77,14 @@ impl Counters {
     pub fn shrink(&mut self, size: u64, merged: usize, hole: u64) {
         self.free(size, merged, hole);
         self.frees -= 1;
+        self.resizes += 1;
     }
 
     /// A block became longer by `size` bytes; `exact`: they were all of a hole.
     pub fn grow(&mut self, size: u64, exact: bool) {
         self.malloc(size, exact);
         self.mallocs -= 1;
+        self.resizes += 1;
     }
 
     /// A block became two: as if the second had been allocated.
@@ -87,8 +92,8 @@ impl Counters {
         self.mallocs += 1;
     }
 
-    /// The second of two that were one block has been freed: neither of the two was a call.
-    pub fn forget_split(&mut self) {
+    /// What was allocated last and freed since was neither: it was one block's second half, or a call's that has failed.
+    pub fn forget_pair(&mut self) {
         self.mallocs -= 1;
         self.frees -= 1;
     }
@@ -173,10 +178,23 @@ impl Heap {
         Mark(self.counters.clone())
     }
 
+    /// Whether the live blocks are those of `mark`'s moment, and the successful calls as many: nothing but main blocks has been
+    /// added since that is still there.
+    #[must_use]
+    pub const fn is_as_at(&self, mark: &Mark) -> bool {
+        let (now, then) = (&self.counters, &mark.0);
+        now.mallocs == then.mallocs && now.frees == then.frees && now.resizes == then.resizes
+    }
+
+    /// Takes one `malloc` and one `free` out of the totals: a call has failed, and freed what it had allocated.
+    pub fn forget_pair(&mut self) {
+        self.counters.forget_pair();
+    }
+
     /// Goes back to the counters of a moment whose segments have been restored: totals and high-water marks forget what
     /// was undone.
-    pub fn restore(&mut self, mark: Mark) {
-        self.counters = mark.0;
+    pub fn restore(&mut self, mark: &Mark) {
+        self.counters = mark.0.clone();
         self.debug_verify();
     }
 

@@ -3,10 +3,10 @@
 use super::failure::{Failure, run};
 use super::value::Value;
 use super::{convert, owner, trace, watch, window};
-use crate::Mems;
 use crate::heap::{self, Options, Setting};
 use crate::registry::{self, Handle, Id};
 use crate::steps;
+use crate::{Mems, batch};
 use napi::bindgen_prelude::{FromNapiValue, Function, Unknown};
 use napi::{Either, Env, JsValue, Result};
 use napi_derive::napi;
@@ -130,13 +130,8 @@ pub fn malloc_many(env: Env, heap: Unknown, sizes: Unknown, addresses: Unknown) 
         })?;
         let mut made = convert::room_for(sizes.len())?;
         made.resize(sizes.len(), 0);
-        registry::with_heap(id, |heap| {
-            heap.malloc_many(&sizes, &mut made)?;
-            for &address in &made {
-                trace::note_malloc(heap, address, stack.as_ref());
-            }
-            Ok(())
-        })?;
+        let note = |heap: &mut Mems, address| trace::note_malloc(heap, address, stack.as_ref());
+        batch::malloc_many(&mut Handle::new(id)?, &sizes, &mut made, note)?;
         // SAFETY: there is room for as many words at `to`, and no JavaScript has run on this thread since the pointer was
         // read. Another thread may write there: it is reached by pointer only.
         unsafe { made.as_ptr().copy_to(to, made.len()) };
@@ -153,15 +148,9 @@ pub fn free_many(env: Env, heap: Unknown, addresses: Unknown) -> Result<()> {
         // First, as in `malloc_many`.
         let stack = trace::stack(id, heap)?;
         let addresses = convert::words("addresses", argument(env, &addresses))?;
-        Ok(registry::with_heap(id, |heap| {
-            heap.free_many(&addresses).map_err(|error| heap.explain(error))?;
-            if let Some(stack) = stack {
-                for &address in &addresses {
-                    heap.track_free(address, &stack);
-                }
-            }
-            Ok(())
-        })?)
+        let note = |heap: &mut Mems, address| trace::note_free(heap, address, stack.as_ref());
+        let freed = batch::free_many(&mut Handle::new(id)?, &addresses, note);
+        Ok(freed.map_err(|error| trace::explained(id, error))?)
     })
 }
 

@@ -1,0 +1,163 @@
+//! Calls about many blocks, and what others do between two of their steps.
+
+use super::{STEP, free_many, malloc_many};
+use crate::heap::Options;
+use crate::steps::Access;
+use crate::{Error, Mems};
+
+/// A heap that lets somebody else in after each step, and counts the steps.
+struct Watched<F: FnMut(&mut Mems, usize)> {
+    heap: Mems,
+    between: F,
+    steps: usize,
+}
+
+impl<F: FnMut(&mut Mems, usize)> Access for Watched<F> {
+    fn with<T>(&mut self, step: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
+        let calls = |heap: &mut Mems| heap.stats().mallocs + heap.stats().frees;
+        let before = calls(&mut self.heap);
+        let done = step(&mut self.heap);
+        assert!(calls(&mut self.heap).abs_diff(before) <= STEP as u64, "a step is short");
+        self.steps += 1;
+        (self.between)(&mut self.heap, self.steps);
+        done
+    }
+}
+
+fn watched<F: FnMut(&mut Mems, usize)>(heap: Mems, between: F) -> Watched<F> {
+    Watched { heap, between, steps: 0 }
+}
+
+const MANY: usize = 3 * STEP + 100;
+
+/// A limit that holds some of [`MANY`] blocks of a page, and not all.
+fn small(options: Options) -> Options {
+    options.with_max_size(2 * STEP as u64 * 4096 + 50 * 4096).unwrap()
+}
+
+#[test]
+fn many_blocks_are_made_and_freed_in_steps() {
+    for hardened in [false, true] {
+        let mut heap = watched(Mems::new(Options::roomy().with_hardened(hardened)), |_, _| ());
+        let (sizes, mut addresses) = (vec![24; MANY], vec![0; MANY]);
+        let mut made = Vec::new();
+        malloc_many(&mut heap, &sizes, &mut addresses, |_, address| made.push(address)).unwrap();
+        assert_eq!(made, addresses);
+        assert!(heap.steps >= 4, "{} steps", heap.steps);
+        assert_eq!(heap.heap.stats().live_blocks, MANY as u64);
+        // As single calls give them.
+        let mut single = Mems::new(Options::roomy().with_hardened(hardened));
+        assert!(addresses.iter().all(|&address| single.malloc(24).unwrap() == address));
+        addresses.reverse();
+        let mut freed = 0;
+        free_many(&mut heap, &addresses, |_, _| freed += 1).unwrap();
+        assert_eq!((freed, heap.heap.stats().live_blocks), (MANY, 0));
+        heap.heap.verify().unwrap();
+    }
+}
+
+#[test]
+fn a_call_that_fails_takes_everything_back_if_nobody_was_there_meanwhile() {
+    for options in [small(Options::default()), small(Options::roomy().with_hardened(true))] {
+        let mut heap = Mems::new(options);
+        let block = heap.malloc(10).unwrap();
+        let (before, lines) = (heap.stats(), heap.lines().unwrap());
+        let mut heap = watched(heap, |_, _| ());
+        let mut made = 0;
+        let refused = malloc_many(&mut heap, &vec![4000; MANY], &mut vec![0; MANY], |_, _| made += 1);
+        assert!(matches!(refused, Err(Error::LimitReached { .. })), "{refused:?}");
+        assert_eq!(made, 2 * STEP, "so many were there");
+        let after = heap.heap.stats();
+        assert_eq!(
+            crate::heap::Stats { metadata: 0, peak_metadata: 0, ..after },
+            crate::heap::Stats { metadata: 0, peak_metadata: 0, ..before }
+        );
+        assert_eq!(heap.heap.lines().unwrap(), lines);
+        heap.heap.free(block).unwrap();
+        heap.heap.verify().unwrap();
+    }
+}
+
+#[test]
+fn what_others_do_meanwhile_stays_when_a_call_fails() {
+    let mut theirs = Vec::new();
+    let heap = Mems::new(small(Options::default()));
+    let mut heap = watched(heap, |heap, step| {
+        // As long as there is room.
+        if step <= 2 {
+            theirs.push(heap.malloc(5000).unwrap());
+        }
+    });
+    let refused = malloc_many(&mut heap, &vec![4000; MANY], &mut vec![0; MANY], |_, _| ());
+    assert!(matches!(refused, Err(Error::LimitReached { .. })), "{refused:?}");
+    let Watched { mut heap, .. } = heap;
+    let stats = heap.stats();
+    assert_eq!((stats.live_blocks, stats.live, stats.mallocs, stats.frees), (2, 10_000, 2, 0));
+    for address in theirs {
+        heap.free(address).unwrap();
+    }
+    heap.verify().unwrap();
+}
+
+#[test]
+fn nothing_is_freed_if_one_address_is_refused_and_the_first_is_named() {
+    let mut heap = Mems::new(Options::default());
+    let mut addresses = vec![0; MANY];
+    heap.malloc_many(&vec![24; MANY], &mut addresses).unwrap();
+    let before = heap.stats();
+    // The higher one is given first.
+    (addresses[5], addresses[MANY - 1]) = (addresses[MANY - 1] + 1, addresses[5] + 1);
+    let high = addresses[5];
+    let mut heap = watched(heap, |_, _| ());
+    let refused = free_many(&mut heap, &addresses, |_, _| unreachable!("none can be freed"));
+    assert!(matches!(refused, Err(Error::NotBlockStart { address, .. }) if address == high), "{refused:?}");
+    addresses[5] = addresses[6];
+    addresses[MANY - 1] = addresses[7];
+    let refused = free_many(&mut heap, &addresses, |_, _| unreachable!("none can be freed"));
+    assert_eq!(refused, Err(Error::GivenTwice { address: addresses[6] }));
+    assert_eq!(heap.heap.stats(), before);
+}
+
+#[test]
+fn a_block_that_another_frees_meanwhile_is_refused_and_the_others_are_freed() {
+    let mut heap = Mems::new(Options::roomy());
+    let mut addresses = vec![0; MANY];
+    heap.malloc_many(&vec![24; MANY], &mut addresses).unwrap();
+    let kept = heap.malloc(24).unwrap();
+    let stolen = addresses[MANY - 10];
+    let mut done = false;
+    let mut heap = watched(heap, |heap, _| {
+        // After the check, which frees nothing.
+        if heap.stats().frees > 0 && !done {
+            heap.free(stolen).unwrap();
+            done = true;
+        }
+    });
+    let refused = free_many(&mut heap, &addresses, |_, _| ());
+    assert!(matches!(refused, Err(Error::NotAllocated { address, .. }) if address == stolen), "{refused:?}");
+    assert_eq!(heap.heap.stats().live_blocks, 1);
+    heap.heap.free(kept).unwrap();
+    heap.heap.verify().unwrap();
+}
+
+#[test]
+fn a_hardened_heap_tells_of_writes_and_overflows_before_it_frees_the_first() {
+    let mut heap = Mems::new(Options::roomy().with_hardened(true));
+    let mut addresses = vec![0; MANY];
+    heap.malloc_many(&vec![24; MANY], &mut addresses).unwrap();
+    heap.span(addresses[MANY - 1], 24).unwrap().fill(1);
+    // One byte past the end.
+    heap.regions.fill(addresses[9] + 24, 0, 1);
+    let refused = heap.free_many(&addresses);
+    assert!(matches!(refused, Err(Error::Overflow { start, .. }) if start == addresses[9]), "{refused:?}");
+    assert_eq!(heap.stats().live_blocks, MANY as u64);
+    heap.free_many(&addresses).unwrap();
+    heap.verify().unwrap();
+    // Nobody can be told of a write by a call that has freed blocks already: the next one tells.
+    heap.regions.fill(addresses[0], 0, 1);
+    assert!(heap.end_quarantine().unwrap());
+    let other = heap.malloc(24).unwrap();
+    let told = heap.free_many(&[other]);
+    assert!(matches!(told, Err(Error::WriteAfterFree { start, .. }) if start == addresses[0]), "{told:?}");
+    heap.free_many(&[other]).unwrap();
+}
