@@ -197,6 +197,11 @@ const MOST_ELEMENTS = 2 ** 27;
  * the single call throws for an element that is not valid.
  */
 function copyOf(name, list, isValid, refuse) {
+  // Whatever these hold is an address, and copying them at once takes a tenth of the time. A list without any goes on: its
+  // buffer may be gone.
+  if (isValid === isAddress && typeNameOf(list) === 'BigUint64Array' && getByteLength.call(list) > 0) {
+    return new BigUint64Array(list);
+  }
   const length = lengthOf(name, list);
   let copy = new BigUint64Array(Math.min(length, ROOM));
   for (let i = 0; i < length; i++) {
