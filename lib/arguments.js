@@ -192,16 +192,25 @@ const ROOM = 1024;
 /** Most elements of a list: a copy of a GiB, and as much for the addresses. A Proxy may say that it has any number. */
 const MOST_ELEMENTS = 2 ** 27;
 
+/** Most bytes of a list that is copied in one piece. */
+const MOST_AT_ONCE = 2 ** 25;
+
+/**
+ * Whether a list is copied at once, in a tenth of the time: whatever it holds is an address. An empty list is not, since its
+ * buffer may be gone, nor a very long one, for which there may be no memory.
+ */
+function isCopiedAtOnce(list) {
+  if (typeNameOf(list) !== 'BigUint64Array') return false;
+  const bytes = getByteLength.call(list);
+  return bytes > 0 && bytes <= MOST_AT_ONCE;
+}
+
 /**
  * A copy of a list's elements, each read once: another thread may write to a shared array meanwhile. `refuse` throws what
  * the single call throws for an element that is not valid.
  */
 function copyOf(name, list, isValid, refuse) {
-  // Whatever these hold is an address, and copying them at once takes a tenth of the time. A list without any goes on: its
-  // buffer may be gone.
-  if (isValid === isAddress && typeNameOf(list) === 'BigUint64Array' && getByteLength.call(list) > 0) {
-    return new BigUint64Array(list);
-  }
+  if (isValid === isAddress && isCopiedAtOnce(list)) return new BigUint64Array(list);
   const length = lengthOf(name, list);
   let copy = new BigUint64Array(Math.min(length, ROOM));
   for (let i = 0; i < length; i++) {
