@@ -310,12 +310,13 @@ export interface Allocation {
 }
 
 /**
- * {@link malloc} that answers an object, for `using` or where address and view travel together.
+ * {@link malloc} that returns an object, for `using` or where address and view travel together.
  *
  * @param size - Bytes.
  * @param options - As for {@link malloc}, and what its view is to stand over.
  * @returns The block.
- * @throws What {@link malloc} throws.
+ * @throws What {@link malloc} throws. Whether the view can be made is seen when {@link Allocation.view} is first read, which
+ * throws what {@link buffer} throws.
  *
  * @example
  * const block = alloc(100);
@@ -621,6 +622,7 @@ export function trim(): number;
  * that use the heap wait for it.
  *
  * @throws `ERR_MEMS_CORRUPT` if an invariant is broken, which is a bug in MeMS.
+ * @throws `ERR_MEMS_OVERFLOW`, `ERR_MEMS_WRITE_AFTER_FREE` in a heap that is {@link InitOptions.hardened}.
  * @throws `ERR_MEMS_NOT_INITIALIZED`.
  *
  * @example
@@ -628,7 +630,7 @@ export function trim(): number;
  */
 export function verify(): void;
 
-/** Statistics of one moment. Sizes are bytes. `bytes.live + bytes.holes === bytes.mapped`, always. */
+/** Statistics of one moment. Sizes are bytes. `bytes.live + bytes.quarantined + bytes.holes === bytes.mapped`, always. */
 export interface Stats {
   /** Sizes now, in bytes. */
   bytes: {
@@ -640,7 +642,7 @@ export interface Stats {
     requested: number;
     /**
      * Freed, but not to be handed out yet: in a hardened heap's quarantine, or in a large block that is being cleared. They are
-     * neither live nor holes: `live + quarantined + holes` is `mapped`.
+     * neither live nor holes.
      */
     quarantined: number;
     /** In holes. */
@@ -715,7 +717,7 @@ export interface StatsOptions {
  * Statistics of the heap: O(log n) however many blocks there are, cheap enough to poll. Only with
  * {@link StatsOptions.resident} it takes longer, the longer the larger the heap is.
  *
- * @throws `ERR_MEMS_NOT_INITIALIZED`; for options `ERR_INVALID_ARG_TYPE`, `ERR_MEMS_UNKNOWN_OPTION` (TypeErrors).
+ * @throws `ERR_MEMS_NOT_INITIALIZED`; for options `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (TypeError).
  *
  * @example
  * const { bytes } = stats();
@@ -873,7 +875,10 @@ export interface HeapEntry {
     /** In live blocks. */
     live: number;
   };
-  /** The options it was made with, those that were not given as well; without `maxSize` if there is no limit. */
+  /**
+   * The options it was made with, those that were not given as well; without `maxSize` if there is no limit. `owner` is not
+   * among them.
+   */
   options: InitOptions;
 }
 
@@ -937,8 +942,8 @@ export class Heap {
   static list(): HeapEntry[];
   /**
    * What {@link Heap.attach} takes: a number that no other heap of the process ever has. It can be sent to other threads.
-   * Ids begin at random in each process, so that one that strays into another names no heap there. They are no secret, and heaps are no border: all code in the
-   * process can list and attach to all of them.
+   * Ids begin at random in each process, so that one that strays into another names no heap there. They are no secret, and
+   * heaps are no border: all code in the process can list and attach to all of them.
    */
   readonly id: number;
   /** As {@link malloc}; sizes are rounded up to 16 bytes unless the heap was made otherwise. */

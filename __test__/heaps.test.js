@@ -338,6 +338,7 @@ describe('Heap.list()', () => {
         trackAllocations: false,
         zeroOnFree: false,
         lock: false,
+        dontFork: true,
       },
     });
     // What it shows can be given to the constructor.

@@ -280,6 +280,7 @@ impl Options {
             ("trackAllocations", self.track_allocations),
             ("zeroOnFree", self.zero_on_free),
             ("lock", self.lock),
+            ("dontFork", self.dont_fork),
         ];
         let sizes = sizes.map(|(name, bytes)| (name, Setting::Bytes(bytes)));
         let flags = flags.map(|(name, flag)| (name, Setting::Flag(flag)));
@@ -287,17 +288,20 @@ impl Options {
     }
 }
 
-/// As a JavaScript object literal, for messages: the least length of main blocks, and what is not as `init()` has it.
+/// Options as a JavaScript object literal, for messages: the least length of main blocks, what is not as `init()` has it, and
+/// `dontFork` if somebody has said so.
 impl fmt::Display for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let usual: Vec<_> = Self::default().settings().collect();
         let mut separator = "{ ";
-        for setting in self.settings().filter(|setting| setting.0 == "minBlockSize" || !usual.contains(setting)) {
+        let said = |setting: &(&str, Setting)| match setting.0 {
+            "minBlockSize" => true,
+            "dontFork" => self.dont_fork_said,
+            _ => !usual.contains(setting),
+        };
+        for setting in self.settings().filter(said) {
             write!(f, "{separator}{}: {}", setting.0, setting.1)?;
             separator = ", ";
-        }
-        if self.dont_fork_said {
-            write!(f, ", dontFork: {}", self.dont_fork)?;
         }
         write!(f, " }}")
     }

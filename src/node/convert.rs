@@ -78,9 +78,15 @@ pub(super) fn heap(value: Value) -> Result<Id, Failure> {
     value.number().and_then(whole).ok_or_else(|| Error::UnknownHeap { id: Id::MAX }.into())
 }
 
-/// A number of bytes, which may be 0.
+/// A number of bytes or other things, which may be 0. `name` is for the message.
 pub(super) fn length(name: &'static str, value: Value) -> Result<u64, Failure> {
-    if value.number() == Some(0.0) || matches!(value.bigint(), BigInt::Fits(0)) { Ok(0) } else { size(name, value) }
+    if value.number() == Some(0.0) || matches!(value.bigint(), BigInt::Fits(0)) {
+        return Ok(0);
+    }
+    size(name, value).map_err(|failure| match failure {
+        Failure::Mems(Error::InvalidSize { size }) => Failure::Length { name, received: size },
+        other => other,
+    })
 }
 
 /// The elements of a `BigUint64Array`, copied: another thread may write to a shared one meanwhile.
@@ -237,16 +243,8 @@ impl<'call> Record<'call> {
 
     /// Whether the option `owner` says that a heap is to end with its thread.
     fn is_owned(&self) -> Result<bool, Failure> {
-        let Some(owner) = self.get(c"owner")? else { return Ok(false) };
-        match owner.string()?.as_deref() {
-            Some("process") => Ok(false),
-            Some("thread") => Ok(true),
-            _ => Err(Failure::ArgumentType {
-                name: "options.owner",
-                expected: "'process' or 'thread'",
-                received: owner.described(),
-            }),
-        }
+        let owner = self.choice(c"owner", "options.owner", "'process' or 'thread'", &["process", "thread"])?;
+        Ok(owner == Some(1))
     }
 
     /// An option, unless it is undefined.

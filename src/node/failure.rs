@@ -19,6 +19,9 @@ pub(super) enum Failure {
     /// An argument of the wrong type.
     #[error("The \"{name}\" argument must be {expected}. Received {received}")]
     ArgumentType { name: &'static str, expected: &'static str, received: String },
+    /// A number of bytes or other things that is none.
+    #[error("{received} is not a {}: give a whole number from 0 to 9007199254740991", .name.trim_start_matches("options."))]
+    Length { name: &'static str, received: String },
     /// An option that does not exist.
     #[error("\"{name}\" is not an option of {function}: the options are {known}")]
     UnknownOption { name: String, function: &'static str, known: String },
@@ -53,6 +56,7 @@ impl Failure {
             Self::Mems(error) => error.code(),
             Self::ArgumentType { .. } => "ERR_INVALID_ARG_TYPE",
             Self::UnknownOption { .. } => "ERR_INVALID_ARG_VALUE",
+            Self::Length { .. } => "ERR_MEMS_INVALID_SIZE",
             Self::NoBuffers => "ERR_MEMS_UNSUPPORTED",
             Self::LongBuffer { .. } => "ERR_MEMS_OUT_OF_BLOCK",
             Self::Napi(_) | Self::Panic(_) => "ERR_MEMS_INTERNAL",
@@ -63,6 +67,7 @@ impl Failure {
         match self {
             Self::ArgumentType { .. } | Self::UnknownOption { .. } => sys::napi_create_type_error,
             Self::LongBuffer { .. }
+            | Self::Length { .. }
             | Self::Mems(
                 Error::InvalidSize { .. }
                 | Error::MaxSizeBelowPage { .. }

@@ -220,7 +220,7 @@ impl<'call> Value<'call> {
         let name = kind.to_string().to_lowercase();
         match kind {
             ValueType::Undefined | ValueType::Null => name,
-            ValueType::Boolean | ValueType::Number | ValueType::BigInt => {
+            ValueType::Boolean | ValueType::Number | ValueType::BigInt | ValueType::String => {
                 self.text().map_or_else(|_| format!("type {name}"), |text| format!("type {name} ({text})"))
             }
             _ => format!("type {name}"),
