@@ -1,12 +1,13 @@
-//! What is done with blocks beyond malloc and free: finding them, resizing them, reaching their bytes.
+//! What is done with blocks beyond malloc, free and realloc: finding them, reaching their bytes, allocating them aligned or
+//! cleared, hiding them from the program, and the notes that are taken of them.
 //!
-//! Nothing here touches the bytes but [`Mems::realloc`] and [`Mems::calloc`], for Rust: the binding takes a [`Span`] under
-//! its lock and works on it without.
+//! Nothing here touches the bytes but [`Mems::calloc`], for Rust, and [`Mems::discard`]: the binding takes a [`Span`] under its
+//! lock and works on it without. Finding a block is O(1).
 
-use crate::guard::{CANARY, is_large};
-use crate::heap::{FIRST_ADDRESS, Freed, Heap, Resized, is_size};
+use crate::guard::CANARY;
+use crate::heap::{FIRST_ADDRESS, Freed, Heap, is_size};
 use crate::memory::{ALIGNMENT, Span};
-use crate::{Error, Mems, steps};
+use crate::{Error, Mems};
 use std::ops::Range;
 
 /// A live block.
@@ -33,23 +34,8 @@ pub struct Place {
     pub block: Block,
 }
 
-/// A realloc half done: the new block is there and the old one still is, if there are two.
-#[derive(Debug)]
-#[must_use = "the bytes are to be copied, and the old block is to be freed"]
-pub struct Realloc {
-    /// The address of the block that has the new size.
-    pub address: u64,
-    /// The new bytes and the old ones, which are to be copied; then the old block is to be freed. `None`: it was resized
-    /// in place.
-    pub copy: Option<(Span, Span)>,
-    /// The end that a block has lost, where that is cleared first: a hidden block, and its bytes.
-    pub(crate) tail: Option<(u64, Span)>,
-    /// Whether pages are to be given back.
-    pub(crate) pages: bool,
-}
-
 /// Refuses what is no alignment of a block.
-fn check_alignment(alignment: u64) -> Result<(), Error> {
+pub(crate) fn check_alignment(alignment: u64) -> Result<(), Error> {
     if alignment.is_power_of_two() && alignment <= Mems::MAX_ALIGNMENT {
         return Ok(());
     }
@@ -68,7 +54,7 @@ impl Mems {
         self.live_block(address).ok_or_else(|| self.no_block(address))
     }
 
-    /// The same without saying why there is none.
+    /// The live block that holds `address`, as [`Mems::block`] finds it, without saying why there is none.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "else it is answered by way of memory, and views wait for it")]
     fn live_block(&self, address: u64) -> Option<Block> {
@@ -171,7 +157,7 @@ impl Mems {
     /// Allocates `size` bytes whose physical address is a multiple of `alignment`. Amortized O(log n).
     ///
     /// # Errors
-    /// Those of [`Mems::malloc`]; [`Error::InvalidAlignment`] if it is no power of two, or above
+    /// The errors of [`Mems::malloc`]; [`Error::InvalidAlignment`] if it is no power of two, or above
     /// [`Mems::MAX_ALIGNMENT`]. Nothing has changed then.
     pub fn malloc_aligned(&mut self, size: u64, alignment: u64) -> Result<u64, Error> {
         check_alignment(alignment)?;
@@ -190,11 +176,11 @@ impl Mems {
         Ok(address)
     }
 
-    /// Allocates `count` times `size` bytes, and answers the bytes among them that may not be zero yet, which the caller
+    /// Allocates `count` times `size` bytes, and returns the bytes among them that may not be zero yet, which the caller
     /// has to clear: those that were handed out before.
     ///
     /// # Errors
-    /// Those of [`Mems::malloc`]; [`Error::InvalidSize`] if the product is no size. Nothing has changed then.
+    /// The errors of [`Mems::malloc`]; [`Error::InvalidSize`] if the product is no size. Nothing has changed then.
     pub fn start_calloc(&mut self, count: u64, size: u64) -> Result<(u64, Option<Span>), Error> {
         let bytes = count.checked_mul(size).filter(|&bytes| is_size(bytes));
         let bytes = bytes.ok_or_else(|| Error::InvalidSize { size: format!("{count} times {size}") })?;
@@ -207,103 +193,13 @@ impl Mems {
     /// Allocates `count` times `size` bytes that are all zero.
     ///
     /// # Errors
-    /// Those of [`Mems::start_calloc`].
+    /// The errors of [`Mems::start_calloc`].
     pub fn calloc(&mut self, count: u64, size: u64) -> Result<u64, Error> {
         let (address, used) = self.start_calloc(count, size)?;
         if let Some(used) = used {
             used.clear();
         }
         Ok(address)
-    }
-
-    /// Resizes the block that starts at `address` to `size` bytes, in place if what follows it allows, else as a new block
-    /// to which the caller copies. It keeps the alignment that it was allocated with. Amortized O(log n).
-    ///
-    /// # Errors
-    /// Those of [`Mems::free`] and [`Mems::malloc`]; nothing has changed then.
-    pub fn start_realloc(&mut self, address: u64, size: u64) -> Result<Realloc, Error> {
-        self.start_realloc_aligned(address, size, None)
-    }
-
-    /// [`Mems::start_realloc`] of a block whose physical address is to be a multiple of `alignment` from now on, if one is given.
-    ///
-    /// # Errors
-    /// Those of [`Mems::free`] and [`Mems::malloc_aligned`]; nothing has changed then.
-    pub fn start_realloc_aligned(&mut self, address: u64, size: u64, alignment: Option<u64>) -> Result<Realloc, Error> {
-        let (block, whole) = self.starting(address)?;
-        let rounded = self.rounded(size)?;
-        let alignment = alignment.unwrap_or_else(|| self.aligned.get(address));
-        check_alignment(alignment)?;
-        // In a hardened heap always to another place: what still uses the old one is found out.
-        if self.options().hardened() || !self.is_aligned(address, alignment) {
-            return self.start_move(block, size, alignment);
-        }
-        if alignment > self.options().alignment() {
-            self.aligned.reserve().map_err(|_| Error::OutOfMetadata { size })?;
-        }
-        if self.options().zero_on_free() && is_large(whole.saturating_sub(rounded)) {
-            let shrunk = self.start_shrink(block, size, rounded)?;
-            self.note_alignment(address, alignment);
-            return Ok(shrunk);
-        }
-        let offset = address - FIRST_ADDRESS;
-        let slack = block.usable - block.size;
-        // The note first: it is what can fail.
-        self.slack.set(offset, rounded - size).map_err(|_| Error::OutOfMetadata { size })?;
-        self.slack.forget(slack);
-        let resized = self.heap.resize(address, rounded);
-        if !matches!(resized, Ok(Resized::InPlace { .. })) {
-            // The block is as it was.
-            let restored = self.slack.set(offset, slack);
-            debug_assert!(restored.is_ok(), "there is a place for it, since there was");
-            self.slack.forget(rounded - size);
-        }
-        match resized? {
-            Resized::InPlace { freed } => {
-                self.note_use(address, address + rounded);
-                self.note_alignment(address, alignment);
-                let mut pages = false;
-                if let Some(freed) = freed {
-                    if self.options().zero_on_free() {
-                        self.regions.fill(freed.block.start, 0, address + whole - freed.block.start);
-                    }
-                    pages = self.note_freed(&freed);
-                }
-                Ok(Realloc { address, copy: None, tail: None, pages })
-            }
-            Resized::NoRoom => self.start_move(block, size, alignment),
-        }
-    }
-
-    /// Shortens a block without slack to `size` bytes, `rounded` in whole. What it loses is hidden until it has been cleared,
-    /// and then to be freed by [`Mems::free_tail`].
-    fn start_shrink(&mut self, block: Block, size: u64, rounded: u64) -> Result<Realloc, Error> {
-        let failed = |_| Error::OutOfMetadata { size };
-        let (address, tail, slack) = (block.start, block.start + rounded, block.usable - block.size);
-        self.hidden.reserve(1).map_err(failed)?;
-        let offset = address - FIRST_ADDRESS;
-        self.slack.set(offset, rounded - size).map_err(failed)?;
-        self.slack.forget(slack);
-        if let Err(error) = self.heap.split(address, rounded) {
-            let restored = self.slack.set(offset, slack);
-            debug_assert!(restored.is_ok(), "there is a place for it, since there was");
-            self.slack.forget(rounded - size);
-            return Err(error);
-        }
-        // Whatever stood there before: no slack is noted without a need for memory.
-        let noted = self.slack.set(tail - FIRST_ADDRESS, 0);
-        debug_assert!(noted.is_ok(), "it needs no memory");
-        let length = block.start + block.usable - tail;
-        self.hide(tail, length);
-        Ok(Realloc { address, copy: None, tail: Some((tail, self.bytes(tail, length))), pages: false })
-    }
-
-    /// Frees the end that [`Mems::start_realloc`] has split off a block, and that has been cleared. Returns whether pages are to
-    /// be given back now.
-    pub(crate) fn free_tail(&mut self, tail: u64) -> Result<bool, Error> {
-        self.end_hiding(tail);
-        let freed = self.heap.free_tail(tail)?;
-        Ok(self.note_freed(&freed))
     }
 
     /// Hides the live block that starts at `address` and is `whole` bytes long. Needs room for it among the hidden ones.
@@ -314,7 +210,7 @@ impl Mems {
     }
 
     /// Hides a block no longer: it is live to everyone for the moment.
-    fn end_hiding(&mut self, start: u64) {
+    pub(crate) fn end_hiding(&mut self, start: u64) {
         self.hidden.show(start);
         if self.hidden.is_empty() {
             (self.exact, self.guarded) = (self.options().alignment() == 1, self.options().hardened());
@@ -332,33 +228,8 @@ impl Mems {
         if self.options().hardened() { CANARY } else { 0 }
     }
 
-    /// Allocates the block to which a block moves.
-    fn start_move(&mut self, old: Block, size: u64, alignment: u64) -> Result<Realloc, Error> {
-        let address = self.malloc_aligned(size, alignment)?;
-        let bytes = old.usable.min(size);
-        let copy = Some((self.bytes(address, bytes), self.bytes(old.start, bytes)));
-        Ok(Realloc { address, copy, tail: None, pages: false })
-    }
-
-    /// Resizes the block that starts at `address` to `size` bytes, keeping what it holds, and answers its address, which
-    /// may be another. Amortized O(log n), and O(size) where the block moves.
-    ///
-    /// # Errors
-    /// Those of [`Mems::start_realloc`].
-    pub fn realloc(&mut self, address: u64, size: u64) -> Result<u64, Error> {
-        self.realloc_aligned(address, size, None)
-    }
-
-    /// [`Mems::realloc`] of a block whose physical address is to be a multiple of `alignment` from now on, if one is given.
-    ///
-    /// # Errors
-    /// Those of [`Mems::start_realloc_aligned`].
-    pub fn realloc_aligned(&mut self, address: u64, size: u64, alignment: Option<u64>) -> Result<u64, Error> {
-        steps::realloc(self, address, |heap| heap.start_realloc_aligned(address, size, alignment), |_| ())
-    }
-
     /// Whether the byte at an address of a block stands at a multiple of `alignment`.
-    fn is_aligned(&self, address: u64, alignment: u64) -> bool {
+    pub(crate) fn is_aligned(&self, address: u64, alignment: u64) -> bool {
         alignment == 1 || (self.regions.physical(address) as u64).is_multiple_of(alignment)
     }
 
@@ -433,7 +304,7 @@ impl Mems {
     }
 
     /// A block has these addresses now.
-    fn note_use(&mut self, start: u64, end: u64) {
+    pub(crate) fn note_use(&mut self, start: u64, end: u64) {
         self.used_end = self.used_end.max(end);
         self.dirty.note_use(start, end);
     }

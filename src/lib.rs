@@ -33,6 +33,7 @@ pub mod memory;
 mod mems;
 #[cfg(feature = "node")]
 mod node;
+mod realloc;
 #[cfg(feature = "c-abi")]
 mod registry;
 mod slack;
@@ -40,6 +41,7 @@ mod stacks;
 mod steps;
 mod track;
 
-pub use blocks::{Block, Place, Realloc};
+pub use blocks::{Block, Place};
 pub use error::Error;
 pub use mems::Mems;
+pub use realloc::Realloc;

@@ -7,10 +7,10 @@
 //! Invariant: what a step under the lock leaves behind is a sound heap, whatever others do before the next step; each step
 //! looks anew at all that it is about. The heap may even end in between.
 
-use crate::blocks::Realloc;
 use crate::guard::{self, Way, is_large};
 use crate::heap::FIRST_ADDRESS;
 use crate::memory::Span;
+use crate::realloc::Realloc;
 use crate::{Error, Mems};
 use std::ops::Range;
 

@@ -1,0 +1,145 @@
+//! Giving a block another size: in place where what follows it allows that, else as a new block, to which its bytes are copied.
+//!
+//! A realloc is done in two steps, so that a caller that holds a lock can copy or clear without it: `start_` makes room, or
+//! splits off the end that is to be cleared, and returns a [`Realloc`], which says what is left to do. Whatever fails, fails
+//! before the block is touched: the notes that need memory are taken first and restored where the heap refuses.
+//!
+//! Amortized O(log n) for n segments, besides the bytes that are copied or cleared.
+
+use crate::blocks::{Block, check_alignment};
+use crate::guard::is_large;
+use crate::heap::{FIRST_ADDRESS, Resized};
+use crate::memory::Span;
+use crate::{Error, Mems, steps};
+
+/// A realloc half done: the new block is there and the old one still is, if there are two.
+#[derive(Debug)]
+#[must_use = "the bytes are to be copied, and the old block is to be freed"]
+pub struct Realloc {
+    /// The address of the block that has the new size.
+    pub address: u64,
+    /// The new bytes and the old ones, which are to be copied; then the old block is to be freed. `None`: it was resized
+    /// in place.
+    pub copy: Option<(Span, Span)>,
+    /// The end that a block has lost, where that is cleared first: a hidden block, and its bytes.
+    pub(crate) tail: Option<(u64, Span)>,
+    /// Whether pages are to be given back.
+    pub(crate) pages: bool,
+}
+
+impl Mems {
+    /// Resizes the block that starts at `address` to `size` bytes, in place if what follows it allows, else as a new block
+    /// to which the caller copies. It keeps the alignment that it was allocated with. Amortized O(log n).
+    ///
+    /// # Errors
+    /// The errors of [`Mems::free`] and [`Mems::malloc`]; nothing has changed then.
+    pub fn start_realloc(&mut self, address: u64, size: u64) -> Result<Realloc, Error> {
+        self.start_realloc_aligned(address, size, None)
+    }
+
+    /// [`Mems::start_realloc`] of a block whose physical address is to be a multiple of `alignment` from now on, if one is given.
+    ///
+    /// # Errors
+    /// The errors of [`Mems::free`] and [`Mems::malloc_aligned`]; nothing has changed then.
+    pub fn start_realloc_aligned(&mut self, address: u64, size: u64, alignment: Option<u64>) -> Result<Realloc, Error> {
+        let (block, whole) = self.starting(address)?;
+        let rounded = self.rounded(size)?;
+        let alignment = alignment.unwrap_or_else(|| self.aligned.get(address));
+        check_alignment(alignment)?;
+        // In a hardened heap always to another place: what still uses the old one is found out.
+        if self.options().hardened() || !self.is_aligned(address, alignment) {
+            return self.start_move(block, size, alignment);
+        }
+        if alignment > self.options().alignment() {
+            self.aligned.reserve().map_err(|_| Error::OutOfMetadata { size })?;
+        }
+        if self.options().zero_on_free() && is_large(whole.saturating_sub(rounded)) {
+            let shrunk = self.start_shrink(block, size, rounded)?;
+            self.note_alignment(address, alignment);
+            return Ok(shrunk);
+        }
+        let offset = address - FIRST_ADDRESS;
+        let slack = block.usable - block.size;
+        // The note first: it is what can fail.
+        self.slack.set(offset, rounded - size).map_err(|_| Error::OutOfMetadata { size })?;
+        self.slack.forget(slack);
+        let resized = self.heap.resize(address, rounded);
+        if !matches!(resized, Ok(Resized::InPlace { .. })) {
+            // The block is as it was.
+            let restored = self.slack.set(offset, slack);
+            debug_assert!(restored.is_ok(), "there is a place for it, since there was");
+            self.slack.forget(rounded - size);
+        }
+        match resized? {
+            Resized::InPlace { freed } => {
+                self.note_use(address, address + rounded);
+                self.note_alignment(address, alignment);
+                let mut pages = false;
+                if let Some(freed) = freed {
+                    if self.options().zero_on_free() {
+                        self.regions.fill(freed.block.start, 0, address + whole - freed.block.start);
+                    }
+                    pages = self.note_freed(&freed);
+                }
+                Ok(Realloc { address, copy: None, tail: None, pages })
+            }
+            Resized::NoRoom => self.start_move(block, size, alignment),
+        }
+    }
+
+    /// Shortens a block without slack to `size` bytes, `rounded` in whole. What it loses is hidden until it has been cleared,
+    /// and then to be freed by [`Mems::free_tail`].
+    fn start_shrink(&mut self, block: Block, size: u64, rounded: u64) -> Result<Realloc, Error> {
+        let failed = |_| Error::OutOfMetadata { size };
+        let (address, tail, slack) = (block.start, block.start + rounded, block.usable - block.size);
+        self.hidden.reserve(1).map_err(failed)?;
+        let offset = address - FIRST_ADDRESS;
+        self.slack.set(offset, rounded - size).map_err(failed)?;
+        self.slack.forget(slack);
+        if let Err(error) = self.heap.split(address, rounded) {
+            let restored = self.slack.set(offset, slack);
+            debug_assert!(restored.is_ok(), "there is a place for it, since there was");
+            self.slack.forget(rounded - size);
+            return Err(error);
+        }
+        // Whatever stood there before: no slack is noted without a need for memory.
+        let noted = self.slack.set(tail - FIRST_ADDRESS, 0);
+        debug_assert!(noted.is_ok(), "it needs no memory");
+        let length = block.start + block.usable - tail;
+        self.hide(tail, length);
+        Ok(Realloc { address, copy: None, tail: Some((tail, self.bytes(tail, length))), pages: false })
+    }
+
+    /// Frees the end that [`Mems::start_realloc`] has split off a block, and that has been cleared. Returns whether pages are to
+    /// be given back now.
+    pub(crate) fn free_tail(&mut self, tail: u64) -> Result<bool, Error> {
+        self.end_hiding(tail);
+        let freed = self.heap.free_tail(tail)?;
+        Ok(self.note_freed(&freed))
+    }
+
+    /// Allocates `size` bytes, aligned to `alignment`, to which the block `old` moves.
+    fn start_move(&mut self, old: Block, size: u64, alignment: u64) -> Result<Realloc, Error> {
+        let address = self.malloc_aligned(size, alignment)?;
+        let bytes = old.usable.min(size);
+        let copy = Some((self.bytes(address, bytes), self.bytes(old.start, bytes)));
+        Ok(Realloc { address, copy, tail: None, pages: false })
+    }
+
+    /// Resizes the block that starts at `address` to `size` bytes, keeping what it holds, and returns its address, which
+    /// may be another. Amortized O(log n), and O(size) where the block moves.
+    ///
+    /// # Errors
+    /// The errors of [`Mems::start_realloc`].
+    pub fn realloc(&mut self, address: u64, size: u64) -> Result<u64, Error> {
+        self.realloc_aligned(address, size, None)
+    }
+
+    /// [`Mems::realloc`] of a block whose physical address is to be a multiple of `alignment` from now on, if one is given.
+    ///
+    /// # Errors
+    /// The errors of [`Mems::start_realloc_aligned`].
+    pub fn realloc_aligned(&mut self, address: u64, size: u64, alignment: Option<u64>) -> Result<u64, Error> {
+        steps::realloc(self, address, |heap| heap.start_realloc_aligned(address, size, alignment), |_| ())
+    }
+}
