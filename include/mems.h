@@ -17,7 +17,7 @@
  * random in each process. They are the process's: every thread can use any heap. Functions without a heap among their
  * arguments work on the default one, and all others work on it as well.
  *
- * Failures. A call that fails changes nothing. It answers 0, NULL or an error code, each function says which; then
+ * Failures. A call that fails changes nothing. It returns 0, NULL or an error code, each function says which; then
  * mems_last_error() and mems_last_error_message() tell more, until the next call of the same thread that fails. No
  * argument that is not a wild pointer ends the process, and nothing is printed but what a bug in MeMS has to say.
  *
@@ -49,7 +49,7 @@ extern "C" {
 /* The largest size of a block or a heap, in bytes: 2^53 - 1, the largest whole number that JavaScript counts up to. */
 #define MEMS_MAX_SIZE ((uint64_t)9007199254740991)
 
-/* What went wrong. Functions answer these as an int. JavaScript's error.code has the same names with ERR_MEMS_. */
+/* What went wrong. Functions return these as an int. JavaScript's error.code has the same names with ERR_MEMS_. */
 typedef enum mems_error {
   /* Nothing: the call succeeded. */
   MEMS_OK = 0,
@@ -169,7 +169,7 @@ typedef struct mems_stats {
  * Starts the default heap with its default options. Nothing is mapped before the first block. If the heap runs with these
  * options, from C or by JavaScript's init(), this does nothing, so that every part of a program may call it. O(1).
  *
- * Answers MEMS_OK, MEMS_ERROR_ALREADY_INITIALIZED or MEMS_ERROR_INTERNAL.
+ * Returns MEMS_OK, MEMS_ERROR_ALREADY_INITIALIZED or MEMS_ERROR_INTERNAL.
  */
 int mems_init(void);
 
@@ -178,7 +178,7 @@ int mems_init(void);
  * and pointer of it becomes invalid. (Memory that JavaScript still has a view of stays mapped, as zeros.) mems_init()
  * starts a new one.
  *
- * Answers MEMS_OK or MEMS_ERROR_NOT_INITIALIZED.
+ * Returns MEMS_OK or MEMS_ERROR_NOT_INITIALIZED.
  */
 int mems_finish(void);
 
@@ -195,7 +195,7 @@ void *mems_get(uint64_t address);
  * Makes a heap. NULL stands for the default options, which are those of JavaScript's `new Heap()`. Nothing is mapped before
  * the first block. O(1).
  *
- * Answers the heap's id, below 2^53, which JavaScript's Heap.attach() takes as a number. 0 on failure:
+ * Returns the heap's id, below 2^53, which JavaScript's Heap.attach() takes as a number. 0 on failure:
  * MEMS_ERROR_INVALID_ARGUMENT, MEMS_ERROR_INVALID_SIZE, MEMS_ERROR_INVALID_ALIGNMENT, MEMS_ERROR_OUT_OF_MEMORY.
  */
 uint64_t mems_heap_open(const mems_options *options);
@@ -203,7 +203,7 @@ uint64_t mems_heap_open(const mems_options *options);
 /*
  * Ends a heap for the whole process, as mems_finish() ends the default one, however many blocks it has.
  *
- * Answers MEMS_OK, MEMS_ERROR_CLOSED, MEMS_ERROR_UNKNOWN_HEAP, or MEMS_ERROR_INVALID_ARGUMENT for the default heap.
+ * Returns MEMS_OK, MEMS_ERROR_CLOSED, MEMS_ERROR_UNKNOWN_HEAP, or MEMS_ERROR_INVALID_ARGUMENT for the default heap.
  */
 int mems_heap_close(uint64_t heap);
 
@@ -211,7 +211,7 @@ int mems_heap_close(uint64_t heap);
  * Allocates `size` bytes, from 1 to MEMS_MAX_SIZE, by first fit: the front of the lowest hole that is large enough, else of
  * a new main block. Memory that was handed out before holds what was in it. Amortized O(log n).
  *
- * Answers the block's virtual address; 0 on failure: MEMS_ERROR_INVALID_SIZE, MEMS_ERROR_OUT_OF_MEMORY,
+ * Returns the block's virtual address; 0 on failure: MEMS_ERROR_INVALID_SIZE, MEMS_ERROR_OUT_OF_MEMORY,
  * MEMS_ERROR_NOT_INITIALIZED (the default heap), MEMS_ERROR_CLOSED, MEMS_ERROR_UNKNOWN_HEAP (any other),
  * MEMS_ERROR_INTERNAL. The last four every function below may fail with, too.
  */
@@ -222,7 +222,7 @@ uint64_t mems_heap_malloc(uint64_t heap, uint64_t size);
  * order: C's aligned_alloc() has the alignment first. The block stays aligned when mems_heap_realloc() moves it. Amortized
  * O(log n).
  *
- * Answers as mems_heap_malloc(); also fails with MEMS_ERROR_INVALID_ALIGNMENT.
+ * Returns as mems_heap_malloc(); also fails with MEMS_ERROR_INVALID_ALIGNMENT.
  */
 uint64_t mems_heap_aligned(uint64_t heap, uint64_t size, uint64_t alignment);
 
@@ -230,7 +230,7 @@ uint64_t mems_heap_aligned(uint64_t heap, uint64_t size, uint64_t alignment);
  * mems_heap_malloc() of `count` times `size` bytes, both from 1, that are all zero. Memory that was never handed out is
  * known to be zero: it costs nothing. Amortized O(log n), and O(bytes) where others had the memory before.
  *
- * Answers as mems_heap_malloc(). A product above MEMS_MAX_SIZE is MEMS_ERROR_INVALID_SIZE, not an overflow.
+ * Returns as mems_heap_malloc(). A product above MEMS_MAX_SIZE is MEMS_ERROR_INVALID_SIZE, not an overflow.
  */
 uint64_t mems_heap_calloc(uint64_t heap, uint64_t count, uint64_t size);
 
@@ -240,7 +240,7 @@ uint64_t mems_heap_calloc(uint64_t heap, uint64_t count, uint64_t size);
  * mems_heap_malloc() if `address` is 0. It keeps the alignment that it was allocated with. Amortized O(log n), and O(size)
  * where it moves.
  *
- * Answers the block's address; 0 on failure, and the block is as it was: what mems_heap_malloc() and mems_heap_free() fail
+ * Returns the block's address; 0 on failure, and the block is as it was: what mems_heap_malloc() and mems_heap_free() fail
  * with.
  */
 uint64_t mems_heap_realloc(uint64_t heap, uint64_t address, uint64_t size);
@@ -248,7 +248,7 @@ uint64_t mems_heap_realloc(uint64_t heap, uint64_t address, uint64_t size);
 /*
  * Frees the block that starts at `address`; does nothing if that is 0. Amortized O(log n).
  *
- * Answers MEMS_OK, MEMS_ERROR_OUT_OF_RANGE, MEMS_ERROR_NOT_ALLOCATED (a block freed twice is found out, unless another
+ * Returns MEMS_OK, MEMS_ERROR_OUT_OF_RANGE, MEMS_ERROR_NOT_ALLOCATED (a block freed twice is found out, unless another
  * starts there by now) or MEMS_ERROR_NOT_BLOCK_START; in a hardened heap MEMS_ERROR_OVERFLOW or
  * MEMS_ERROR_WRITE_AFTER_FREE, and the block is live still.
  */
@@ -257,21 +257,21 @@ int mems_heap_free(uint64_t heap, uint64_t address);
 /*
  * The pointer to the byte at `address`, which may be any address inside a live block. O(log n).
  *
- * Answers NULL on failure: MEMS_ERROR_OUT_OF_RANGE, MEMS_ERROR_NOT_ALLOCATED.
+ * Returns NULL on failure: MEMS_ERROR_OUT_OF_RANGE, MEMS_ERROR_NOT_ALLOCATED.
  */
 void *mems_heap_get(uint64_t heap, uint64_t address);
 
 /*
  * Writes to `block` which live block holds `address`, any address inside it. O(1).
  *
- * Answers MEMS_OK, MEMS_ERROR_OUT_OF_RANGE, MEMS_ERROR_NOT_ALLOCATED or MEMS_ERROR_INVALID_ARGUMENT if `block` is NULL.
+ * Returns MEMS_OK, MEMS_ERROR_OUT_OF_RANGE, MEMS_ERROR_NOT_ALLOCATED or MEMS_ERROR_INVALID_ARGUMENT if `block` is NULL.
  */
 int mems_heap_block(uint64_t heap, uint64_t address, mems_block *block);
 
 /*
  * Writes the heap's statistics to `stats`. O(log n).
  *
- * Answers MEMS_OK or MEMS_ERROR_INVALID_ARGUMENT if `stats` is NULL.
+ * Returns MEMS_OK or MEMS_ERROR_INVALID_ARGUMENT if `stats` is NULL.
  */
 int mems_heap_stats(uint64_t heap, mems_stats *stats);
 
@@ -280,14 +280,14 @@ int mems_heap_stats(uint64_t heap, mems_stats *stats);
  * and no pointer changes. O(k log n) and a system call for each of k holes of a page or more; on Windows O(bytes) as well.
  * It is done in steps, between which other threads use the heap.
  *
- * Answers MEMS_OK.
+ * Returns MEMS_OK.
  */
 int mems_heap_trim(uint64_t heap, uint64_t *bytes);
 
 /*
  * Walks the whole heap and checks every invariant of it. O(n), and other threads that use the heap wait for it.
  *
- * Answers MEMS_OK or MEMS_ERROR_CORRUPT, which is a bug in MeMS; in a hardened heap MEMS_ERROR_OVERFLOW or
+ * Returns MEMS_OK or MEMS_ERROR_CORRUPT, which is a bug in MeMS; in a hardened heap MEMS_ERROR_OVERFLOW or
  * MEMS_ERROR_WRITE_AFTER_FREE, which are not.
  */
 int mems_heap_verify(uint64_t heap);

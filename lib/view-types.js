@@ -1,4 +1,5 @@
-// Which types a view can have, how wide their elements are, and whether what a constructor returns is a view as it was asked for.
+// Which types a view can have, how wide their elements are, and whether what a constructor returns is a view as it was asked
+// for.
 //
 // Constructors can be subclasses, whose statics say anything, and those of another realm (a vm context, a test runner's). The
 // width is that of the runtime's own constructor from which a type descends.

@@ -143,7 +143,7 @@ class Windows {
   /** The bytes of the window round an address, over a new buffer. */
   make(address) {
     const { buffer, start, firstName } = binding.window(this.heap, address, 0, this.shared);
-    // Those of a default heap that has ended must not stay.
+    // Buffers of a default heap that has ended must not stay.
     for (const name of this.all.keys()) if (name < firstName) this.all.delete(name);
     if (this.all.size >= KEPT) this.all.delete(this.all.keys().next().value);
     return Buffer.from(buffer, start);

@@ -19,11 +19,11 @@ use crate::{Error, Mems};
 /// verified after each.
 const STEP: usize = if cfg!(test) { 64 } else { 4096 };
 
-/// Allocates a block of each of `sizes`, in order, and writes their addresses to `addresses`, which is as long. `made` is called
-/// for each block with the heap locked.
+/// Allocates a block of each of `sizes`, in order, and writes their addresses to `addresses`, which is as long. `made` is
+/// called for each block with the heap locked.
 ///
 /// # Errors
-/// Those of [`Mems::malloc`]; no block has been allocated then.
+/// The errors of [`Mems::malloc`]; no block has been allocated then.
 pub(crate) fn malloc_many(
     heap: &mut impl Access,
     sizes: &[u64],
@@ -97,7 +97,7 @@ fn take_back(heap: &mut impl Access, addresses: &[u64], before: &Mark) {
 /// Frees the blocks that start at `addresses`. `freed` is called for each with the heap locked.
 ///
 /// # Errors
-/// Those of [`Mems::free`] for the first address that is not the start of a live block, [`Error::GivenTwice`],
+/// The errors of [`Mems::free`] for the first address that is not the start of a live block, [`Error::GivenTwice`],
 /// [`Error::Overflow`], [`Error::WriteAfterFree`], [`Error::OutOfMetadata`] without memory for a sorted copy: no block has been
 /// freed then. [`Error::NotAllocated`] as well for a block that another thread frees during the call.
 pub(crate) fn free_many(
@@ -203,7 +203,7 @@ impl Mems {
     /// Allocates a block of each of `sizes`, in order, and writes their addresses to `addresses`, which must be as long.
     ///
     /// # Errors
-    /// Those of [`Mems::malloc`]; nothing has changed then.
+    /// The errors of [`Mems::malloc`]; nothing has changed then.
     ///
     /// # Panics
     /// If the two slices differ in length.
@@ -215,7 +215,7 @@ impl Mems {
     /// Frees the blocks that start at `addresses`.
     ///
     /// # Errors
-    /// Those of [`Mems::free`] for the first address that is not the start of a live block; [`Error::GivenTwice`];
+    /// The errors of [`Mems::free`] for the first address that is not the start of a live block; [`Error::GivenTwice`];
     /// [`Error::OutOfMetadata`] without memory for a sorted copy. Nothing has changed then.
     pub fn free_many(&mut self, addresses: &[u64]) -> Result<(), Error> {
         free_many(self, addresses, |_, _| ())

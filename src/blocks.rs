@@ -61,7 +61,8 @@ impl Mems {
         self.block_in(self.heap.live(address)?, address)
     }
 
-    /// The block at addresses that are live to the heap, of which `address` is one. `None` if it is hidden, and in slack or canary.
+    /// The block at addresses that are live to the heap, of which `address` is one. `None` if it is hidden, and in slack or
+    /// canary.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "as `live_block`")]
     pub(crate) fn block_in(&self, found: Range<u64>, address: u64) -> Option<Block> {
@@ -233,8 +234,8 @@ impl Mems {
         alignment == 1 || (self.regions.physical(address) as u64).is_multiple_of(alignment)
     }
 
-    /// Notes the alignment that the block at `address` was asked for with, or, if the heap's own is as large, that it has none of
-    /// its own. A note needs room.
+    /// Notes the alignment that the block at `address` was asked for with, or, if the heap's own is as large, that it has
+    /// none of its own. A note needs room.
     pub(crate) fn note_alignment(&mut self, address: u64, alignment: u64) {
         if alignment > self.options().alignment() {
             self.aligned.set(address, alignment);

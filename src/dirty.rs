@@ -79,11 +79,11 @@ fn pages(start: u64, end: u64) -> Range<u64> {
 }
 
 impl Dirty {
-    /// Notes the pages that a free has completed. Answers whether it is time to give back, for a heap of `mapped` bytes, or
+    /// Notes the pages that a free has completed. Returns whether it is time to give back, for a heap of `mapped` bytes, or
     /// something is due still.
     #[inline]
     pub fn note(&mut self, freed: &Freed, mapped: u64) -> bool {
-        // Those of the hole that the block reached into.
+        // The pages of the hole that the block has become or reaches into.
         let hole = pages(freed.hole.start, freed.hole.end);
         let first = (freed.block.start - FIRST_ADDRESS) / PAGE * PAGE + FIRST_ADDRESS;
         let end = (freed.block.end - FIRST_ADDRESS).next_multiple_of(PAGE) + FIRST_ADDRESS;

@@ -123,7 +123,7 @@ impl Mems {
     /// leaves quarantine for this one, which then leaves it.
     ///
     /// # Errors
-    /// Those of [`Mems::free`]; [`Error::Overflow`], [`Error::WriteAfterFree`]. The block is live still.
+    /// The errors of [`Mems::free`]; [`Error::Overflow`], [`Error::WriteAfterFree`]. The block is live still.
     pub(crate) fn quarantine(&mut self, address: u64) -> Result<bool, Error> {
         let whole = self.ready_for_quarantine(address)?;
         if is_large(whole) || self.make_way(1, whole)? != Way::Free {

@@ -18,7 +18,7 @@ const BYTES: u64 = 32 << 20;
 /// A hidden block.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    /// Its whole length.
+    /// The whole length of the block.
     length: u64,
     /// How much of that nobody has asked for.
     padding: u64,
@@ -28,7 +28,7 @@ struct Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Hidden {
     blocks: HashMap<u64, Entry>,
-    /// Those in quarantine, the oldest first.
+    /// The starts of the blocks in quarantine, the oldest first.
     queue: VecDeque<u64>,
     bytes: u64,
     queued_bytes: u64,

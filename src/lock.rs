@@ -55,10 +55,10 @@ pub(crate) struct Held<'lock, T> {
 }
 
 impl<T> Held<'_, T> {
-    /// Calls `operation` on the value, poisoned or not, in a child of `fork`, in which nobody waits. It returns whether the value
-    /// is sound from now on, whatever it was.
+    /// Calls `operation` on the value, poisoned or not, in a child of `fork`, in which nobody waits. It returns whether the
+    /// value is sound from now on, whatever it was.
     pub fn recover(&mut self, operation: impl FnOnce(&mut T) -> bool) {
-        // Those who waited in the parent are not here, and nobody would let them go first in vain.
+        // Threads that waited in the parent are not here, and nobody would let them go first in vain.
         self.waiting.store(0, Ordering::Relaxed);
         if operation(&mut self.state.value) {
             self.state.begun = false;
@@ -85,7 +85,8 @@ impl<T> Lock<T> {
         Ok(answer)
     }
 
-    /// The same, poisoned or not. `operation` answers as well whether the value is sound from now on, whatever it was.
+    /// Calls `operation` on the value, alone, poisoned or not. It returns as well whether the value is sound from now on,
+    /// whatever it was.
     pub fn recover<R>(&self, operation: impl FnOnce(&mut T) -> (R, bool)) -> R {
         let mut state = self.take();
         let poisoned = state.begun;
@@ -95,7 +96,7 @@ impl<T> Lock<T> {
         answer
     }
 
-    /// Holds the lock until the answer is dropped.
+    /// Holds the lock until what is returned is dropped.
     pub fn hold(&self) -> Held<'_, T> {
         Held { state: self.take(), waiting: &self.waiting }
     }

@@ -168,13 +168,13 @@ impl Mems {
     /// The first step of `free`, and mostly the only one: `steps.rs` does what is left.
     ///
     /// # Errors
-    /// Those of [`Mems::free`].
+    /// The errors of [`Mems::free`].
     #[inline]
     pub(crate) fn start_free(&mut self, address: u64) -> Result<Left, Error> {
         if self.careful { self.start_careful_free(address) } else { self.free_from(address) }
     }
 
-    /// Frees a block to which nothing is to be done. (All of it in one function, so that what the heap answers is not handed
+    /// Frees a block to which nothing is to be done. (All of it in one function, so that what the heap returns is not handed
     /// from one to another.)
     pub(crate) fn free_from(&mut self, address: u64) -> Result<Left, Error> {
         let freed = self.heap.free(address)?;

@@ -37,7 +37,8 @@ impl Mems {
         self.start_realloc_aligned(address, size, None)
     }
 
-    /// [`Mems::start_realloc`] of a block whose physical address is to be a multiple of `alignment` from now on, if one is given.
+    /// [`Mems::start_realloc`] of a block whose physical address is to be a multiple of `alignment` from now on, if one is
+    /// given.
     ///
     /// # Errors
     /// The errors of [`Mems::free`] and [`Mems::malloc_aligned`]; nothing has changed then.
@@ -110,8 +111,8 @@ impl Mems {
         Ok(Realloc { address, copy: None, tail: Some((tail, self.bytes(tail, length))), pages: false })
     }
 
-    /// Frees the end that [`Mems::start_realloc`] has split off a block, and that has been cleared. Returns whether pages are to
-    /// be given back now.
+    /// Frees the end that [`Mems::start_realloc`] has split off a block, and that has been cleared. Returns whether pages are
+    /// to be given back now.
     pub(crate) fn free_tail(&mut self, tail: u64) -> Result<bool, Error> {
         self.end_hiding(tail);
         let freed = self.heap.free_tail(tail)?;

@@ -59,7 +59,7 @@ enum Step {
 /// Does what is left after [`Mems::start_free`]. `freed` is called with the heap locked when the block has been freed.
 ///
 /// # Errors
-/// Those of [`Mems::free`].
+/// The errors of [`Mems::free`].
 #[cold]
 pub(crate) fn finish_free(
     heap: &mut impl Access,
@@ -79,7 +79,7 @@ pub(crate) fn finish_free(
 /// Frees a block.
 ///
 /// # Errors
-/// Those of [`Mems::free`].
+/// The errors of [`Mems::free`].
 pub(crate) fn free(heap: &mut impl Access, address: u64, freed: impl FnOnce(&mut Mems)) -> Result<(), Error> {
     let mut freed = Some(freed);
     let left = heap.with(|heap| {
@@ -196,8 +196,8 @@ pub(crate) fn trim(heap: &mut impl Access) -> Result<u64, Error> {
     Ok(bytes)
 }
 
-/// Resizes the block at `old`: `start` is the first step. If the block has moved, its bytes are copied without the lock, however
-/// many they are, and the old block is freed; `freed` is called with the heap locked then. Returns the new address.
+/// Resizes the block at `old`: `start` is the first step. If the block has moved, its bytes are copied without the lock,
+/// however many they are, and the old block is freed; `freed` is called with the heap locked then. Returns the new address.
 ///
 /// # Errors
 /// What `start` returns, and those of [`Mems::free`]: nobody is told of the new block then. [`Error::Closed`] or
@@ -218,7 +218,7 @@ pub(crate) fn realloc(
     }
     if let Some((tail, bytes)) = tail {
         bytes.clear();
-        // That the heap has ended meanwhile is as good.
+        // A heap that has ended meanwhile has given the pages back.
         pages = heap.with(|heap| heap.free_tail(tail)).unwrap_or(false);
     }
     if pages {

@@ -18,7 +18,7 @@ export const TARGETS = new Map(
     'aarch64-unknown-linux-gnu': { platform: 'linux-arm64-gnu', glibc: '2.17' },
     'x86_64-unknown-linux-musl': { platform: 'linux-x64-musl', flags: DYNAMIC_MUSL },
     'aarch64-unknown-linux-musl': { platform: 'linux-arm64-musl', flags: DYNAMIC_MUSL },
-    // The same functions as those that are built with Microsoft's linker: Node-API is C.
+    // It has the functions of an addon built with Microsoft's linker: Node-API is C.
     'x86_64-pc-windows-gnu': {
       platform: 'win32-x64-msvc',
       library: 'mems.dll',

@@ -24,14 +24,14 @@ pub(super) struct Crowd {
 }
 
 impl Crowd {
-    /// The same with one more segment.
+    /// These segments and one more, a hole or live, that starts at `offset`.
     #[inline]
     pub fn with(self, offset: u64, hole: bool) -> Self {
         let bit = 1 << offset;
         Self { starts: self.starts | bit, holes: if hole { self.holes | bit } else { self.holes & !bit } }
     }
 
-    /// The same as a word, once it fits one.
+    /// These segments as a word, once they fit one.
     pub fn thinned(self) -> Option<Word> {
         if self.starts.count_ones() > FEW {
             return None;

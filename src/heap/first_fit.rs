@@ -61,7 +61,7 @@ impl Segments {
         self.filled(window).tighten(position(window) % WINDOWS);
     }
 
-    /// The same for holes that saturate a window's entry.
+    /// The window of the first hole of at least `size` bytes, for sizes that saturate a window's entry.
     #[cold]
     fn first_large_fit(&mut self, size: u64) -> Option<u64> {
         if size < LARGE {

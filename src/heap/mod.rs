@@ -267,7 +267,7 @@ impl Heap {
     /// Whether [`Heap::free`] would succeed. O(1).
     ///
     /// # Errors
-    /// Those of [`Heap::free`].
+    /// The errors of [`Heap::free`].
     pub fn check_block_start(&self, address: u64) -> Result<Range<u64>, Error> {
         let found = self.find(address)?;
         let Range { start, end } = found;
@@ -302,7 +302,7 @@ impl Heap {
         self.live(address).ok_or_else(|| self.not_live(address))
     }
 
-    /// The same without saying why there is none.
+    /// The addresses of the live block that holds `address`, as [`Heap::find`] finds them, without saying why there is none.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "else it is answered by way of memory, and views wait for it")]
     pub(crate) fn live(&self, address: u64) -> Option<Range<u64>> {

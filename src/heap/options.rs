@@ -66,7 +66,7 @@ impl Options {
         }
     }
 
-    /// The same with main blocks of at least `bytes`, rounded up to whole pages.
+    /// These options with main blocks of at least `bytes`, rounded up to whole pages.
     ///
     /// # Errors
     /// [`Error::InvalidSize`] for 0 or a size above [`MAX_SIZE`](super::MAX_SIZE).
@@ -77,7 +77,7 @@ impl Options {
         Ok(Self { min_block_size: bytes.next_multiple_of(PAGE), ..self })
     }
 
-    /// The same with every address a multiple of `bytes`, counted from the heap's first, and every size rounded up to one:
+    /// These options with every address a multiple of `bytes`, counted from the heap's first, and every size rounded up to one:
     /// 1, as in the seed, or [`UNIT`].
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl Options {
         self.alignment
     }
 
-    /// The same with new main blocks of at least an eighth of the heap, or not: there are fewer of them, as a request can
+    /// These options with new main blocks of at least an eighth of the heap, or not: there are fewer of them, as a request can
     /// never use space of two.
     #[must_use]
     pub const fn with_growing_blocks(self, growing: bool) -> Self {
@@ -121,7 +121,7 @@ impl Options {
         self.growing_blocks
     }
 
-    /// The same with main blocks of at most `bytes` in sum, rounded down to whole pages.
+    /// These options with main blocks of at most `bytes` in sum, rounded down to whole pages.
     ///
     /// # Errors
     /// [`Error::InvalidSize`] for 0 or a size above [`MAX_SIZE`]; [`Error::MaxSizeBelowPage`] for one that leaves no page.
@@ -141,7 +141,7 @@ impl Options {
         self.max_size
     }
 
-    /// The same with canaries and a quarantine, or not. Sizes are rounded up to [`UNIT`] then, and more.
+    /// These options with canaries and a quarantine, or not. Sizes are rounded up to [`UNIT`] then, and more.
     #[must_use]
     pub const fn with_hardened(self, hardened: bool) -> Self {
         let alignment = if hardened { UNIT } else { self.alignment };
@@ -154,7 +154,7 @@ impl Options {
         self.hardened
     }
 
-    /// The same with a note for each block of where it was allocated and freed, or not. No address changes.
+    /// These options with a note for each block of where it was allocated and freed, or not. No address changes.
     #[must_use]
     pub const fn with_track_allocations(self, track: bool) -> Self {
         Self { track_allocations: track, ..self }
@@ -166,7 +166,7 @@ impl Options {
         self.track_allocations
     }
 
-    /// The same with blocks cleared as they are freed, or not. No address changes.
+    /// These options with blocks cleared as they are freed, or not. No address changes.
     #[must_use]
     pub const fn with_zero_on_free(self, zero: bool) -> Self {
         Self { zero_on_free: zero, ..self }
@@ -178,7 +178,7 @@ impl Options {
         self.zero_on_free
     }
 
-    /// The same with main blocks kept in memory and out of core dumps, or not. No address changes.
+    /// These options with main blocks kept in memory and out of core dumps, or not. No address changes.
     #[must_use]
     pub const fn with_lock(self, lock: bool) -> Self {
         Self { lock, ..self }
@@ -190,14 +190,14 @@ impl Options {
         self.lock
     }
 
-    /// The same with memory that children made by `fork` do not get, or with memory that they do. No address changes.
+    /// These options with memory that children made by `fork` do not get, or with memory that they do. No address changes.
     #[must_use]
     pub const fn with_dont_fork(self, dont_fork: bool) -> Self {
         Self { dont_fork, dont_fork_said: true, ..self }
     }
 
-    /// [`Options::with_dont_fork`] unless somebody has said so or otherwise: a heap of other options that nobody has said is the
-    /// same heap.
+    /// [`Options::with_dont_fork`] unless somebody has said so or otherwise: a heap of other options that nobody has said is
+    /// the same heap.
     #[must_use]
     pub const fn assuming_dont_fork(self, dont_fork: bool) -> Self {
         if self.dont_fork_said { self } else { Self { dont_fork, ..self } }
@@ -217,8 +217,8 @@ impl Options {
         Self { dont_fork, dont_fork_said: self.dont_fork_said, ..running }
     }
 
-    /// The same with neighbouring wholly free main blocks joined, or not. Joined blocks serve larger requests, so addresses
-    /// may differ from the default heap's.
+    /// These options with neighbouring wholly free main blocks joined, or not. Joined blocks serve larger requests, so
+    /// addresses may differ from the default heap's.
     #[must_use]
     pub const fn with_join_empty_blocks(self, join: bool) -> Self {
         Self { join_empty_blocks: join, ..self }
@@ -230,7 +230,7 @@ impl Options {
         self.join_empty_blocks
     }
 
-    /// The same with free pages given back to the system as they come to much, or not. No address changes.
+    /// These options with free pages given back to the system as they come to much, or not. No address changes.
     #[must_use]
     pub const fn with_trim(self, trim: bool) -> Self {
         Self { trim, ..self }

@@ -96,7 +96,7 @@ impl Segments {
         Released { size: next - start, hole: (hole, end), merged }
     }
 
-    /// Removes the hole that starts at `start`, the first of its window, and answers where it ended. The caller knows what
+    /// Removes the hole that starts at `start`, the first of its window, and returns where it ended. The caller knows what
     /// ends there now: [`Segments::note_end`].
     pub fn cut_first(&mut self, start: u64) -> u64 {
         let word = self.word(start / WINDOW);
@@ -106,7 +106,8 @@ impl Segments {
         }
     }
 
-    /// The same, wherever in its window it starts.
+    /// Removes the hole that starts at `start`, wherever in its window, and returns where it ended, as
+    /// [`Segments::cut_first`] does.
     pub fn cut_hole(&mut self, start: u64) -> u64 {
         let word = self.word(start / WINDOW);
         match word.crowd() {

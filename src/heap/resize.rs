@@ -121,7 +121,7 @@ impl Heap {
     /// O(1).
     ///
     /// # Errors
-    /// Those of [`Heap::check_block_start`], [`Error::OutOfMetadata`]; nothing has changed then.
+    /// The errors of [`Heap::check_block_start`], [`Error::OutOfMetadata`]; nothing has changed then.
     #[allow(clippy::missing_panics_doc, reason = "what was just cut off can be freed")]
     pub fn resize(&mut self, address: u64, size: u64) -> Result<Resized, Error> {
         self.check_block_start(address)?;
@@ -152,7 +152,7 @@ impl Heap {
     /// own until [`Heap::free_tail`]. Amortized O(1).
     ///
     /// # Errors
-    /// Those of [`Heap::check_block_start`], [`Error::OutOfMetadata`]; nothing has changed then.
+    /// The errors of [`Heap::check_block_start`], [`Error::OutOfMetadata`]; nothing has changed then.
     pub(crate) fn split(&mut self, address: u64, size: u64) -> Result<(), Error> {
         let block = self.check_block_start(address)?;
         debug_assert!(size > 0 && size < block.end - block.start);
@@ -166,7 +166,7 @@ impl Heap {
     /// Frees a tail that [`Heap::split`] has made. The two together count as no call.
     ///
     /// # Errors
-    /// Those of [`Heap::free`].
+    /// The errors of [`Heap::free`].
     pub(crate) fn free_tail(&mut self, tail: u64) -> Result<Freed, Error> {
         let freed = self.free(tail)?;
         self.counters.forget_pair();

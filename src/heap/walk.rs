@@ -27,7 +27,7 @@ impl Segments {
         self.next_far(window)
     }
 
-    /// The same, however far.
+    /// The first segment that starts in a window after `window`, however far; the end if there is none.
     #[inline(never)]
     fn next_far(&self, window: u64) -> (u64, bool) {
         let number = position(window) % WINDOWS;
@@ -69,7 +69,7 @@ impl Segments {
         self.prev_far(window)
     }
 
-    /// The same, however far.
+    /// The last segment that starts in a window before `window`, however far.
     #[inline(never)]
     fn prev_far(&self, window: u64) -> Option<(u64, bool)> {
         let number = position(window) % WINDOWS;

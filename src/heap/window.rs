@@ -33,7 +33,7 @@ const CROWDED: u64 = 0xff << 56;
 pub(super) trait Leaf: Copy {
     /// The holes that end before the last segment starts, or there.
     type InnerHoles: Copy;
-    /// Those.
+    /// The inner holes.
     fn inner_holes(self) -> Self::InnerHoles;
     /// The position of the live segment that starts at `offset`.
     fn find_live(self, offset: u64) -> Option<u32>;
@@ -61,11 +61,11 @@ pub(super) trait Leaf: Copy {
     fn is_empty(self) -> bool;
     /// Whether no segment can be added.
     fn is_full(self) -> bool;
-    /// The same with the segment a hole, or live.
+    /// These segments with the one at `at` a hole, or live.
     fn with_hole(self, at: u32, hole: bool) -> Self;
-    /// The same with a hole that starts at `offset`, after the segment at `at`.
+    /// These segments and a hole that starts at `offset`, after the segment at `at`.
     fn with_hole_after(self, at: u32, offset: u64) -> Self;
-    /// The same without one segment's start.
+    /// These segments without the start of the one at `at`.
     fn without(self, at: u32) -> Self;
     /// Stores it as what `window` holds, which was stored in the same way, with its largest hole unless that is as before
     /// or about to be raised.
@@ -97,14 +97,14 @@ impl Word {
         self.0 >> 56
     }
 
-    /// The same with an entry before all others; there must be room.
+    /// This word with an entry before all others; there must be room.
     #[inline]
     pub fn with_first(self, offset: u64, hole: bool) -> Self {
         debug_assert!(self.len() < CAPACITY && (self.is_empty() || offset < self.first().0));
         Self((self.0 << 8 & ENTRIES) | entry(offset, hole) | (self.len() + 1) << 56)
     }
 
-    /// The same with an entry after all others; there must be room.
+    /// This word with an entry after all others; there must be room.
     pub fn with_last(self, offset: u64, hole: bool) -> Self {
         debug_assert!(self.len() < CAPACITY);
         Self((self.0 & ENTRIES) | entry(offset, hole) << (8 * self.len()) | (self.len() + 1) << 56)

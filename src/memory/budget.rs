@@ -73,7 +73,7 @@ impl Budget {
         self.share_beside(MAPPINGS.load(Ordering::Relaxed), RESERVED.load(Ordering::Relaxed))
     }
 
-    /// That of a region beside so many mappings, which have so many bytes.
+    /// The length of a new region beside `mappings` others that have `reserved` bytes in sum, at most.
     const fn share_beside(&self, mappings: usize, reserved: usize) -> usize {
         let share = self.bytes / 16 / (mappings + 4);
         // A heap that has grown large leaves less than its number says.

@@ -82,7 +82,7 @@ mod linux {
     const IN_MEMORY: u64 = 1 << 63;
     const IN_SWAP: u64 = 1 << 62;
 
-    /// The same for the call.
+    /// The categories that say so to the call.
     const PAGE_IS_PRESENT: u64 = 1 << 3;
     const PAGE_IS_SWAPPED: u64 = 1 << 4;
 
@@ -174,7 +174,7 @@ mod linux {
             Some(found.start.clamp(range.start, range.end)..found.end.min(range.end))
         }
 
-        /// The same by reading entry after entry.
+        /// The first run of `pages` that may hold something, empty if there is none, by reading entry after entry.
         fn search(&mut self, pages: Range<usize>) -> Option<Range<usize>> {
             let page = page_bytes();
             let mut at = pages.start;

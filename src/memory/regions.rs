@@ -83,20 +83,20 @@ impl Regions {
         Self::with_reservation(first, 0)
     }
 
-    /// The same, with regions of `bytes` (more where one main block needs more, fewer where the system likes fewer: Windows
-    /// charges all of a region when it is made).
+    /// No region yet; the first virtual address will be `first`, and regions have `bytes` (more where one main block needs
+    /// more, fewer where the system likes fewer: Windows charges all of a region when it is made).
     #[must_use]
     pub const fn with_reservation(first: u64, bytes: usize) -> Self {
         Self { first, reservation: bytes, most: u64::MAX, dont_fork: false, list: Vec::new() }
     }
 
-    /// The same for at most `bytes` in sum: no more is reserved.
+    /// These regions with at most `bytes` in sum: no more is reserved.
     #[must_use]
     pub fn with_most(self, bytes: u64) -> Self {
         Self { most: bytes, ..self }
     }
 
-    /// The same, kept from children made by `fork` or not.
+    /// These regions, kept from children made by `fork` or not.
     #[must_use]
     pub fn with_dont_fork(self, dont_fork: bool) -> Self {
         Self { dont_fork, ..self }
@@ -184,7 +184,8 @@ impl Regions {
         (Arc::clone(&region.mapping), offset)
     }
 
-    /// The same without holding the mapping: its serial number; and the bytes of it that are carved.
+    /// The serial number of the mapping behind a virtual address, which is not held, the offset in it, and the bytes of it
+    /// that are carved.
     ///
     /// # Panics
     /// If there is no region.

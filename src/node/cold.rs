@@ -35,7 +35,7 @@ pub fn init(env: Env, options: Unknown) -> Result<()> {
     })
 }
 
-/// Makes a heap and answers its id. The argument is the options object or undefined.
+/// Makes a heap and returns its id. The argument is the options object or undefined.
 #[napi]
 #[allow(clippy::cast_precision_loss, reason = "2^37 heaps are never made")]
 pub fn open(env: Env, options: Unknown) -> Result<f64> {
@@ -96,7 +96,7 @@ fn setting(value: Setting) -> Either<bool, f64> {
     }
 }
 
-/// Ends a heap made by `open`; answers whether it was open.
+/// Ends a heap made by `open`; returns whether it was open.
 #[napi]
 pub fn close(env: Env, heap: Unknown) -> Result<bool> {
     run(env, || Ok(registry::close(id(env, &heap)?)?))

@@ -1,10 +1,10 @@
 //! Live blocks, listed for whoever looks for leaks: in order of address, the largest first, by the places that allocated them,
 //! or those places themselves.
 //!
-//! A heap may have more blocks than JavaScript has memory for, and others use it meanwhile. So it is walked [`STEP`] segments at
-//! a time, unlocked in between; JavaScript gets [`BATCH`] entries at a time; and an order other than that of addresses is had by
-//! walking again for each selection of the next entries, at most [`MOST_SELECTED`]. What changes during a walk is seen, or not,
-//! but no entry is listed twice.
+//! A heap may have more blocks than JavaScript has memory for, and others use it meanwhile. So it is walked [`STEP`] segments
+//! at a time, unlocked in between; JavaScript gets [`BATCH`] entries at a time; and an order other than that of addresses is
+//! had by walking again for each selection of the next entries, at most [`MOST_SELECTED`]. What changes during a walk is
+//! seen, or not, but no entry is listed twice.
 //!
 //! Costs: O(n) for blocks by address and for sites; else O(n log k) for each selection of k: the first for few entries, each
 //! later one for four times as many, so that whoever stops early, or sets a limit, pays for one walk.
@@ -95,8 +95,8 @@ fn no_room<E>(_: E) -> Error {
     Error::OutOfMetadata { size: 0 }
 }
 
-/// Calls `visit` for all live blocks of a heap, unlocked every [`STEP`] segments; `before` is called without the lock, and makes
-/// room for what a step may find.
+/// Calls `visit` for all live blocks of a heap, unlocked every [`STEP`] segments; `before` is called without the lock, and
+/// makes room for what a step may find.
 fn visit_all<T>(
     id: Id,
     state: &mut T,
@@ -142,12 +142,12 @@ fn sites(id: Id) -> std::result::Result<Vec<Entry>, Error> {
 
 /// A list as it goes on.
 struct Walk {
-    /// The heap's own id: the default heap of later is another.
+    /// The heap's own id: a default heap that is started later has another.
     id: Id,
     listing: Listing,
     /// Entries that are still wanted.
     left: u64,
-    /// Those that wait to be given out.
+    /// Entries that wait to be given out.
     ready: vec::IntoIter<Entry>,
     /// Where the walk has come to; `None` at its end.
     next: Option<u64>,
@@ -284,7 +284,7 @@ fn listed(batch: &[Entry], sites: bool) -> std::result::Result<LeaksBatch, Failu
 pub fn leaks<'env>(env: &'env Env, heap: Unknown, options: Unknown) -> Result<Function<'env, (), Option<LeaksBatch>>> {
     let walk = RefCell::new(run(*env, || {
         let (listing, limit) = leaks_options(argument(*env, &options))?;
-        // That of this very heap: the default one's of later is another.
+        // The id of this very heap: a default heap that is started later has another.
         let ((), id) = Handle::new(id(*env, &heap)?)?.with_id(|_| Ok(()))?;
         Ok(Walk::new(id, listing, limit)?)
     })?);

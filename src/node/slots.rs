@@ -6,10 +6,9 @@
 //! nanosecond, and what it reads from one no more than the BigInt that it makes.
 //!
 //! The functions know their memory by the pointer that they were made with. It is the addon's own, so that nothing JavaScript
-//! does with its buffer takes it away; what stands there may be anything, and is checked at each call. It belongs to one thread,
-//! as the functions do. Asking for
-//! that pointer costs 4.5 ns, so the first functions that a process makes, mostly those of its main thread, are ones of their
-//! own, whose memory a static names. That keeps the heap used last as well.
+//! does with its buffer takes it away; what stands there may be anything, and is checked at each call. It belongs to one
+//! thread, as the functions do. Asking for that pointer costs 4.5 ns, so the first functions that a process makes, mostly
+//! those of its main thread, are ones of their own, whose memory a static names. That keeps the heap used last as well.
 
 use super::failure::{Failure, guard};
 use super::value::{Value, check};
@@ -74,8 +73,8 @@ struct OfOneThread(UnsafeCell<First>);
 // SAFETY: of all threads only that of the first functions gets at it, as `FIRST` says.
 unsafe impl Sync for OfOneThread {}
 
-/// That of the process. It is written by the thread that makes the first functions, before they exist; from then on they alone
-/// read and write it, and they run on that thread.
+/// What the first functions of the process keep. It is written by the thread that makes them, before they exist; from then on
+/// they alone read and write it, and they run on that thread.
 static FIRST: OfOneThread =
     OfOneThread(UnsafeCell::new(First { memory: ptr::null_mut(), number: 0.0, handle: Handle::DEFAULT }));
 

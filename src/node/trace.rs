@@ -2,8 +2,9 @@
 //!
 //! A stack is captured before the heap is locked, since that runs JavaScript, and noted with the operation under one lock:
 //! another thread may have the same address the moment it is free. What captures it is a function of `lib/stacks.js`, one for
-//! each copy of the package that an environment has loaded: a vm context may have one of its own, and is not kept alive by it, so
-//! the references are weak. A debugging aid makes no call fail: where that function throws, or answers no text, the stack is empty.
+//! each copy of the package that an environment has loaded: a vm context may have one of its own, and is not kept alive by
+//! it, so the references are weak. A debugging aid makes no call fail: where that function throws, or returns no text, the
+//! stack is empty.
 
 use super::failure::Failure;
 use super::value::{Value, check};

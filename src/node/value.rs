@@ -238,8 +238,8 @@ impl<'call> Value<'call> {
         }
     }
 
-    /// The object's own enumerable properties whose names are no symbols, in no order that is promised. What a Proxy's trap throws passes
-    /// on.
+    /// The object's own enumerable properties whose names are no symbols, in no order that is promised. What a Proxy's trap
+    /// throws passes on.
     pub fn own_names(self) -> Result<Names<'call>, Failure> {
         let filter = sys::KeyFilter::enumerable | sys::KeyFilter::skip_symbols;
         let (own, as_numbers) = (sys::KeyCollectionMode::own_only, sys::KeyConversion::keep_numbers);
