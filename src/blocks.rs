@@ -85,7 +85,10 @@ impl Mems {
         if let Some(Range { start, end }) = self.hidden.get(found.start) {
             return Err(Error::NotAllocated { address, start, end });
         }
-        let size = size - self.canary();
+        if !self.options().hardened() {
+            return Ok(Block { start: found.start, size, usable: found.end - found.start });
+        }
+        let size = size - CANARY;
         let (start, end) = (found.start + size, found.end);
         if address >= start {
             // Slack and canary are nobody's.

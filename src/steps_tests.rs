@@ -166,6 +166,34 @@ fn a_large_block_is_hidden_while_it_is_cleared_or_filled() {
 }
 
 #[test]
+fn other_blocks_are_what_they_were_while_one_is_hidden() {
+    let mut mems = heap(Options::roomy().with_zero_on_free(true));
+    let large = mems.malloc(4 * MIB).unwrap();
+    let [resized, moved, shrunk] = [1, 1, 3 * MIB + 1].map(|size| mems.malloc(size).unwrap());
+    write(&mems, moved, 16, 7);
+    mems.malloc(16).unwrap();
+    let mut seen = 0;
+    let mut watched = Watched::new(mems, |heap, _| {
+        if heap.stats().quarantined_blocks == 0 || seen > 0 {
+            return;
+        }
+        seen += 1;
+        // What sizes are rounded up by is a block's own.
+        assert_eq!(heap.block(resized).unwrap().usable, 16);
+        assert!(heap.get(resized + 15).is_ok() && heap.span(resized, 16).is_ok());
+        assert_eq!(heap.realloc(resized, 2), Ok(resized));
+        let longer = heap.realloc(moved, 100).unwrap();
+        assert!(longer != moved && all(heap, longer, 16, 7));
+        assert_eq!(heap.realloc(shrunk, 5), Ok(shrunk));
+    });
+    free(&mut watched, large, |_| ()).unwrap();
+    let mut mems = watched.heap;
+    assert_eq!(seen, 1);
+    assert_eq!(mems.stats().requested, 2 + 100 + 5 + 16);
+    mems.verify().unwrap();
+}
+
+#[test]
 fn the_end_that_a_block_loses_is_hidden_while_it_is_cleared() {
     for options in [Options::roomy(), Options::default()] {
         let mut mems = heap(options.with_zero_on_free(true));
