@@ -50,7 +50,7 @@ fn try_malloc_many(
     made: &mut impl FnMut(&mut Mems, u64),
 ) -> Result<(), Error> {
     let mut before = None;
-    let mut done = 0;
+    let (mut done, mut own) = (0, 0);
     for sizes in sizes.chunks(STEP) {
         let tried = heap.with(|heap| {
             let before = before.get_or_insert_with(|| heap.heap.mark());
@@ -59,15 +59,15 @@ fn try_malloc_many(
             if tried.is_ok() {
                 some[..count].iter().for_each(|&address| made(heap, address));
             } else {
-                heap.take_back_some(&some[..count]);
+                own += heap.take_back_some(&some[..count]);
                 // If these were all, it is done under one holding of the lock.
-                heap.go_back(before);
+                heap.go_back(before, own);
             }
             tried
         });
         if let Err(refused) = tried {
             if let Some(before) = before.filter(|_| done > 0) {
-                take_back(heap, &addresses[..done], &before);
+                take_back(heap, &addresses[..done], &before, own);
             }
             return Err(refused);
         }
@@ -79,17 +79,18 @@ fn try_malloc_many(
     Ok(())
 }
 
-/// Takes back the blocks of a call that has failed. That the heap has ended meanwhile, and the blocks with it, is as good.
-fn take_back(heap: &mut impl Access, addresses: &[u64], before: &Mark) {
+/// Takes back the blocks of a call that has failed; `own` have been taken back already. That the heap has ended meanwhile, and
+/// the blocks with it, is as good.
+fn take_back(heap: &mut impl Access, addresses: &[u64], before: &Mark, mut own: u64) {
     for addresses in addresses.chunks(STEP) {
         let _ended = heap.with(|heap| {
-            heap.take_back_some(addresses);
+            own += heap.take_back_some(addresses);
             Ok(())
         });
         heap.give_way();
     }
     let _ended = heap.with(|heap| {
-        heap.go_back(before);
+        heap.go_back(before, own);
         Ok(())
     });
 }
@@ -251,20 +252,24 @@ impl Mems {
     }
 
     /// Takes back blocks that nobody has been told of, as if they had never been made, as far as they are there: another thread
-    /// may have guessed an address, and freed it.
-    fn take_back_some(&mut self, addresses: &[u64]) {
+    /// may have guessed an address, and freed it. Returns their number.
+    fn take_back_some(&mut self, addresses: &[u64]) -> u64 {
+        let mut taken = 0;
         for &address in addresses {
             self.forget_stacks(address);
             if self.starting(address).is_ok() && self.discard(address).is_ok() {
                 self.heap.forget_pair();
+                taken += 1;
             }
         }
+        taken
     }
 
-    /// Goes back to `before`, whose blocks are all that there are again, unless others have been here since. Holes come back as
-    /// they were: a maximal run of free bytes in a main block is one hole, whatever the order of frees.
-    fn go_back(&mut self, before: &Mark) {
-        if !self.heap.is_as_at(before) {
+    /// Goes back to `before`, whose blocks are all that there are again now that `own` were taken back, unless others have been
+    /// here since. Holes come back as they were: a maximal run of free bytes in a main block is one hole, whatever the order of
+    /// frees.
+    fn go_back(&mut self, before: &Mark, own: u64) {
+        if !self.heap.is_as_at(before, own) {
             return;
         }
         while self.heap.end() > before.end() {

@@ -57,6 +57,26 @@ fn many_blocks_are_made_and_freed_in_steps() {
 }
 
 #[test]
+fn a_call_that_fails_leaves_what_others_have_resized_or_freed_meanwhile() {
+    /// A block whose end takes longer than a step to clear.
+    const LARGE: u64 = 2 << 20;
+    /// Of which there is no room for [`MANY`].
+    const SIZE: u64 = 16 << 10;
+    let options = Options::roomy().with_zero_on_free(true);
+    let mut heap = Mems::new(options.with_max_size(LARGE + 100 * SIZE).unwrap());
+    let block = heap.malloc(LARGE).unwrap();
+    let mut heap = watched(heap, |heap, step| {
+        if step == 1 {
+            assert_eq!(heap.realloc(block, 100), Ok(block));
+        }
+    });
+    malloc_many(&mut heap, &[SIZE; MANY], &mut [0; MANY], |_, _| ()).unwrap_err();
+    let stats = heap.heap.stats();
+    assert_eq!((stats.requested, stats.live_blocks, stats.mallocs, stats.frees), (100, 1, 1, 0));
+    heap.heap.verify().unwrap();
+}
+
+#[test]
 fn a_call_that_fails_takes_everything_back_if_nobody_was_there_meanwhile() {
     for options in [small(Options::default()), small(Options::roomy().with_hardened(true))] {
         let mut heap = Mems::new(options);

@@ -19,6 +19,8 @@ pub(super) struct Counters {
     pub frees: u64,
     /// How often a block has been resized where it is.
     pub resizes: u64,
+    /// How often a `malloc` and a `free` were taken out of the totals.
+    pub forgotten: u64,
 }
 
 impl Counters {
@@ -34,6 +36,7 @@ impl Counters {
             mallocs: 0,
             frees: 0,
             resizes: 0,
+            forgotten: 0,
         }
     }
 
@@ -96,6 +99,7 @@ impl Counters {
     pub fn forget_pair(&mut self) {
         self.mallocs -= 1;
         self.frees -= 1;
+        self.forgotten += 1;
     }
 
     /// A block of `size` bytes became a hole, which merged with `merged` others and has `hole` bytes now.
@@ -178,12 +182,14 @@ impl Heap {
         Mark(self.counters.clone())
     }
 
-    /// Whether the live blocks are those of `mark`'s moment, and the successful calls as many: nothing but main blocks has been
-    /// added since that is still there.
+    /// Whether the live blocks are those of `mark`'s moment, since which `own` pairs have been forgotten ([`Heap::forget_pair`])
+    /// for the caller, and nobody else has changed anything: nothing but main blocks has been added that is still there.
     #[must_use]
-    pub const fn is_as_at(&self, mark: &Mark) -> bool {
+    pub const fn is_as_at(&self, mark: &Mark, own: u64) -> bool {
         let (now, then) = (&self.counters, &mark.0);
-        now.mallocs == then.mallocs && now.frees == then.frees && now.resizes == then.resizes
+        // Totals of others that have gone up and down again would look the same.
+        let alone = now.forgotten == then.forgotten + own;
+        alone && now.mallocs == then.mallocs && now.frees == then.frees && now.resizes == then.resizes
     }
 
     /// Takes one `malloc` and one `free` out of the totals: a call has failed, and freed what it had allocated.
@@ -194,7 +200,8 @@ impl Heap {
     /// Goes back to the counters of a moment whose segments have been restored: totals and high-water marks forget what
     /// was undone.
     pub fn restore(&mut self, mark: &Mark) {
-        self.counters = mark.0.clone();
+        // What only ever grows tells others, who have marks of their own, that somebody was here.
+        self.counters = Counters { forgotten: self.counters.forgotten, ..mark.0.clone() };
         self.debug_verify();
     }
 
