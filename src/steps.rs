@@ -227,7 +227,7 @@ pub(crate) fn realloc(
     Ok(address)
 }
 
-/// Takes back a block that nobody has been told of, since what it was made for has failed.
+/// Takes back a block that nobody has been told of, since what it was made for has failed: it counts as no call.
 fn take_back(heap: &mut impl Access, address: u64) {
     let hidden = heap.with(|heap| {
         heap.forget_stacks(address);
@@ -237,11 +237,17 @@ fn take_back(heap: &mut impl Access, address: u64) {
             heap.hide(address, whole);
             return Ok(Some(heap.bytes(address, whole)));
         }
-        heap.discard(address).map(|()| None)
+        heap.discard(address)?;
+        heap.heap.forget_pair();
+        Ok(None)
     });
     if let Ok(Some(bytes)) = hidden {
         bytes.clear();
-        settle(&heap.with(|heap| heap.show(address)));
+        settle(&heap.with(|heap| {
+            heap.show(address)?;
+            heap.heap.forget_pair();
+            Ok(())
+        }));
     }
     give_pages_back(heap);
 }

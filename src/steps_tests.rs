@@ -248,6 +248,25 @@ fn a_write_to_a_large_freed_block_is_found_wherever_it_is() {
 }
 
 #[test]
+fn a_realloc_that_fails_counts_as_no_call() {
+    for zero in [false, true] {
+        let mut mems = heap(Options::roomy().with_hardened(true).with_zero_on_free(zero));
+        let first = mems.malloc(3 * MIB).unwrap();
+        let bytes = mems.span(first, 1).unwrap();
+        mems.free(first).unwrap();
+        bytes.fill(0x55);
+        // The first has to leave quarantine for it.
+        let block = mems.malloc(40 * MIB).unwrap();
+        let before = mems.stats();
+        assert!(matches!(mems.realloc(block, 2 * MIB), Err(Error::WriteAfterFree { .. })));
+        let after = mems.stats();
+        assert_eq!((after.mallocs, after.frees, after.live), (before.mallocs, before.frees, before.live));
+        mems.realloc(block, 2 * MIB).unwrap();
+        mems.verify().unwrap();
+    }
+}
+
+#[test]
 fn many_blocks_leave_quarantine_a_few_at_a_time() {
     let mut mems = heap(Options::roomy().with_hardened(true));
     let blocks: Vec<_> = (0..700).map(|_| mems.malloc(40_000).unwrap()).collect();
