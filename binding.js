@@ -180,6 +180,8 @@ function load() {
   const named = namedPath();
   if (named) {
     const full = path.resolve(named);
+    // What ends otherwise, a library of another name or a folder, would be run as JavaScript.
+    if (path.extname(full) !== '.node') throw errors.namedOtherwise(full);
     const place = { kind: 'named', file: full, load: requireAt(full) };
     const addon = loadFrom(place, tried);
     if (addon !== ABSENT) return addon;

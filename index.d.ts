@@ -717,6 +717,7 @@ export interface StatsOptions {
  * Statistics of the heap: O(log n) however many blocks there are, cheap enough to poll. Only with
  * {@link StatsOptions.resident} it takes longer, the longer the larger the heap is.
  *
+ * @param options - Anything but an object is ignored, as extra arguments are.
  * @throws `ERR_MEMS_NOT_INITIALIZED`; for options `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (TypeError).
  *
  * @example

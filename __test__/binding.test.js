@@ -248,6 +248,15 @@ describe('the environment', () => {
     assert.equal(message, lines.join('\n'));
   });
 
+  test('names a file of another kind: it is not run as JavaScript', () => {
+    const file = installation.write(path.join(installation.folder, 'mems.so'), 'process.exit(3)');
+    for (const named of [file, installation.folder]) {
+      const { code, message } = installation.load({ env: { MEMS_LIBRARY_PATH: named } });
+      assert.equal(code, 'ERR_MEMS_ADDON_MISSING');
+      assert.ok(message.startsWith(`MEMS_LIBRARY_PATH names ${named}: the name of`), message);
+    }
+  });
+
   test('has a variable of all packages that are built with napi-rs: it is not ours', () => {
     const addon = installation.addPackage(HOST, fs.readFileSync(library));
     const env = { NAPI_RS_NATIVE_LIBRARY_PATH: path.join(installation.folder, 'theirs.node') };

@@ -170,6 +170,14 @@ function addonMissing(host, tried, bundled) {
   );
 }
 
+/** MEMS_LIBRARY_PATH names a file that the runtime would not load as an addon. */
+function namedOtherwise(file) {
+  return makeError('ERR_MEMS_ADDON_MISSING', [
+    `MEMS_LIBRARY_PATH names ${file}: the name of an addon ends in .node.`,
+    'Let it name the addon, or unset it.',
+  ]);
+}
+
 /** MEMS_LIBRARY_PATH names a file that is not there. */
 function namedMissing({ file }, cause) {
   const lines = [
@@ -234,6 +242,7 @@ module.exports = {
   addonForeign,
   addonMissing,
   namedMissing,
+  namedOtherwise,
   platformUnfit,
   versionMismatch,
 };
