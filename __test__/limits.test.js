@@ -244,3 +244,21 @@ test(
     });
   },
 );
+
+test('a request that is refused takes nothing from other threads meanwhile', options, () => {
+  limited(20 * MIB, () => {
+    const { Worker } = require('node:worker_threads');
+    // The engine asks the system for memory again and again, and ends the process where it gets none.
+    const text = 'for (;;) new ArrayBuffer(2 ** 26)';
+    const worker = new Worker(text, { eval: true });
+    mems.init();
+    mems.malloc(8);
+    const end = Date.now() + 3000;
+    while (Date.now() < end) {
+      assert.throws(() => mems.malloc(2 ** 40), { code: 'ERR_MEMS_OUT_OF_MEMORY' });
+    }
+    worker.unref();
+    console.log('done');
+    process.exit(0);
+  });
+});

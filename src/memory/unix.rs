@@ -75,8 +75,34 @@ pub fn map(bytes: usize, alignment: usize, residue: usize) -> io::Result<Map> {
     NonNull::new(base).map(|base| Map { base, bytes }).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
 }
 
-/// Whether the system would map `bytes` in one piece.
+/// Bytes of address space that are left of the process's limit, if it has one and the system says how much is in use.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn left_of_limit() -> Option<usize> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a place for the answer.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) } == 0;
+    if !known || limit.rlim_cur == libc::RLIM_INFINITY {
+        return None;
+    }
+    let said = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: usize = said.split(' ').next()?.parse().ok()?;
+    Some(usize::try_from(limit.rlim_cur).ok()?.saturating_sub(pages * page_bytes()))
+}
+
+/// No other system says so.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const fn left_of_limit() -> Option<usize> {
+    None
+}
+
+/// Whether the system would map `bytes` in one piece. Under a limit nothing is mapped to find out: the process would have
+/// nothing left meanwhile, and an engine in another thread ends the process then.
 pub fn grants(bytes: usize) -> bool {
+    left_of_limit().map_or_else(|| maps(bytes), |left| bytes <= left)
+}
+
+/// The same by trying.
+fn maps(bytes: usize) -> bool {
     map_anywhere(bytes).is_ok_and(|base| {
         // SAFETY: the map just made, of which nobody knows.
         unsafe { libc::munmap(base.as_ptr().cast(), bytes) == 0 }
