@@ -62,12 +62,35 @@ impl Slot {
 
     /// Why there is no heap of `id` here.
     #[cold]
-    fn missing(&self, id: Id) -> Error {
+    fn missing(&self, id: Id) -> Missing {
         match id {
-            DEFAULT_ID => Error::NotInitialized,
-            _ if !id::is_up_to(id, self.id) => Error::UnknownHeap { id },
-            _ if id::number(id) == DEFAULT_NUMBER => Error::Finished,
-            _ => Error::Closed,
+            DEFAULT_ID => Missing::NotInitialized,
+            _ if !id::is_up_to(id, self.id) => Missing::Unknown,
+            _ if id::number(id) == DEFAULT_NUMBER => Missing::Finished,
+            _ => Missing::Closed,
+        }
+    }
+}
+
+/// Why there is no heap of an id. An [`Error`] comes by way of memory from a function that is called for it, and all that a
+/// look-up returns would have to go that way: this fits a register.
+#[derive(Debug, Clone, Copy)]
+enum Missing {
+    NotInitialized,
+    Unknown,
+    Finished,
+    Closed,
+}
+
+impl Missing {
+    /// The error for a call to the heap of `id`.
+    #[inline]
+    const fn error(self, id: Id) -> Error {
+        match self {
+            Self::NotInitialized => Error::NotInitialized,
+            Self::Unknown => Error::UnknownHeap { id },
+            Self::Finished => Error::Finished,
+            Self::Closed => Error::Closed,
         }
     }
 }
@@ -127,7 +150,7 @@ impl Handle {
     pub fn with<T>(self, operation: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
         self.slot.with(|slot| match &mut slot.heap {
             Some(heap) if self.names(slot.id) => operation(heap),
-            _ => Err(slot.missing(self.id)),
+            _ => Err(slot.missing(self.id).error(self.id)),
         })?
     }
 
@@ -136,7 +159,7 @@ impl Handle {
     pub fn with_id<T>(self, operation: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<(T, Id), Error> {
         self.slot.with(|slot| match &mut slot.heap {
             Some(heap) if self.names(slot.id) => Ok((operation(heap)?, slot.id)),
-            _ => Err(slot.missing(self.id)),
+            _ => Err(slot.missing(self.id).error(self.id)),
         })?
     }
 }
