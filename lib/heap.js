@@ -2,6 +2,8 @@
 // biome-ignore-all lint/style/useNodejsImportProtocol: the first versions of Node 14 cannot require a node: name.
 'use strict';
 
+// Node's global of that name is a getter, which every view would call.
+const { Buffer } = require('buffer');
 const binding = require('../binding.js');
 const { Allocation } = require('./allocation.js');
 const {

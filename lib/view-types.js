@@ -35,11 +35,16 @@ function widthOf(Type) {
   if (Type === Uint8Array || Type === DataView) return 1;
   if (Type === Float64Array) return 8;
   if (Type === Int32Array || Type === Uint32Array || Type === Float32Array) return 4;
-  return OWN.get(Type) || otherWidth(Type);
+  return otherWidth(Type);
 }
 
-/** The width of a type that is not this realm's own. */
+/** The width of one of the other types. */
 function otherWidth(Type) {
+  if (Type === Int16Array || Type === Uint16Array) return 2;
+  if (Type === BigUint64Array || Type === BigInt64Array) return 8;
+  if (Type === Int8Array || Type === Uint8ClampedArray) return 1;
+  const own = OWN.get(Type);
+  if (own !== undefined) return own;
   if (typeof Type === 'function' && !isRevoked(Type)) {
     const width = widths.get(Type) || inheritedWidth(Type);
     if (width !== undefined) return width;

@@ -88,6 +88,17 @@ function viewOver(Type, memory, start, elements, width) {
   if (Type === Int32Array) return new Int32Array(memory, start, elements);
   if (Type === Uint32Array) return new Uint32Array(memory, start, elements);
   if (Type === DataView) return new DataView(memory, start, elements);
+  return otherView(Type, memory, start, elements, width);
+}
+
+/** A view of one of the other types. In a function of its own, it leaves room where all of `view` is compiled into its callers. */
+function otherView(Type, memory, start, elements, width) {
+  if (Type === Int16Array) return new Int16Array(memory, start, elements);
+  if (Type === Uint16Array) return new Uint16Array(memory, start, elements);
+  if (Type === Int8Array) return new Int8Array(memory, start, elements);
+  if (Type === BigUint64Array) return new BigUint64Array(memory, start, elements);
+  if (Type === BigInt64Array) return new BigInt64Array(memory, start, elements);
+  if (Type === Uint8ClampedArray) return new Uint8ClampedArray(memory, start, elements);
   if (OWN.has(Type)) return new Type(memory, start, elements);
   return anyView(Type, memory, start, elements, width);
 }
