@@ -244,7 +244,11 @@ impl Heap {
     ///
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotAllocated`], [`Error::NotBlockStart`]; nothing has changed then.
-    #[inline]
+    #[inline(always)]
+    #[allow(
+        clippy::inline_always,
+        reason = "what it returns would go through memory; there are two callers, one of them rare"
+    )]
     pub fn free(&mut self, address: u64) -> Result<Freed, Error> {
         let released = address.checked_sub(FIRST_ADDRESS).and_then(|start| self.segments.release(start));
         let Some(released) = released else { return Err(self.not_a_block(address)) };
