@@ -170,8 +170,12 @@ fn free_all(heap: &mut impl Access, addresses: &[u64], mut freed: impl FnMut(&mu
     let (mut rest, mut refused, mut late) = (addresses, Ok(()), None);
     while !rest.is_empty() {
         let some = &rest[..rest.len().min(STEP)];
-        // The heap may end in between, and all blocks with it.
-        let Ok((done, left)) = heap.with(|heap| Ok(heap.free_some(some, &mut freed))) else { break };
+        let (done, left) = match heap.with(|heap| Ok(heap.free_some(some, &mut freed))) {
+            Ok(some) => some,
+            // The heap has ended in between, and all blocks with it.
+            Err(Error::Closed | Error::Finished | Error::NotInitialized) => break,
+            Err(error) => return Err(error),
+        };
         rest = &rest[done..];
         let tried = match left {
             Ok(Left::Block) => steps::free(heap, rest[0], |heap| freed(heap, rest[0])),
@@ -190,6 +194,10 @@ fn free_all(heap: &mut impl Access, addresses: &[u64], mut freed: impl FnMut(&mu
                 rest = &rest[1..];
             }
         }
+    }
+    if refused.is_err() || late.is_some() {
+        // Of a step that was cut short nobody has asked whether pages are due.
+        steps::finish_free(heap, 0, Left::Pages, |_| ())?;
     }
     if let Some(write) = late {
         let _ended = heap.with(|heap| {

@@ -276,3 +276,24 @@ fn take(handle: Handle) -> Option<Mems> {
         (heap, taken)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The only unit test of the default heap, of which there is one.
+    #[test]
+    fn a_call_in_steps_stays_with_the_heap_that_it_began_in() {
+        init(Options::default()).unwrap();
+        let mut call = Handle::DEFAULT;
+        let old = Access::with(&mut call, |heap| heap.malloc(8)).unwrap();
+        finish().unwrap();
+        assert_eq!(Access::with(&mut call, |heap| heap.free(old)), Err(Error::Finished));
+        init(Options::default()).unwrap();
+        let theirs = with_heap(DEFAULT_ID, |heap| heap.malloc(8)).unwrap();
+        assert_eq!(theirs, old);
+        assert_eq!(Access::with(&mut call, |heap| heap.free(old)), Err(Error::Finished));
+        assert!(with_heap(DEFAULT_ID, |heap| Ok(heap.owns(theirs))).unwrap());
+        finish().unwrap();
+    }
+}
