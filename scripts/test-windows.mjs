@@ -10,8 +10,9 @@ await main({
   host: 'win32-x64',
   runtimes: ['20', '22'],
   leftOut: {
-    'package.test.js': 'Wine cannot make junctions; test:install:emulated installs what is packed',
-    'publish.test.js': 'Wine has no tar; publishing is for the system that does it',
+    'package/package.test.js':
+      'Wine cannot make junctions; test:install:emulated installs what is packed',
+    'package/publish.test.js': 'Wine has no tar; publishing is for the system that does it',
   },
   open: openWine,
   emulated: true,

@@ -1,14 +1,14 @@
 // The whole check of a platform, here or under an emulator: builds the addon as it is released, makes a checkout as it would
 // be there, runs the tests, prints the table and keeps it. The arguments are those of the command line:
 //   [--offline] [--files name,name] [--no-rust] [runtime ...]
-// With --files only those test files run (binding, views), and nothing is kept.
+// With --files only those test files run (views, platform/binding; api/ for all of a subject), and nothing is kept.
 import { parseArgs } from 'node:util';
 import { buildAddon, buildRustTests, chooseTarget } from './cross.mjs';
 import { saveResults } from './results.mjs';
 import { reportRows } from './rows.mjs';
 import { chooseRuntimes, runtimesOf } from './runtimes.mjs';
 import { makeStage } from './stage.mjs';
-import { runRustTests, runSuite, testFiles } from './suite.mjs';
+import { chooseFiles, runRustTests, runSuite, testFiles } from './suite.mjs';
 
 /**
  * Checks a platform. `open` answers what starts programs there, an emulator if `emulated`, one that translates programs if
@@ -31,8 +31,9 @@ async function checkPlatform(options) {
   const emulator = await open();
   const addon = await buildAddon(target);
   const stage = await makeStage(target, addon, await buildAddon(target, { tests: true }));
-  const named = values.files?.split(',').map((name) => `${name}.test.js`);
-  const files = (named ?? (await testFiles(stage))).filter((name) => !(name in leftOut));
+  const all = await testFiles(stage);
+  const named = values.files && chooseFiles(values.files.split(','), all);
+  const files = (named || all).filter((name) => !(name in leftOut));
 
   const rows = [];
   const run = { stage, files, offline: values.offline, emulated, slow };

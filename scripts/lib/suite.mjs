@@ -86,10 +86,34 @@ function environment({ emulated, slow }) {
   return { ...process.env, ...(emulated ? FEWER : {}), ...(slow ? SHORTER : {}) };
 }
 
-/** The names of the test files in a checkout. */
+/** The test files of a checkout, below `__test__`: `api/views.test.js`. A folder is a subject. */
 export async function testFiles(checkout) {
-  const names = await readdir(join(checkout, '__test__'));
-  return names.filter((name) => name.endsWith('.test.js')).sort();
+  const folder = join(checkout, '__test__');
+  const entries = await readdir(folder, { withFileTypes: true });
+  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  const files = await Promise.all(
+    folders.map(async (subject) => {
+      const names = await readdir(join(folder, subject));
+      return names.filter((name) => name.endsWith('.test.js')).map((name) => `${subject}/${name}`);
+    }),
+  );
+  return files.flat().sort();
+}
+
+/**
+ * Those of `files` that `names` stand for: each is a file (`views`, `api/views`) or a subject with all its files (`api/`).
+ * Throws if one of them stands for none.
+ */
+export function chooseFiles(names, files) {
+  return names.flatMap((name) => {
+    const chosen = files.filter(
+      (file) =>
+        `/${file}`.endsWith(`/${name}.test.js`) || (name.endsWith('/') && file.startsWith(name)),
+    );
+    if (chosen.length === 0)
+      throw new Error(`There is no test file ${name}: try ${files.join(', ')}`);
+    return chosen;
+  });
 }
 
 /** Whether a runtime has the test runner that the suite is written for. */

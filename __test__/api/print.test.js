@@ -1,0 +1,66 @@
+'use strict';
+
+// printStats of heaps that are large, or change while they are printed.
+
+const { test } = require('node:test');
+const assert = require('node:assert/strict');
+const { spawnSync } = require('node:child_process');
+const path = require('node:path');
+const mems = require('@sambhav-gautam/osmemoryallocator');
+const { capture, finishQuietly } = require('../helpers/capture.js');
+
+test('a text longer than the JavaScript heap is printed whole', () => {
+  // Some 60 MB, in lines of a main block each.
+  const program = `
+    const mems = require(${JSON.stringify(path.join(__dirname, '..', '..'))});
+    mems.init();
+    for (let i = 0; i < 20; i++) mems.mallocMany(new Uint8Array(100_000).fill(1));
+    const { log } = console;
+    const seen = { lines: 0, blocks: 0 };
+    console.log = (line) => {
+      seen.lines += 1;
+      seen.blocks += line.split('<P>').length - 1;
+    };
+    mems.printStats();
+    log(JSON.stringify(seen));`;
+  const args = ['--max-old-space-size=32', '-e', program];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  assert.deepEqual([status, stderr.slice(0, 500)], [0, '']);
+  // 489 main blocks of 4096 bytes, a line before and four after.
+  assert.deepEqual(JSON.parse(stdout), { lines: 494, blocks: 2_000_000 });
+});
+
+test('all lines are of the moment of the call', () => {
+  mems.init();
+  const blocks = [3000, 5000, 7000].map((size) => mems.malloc(size));
+  const before = capture(() => mems.printStats());
+  const lines = [];
+  const { log } = console;
+  console.log = (line) => {
+    lines.push(line);
+    if (blocks.length > 0) mems.free(blocks.pop());
+  };
+  try {
+    mems.printStats();
+  } finally {
+    console.log = log;
+  }
+  assert.deepEqual(lines, before);
+  assert.equal(mems.stats().counts.live, 0);
+  finishQuietly(mems);
+});
+
+test('an error of console.log ends the printing and is passed on', () => {
+  mems.init();
+  const { log } = console;
+  console.log = () => {
+    throw new Error('no more');
+  };
+  try {
+    assert.throws(() => mems.printStats(), { message: 'no more' });
+  } finally {
+    console.log = log;
+  }
+  assert.equal(capture(() => mems.printStats()).length, 5);
+  finishQuietly(mems);
+});

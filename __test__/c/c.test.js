@@ -1,0 +1,178 @@
+'use strict';
+
+// include/mems.h says what src/c does, the addon exports just that, and a program in C can use it.
+
+const { before, describe, test } = require('node:test');
+const assert = require('node:assert/strict');
+const { spawnSync } = require('node:child_process');
+const { mkdirSync, readFileSync, readdirSync } = require('node:fs');
+const path = require('node:path');
+const { library } = require('@sambhav-gautam/osmemoryallocator');
+const { codes, file, functions, structs } = require('../helpers/header.js');
+
+const root = path.join(__dirname, '..', '..');
+const source = (name) => readFileSync(path.join(root, name), 'utf8').replaceAll('\r', '');
+const rust = readdirSync(path.join(root, 'src', 'c'))
+  .map((name) => source(path.join('src', 'c', name)))
+  .join('\n');
+
+/** A type of Rust as C writes it, with the name of what has it. */
+function inC(type, name) {
+  const types = {
+    u64: 'uint64_t',
+    i32: 'int32_t',
+    c_int: 'int',
+    c_char: 'char',
+    c_void: 'void',
+    Options: 'mems_options',
+    Block: 'mems_block',
+    Stats: 'mems_stats',
+  };
+  const [, mutability, pointee] = type.match(/^\*(const|mut) (\w+)$/) ?? [];
+  if (mutability) return `${mutability === 'const' ? 'const ' : ''}${types[pointee]} *${name}`;
+  const [, element, length] = type.match(/^\[(\w+); (\d+)\]$/) ?? [];
+  return element ? `${types[element]} ${name}[${length}]` : `${types[type]} ${name}`;
+}
+
+describe('the header and the source agree', () => {
+  test('on every function', () => {
+    const pattern = /pub (?:unsafe )?extern "C" fn (\w+)\(([^)]*)\) -> ([^{]+?) \{/g;
+    const defined = [...rust.matchAll(pattern)].map(([, name, parameters, answer]) => {
+      const list = parameters.split(',').map((one) => one.trim());
+      const inner = list.filter(Boolean).map((one) => {
+        const [parameter, type] = one.split(': ');
+        return inC(type, parameter);
+      });
+      return [name, inC(answer, `${name}(${inner.join(', ') || 'void'})`)];
+    });
+    const noMangle = rust.match(/#\[unsafe\(no_mangle\)\]/g).length;
+    assert.equal(defined.length, noMangle);
+    assert.ok(noMangle >= 20);
+    assert.deepEqual(Object.fromEntries(functions), Object.fromEntries(defined));
+  });
+
+  test('on every field of every struct, in order', () => {
+    const defined = [...rust.matchAll(/#\[repr\(C\)\].*?pub struct (\w+) \{(.*?)\n\}/gs)];
+    const fields = defined.map(([, name, body]) => [
+      inC(name, '').trim(),
+      [...body.matchAll(/^ {4}pub (\w+): (.+),$/gm)].map(([, field, type]) => inC(type, field)),
+    ]);
+    assert.equal(structs.size, 3);
+    assert.deepEqual(Object.fromEntries(structs), Object.fromEntries(fields));
+  });
+
+  test('on every error code', () => {
+    const [, body] = rust.match(/pub enum Code \{(.*?)\n\}/s);
+    const defined = [...body.matchAll(/(\w+) = (\d+),/g)].map(([, name, value]) => {
+      const words = name.replace(/(?<=.)[A-Z]/g, (capital) => `_${capital}`).toUpperCase();
+      return [name === 'Ok' ? 'MEMS_OK' : `MEMS_ERROR_${words}`, Number(value)];
+    });
+    assert.deepEqual(Object.fromEntries(codes), Object.fromEntries(defined));
+  });
+
+  test('and no code ever changes', () => {
+    // Programs are compiled with these numbers: add to the list, at its end, and change nothing.
+    const names =
+      'INVALID_ARGUMENT INVALID_SIZE INVALID_ALIGNMENT NOT_INITIALIZED ALREADY_INITIALIZED CLOSED ' +
+      'OUT_OF_MEMORY OUT_OF_RANGE NOT_ALLOCATED NOT_BLOCK_START OUT_OF_BLOCK CORRUPT INTERNAL ' +
+      'OVERFLOW WRITE_AFTER_FREE LOCK_LIMIT UNKNOWN_HEAP';
+    const expected = ['MEMS_OK', ...names.split(' ').map((name) => `MEMS_ERROR_${name}`)];
+    assert.deepEqual(
+      [...codes],
+      expected.map((name, value) => [name, value]),
+    );
+  });
+
+  test('with JavaScript on what errors are called', () => {
+    const thrown = new Set(source('src/error.rs').match(/ERR_MEMS_\w+/g));
+    for (const code of thrown) assert.ok(codes.has(code.replace('ERR_MEMS', 'MEMS_ERROR')), code);
+    // An argument's type is JavaScript's affair, a NULL is C's.
+    assert.equal(codes.size, thrown.size + 2);
+  });
+});
+
+/** Runs a program; answers its result, or nothing if there is no such program. */
+function run(command, args) {
+  const result = spawnSync(command, args, { encoding: 'utf8' });
+  return result.error?.code === 'ENOENT' ? undefined : result;
+}
+
+test('the addon exports the functions of the header and no others', (t) => {
+  // On macOS symbols begin with an underscore, and nm has no dynamic ones apart.
+  const dynamic = process.platform === 'darwin' ? ['-gU'] : ['-D', '--defined-only'];
+  const symbols = process.platform !== 'win32' && run('nm', [...dynamic, library]);
+  if (!symbols) return t.skip('nm is not installed');
+  assert.equal(symbols.status, 0, symbols.stderr);
+  const names = symbols.stdout.match(/\w+$/gm).map((name) => name.replace(/^_(?=mems|napi)/, ''));
+  assert.deepEqual(names.sort(), [...functions.keys(), 'napi_register_module_v1'].sort());
+});
+
+const warnings = ['-Wall', '-Wextra', '-Wpedantic', '-Werror', '-I', path.dirname(file)];
+
+for (const [language, standard, command] of [
+  ['c', 'c99', process.env.CC ?? 'cc'],
+  ['c++', 'c++11', process.env.CXX ?? 'c++'],
+]) {
+  test(`the header is clean as ${standard}`, (t) => {
+    const args = ['-x', language, `-std=${standard}`, ...warnings, '-fsyntax-only', file];
+    const compiled = process.platform !== 'win32' && run(command, args);
+    if (!compiled) return t.skip(`${command} is not installed`);
+    assert.deepEqual([compiled.status, compiled.stderr], [0, '']);
+  });
+}
+
+describe('a program in C', () => {
+  const folder = path.join(root, 'target', 'c-test');
+  const program = path.join(folder, 'heap');
+  const forks = path.join(folder, 'fork');
+  let missing = false;
+
+  before(() => {
+    mkdirSync(folder, { recursive: true });
+    const compiler = process.env.CC ?? 'cc';
+    const args = ['-std=c99', '-D_POSIX_C_SOURCE=200112L', ...warnings];
+    // Before glibc 2.34 dlopen() is in a library of its own.
+    const libraries = process.platform === 'linux' ? ['-ldl', '-lpthread'] : [];
+    for (const output of [program, forks]) {
+      const input = path.join(__dirname, `${path.basename(output)}.c`);
+      const compiled =
+        process.platform !== 'win32' && run(compiler, [...args, input, ...libraries, '-o', output]);
+      missing = !compiled && `no compiler: ${compiler} is not installed`;
+      if (compiled) assert.deepEqual([compiled.status, compiled.stderr], [0, '']);
+    }
+  });
+
+  function runs(addon) {
+    const { status, stdout, stderr } = run(program, [addon]);
+    const { version } = JSON.parse(source('package.json'));
+    assert.deepEqual(
+      { status, stdout, stderr },
+      { status: 0, stdout: `MeMS ${version} from C\n`, stderr: '' },
+    );
+  }
+
+  test('uses the heaps of the addon without Node.js', (t) => {
+    if (missing) return t.skip(missing);
+    runs(library);
+  });
+
+  test('forks while its threads allocate, and its children can as well', (t) => {
+    if (missing) return t.skip(missing);
+    const { status, stdout, stderr } = run(forks, [library]);
+    assert.deepEqual(
+      { status, stdout, stderr },
+      { status: 0, stdout: 'all children are well\n', stderr: '' },
+    );
+  });
+
+  test('finds the addon for tests sound after every operation', (t) => {
+    if (missing) return t.skip(missing);
+    const addons = path.join(root, 'target', 'test-addon');
+    runs(
+      path.join(
+        addons,
+        readdirSync(addons).find((name) => name.endsWith('.node')),
+      ),
+    );
+  });
+});

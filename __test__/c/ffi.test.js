@@ -1,0 +1,267 @@
+'use strict';
+
+// The C functions called by FFI, in the process that has JavaScript's heaps: they are the same heaps.
+
+const { afterEach, beforeEach, describe, test } = require('node:test');
+const assert = require('node:assert/strict');
+const { spawnSync } = require('node:child_process');
+const { existsSync } = require('node:fs');
+const path = require('node:path');
+const { Worker } = require('node:worker_threads');
+const koffi = require('koffi');
+const mems = require('@sambhav-gautam/osmemoryallocator');
+const { assertRefused, finishQuietly } = require('../helpers/capture.js');
+const { codes, functions, structs } = require('../helpers/header.js');
+
+// The header is all that is told to koffi: structs, then prototypes.
+for (const [name, fields] of structs) {
+  const types = fields.map((field) => {
+    const [, type, key, length] = field.match(/^(\w+) (\w+)(?:\[(\d+)\])?$/);
+    return [key, length ? koffi.array(type, Number(length)) : type];
+  });
+  koffi.struct(name, Object.fromEntries(types));
+}
+const loaded = koffi.load(mems.library);
+const c = {};
+for (const [name, prototype] of functions) {
+  const direction =
+    name === 'mems_heap_open' ? prototype : prototype.replace(/(\w+ \*\w+)\)/, '_Out_ $1)');
+  c[name.replace('mems_', '')] = loaded.func(direction);
+}
+
+/** Code and message of the last failure. */
+const last = () => [c.last_error(), c.last_error_message()];
+
+beforeEach(() => mems.init());
+afterEach(() => finishQuietly(mems));
+
+describe('library', () => {
+  test('is the absolute path of the addon', () => {
+    assert.ok(path.isAbsolute(mems.library));
+    assert.ok(existsSync(mems.library));
+    assert.match(mems.library, /\.node$/);
+    assert.ok(require.cache[mems.library], 'the very file that require() loaded');
+  });
+
+  test('is the same in a worker', async () => {
+    const program = `require('worker_threads').parentPort.postMessage(
+      require('@sambhav-gautam/osmemoryallocator').library)`;
+    const worker = new Worker(program, { eval: true });
+    const answer = await new Promise((done, fail) =>
+      worker.once('message', done).once('error', fail),
+    );
+    assert.equal(answer, mems.library);
+  });
+
+  test('has the version of the package', () => {
+    assert.equal(c.version(), require('../../package.json').version);
+  });
+
+  test('comes with a header that can be resolved', () => {
+    const header = require.resolve('@sambhav-gautam/osmemoryallocator/include/mems.h');
+    assert.equal(header, path.join(__dirname, '..', '..', 'include', 'mems.h'));
+  });
+});
+
+describe('the default heap', () => {
+  test('has the blocks that C allocates', () => {
+    assert.equal(c.init(), 0, 'it runs with the default options');
+    const address = BigInt(c.malloc(80));
+    assert.equal(address, 1000n);
+    const numbers = mems.view(address, Float64Array);
+    assert.equal(numbers.length, 10);
+    const pointer = c.get(address);
+    assert.equal(koffi.address(pointer), mems.get(address));
+    koffi.encode(pointer, koffi.array('double', 10), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    assert.deepEqual([...numbers], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    numbers[9] = 0.5;
+    assert.equal(koffi.decode(c.get(address + 72n), 'double'), 0.5);
+    mems.free(address);
+    assert.equal(c.free(address), codes.get('MEMS_ERROR_NOT_ALLOCATED'));
+  });
+
+  test('shows C the blocks of JavaScript', () => {
+    const address = mems.malloc(11);
+    mems.write(address, 'from script');
+    assert.equal(koffi.decode(c.get(address), 'char', 11), 'from script');
+    const moved = BigInt(c.heap_realloc(0, address, 5000));
+    assert.equal(mems.read(moved, 11).toString(), 'from script');
+    assert.deepEqual(mems.blockOf(moved), { start: moved, size: 5000, usableSize: 5000 });
+    const block = {};
+    assert.equal(c.heap_block(0, moved + 4999n, block), 0);
+    assert.deepEqual(block, { start: Number(moved), size: 5000, usable: 5000 });
+    assert.equal(c.free(moved), 0);
+    assert.equal(mems.owns(moved), false);
+    mems.verify();
+  });
+
+  test('is started and ended from either side', () => {
+    assert.equal(c.finish(), 0);
+    assert.throws(() => mems.malloc(8), { code: 'ERR_MEMS_NOT_INITIALIZED' });
+    assert.equal(c.malloc(8), 0);
+    assert.deepEqual(last(), [
+      codes.get('MEMS_ERROR_NOT_INITIALIZED'),
+      'the default heap is not initialized: call mems_init() first',
+    ]);
+    assert.equal(c.init(), 0);
+    assert.equal(mems.malloc(8), 1000n);
+    finishQuietly(mems);
+    mems.init({ minBlockSize: 1 << 20 });
+    assert.equal(c.init(), codes.get('MEMS_ERROR_ALREADY_INITIALIZED'));
+  });
+
+  test('has the same statistics on both sides', () => {
+    for (const size of [100, 200, 300]) mems.free(mems.malloc(size));
+    mems.malloc(1000);
+    const stats = {};
+    assert.equal(c.heap_stats(0, stats), 0);
+    const { bytes, counts, peak, totals } = mems.stats();
+    assert.deepEqual(stats, {
+      mapped: bytes.mapped,
+      live: bytes.live,
+      requested: bytes.requested,
+      hole_bytes: bytes.holes,
+      largest_hole: bytes.largestHole,
+      metadata: bytes.metadata,
+      main_blocks: counts.mainBlocks,
+      live_blocks: counts.live,
+      holes: counts.holes,
+      peak_mapped: peak.mapped,
+      peak_live: peak.live,
+      peak_hole_bytes: peak.holes,
+      peak_largest_hole: peak.largestHole,
+      peak_metadata: peak.metadata,
+      mallocs: totals.malloc,
+      frees: totals.free,
+      quarantined: 0,
+      quarantined_blocks: 0,
+      reserved: new BigUint64Array(6),
+    });
+    assert.equal(c.heap_verify(0), 0);
+  });
+});
+
+describe('a heap by its id', () => {
+  test('made in JavaScript is used in C', () => {
+    const heap = new mems.Heap();
+    const address = BigInt(c.heap_calloc(heap.id, 4, 8));
+    assert.deepEqual([...heap.view(address, BigInt64Array)], [0n, 0n, 0n, 0n]);
+    const view = heap.view(address, Int32Array);
+    view[7] = -5;
+    assert.equal(koffi.decode(c.heap_get(heap.id, address + 28n), 'int32_t'), -5);
+    const page = BigInt(c.heap_aligned(heap.id, 10, 4096));
+    assert.equal(heap.get(page) % 4096n, 0n);
+    assert.equal(c.heap_free(heap.id, address), 0);
+    assert.throws(() => heap.free(address), { code: 'ERR_MEMS_NOT_ALLOCATED' });
+    heap.close();
+    assert.equal(c.heap_malloc(heap.id, 8), 0);
+    assert.deepEqual(last(), [
+      codes.get('MEMS_ERROR_CLOSED'),
+      'this heap is closed: make another with mems_heap_open()',
+    ]);
+  });
+
+  test('made in C is attached to in JavaScript', () => {
+    const id = c.heap_open({ max_size: 1 << 20, alignment: 1 });
+    const heap = mems.Heap.attach(id);
+    const address = heap.malloc(3);
+    assert.equal(heap.usableSize(address), 3, 'sizes are exact, as C asked');
+    assert.equal(heap.malloc(3), address + 3n);
+    assert.throws(() => heap.malloc(2 << 20), { code: 'ERR_MEMS_OUT_OF_MEMORY' });
+    assert.equal(c.heap_malloc(id, 2 << 20), 0);
+    assert.equal(c.last_error(), codes.get('MEMS_ERROR_OUT_OF_MEMORY'));
+    const bytes = [0];
+    assert.equal(c.heap_trim(id, bytes), 0);
+    assert.equal(c.heap_close(id), 0);
+    assert.throws(() => heap.malloc(3), { code: 'ERR_MEMS_CLOSED' });
+    assert.throws(() => mems.Heap.attach(id), { code: 'ERR_MEMS_CLOSED' });
+  });
+
+  test('that tracks allocations shows no stack of JavaScript for what C did', () => {
+    const heap = new mems.Heap({ trackAllocations: true });
+    const { id } = heap;
+    const ways = [
+      () => c.heap_malloc(id, 64),
+      () => c.heap_calloc(id, 4, 16),
+      () => c.heap_aligned(id, 64, 16),
+      () => c.heap_realloc(id, 0, 64),
+    ];
+    for (const allocate of ways) {
+      // Lives of one address: JavaScript's, which C ends, and C's, which JavaScript ends.
+      const p = heap.malloc(64);
+      assert.notEqual([...heap.leaks()][0].stack, '');
+      c.heap_free(id, p);
+      assert.equal(BigInt(allocate()), p);
+      assert.deepEqual([...heap.leaks()], [{ address: p, size: 64, stack: '' }]);
+      heap.free(p);
+      assertRefused(() => heap.free(p), 'ERR_MEMS_NOT_ALLOCATED', /in the hole/);
+      // A life that both ends of are known, and one of C's alone.
+      heap.free(heap.malloc(64));
+      assertRefused(() => heap.free(p), 'ERR_MEMS_NOT_ALLOCATED', /first freed/);
+      assert.equal(BigInt(allocate()), p);
+      c.heap_free(id, p);
+      assertRefused(() => heap.free(p), 'ERR_MEMS_NOT_ALLOCATED', /in the hole/);
+    }
+    const p = heap.malloc(64);
+    heap.free(heap.malloc(4096));
+    const first = heap.malloc(16);
+    const moved = BigInt(c.heap_realloc(id, p, 4000));
+    assert.notEqual(moved, p);
+    const stacks = new Map([...heap.leaks()].map(({ address, stack }) => [address, stack]));
+    assert.deepEqual([stacks.size, stacks.get(moved)], [2, '']);
+    assert.notEqual(stacks.get(first), '');
+    heap.close();
+  });
+
+  test('has the same defaults from both sides', () => {
+    const ids = [c.heap_open(null), new mems.Heap().id];
+    const [first, second] = ids.map((id) => {
+      const heap = mems.Heap.attach(id);
+      const blocks = [1, 100, 70_000, 5].map((size) => heap.malloc(size));
+      heap.free(blocks[1]);
+      const { bytes } = heap.stats();
+      heap.close();
+      return [blocks, bytes];
+    });
+    assert.deepEqual(first, second);
+  });
+});
+
+describe('the example', () => {
+  function printed(...args) {
+    const options = { cwd: path.join(__dirname, '..', '..'), encoding: 'utf8' };
+    const { stdout, stderr, status } = spawnSync(process.execPath, args, options);
+    assert.deepEqual([stderr, status], ['', 0]);
+    return stdout.split('\n').slice(0, 2);
+  }
+
+  test('sorts by the C library', () => {
+    assert.deepEqual(printed('examples/qsort.js'), [
+      'before: 3.5 -1 2 1000000000 0 0.25 -7 42 6 1',
+      'after:  -7 -1 0 0.25 1 2 3.5 6 42 1000000000',
+    ]);
+  });
+
+  test('calls MeMS by FFI', () => {
+    assert.deepEqual(printed('examples/ffi.mjs'), [
+      '1000n allocated by C, written by JavaScript',
+      'freed: 0 and again: 9',
+    ]);
+  });
+});
+
+test('other threads allocate in the same heap', async () => {
+  const heap = new mems.Heap();
+  const call = (size) =>
+    new Promise((done, fail) =>
+      c.heap_malloc.async(heap.id, size, (error, address) => (error ? fail(error) : done(address))),
+    );
+  const addresses = await Promise.all(Array.from({ length: 200 }, (_, index) => call(index + 1)));
+  assert.equal(new Set(addresses).size, 200);
+  assert.equal(heap.stats().counts.live, 200);
+  for (const [index, address] of addresses.entries()) {
+    assert.equal(heap.blockOf(BigInt(address)).size, index + 1);
+  }
+  heap.verify();
+  heap.close();
+});

@@ -1,0 +1,98 @@
+'use strict';
+
+// Every example in the typings runs, and answers what its comments say.
+//
+// A comment behind a statement is a value if it begins with a literal (what follows a colon is prose), a condition if it
+// has ===, an error if it begins with "throws"; else prose.
+
+const { afterEach, beforeEach, describe, test } = require('node:test');
+const assert = require('node:assert/strict');
+const { readFileSync } = require('node:fs');
+const path = require('node:path');
+const mems = require('@sambhav-gautam/osmemoryallocator');
+const { capture, finishQuietly } = require('../helpers/capture.js');
+
+const declarations = readFileSync(path.join(__dirname, '..', '..', 'index.d.ts'), 'utf8');
+
+/** The examples, as { name, lines }. */
+function examples() {
+  const comments = declarations.matchAll(/\/\*\*([\s\S]*?)\*\/\n? *(.*)/g);
+  return [...comments].flatMap(([, comment, declaration], position) => {
+    const [, example] = comment.split('@example\n');
+    if (example === undefined) return [];
+    const text = example.replace(/^ *\* ?/gm, '').split('@packageDocumentation')[0];
+    const [, name] = /(?:function|class|static|const) (\w+)/.exec(declaration) ?? [];
+    return [{ name: name ?? `package ${position}`, lines: text.trimEnd().split('\n') }];
+  });
+}
+
+const LITERAL =
+  /^(?:-?\d[\d_.]*n?|'[^']*'|true|false|(?:BigUint64Array )?\[.*\]|\{.*\})(?=$|:| \()/;
+
+/** A line as JavaScript that checks what its comment says. */
+function checked(line) {
+  const [, statement, comment] = /^(.*;) \/\/ (.*)$/.exec(line) ?? [];
+  if (comment === undefined) return line;
+  const [, declared, expression] = /^(?:(?:const|let) (\w+) = )?(.*);$/.exec(statement);
+  const [, thrown] = /^throws(?: nothing|:? (.*))/.exec(comment) ?? [];
+  if (thrown !== undefined) return `$refused(() => ${expression}, ${JSON.stringify(thrown)});`;
+  const value = declared ?? `(${expression})`;
+  const first = declared === undefined ? '' : statement;
+  if (comment.includes('===')) return `${statement} $same(${comment}, true);`;
+  const [literal] = LITERAL.exec(comment) ?? [];
+  if (literal === undefined) return line;
+  return `${first} $same(${value}, ${literal.replace(/^BigUint64Array (.*)$/, 'BigUint64Array.from($1)')});`;
+}
+
+/** Whether two values are alike; a string that ends with ... stands for all that begin so. */
+function same(actual, expected) {
+  const cut = (value, pattern) => {
+    if (typeof pattern === 'string' && pattern.endsWith('...')) {
+      const begins = pattern.slice(0, -3);
+      return typeof value === 'string' && value.startsWith(begins) ? pattern : value;
+    }
+    if (pattern === null || typeof pattern !== 'object' || ArrayBuffer.isView(pattern))
+      return value;
+    const copy = Array.isArray(value) ? [] : {};
+    for (const key of Object.keys(value)) copy[key] = cut(value[key], pattern[key]);
+    return copy;
+  };
+  assert.deepEqual(cut(actual, expected), expected);
+}
+
+function refused(call, said) {
+  assert.throws(call, ({ code, message }) => code === said || message.startsWith(said));
+}
+
+beforeEach(() => mems.init());
+afterEach(() => finishQuietly(mems));
+
+describe('the example of', () => {
+  for (const { name, lines } of examples()) {
+    test(name, () => {
+      finishQuietly(mems);
+      // Those that do not start a heap of options of their own have a new one.
+      if (!lines.some((line) => /^(mems\.)?init\(/.test(line))) mems.init();
+      const source = lines.map(checked).join('\n');
+      const names = Object.keys(mems).filter(
+        (each) => !new RegExp(`(?:const|let) [^=]*\\b${each}\\b[^=]* =`).test(source),
+      );
+      const run = new Function('require', '$same', '$refused', ...names, source);
+      const printed = capture(() =>
+        run(require, same, refused, ...names.map((each) => mems[each])),
+      );
+      // What it prints stands in comments of their own at its end.
+      const said = lines.slice(lines.findLastIndex((line) => !line.startsWith('// ')) + 1);
+      if (said.length > 0)
+        assert.deepEqual(
+          printed,
+          said.map((line) => line.slice(3)),
+        );
+    });
+  }
+
+  test('every function is among them', () => {
+    const have = new Set(examples().map(({ name }) => name));
+    for (const name of Object.keys(mems)) assert.ok(have.has(name), name);
+  });
+});

@@ -1,0 +1,101 @@
+'use strict';
+
+// What the package exports is what its typings declare, under both module systems.
+
+const { test } = require('node:test');
+const assert = require('node:assert/strict');
+const { readFileSync } = require('node:fs');
+const path = require('node:path');
+const mems = require('@sambhav-gautam/osmemoryallocator');
+
+const declarations = readFileSync(path.join(__dirname, '..', '..', 'index.d.ts'), 'utf8');
+
+/** The names that the typings declare with one of these words. */
+function declaredAs(...words) {
+  const found = declarations.matchAll(new RegExp(`^export (?:${words.join('|')}) (\\w+)`, 'gm'));
+  // An overloaded function is declared more than once.
+  return [...new Set([...found].map(([, name]) => name))];
+}
+
+const functions = declaredAs('function', 'class');
+const constants = declaredAs('const');
+const declared = [...functions, ...constants];
+
+test('the exports are the functions and constants that the typings declare', () => {
+  assert.deepEqual(Object.keys(mems).sort(), [...declared].sort());
+  for (const name of functions) assert.equal(typeof mems[name], 'function');
+  for (const name of constants) assert.equal(typeof mems[name], 'string');
+});
+
+test('all that is declared has an example, and every function says what it throws', () => {
+  for (const name of declared.filter((name) => name !== 'Heap')) {
+    const end = declarations.search(new RegExp(`^export (function|const) ${name}\\b`, 'm'));
+    const comment = declarations.slice(declarations.lastIndexOf('/**', end), end);
+    assert.match(comment, /@example/, name);
+    if (functions.includes(name)) assert.match(comment, /@throws/, name);
+  }
+});
+
+test('import has the same exports by name and by default', async () => {
+  const imported = await import('@sambhav-gautam/osmemoryallocator');
+  for (const name of declared) assert.equal(imported[name], mems[name]);
+  assert.equal(imported.default, mems);
+});
+
+test('a heap has a method for every function but init and finish', () => {
+  const methods = Object.getOwnPropertyNames(mems.Heap.prototype);
+  const shared = functions.filter((name) => !['Heap', 'init', 'finish'].includes(name));
+  assert.deepEqual(methods.sort(), [...shared, 'constructor', 'id', 'close'].sort());
+  const start = declarations.indexOf('export class Heap');
+  for (const name of shared) {
+    assert.match(
+      declarations.slice(start),
+      new RegExp(`As \\{@link ${name}\\}.*\\n  ${name}[(<]`),
+      name,
+    );
+  }
+});
+
+test('every code the addon can throw is in the typings', () => {
+  const sources = [
+    'src/error.rs',
+    'src/node/failure.rs',
+    'lib/heap.js',
+    'lib/load-errors.js',
+    'lib/views.js',
+    'lib/arguments.js',
+  ].map((file) => readFileSync(path.join(__dirname, '..', '..', file), 'utf8'));
+  const codes = new Set(sources.join('\n').match(/ERR_[A-Z_]+/g));
+  for (const code of codes) assert.ok(declarations.includes(`'${code}'`), code);
+});
+
+test('a second copy of the package in one thread has the same heaps and memory of its own for calls', () => {
+  const loaded = Object.keys(require.cache).filter((file) =>
+    file.startsWith(path.join(__dirname, '..', '..')),
+  );
+  const kept = new Map(loaded.map((file) => [file, require.cache[file]]));
+  for (const file of loaded) delete require.cache[file];
+  let second;
+  try {
+    second = require('@sambhav-gautam/osmemoryallocator');
+  } finally {
+    for (const [file, module] of kept) require.cache[file] = module;
+  }
+  assert.notEqual(second.malloc, mems.malloc);
+  const heap = new mems.Heap();
+  const attached = second.Heap.attach(heap.id);
+  const ptrs = [];
+  for (let i = 0; i < 100; i++) {
+    const [from, to] = i % 2 === 0 ? [heap, attached] : [attached, heap];
+    const ptr = from.malloc(i + 1);
+    from.buffer(ptr).fill(i);
+    assert.equal(from.get(ptr), to.get(ptr));
+    assert.deepEqual(to.buffer(ptr), Buffer.alloc(i + 1, i));
+    ptrs.push(ptr);
+  }
+  assert.equal(new Set(ptrs).size, 100);
+  for (const ptr of ptrs) attached.free(ptr);
+  assert.throws(() => heap.get(ptrs[0]), { code: 'ERR_MEMS_NOT_ALLOCATED' });
+  heap.close();
+  assert.throws(() => attached.malloc(1), { code: 'ERR_MEMS_CLOSED' });
+});
