@@ -51,6 +51,9 @@ interface BytesWithoutNode extends Uint8Array {
 // biome-ignore lint/complexity/noUselessEmptyExport: not useless in declarations
 export {};
 
+/** A way of choosing the hole that serves a request: {@link InitOptions.policy}. */
+export type Policy = 'first-fit';
+
 /** What can be chosen when a heap starts. The defaults are those of {@link init}; {@link Heap} has others. */
 export interface InitOptions {
   /**
@@ -129,6 +132,15 @@ export interface InitOptions {
    * @defaultValue 4096; 65536 for a {@link Heap}
    */
   minBlockSize?: number | bigint;
+  /**
+   * Which hole serves a request. Whatever the policy, a block is taken from the front of its hole, and a request that no hole
+   * is large enough for gets a new main block.
+   *
+   * - `'first-fit'`: the lowest hole that is large enough.
+   *
+   * @defaultValue `'first-fit'`
+   */
+  policy?: Policy;
   /**
    * Whether neighbouring main blocks that are wholly free become one, so that a request larger than either can use them,
    * and an empty last block grows by what a request lacks. Without it main blocks never change, as in the original.

@@ -89,6 +89,12 @@ typedef enum mems_error {
   MEMS_ERROR_UNKNOWN_HEAP = 17
 } mems_error;
 
+/* Which hole serves a request. */
+typedef enum mems_policy {
+  /* The lowest hole that is large enough. */
+  MEMS_POLICY_FIRST_FIT = 1,
+} mems_policy;
+
 /*
  * Options of a heap. A struct of zeros stands for the defaults, and so does each field that is zero:
  *
@@ -114,8 +120,10 @@ typedef struct mems_options {
   int32_t zero_on_free;
   /* Whether main blocks are kept in memory and, on Linux, out of core dumps: 1 yes. Default: no. */
   int32_t lock;
+  /* Which hole serves a request, a value of mems_policy. Default: MEMS_POLICY_FIRST_FIT. */
+  uint32_t policy;
   /* Zeros. */
-  uint64_t reserved[2];
+  uint32_t reserved[3];
 } mems_options;
 
 /* A live block. */

@@ -339,6 +339,7 @@ describe('Heap.list()', () => {
         zeroOnFree: false,
         lock: false,
         dontFork: true,
+        policy: 'first-fit',
       },
     });
     // What it shows can be given to the constructor.

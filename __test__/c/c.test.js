@@ -8,7 +8,7 @@ const { spawnSync } = require('node:child_process');
 const { mkdirSync, readFileSync, readdirSync } = require('node:fs');
 const path = require('node:path');
 const { library } = require('@sambhav-gautam/osmemoryallocator');
-const { codes, file, functions, structs } = require('../helpers/header.js');
+const { codes, file, functions, policies, structs } = require('../helpers/header.js');
 
 const root = path.join(__dirname, '..', '..');
 const source = (name) => readFileSync(path.join(root, name), 'utf8').replaceAll('\r', '');
@@ -20,6 +20,7 @@ const rust = readdirSync(path.join(root, 'src', 'c'))
 function inC(type, name) {
   const types = {
     u64: 'uint64_t',
+    u32: 'uint32_t',
     i32: 'int32_t',
     c_int: 'int',
     c_char: 'char',
@@ -59,6 +60,17 @@ describe('the header and the source agree', () => {
     ]);
     assert.equal(structs.size, 3);
     assert.deepEqual(Object.fromEntries(structs), Object.fromEntries(fields));
+  });
+
+  test('on every policy', () => {
+    const table = source(path.join('src', 'heap', 'policy', 'mod.rs'));
+    const rows = [...table.matchAll(/^ {4}\w+ = (\d+) "([a-z-]+)"/gm)];
+    assert.ok(rows.length >= 1);
+    const names = rows.map(([, value, name]) => [
+      `MEMS_POLICY_${name.toUpperCase().replaceAll('-', '_')}`,
+      Number(value),
+    ]);
+    assert.deepEqual(Object.fromEntries(policies), Object.fromEntries(names));
   });
 
   test('on every error code', () => {

@@ -49,7 +49,7 @@ static void load(const char *path) {
 }
 
 static void layouts(void) {
-  EXPECT(sizeof(mems_options) == 64 && offsetof(mems_options, reserved) == 48);
+  EXPECT(sizeof(mems_options) == 64 && offsetof(mems_options, reserved) == 52);
   EXPECT(sizeof(mems_block) == 24 && offsetof(mems_block, usable) == 16);
   EXPECT(sizeof(mems_stats) == 192 && offsetof(mems_stats, reserved) == 144);
 }

@@ -42,4 +42,12 @@ const codes = new Map(
   ]),
 );
 
-module.exports = { codes, file, functions, structs };
+/** The policies, by their names. */
+const policies = new Map(
+  [...bare(text).matchAll(/(MEMS_POLICY_\w+) = (\d+)/g)].map(([, name, value]) => [
+    name,
+    Number(value),
+  ]),
+);
+
+module.exports = { codes, file, functions, policies, structs };

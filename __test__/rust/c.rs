@@ -181,8 +181,9 @@ fn options_are_zeros_until_they_are_chosen() {
         (Options { max_size: 1 << 53, ..Options::default() }, Code::InvalidSize, "is not a size"),
         (Options { max_size: 4095, ..Options::default() }, Code::InvalidSize, "a maxSize of 4095 leaves no room"),
         (Options { min_block_size: u64::MAX, ..Options::default() }, Code::InvalidSize, "is not a size"),
-        (Options { reserved: [1, 0], ..Options::default() }, Code::InvalidArgument, "reserved"),
-        (Options { reserved: [0, 1], ..Options::default() }, Code::InvalidArgument, "reserved"),
+        (Options { reserved: [1, 0, 0], ..Options::default() }, Code::InvalidArgument, "reserved"),
+        (Options { reserved: [0, 0, 1], ..Options::default() }, Code::InvalidArgument, "reserved"),
+        (Options { policy: 99, ..Options::default() }, Code::InvalidArgument, "policy"),
     ];
     for (options, code, text) in refused {
         // SAFETY: a pointer to options.

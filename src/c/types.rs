@@ -1,6 +1,7 @@
 //! The structs of the C ABI. Their layouts never change: what is reserved is where they grow.
 
 use super::failure::Failure;
+use crate::heap::PolicyKind;
 use crate::{blocks, heap};
 
 /// Options of a heap, `mems_options`. All zeros are the defaults.
@@ -25,18 +26,24 @@ pub struct Options {
     pub zero_on_free: i32,
     /// Whether main blocks are kept in memory: above 0 yes.
     pub lock: i32,
+    /// Which hole serves a request, `mems_policy`; 0 for the default.
+    pub policy: u32,
     /// Zeros.
-    pub reserved: [u64; 2],
+    pub reserved: [u32; 3],
 }
 
 impl Options {
     /// The heap's own options.
     pub(super) fn checked(self) -> Result<heap::Options, Failure> {
         // A later version's option, or a struct that was not cleared: ignoring it would do what nobody asked for.
-        if self.reserved != [0; 2] {
+        if self.reserved != [0; 3] {
             return Err(Failure::Argument("the reserved fields of mems_options must be zero"));
         }
         let mut options = heap::Options::roomy();
+        if self.policy != 0 {
+            let policy = PolicyKind::from_value(self.policy);
+            options = options.with_policy(policy.ok_or(Failure::Argument("policy is none of mems_policy"))?);
+        }
         if self.alignment != 0 {
             options = options.with_alignment(self.alignment)?;
         }

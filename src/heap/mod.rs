@@ -24,6 +24,7 @@ mod first_fit;
 mod hints;
 mod join;
 mod options;
+mod policy;
 mod print;
 mod release;
 mod resize;
@@ -36,6 +37,7 @@ mod walk;
 mod window;
 
 pub use options::{Options, Setting, UNIT};
+pub use policy::{PolicyKind, UnknownPolicy};
 pub use resize::Resized;
 pub use stats::{Mark, Stats};
 

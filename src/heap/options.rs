@@ -1,6 +1,6 @@
 //! What can be chosen when a heap is made. The defaults are the seed's.
 
-use super::{MAX_SIZE, PAGE, is_size};
+use super::{MAX_SIZE, PAGE, PolicyKind, is_size};
 use crate::Error;
 use std::fmt;
 
@@ -11,6 +11,7 @@ pub const UNIT: u64 = 16;
 #[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
+    policy: PolicyKind,
     min_block_size: u64,
     join_empty_blocks: bool,
     trim: bool,
@@ -29,6 +30,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            policy: PolicyKind::FirstFit,
             min_block_size: PAGE,
             join_empty_blocks: false,
             trim: false,
@@ -51,6 +53,7 @@ impl Options {
     #[must_use]
     pub const fn roomy() -> Self {
         Self {
+            policy: PolicyKind::FirstFit,
             min_block_size: 16 * PAGE,
             join_empty_blocks: true,
             trim: true,
@@ -64,6 +67,18 @@ impl Options {
             dont_fork: false,
             dont_fork_said: false,
         }
+    }
+
+    /// These options with another policy: which hole serves a request.
+    #[must_use]
+    pub const fn with_policy(self, policy: PolicyKind) -> Self {
+        Self { policy, ..self }
+    }
+
+    /// Which hole serves a request.
+    #[must_use]
+    pub const fn policy(&self) -> PolicyKind {
+        self.policy
     }
 
     /// These options with main blocks of at least `bytes`, rounded up to whole pages.
@@ -256,6 +271,8 @@ pub enum Setting {
     Flag(bool),
     /// A number of bytes.
     Bytes(u64),
+    /// One of some words.
+    Word(&'static str),
 }
 
 impl fmt::Display for Setting {
@@ -263,6 +280,7 @@ impl fmt::Display for Setting {
         match self {
             Self::Flag(flag) => flag.fmt(f),
             Self::Bytes(bytes) => bytes.fmt(f),
+            Self::Word(word) => write!(f, "'{word}'"),
         }
     }
 }
@@ -282,9 +300,10 @@ impl Options {
             ("lock", self.lock),
             ("dontFork", self.dont_fork),
         ];
+        let policy = ("policy", Setting::Word(self.policy.name()));
         let sizes = sizes.map(|(name, bytes)| (name, Setting::Bytes(bytes)));
         let flags = flags.map(|(name, flag)| (name, Setting::Flag(flag)));
-        sizes.into_iter().chain(limit).chain(flags)
+        sizes.into_iter().chain(limit).chain(flags).chain([policy])
     }
 }
 

@@ -7,8 +7,8 @@ use crate::heap::{self, Options, Setting};
 use crate::registry::{self, Handle, Id};
 use crate::steps;
 use crate::{Mems, batch};
-use napi::bindgen_prelude::{FromNapiValue, Function, Unknown};
-use napi::{Either, Env, JsValue, Result};
+use napi::bindgen_prelude::{Either3, FromNapiValue, Function, Unknown};
+use napi::{Env, JsValue, Result};
 use napi_derive::napi;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -64,8 +64,8 @@ pub struct Listed {
     pub live: f64,
     /// The names of its options, and as many values.
     pub options: Vec<String>,
-    /// The values of its options: numbers of bytes, or flags.
-    pub settings: Vec<Either<bool, f64>>,
+    /// The values of its options: numbers of bytes, flags or words.
+    pub settings: Vec<Either3<bool, f64, String>>,
 }
 
 /// All open heaps.
@@ -89,10 +89,11 @@ pub fn heaps(env: Env) -> Result<Vec<Listed>> {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "sizes are below 2^53")]
-fn setting(value: Setting) -> Either<bool, f64> {
+fn setting(value: Setting) -> Either3<bool, f64, String> {
     match value {
-        Setting::Flag(flag) => Either::A(flag),
-        Setting::Bytes(bytes) => Either::B(bytes as f64),
+        Setting::Flag(flag) => Either3::A(flag),
+        Setting::Bytes(bytes) => Either3::B(bytes as f64),
+        Setting::Word(word) => Either3::C(word.to_owned()),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::leaks::Listing;
 use super::value::{BigInt, Value};
-use crate::heap::{FIRST_ADDRESS, Options, is_size};
+use crate::heap::{FIRST_ADDRESS, Options, PolicyKind, is_size};
 use crate::registry::Id;
 use crate::{Error, Mems, registry};
 use napi::ValueType;
@@ -135,6 +135,7 @@ const OPTIONS: &[&CStr] = &[
     c"lock",
     c"maxSize",
     c"minBlockSize",
+    c"policy",
     c"trackAllocations",
     c"trim",
     c"zeroOnFree",
@@ -218,6 +219,9 @@ impl<'call> Record<'call> {
     /// The options of [`OPTIONS`], over `defaults`.
     fn over(&self, defaults: Options) -> Result<Options, Failure> {
         let mut options = defaults;
+        if let Some(number) = self.choice(c"policy", "options.policy", PolicyKind::EXPECTED, PolicyKind::NAMES)? {
+            options = options.with_policy(PolicyKind::ALL[number]);
+        }
         if let Some(alignment) = self.alignment()? {
             options = options.with_alignment(alignment)?;
         }
