@@ -31,11 +31,8 @@ pub(crate) fn malloc_many(
     mut made: impl FnMut(&mut Mems, u64),
 ) -> Result<(), Error> {
     match try_malloc_many(heap, sizes, addresses, &mut made) {
-        Err(refused) if !matches!(refused, Error::InvalidSize { .. }) => {
-            // What waits in quarantine is better than nothing.
-            if !heap.with(Mems::end_quarantine)? {
-                return Err(refused);
-            }
+        Err(refused) => {
+            steps::make_room(heap, refused)?;
             try_malloc_many(heap, sizes, addresses, &mut made)
         }
         tried => tried,
@@ -200,10 +197,7 @@ fn free_all(heap: &mut impl Access, addresses: &[u64], mut freed: impl FnMut(&mu
         steps::finish_free(heap, 0, Left::Pages, |_| ())?;
     }
     if let Some(write) = late {
-        let _ended = heap.with(|heap| {
-            heap.keep_write(&write);
-            Ok(())
-        });
+        let _ended = heap.with(|heap| heap.keep_write(write));
     }
     refused
 }
@@ -232,15 +226,12 @@ impl Mems {
 
     /// Allocates blocks as far as they can be had. Returns their number, and why there are no more.
     fn malloc_some(&mut self, sizes: &[u64], addresses: &mut [u64]) -> (usize, Result<(), Error>) {
-        // Were the quarantine emptied halfway, there would be no going back to the counters of before.
-        self.hidden.hold(true);
         let mut done = 0;
         let tried = sizes.iter().zip(addresses).try_for_each(|(&size, address)| {
             *address = self.malloc(size)?;
             done += 1;
             Ok(())
         });
-        self.hidden.hold(false);
         (done, tried)
     }
 

@@ -250,6 +250,18 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether a request was refused for want of room or memory, so that it may succeed after others have been freed.
+    pub(crate) const fn is_no_room(&self) -> bool {
+        matches!(
+            self,
+            Self::LimitReached { .. }
+                | Self::OutOfMemory { .. }
+                | Self::TooManyMappings { .. }
+                | Self::LockLimit { .. }
+                | Self::OutOfMetadata { .. }
+        )
+    }
+
     /// The stable code of this error.
     #[must_use]
     pub const fn code(&self) -> &'static str {

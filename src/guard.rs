@@ -8,12 +8,15 @@
 //! Of a block of [`LARGE`] bytes or more only the ends are filled: its whole pages are given back to the system, and must be
 //! zero when it leaves. So it takes no memory meanwhile, what was never touched is not, and to find out that it has not been
 //! written to takes no time where the system tells which pages are untouched. Both are done without the heap's lock
-//! (`steps.rs`).
+//! (`steps.rs`), and no call looks at more than [`PIECE`] bytes of it, or as many as it frees itself: the others of its bytes
+//! are looked at by the frees that follow, and until then it waits beside what quarantine holds. Small blocks, too, leave some
+//! thousand for each free at most.
 //!
-//! A write that is found where nobody can be told of it, as by a malloc that empties the quarantine, is kept for the next
-//! `free` or `verify`.
+//! A request that finds no room empties the quarantine, and is tried once more. A write that is found then, by a call that can
+//! tell nobody of it, is kept for the next `free` or `verify`.
 
 use crate::heap::{FIRST_ADDRESS, Kind};
+use crate::hidden::BYTES;
 use crate::memory::{LARGE, Regions, STEP, Span};
 use crate::{Error, Mems};
 use std::ops::Range;
@@ -24,6 +27,9 @@ pub(crate) const CANARY: u64 = 16;
 
 /// What freed blocks are filled with.
 const FILL: u8 = 0xdf;
+
+/// So many bytes of a large block are looked at by one `free`, or as many as it frees itself.
+pub(crate) const PIECE: u64 = BYTES;
 
 /// So many blocks leave quarantine under one holding of the lock.
 const LEAVING: usize = 1024;
@@ -58,9 +64,12 @@ pub(crate) const fn is_large(bytes: u64) -> bool {
     bytes >= LARGE as u64
 }
 
-/// Whether a block that was freed has been written to since. Takes long for large blocks that have been; needs no lock.
-pub(crate) fn check_fill(block: &Range<u64>, bytes: &Span) -> Result<(), Written> {
-    let other = bytes.first_other(FILL, is_large(block.end - block.start));
+/// Whether one of the bytes of a block that was freed, `part` of which is looked at, has been written to since. Takes long for
+/// large blocks; needs no lock.
+pub(crate) fn check_fill(block: &Range<u64>, bytes: &Span, part: Range<u64>) -> Result<(), Written> {
+    #[allow(clippy::cast_possible_truncation, reason = "a block is mapped, so its size fits usize")]
+    let part = part.start as usize..part.end as usize;
+    let other = bytes.first_other(part, FILL, is_large(block.end - block.start));
     let Range { start, end } = *block;
     other.map_or(Ok(()), |offset| Err(Written { start, end, at: start + offset as u64 }))
 }
@@ -198,8 +207,9 @@ impl Mems {
     /// # Errors
     /// [`Error::WriteAfterFree`]; it is free nevertheless.
     fn leave_checked(&mut self, block: &Range<u64>) -> Result<(), Error> {
-        let bytes = self.bytes(block.start, block.end - block.start);
-        let checked = check_fill(block, &bytes);
+        let length = block.end - block.start;
+        let bytes = self.bytes(block.start, length);
+        let checked = check_fill(block, &bytes, 0..length);
         if self.options().zero_on_free() {
             bytes.clear();
         }
@@ -207,34 +217,13 @@ impl Mems {
         Ok(checked?)
     }
 
-    /// Frees all blocks in quarantine, for a request that finds no room else. A write to one of them is kept for the next
-    /// `free` or `verify`: a malloc says nothing of it. Returns whether there were any.
-    pub(crate) fn end_quarantine(&mut self) -> Result<bool, Error> {
-        let mut any = false;
-        if self.hidden.is_held() {
-            return Ok(any);
-        }
-        while let Some(block) = self.hidden.next() {
-            any = true;
-            match self.leave_checked(&block) {
-                Err(Error::WriteAfterFree { start, end, at }) => self.keep(Written { start, end, at }),
-                left => left?,
-            }
-        }
-        Ok(any)
-    }
-
-    /// Keeps a write that `error` tells of for the next call that can.
-    pub(crate) fn keep_write(&self, error: &Error) {
-        if let Error::WriteAfterFree { start, end, at } = *error {
-            self.keep(Written { start, end, at });
-        }
-    }
-
-    /// Keeps a write for the next call that can tell of it: the first, if there are several.
-    fn keep(&self, written: Written) {
-        let first = self.written.take().unwrap_or(written);
+    /// Keeps a write that `error` tells of for the next call that can tell of it: the first, if there are several. Returns
+    /// any other error.
+    pub(crate) fn keep_write(&self, error: Error) -> Result<(), Error> {
+        let Error::WriteAfterFree { start, end, at } = error else { return Err(error) };
+        let first = self.written.take().unwrap_or(Written { start, end, at });
         self.written.set(Some(first));
+        Ok(())
     }
 
     /// Checks all canaries and the quarantine.
@@ -252,7 +241,8 @@ impl Mems {
             }
         }
         for block in self.hidden.quarantined() {
-            check_fill(&block, &self.bytes(block.start, block.end - block.start))?;
+            let length = block.end - block.start;
+            check_fill(&block, &self.bytes(block.start, length), 0..length)?;
         }
         Ok(())
     }

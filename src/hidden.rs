@@ -12,8 +12,8 @@ use std::ops::Range;
 /// Most blocks in quarantine.
 const BLOCKS: usize = 1 << 16;
 
-/// Most bytes in quarantine, unless a single call frees more.
-const BYTES: u64 = 32 << 20;
+/// Most bytes in quarantine, unless a single call frees more, or larger blocks have yet to be looked at.
+pub(crate) const BYTES: u64 = 32 << 20;
 
 /// A hidden block.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +22,8 @@ struct Entry {
     length: u64,
     /// How much of that nobody has asked for.
     padding: u64,
+    /// How much of it, from its start, has been looked at since it came to be the oldest in quarantine.
+    checked: u64,
 }
 
 /// The hidden blocks of one heap, by their starts.
@@ -33,21 +35,9 @@ pub(crate) struct Hidden {
     bytes: u64,
     queued_bytes: u64,
     padding: u64,
-    /// Whether blocks stay though a request finds no room: what is half done could not be undone else.
-    held: bool,
 }
 
 impl Hidden {
-    /// Says whether blocks stay in quarantine, whatever finds no room.
-    pub const fn hold(&mut self, held: bool) {
-        self.held = held;
-    }
-
-    /// Whether they do.
-    pub const fn is_held(&self) -> bool {
-        self.held
-    }
-
     /// The addresses of the hidden block that starts at an address.
     pub fn get(&self, start: u64) -> Option<Range<u64>> {
         self.blocks.get(&start).map(|entry| start..start + entry.length)
@@ -61,6 +51,11 @@ impl Hidden {
     /// Number of hidden blocks.
     pub fn len(&self) -> usize {
         self.blocks.len()
+    }
+
+    /// Whether no block is in quarantine.
+    pub fn is_quarantine_empty(&self) -> bool {
+        self.queue.is_empty()
     }
 
     /// Bytes in hidden blocks.
@@ -91,7 +86,7 @@ impl Hidden {
     /// Hides a block, for which there is room. `padding`: how much of it nobody has asked for.
     pub fn hide(&mut self, block: Range<u64>, padding: u64) {
         let length = block.end - block.start;
-        let before = self.blocks.insert(block.start, Entry { length, padding });
+        let before = self.blocks.insert(block.start, Entry { length, padding, checked: 0 });
         debug_assert!(before.is_none(), "it is hidden once");
         self.bytes += length;
         self.padding += padding;
@@ -116,6 +111,20 @@ impl Hidden {
         let block = self.get(start).expect("what is in quarantine is hidden");
         self.queued_bytes -= block.end - block.start;
         Some(block)
+    }
+
+    /// Puts the block that [`Hidden::next`] has returned last back as the oldest in quarantine, after its first `checked` bytes
+    /// have been looked at.
+    pub fn put_back(&mut self, start: u64, checked: u64) {
+        let entry = self.blocks.get_mut(&start).expect("it is hidden");
+        entry.checked = checked;
+        self.queued_bytes += entry.length;
+        self.queue.push_front(start);
+    }
+
+    /// How many bytes of a hidden block, from its start, have been looked at.
+    pub fn checked(&self, start: u64) -> u64 {
+        self.blocks.get(&start).map_or(0, |entry| entry.checked)
     }
 
     /// Hides a block, which is in quarantine no more, no longer.

@@ -78,6 +78,8 @@ impl Mems {
     /// Allocates `size` bytes and answers their virtual address. Amortized O(log n); a system call only where a new
     /// region is reserved.
     ///
+    /// A hardened heap that is full is refused more though blocks wait in quarantine: `steps::allocate` lets them go first.
+    ///
     /// # Errors
     /// [`Error::InvalidSize`], [`Error::OutOfMemory`], [`Error::OutOfMetadata`]; nothing has changed then.
     pub fn malloc(&mut self, size: u64) -> Result<u64, Error> {
@@ -100,16 +102,7 @@ impl Mems {
         size: u64,
         allocate: impl Fn(&mut Heap) -> Result<Option<u64>, Error>,
     ) -> Result<u64, Error> {
-        if let Err(full) = self.append_block(size) {
-            // What waits in quarantine is better than nothing.
-            if !self.end_quarantine()? {
-                return Err(full);
-            }
-            if let Some(address) = allocate(&mut self.heap)? {
-                return Ok(address);
-            }
-            self.append_block(size)?;
-        }
+        self.append_block(size)?;
         let address = allocate(&mut self.heap);
         self.heap.note_rest();
         address?.ok_or_else(|| Error::Corrupt(format!("{size} bytes do not fit a new main block")))

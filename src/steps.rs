@@ -7,7 +7,7 @@
 //! Invariant: what a step under the lock leaves behind is a sound heap, whatever others do before the next step; each step
 //! looks anew at all that it is about. The heap may even end in between.
 
-use crate::guard::{self, Way, is_large};
+use crate::guard::{self, PIECE, Way, is_large};
 use crate::heap::FIRST_ADDRESS;
 use crate::memory::Span;
 use crate::realloc::Realloc;
@@ -52,8 +52,18 @@ enum Step {
     Clear(Span),
     /// The block is hidden: it is to be filled.
     Fill(Span),
-    /// Another block leaves quarantine: it is to be checked, and cleared if that is wanted.
-    Check(Range<u64>, Span, bool),
+    /// Another block has been taken out of quarantine: it is to be looked at.
+    Check(Suspect),
+}
+
+/// A large block that leaves quarantine once all of its bytes have been looked at.
+struct Suspect {
+    block: Range<u64>,
+    bytes: Span,
+    /// How many bytes have been looked at, from its start.
+    checked: u64,
+    /// Whether it is to be cleared when it leaves.
+    clear: bool,
 }
 
 /// Does what is left after [`Mems::start_free`]. `freed` is called with the heap locked when the block has been freed.
@@ -100,10 +110,10 @@ pub(crate) fn free(heap: &mut impl Access, address: u64, freed: impl FnOnce(&mut
 
 /// Frees a block that takes more than a step.
 fn free_block(heap: &mut impl Access, address: u64, freed: impl FnOnce(&mut Mems)) -> Result<(), Error> {
-    let mut freed = Some(freed);
+    let (mut freed, mut spent) = (Some(freed), 0);
     loop {
         let step = heap.with(|heap| {
-            let step = heap.free_step(address)?;
+            let step = heap.free_step(address, spent)?;
             // From here on it is free to everyone else.
             if !matches!(step, Step::Again | Step::Check(..))
                 && let Some(freed) = freed.take()
@@ -114,8 +124,11 @@ fn free_block(heap: &mut impl Access, address: u64, freed: impl FnOnce(&mut Mems
         })?;
         match step {
             Step::Done => return Ok(()),
-            Step::Again => heap.give_way(),
-            Step::Check(block, bytes, clear) => let_go(heap, &block, &bytes, clear)?,
+            Step::Again => {
+                spent += PIECE;
+                heap.give_way();
+            }
+            Step::Check(suspect) => spent += look_at(heap, &suspect, PIECE)?,
             Step::Fill(bytes) => {
                 guard::fill_freed(&bytes);
                 settle(&heap.with(|heap| {
@@ -133,34 +146,109 @@ fn free_block(heap: &mut impl Access, address: u64, freed: impl FnOnce(&mut Mems
     }
 }
 
-/// Frees a hidden block that has left quarantine, after it has been checked.
+/// Looks at the next bytes of a block that leaves quarantine, `most` of them. It is free if these were the last, and back in
+/// quarantine if not. Returns how many bytes that were.
 ///
 /// # Errors
-/// [`Error::WriteAfterFree`]; it is free nevertheless.
-fn let_go(heap: &mut impl Access, block: &Range<u64>, bytes: &Span, clear: bool) -> Result<(), Error> {
-    let checked = guard::check_fill(block, bytes);
-    if clear {
+/// [`Error::WriteAfterFree`]; it is free then.
+fn look_at(heap: &mut impl Access, suspect: &Suspect, most: u64) -> Result<u64, Error> {
+    let Suspect { block, bytes, checked, clear } = suspect;
+    let (start, length) = (block.start, block.end - block.start);
+    let stop = length.min(checked.saturating_add(most));
+    let found = guard::check_fill(block, bytes, *checked..stop);
+    if found.is_ok() && stop < length {
+        heap.with(|heap| {
+            heap.hidden.put_back(start, stop);
+            Ok(())
+        })?;
+        return Ok(stop - checked);
+    }
+    if *clear {
         bytes.clear();
     }
-    heap.with(|heap| heap.show(block.start))?;
-    Ok(checked?)
+    heap.with(|heap| heap.show(start))?;
+    found?;
+    Ok(stop - checked)
 }
 
-/// Makes room in quarantine for so many blocks, of `bytes` in sum, that are to be freed next.
+/// Makes room in quarantine for so many blocks, of `bytes` in sum, that are to be freed next: all room that they need, or what
+/// can be had by looking at as many bytes of large blocks, at least [`PIECE`]; a step in which small ones leave counts as a
+/// [`PIECE`].
 ///
 /// # Errors
 /// [`Error::WriteAfterFree`] for a write of which nobody has been told, or to a block that leaves.
 pub(crate) fn make_way(heap: &mut impl Access, blocks: usize, bytes: u64) -> Result<(), Error> {
-    loop {
+    let mut spent = 0;
+    while spent < bytes.max(PIECE) {
         let step = heap.with(|heap| {
             heap.tell_of_write()?;
             heap.way_step(blocks, bytes)
         })?;
         match step {
+            None => break,
+            Some(Step::Check(suspect)) => spent += look_at(heap, &suspect, PIECE)?,
+            Some(_) => {
+                spent += PIECE;
+                heap.give_way();
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Calls `allocate` with the heap locked. If it finds no room, the blocks in quarantine are freed, and it is called once more.
+///
+/// # Errors
+/// What `allocate` returns; [`Error::Closed`] or [`Error::Finished`] if the heap has ended in between.
+pub(crate) fn allocate<T>(
+    heap: &mut impl Access,
+    mut allocate: impl FnMut(&mut Mems) -> Result<T, Error>,
+) -> Result<T, Error> {
+    heap.with(&mut allocate).or_else(|refused| allocate_again(heap, refused, allocate))
+}
+
+/// The second half of [`allocate`], after `allocate` has `refused`.
+///
+/// # Errors
+/// As [`allocate`].
+#[cold]
+pub(crate) fn allocate_again<T>(
+    heap: &mut impl Access,
+    refused: Error,
+    allocate: impl FnMut(&mut Mems) -> Result<T, Error>,
+) -> Result<T, Error> {
+    make_room(heap, refused)?;
+    let allocated = heap.with(allocate);
+    // What left quarantine may have completed pages.
+    give_pages_back(heap);
+    allocated
+}
+
+/// Frees the blocks in quarantine for a request that was `refused`: what waits there is better than nothing. A write to one of
+/// them is kept for the next `free` or `verify`.
+///
+/// # Errors
+/// `refused` if it does not say that there is no room, or no block was in quarantine.
+pub(crate) fn make_room(heap: &mut impl Access, refused: Error) -> Result<(), Error> {
+    if !refused.is_no_room() || heap.with(|heap| Ok(heap.hidden.is_quarantine_empty()))? {
+        return Err(refused);
+    }
+    loop {
+        // Beside so many bytes no block stays.
+        let step = heap.with(|heap| heap.way_step(0, u64::MAX).or_else(|found| keep(heap, found)))?;
+        match step {
             None => return Ok(()),
-            Some(Step::Check(block, bytes, clear)) => let_go(heap, &block, &bytes, clear)?,
+            Some(Step::Check(suspect)) => {
+                let looked = look_at(heap, &suspect, u64::MAX).map(drop);
+                looked.or_else(|found| heap.with(|heap| heap.keep_write(found)))?;
+            }
             Some(_) => heap.give_way(),
         }
+    }
+
+    fn keep(heap: &Mems, found: Error) -> Result<Option<Step>, Error> {
+        heap.keep_write(found)?;
+        Ok(Some(Step::Again))
     }
 }
 
@@ -196,7 +284,7 @@ pub(crate) fn trim(heap: &mut impl Access) -> Result<u64, Error> {
     Ok(bytes)
 }
 
-/// Resizes the block at `old`: `start` is the first step. If the block has moved, its bytes are copied without the lock,
+/// Resizes the block at `old`: `start` is the first step, which is tried a second time if a quarantine can be emptied for it. If the block has moved, its bytes are copied without the lock,
 /// however many they are, and the old block is freed; `freed` is called with the heap locked then. Returns the new address.
 ///
 /// # Errors
@@ -205,10 +293,10 @@ pub(crate) fn trim(heap: &mut impl Access) -> Result<u64, Error> {
 pub(crate) fn realloc(
     heap: &mut impl Access,
     old: u64,
-    start: impl FnOnce(&mut Mems) -> Result<Realloc, Error>,
+    start: impl FnMut(&mut Mems) -> Result<Realloc, Error>,
     freed: impl FnOnce(&mut Mems),
 ) -> Result<u64, Error> {
-    let moved = heap.with(start)?;
+    let moved = allocate(heap, start)?;
     let Realloc { address, copy, tail, mut pages } = moved;
     if let Some((to, from)) = copy {
         to.copy_from(&from);
@@ -253,8 +341,9 @@ fn take_back(heap: &mut impl Access, address: u64) {
 }
 
 impl Mems {
-    /// The next step of freeing a block that takes more than one.
-    fn free_step(&mut self, address: u64) -> Result<Step, Error> {
+    /// The next step of freeing a block that takes more than one. For it, `spent` bytes of blocks that leave
+    /// quarantine have been looked at so far, or as much has been done.
+    fn free_step(&mut self, address: u64, spent: u64) -> Result<Step, Error> {
         if !self.options().hardened() {
             let (_, whole) = self.starting(address)?;
             self.hidden.reserve(1).map_err(|_| Error::OutOfMetadata { size: 0 })?;
@@ -262,7 +351,9 @@ impl Mems {
             return Ok(Step::Clear(self.bytes(address, whole)));
         }
         let whole = self.ready_for_quarantine(address)?;
-        if let Some(step) = self.way_step(1, whole)? {
+        if spent < whole.max(PIECE)
+            && let Some(step) = self.way_step(1, whole)?
+        {
             return Ok(step);
         }
         if is_large(whole) {
@@ -280,8 +371,9 @@ impl Mems {
             Way::Busy => Some(Step::Again),
             Way::Large => {
                 let block = self.hidden.next().expect("one has to leave");
-                let bytes = self.bytes(block.start, block.end - block.start);
-                Some(Step::Check(block, bytes, self.options().zero_on_free()))
+                let (bytes, checked) =
+                    (self.bytes(block.start, block.end - block.start), self.hidden.checked(block.start));
+                Some(Step::Check(Suspect { block, bytes, checked, clear: self.options().zero_on_free() }))
             }
         })
     }

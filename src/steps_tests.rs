@@ -1,6 +1,6 @@
 //! What others find, and may do, between two steps of a call.
 
-use super::{Access, free, realloc, trim};
+use super::{Access, allocate, free, make_room, realloc, trim};
 use crate::heap::{Options, PAGE};
 use crate::memory::STEP;
 use crate::{Error, Mems};
@@ -55,12 +55,17 @@ fn resident(heap: &Mems) -> Option<u64> {
     heap.spans().iter().map(crate::memory::Span::resident).sum()
 }
 
+/// What a heap says that finds no room.
+fn full() -> Error {
+    Error::OutOfMetadata { size: 1 }
+}
+
 fn write(heap: &Mems, address: u64, bytes: u64, byte: u8) {
     heap.span(address, bytes).unwrap().fill(byte);
 }
 
 fn all(heap: &Mems, address: u64, bytes: u64, byte: u8) -> bool {
-    heap.span(address, bytes).unwrap().first_other(byte, false).is_none()
+    heap.span(address, bytes).unwrap().first_other(0..usize::try_from(bytes).unwrap(), byte, false).is_none()
 }
 
 /// An empty heap with these options.
@@ -166,7 +171,7 @@ fn a_large_block_is_hidden_while_it_is_cleared_or_filled() {
         assert!(seen > 0, "{options}: between two steps it was hidden");
         assert_eq!(told, 1);
         assert!(!mems.owns(block));
-        mems.end_quarantine().unwrap();
+        let _none = make_room(&mut mems, full());
         let stats = mems.stats();
         assert_eq!((stats.live, stats.requested, stats.quarantined, stats.live_blocks), (0, 0, 0, 0));
         mems.verify().unwrap();
@@ -295,7 +300,61 @@ fn many_blocks_leave_quarantine_a_few_at_a_time() {
         left = now;
     });
     free(&mut watched, large, |_| ()).unwrap();
+    let mut mems = watched.heap;
     assert!((1..150).contains(&most), "{most} of 700 blocks left in one step");
+    // A free of little does little, whatever waits.
+    let large = mems.malloc(33 * MIB).unwrap();
+    let blocks: Vec<_> = (0..700).map(|_| mems.malloc(40_000).unwrap()).collect();
+    let small: Vec<_> = (0..9).map(|_| mems.malloc(16).unwrap()).collect();
+    for block in blocks {
+        mems.free(block).unwrap();
+    }
+    // As if it had been freed while these were.
+    let whole = mems.check_before_free(large).unwrap();
+    mems.hidden.reserve(1).unwrap();
+    mems.detain(large, whole);
+    let mut before = mems.stats().quarantined_blocks;
+    for block in small {
+        mems.free(block).unwrap();
+        let now = mems.stats().quarantined_blocks;
+        // Two steps, as the first does not know what the call may still do.
+        assert!(before - now.min(before) < 300, "{} blocks left for one", before - now);
+        before = now;
+    }
+}
+
+#[test]
+fn a_large_block_is_looked_at_piece_by_piece_by_the_frees_that_follow() {
+    let piece = super::PIECE;
+    // The last byte of each piece, and none.
+    for written in [None, Some(piece - 1), Some(3 * piece - 1), Some(3 * piece + 99)] {
+        let mut mems = heap(Options::roomy().with_hardened(true));
+        let large = mems.malloc(3 * piece + 100).unwrap();
+        let small: Vec<_> = (0..4).map(|_| mems.malloc(16).unwrap()).collect();
+        mems.free(large).unwrap();
+        let end = mems.hidden.get(large).unwrap().end;
+        if let Some(at) = written {
+            mems.regions.fill(large + at, 1, 1);
+        }
+        for (number, &block) in small.iter().enumerate() {
+            let number = number as u64;
+            let freed = mems.free(block);
+            let found = written.is_some_and(|at| at / piece == number);
+            let due = Error::WriteAfterFree { start: large, end, at: large + written.unwrap_or(0) };
+            assert_eq!(freed, if found { Err(due) } else { Ok(()) }, "{written:?}, free {number}");
+            let waits = mems.hidden.get(large).is_some();
+            assert_eq!(waits, number < 3 && !found, "{written:?}, free {number}");
+            mems.verify().err().filter(|_| written.is_none()).map_or((), |error| panic!("{error}"));
+            if found {
+                break;
+            }
+        }
+        // What frees much looks at much.
+        let [first, second] = [5, 6].map(|pieces| mems.malloc(pieces * piece).unwrap());
+        mems.free(first).unwrap();
+        mems.free(second).unwrap();
+        assert!(mems.hidden.get(first).is_none(), "{written:?}");
+    }
 }
 
 #[test]
@@ -325,6 +384,42 @@ fn a_heap_that_ends_between_two_steps_has_freed_the_block() {
             assert_eq!(freed, if told { Ok(()) } else { Err(Error::Closed) }, "{options} after {steps} steps");
         }
     }
+}
+
+#[test]
+fn a_malloc_that_empties_the_quarantine_lets_others_in() {
+    let options = Options::roomy().with_hardened(true).with_max_size(64 * MIB).unwrap();
+    let mut mems = heap(options);
+    let (kept, freed) = (mems.malloc(100).unwrap(), mems.malloc(40 * MIB).unwrap());
+    free(&mut mems, freed, |_| ()).unwrap();
+    // So it has to be read before it leaves.
+    mems.regions.fill(freed + 20 * MIB, 1, 1);
+    let mut alone = 0;
+    let mut watched = Watched::unmeasured(mems, |heap, _| {
+        // It has left quarantine and is not free yet: it is looked at, and others get in.
+        if heap.stats().quarantined >= 40 * MIB && heap.hidden.is_quarantine_empty() {
+            alone += 1;
+            assert!(matches!(heap.get(freed), Err(Error::NotAllocated { .. })));
+            heap.block(kept).unwrap();
+        }
+    });
+    let small = allocate(&mut watched, |heap| heap.malloc(100)).unwrap();
+    assert_eq!(watched.steps, 1, "there is room");
+    let large = allocate(&mut watched, |heap| heap.malloc(40 * MIB)).unwrap();
+    let mut mems = watched.heap;
+    assert!(alone > 0, "it is read with the heap unlocked");
+    // A malloc could not tell of the write.
+    let told = free(&mut mems, small, |_| ());
+    assert!(matches!(told, Err(Error::WriteAfterFree { start, .. }) if start == freed), "{told:?}");
+    for block in [small, kept, large] {
+        free(&mut mems, block, |_| ()).unwrap();
+    }
+    mems.verify().unwrap();
+    // What can never be had empties the quarantine as well, and changes nothing else.
+    let refused = allocate(&mut mems, |heap| heap.malloc(65 * MIB));
+    assert!(matches!(refused, Err(Error::LimitReached { .. })), "{refused:?}");
+    assert_eq!((mems.stats().quarantined, mems.stats().live), (0, 0));
+    mems.verify().unwrap();
 }
 
 #[test]

@@ -78,26 +78,28 @@ pub extern "C" fn mems_heap_close(heap: u64) -> c_int {
     })
 }
 
+/// Calls `allocated`, and once more if a quarantine can be emptied for it; returns the address, 0 on failure.
+fn allocate(heap: u64, allocated: impl FnMut(&mut Mems) -> Result<u64, Error>) -> u64 {
+    call(0, || Ok(steps::allocate(&mut Handle::new(heap)?, allocated)?))
+}
+
 /// Allocates a block.
 #[unsafe(no_mangle)]
 pub extern "C" fn mems_heap_malloc(heap: u64, size: u64) -> u64 {
-    call(0, || Ok(registry::with_heap(heap, |heap| heap.malloc(size).inspect(|&made| heap.forget_stacks(made)))?))
+    allocate(heap, |heap| heap.malloc(size).inspect(|&made| heap.forget_stacks(made)))
 }
 
 /// Allocates a block whose physical address is a multiple of `alignment`.
 #[unsafe(no_mangle)]
 pub extern "C" fn mems_heap_aligned(heap: u64, size: u64, alignment: u64) -> u64 {
-    call(0, || {
-        let allocate = |heap: &mut Mems| heap.malloc_aligned(size, alignment).inspect(|&made| heap.forget_stacks(made));
-        Ok(registry::with_heap(heap, allocate)?)
-    })
+    allocate(heap, |heap| heap.malloc_aligned(size, alignment).inspect(|&made| heap.forget_stacks(made)))
 }
 
 /// Allocates a block of zeros.
 #[unsafe(no_mangle)]
 pub extern "C" fn mems_heap_calloc(heap: u64, count: u64, size: u64) -> u64 {
     call(0, || {
-        let (address, used) = registry::with_heap(heap, |heap| {
+        let (address, used) = steps::allocate(&mut Handle::new(heap)?, |heap| {
             heap.start_calloc(count, size).inspect(|&(made, _)| heap.forget_stacks(made))
         })?;
         if let Some(used) = used {

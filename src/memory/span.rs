@@ -189,30 +189,35 @@ impl Span {
         range.clone().step_by(step).map(move |start| start..range.end.min(start.saturating_add(step)))
     }
 
-    /// The offset of the first byte that is not `byte`, but 0 in the system's whole pages if `given_back` is true: then
-    /// untouched pages are as they should be and are not read.
+    /// The offset of the first byte in `range` that is not `byte`, but 0 in the system's whole pages if `given_back` is true:
+    /// then untouched pages are as they should be and are not read.
     #[must_use]
-    pub fn first_other(&self, byte: u8, given_back: bool) -> Option<usize> {
+    pub fn first_other(&self, range: Range<usize>, byte: u8, given_back: bool) -> Option<usize> {
+        let Range { start, end } = range;
         if !given_back {
-            return self.first_other_in(0..self.bytes, byte);
+            return self.first_other_in(start..end, byte);
         }
         let pages = self.whole_pages();
-        self.first_other_in(0..pages.start, byte)
-            .or_else(|| {
-                let (start, mut at) = (self.addresses().start, pages.start);
-                let mut map = PageMap::open();
-                while at < pages.end {
-                    let run = map.next_touched(start + at..start + pages.end);
-                    let run = run.start - start..run.end - start;
-                    at = run.end;
-                    let other = self.first_other_in(run, 0);
-                    if other.is_some() {
-                        return other;
-                    }
-                }
-                None
-            })
-            .or_else(|| self.first_other_in(pages.end..self.bytes, byte))
+        let pages = pages.start.clamp(start, end)..pages.end.clamp(start, end);
+        self.first_other_in(start..pages.start, byte)
+            .or_else(|| self.first_touched_in(&pages))
+            .or_else(|| self.first_other_in(pages.end..end, byte))
+    }
+
+    /// The offset of the first byte in whole pages that is not zero.
+    fn first_touched_in(&self, pages: &Range<usize>) -> Option<usize> {
+        let (start, mut at) = (self.addresses().start, pages.start);
+        let mut map = PageMap::open();
+        while at < pages.end {
+            let run = map.next_touched(start + at..start + pages.end);
+            let run = run.start - start..run.end - start;
+            at = run.end;
+            let other = self.first_other_in(run, 0);
+            if other.is_some() {
+                return other;
+            }
+        }
+        None
     }
 
     /// The offset of the first byte in a range that is not `byte`.

@@ -23,7 +23,7 @@ callback! {
         let (count, size) = (convert::size("count", count)?, convert::size("size", size)?);
         let id = convert::heap(heap)?;
         let stack = trace::stack(id, heap)?;
-        let (address, used) = registry::with_heap(id, |heap| {
+        let (address, used) = steps::allocate(&mut Handle::new(id)?, |heap| {
             let (address, used) = heap.start_calloc(count, size)?;
             trace::note_malloc(heap, address, stack.as_ref());
             Ok((address, used))

@@ -8,8 +8,8 @@
 use super::failure::{Failure, guard};
 use super::value::{Answer, Value};
 use super::{convert, trace};
-use crate::Error;
 use crate::registry::{self, Handle, Id};
+use crate::{Error, steps};
 use napi::sys;
 use std::ptr;
 
@@ -54,11 +54,14 @@ fn allocate(id: Id, size: Value, options: Option<Value>) -> Result<(u64, Id), Fa
     let bytes = convert::size("size", size)?;
     let alignment = options.map_or(Ok(None), |options| convert::alignment(options, "malloc()"))?.unwrap_or(1);
     let stack = trace::stack(id, size)?;
-    Ok(Handle::new(id)?.with_id(|heap| {
+    let mut handle = Handle::new(id)?;
+    let address = steps::allocate(&mut handle, |heap| {
         let address = if alignment == 1 { heap.malloc(bytes) } else { heap.malloc_aligned(bytes, alignment) }?;
         trace::note_malloc(heap, address, stack.as_ref());
         Ok(address)
-    })?)
+    })?;
+    // Of the first step on it is the id of that very heap.
+    Ok((address, handle.id))
 }
 
 fn free_in(id: Id, value: Value) -> Result<(), Failure> {

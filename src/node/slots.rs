@@ -219,9 +219,11 @@ callback! {
             }
             memory.answer(heap.malloc(size)?);
             Ok(true)
-        })?;
-        if !done {
-            memory.answer(malloc_traced(env, found, size)?);
+        });
+        match done {
+            Ok(true) => {}
+            Ok(false) => memory.answer(malloc_traced(env, found, size)?),
+            Err(refused) => memory.answer(malloc_again(found, refused, size)?),
         }
         Ok(())
     }
@@ -287,12 +289,18 @@ fn no_size(env: sys::napi_env, number: f64) -> Failure {
 }
 
 #[cold]
-fn malloc_traced(env: sys::napi_env, found: Handle, size: u64) -> Result<u64, Failure> {
+fn malloc_traced(env: sys::napi_env, mut found: Handle, size: u64) -> Result<u64, Failure> {
     // SAFETY: as in `no_size`.
     let stack = trace::stack(found.id, unsafe { Value::of_number(env, 0.0) }?)?;
     let allocate =
         |heap: &mut Mems| heap.malloc(size).inspect(|&address| trace::note_malloc(heap, address, stack.as_ref()));
-    Ok(found.with(allocate)?)
+    Ok(steps::allocate(&mut found, allocate)?)
+}
+
+/// `malloc` of a heap that has `refused` it: once more where that may help.
+#[cold]
+fn malloc_again(mut found: Handle, refused: Error, size: u64) -> Result<u64, Failure> {
+    Ok(steps::allocate_again(&mut found, refused, |heap| heap.malloc(size))?)
 }
 
 /// What is left of a `free`: all of it if nothing has been begun.
