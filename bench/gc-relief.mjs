@@ -5,7 +5,7 @@
 // and what process.memoryUsage() shows of MeMS memory. Prints tables and keeps the figures in target/gc.json; a full run
 // also writes docs/memory.md and docs/memory.svg from them, and --report makes them anew without measuring.
 //
-// memoryUsage() is asked on every Node that npm run test:runtimes has fetched (MEMS_CACHE names another cache), else on
+// memoryUsage() is asked on every Node that npm run test:on has fetched (MEMS_CACHE names another cache), else on
 // this one alone.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';

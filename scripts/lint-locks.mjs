@@ -1,6 +1,6 @@
 // Whether the lock files of the benchmark and of the fuzzer, crates of their own that the tests do not build, know what the
 // library depends on: they are not written anew when that changes, and builds with --locked fail then.
-//   npm run lint:locks
+//   npm run lint -- locks
 import { execFileSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -11,7 +11,9 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { npm } from './lib/pack.mjs';
-import { readManifest, readPackages, releaseTargets } from './lib/release.mjs';
+import { readManifest, readPackages } from './lib/release.mjs';
+import { runScript } from './lib/rows.mjs';
+import { PLATFORMS } from './platforms.mjs';
 
 const CHECKOUT = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -26,8 +28,8 @@ async function checkVersion(project, tag, { version }) {
 }
 
 /** The packages in the order they are to be published in; throws unless they are all there, and belong together. */
-function checkPackages(packages, { name, version }, targets) {
-  const platforms = targets.map((target) => packages.get(`${name}-${target.name}`));
+function checkPackages(packages, { name, version }) {
+  const platforms = PLATFORMS.map((platform) => packages.get(`${name}-${platform.name}`));
   const main = packages.get(name);
   const found = [...platforms, main];
   if (found.includes(undefined)) throw new Error('not all is packed: npm run pack:all -- --all');
@@ -53,7 +55,7 @@ async function isPublished(project, { name, version }, options) {
   }
 }
 
-try {
+await runScript(async () => {
   const { values, positionals } = parseArgs({
     options: {
       publish: { type: 'boolean', default: false },
@@ -66,7 +68,7 @@ try {
   const manifest = await readManifest(project);
   await checkVersion(project, tag, manifest);
   const packages = await readPackages(join(project, 'target', 'packages'));
-  for (const one of checkPackages(packages, manifest, await releaseTargets(manifest))) {
+  for (const one of checkPackages(packages, manifest)) {
     const id = `${one.manifest.name}@${one.manifest.version}`;
     if (values.publish && (await isPublished(project, one.manifest, options))) {
       console.log(`${id} is published already`);
@@ -77,7 +79,4 @@ try {
     await npm(args, project);
     console.log(`${id} ${values.publish ? 'published' : 'would be published'}`);
   }
-} catch (error) {
-  console.error(error.message);
-  process.exitCode = 1;
-}
+});

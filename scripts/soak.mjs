@@ -5,7 +5,7 @@
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { reportRows, runRows } from './lib/rows.mjs';
+import { reportRows, runRows, runScript } from './lib/rows.mjs';
 import { CHECKOUT, chooseRuntimes, start } from './lib/runtimes.mjs';
 
 const PROGRAM = join(CHECKOUT, '__test__', 'soak', 'main.js');
@@ -26,7 +26,7 @@ const COUNTS = {
   staleWrites: 0,
 };
 
-try {
+await runScript(async () => {
   const { values, positionals } = parseArgs({
     options: {
       offline: { type: 'boolean', default: false },
@@ -58,7 +58,4 @@ try {
   });
   console.log('rss and mappings: at the start, after a quarter of the run, at the end');
   reportRows(rows);
-} catch (error) {
-  console.error(error.message);
-  process.exitCode = 1;
-}
+});

@@ -1,37 +1,30 @@
-// Writes the table of what is supported into README.md, from what the last runs left in the cache and from nothing else:
-// those of test:linux, test:musl, test:windows, test:arm64 and test:runtimes, and every build for another platform.
+// Writes the table of what is supported into README.md, from what the last runs of `npm run test:on` and every build for another
+// platform left in the cache, and from nothing else.
 //   npm run support -- [--check]
 // --check writes nothing, and fails if the table is not what it would write.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { markdownTable } from 'markdown-table';
-import { readManifest, releaseTargets, systemOf } from './lib/release.mjs';
 import { readResults } from './lib/results.mjs';
+import { runScript } from './lib/rows.mjs';
 import { CHECKOUT, RUNTIMES } from './lib/runtimes.mjs';
+import { PLATFORMS } from './platforms.mjs';
 
 const DOCUMENT = join(CHECKOUT, 'README.md');
 const PLACE = /(?<=<!-- support:[^\n]*-->\n).*?(?=<!-- \/support -->)/s;
 // The first that knows of a platform and runtime has the word: all tests say more than the smoke suite.
-const CHECKS = ['linux', 'musl', 'windows', 'arm64', 'runtimes'];
-
-/** Runtimes that there are no binaries of. */
-const ABSENT = {
-  'linux-x64-musl': ['deno'],
-  'linux-arm64-musl': ['deno'],
-  'win32-arm64-msvc': ['node 14', 'node 16', 'node 18'],
-  'darwin-arm64': ['node 14'],
-};
+const CHECKS = ['tests', 'runtimes'];
 
 /** What the last run says of a runtime on a platform; undefined if there was none. */
 const findRun = (runs, platform, runtime) =>
   runs.find((run) => run.platform === platform && run.runtime === runtime);
 
-function cell(runs, built, platform, runtime) {
+function cell(runs, built, { name: platform, absent }, runtime) {
   const run = findRun(runs, platform, runtime);
   if (run && run.result !== 'ok') return 'fails';
   if (run) return run.emulated ? 'tested under emulation' : 'tested';
-  if (ABSENT[platform]?.includes(runtime)) return '–';
+  if (absent.includes(runtime.replace('node ', ''))) return '–';
   return built.has(platform) ? 'built' : '';
 }
 
@@ -47,15 +40,14 @@ function versions(runs) {
     .map(([name, found]) => `${title(name).replace(/ \d+$/, '')} ${found.join(' and ')}`);
 }
 
-try {
+await runScript(async () => {
   const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
   const runs = (await Promise.all(CHECKS.map(readResults))).flatMap(Object.values);
   const built = new Set(Object.keys(await readResults('builds')));
   const names = [...RUNTIMES.values()].map(({ name }) => name);
-  const targets = await releaseTargets(await readManifest(CHECKOUT));
-  const rows = targets.map((target) => [
-    systemOf(target).replace(' or newer', '+'),
-    ...names.map((name) => cell(runs, built, target.name, name)),
+  const rows = PLATFORMS.map((platform) => [
+    platform.title.replace(' or newer', '+'),
+    ...names.map((name) => cell(runs, built, platform, name)),
   ]);
   const heading = names.map((name) => name[0].toUpperCase() + name.slice(1));
   const ran = (name, which) => runs.some((run) => run.runtime === name && run.suite === which);
@@ -74,7 +66,4 @@ Tested: all tests passed there${all}. Under emulation: Windows is Wine, arm64 is
   if (values.check && written !== old)
     throw new Error('README.md has another table: npm run support');
   if (!values.check) await writeFile(DOCUMENT, written);
-} catch (error) {
-  console.error(error.message);
-  process.exitCode = 1;
-}
+});

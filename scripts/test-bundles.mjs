@@ -1,17 +1,16 @@
 // Bundles and single executables of a program that uses the package, made by each bundler and run on each runtime where
 // nothing else of the program is; and what the package says where the addon is not beside them, or where the runtime was
 // started so that it loads none.
-//   npm run test:bundles -- [--offline] [name of a way ...]
+//   npm run test:package -- bundles [--offline] [name of a way ...]
 import assert from 'node:assert/strict';
-import { copyFile, mkdir, mkdtemp, readdir, realpath, rename, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { copyFile, mkdir, mkdtemp, readdir, realpath, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openTools, WAYS } from './lib/bundles.mjs';
 import { Project } from './lib/project.mjs';
 import { hostAddon, packRelease } from './lib/release.mjs';
-import { reportRows } from './lib/rows.mjs';
-import { CHECKOUT, openRuntime, progress, RUNTIMES, start } from './lib/runtimes.mjs';
+import { addRow, reportRows, runScriptIn } from './lib/rows.mjs';
+import { CHECKOUT, openRuntime, RUNTIMES, start } from './lib/runtimes.mjs';
 
 const NAME = '@sambhav-gautam/osmemoryallocator';
 const TIMEOUT_MS = 60_000;
@@ -33,25 +32,11 @@ const env = { ...process.env };
 for (const name of ['MEMS_LIBRARY_PATH', 'NODE_OPTIONS']) delete env[name];
 
 const [platform, addon] = hostAddon(CHECKOUT);
-const rows = [];
 const opened = new Map();
 
 async function open(name, offline) {
   if (!opened.has(name)) opened.set(name, await openRuntime(RUNTIMES.get(name), offline));
   return opened.get(name);
-}
-
-async function check(row, action) {
-  const end = progress(Object.values(row).join(', '));
-  let result = 'ok';
-  try {
-    await action();
-  } catch (error) {
-    console.error(error);
-    result = `FAILED: ${error.message.split('\n')[0]}`;
-  }
-  end(result);
-  rows.push({ ...row, result });
 }
 
 /** The program with the package installed, in a folder of its own. */
@@ -128,8 +113,7 @@ function flagsOf(name, folder) {
   return [disabled, { refused: model, line: /Allow addons as well: .*--allow-addons/, helps }];
 }
 
-const scratch = await realpath(await mkdtemp(join(tmpdir(), 'mems-bundles-')));
-try {
+await runScriptIn('mems-bundles-', async (scratch) => {
   const { values, positionals } = parseArgs({
     options: { offline: { type: 'boolean', default: false } },
     allowPositionals: true,
@@ -137,6 +121,7 @@ try {
   const chosen = WAYS.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
   const tools = await openTools();
   const app = await makeApp(scratch);
+  const rows = [];
   const built = [];
   for (const way of chosen) {
     for (const name of way.runtimes) {
@@ -144,7 +129,7 @@ try {
       const bunBinary = (await open('bun', values.offline)).binary;
       const out = await realpath(await mkdtemp(join(scratch, 'out-')));
       const row = { way: way.name, runtime: name, version };
-      await check({ ...row, step: 'build' }, async () => {
+      await addRow(rows, { ...row, step: 'build' }, async () => {
         const made = await way.build({ tools, binary, bunBinary, app: app.folder, out, addon });
         if (way.beside) await copyFile(addon, join(out, basename(addon)));
         built.push({ row, made, binary, out, embeds: /--compile$/.test(way.name) });
@@ -157,7 +142,7 @@ try {
       const { binary, version } = await open(name, values.offline);
       for (const flags of flagsOf(name, app.folder)) {
         const step = flags.refused.find((flag) => /addons|permission|read$/.test(flag));
-        await check({ way: 'no addons', runtime: name, version, step }, () =>
+        await addRow(rows, { way: 'no addons', runtime: name, version, step }, () =>
           runFlags(app, binary, flags),
         );
       }
@@ -166,14 +151,10 @@ try {
   // From here on a program has nothing but what was built.
   await app.remove();
   for (const one of built) {
-    await check({ ...one.row, step: 'run' }, () => runWay(one));
+    await addRow(rows, { ...one.row, step: 'run' }, () => runWay(one));
     const single = typeof one.made === 'string' && !one.embeds;
-    if (single) await check({ ...one.row, step: 'without the addon' }, () => runWithout(one));
+    if (single)
+      await addRow(rows, { ...one.row, step: 'without the addon' }, () => runWithout(one));
   }
   reportRows(rows);
-} catch (error) {
-  console.error(error.message);
-  process.exitCode = 1;
-} finally {
-  await rm(scratch, { recursive: true, force: true });
-}
+});

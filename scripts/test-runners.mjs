@@ -1,6 +1,6 @@
 // The examples for jest and Vitest, run as tests of a project that has the package: jest with all test files in one process,
 // one after the other; Vitest with each of its pools. The runners are fetched from npm into the cache (95 MB).
-//   npm run test:runners
+//   npm run test:package -- runners
 import { cp, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { npm } from './lib/pack.mjs';

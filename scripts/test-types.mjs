@@ -1,13 +1,11 @@
 // The typings under every version of TypeScript from 4.9 on, with the types of Node.js that go with it and without any, for each
 // way of resolving modules. Compilers are fetched from npm into the cache.
-//   npm run test:types -- [version ...]
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+//   npm run test:package -- types [version ...]
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { npm } from './lib/pack.mjs';
-import { reportRows } from './lib/rows.mjs';
-import { progress } from './lib/runtimes.mjs';
+import { addRow, reportRows, runScriptIn } from './lib/rows.mjs';
 import { tool } from './lib/tools.mjs';
 import { compareVersions, compileProject, makeTypedProject, modulesOf } from './lib/types.mjs';
 
@@ -25,8 +23,7 @@ async function packageFolder(name, version) {
   return join(folder, 'node_modules', ...name.split('/'));
 }
 
-const scratch = await mkdtemp(join(tmpdir(), 'mems-types-'));
-try {
+await runScriptIn('mems-types-', async (scratch) => {
   const { positionals } = parseArgs({ allowPositionals: true });
   const rows = [];
   for (const version of positionals.length > 0 ? positionals : VERSIONS) {
@@ -37,19 +34,12 @@ try {
       await makeTypedProject(project, version, nodeTypes);
       for (const module of modulesOf(version)) {
         const row = { typescript: version, '@types/node': types ?? 'none', module };
-        const end = progress(`TypeScript ${version}, @types/node ${row['@types/node']}, ${module}`);
-        const errors = await compileProject(project, typescript, module);
-        if (errors) console.error(errors);
-        const result = errors ? `FAILED: ${errors.split('\n')[0]}` : 'ok';
-        end(result);
-        rows.push({ ...row, result });
+        await addRow(rows, row, async () => {
+          const errors = await compileProject(project, typescript, module);
+          if (errors) throw new Error(errors);
+        });
       }
     }
   }
   reportRows(rows);
-} catch (error) {
-  console.error(error.message);
-  process.exitCode = 1;
-} finally {
-  await rm(scratch, { recursive: true, force: true });
-}
+});

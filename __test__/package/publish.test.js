@@ -23,19 +23,19 @@ let expected;
 let registry;
 
 before(async () => {
-  const { packRelease, releaseTargets } = await import('../../scripts/lib/release.mjs');
+  const { packRelease } = await import('../../scripts/lib/release.mjs');
+  const { PLATFORMS } = await import('../../scripts/platforms.mjs');
   project = await fs.mkdtemp(path.join(os.tmpdir(), 'mems-publish-'));
   packages = path.join(project, 'target', 'packages');
   await fs.mkdir(packages, { recursive: true });
   const addon = path.join(project, 'addon');
   await fs.writeFile(addon, 'stands in for an addon');
-  const targets = await releaseTargets(manifest);
   await packRelease(
     CHECKOUT,
     packages,
-    targets.map(({ name }) => [name, addon]),
+    PLATFORMS.map(({ name }) => [name, addon]),
   );
-  expected = [...targets.map(({ name }) => `${MAIN}-${name}@${VERSION}`), `${MAIN}@${VERSION}`];
+  expected = [...PLATFORMS.map(({ name }) => `${MAIN}-${name}@${VERSION}`), `${MAIN}@${VERSION}`];
 });
 
 beforeEach(async () => {

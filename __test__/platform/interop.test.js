@@ -73,6 +73,6 @@ test('docs/interop.md agrees with this Node, and no Buffer arrives as other byte
       delete got[row];
       delete documented[row];
     }
-    assert.deepEqual(got, documented, `${kind}: npm run test:interop writes it anew`);
+    assert.deepEqual(got, documented, `${kind}: npm run test:package -- interop writes it anew`);
   }
 });

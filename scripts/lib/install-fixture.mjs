@@ -1,18 +1,13 @@
 // What the install checks work on: the packed packages in a registry of their own, and how to run what was installed.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PLATFORMS } from '../platforms.mjs';
+import { machineFor } from './machines.mjs';
 import { npmPack } from './pack.mjs';
 import { Project, platformFlags } from './project.mjs';
 import { Registry } from './registry.mjs';
-import {
-  hostAddon,
-  packRelease,
-  readManifest,
-  readPackage,
-  readPackages,
-  releaseTargets,
-} from './release.mjs';
-import { CHECKOUT, chooseRuntimes, openRuntime, runtimesOf, start } from './runtimes.mjs';
+import { packRelease, readManifest, readPackage, readPackages } from './release.mjs';
+import { CHECKOUT, chooseRuntimes, HOST, openRuntime, start } from './runtimes.mjs';
 
 // Nothing listens on the port that discards.
 const UNREACHABLE = 'http://127.0.0.1:9/';
@@ -54,7 +49,7 @@ async function packOld({ manifest }, into) {
  */
 export async function openPackages(packed, scratch) {
   const manifest = await readManifest(CHECKOUT);
-  const names = (await releaseTargets(manifest)).map(({ name }) => name);
+  const names = PLATFORMS.map(({ name }) => name);
   const found = await readPackages(packed);
   const built = names.filter((name) => found.has(`${manifest.name}-${name}`));
   const absent = names.filter((name) => !built.includes(name));
@@ -85,7 +80,7 @@ export function makeFixture(opened, runner) {
   const other = names.find((name) => name.split('-')[0] !== platform.split('-')[0]);
   const common = { parent: scratch, cache: join(scratch, 'cache') };
   // Here npm must find out by itself what this system is.
-  const foreign = platform !== hostAddon(CHECKOUT)[0];
+  const foreign = platform !== HOST;
   const flags = foreign ? platformFlags(platform) : [];
   const projects = [];
   const clean = ({ code, output }) => ({ code, output: output.replaceAll('\r\n', '\n') });
@@ -130,16 +125,16 @@ export function nodeRunner(name, platform, binary, startIt = start) {
   };
 }
 
-/**
- * Node.js of these major versions as runners, under what starts them, of that name; `known` are the runtimes by name, those for
- * another host (linux-arm64) if they are npm's.
- */
-export async function foreignRunners(starter, options) {
-  const { name, host, known = runtimesOf(host), platform, majors } = options;
+/** Node.js for another platform, under what runs it here, as runners; of the versions in its row unless some are named. */
+export async function platformRunners(platform, names, offline) {
+  const { name, suite } = platform;
+  const { name: under, runtimes: known, open } = machineFor(platform);
+  const machine = await open();
   const runners = [];
-  for (const runtime of chooseRuntimes(majors, [], known)) {
-    const { binary, version } = await openRuntime(runtime, false, starter.start);
-    runners.push(nodeRunner(`node ${version}, ${name}`, platform, binary, starter.start));
+  for (const runtime of chooseRuntimes(names, suite.install, known)) {
+    const { binary, version } = await openRuntime(runtime, offline, machine.start);
+    const title = `node ${version}, ${under}`;
+    runners.push(nodeRunner(title, name, binary, machine.start));
   }
   return runners;
 }

@@ -8,16 +8,12 @@ import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promi
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { findPlatform, PLATFORMS } from '../platforms.mjs';
 import { npmPack } from './pack.mjs';
 import { packedReadme } from './readme.mjs';
 
 const { hostPlatform } = createRequire(import.meta.url)('../../lib/platform.js');
 
-// What the oldest system must have, where it is not plain from the platform's name.
-const SYSTEMS = {
-  linux: { gnu: 'with glibc 2.17 or newer', musl: 'with musl' },
-};
-const SYSTEM_NAMES = { linux: 'Linux', win32: 'Windows', darwin: 'macOS' };
 const FOR_CHECKOUTS = ['scripts', 'devDependencies', 'overrides', 'napi'];
 
 export async function readManifest(folder) {
@@ -26,16 +22,6 @@ export async function readManifest(folder) {
 
 const writeManifest = (folder, manifest) =>
   writeFile(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-
-/** The targets of package.json, each with `name` (linux-x64-gnu), `platform`, `arch` and `abi`. */
-export async function releaseTargets(manifest) {
-  // Loaded late: what else is in this file must work before the development dependencies are there.
-  const { parseTriple } = await import('@napi-rs/cli');
-  return manifest.napi.targets.map((triple) => {
-    const target = parseTriple(triple);
-    return { ...target, name: target.platformArchABI };
-  });
-}
 
 /** The addon that was built in `checkout` for this host, as `[name, file]` of its platform. */
 export function hostAddon(checkout) {
@@ -91,16 +77,11 @@ async function copyPublished(checkout, to) {
   await writeFile(readme, text);
 }
 
-/** The systems that an addon is for, in words. */
-export function systemOf({ platform, arch, abi }) {
-  return [SYSTEM_NAMES[platform], arch, SYSTEMS[platform]?.[abi]].filter(Boolean).join(' ');
-}
-
-function platformReadme(manifest, target) {
+function platformReadme(manifest, { name, title }) {
   const main = `[\`${manifest.name}\`](${manifest.homepage})`;
-  return `# \`${manifest.name}-${target.name}\`
+  return `# \`${manifest.name}-${name}\`
 
-The native addon of ${main} for ${systemOf(target)}.
+The native addon of ${main} for ${title}.
 
 It is an optional dependency of that package, which npm installs where it can run. Depend on the main package, not on this one.
 `;
@@ -115,24 +96,24 @@ async function packInto(folder, into) {
 
 /**
  * Packs the project in `checkout` into the existing folder `into`: the main package, and a package for each platform of
- * `addons`, a map (or list of pairs) of platforms to files. Answers `{ main, platforms }`, of which the second is a map of
+ * `addons`, a map (or list of pairs) of platforms to files. Returns `{ main, platforms }`, of which the second is a map of
  * platforms to packages, each package `{ tarball, name, version, size, unpackedSize, files }`.
  */
 export async function packRelease(checkout, into, addons) {
+  // Loaded late: what else is in this file must work before the development dependencies are there.
   const { NapiCli } = await import('@napi-rs/cli');
   const stage = join(into, 'stage');
   await rm(stage, { recursive: true, force: true });
   await mkdir(stage);
   await copyPublished(checkout, stage);
   const manifest = await readManifest(stage);
-  const targets = await releaseTargets(manifest);
   // The CLI knows what a platform package's manifest has to say.
   await new NapiCli().createNpmDirs({ cwd: stage, npmDir: 'npm' });
 
   const platforms = new Map();
   for (const [name, addon] of addons) {
-    const target = targets.find((candidate) => candidate.name === name);
-    if (!target) throw new Error(`package.json lists no napi target for ${name}`);
+    const platform = findPlatform(name);
+    if (!platform) throw new Error(`scripts/platforms.mjs has no platform ${name}`);
     const folder = join(stage, 'npm', name);
     const platformManifest = await readManifest(folder);
     await copyFile(addon, join(folder, platformManifest.main)).catch((cause) => {
@@ -141,14 +122,14 @@ export async function packRelease(checkout, into, addons) {
     // Without a type, Node.js guesses.
     await writeManifest(folder, { ...platformManifest, type: 'commonjs' });
     await copyFile(join(stage, 'LICENSE'), join(folder, 'LICENSE'));
-    await writeFile(join(folder, 'README.md'), platformReadme(manifest, target));
+    await writeFile(join(folder, 'README.md'), platformReadme(manifest, platform));
     platforms.set(name, await packInto(folder, into));
   }
 
   for (const key of FOR_CHECKOUTS) delete manifest[key];
   manifest.files = manifest.files.filter((file) => !file.endsWith('.node'));
   manifest.optionalDependencies = Object.fromEntries(
-    targets.map(({ name }) => [`${manifest.name}-${name}`, manifest.version]),
+    PLATFORMS.map(({ name }) => [`${manifest.name}-${name}`, manifest.version]),
   );
   await writeManifest(stage, manifest);
   const main = await packInto(stage, into);

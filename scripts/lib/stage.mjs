@@ -43,8 +43,8 @@ async function install(folder, platform) {
   end('done');
 }
 
-/** Makes the copy for a platform, with its addon and its addon for tests, and answers the folder. */
-export async function makeStage({ platform }, addon, testAddon) {
+/** Makes the copy for a platform, with its addon and its addon for tests, and returns the folder. */
+export async function makeStage({ name: platform }, addon, testAddon) {
   const folder = join(CHECKOUT, 'target', 'stage', platform);
   await mkdir(folder, { recursive: true });
   await copyFiles(folder);

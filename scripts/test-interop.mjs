@@ -1,10 +1,11 @@
 // Which of a runtime's functions take views of MeMS memory: probes every runtime in the cache, and writes docs/interop.md.
-//   npm run test:interop -- [--offline] [14 16 18 20 22 24 26 bun deno ...]
+//   npm run test:package -- interop [--offline] [14 16 18 20 22 24 26 bun deno ...]
 // With runtimes named it only prints what it found: the document has a column for each.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { markdownTable } from 'markdown-table';
+import { runScript } from './lib/rows.mjs';
 import { CACHE, CHECKOUT, chooseRuntimes, openRuntime, start } from './lib/runtimes.mjs';
 
 const PROBE = join(CHECKOUT, '__test__', 'interop', 'probe.js');
@@ -25,7 +26,7 @@ async function probe(runtime, offline) {
   return { name: `${runtime.name} ${version}`, cells: JSON.parse(line[1]) };
 }
 
-try {
+await runScript(async () => {
   const { values, positionals } = parseArgs({
     options: { offline: { type: 'boolean', default: false } },
     allowPositionals: true,
@@ -51,7 +52,4 @@ try {
     const spoilt = Object.keys(cells).filter((row) => /^(text|wrong)$/.test(cells[row].buffer));
     if (spoilt.length > 0) throw new Error(`${name} sends other bytes: ${spoilt.join(', ')}`);
   }
-} catch (error) {
-  console.error(error.message);
-  process.exitCode = 1;
-}
+});

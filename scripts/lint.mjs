@@ -1,0 +1,53 @@
+// Looks for all that can be found without running the code.
+//
+//   npm run lint                      everything
+//   npm run lint -- locks rustfmt     some of it, by name
+import { spawnSync } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const CHECKOUT = dirname(dirname(fileURLToPath(import.meta.url)));
+/** The program of an installed package, which this Node.js runs: on Windows only a shell finds it by name. */
+const bin = (name, file) => [process.execPath, join(CHECKOUT, 'node_modules', name, file)];
+const script = (name) => [process.execPath, join(CHECKOUT, 'scripts', name)];
+const clippy = (...features) => ['cargo', 'clippy', ...features, '--', '-D', 'warnings'];
+
+/** By name, the commands of each check. */
+const CHECKS = {
+  // Formats and lints JavaScript and JSON.
+  biome: () => [[...bin('@biomejs/biome', 'bin/biome'), 'ci', '.']],
+  // The workflows of the hosted CI.
+  workflows: () => [script('lint-workflows.mjs')],
+  // The lock files of the crates that the tests do not build.
+  locks: () => [script('lint-locks.mjs')],
+  // All that is written from the table of platforms.
+  platforms: () => [[...script('write-platforms.mjs'), '--check']],
+  // The typings.
+  types: () => [[...bin('typescript', 'bin/tsc'), '-p', '__test__/types']],
+  rustfmt: () => [['cargo', 'fmt', '--check']],
+  // The addon, the core alone, and the tests.
+  clippy: () => [
+    clippy('--all-features'),
+    clippy('--no-default-features'),
+    clippy('--all-targets', '--no-default-features', '--features', 'c-abi'),
+  ],
+};
+
+function run([command, ...args]) {
+  const { status, error } = spawnSync(command, args, { cwd: CHECKOUT, stdio: 'inherit' });
+  if (error) console.error(error.message);
+  return status === 0;
+}
+
+const words = process.argv.slice(2);
+const names = Object.keys(CHECKS);
+const unknown = words.filter((word) => !names.includes(word));
+if (unknown.length > 0) {
+  console.error(`There is no check ${unknown.join(', ')}: choose from ${names.join(', ')}`);
+  process.exit(1);
+}
+for (const name of words.length > 0 ? words : names) {
+  console.log(`> ${name}`);
+  // The first that fails is the last: what it says is read then.
+  if (!CHECKS[name]().every(run)) process.exit(1);
+}
