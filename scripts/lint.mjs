@@ -1,12 +1,24 @@
 // Looks for all that can be found without running the code.
 //
 //   npm run lint                      everything
-//   npm run lint -- locks rustfmt     some of it, by name
+//   npm run lint -- links rustfmt     some of it, by name
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const CHECKOUT = dirname(dirname(fileURLToPath(import.meta.url)));
+const DOCUMENTS = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'SECURITY.md',
+  'docs',
+  'bench/traces',
+];
+// No hosting service is asked: links into this repository are written as paths.
+const VALIDATE_LINKS = ['--use', 'remark-validate-links=repository:false'];
+const REMARK = ['--frail', '--quiet', '--no-stdout', '--no-config', '--no-ignore'];
+
 /** The program of an installed package, which this Node.js runs: on Windows only a shell finds it by name. */
 const bin = (name, file) => [process.execPath, join(CHECKOUT, 'node_modules', name, file)];
 const script = (name) => [process.execPath, join(CHECKOUT, 'scripts', name)];
@@ -22,6 +34,8 @@ const CHECKS = {
   locks: () => [script('lint-locks.mjs')],
   // All that is written from the table of platforms.
   platforms: () => [[...script('write-platforms.mjs'), '--check']],
+  // Whether each relative link of the documents leads to a file that is there, and its anchor to a heading.
+  links: () => [[...bin('remark-cli', 'cli.js'), ...DOCUMENTS, ...VALIDATE_LINKS, ...REMARK]],
   // The typings.
   types: () => [[...bin('typescript', 'bin/tsc'), '-p', '__test__/types']],
   rustfmt: () => [['cargo', 'fmt', '--check']],
