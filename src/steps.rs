@@ -235,7 +235,9 @@ pub(crate) fn make_room(heap: &mut impl Access, refused: Error) -> Result<(), Er
     }
     loop {
         // Beside so many bytes no block stays.
-        let step = heap.with(|heap| heap.way_step(0, u64::MAX).or_else(|found| keep(heap, found)))?;
+        let step = heap.with(|heap| {
+            heap.way_step(0, u64::MAX).or_else(|found| heap.keep_write(found).map(|()| Some(Step::Again)))
+        })?;
         match step {
             None => return Ok(()),
             Some(Step::Check(suspect)) => {
@@ -244,11 +246,6 @@ pub(crate) fn make_room(heap: &mut impl Access, refused: Error) -> Result<(), Er
             }
             Some(_) => heap.give_way(),
         }
-    }
-
-    fn keep(heap: &Mems, found: Error) -> Result<Option<Step>, Error> {
-        heap.keep_write(found)?;
-        Ok(Some(Step::Again))
     }
 }
 
