@@ -1,17 +1,29 @@
 'use strict';
 
-// Every example of the README that is followed by its output runs and prints just that.
+// Every example of the documents that is followed by its output runs and prints just that.
 
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
-const { existsSync, readFileSync } = require('node:fs');
+const {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} = require('node:fs');
 const path = require('node:path');
 
 const root = path.join(__dirname, '..', '..');
 const readme = readFileSync(path.join(root, 'README.md'), 'utf8').replaceAll('\r', '');
-// A block ends at the next fence: one that has no output is not the beginning of another.
-const examples = [...readme.matchAll(/```js\n((?:(?!```).)*)```\n\n```text\n((?:(?!```).)*)```/gs)];
+/** The examples of a document that have their output, as `[program, output]`. */
+function examplesOf(text) {
+  // A block ends at the next fence: one that has no output is not the beginning of another.
+  const found = text.matchAll(/```js\n((?:(?!```).)*)```\n\n```text\n((?:(?!```).)*)```/gs);
+  return [...found].map(([, program, output]) => [program, output]);
+}
+const examples = examplesOf(readme);
 
 /** A pattern for the output shown; where the system puts the memory, no README can know. */
 function patternOf(output) {
@@ -47,16 +59,31 @@ test('the README has examples with their output', () => {
 
 test('examples/seed.js is the quick start', () => {
   const example = readFileSync(path.join(root, 'examples', 'seed.js'), 'utf8').replaceAll('\r', '');
-  assert.ok(example.endsWith(examples[0][1]));
+  assert.ok(example.endsWith(examples[0][0]));
 });
 
-for (const [index, [, program, output]] of examples.entries()) {
-  test(`example ${index + 1} of the README prints what it says`, () => {
-    // From standard input a program resolves the package by its own name, from the package's folder.
-    const options = { cwd: root, encoding: 'utf8', input: program };
-    const { stdout, stderr, status } = spawnSync(process.execPath, ['-'], options);
-    assert.equal(stderr, '');
-    assert.equal(status, 0);
-    assert.match(stdout, patternOf(output));
-  });
+/** Documents beside the README whose examples are to run as well. */
+const DOCUMENTS = ['docs/native.md', 'docs/threads.md'];
+
+for (const name of ['README.md', ...DOCUMENTS]) {
+  const text = readFileSync(path.join(root, name), 'utf8').replaceAll('\r', '');
+  for (const [index, [program, output]] of examplesOf(text).entries()) {
+    test(`example ${index + 1} of ${name} prints what it says`, () => {
+      // In a file, which workers can load; in the package's folder, where it resolves the package by its own name.
+      const target = path.join(root, 'target');
+      mkdirSync(target, { recursive: true });
+      const folder = mkdtempSync(path.join(target, 'example-'));
+      const file = path.join(folder, 'example.cjs');
+      writeFileSync(file, program);
+      try {
+        const options = { cwd: root, encoding: 'utf8' };
+        const { stdout, stderr, status } = spawnSync(process.execPath, [file], options);
+        assert.equal(stderr, '');
+        assert.equal(status, 0);
+        assert.match(stdout, patternOf(output));
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    });
+  }
 }
