@@ -18,9 +18,9 @@
 use crate::heap::{FIRST_ADDRESS, Kind};
 use crate::hidden::BYTES;
 use crate::memory::{LARGE, Regions, STEP, Span};
+use crate::stacks::Stack;
 use crate::{Error, Mems};
 use std::ops::Range;
-use std::sync::Arc;
 
 /// Bytes behind each block.
 pub(crate) const CANARY: u64 = 16;
@@ -248,12 +248,12 @@ impl Mems {
     }
 
     /// Notes where a block was allocated.
-    pub fn track_malloc(&mut self, address: u64, stack: &Arc<str>) {
+    pub fn track_malloc(&mut self, address: u64, stack: &Stack) {
         self.tracker.allocated(address, stack);
     }
 
     /// Notes where a block was freed.
-    pub fn track_free(&mut self, address: u64, stack: &Arc<str>) {
+    pub fn track_free(&mut self, address: u64, stack: &Stack) {
         self.tracker.freed(address, stack);
     }
 

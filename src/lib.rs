@@ -45,3 +45,4 @@ pub use blocks::{Block, Place};
 pub use error::Error;
 pub use mems::Mems;
 pub use realloc::Realloc;
+pub use stacks::Stack;

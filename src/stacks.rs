@@ -1,15 +1,86 @@
 //! The texts of stacks, each kept once and only as long as somebody uses it.
 //!
-//! A text is known by an id, an index; who notes an id counts as a use, and says when that ends. With the last use the text
-//! goes, and its id is given to another.
+//! A [`Stack`] is a text that knows its own hash, so that finding it again takes no look at the text: programs allocate at the
+//! same places again and again. A heap knows it by an id, an index; who notes an id counts as a use, and says when that ends.
+//! With the last use the text goes, and its id is given to another.
 //!
 //! Invariants: `ids` has exactly the texts of `entries` that are in use. `vacant` has the indexes of the others, and room for
-//! all, so that ending a use cannot fail. `last` is in use.
+//! all, so that ending a use cannot fail.
 //!
-//! Costs: O(length of the text) to find it, unless it is the one found last.
+//! Costs: O(1) to find a `Stack` that is kept, or a clone of one; O(length of the text) for one that is only equal.
 
 use std::collections::{HashMap, TryReserveError};
+use std::fmt;
+use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
+use std::ops::Deref;
 use std::sync::Arc;
+
+/// A stack as text. A clone is another name of the one text.
+#[derive(Debug, Clone)]
+pub struct Stack(Arc<Text>);
+
+#[derive(Debug)]
+struct Text {
+    hash: u64,
+    text: Box<str>,
+}
+
+/// Bytes that a [`Stack`] has beside its text: two counters, and what points there.
+const OWN_BYTES: usize = 2 * size_of::<usize>() + size_of::<Text>();
+
+impl From<&str> for Stack {
+    fn from(text: &str) -> Self {
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        Self(Arc::new(Text { hash: hasher.finish(), text: text.into() }))
+    }
+}
+
+impl Deref for Stack {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0.text
+    }
+}
+
+impl fmt::Display for Stack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
+
+impl PartialEq for Stack {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || (self.0.hash == other.0.hash && self.0.text == other.0.text)
+    }
+}
+
+impl Eq for Stack {}
+
+impl Hash for Stack {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0.hash);
+    }
+}
+
+/// Takes a number that is a hash already for the hash.
+#[derive(Debug, Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("a stack writes its hash alone");
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 /// The id of a text in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +88,7 @@ pub(crate) struct StackId(u32);
 
 #[derive(Debug)]
 struct Entry {
-    text: Arc<str>,
+    stack: Stack,
     uses: u64,
 }
 
@@ -26,45 +97,26 @@ struct Entry {
 pub(crate) struct Stacks {
     entries: Vec<Option<Entry>>,
     vacant: Vec<u32>,
-    ids: HashMap<Arc<str>, u32>,
-    /// The text given last, and its id: many blocks of one call have the very same.
-    last: Option<(Arc<str>, StackId)>,
+    ids: HashMap<Stack, u32, BuildHasherDefault<Hashed>>,
     /// Bytes of all texts.
     text_bytes: usize,
 }
 
-/// Bytes that an `Arc<str>` has beside its text: two counters.
-const ARC_BYTES: usize = 2 * size_of::<usize>();
-
 impl Stacks {
     /// Begins a use of a text, and returns its id. `None`: there is no memory to keep it.
-    pub fn begin_use(&mut self, text: &Arc<str>) -> Option<StackId> {
-        if let Some((last, id)) = &self.last
-            && Arc::ptr_eq(last, text)
-        {
-            let id = *id;
-            self.begin_another(id);
-            return Some(id);
-        }
-        let id = match self.ids.get(text) {
+    pub fn begin_use(&mut self, stack: &Stack) -> Option<StackId> {
+        match self.ids.get(stack) {
             Some(&id) => {
                 let id = StackId(id);
-                self.begin_another(id);
-                id
+                self.entry(id).uses += 1;
+                Some(id)
             }
-            None => self.insert(text).ok().flatten()?,
-        };
-        self.last = Some((Arc::clone(text), id));
-        Some(id)
-    }
-
-    /// Begins one more use of a text that is in use.
-    fn begin_another(&mut self, id: StackId) {
-        self.entry(id).uses += 1;
+            None => self.insert(stack).ok().flatten(),
+        }
     }
 
     /// Keeps a new text. `None`: there are too many.
-    fn insert(&mut self, text: &Arc<str>) -> Result<Option<StackId>, TryReserveError> {
+    fn insert(&mut self, stack: &Stack) -> Result<Option<StackId>, TryReserveError> {
         self.ids.try_reserve(1)?;
         let index = if let Some(index) = self.vacant.pop() {
             index
@@ -75,9 +127,9 @@ impl Stacks {
             self.entries.push(None);
             index
         };
-        self.entries[index as usize] = Some(Entry { text: Arc::clone(text), uses: 1 });
-        self.ids.insert(Arc::clone(text), index);
-        self.text_bytes += text.len() + ARC_BYTES;
+        self.entries[index as usize] = Some(Entry { stack: stack.clone(), uses: 1 });
+        self.ids.insert(stack.clone(), index);
+        self.text_bytes += stack.len() + OWN_BYTES;
         Ok(Some(StackId(index)))
     }
 
@@ -86,20 +138,17 @@ impl Stacks {
         let entry = self.entry(id);
         entry.uses -= 1;
         if entry.uses == 0
-            && let Some(Entry { text, .. }) = self.entries[id.0 as usize].take()
+            && let Some(Entry { stack, .. }) = self.entries[id.0 as usize].take()
         {
-            self.ids.remove(&text);
+            self.ids.remove(&stack);
             self.vacant.push(id.0);
-            self.text_bytes -= text.len() + ARC_BYTES;
-            if self.last.as_ref().is_some_and(|&(_, last)| last == id) {
-                self.last = None;
-            }
+            self.text_bytes -= stack.len() + OWN_BYTES;
         }
     }
 
     /// A text in use.
-    pub fn text(&self, id: StackId) -> &Arc<str> {
-        &self.entries[id.0 as usize].as_ref().expect("an id is of a text in use").text
+    pub fn stack(&self, id: StackId) -> &Stack {
+        &self.entries[id.0 as usize].as_ref().expect("an id is of a text in use").stack
     }
 
     fn entry(&mut self, id: StackId) -> &mut Entry {
@@ -109,7 +158,7 @@ impl Stacks {
     /// Bytes of memory that this takes.
     pub fn bytes(&self) -> usize {
         let lists = self.entries.capacity() * size_of::<Option<Entry>>() + self.vacant.capacity() * size_of::<u32>();
-        self.text_bytes + lists + table_bytes::<(Arc<str>, u32)>(self.ids.capacity())
+        self.text_bytes + lists + table_bytes::<(Stack, u32)>(self.ids.capacity())
     }
 
     /// Number of texts in use.
@@ -132,35 +181,32 @@ mod tests {
     #[test]
     fn a_text_is_kept_once_and_goes_with_its_last_use() {
         let mut stacks = Stacks::default();
-        let [a, same, b] = ["a", "a", "b"].map(Arc::from);
+        let [a, same, b] = ["a", "a", "b"].map(Stack::from);
         let first = stacks.begin_use(&a).unwrap();
         assert_eq!(stacks.begin_use(&same), Some(first));
-        assert_eq!(stacks.begin_use(&same), Some(first));
+        assert_eq!(stacks.begin_use(&a.clone()), Some(first));
         let other = stacks.begin_use(&b).unwrap();
-        assert_eq!((stacks.len(), &**stacks.text(first), &**stacks.text(other)), (2, "a", "b"));
+        assert_eq!((stacks.len(), &**stacks.stack(first), &**stacks.stack(other)), (2, "a", "b"));
         for left in [2, 2, 1] {
             stacks.end_use(first);
             assert_eq!(stacks.len(), left);
         }
         // The id is given to the next.
         assert_eq!(stacks.begin_use(&"c".into()), Some(first));
-        assert_eq!(&**stacks.text(first), "c");
+        assert_eq!(&**stacks.stack(first), "c");
         stacks.end_use(first);
         stacks.end_use(other);
         assert_eq!((stacks.len(), stacks.text_bytes), (0, 0));
     }
 
     #[test]
-    fn the_text_given_last_is_known_only_as_long_as_it_is_used() {
+    fn texts_of_one_hash_are_told_apart() {
         let mut stacks = Stacks::default();
-        let text: Arc<str> = "a".into();
-        let id = stacks.begin_use(&text).unwrap();
-        stacks.end_use(id);
-        let other = stacks.begin_use(&"b".into()).unwrap();
-        assert_eq!(other, id);
-        let again = stacks.begin_use(&text).unwrap();
-        assert_ne!(again, other);
-        assert_eq!((&**stacks.text(again), &**stacks.text(other)), ("a", "b"));
+        let [a, b] = ["a", "b"].map(|text| Stack(Arc::new(Text { hash: 7, text: text.into() })));
+        let [first, other] = [&a, &b].map(|stack| stacks.begin_use(stack).unwrap());
+        assert_eq!((stacks.len(), &**stacks.stack(first), &**stacks.stack(other)), (2, "a", "b"));
+        stacks.end_use(first);
+        assert_eq!((stacks.begin_use(&b), stacks.len()), (Some(other), 1));
     }
 
     #[test]
@@ -173,7 +219,7 @@ mod tests {
         for id in ids {
             stacks.end_use(id);
         }
-        assert_eq!(full - stacks.bytes(), 1000 * (100 + ARC_BYTES));
+        assert_eq!(full - stacks.bytes(), 1000 * (100 + OWN_BYTES));
         // What has been given back is used again.
         for n in 0..1000 {
             stacks.begin_use(&format!("{n:0100}").as_str().into()).unwrap();

@@ -9,10 +9,9 @@
 //! Costs: microseconds to capture a stack, and some 20 bytes a block beside the texts: for debugging.
 
 use crate::heap::Kind;
-use crate::stacks::{StackId, Stacks, table_bytes};
+use crate::stacks::{Stack, StackId, Stacks, table_bytes};
 use crate::{Block, Error, Mems};
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// How many freed blocks are remembered.
@@ -44,7 +43,7 @@ pub(crate) struct Tracker {
 
 impl Tracker {
     /// A block has been allocated.
-    pub fn allocated(&mut self, address: u64, stack: &Arc<str>) {
+    pub fn allocated(&mut self, address: u64, stack: &Stack) {
         if self.live.try_reserve(1).is_ok()
             && let Some(stack) = self.stacks.begin_use(stack)
             && let Some(old) = self.live.insert(address, stack)
@@ -55,7 +54,7 @@ impl Tracker {
     }
 
     /// A block has been freed.
-    pub fn freed(&mut self, address: u64, stack: &Arc<str>) {
+    pub fn freed(&mut self, address: u64, stack: &Stack) {
         let Some(allocated) = self.live.remove(&address) else { return };
         if self.freed.try_reserve(1).is_err() || self.order.try_reserve(1).is_err() {
             return self.stacks.end_use(allocated);
@@ -94,8 +93,8 @@ impl Tracker {
     }
 
     /// Where the live block at an address was allocated.
-    pub fn stack(&self, address: u64) -> Option<&Arc<str>> {
-        self.live.get(&address).map(|&stack| self.stacks.text(stack))
+    pub fn stack(&self, address: u64) -> Option<&Stack> {
+        self.live.get(&address).map(|&stack| self.stacks.stack(stack))
     }
 
     /// Bytes of memory that this takes.
@@ -119,7 +118,7 @@ impl Tracker {
         let Error::NotAllocated { address, .. } = error else { return error };
         match self.freed.get(&address) {
             Some(&Past { allocated, freed, .. }) => {
-                let [allocated, freed] = [allocated, freed].map(|stack| self.stacks.text(stack).to_string());
+                let [allocated, freed] = [allocated, freed].map(|stack| self.stacks.stack(stack).to_string());
                 Error::FreedBefore { address, allocated, freed }
             }
             None => error,
@@ -149,7 +148,7 @@ impl Mems {
 
     /// Where the live block that starts at `address` was allocated, if anything is known of that. O(1).
     #[must_use]
-    pub fn stack_of(&self, address: u64) -> Option<&Arc<str>> {
+    pub fn stack_of(&self, address: u64) -> Option<&Stack> {
         // An empty one says no more than none.
         self.tracker.stack(address).filter(|stack| !stack.is_empty())
     }
@@ -194,7 +193,7 @@ mod tests {
     #[test]
     fn a_stack_goes_with_the_last_block_that_has_it() {
         let mut tracker = Tracker::default();
-        let own = |n: u64| Arc::from(format!("{n}: {}", "frame ".repeat(100)));
+        let own = |n: u64| Stack::from(format!("{n}: {}", "frame ".repeat(100)).as_str());
         for n in 0..4 * FREED as u64 {
             // Distinct stacks, at few addresses.
             tracker.allocated(n % 7, &own(2 * n));

@@ -314,3 +314,39 @@ function limited(start, [options, ...rest]) {
     ...rest,
   );
 }
+
+test('what captures stacks may return anything, or throw', async () => {
+  const { Worker } = require('node:worker_threads');
+  // Each with the stack that it is; in a thread of its own, since what captures last does so for the whole thread.
+  const program = `
+    const { workerData, parentPort } = require('node:worker_threads');
+    const { Heap, library } = require(workerData);
+    const returned = [
+      [0, ''], ['plain', 'plain'], [[0, 'first'], 'first'], [0, 'first'], [[1, 'second'], 'second'], [1, 'second'],
+      [[0, 'other'], 'other'], [0, 'other'], [1, 'second'], [2, ''], [[7, 'far'], 'far'], [7, ''],
+      [-1, ''], [-0, ''], [0.5, ''], [NaN, ''], [2 ** 32, ''], [[2 ** 32, 'huge'], ''], [[-1, 'below'], ''],
+      [[], ''], [[0], ''], [['0', 'text'], ''], [[0, 7], ''], [0, 'other'], [null, ''], [undefined, ''], [{}, ''],
+      [1n, ''], [Symbol.iterator, ''], [() => 0, ''], [new Proxy([0, 'a'], {}), ''], ['', ''], [['0'.repeat(9), 7], ''],
+    ];
+    let value;
+    const capture = () => {
+      if (value === undefined) throw new Error('nothing');
+      return value;
+    };
+    require(library).captureStacks(capture);
+    const heap = new Heap({ trackAllocations: true });
+    const stacks = [];
+    for ([value] of returned) {
+      const address = heap.malloc(8);
+      stacks.push([...heap.leaks()][0].stack);
+      heap.free(address);
+    }
+    heap.verify();
+    heap.close();
+    parentPort.postMessage([stacks, returned.map(([, stack]) => stack), typeof capture]);`;
+  const worker = new Worker(program, { eval: true, workerData: require.resolve('../..') });
+  const [stacks, expected] = await new Promise((resolve, reject) =>
+    worker.on('message', resolve).on('error', reject),
+  );
+  assert.deepEqual(stacks, expected);
+});

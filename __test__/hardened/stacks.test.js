@@ -195,6 +195,23 @@ describe('a stack', () => {
     }
   });
 
+  test('is that of its own call, however many others there have been', () => {
+    const places = Array.from(
+      { length: 1500 },
+      (_, i) => new Function('heap', `return heap.malloc(8);\n//# sourceURL=place-${i}.js`),
+    );
+    const expected = new Map();
+    // Each twice in turn, and all of them twice: seen just now, long ago and never before.
+    for (let round = 0; round < 2; round++) {
+      for (const [i, place] of places.entries()) {
+        for (let again = 0; again < 2; again++) expected.set(place(heap), `(place-${i}.js:`);
+      }
+    }
+    for (const { address, stack } of heap.leaks()) {
+      assert.ok(stack.split('\n')[0].includes(expected.get(address)), stack);
+    }
+  });
+
   test('is told of another thread’s block as well', async () => {
     const { Worker } = require('node:worker_threads');
     const address = heap.malloc(8);

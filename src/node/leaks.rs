@@ -13,13 +13,13 @@ use super::cold::{argument, id};
 use super::convert::leaks_options;
 use super::failure::{Failure, run};
 use crate::registry::{self, Handle, Id};
+use crate::stacks::Stack;
 use crate::{Block, Error, Mems};
 use napi::bindgen_prelude::{Function, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 use std::cell::RefCell;
 use std::collections::{BinaryHeap, HashMap};
-use std::sync::Arc;
 use std::vec;
 
 /// Segments that are walked under one lock.
@@ -43,7 +43,7 @@ pub(super) enum Listing {
 }
 
 /// A stack, by its place in memory: equal ones of one heap have the same. 0 without one.
-fn key_of(stack: Option<&Arc<str>>) -> usize {
+fn key_of(stack: Option<&Stack>) -> usize {
     stack.map_or(0, |stack| stack.as_ptr().addr())
 }
 
@@ -57,11 +57,11 @@ struct Entry {
     bytes: u64,
     /// Blocks.
     count: u64,
-    stack: Option<Arc<str>>,
+    stack: Option<Stack>,
 }
 
 impl Entry {
-    fn new(rank: u64, block: Block, stack: Option<&Arc<str>>) -> Self {
+    fn new(rank: u64, block: Block, stack: Option<&Stack>) -> Self {
         Self { rank, address: block.start, bytes: block.size, count: 1, stack: stack.cloned() }
     }
 

@@ -3,25 +3,41 @@
 //! A stack is captured before the heap is locked, since that runs JavaScript, and noted with the operation under one lock:
 //! another thread may have the same address the moment it is free. What captures it is a function of `lib/stacks.js`, one for
 //! each copy of the package that an environment has loaded: a vm context may have one of its own, and is not kept alive by
-//! it, so the references are weak. A debugging aid makes no call fail: where that function throws, or returns no text, the
-//! stack is empty.
+//! it, so the references are weak. A debugging aid makes no call fail: where that function throws, or returns anything else
+//! than `captureStacks` says, the stack is empty.
+//!
+//! A text crosses from JavaScript once: the function gives each stack that it knows a number, with the text the first time,
+//! and alone from then on.
+//!
+//! Costs: a call into JavaScript, which takes most of the time; the texts that its function knows, as many as that says.
 
 use super::failure::Failure;
 use super::value::{Value, check};
 use crate::registry::{self, Handle, Id};
+use crate::stacks::Stack;
 use crate::{Error, Mems, steps, track};
 use napi::{ValueType, sys};
 use std::cell::RefCell;
 use std::ffi::c_void;
 use std::ptr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+/// Most texts that are kept for one function, whatever numbers it gives them.
+const MOST_KEPT: usize = 1 << 16;
 
 /// What captures stacks in one environment.
 struct Captures {
     env: sys::napi_env,
-    /// Weak references to functions: of those that are still there, the last one counts.
-    functions: Vec<sys::napi_ref>,
+    /// Of those that are still there, the last one counts.
+    functions: Vec<Capture>,
+}
+
+/// A function that captures stacks.
+struct Capture {
+    /// A weak reference to it.
+    function: sys::napi_ref,
+    /// The stacks that it knows, by the numbers that it gave them.
+    kept: Vec<Stack>,
 }
 
 thread_local! {
@@ -29,7 +45,10 @@ thread_local! {
     static CAPTURES: RefCell<Vec<Captures>> = const { RefCell::new(Vec::new()) };
 }
 
-/// `captureStacks(capture: () => string): undefined`
+/// `captureStacks(capture: () => string | number | [number, string]): undefined`
+///
+/// The stack of the running call is a text; or the one that has had this number; or a text that has this number from now on,
+/// instead of another that may have had it. Numbers begin at 0, and a new one is one more than the highest.
 pub(super) unsafe extern "C" fn capture_stacks(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: Node calls this with the environment and info of the call that runs.
     unsafe { super::callbacks::call(env, info, |[function], _| keep(env, function)) }
@@ -56,7 +75,7 @@ unsafe fn keep(env: sys::napi_env, function: Value) -> Result<(), Failure> {
             captures.len() - 1
         };
         let functions = &mut captures[at].functions;
-        functions.retain(|&function| {
+        functions.retain(|&Capture { function, .. }| {
             // SAFETY: the caller vouches for `env`, whose references these are; who is let go of is not in the list any more.
             unsafe {
                 value_of(env, function).is_some() || sys::napi_delete_reference(env, function) != sys::Status::napi_ok
@@ -66,7 +85,7 @@ unsafe fn keep(env: sys::napi_env, function: Value) -> Result<(), Failure> {
         let mut reference = ptr::null_mut();
         // SAFETY: the caller vouches for both.
         check(unsafe { sys::napi_create_reference(env, function.raw(), 0, &raw mut reference) })?;
-        functions.push(reference);
+        functions.push(Capture { function: reference, kept: Vec::new() });
         Ok(())
     })
 }
@@ -95,32 +114,35 @@ unsafe extern "C" fn let_go(env: *mut c_void) {
 
 /// The stack of the running call, if the heap wants it; `value` is any of its arguments.
 #[inline]
-pub(super) fn stack(id: Id, value: Value) -> Result<Option<Arc<str>>, Failure> {
+pub(super) fn stack(id: Id, value: Value) -> Result<Option<Stack>, Failure> {
     // As long as no heap has ever wanted stacks, none need be asked.
     if track::IN_USE.load(Ordering::Relaxed) { capture(id, value) } else { Ok(None) }
 }
 
 #[cold]
-fn capture(id: Id, value: Value) -> Result<Option<Arc<str>>, Failure> {
+fn capture(id: Id, value: Value) -> Result<Option<Stack>, Failure> {
     if !registry::with_heap(id, |heap| Ok(heap.options().track_allocations()))? {
         return Ok(None);
     }
     let env = value.env();
     let function = CAPTURES.with_borrow(|captures| {
         let of = captures.iter().find(|of| of.env == env)?;
-        // SAFETY: `env` is that of the running call, and the references are of it.
-        of.functions.iter().rev().find_map(|&function| unsafe { value_of(env, function) })
+        of.functions.iter().rev().find_map(|of| {
+            // SAFETY: `env` is that of the running call, and the references are of it.
+            unsafe { value_of(env, of.function) }.map(|function| (of.function, function))
+        })
     });
-    // SAFETY: `env` is that of the running call, and the function a value of it.
-    let text = function.and_then(|function| unsafe { call_for_text(env, function) });
-    Ok(Some(text.unwrap_or_default().into()))
+    // SAFETY: `env` is that of the running call, and the function a value of it. Nothing of the list is borrowed while it runs.
+    let stack = function.and_then(|(name, function)| unsafe { read(name, call(env, function)?) });
+    Ok(Some(stack.unwrap_or_else(|| "".into())))
 }
 
-/// What a function returns, if that is a string. Nothing that it throws stays pending.
+/// What a function returns. Nothing that it throws stays pending.
 ///
 /// # Safety
-/// `env` must be the environment of the running callback, and `function` a value of it.
-unsafe fn call_for_text(env: sys::napi_env, function: sys::napi_value) -> Option<String> {
+/// `env` must be the environment of the running callback, and `function` a value of it; the lifetime chosen must end with the
+/// callback.
+unsafe fn call<'call>(env: sys::napi_env, function: sys::napi_value) -> Option<Value<'call>> {
     let (mut receiver, mut returned) = (ptr::null_mut(), ptr::null_mut());
     // SAFETY: the caller vouches for both; each value is one of `env` that was just read or made.
     unsafe {
@@ -134,13 +156,54 @@ unsafe fn call_for_text(env: sys::napi_env, function: sys::napi_value) -> Option
             }
             return None;
         }
-        Value::new(env, returned).long_string()
+        Some(Value::new(env, returned))
     }
+}
+
+/// The stack that is meant by what a function has returned; `name` is the reference to the function.
+fn read(name: sys::napi_ref, returned: Value) -> Option<Stack> {
+    if let Some(number) = returned.number() {
+        return with_kept(returned.env(), name, |kept| kept.get(index(number)?).cloned());
+    }
+    if let Some(text) = returned.long_string() {
+        return Some(text.as_str().into());
+    }
+    let [number, text] = returned.pair()?;
+    let stack = Stack::from(text.long_string()?.as_str());
+    let number = index(number.number()?)?;
+    with_kept(returned.env(), name, |kept| {
+        if let Some(place) = kept.get_mut(number) {
+            *place = stack.clone();
+        } else if number == kept.len() && number < MOST_KEPT && kept.try_reserve(1).is_ok() {
+            kept.push(stack.clone());
+        }
+        Some(())
+    });
+    Some(stack)
+}
+
+/// A number of JavaScript's as an index, if it is one.
+fn index(number: f64) -> Option<usize> {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is compared with what it was")]
+    let index = number as u32;
+    (f64::from(index).to_bits() == number.to_bits()).then_some(index as usize)
+}
+
+/// Calls `action` with the stacks that are kept for a function, if it is still there.
+fn with_kept<T>(
+    env: sys::napi_env,
+    name: sys::napi_ref,
+    action: impl FnOnce(&mut Vec<Stack>) -> Option<T>,
+) -> Option<T> {
+    CAPTURES.with_borrow_mut(|captures| {
+        let of = captures.iter_mut().find(|of| of.env == env)?;
+        action(&mut of.functions.iter_mut().find(|of| of.function == name)?.kept)
+    })
 }
 
 /// Notes where a block was allocated.
 #[inline]
-pub(super) fn note_malloc(heap: &mut Mems, address: u64, stack: Option<&Arc<str>>) {
+pub(super) fn note_malloc(heap: &mut Mems, address: u64, stack: Option<&Stack>) {
     if let Some(stack) = stack {
         heap.track_malloc(address, stack);
     }
@@ -148,14 +211,14 @@ pub(super) fn note_malloc(heap: &mut Mems, address: u64, stack: Option<&Arc<str>
 
 /// Frees a block, and notes where.
 #[inline]
-pub(super) fn free(id: Id, address: u64, stack: Option<&Arc<str>>) -> Result<(), Error> {
+pub(super) fn free(id: Id, address: u64, stack: Option<&Stack>) -> Result<(), Error> {
     let mut heap = Handle::new(id)?;
     steps::free(&mut heap, address, |heap| note_free(heap, address, stack)).map_err(|error| explained(id, error))
 }
 
 /// Notes where a block was freed.
 #[inline]
-pub(super) fn note_free(heap: &mut Mems, address: u64, stack: Option<&Arc<str>>) {
+pub(super) fn note_free(heap: &mut Mems, address: u64, stack: Option<&Stack>) {
     if let Some(stack) = stack {
         heap.track_free(address, stack);
     }

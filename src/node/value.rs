@@ -238,6 +238,23 @@ impl<'call> Value<'call> {
         }
     }
 
+    /// The first two elements of an array.
+    pub fn pair(self) -> Option<[Self; 2]> {
+        let element = |at| {
+            let mut raw = ptr::null_mut();
+            // SAFETY: by this type's invariant; a value that is no object is an answer by status. What is read lives in the
+            // same handle scope, so it lasts as long as this value.
+            unsafe {
+                check(sys::napi_get_element(self.env, self.raw, at, &raw mut raw)).ok()?;
+                Some(Self::new(self.env, raw))
+            }
+        };
+        let mut is_array = false;
+        // SAFETY: by this type's invariant; any value can be asked about.
+        unsafe { sys::napi_is_array(self.env, self.raw, &raw mut is_array) };
+        if is_array { Some([element(0)?, element(1)?]) } else { None }
+    }
+
     /// The object's own enumerable properties whose names are no symbols, in no order that is promised. What a Proxy's trap
     /// throws passes on.
     pub fn own_names(self) -> Result<Names<'call>, Failure> {

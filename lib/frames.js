@@ -1,0 +1,59 @@
+// Stacks that have been seen, as a tree: each path from the root is a stack, the innermost frame first.
+//
+// A frame is known by its file and its position there, as V8's call sites have them. V8 finds a position in time that grows
+// with the length of the function, a microsecond in some of the runtime's own. Those are told apart by their names alone, so
+// that stacks which differ in nothing but a position in the runtime's code are one.
+//
+// Costs: a look-up of 10 ns a frame besides asking V8 for the file (60 ns) and the position (100 ns in a short function); 100
+// bytes for each frame that is kept.
+
+'use strict';
+
+const NONE = -1;
+const COLON = ':'.charCodeAt(0);
+
+class Frame {
+  constructor(file, other) {
+    this.file = file;
+    /** The number of the stack whose outermost frame this is. */
+    this.stack = NONE;
+    /** The frames that called this one, by position, or by name in the runtime's files. */
+    this.callers = undefined;
+    /** The next frame that is at the same position, but in another file. */
+    this.other = other;
+  }
+}
+
+/** Whether a file is one of the runtime's: Node 14 does not say so in its name. */
+const isOfRuntime = (file) =>
+  file.charCodeAt(4) === COLON ? file.startsWith('node:') : file.startsWith('ext:');
+
+/** The caller of a frame that is kept for a file and key, if need be from now on. */
+function callerOf(frame, file, key) {
+  if (frame.callers === undefined) frame.callers = new Map();
+  const first = frame.callers.get(key);
+  let caller = first;
+  while (caller !== undefined && caller.file !== file) caller = caller.other;
+  if (caller === undefined) {
+    caller = new Frame(file, first);
+    frame.callers.set(key, caller);
+  }
+  return caller;
+}
+
+/** The outermost frame of a stack that consists of call sites `from` up to `to` and has been called by no frame yet. */
+function frameOf(root, sites, from, to) {
+  let frame = root;
+  for (let i = from; i < to; i++) {
+    const site = sites[i];
+    // Code without a file is told apart by its text alone.
+    const file = site.getScriptNameOrSourceURL() ?? String(site);
+    const key = isOfRuntime(file) ? site.getFunctionName() : site.getPosition();
+    frame = callerOf(frame, file, key);
+  }
+  return frame;
+}
+
+const makeRoot = () => new Frame('', undefined);
+
+module.exports = { NONE, frameOf, makeRoot };
