@@ -7,7 +7,8 @@ const assert = require('assert');
 const { existsSync } = require('fs');
 const { isAbsolute } = require('path');
 const url = require('url');
-const { api, printed } = require('./smoke/api.js');
+const { quietly } = require('./helpers/console.js');
+const { api } = require('./smoke/api.js');
 const more = require('./smoke/more.js');
 const seed = require('./smoke/seed.js');
 const { addonOnlyInWorkers, workerSharesTheHeap } = require('./smoke/workers.js');
@@ -35,7 +36,7 @@ const CHECKS = [
 // Ends the heap that the check before may have left, and starts a new one.
 function freshHeap() {
   try {
-    printed(api().finish);
+    quietly(api().finish);
   } catch (error) {
     if (error.code !== 'ERR_MEMS_NOT_INITIALIZED') throw error;
   }

@@ -1,30 +1,14 @@
 'use strict';
 
-// Watches a call from outside: the lines it prints through console.log, and the error it throws.
+// Watches a call from outside: the error it throws, and the lines it prints.
 
 const assert = require('node:assert/strict');
-const { format } = require('node:util');
+const { capture, quietly } = require('./console.js');
 const { errorClass } = require('./model.js');
-
-/**
- * Runs the callback and answers what it printed, one string for each call of console.log. A string
- * with a line break in it is left whole, so two lines printed by one call do not pass as two.
- */
-function capture(callback) {
-  const lines = [];
-  const { log } = console;
-  console.log = (...values) => lines.push(format(...values));
-  try {
-    callback();
-  } finally {
-    console.log = log;
-  }
-  return lines;
-}
 
 /** Gives the heap back, if there is one, without a line in the output of the tests. */
 function finishQuietly({ finish }) {
-  capture(() => {
+  quietly(() => {
     try {
       finish();
     } catch (error) {
@@ -64,4 +48,4 @@ function assertRefused(call, code, ...mentions) {
   return error;
 }
 
-module.exports = { capture, finishQuietly, assertRefused };
+module.exports = { assertRefused, capture, finishQuietly, quietly };

@@ -8,7 +8,7 @@ const { after, test } = require('node:test');
 const assert = require('node:assert/strict');
 const mems = require('@sambhav-gautam/osmemoryallocator');
 const { FREE, REALLOC, readTrace, traceNames } = require('../../bench/trace.js');
-const { capture, finishQuietly } = require('../helpers/capture.js');
+const { finishQuietly, quietly } = require('../helpers/capture.js');
 const { HoleList } = require('../helpers/hole-list.js');
 const { bytes, forget, isFilled } = require('../helpers/memory.js');
 
@@ -67,7 +67,7 @@ for (const name of traceNames()) {
       assert.ok(isFilled(bytes(address, length), fill), `${address} was overwritten`);
     }
     t.diagnostic(`${count} operations, ${counts.pages} pages, ${counts.holes} holes`);
-    capture(() => mems.finish());
+    quietly(() => mems.finish());
     forget();
   });
 }

@@ -8,6 +8,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { after, before, test } = require('node:test');
 const { promisify } = require('node:util');
+const printed = require('../fixtures/seed.json');
 const { hostPlatform } = require('../../lib/platform.js');
 
 const CHECKOUT = path.join(__dirname, '..', '..');
@@ -25,19 +26,7 @@ console.log(get(first + 4n) === get(first) + 4n);
 free(first);
 finish();
 `;
-const SEED_OUTPUT =
-  `1000n
-2000n
-MeMS Stats:
-MAIN[1000:5095] -> <P>[SVA:1000:EVA:1999] <-> <P>[SVA:2000:EVA:2002]` +
-  ` <-> <H>[SVA:2003:EVA:5095] <-> <NULL>
-Page used: 1
-Space unused: 3093
-Main Chain Length: 1
-Sub-chain Length array: 3
-true
-..........Successfully UnMapped the Memory without Errors .........
-`;
+const SEED_OUTPUT = ['1000n', '2000n', ...printed.two, 'true', printed.unmapped, ''].join('\n');
 
 let temporary;
 let project;

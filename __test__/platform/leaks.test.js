@@ -22,7 +22,7 @@ function rounds({ root, touch }) {
   const mems = require(root);
   const binding = require(`${root}/binding.js`);
   const { isEmulated, rss } = require(`${root}/__test__/helpers/rss.js`);
-  const { log } = console;
+  const { quietly } = require(`${root}/__test__/helpers/console.js`);
   const maps = () => {
     try {
       return readFileSync('/proc/self/maps', 'latin1').split('\n').length;
@@ -44,9 +44,7 @@ function rounds({ root, touch }) {
       // Its memory can move into a buffer that MeMS never hears of: the mapping has to stay.
       kept = buffer instanceof ArrayBuffer && typeof buffer.transfer === 'function';
     }
-    console.log = () => {};
-    mems.finish();
-    console.log = log;
+    quietly(mems.finish);
   };
   let begun;
   let kept = false;
@@ -61,7 +59,7 @@ function rounds({ root, touch }) {
     }
     const ended = measure();
     const grown = { rss: ended.rss - begun.rss, maps: ended.maps - begun.maps };
-    log(JSON.stringify({ ...grown, kept, emulated: isEmulated() }));
+    console.log(JSON.stringify({ ...grown, kept, emulated: isEmulated() }));
   })();
 }
 
@@ -96,21 +94,20 @@ test('a thousand ended heaps leave the process its address space, though their b
   const program = `
     const { readFileSync } = require('node:fs');
     const mems = require(${JSON.stringify(path.join(__dirname, '..', '..'))});
+    const { quietly } = require(${JSON.stringify(path.join(__dirname, '..', 'helpers', 'console.js'))});
     const kept = [];
     const terabytes = () => /VmSize:\\s*(\\d+)/.exec(readFileSync('/proc/self/status'))[1] / 2 ** 30;
-    const { log } = console;
     const before = terabytes();
-    console.log = () => {};
     for (let i = 0; i < 500; i++) {
       mems.init();
       kept.push(mems.buffer(mems.malloc(100)).fill(1));
-      mems.finish();
+      quietly(mems.finish);
       const heap = new mems.Heap();
       kept.push(heap.buffer(heap.malloc(100)).fill(1));
       heap.close();
     }
     for (const buffer of kept) if (buffer.fill(2)[99] !== 2) throw new Error('not there');
-    log(terabytes() - before);`;
+    console.log(terabytes() - before);`;
   const { stdout, stderr } = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8' });
   assert.equal(stderr, '');
   // A megabyte each; the regions themselves were up to a terabyte long.

@@ -8,19 +8,6 @@ const assert = require('assert');
 // Loaded late, so that a process can leave it to its workers alone.
 const api = () => require('../..');
 
-// What `action` prints through console.log.
-function printed(action) {
-  const lines = [];
-  const original = console.log;
-  console.log = (...values) => lines.push(values.join(' '));
-  try {
-    action();
-  } finally {
-    console.log = original;
-  }
-  return lines.join('\n');
-}
-
 function assertCode(code, action, text = '') {
   assert.throws(action, (error) => {
     assert.strictEqual(error.code, code, error.stack);
@@ -30,4 +17,4 @@ function assertCode(code, action, text = '') {
   });
 }
 
-module.exports = { api, assertCode, printed };
+module.exports = { api, assertCode };

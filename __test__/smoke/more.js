@@ -5,7 +5,8 @@
 
 const assert = require('assert');
 const { randomFillSync } = require('crypto');
-const { api, assertCode, printed } = require('./api.js');
+const { api, assertCode } = require('./api.js');
+const { quietly } = require('../helpers/console.js');
 const { runWorker } = require('./workers.js');
 
 function batches() {
@@ -54,7 +55,7 @@ function buffersAndViews() {
     assert.strictEqual(bytes.length, 0);
     return;
   }
-  printed(mems.finish);
+  quietly(mems.finish);
   assert.strictEqual(bytes[0], 0, 'a stale buffer shows zeros');
 }
 

@@ -17,6 +17,7 @@
 const path = require('path');
 const { Worker } = require('worker_threads');
 const mems = require('../..');
+const { quietly } = require('../helpers/console.js');
 const { unlessEnded } = require('./expected.js');
 const { overflow, writeAfterFree } = require('./guards.js');
 const { READERS, Scratch, begin, roundTrip } = require('./jobs.js');
@@ -33,14 +34,6 @@ const random = new Random(seed);
 const STEPS_A_TURN = 50;
 const SAY_MS = 5000;
 const { log: say } = console;
-const quietly = (action) => {
-  console.log = () => {};
-  try {
-    return action();
-  } finally {
-    console.log = say;
-  }
-};
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 

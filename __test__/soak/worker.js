@@ -6,6 +6,7 @@
 
 const { parentPort, workerData } = require('worker_threads');
 const mems = require('../..');
+const { quietly } = require('../helpers/console.js');
 const { WORKER_JOBS, begin } = require('./jobs.js');
 const { unlessEnded } = require('./expected.js');
 const { Random } = require('./random.js');
@@ -44,7 +45,6 @@ for (const { id, options } of heaps) {
   if (heap) attached.push({ heap, options, own: [] });
 }
 if (shared) {
-  console.log = () => {};
   unlessEnded(() => mems.init());
   // It has a heap's methods.
   attached.push({ heap: mems, options: ANY, own: [] });
@@ -56,7 +56,7 @@ let round = 0;
     const place = random.pick(attached);
     use(place);
     if (place.heap === mems && random.chance(0.05)) {
-      unlessEnded(() => mems.finish());
+      quietly(() => unlessEnded(mems.finish));
       unlessEnded(() => mems.init());
     }
   }

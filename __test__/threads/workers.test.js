@@ -37,6 +37,7 @@ function inWorker(code, workerData) {
   const source = `
     const { parentPort, workerData } = require('node:worker_threads');
     const mems = require(${JSON.stringify(path.join(__dirname, '..', '..'))});
+    const { quietly } = require(${JSON.stringify(path.join(__dirname, '..', 'helpers', 'console.js'))});
     parentPort.postMessage((() => { ${code} })());
   `;
   return answer(new Worker(source, { eval: true, workerData }));
@@ -61,7 +62,7 @@ test('a worker that ends leaves the heap as it is', async () => {
 
 test('finish() in one thread ends the heap for all', async () => {
   mems.init();
-  await inWorker('console.log = () => {}; mems.finish();');
+  await inWorker('quietly(mems.finish);');
   assert.throws(() => mems.malloc(1), { code: 'ERR_MEMS_NOT_INITIALIZED' });
 });
 
@@ -129,8 +130,7 @@ test('a buffer whose memory moved into another one outlives worker, heap and all
     const worker = new Worker(source, { eval: true });
     worker.on('message', (buffer) => { moved = buffer; });
     worker.on('exit', () => {
-      console.log = () => {};
-      require(root).finish();
+      require(root + '/__test__/helpers/console.js').quietly(require(root).finish);
       global.gc();
       if (moved) process.stdout.write(String(new Uint8Array(moved)[4095]));
       else process.stdout.write('0');
