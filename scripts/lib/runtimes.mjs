@@ -56,7 +56,7 @@ function binaryIn(folder, name) {
 }
 
 /**
- * Starts a program and answers how it ended and all it wrote, as { code, reason, output }. It is killed after `timeout`
+ * Starts a program and returns how it ended and all it wrote, as { code, reason, output }. It is killed after `timeout`
  * milliseconds, and after `silence` milliseconds without a line; `onLine` sees its lines as they come.
  */
 export function start(command, args, options = {}) {
@@ -93,7 +93,7 @@ export function start(command, args, options = {}) {
   });
 }
 
-/** Says on the error stream that `what` is under way, until the answered function is called. */
+/** Says on the error stream that `what` is under way, until the returned function is called. */
 export function progress(what) {
   const begin = Date.now();
   const seconds = () => ((Date.now() - begin) / 1000).toFixed(1);

@@ -55,7 +55,7 @@ export async function zigLinker() {
 }
 
 /**
- * Makes a C compiler for a target of Zig's (aarch64-linux-gnu.2.17), as one program, and answers it. Zig makes no check of
+ * Makes a C compiler for a target of Zig's (aarch64-linux-gnu.2.17), as one program, and returns it. Zig makes no check of
  * syntax alone: what is compiled goes nowhere then. For musl it links statically, unless `flags` has -dynamic.
  */
 export async function zigCompiler(target, flags = []) {

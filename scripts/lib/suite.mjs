@@ -1,5 +1,5 @@
 // The tests of a platform: all of the JavaScript suite on Node.js, file by file; the smoke suite alone on runtimes without
-// Node's test runner; and the Rust tests. Each answers a row of the table. `emulator` is what starts programs there.
+// Node's test runner; and the Rust tests. Each returns a row of the table. `emulator` is what starts programs there.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openRuntime, progress } from './runtimes.mjs';
@@ -62,7 +62,7 @@ function addRust(row, output) {
   return failed === 0;
 }
 
-/** Runs programs one after the other, each `[name, program, args, add]`, and answers the row they fill. */
+/** Runs programs one after the other, each `[name, program, args, add]`, and returns the row they fill. */
 async function fillRow(row, emulator, programs, options) {
   const begin = Date.now();
   const failed = [];
@@ -101,7 +101,7 @@ export async function testFiles(checkout) {
 }
 
 /**
- * Those of `files` that `names` stand for: each is a file (`views`, `api/views`) or a subject with all its files (`api/`).
+ * Chooses of `files` those that `names` stand for: each is a file (`views`, `api/views`) or a subject with all its files (`api/`).
  * Throws if one of them stands for none.
  */
 export function chooseFiles(names, files) {

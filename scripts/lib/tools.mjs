@@ -12,7 +12,7 @@ export const TOOLS = join(CACHE_ROOT, 'tools');
 /** The keys of Debian's releases, where its systems have them. */
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
-/** Runs a program to its end, and throws with what it wrote if that is a failure. Answers what it wrote. */
+/** Runs a program to its end, and throws with what it wrote if that is a failure. Returns what it wrote. */
 export async function run(command, args, options) {
   const { code, reason, output } = await start(command, args, options);
   if (code === 0) return output;

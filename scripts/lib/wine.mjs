@@ -25,7 +25,7 @@ async function finish(folder) {
   await copyFile(join(programs, 'wineserver64'), join(programs, 'wineserver'));
 }
 
-/** Starts a program with its output in a file, as Wine's first process must, and answers as start() does. */
+/** Starts a program with its output in a file, as Wine's first process must, and returns as start() does. */
 async function startToFile(command, args, options) {
   const folder = await mkdtemp(join(tmpdir(), 'mems-wine-'));
   const file = join(folder, 'output');
@@ -38,7 +38,7 @@ async function startToFile(command, args, options) {
   }
 }
 
-/** Answers `{ start(program, args, options) }`, which runs Windows programs as start() in runtimes.mjs does its own. */
+/** Returns `{ start(program, args, options) }`, which runs Windows programs as start() in runtimes.mjs does its own. */
 export async function openWine() {
   const wine = await fromDebian('wine', ['wine64'], { finish });
   const programs = join(wine, 'usr', 'lib', 'wine');
