@@ -140,6 +140,7 @@ test('the main tarball holds the expected files, and no addon', (t) => {
     'lib/arguments.js',
     'lib/calls.js',
     'lib/chains.js',
+    'lib/frames.js',
     'lib/heap.js',
     'lib/inspect.js',
     'lib/load-errors.js',
