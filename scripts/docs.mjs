@@ -5,10 +5,9 @@
 // for one before version 7 as its peer, and npm installs only one peer of a name, which is the newer one here.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { npm } from './lib/pack.mjs';
 import { runScript } from './lib/rows.mjs';
 import { CHECKOUT, start } from './lib/runtimes.mjs';
-import { tool } from './lib/tools.mjs';
+import { fromNpm } from './lib/tools.mjs';
 
 const TYPEDOC = { typedoc: '0.28.20', typescript: '6.0.3' };
 const OUT = join(CHECKOUT, 'target', 'reference');
@@ -28,11 +27,7 @@ const OPTIONS = {
 };
 
 await runScript(async () => {
-  const folder = await tool(`typedoc@${TYPEDOC.typedoc}`, async (at) => {
-    await writeFile(join(at, 'package.json'), JSON.stringify({ private: true }));
-    const specs = Object.entries(TYPEDOC).map(([name, version]) => `${name}@${version}`);
-    await npm(['install', '--ignore-scripts', '--no-audit', '--no-fund', ...specs], at);
-  });
+  const folder = await fromNpm(`typedoc@${TYPEDOC.typedoc}`, TYPEDOC);
   const config = join(CHECKOUT, 'target', 'typedoc.json');
   const paths = (names) => names.map((name) => join(CHECKOUT, name));
   const options = {

@@ -3,21 +3,16 @@
 //   npm run test:package -- runners
 import { cp, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { npm } from './lib/pack.mjs';
 import { reportRows } from './lib/rows.mjs';
 import { CHECKOUT, HOST, progress, start } from './lib/runtimes.mjs';
-import { tool } from './lib/tools.mjs';
+import { fromNpm } from './lib/tools.mjs';
 
 const NAME = '@sambhav-gautam/osmemoryallocator';
 // Fixed, so that a failure is ours.
 const RUNNERS = { jest: '30.5.2', vitest: '4.1.12' };
 const TIMEOUT_MS = 120_000;
 
-const folder = await tool(`test-runners-${HOST}`, async (at) => {
-  await writeFile(join(at, 'package.json'), JSON.stringify({ private: true }));
-  const specs = Object.entries(RUNNERS).map(([name, version]) => `${name}@${version}`);
-  await npm(['install', '--ignore-scripts', '--no-audit', '--no-fund', ...specs], at);
-});
+const folder = await fromNpm(`test-runners-${HOST}`, RUNNERS);
 const project = join(folder, 'project');
 
 /** Makes the project anew: each example twice, since a second file in one process is what goes wrong. */

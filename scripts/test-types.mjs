@@ -1,12 +1,11 @@
 // The typings under every version of TypeScript from 4.9 on, with the types of Node.js that go with it and without any, for each
 // way of resolving modules. Compilers are fetched from npm into the cache.
 //   npm run test:package -- types [version ...]
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { npm } from './lib/pack.mjs';
 import { addRow, reportRows, runScriptIn } from './lib/rows.mjs';
-import { tool } from './lib/tools.mjs';
+import { fromNpm } from './lib/tools.mjs';
 import { compareVersions, compileProject, makeTypedProject, modulesOf } from './lib/types.mjs';
 
 const VERSIONS = ['4.9.5', '5.0.4', '5.2.2', '5.4.5', '5.6.3', '5.7.3', '5.9.3', '6.0.3', '7.0.2'];
@@ -15,11 +14,7 @@ const typesFor = (version) => (compareVersions(version, '5.6') < 0 ? '20.9.0' : 
 
 /** Where npm has put the package `name@version`, in a folder of its own of the cache. */
 async function packageFolder(name, version) {
-  const folder = await tool(`${name.replace('/', '+')}@${version}`, async (at) => {
-    await writeFile(join(at, 'package.json'), JSON.stringify({ private: true }));
-    const flags = ['--ignore-scripts', '--no-audit', '--no-fund'];
-    await npm(['install', ...flags, `${name}@${version}`], at);
-  });
+  const folder = await fromNpm(`${name.replace('/', '+')}@${version}`, { [name]: version });
   return join(folder, 'node_modules', ...name.split('/'));
 }
 

