@@ -1,10 +1,12 @@
 'use strict';
 
-// The oracle: the heap of MeMS once more, in the plainest way there is. Arrays of main
-// blocks with arrays of segments, scanned from the front; no index, no cleverness, and nothing
-// shared with the Rust core. Where the two disagree, read this one against the design first.
+// The model: the heap of MeMS once more, in the plainest way there is. A list of holes in the order of their addresses, searched
+// from the front by the policy, and a map of live blocks; no index, no cleverness, and nothing shared with the Rust core.
+// Where the two disagree, read this one against the rules first. Recorded programs run on it as well, with thousands of holes:
+// hence two arrays of numbers, not one of objects.
 
-const PAGE = 4096;
+const { PAGE, POLICIES } = require('./policies.js');
+
 const FIRST_ADDRESS = 1000;
 
 const CLASSES = {
@@ -37,174 +39,259 @@ function checkedSize(size) {
   return Number(size);
 }
 
-/** Whether a main block is one hole. */
-function isEmpty({ segments }) {
-  return segments.length === 1 && !segments[0].live;
-}
-
 class Model {
-  constructor({ minBlockSize = PAGE, joinEmptyBlocks = false } = {}) {
-    this.joins = joinEmptyBlocks;
-    this.minPages = Math.ceil(minBlockSize / PAGE);
-    // Main blocks { start, end, segments } with segments { live, start, end }, all in the order
-    // of their addresses. Addresses are plain numbers here, and `end` is the last byte, as printed.
-    this.blocks = [];
+  constructor({
+    policy = 'first-fit',
+    minBlockSize = PAGE,
+    joinEmptyBlocks = false,
+    growingBlocks = false,
+    alignment = 1,
+    maxSize = Number.POSITIVE_INFINITY,
+  } = {}) {
+    this.policy = new POLICIES[policy]();
+    this.joinsEmpty = joinEmptyBlocks;
+    this.grows = growingBlocks;
+    this.unit = alignment;
+    this.least = minBlockSize;
+    this.limit = maxSize;
+    /** Main blocks as { start, size }, and the address after each, all in the order of their addresses. */
+    this.mains = [];
+    this.end = FIRST_ADDRESS;
+    /** Where main blocks start: holes never join across one. */
+    this.borders = new Set();
+    this.holes = { starts: [], sizes: [] };
+    /** The size of each live block by its address, and what it was asked for with where that is less. */
+    this.live = new Map();
+    this.requests = new Map();
     this.peak = { mapped: 0, live: 0, holes: 0, largestHole: 0 };
     this.totals = { malloc: 0, free: 0 };
     this.liveBytes = 0;
+    this.requestedBytes = 0;
   }
 
   malloc(size) {
-    const bytes = checkedSize(size);
-    const { segments, index } = this.firstFit(bytes) ?? this.appendBlock(bytes);
-    const hole = segments[index];
-    const taken = { live: true, start: hole.start, end: hole.start + bytes - 1 };
-    if (taken.end === hole.end) {
-      segments.splice(index, 1, taken);
-    } else {
-      segments.splice(index, 1, taken, { live: false, start: taken.end + 1, end: hole.end });
+    return BigInt(this.take(checkedSize(size)));
+  }
+
+  /** The address, as a number, of a new block of `requested` bytes. */
+  take(requested) {
+    const size = this.policy.blockSize(Math.ceil(requested / this.unit) * this.unit);
+    let at = this.policy.choose(this.holes, size);
+    if (at === -1) {
+      this.appendBlock(size);
+      at = this.policy.choose(this.holes, size);
     }
+    const { starts, sizes } = this.holes;
+    const start = starts[at];
+    const rests = this.policy.rests(size, sizes[at] - size);
+    // The hole's end first, so that those in front keep their places.
+    starts.splice(at, 1);
+    sizes.splice(at, 1);
+    let next = start + size;
+    for (const [behind, rest] of rests.entries()) {
+      starts.splice(at + behind, 0, next);
+      sizes.splice(at + behind, 0, rest);
+      next += rest;
+    }
+    this.policy.taken(start, start + size);
+    this.live.set(start, size);
+    if (size !== requested) this.requests.set(start, requested);
     this.totals.malloc += 1;
-    this.liveBytes += bytes;
+    this.liveBytes += size;
+    this.requestedBytes += requested;
     this.peak.live = Math.max(this.peak.live, this.liveBytes);
-    this.noteHoles();
-    return BigInt(taken.start);
+    this.noteHole(rests.at(-1) ?? 0);
+    return start;
   }
 
-  /** The lowest hole of at least this many bytes; undefined if there is none. */
-  firstFit(bytes) {
-    for (const { segments } of this.blocks) {
-      for (let index = 0; index < segments.length; index += 1) {
-        const { live, start, end } = segments[index];
-        if (!live && end - start + 1 >= bytes) return { segments, index };
-      }
+  /** Appends a main block for a block of `size` bytes, all of it one hole; throws if the limit leaves no room. */
+  appendBlock(size) {
+    const { mains, policy } = this;
+    const last = mains.at(-1);
+    const grown = this.joinsEmpty && last && this.isEmpty(last) ? last : undefined;
+    const wanted = Math.max(size, this.least, this.grows ? Math.floor(this.mappedBytes() / 8) : 0);
+    const room = this.limit - this.mappedBytes() + (grown ? grown.size : 0);
+    const bytes = Math.min(policy.mainBlockSize(wanted), policy.mainBlockWithin(room));
+    if (bytes < size) fail('ERR_MEMS_OUT_OF_MEMORY', size);
+    if (grown) {
+      mains.pop();
+      this.holes.starts.pop();
+      this.holes.sizes.pop();
     }
-    return undefined;
-  }
-
-  /** A new main block behind the last one, all of it one hole. */
-  appendBlock(bytes) {
-    const pages = Math.max(Math.ceil(bytes / PAGE), this.minPages);
-    const last = this.blocks.at(-1);
-    if (this.joins && last && isEmpty(last)) this.blocks.pop();
-    const start = this.endOfHeap();
-    const end = start + pages * PAGE - 1;
-    const segments = [{ live: false, start, end }];
-    this.blocks.push({ start, end, segments });
+    const start = grown ? grown.start : this.end;
+    mains.push({ start, size: bytes });
+    this.borders.add(start);
+    this.end = start + bytes;
+    this.holes.starts.push(start);
+    this.holes.sizes.push(bytes);
     this.peak.mapped = Math.max(this.peak.mapped, this.mappedBytes());
-    return { segments, index: 0 };
   }
 
   free(address) {
-    const { code, block, index, segment } = this.find(address);
+    const { code } = this.find(address);
     if (code !== undefined) fail(code, address);
-    if (BigInt(segment.start) !== address) fail('ERR_MEMS_NOT_BLOCK_START', address);
-    segment.live = false;
-    this.totals.free += 1;
-    this.liveBytes -= segment.end - segment.start + 1;
-    // The neighbour behind first, so that `index` still points at the freed segment afterwards.
-    const { segments } = block;
-    if (index + 1 < segments.length && !segments[index + 1].live) {
-      segment.end = segments[index + 1].end;
-      segments.splice(index + 1, 1);
-    }
-    if (index > 0 && !segments[index - 1].live) {
-      segments[index - 1].end = segment.end;
-      segments.splice(index, 1);
-    }
-    if (this.joins) this.joinEmptyBlocks();
-    this.noteHoles();
+    if (!this.live.has(Number(address))) fail('ERR_MEMS_NOT_BLOCK_START', address);
+    this.release(Number(address));
   }
 
-  noteHoles() {
-    const sizes = this.holes().map(({ start, end }) => end - start + 1);
-    this.peak.holes = Math.max(this.peak.holes, this.mappedBytes() - this.liveBytes);
-    this.peak.largestHole = sizes.reduce(
-      (most, size) => Math.max(most, size),
-      this.peak.largestHole,
-    );
+  /** Makes a hole of the block that starts at the number `start`. */
+  release(start) {
+    const { starts, sizes } = this.holes;
+    const size = this.live.get(start);
+    this.live.delete(start);
+    this.requestedBytes -= this.requests.get(start) ?? size;
+    this.requests.delete(start);
+    this.totals.free += 1;
+    this.liveBytes -= size;
+    let at = this.position(start);
+    starts.splice(at, 0, start);
+    sizes.splice(at, 0, size);
+    let before;
+    do {
+      before = starts.length;
+      this.join(at);
+      if (this.join(at - 1)) at -= 1;
+    } while (starts.length < before);
+    this.noteHole(sizes[at]);
+    if (this.joinsEmpty) this.joinEmptyBlocks();
+  }
+
+  /** How many holes start before `start`. */
+  position(start) {
+    const { starts } = this.holes;
+    let [low, high] = [0, starts.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (starts[middle] < start) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Joins the hole at a position with the one behind it, if they join; whether they did. */
+  join(at) {
+    const { starts, sizes } = this.holes;
+    const next = starts[at + 1];
+    if (at < 0 || starts[at] + sizes[at] !== next || this.borders.has(next)) return false;
+    const offset = starts[at] - FIRST_ADDRESS;
+    const main = this.mains.length > 1 ? this.mainAround(starts[at]).start - FIRST_ADDRESS : 0;
+    if (!this.policy.joins(offset - main, sizes[at], sizes[at + 1])) return false;
+    sizes[at] += sizes[at + 1];
+    starts.splice(at + 1, 1);
+    sizes.splice(at + 1, 1);
+    return true;
   }
 
   /** Neighbouring main blocks that are wholly free become one. */
   joinEmptyBlocks() {
-    for (let index = this.blocks.length - 1; index > 0; index -= 1) {
-      const [before, after] = [this.blocks[index - 1], this.blocks[index]];
-      if (isEmpty(before) && isEmpty(after)) {
-        before.end = after.end;
-        before.segments[0].end = after.end;
-        this.blocks.splice(index, 1);
-      }
+    const { starts, sizes } = this.holes;
+    for (let index = this.mains.length - 1; index > 0; index -= 1) {
+      const [before, after] = [this.mains[index - 1], this.mains[index]];
+      if (!this.isEmpty(before) || !this.isEmpty(after)) continue;
+      const at = this.position(after.start);
+      sizes[at - 1] += sizes[at];
+      starts.splice(at, 1);
+      sizes.splice(at, 1);
+      before.size += after.size;
+      this.mains.splice(index, 1);
+      this.borders.delete(after.start);
+      this.noteHole(sizes[at - 1]);
     }
   }
 
-  /** What get must answer: nothing if the address is live, else it throws. */
+  /** Whether a main block is one hole. */
+  isEmpty({ start, size }) {
+    const at = this.position(start);
+    return this.holes.starts[at] === start && this.holes.sizes[at] === size;
+  }
+
+  noteHole(size) {
+    this.peak.holes = Math.max(this.peak.holes, this.mappedBytes() - this.liveBytes);
+    this.peak.largestHole = Math.max(this.peak.largestHole, size);
+  }
+
+  /** Returns if an address is in a live block, else throws as get must. */
   get(address) {
     const { code } = this.find(address);
     if (code !== undefined) fail(code, address);
   }
 
-  /** The live segment around an address as { block, index, segment }, or { code } of the error. */
+  /** Why an address is in no live block, as { code }. */
   find(address) {
     if (typeof address !== 'bigint') return { code: 'ERR_INVALID_ARG_TYPE' };
     // JavaScript compares BigInts with numbers exactly, so no address is truncated here.
-    const block = this.blocks.find(({ start, end }) => address >= start && address <= end);
-    if (block === undefined) return { code: 'ERR_MEMS_OUT_OF_RANGE' };
-    const index = block.segments.findIndex(({ end }) => address <= end);
-    const segment = block.segments[index];
-    return segment.live ? { block, index, segment } : { code: 'ERR_MEMS_NOT_ALLOCATED' };
+    if (address < FIRST_ADDRESS || address >= this.end) return { code: 'ERR_MEMS_OUT_OF_RANGE' };
+    const { starts, sizes } = this.holes;
+    const at = this.position(Number(address) + 1) - 1;
+    const isHole = at >= 0 && address < starts[at] + sizes[at];
+    return isHole ? { code: 'ERR_MEMS_NOT_ALLOCATED' } : {};
   }
 
-  /** The address that the next main block would get. */
-  endOfHeap() {
-    return this.blocks.length === 0 ? FIRST_ADDRESS : this.blocks.at(-1).end + 1;
+  mainAround(address) {
+    return this.mains.find(({ start, size }) => address >= start && address < start + size);
   }
 
   mappedBytes() {
-    return this.blocks.reduce((sum, { start, end }) => sum + (end - start + 1), 0);
+    return this.end - FIRST_ADDRESS;
   }
 
-  holes() {
-    return this.blocks.flatMap(({ segments }) => segments.filter(({ live }) => !live));
+  /** The main blocks with their segments { live, start, size }, in the order of their addresses. */
+  chains() {
+    const { starts, sizes } = this.holes;
+    const blocks = Float64Array.from(this.live.keys()).sort();
+    let [block, hole] = [0, 0];
+    return this.mains.map(({ start, size }) => {
+      const segments = [];
+      for (let next = start; next < start + size; ) {
+        const live = blocks[block] === next;
+        const segment = live
+          ? { live, start: next, size: this.live.get(blocks[block++]) }
+          : { live, start: next, size: sizes[hole++] };
+        if (!live && starts[hole - 1] !== next) throw new Error(`the model has nothing at ${next}`);
+        segments.push(segment);
+        next += segment.size;
+      }
+      return { start, size, segments };
+    });
   }
 
   /** The lines of printStats. */
   statsText() {
-    let unused = 0;
+    const chains = this.chains();
     const lines = ['MeMS Stats:'];
-    for (const { start, end, segments } of this.blocks) {
-      let line = `MAIN[${start}:${end}] -> `;
+    for (const { start, size, segments } of chains) {
+      let line = `MAIN[${start}:${start + size - 1}] -> `;
       for (const segment of segments) {
-        line += `<${segment.live ? 'P' : 'H'}>[SVA:${segment.start}:EVA:${segment.end}] <-> `;
-        if (!segment.live) unused += segment.end - segment.start + 1;
+        const last = segment.start + segment.size - 1;
+        line += `<${segment.live ? 'P' : 'H'}>[SVA:${segment.start}:EVA:${last}] <-> `;
       }
       lines.push(`${line}<NULL>`);
     }
     lines.push(`Page used: ${this.mappedBytes() / PAGE}`);
-    lines.push(`Space unused: ${unused}`);
-    lines.push(`Main Chain Length: ${this.blocks.length}`);
-    const lengths = this.blocks.map(({ segments }) => segments.length);
+    lines.push(`Space unused: ${this.mappedBytes() - this.liveBytes}`);
+    lines.push(`Main Chain Length: ${chains.length}`);
+    const lengths = chains.map(({ segments }) => segments.length);
     lines.push(`Sub-chain Length array: ${lengths.join(' ')}`);
     return lines;
   }
 
-  /** What stats() must answer, without `metadata`: that one is the heap's own affair. */
+  /** What stats() must return, without `metadata`: that one is the heap's own affair. */
   stats() {
+    const { sizes } = this.holes;
     const mapped = this.mappedBytes();
-    const sizes = this.holes().map(({ start, end }) => end - start + 1);
-    const segments = this.blocks.reduce((sum, block) => sum + block.segments.length, 0);
     return {
       bytes: {
         mapped,
         live: this.liveBytes,
-        requested: this.liveBytes,
+        requested: this.requestedBytes,
         quarantined: 0,
         holes: sizes.reduce((sum, size) => sum + size, 0),
         largestHole: sizes.reduce((largest, size) => Math.max(largest, size), 0),
       },
       counts: {
         pages: mapped / PAGE,
-        mainBlocks: this.blocks.length,
-        live: segments - sizes.length,
+        mainBlocks: this.mains.length,
+        live: this.live.size,
         quarantined: 0,
         holes: sizes.length,
       },
@@ -214,4 +301,4 @@ class Model {
   }
 }
 
-module.exports = { Model, PAGE, errorClass };
+module.exports = { FIRST_ADDRESS, Model, PAGE, errorClass };

@@ -27,12 +27,12 @@ const SIZES = {
   heavyTail: (random) => Math.min(2 ** 20, Math.floor(16 / random.next() ** 1.3)),
   // As large as some hole, or one byte off: where a wrong `<` instead of `<=` shows.
   refits: (random, model) => {
-    const holes = model.holes();
-    if (holes.length === 0 || random.chance(0.3)) return random.int(1, 3000);
-    const { start, end } = random.pick(holes);
+    const { sizes } = model.holes;
+    if (sizes.length === 0 || random.chance(0.3)) return random.int(1, 3000);
+    const size = random.pick(sizes);
     // Joined blocks a little too small grow without end; past the first region they would not be neighbours any more.
-    const most = Math.max(PAGE, Math.min(2 ** 24, FIRST_REGION / 2 - model.endOfHeap()));
-    return Math.min(Math.max(1, end - start + 1 + random.pick([0, 0, 0, -1, 1])), most);
+    const most = Math.max(PAGE, Math.min(2 ** 24, FIRST_REGION / 2 - model.end));
+    return Math.min(Math.max(1, size + random.pick([0, 0, 0, -1, 1])), most);
   },
 };
 
@@ -205,13 +205,13 @@ class Program {
 
   wrongAddress() {
     const { random, model, live, freed } = this;
-    const end = model.endOfHeap();
-    const holes = model.holes();
+    const { end, holes } = model;
     const kind = random.int(0, 4);
     if (kind === 0 && freed.length > 0) return random.pick(freed);
-    if (kind === 1 && holes.length > 0) {
-      const hole = random.pick(holes);
-      return BigInt(random.pick([hole.start, hole.end, random.int(hole.start, hole.end)]));
+    if (kind === 1 && holes.sizes.length > 0) {
+      const at = random.int(0, holes.sizes.length - 1);
+      const [first, last] = [holes.starts[at], holes.starts[at] + holes.sizes[at] - 1];
+      return BigInt(random.pick([first, last, random.int(first, last)]));
     }
     if (kind === 2 && live.length > 0) {
       const { address, size } = random.pick(live);
@@ -252,16 +252,16 @@ class Program {
   /** A main block is one piece of memory, and no two main blocks share a byte. */
   comparePhysical() {
     const ranges = [];
-    for (const { start, end, segments } of this.model.blocks) {
+    for (const { start, size, segments } of this.model.chains()) {
       const used = segments.filter((segment) => segment.live);
       if (used.length === 0) continue;
       const shift = mems.get(BigInt(used[0].start)) - BigInt(used[0].start);
       for (const segment of used) {
-        const [first, last] = [BigInt(segment.start), BigInt(segment.end)];
+        const [first, last] = [segment.start, segment.start + segment.size - 1].map(BigInt);
         assert.equal(mems.get(first), first + shift);
         assert.equal(mems.get(last), last + shift);
       }
-      ranges.push({ first: BigInt(start) + shift, last: BigInt(end) + shift });
+      ranges.push({ first: BigInt(start) + shift, last: BigInt(start + size - 1) + shift });
     }
     ranges.sort((a, b) => (a.first < b.first ? -1 : 1));
     for (let index = 1; index < ranges.length; index += 1) {
@@ -279,7 +279,7 @@ class Program {
   /** Everything is freed: each main block must end as one hole, and the first be used again. */
   drain() {
     while (this.live.length > 0) this.free(this.random.pick(this.live).address);
-    for (const { segments } of this.model.blocks) assert.equal(segments.length, 1);
+    assert.equal(this.model.holes.sizes.length, this.model.mains.length);
     this.compareAll();
     this.both('malloc', 1);
     this.compareAll();

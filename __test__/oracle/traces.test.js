@@ -9,7 +9,7 @@ const assert = require('node:assert/strict');
 const mems = require('@sambhav-gautam/osmemoryallocator');
 const { FREE, REALLOC, readTrace, traceNames } = require('../../bench/trace.js');
 const { finishQuietly, quietly } = require('../helpers/capture.js');
-const { HoleList } = require('../helpers/hole-list.js');
+const { Model } = require('../helpers/model.js');
 const { bytes, forget, isFilled } = require('../helpers/memory.js');
 
 /** How much of each trace is replayed. */
@@ -19,12 +19,12 @@ after(() => finishQuietly(mems));
 
 /** Replays the beginning of a trace; answers the naive model and the live blocks at the end. */
 function replay({ kind, slot, size, count }) {
-  const model = new HoleList();
+  const model = new Model();
   const live = new Map();
 
   const allocate = (step, length) => {
     const address = mems.malloc(length);
-    assert.equal(address, BigInt(model.malloc(length)), `malloc(${length}) at operation ${step}`);
+    assert.equal(address, BigInt(model.take(length)), `malloc(${length}) at operation ${step}`);
     const fill = (step % 255) + 1;
     bytes(address, length).fill(fill);
     return { address, length, fill };
@@ -33,7 +33,7 @@ function replay({ kind, slot, size, count }) {
     const view = bytes(block.address, block.length);
     assert.ok(isFilled(view, block.fill), `${block.address} was overwritten before ${step}`);
     mems.free(block.address);
-    model.free(Number(block.address), block.length);
+    model.release(Number(block.address));
   };
 
   for (let step = 0; step < count; step++) {
@@ -57,9 +57,9 @@ for (const name of traceNames()) {
     const { model, live } = replay({ ...trace, count });
     mems.verify();
     const { bytes: sizes, counts, totals } = mems.stats();
-    assert.equal(counts.pages, model.pages);
-    assert.equal(counts.mainBlocks, model.blockStarts.size);
-    assert.equal(counts.holes, model.starts.length);
+    assert.equal(sizes.mapped, model.mappedBytes());
+    assert.equal(counts.mainBlocks, model.mains.length);
+    assert.equal(counts.holes, model.holes.starts.length);
     assert.equal(counts.live, live.size);
     assert.equal(totals.malloc - totals.free, live.size);
     assert.equal(sizes.live + sizes.holes, sizes.mapped);
