@@ -37,4 +37,4 @@ function reproducible(t, body) {
   }
 }
 
-module.exports = { Random, reproducible, seed };
+module.exports = { Numbers, Random, reproducible, seed };
