@@ -25,14 +25,14 @@ const HEAP = 0;
 const ARGUMENT = 1;
 // what it answers: an address,
 const ANSWER = 2;
-// or a place: the name of the window round an address,
+// or a place: the name of the buffer span round an address,
 const NAME = 3;
 // the address's offset in its block, and the bytes from there to the end of what was asked for (negative behind it) and to
 // the end of the block;
 const INSIDE = 4;
 const REST = 5;
 const AVAILABLE = 6;
-// and among the integers, which views are made from in half the time: its offset in the window, below 2^31, and the rest
+// and among the integers, which views are made from in half the time: its offset in the buffer span, below 2^31, and the rest
 // again, at least 0 and at most MOST.
 const OFFSET = 14;
 const SMALL_REST = 15;

@@ -1,7 +1,7 @@
 // Views of blocks: Buffers, typed arrays and DataViews over the memory itself, no copy.
 //
 // Making a buffer over foreign memory takes a microsecond and is seen by the garbage collector, so there is one for a
-// window of gigabytes, and a view is made from it by offset and length. A window is kept as long as its heap is the same:
+// buffer span of gigabytes, and a view is made from it by offset and length. A span is kept as long as its heap is the same:
 // the addon answers its name with every look-up, and a name is never given twice.
 //
 // There are two kinds of buffer over the same memory. Buffers are for I/O: they stand over an ArrayBuffer, which everything
@@ -22,7 +22,7 @@ const calls = require('./calls.js');
 const { locate, place, NAME, INSIDE, REST, AVAILABLE } = calls;
 const { integers, OFFSET, SMALL_REST, MOST } = calls;
 
-/** Most windows of a kind that a heap keeps: beyond that those used least lately go. */
+/** Most buffer spans of a kind that a heap keeps: beyond that those used least lately go. */
 const KEPT = 256;
 
 // What becomes of the memory under its buffers is looked into when a worker ends.
@@ -111,13 +111,13 @@ function anyView(Type, memory, start, elements, width) {
   throw wrongType('Type', 'a constructor of views of the memory that it is given', Type);
 }
 
-/** The windows of one heap that views of one kind were made from. */
+/** The buffer spans of one heap that views of one kind were made from. */
 class Windows {
   constructor(heap, shared) {
     this.heap = heap;
     this.shared = shared;
     this.all = new Map();
-    // The window that copying asked for last in vain.
+    // The buffer span that copying asked for last in vain.
     this.missed = 0;
     this.refused = false;
     this.clear();
@@ -126,16 +126,16 @@ class Windows {
   /** Lets go of all buffers. */
   clear() {
     this.all.clear();
-    // The window used last: its name, its buffer and that as bytes.
+    // The buffer span used last: its name, its buffer and that as bytes.
     this.name = 0;
     this.memory = undefined;
     this.bytes = undefined;
-    // Where in the buffer the window begins, and how long it is.
+    // Where in the buffer its span begins, and how long it is.
     this.start = 0;
     this.length = 0;
   }
 
-  /** Makes the window round the address just looked up the current one. */
+  /** Makes the buffer span round the address just looked up the current one. */
   enter(address) {
     const name = place[NAME];
     let bytes = this.all.get(name);
@@ -151,16 +151,16 @@ class Windows {
     this.length = bytes.length;
   }
 
-  /** The bytes of the window round an address, over a new buffer. */
+  /** The bytes of the buffer span round an address, over a new buffer. */
   make(address) {
-    const { buffer, start, firstName } = binding.window(this.heap, address, 0, this.shared);
+    const { buffer, start, firstName } = binding.bufferSpan(this.heap, address, 0, this.shared);
     // Buffers of a default heap that has ended must not stay.
     for (const name of this.all.keys()) if (name < firstName) this.all.delete(name);
     if (this.all.size >= KEPT) this.all.delete(this.all.keys().next().value);
     return Buffer.from(buffer, start);
   }
 
-  /** Whether so many bytes from the address just looked up are in the current window. */
+  /** Whether so many bytes from the address just looked up are in the current buffer span. */
   shows(bytes) {
     // Without bytes: somebody has moved them away, by transfer() or to another thread.
     if (place[NAME] !== this.name || this.bytes.length === 0) return false;
@@ -186,7 +186,7 @@ class Windows {
     return viewOver(Type, this.memory, this.start + offset, elements, width);
   }
 
-  /** A view of what is not in the current window: that round the address becomes it, if it shows all of this. */
+  /** A view of what is not in the current buffer span: that round the address becomes it, if it shows all of this. */
   elsewhere(address, bytes, Type, elements, width) {
     this.enter(address);
     if (!this.shows(bytes)) return this.long(address, bytes, Type, elements, width);
@@ -194,7 +194,7 @@ class Windows {
   }
 
   /**
-   * A buffer to copy from or to, if one is at hand. Making one costs more than many a copy: only a window that is asked for
+   * A buffer to copy from or to, if one is at hand. Making one costs more than many a copy: only a buffer span that is asked for
    * twice in a row is made.
    */
   bufferAtHand(address, length) {
@@ -204,7 +204,7 @@ class Windows {
     return bufferOver(this.memory, this.start + integers[OFFSET], bytes);
   }
 
-  /** Makes the window round the address just looked up the current one if it is worth it; whether it shows so many bytes. */
+  /** Makes the buffer span round the address just looked up the current one if it is worth it; whether it shows so many bytes. */
   bringsIn(address, bytes) {
     const name = place[NAME];
     if (this.refused) return false;
@@ -223,10 +223,10 @@ class Windows {
     return this.shows(bytes);
   }
 
-  /** A view over a buffer of its own, for what lies in no window whole. */
+  /** A view over a buffer of its own, for what lies in no buffer span whole. */
   long(address, bytes, Type, elements, width) {
     if (bytes > constants.MAX_LENGTH) throw tooLong(bytes);
-    const { buffer, start } = binding.window(this.heap, address, bytes, this.shared);
+    const { buffer, start } = binding.bufferSpan(this.heap, address, bytes, this.shared);
     try {
       // The runtime's own constructors throw here for the length alone.
       new Uint8Array(buffer, start, bytes);
@@ -265,7 +265,7 @@ class Views {
     this.shared.clear();
   }
 
-  /** The windows of the kind that a call's options ask for. Unasked, Buffers are for I/O and all else is for sharing. */
+  /** The buffer spans of the kind that a call's options ask for. Unasked, Buffers are for I/O and all else is for sharing. */
   chosen(Type, options, name) {
     const shared = options === undefined ? undefined : sharedIn(options, name);
     if (shared === undefined) return Type === Buffer ? this.plain : this.shared;

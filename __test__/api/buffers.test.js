@@ -299,16 +299,16 @@ describe('buffers are kept', () => {
   const LARGE = { skip: process.platform === 'win32' && 'Windows charges what is mapped' };
   /** Calls of the addon that make a buffer while an action runs. */
   function buffersMade(action) {
-    const { window } = binding;
+    const { bufferSpan } = binding;
     let made = 0;
-    binding.window = (...args) => {
+    binding.bufferSpan = (...args) => {
       made += 1;
-      return window(...args);
+      return bufferSpan(...args);
     };
     try {
       action();
     } finally {
-      binding.window = window;
+      binding.bufferSpan = bufferSpan;
     }
     return made;
   }

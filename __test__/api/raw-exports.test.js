@@ -146,11 +146,11 @@ test('ids and places that are no whole numbers name nothing', () => {
     for (const name of ['stats', 'verify', 'trim', 'attach', 'statsLines']) {
       assert.throws(() => raw[name](heap), { code: NO_HEAP }, `${name}(${String(heap)})`);
     }
-    assert.throws(() => raw.window(heap, 1000n, 0), { code: NO_HEAP });
+    assert.throws(() => raw.bufferSpan(heap, 1000n, 0), { code: NO_HEAP });
   }
   for (const wrong of [Number.NaN, -1, 0.5, Infinity, 2 ** 53]) {
     const invalid = { code: 'ERR_MEMS_INVALID_SIZE' };
-    assert.throws(() => raw.window(0, 1000n, wrong), invalid);
+    assert.throws(() => raw.bufferSpan(0, 1000n, wrong), invalid);
     assert.throws(() => raw.mainBlock(0, wrong), invalid);
     assert.throws(() => raw.segments(0, wrong, 5000, new Float64Array(3)), invalid);
     assert.throws(() => raw.segments(0, 1000, wrong, new Float64Array(3)), invalid);
@@ -159,7 +159,7 @@ test('ids and places that are no whole numbers name nothing', () => {
     assertRefused(() => raw.segments(0, 1000, 5000, out), WRONG_TYPE, /"out"/);
   }
   assert.equal(raw.segments(0, 1000, 5000, moved(Float64Array, 3)), 0);
-  assert.throws(() => raw.window(0, 1000n, 9), { code: 'ERR_MEMS_OUT_OF_BLOCK' });
+  assert.throws(() => raw.bufferSpan(0, 1000n, 9), { code: 'ERR_MEMS_OUT_OF_BLOCK' });
   finishQuietly(mems);
 });
 

@@ -38,7 +38,7 @@ function rounds({ root, touch }) {
     mems.init();
     for (let i = 0; i < BLOCKS; i++) mems.malloc((i % 1000) + 1);
     if (touch) {
-      const { buffer, offset } = binding.window(0, 1000n, 0, true);
+      const { buffer, offset } = binding.bufferSpan(0, 1000n, 0, true);
       const { mapped } = mems.stats().bytes;
       new Uint8Array(buffer, offset, mapped).fill(1);
       // Its memory can move into a buffer that MeMS never hears of: the mapping has to stay.

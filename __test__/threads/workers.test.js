@@ -83,7 +83,7 @@ test('the addon survives being loaded by workers alone', () => {
     const root = ${JSON.stringify(path.join(__dirname, '..', '..'))};
     const source = 'const mems = require(' + JSON.stringify(root) + ');' +
       'mems.init(); const p = mems.malloc(10);' +
-      'globalThis.kept = require(' + JSON.stringify(root + '/binding.js') + ').window(0, p, 0, true);';
+      'globalThis.kept = require(' + JSON.stringify(root + '/binding.js') + ').bufferSpan(0, p, 0, true);';
     let rounds = 5;
     (function round() {
       new Worker(source, { eval: true }).once('exit', () => {
@@ -122,7 +122,7 @@ test('a buffer whose memory moved into another one outlives worker, heap and all
     const { Worker } = require('node:worker_threads');
     const root = ${JSON.stringify(path.join(__dirname, '..', '..'))};
     const source = 'const mems = require(' + JSON.stringify(root) + '); mems.init();' +
-      'const { buffer } = require(' + JSON.stringify(root + '/binding.js') + ').window(0, mems.malloc(4096), 0, false);' +
+      'const { buffer } = require(' + JSON.stringify(root + '/binding.js') + ').bufferSpan(0, mems.malloc(4096), 0, false);' +
       'const moved = buffer.transfer ? buffer.transfer() : buffer;' +
       'const list = moved instanceof ArrayBuffer && buffer.transfer ? [moved] : [];' +
       'require("node:worker_threads").parentPort.postMessage(list.length || !(moved instanceof ArrayBuffer) ? moved : null, list);';

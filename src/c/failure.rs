@@ -3,7 +3,7 @@
 //! A thread's last failure stays in memory of its own, of a fixed length: telling of a failure allocates nothing that
 //! could fail in its turn, and needs no destructor when the thread ends.
 
-use crate::Error;
+use crate::error::Error;
 use std::cell::UnsafeCell;
 use std::ffi::{c_char, c_int};
 use std::fmt::{self, Write};
@@ -206,7 +206,7 @@ pub extern "C" fn mems_last_error_message() -> *const c_char {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry;
+    use crate::process::registry;
     use std::ffi::CStr;
 
     fn message() -> &'static str {

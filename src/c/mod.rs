@@ -19,8 +19,9 @@ mod types;
 pub use failure::{Code, mems_last_error, mems_last_error_message};
 pub use types::{Block, Options, Stats};
 
-use crate::registry::{self, DEFAULT_ID, Handle};
-use crate::{Error, Mems, steps};
+use crate::error::Error;
+use crate::mems::{Mems, steps};
+use crate::process::registry::{self, DEFAULT_ID, Handle};
 use failure::{Failure, call};
 use std::ffi::{c_char, c_int, c_void};
 

@@ -1,8 +1,9 @@
 //! The structs of the C ABI. Their layouts never change: what is reserved is where they grow.
 
 use super::failure::Failure;
+use crate::heap;
 use crate::heap::PolicyKind;
-use crate::{blocks, heap};
+use crate::mems::block;
 
 /// Options of a heap, `mems_options`. All zeros are the defaults.
 #[repr(C)]
@@ -76,8 +77,8 @@ pub struct Block {
     pub usable: u64,
 }
 
-impl From<blocks::Block> for Block {
-    fn from(block: blocks::Block) -> Self {
+impl From<block::Block> for Block {
+    fn from(block: block::Block) -> Self {
         Self { start: block.start, size: block.size, usable: block.usable }
     }
 }

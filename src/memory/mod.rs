@@ -5,7 +5,7 @@
 //! - `regions.rs`: the few mappings of a heap, and the arithmetic from virtual to physical.
 //! - `span.rs`: bytes of a mapping, and copying, filling and comparing them.
 //! - `pagemap.rs`: which of them may hold something.
-//! - `unix.rs`, `windows.rs`: what differs between systems.
+//! - `system/unix.rs`, `system/windows.rs`: all else that the system is asked for, one file a system.
 //!
 //! | | Linux | macOS, BSD | Windows |
 //! |---|---|---|---|
@@ -23,8 +23,8 @@ mod mapping;
 mod pagemap;
 mod regions;
 mod span;
-#[cfg_attr(unix, path = "unix.rs")]
-#[cfg_attr(windows, path = "windows.rs")]
+#[cfg_attr(unix, path = "system/unix.rs")]
+#[cfg_attr(windows, path = "system/windows.rs")]
 mod system;
 
 pub use budget::reserved;
@@ -32,8 +32,10 @@ pub use mapping::{ALIGNMENT, Mapping};
 pub use regions::{Refused, Regions, Room};
 pub use span::{LARGE, STEP, Span, step};
 pub use system::page_bytes;
+#[cfg(feature = "node")]
+pub use system::{exported, library_path};
 
-/// Has functions called whenever the process forks, see `unix.rs`: what is measured once is measured by then.
+/// Has functions called whenever the process forks, see `system/unix.rs`: what is measured once is measured by then.
 #[cfg(feature = "c-abi")]
 pub(crate) fn at_fork(before: extern "C" fn(), in_parent: extern "C" fn(), in_child: extern "C" fn()) {
     budget::budget();

@@ -3,29 +3,29 @@
 //! Bytes are touched after the lock is gone, through spans that keep their mapping: however long it takes, other threads
 //! go on.
 
-use super::callbacks::callback;
+use super::calls::callback;
 use super::failure::Failure;
-use super::value::Value;
-use super::{convert, trace};
+use super::js_value::Value;
+use super::{arguments, stacks};
 use crate::memory::Span;
-use crate::registry::{self, Handle, Id};
-use crate::{Mems, steps};
+use crate::mems::{Mems, steps};
+use crate::process::registry::{self, Handle, Id};
 
 /// `length` bytes from an address.
 fn span(id: Id, address: Value, length: u64) -> Result<Span, Failure> {
-    let address = convert::address(id, address)?;
+    let address = arguments::address(id, address)?;
     Ok(registry::with_heap(id, |heap| heap.span(address, length))?)
 }
 
 callback! {
     /// `calloc(heap: number, count: number | bigint, size: number | bigint): bigint`
     calloc, |heap, count, size| {
-        let (count, size) = (convert::size("count", count)?, convert::size("size", size)?);
-        let id = convert::heap(heap)?;
-        let stack = trace::stack(id, heap)?;
+        let (count, size) = (arguments::size("count", count)?, arguments::size("size", size)?);
+        let id = arguments::heap(heap)?;
+        let stack = stacks::stack(id, heap)?;
         let (address, used) = steps::allocate(&mut Handle::new(id)?, |heap| {
             let (address, used) = heap.start_calloc(count, size)?;
-            trace::note_malloc(heap, address, stack.as_ref());
+            stacks::note_malloc(heap, address, stack.as_ref());
             Ok((address, used))
         })?;
         if let Some(used) = used {
@@ -38,27 +38,27 @@ callback! {
 callback! {
     /// `realloc(heap: number, address: bigint, size: number | bigint, options?): bigint`
     realloc, |heap, address, size, options| {
-        let id = convert::heap(heap)?;
-        let (old, size) = (convert::address(id, address)?, convert::size("size", size)?);
-        let alignment = convert::alignment(options, "realloc()")?;
-        let stack = trace::stack(id, heap)?;
+        let id = arguments::heap(heap)?;
+        let (old, size) = (arguments::address(id, address)?, arguments::size("size", size)?);
+        let alignment = arguments::alignment(options, "realloc()")?;
+        let stack = stacks::stack(id, heap)?;
         let start = |heap: &mut Mems| {
             let moved = heap.start_realloc_aligned(old, size, alignment)?;
             if moved.address != old {
-                trace::note_malloc(heap, moved.address, stack.as_ref());
+                stacks::note_malloc(heap, moved.address, stack.as_ref());
             }
             Ok(moved)
         };
-        let freed = |heap: &mut Mems| trace::note_free(heap, old, stack.as_ref());
+        let freed = |heap: &mut Mems| stacks::note_free(heap, old, stack.as_ref());
         let moved = steps::realloc(&mut Handle::new(id)?, old, start, freed);
-        Ok(moved.map_err(|error| trace::explained(id, error))?)
+        Ok(moved.map_err(|error| stacks::explained(id, error))?)
     }
 }
 
 callback! {
     /// `copy(heap: number, to: bigint, from: bigint, length: number | bigint): undefined`
     copy, |heap, to, from, length| {
-        let (id, length) = (convert::heap(heap)?, convert::length("length", length)?);
+        let (id, length) = (arguments::heap(heap)?, arguments::length("length", length)?);
         span(id, to, length)?.copy_from(&span(id, from, length)?);
         Ok(())
     }
@@ -67,8 +67,8 @@ callback! {
 callback! {
     /// `fill(heap: number, address: bigint, byte: number, length: number | bigint): undefined`
     fill, |heap, address, byte, length| {
-        let (id, length) = (convert::heap(heap)?, convert::length("length", length)?);
-        let byte = convert::byte("byte", byte)?;
+        let (id, length) = (arguments::heap(heap)?, arguments::length("length", length)?);
+        let byte = arguments::byte("byte", byte)?;
         span(id, address, length)?.fill(byte);
         Ok(())
     }
@@ -77,7 +77,7 @@ callback! {
 callback! {
     /// `compare(heap: number, a: bigint, b: bigint, length: number | bigint): number`
     compare, |heap, a, b, length| {
-        let (id, length) = (convert::heap(heap)?, convert::length("length", length)?);
+        let (id, length) = (arguments::heap(heap)?, arguments::length("length", length)?);
         let order = span(id, a, length)?.compare(&span(id, b, length)?);
         Ok(f64::from(order as i8))
     }
@@ -87,7 +87,7 @@ callback! {
     /// `read(heap: number, address: bigint, to: Uint8Array): undefined`
     read, |heap, address, to| {
         let (data, length) = bytes("to", to)?;
-        let span = span(convert::heap(heap)?, address, length as u64)?;
+        let span = span(arguments::heap(heap)?, address, length as u64)?;
         // SAFETY: the array's bytes are valid while this call lasts, since no JavaScript runs meanwhile; they are reached
         // by pointer only.
         unsafe { span.read(data) };
@@ -99,7 +99,7 @@ callback! {
     /// `write(heap: number, address: bigint, from: Uint8Array): undefined`
     write, |heap, address, from| {
         let (data, length) = bytes("bytes", from)?;
-        let span = span(convert::heap(heap)?, address, length as u64)?;
+        let span = span(arguments::heap(heap)?, address, length as u64)?;
         // SAFETY: as in `read`.
         unsafe { span.write(data) };
         Ok(())

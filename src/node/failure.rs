@@ -2,7 +2,7 @@
 //!
 //! Every call from JavaScript runs inside [`guard`], so that a panic becomes an exception and never unwinds into V8.
 
-use crate::Error;
+use crate::error::Error;
 use napi::sys;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -9,12 +9,12 @@
 //! Costs: O(n) for blocks by address and for sites; else O(n log k) for each selection of k: the first for few entries, each
 //! later one for four times as many, so that whoever stops early, or sets a limit, pays for one walk.
 
-use super::cold::{argument, id};
-use super::convert::leaks_options;
+use super::arguments::leaks_options;
 use super::failure::{Failure, run};
-use crate::registry::{self, Handle, Id};
-use crate::stacks::Stack;
-use crate::{Block, Error, Mems};
+use super::heaps::{argument, id};
+use crate::error::Error;
+use crate::mems::{Block, Mems, Stack};
+use crate::process::registry::{self, Handle, Id};
 use napi::bindgen_prelude::{Function, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;

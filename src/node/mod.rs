@@ -1,33 +1,34 @@
 //! The Node-API binding: arguments in, results and errors out. No allocation logic, no raw memory but the buffers.
 //!
-//! - `slots.rs`: `malloc`, `get`, `free` and the look-up behind views without arguments, since these are called millions of
-//!   times; `callbacks.rs`: the same with arguments, as raw callbacks; `bytes.rs`: realloc, copying and so on, likewise.
-//! - `cold.rs`: everything else, as `#[napi]` functions.
-//! - `convert.rs`: sizes, addresses and options; over `value.rs`, one JavaScript value.
+//! - `hot.rs`: `malloc`, `get`, `free` and the look-up behind views, which find their arguments in shared memory, since they are
+//!   called millions of times. `calls.rs`: the calls that have arguments, as raw callbacks; `bytes.rs`: realloc, copying and
+//!   so on, likewise.
+//! - `heaps.rs`, `inspect.rs`, `batch.rs`, `leaks.rs`: everything else by subject, as `#[napi]` functions.
+//! - `arguments.rs`: sizes, addresses and options; over `js_value.rs`, one JavaScript value.
 //! - `failure.rs`: the one place where a Rust error, or a panic, becomes a JavaScript exception.
-//! - `window.rs`: buffers over a heap's memory; `ending.rs` and `watch.rs`: when the memory
-//!   under a buffer may go.
-//! - `leaks.rs`: live blocks, listed a batch at a time.
-//! - `trace.rs`: stacks of calls, for heaps that track their allocations.
+//! - `buffers/`: buffers over a heap's memory, and when the memory under a buffer may go.
+//! - `stacks.rs`: stacks of calls, for heaps that track their allocations.
 //! - `owner.rs`: heaps that end with their thread.
 //! - `library.rs`: the path of this addon, for FFI.
 
-mod bytes;
-mod callbacks;
-mod cold;
-mod convert;
-mod ending;
-mod failure;
+mod arguments;
+mod batch;
 #[cfg(feature = "floor")]
-mod floor;
+mod bench_floor;
+mod buffers;
+mod bytes;
+mod calls;
+mod failure;
+mod heaps;
+mod hot;
+mod inspect;
+mod js_value;
 mod leaks;
 mod library;
 mod owner;
-mod slots;
-mod trace;
-mod value;
-mod watch;
-mod window;
+mod stacks;
+#[cfg(feature = "test-hooks")]
+mod test_hooks;
 
 use napi::Callback;
 use napi::bindgen_prelude::{JsObjectValue, Object, Result};
@@ -42,18 +43,18 @@ fn register(mut exports: Object) -> Result<()> {
     napi::bindgen_prelude::retain_current_module_for_unload_safety();
     #[cfg(feature = "floor")]
     {
-        exports.create_named_method("numberToBigInt", floor::number_to_bigint)?;
-        exports.create_named_method("bigIntToBigInt", floor::bigint_to_bigint)?;
-        exports.create_named_method("bigIntToUndefined", floor::bigint_to_undefined)?;
+        exports.create_named_method("numberToBigInt", bench_floor::number_to_bigint)?;
+        exports.create_named_method("bigIntToBigInt", bench_floor::bigint_to_bigint)?;
+        exports.create_named_method("bigIntToUndefined", bench_floor::bigint_to_undefined)?;
     }
     let callbacks: [(_, Callback); 14] = [
-        ("heapMalloc", callbacks::heap_malloc),
-        ("heapAlloc", callbacks::heap_alloc),
-        ("heapGet", callbacks::heap_get),
-        ("heapFree", callbacks::heap_free),
-        ("owns", callbacks::owns),
-        ("makeCalls", slots::make_calls),
-        ("captureStacks", trace::capture_stacks),
+        ("heapMalloc", calls::heap_malloc),
+        ("heapAlloc", calls::heap_alloc),
+        ("heapGet", calls::heap_get),
+        ("heapFree", calls::heap_free),
+        ("owns", calls::owns),
+        ("makeCalls", hot::make_calls),
+        ("captureStacks", stacks::capture_stacks),
         ("calloc", bytes::calloc),
         ("realloc", bytes::realloc),
         ("copy", bytes::copy),

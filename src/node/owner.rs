@@ -7,9 +7,9 @@
 //! would grow, so it has at most twice as many entries as there ever were open heaps.
 
 use super::failure::Failure;
-use super::value::check;
-use crate::Error;
-use crate::registry::{self, Id};
+use super::js_value::check;
+use crate::error::Error;
+use crate::process::registry::{self, Id};
 use napi::sys;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;

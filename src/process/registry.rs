@@ -13,16 +13,15 @@
 //!
 //! Costs: a lock for a heap's operation (`lock.rs`); to find its slot, two loads.
 
-mod fork;
-mod id;
+use super::fork;
+use super::id::{self, NUMBERS};
+pub(crate) use super::id::{DEFAULT_ID, Id};
+use super::lock::{Lock, Poisoned};
 
-pub(crate) use id::{DEFAULT_ID, Id};
-
+use crate::error::Error;
 use crate::heap::Options;
-use crate::lock::{Lock, Poisoned};
-use crate::steps::Access;
-use crate::{Error, Mems};
-use id::NUMBERS;
+use crate::mems::Mems;
+use crate::mems::steps::Access;
 use std::sync::{Mutex, OnceLock};
 
 /// Address space, in bytes, reserved at once for a heap that is not the default one, where that costs nothing; less where
@@ -44,8 +43,8 @@ pub(crate) const MOST_HEAPS: usize = 1 << 15;
 
 /// A place for one heap at a time.
 #[derive(Debug)]
-struct Slot {
-    heap: Option<Mems>,
+pub(super) struct Slot {
+    pub(super) heap: Option<Mems>,
     /// The id of the heap that is here, or was here last; before the first, one that no heap has.
     id: Id,
 }
@@ -95,12 +94,12 @@ impl Missing {
     }
 }
 
-static DEFAULT: Lock<Slot> = Lock::new(Slot::EMPTY);
+pub(super) static DEFAULT: Lock<Slot> = Lock::new(Slot::EMPTY);
 
-static SLOTS: [OnceLock<Vec<Lock<Slot>>>; BATCHES - 1] = [const { OnceLock::new() }; BATCHES - 1];
+pub(super) static SLOTS: [OnceLock<Vec<Lock<Slot>>>; BATCHES - 1] = [const { OnceLock::new() }; BATCHES - 1];
 
 /// The slots that have no heap, and how many have been made.
-static VACANT: Mutex<(Vec<usize>, usize)> = Mutex::new((Vec::new(), 0));
+pub(super) static VACANT: Mutex<(Vec<usize>, usize)> = Mutex::new((Vec::new(), 0));
 
 impl From<Poisoned> for Error {
     fn from(Poisoned: Poisoned) -> Self {

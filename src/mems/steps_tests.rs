@@ -1,9 +1,10 @@
 //! What others find, and may do, between two steps of a call.
 
 use super::{Access, allocate, free, make_room, realloc, trim};
+use crate::error::Error;
 use crate::heap::{Options, PAGE};
 use crate::memory::STEP;
-use crate::{Error, Mems};
+use crate::mems::Mems;
 
 const MIB: u64 = 1 << 20;
 

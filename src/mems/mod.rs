@@ -1,15 +1,37 @@
 //! A whole heap: addresses from [`Heap`], pages behind them from [`Regions`].
+//!
+//! - `block.rs`: finding blocks and reaching their bytes; aligned and cleared ones. `realloc.rs`, `batch.rs`: what their names
+//!   say. `aligned.rs` and `padding.rs`: what is noted of a block beside its addresses.
+//! - `steps.rs`: calls in steps, so that no other thread waits long. `hidden.rs`: blocks that are neither live nor free
+//!   meanwhile.
+//! - `purge.rs`: free pages, and when they go back to the system.
+//! - `hardened.rs`: the canaries and the quarantine of hardened heaps. `stacks/`: where blocks were allocated and freed.
 
-use crate::Error;
-use crate::aligned::Aligned;
-use crate::dirty::{Dirty, Due};
-use crate::guard::{CANARY, Written, is_large};
+mod aligned;
+pub(crate) mod batch;
+pub(crate) mod block;
+mod hardened;
+mod hidden;
+mod padding;
+mod purge;
+mod realloc;
+pub(crate) mod stacks;
+pub(crate) mod steps;
+
+pub use block::{Block, Place};
+pub use realloc::Realloc;
+pub use stacks::Stack;
+
+use self::aligned::Aligned;
+use self::hardened::{CANARY, Written, is_large};
+use self::hidden::Hidden;
+use self::padding::Padding;
+use self::purge::{DirtyPages, Due};
+use self::stacks::{IN_USE, Tracker};
+use self::steps::Left;
+use crate::error::Error;
 use crate::heap::{FIRST_ADDRESS, Heap, Kind, Options, PAGE, Stats};
-use crate::hidden::Hidden;
 use crate::memory::{Regions, STEP, Span, page_bytes, step};
-use crate::slack::Slack;
-use crate::steps::{self, Left};
-use crate::track::{IN_USE, Tracker};
 use std::cell::Cell;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
@@ -32,8 +54,8 @@ pub struct Mems {
     pub(crate) exact: bool,
     /// Whether what is live to the heap below may be hidden, or have a canary.
     pub(crate) guarded: bool,
-    pub(crate) dirty: Dirty,
-    pub(crate) slack: Slack,
+    pub(crate) dirty: DirtyPages,
+    pub(crate) padding: Padding,
     /// The address after the highest byte that was ever handed out: above it all memory is zero.
     pub(crate) used_end: u64,
     pub(crate) hidden: Hidden,
@@ -66,8 +88,8 @@ impl Mems {
             regions: Regions::with_reservation(FIRST_ADDRESS, bytes)
                 .with_most(options.max_size() / PAGE * PAGE)
                 .with_dont_fork(options.dont_fork()),
-            dirty: Dirty::default(),
-            slack: Slack::default(),
+            dirty: DirtyPages::default(),
+            padding: Padding::default(),
             used_end: FIRST_ADDRESS,
             hidden: Hidden::default(),
             written: Cell::new(None),
@@ -176,8 +198,8 @@ impl Mems {
                 self.note_alignment(address, 1);
             }
             if self.options().alignment() > 1 {
-                let slack = self.slack.get(address - FIRST_ADDRESS);
-                self.slack.forget(slack);
+                let padding = self.padding.get(address - FIRST_ADDRESS);
+                self.padding.forget(padding);
             }
             if self.note_freed(&freed) {
                 return Ok(Left::Pages);
@@ -295,14 +317,14 @@ impl Mems {
         let canary = if self.options().hardened() { CANARY * stats.live_blocks } else { 0 };
         let hidden = &self.hidden;
         let blocks = hidden.len() as u64;
-        stats.requested -= self.slack.total() + canary + hidden.requested();
+        stats.requested -= self.padding.total() + canary + hidden.requested();
         stats.live -= hidden.bytes();
         stats.live_blocks -= blocks;
         stats.frees += blocks;
         stats.quarantined = hidden.bytes();
         stats.quarantined_blocks = blocks;
         // What is kept in these three is never given back, so this is their high-water mark as well.
-        let kept = self.slack.bytes() + self.aligned.bytes() + hidden.metadata();
+        let kept = self.padding.bytes() + self.aligned.bytes() + hidden.metadata();
         stats.metadata += (kept + self.tracker.bytes()) as u64;
         stats.peak_metadata += (kept + self.tracker.peak_bytes()) as u64;
         stats

@@ -1,6 +1,6 @@
 //! Where blocks were allocated and freed, with the option `trackAllocations`: for leaks and double frees.
 //!
-//! The binding captures the JavaScript stack before each call. Stacks repeat, so each is kept once (`stacks.rs`), as long as a
+//! The binding captures the JavaScript stack before each call. Stacks repeat, so each is kept once (`texts.rs`), as long as a
 //! live block or a remembered freed one has it. Of freed blocks the last [`FREED`] are remembered.
 //!
 //! Invariants: each entry of `live` is one use of its stack, each of `freed` one of both of its. Whatever cannot be noted, for
@@ -8,9 +8,13 @@
 //!
 //! Costs: microseconds to capture a stack, and some 20 bytes a block beside the texts: for debugging.
 
+mod texts;
+
+pub use self::texts::Stack;
+use self::texts::{StackId, Stacks, table_bytes};
+use crate::error::Error;
 use crate::heap::Kind;
-use crate::stacks::{Stack, StackId, Stacks, table_bytes};
-use crate::{Block, Error, Mems};
+use crate::mems::{Block, Mems};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::AtomicBool;
 

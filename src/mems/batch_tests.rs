@@ -1,9 +1,10 @@
 //! Calls about many blocks, and what others do between two of their steps.
 
 use super::{STEP, free_many, malloc_many};
+use crate::error::Error;
 use crate::heap::Options;
-use crate::steps::Access;
-use crate::{Error, Mems};
+use crate::mems::Mems;
+use crate::mems::steps::Access;
 
 /// A heap that lets somebody else in after each step, and counts the steps.
 struct Watched<F: FnMut(&mut Mems, usize)> {
@@ -175,7 +176,7 @@ fn a_hardened_heap_tells_of_writes_and_overflows_before_it_frees_the_first() {
     heap.verify().unwrap();
     // Nobody can be told of a write by a call that has freed blocks already: the next one tells.
     heap.regions.fill(addresses[0], 0, 1);
-    crate::steps::make_room(&mut heap, Error::OutOfMetadata { size: 1 }).unwrap();
+    crate::mems::steps::make_room(&mut heap, Error::OutOfMetadata { size: 1 }).unwrap();
     let other = heap.malloc(24).unwrap();
     let told = heap.free_many(&[other]);
     assert!(matches!(told, Err(Error::WriteAfterFree { start, .. }) if start == addresses[0]), "{told:?}");

@@ -1,43 +1,43 @@
 //! Buffers over a heap's memory.
 //!
 //! Making an external buffer costs a microsecond and weighs on the garbage collector, so there are few: each spans a
-//! window of a region, and views of blocks are made from it in JavaScript. Windows are as long as the oldest runtimes
-//! allow and overlap by half, so that a block of up to half a window lies in one of them whole. As long as a region is small
-//! it has one short window: collectors count it as memory in use, and where a runtime copies a view (`structuredClone`) it
+//! buffer span of a region, and views of blocks are made from it in JavaScript. Buffer spans are as long as the oldest runtimes
+//! allow and overlap by half, so that a block of up to half a buffer span lies in one of them whole. As long as a region is small
+//! it has one short buffer span: collectors count it as memory in use, and where a runtime copies a view (`structuredClone`) it
 //! copies all that the view's buffer shows.
 //!
 //! There are two kinds over the same memory. An `ArrayBuffer` is for I/O: every function that takes bytes takes views of it.
 //! A `SharedArrayBuffer`, where the runtime can make one of external memory, is for sharing: it can be posted and waited on.
 //!
-//! Invariant: the memory under a buffer stays mapped while anything can reach it, even after `finish`. So a window is
+//! Invariant: the memory under a buffer stays mapped while anything can reach it, even after `finish`. So a buffer span is
 //! promised under the heap's lock (`Mapping::promise`), and then made; it holds its mapping until it is released, which
 //! `ending.rs` argues for each kind and runtime.
 
 use super::ending;
-use super::failure::Failure;
-use super::value::check;
-use crate::memory::Mapping;
+use crate::memory::{Mapping, exported};
+use crate::node::failure::Failure;
+use crate::node::js_value::check;
 use napi::sys;
-use std::ffi::{CStr, c_void};
+use std::ffi::c_void;
 use std::ptr;
 use std::sync::Arc;
 
-/// Half a window: 2 GiB less 64 KiB, since Node 14 allows 4 GiB - 1 byte.
+/// Half a buffer span: 2 GiB less 64 KiB, since Node 14 allows 4 GiB - 1 byte.
 const HALF: usize = (2 << 30) - (64 << 10);
 
-/// Lengths of the windows of small regions, which begin where the region does. A region outgrows four at most. The first is
+/// Lengths of the buffer spans of small regions, which begin where the region does. A region outgrows four at most. The first is
 /// what thousands of small heaps have, and V8 counts an `ArrayBuffer`'s bytes as memory in use.
 const SHORT: [usize; 4] = [64 << 10, 1 << 20, 16 << 20, 256 << 20];
 
-/// Which of the short windows shows all of a region of which `used` bytes are in main blocks.
+/// Which of the short buffer spans shows all of a region of which `used` bytes are in main blocks.
 #[inline]
 fn short(used: u64) -> Option<usize> {
     SHORT.iter().position(|&length| used <= length as u64)
 }
 
-/// The window round `offset` of `mapping`, of which `used` bytes are in main blocks: where it starts in the mapping, and its
+/// The buffer span round `offset` of `mapping`, of which `used` bytes are in main blocks: where it starts in the mapping, and its
 /// length. Else than a short one, it is the one that begins in the same half.
-pub(super) fn around(mapping: &Mapping, offset: usize, used: u64) -> (usize, usize) {
+pub(in crate::node) fn around(mapping: &Mapping, offset: usize, used: u64) -> (usize, usize) {
     let (start, length) = match short(used) {
         Some(kind) => (0, SHORT[kind]),
         None => (offset / HALF * HALF, 2 * HALF),
@@ -45,29 +45,29 @@ pub(super) fn around(mapping: &Mapping, offset: usize, used: u64) -> (usize, usi
     (start, length.min(mapping.bytes() - start))
 }
 
-/// Most windows of a mapping that have a name: those of the 128 TiB that a process has. The short ones have the last names,
+/// Most buffer spans of a mapping that have a name: those of the 128 TiB that a process has. The short ones have the last names,
 /// which no mapping has use for.
-const WINDOWS: u64 = 1 << 16;
+const NAMES: u64 = 1 << 16;
 
-/// The name of the window round an offset of a mapping, by which JavaScript keeps it, and where in it the offset is. No
-/// other window of the process ever has it.
+/// The name of the buffer span round an offset of a mapping, by which JavaScript keeps it, and where in it the offset is. No
+/// other buffer span of the process ever has it.
 /// Below 2^53, since 2^37 mappings are never made.
 #[inline]
-pub(super) fn name(mapping: u64, offset: usize, used: u64) -> (u64, usize) {
+pub(in crate::node) fn name(mapping: u64, offset: usize, used: u64) -> (u64, usize) {
     let (number, within) = match short(used) {
-        Some(kind) => (WINDOWS - 1 - kind as u64, offset),
+        Some(kind) => (NAMES - 1 - kind as u64, offset),
         None => ((offset / HALF) as u64, offset % HALF),
     };
-    (mapping * WINDOWS + number, within)
+    (mapping * NAMES + number, within)
 }
 
-/// The lowest name that a window of `mapping`, or of one made later, can have.
-pub(super) const fn first_name(mapping: u64) -> u64 {
-    mapping * WINDOWS
+/// The lowest name that a buffer span of `mapping`, or of one made later, can have.
+pub(in crate::node) const fn first_name(mapping: u64) -> u64 {
+    mapping * NAMES
 }
 
 /// Whether the runtime can make a `SharedArrayBuffer` of external memory.
-pub(super) fn can_share() -> bool {
+pub(in crate::node) fn can_share() -> bool {
     create_shared().is_some()
 }
 
@@ -76,13 +76,13 @@ pub(super) fn can_share() -> bool {
 ///
 /// # Safety
 /// `env` must be the environment of the running callback.
-pub(super) unsafe fn buffer(
+pub(in crate::node) unsafe fn buffer(
     env: sys::napi_env,
     mapping: Arc<Mapping>,
     (start, length): (usize, usize),
     shared: bool,
 ) -> Result<(sys::napi_value, usize), Failure> {
-    assert!(start + length <= mapping.bytes(), "a window lies inside its mapping");
+    assert!(start + length <= mapping.bytes(), "a buffer span lies inside its mapping");
     if refused() {
         return Err(Failure::NoBuffers);
     }
@@ -143,17 +143,17 @@ pub(super) unsafe fn buffer(
 
 /// What [`refused`] returns.
 #[cfg(feature = "test-hooks")]
-pub(super) static REFUSE: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+pub(in crate::node) static REFUSE: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
 
 /// For tests: whether to do as a runtime that allows no buffers.
 #[cfg(feature = "test-hooks")]
-pub(super) fn refused() -> bool {
+pub(in crate::node) fn refused() -> bool {
     REFUSE.load(std::sync::atomic::Ordering::Relaxed)
 }
 
 /// Only the runtime refuses.
 #[cfg(not(feature = "test-hooks"))]
-pub(super) const fn refused() -> bool {
+pub(in crate::node) const fn refused() -> bool {
     false
 }
 
@@ -176,28 +176,4 @@ fn create_shared() -> Option<CreateShared> {
         // SAFETY: a null pointer is `None`; any other is the function of that name, whose type Node documents as this.
         unsafe { std::mem::transmute::<*const c_void, Option<CreateShared>>(found) }
     })
-}
-
-/// The address of what the process exports under a name; null if it exports no such thing.
-#[cfg(unix)]
-fn exported(name: &CStr) -> *const c_void {
-    // SAFETY: the name ends with a zero; RTLD_DEFAULT searches what the process has loaded.
-    unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }
-}
-
-/// The address of what the program exports under a name; null if it exports no such thing. Windows looks into one module at
-/// a time, and a runtime exports its functions from its program.
-#[cfg(windows)]
-fn exported(name: &CStr) -> *const c_void {
-    use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
-    // SAFETY: without a name the module is the program, which is there as long as the process; the other name ends with a
-    // zero.
-    let found = unsafe { GetProcAddress(GetModuleHandleW(ptr::null()), name.as_ptr().cast()) };
-    found.map_or(ptr::null(), |function| function as *const c_void)
-}
-
-/// Nobody has tried elsewhere.
-#[cfg(not(any(unix, windows)))]
-const fn exported(_name: &CStr) -> *const c_void {
-    ptr::null()
 }

@@ -11,9 +11,10 @@
 //! Costs: k times those of a single call. `free_many` sorts the addresses first, O(k log k): that finds an address given twice,
 //! and neighbours are freed one after the other, whose bookkeeping is at hand then.
 
+use crate::error::Error;
 use crate::heap::Mark;
-use crate::steps::{self, Access, Left};
-use crate::{Error, Mems};
+use crate::mems::Mems;
+use crate::mems::steps::{self, Access, Left};
 
 /// Blocks that are made or freed under one holding of the lock: about a millisecond's worth. Fewer in tests, where the heap is
 /// verified after each.

@@ -4,10 +4,11 @@
 //! Nothing here touches the bytes but [`Mems::calloc`], for Rust, and [`Mems::discard`]: the binding takes a [`Span`] under its
 //! lock and works on it without. Finding a block is O(1).
 
-use crate::guard::CANARY;
+use crate::error::Error;
 use crate::heap::{FIRST_ADDRESS, Freed, Heap, is_size};
 use crate::memory::{ALIGNMENT, Span};
-use crate::{Error, Mems};
+use crate::mems::Mems;
+use crate::mems::hardened::CANARY;
 use std::ops::Range;
 
 /// A live block.
@@ -61,7 +62,7 @@ impl Mems {
         self.block_in(self.heap.live(address)?, address)
     }
 
-    /// The block at addresses that are live to the heap, of which `address` is one. `None` if it is hidden, and in slack or
+    /// The block at addresses that are live to the heap, of which `address` is one. `None` if it is hidden, and in padding or
     /// canary.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "as `live_block`")]
@@ -71,7 +72,7 @@ impl Mems {
         if self.exact {
             return Some(Block { start, size: usable, usable });
         }
-        let size = usable - self.slack.get(start - FIRST_ADDRESS);
+        let size = usable - self.padding.get(start - FIRST_ADDRESS);
         if self.guarded {
             return self.guarded_block(address, start..end, size).ok();
         }
@@ -79,7 +80,7 @@ impl Mems {
     }
 
     /// The block at addresses that are live to the heap, in a hardened heap or one that hides blocks; it has `size` bytes
-    /// without slack.
+    /// without padding.
     #[inline(never)]
     fn guarded_block(&self, address: u64, found: Range<u64>, size: u64) -> Result<Block, Error> {
         if let Some(Range { start, end }) = self.hidden.get(found.start) {
@@ -91,7 +92,7 @@ impl Mems {
         let size = size - CANARY;
         let (start, end) = (found.start + size, found.end);
         if address >= start {
-            // Slack and canary are nobody's.
+            // Padding and canary are nobody's.
             return Err(Error::NotAllocated { address, start, end });
         }
         Ok(Block { start: found.start, size, usable: size })
@@ -101,7 +102,7 @@ impl Mems {
     #[cold]
     fn no_block(&self, address: u64) -> Error {
         let guarded = |found: Range<u64>| {
-            let size = found.end - found.start - self.slack.get(found.start - FIRST_ADDRESS);
+            let size = found.end - found.start - self.padding.get(found.start - FIRST_ADDRESS);
             self.guarded_block(address, found, size)
         };
         self.heap
@@ -110,7 +111,7 @@ impl Mems {
             .expect_err("what the heap finds is a block unless that is hidden or guarded")
     }
 
-    /// The live block that starts at `address`, and its length with slack and canary. O(1).
+    /// The live block that starts at `address`, and its length with padding and canary. O(1).
     ///
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotAllocated`], [`Error::NotBlockStart`].
@@ -208,8 +209,8 @@ impl Mems {
 
     /// Hides the live block that starts at `address` and is `whole` bytes long. Needs room for it among the hidden ones.
     pub(crate) fn hide(&mut self, address: u64, whole: u64) {
-        let slack = if self.options().alignment() > 1 { self.slack.get(address - FIRST_ADDRESS) } else { 0 };
-        self.hidden.hide(address..address + whole, slack + self.canary());
+        let padding = if self.options().alignment() > 1 { self.padding.get(address - FIRST_ADDRESS) } else { 0 };
+        self.hidden.hide(address..address + whole, padding + self.canary());
         (self.exact, self.guarded) = (false, true);
     }
 
@@ -296,7 +297,7 @@ impl Mems {
     pub(crate) fn made(&mut self, address: u64, size: u64, rounded: u64) -> Result<u64, Error> {
         self.note_use(address, address + rounded);
         if self.options().alignment() > 1
-            && self.slack.set(address - FIRST_ADDRESS, self.requested(rounded) - size).is_err()
+            && self.padding.set(address - FIRST_ADDRESS, self.requested(rounded) - size).is_err()
         {
             self.free_from(address).map(drop)?;
             return Err(Error::OutOfMetadata { size });

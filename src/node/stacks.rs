@@ -12,10 +12,10 @@
 //! Costs: a call into JavaScript, which takes most of the time; the texts that its function knows, as many as that says.
 
 use super::failure::Failure;
-use super::value::{Value, check};
-use crate::registry::{self, Handle, Id};
-use crate::stacks::Stack;
-use crate::{Error, Mems, steps, track};
+use super::js_value::{Value, check};
+use crate::error::Error;
+use crate::mems::{Mems, Stack, stacks as tracking, steps};
+use crate::process::registry::{self, Handle, Id};
 use napi::{ValueType, sys};
 use std::cell::RefCell;
 use std::ffi::c_void;
@@ -51,7 +51,7 @@ thread_local! {
 /// instead of another that may have had it. Numbers begin at 0, and a new one is one more than the highest.
 pub(super) unsafe extern "C" fn capture_stacks(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: Node calls this with the environment and info of the call that runs.
-    unsafe { super::callbacks::call(env, info, |[function], _| keep(env, function)) }
+    unsafe { super::calls::call(env, info, |[function], _| keep(env, function)) }
 }
 
 /// Has a function capture the stacks in `env` from now on, as long as something else keeps it.
@@ -116,7 +116,7 @@ unsafe extern "C" fn let_go(env: *mut c_void) {
 #[inline]
 pub(super) fn stack(id: Id, value: Value) -> Result<Option<Stack>, Failure> {
     // As long as no heap has ever wanted stacks, none need be asked.
-    if track::IN_USE.load(Ordering::Relaxed) { capture(id, value) } else { Ok(None) }
+    if tracking::IN_USE.load(Ordering::Relaxed) { capture(id, value) } else { Ok(None) }
 }
 
 #[cold]
@@ -226,7 +226,7 @@ pub(super) fn note_free(heap: &mut Mems, address: u64, stack: Option<&Stack>) {
 
 /// An error with what a heap knows of the block at its address.
 pub(super) fn explained(id: Id, error: Error) -> Error {
-    if !track::IN_USE.load(Ordering::Relaxed) {
+    if !tracking::IN_USE.load(Ordering::Relaxed) {
         return error;
     }
     let mut explained = None;

@@ -11,8 +11,8 @@
 //!
 //! Costs: O(slots made) a fork, some nanoseconds each.
 
-use super::{DEFAULT, SLOTS, Slot, VACANT};
-use crate::lock::Held;
+use super::lock::Held;
+use super::registry::{DEFAULT, SLOTS, Slot, VACANT};
 use crate::memory;
 use std::cell::RefCell;
 use std::sync::{MutexGuard, Once, OnceLock, PoisonError};

@@ -1,4 +1,4 @@
-//! Raw Node-API callbacks with arguments, and among them `malloc`, `get` and `free` for all arguments that `slots.rs` does not
+//! Raw Node-API callbacks with arguments, and among them `malloc`, `get` and `free` for all arguments that `hot.rs` does not
 //! take: sizes that are BigInts, options, and what is wrong. The heap's id comes first.
 //!
 //! A `#[napi]` function with arguments costs some 70 ns more a call (it keeps a borrow scope), which is several times
@@ -6,10 +6,11 @@
 //! result after the lock is gone.
 
 use super::failure::{Failure, guard};
-use super::value::{Answer, Value};
-use super::{convert, trace};
-use crate::registry::{self, Handle, Id};
-use crate::{Error, steps};
+use super::js_value::{Answer, Value};
+use super::{arguments, stacks};
+use crate::error::Error;
+use crate::mems::steps;
+use crate::process::registry::{self, Handle, Id};
 use napi::sys;
 use std::ptr;
 
@@ -41,9 +42,9 @@ macro_rules! callback {
             env: ::napi::sys::napi_env,
             info: ::napi::sys::napi_callback_info,
         ) -> ::napi::sys::napi_value {
-            let body = |[$($argument),*]: [$crate::node::value::Value; _], _| $body;
+            let body = |[$($argument),*]: [$crate::node::js_value::Value; _], _| $body;
             // SAFETY: Node calls this with the environment and info of the call that runs, and `call` does not keep them.
-            unsafe { $crate::node::callbacks::call(env, info, body) }
+            unsafe { $crate::node::calls::call(env, info, body) }
         }
     };
 }
@@ -51,13 +52,13 @@ pub(super) use callback;
 
 /// Allocates, and returns the address and the id of the very heap.
 fn allocate(id: Id, size: Value, options: Option<Value>) -> Result<(u64, Id), Failure> {
-    let bytes = convert::size("size", size)?;
-    let alignment = options.map_or(Ok(None), |options| convert::alignment(options, "malloc()"))?.unwrap_or(1);
-    let stack = trace::stack(id, size)?;
+    let bytes = arguments::size("size", size)?;
+    let alignment = options.map_or(Ok(None), |options| arguments::alignment(options, "malloc()"))?.unwrap_or(1);
+    let stack = stacks::stack(id, size)?;
     let mut handle = Handle::new(id)?;
     let address = steps::allocate(&mut handle, |heap| {
         let address = if alignment == 1 { heap.malloc(bytes) } else { heap.malloc_aligned(bytes, alignment) }?;
-        trace::note_malloc(heap, address, stack.as_ref());
+        stacks::note_malloc(heap, address, stack.as_ref());
         Ok(address)
     })?;
     // Of the first step on it is the id of that very heap.
@@ -65,15 +66,15 @@ fn allocate(id: Id, size: Value, options: Option<Value>) -> Result<(u64, Id), Fa
 }
 
 fn free_in(id: Id, value: Value) -> Result<(), Failure> {
-    let address = convert::address(id, value)?;
-    let stack = trace::stack(id, value)?;
-    Ok(trace::free(id, address, stack.as_ref())?)
+    let address = arguments::address(id, value)?;
+    let stack = stacks::stack(id, value)?;
+    Ok(stacks::free(id, address, stack.as_ref())?)
 }
 
 /// `heapMalloc(heap: number, size: number | bigint, options?): bigint`
 pub(super) unsafe extern "C" fn heap_malloc(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     let body = |[heap, size, options]: [Value; 3], given| {
-        Ok(allocate(convert::heap(heap)?, size, (given > 2).then_some(options))?.0)
+        Ok(allocate(arguments::heap(heap)?, size, (given > 2).then_some(options))?.0)
     };
     // SAFETY: as in `callback!`.
     unsafe { call(env, info, body) }
@@ -85,7 +86,7 @@ callback! {
     /// `malloc` that returns the id of the very heap as well, where `heap` may stand for the default one of the moment: by
     /// that id nothing reaches the block of the next heap at that address.
     heap_alloc, |heap, size, options| {
-        let id = convert::heap(heap)?;
+        let id = arguments::heap(heap)?;
         allocate(id, size, Some(options))
     }
 }
@@ -93,22 +94,22 @@ callback! {
 callback! {
     /// `heapGet(heap: number, address: bigint): bigint`
     heap_get, |heap, address| {
-        let id = convert::heap(heap)?;
-        let address = convert::address(id, address)?;
+        let id = arguments::heap(heap)?;
+        let address = arguments::address(id, address)?;
         Ok(registry::with_heap(id, |heap| heap.get(address))?)
     }
 }
 
 callback! {
     /// `heapFree(heap: number, address: bigint): undefined`
-    heap_free, |heap, address| free_in(convert::heap(heap)?, address)
+    heap_free, |heap, address| free_in(arguments::heap(heap)?, address)
 }
 
 callback! {
     /// `owns(heap: number, address: bigint): boolean`
     owns, |heap, address| {
-        let id = convert::heap(heap)?;
-        match convert::address(id, address) {
+        let id = arguments::heap(heap)?;
+        match arguments::address(id, address) {
             Ok(address) => Ok(registry::with_heap(id, |heap| Ok(heap.owns(address)))?),
             Err(Failure::Mems(Error::OutOfRange { .. })) => Ok(false),
             Err(failure) => Err(failure),

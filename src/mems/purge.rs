@@ -34,7 +34,7 @@ const RUNS: usize = 1024;
 
 /// Runs of pages that have become free.
 #[derive(Debug, Default)]
-pub(crate) struct Dirty {
+pub(crate) struct DirtyPages {
     runs: Vec<Range<u64>>,
     bytes: u64,
     /// Runs that are to be given back now.
@@ -78,7 +78,7 @@ fn pages(start: u64, end: u64) -> Range<u64> {
     start + FIRST_ADDRESS..end + FIRST_ADDRESS
 }
 
-impl Dirty {
+impl DirtyPages {
     /// Notes the pages that a free has completed. Returns whether it is time to give back, for a heap of `mapped` bytes, or
     /// something is due still.
     #[inline]
@@ -180,7 +180,7 @@ mod tests {
 
     /// Notes frees in a small heap and answers the runs, in pages.
     fn runs(frees: &[(Range<u64>, Range<u64>)]) -> Vec<(u64, u64)> {
-        let mut dirty = Dirty::default();
+        let mut dirty = DirtyPages::default();
         for (block, hole) in frees {
             assert!(!dirty.note(&freed(block.clone(), hole.clone()), 0), "not so soon");
         }
@@ -209,7 +209,7 @@ mod tests {
         let large = 16 * LEAST;
         let block = freed(0..large, 0..large);
         let (start, end) = (block.block.start, block.block.end);
-        let mut dirty = Dirty::default();
+        let mut dirty = DirtyPages::default();
         assert!(dirty.note(&block, large));
         dirty.take();
         dirty.note_use(start, start + LEAST - 1);
@@ -230,13 +230,13 @@ mod tests {
 
     #[test]
     fn it_is_time_when_they_are_much_or_many() {
-        let mut dirty = Dirty::default();
+        let mut dirty = DirtyPages::default();
         let mut free = |page: u64, mapped| dirty.note(&freed(page * PAGE..(page + 1) * PAGE, 0..1 << 40), mapped);
         let pages = LEAST / PAGE;
         assert!((0..pages - 1).all(|page| !free(page, 0)));
         assert!(free(pages - 1, 0));
         assert!(!free(pages, 17 * LEAST), "a sixteenth of a larger heap is more");
-        let mut dirty = Dirty::default();
+        let mut dirty = DirtyPages::default();
         let mut free = |page: u64| dirty.note(&freed(page * PAGE..(page + 1) * PAGE, 0..1 << 40), 1 << 40);
         assert!((1..RUNS as u64).all(|page| !free(2 * page)));
         assert!(free(2 * RUNS as u64));

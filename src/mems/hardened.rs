@@ -1,6 +1,6 @@
 //! The hardened heap: writes past a block's end and writes to freed blocks are found out.
 //!
-//! Behind each block stand [`CANARY`] bytes, and the slack before them, with a pattern that depends on their address; `free`
+//! Behind each block stand [`CANARY`] bytes, and the padding before them, with a pattern that depends on their address; `free`
 //! and `verify` look whether it is whole. A freed block is filled with [`FILL`] and stays in a quarantine (`hidden.rs`), where
 //! nothing is allocated, until many blocks or bytes have followed it; when it leaves, the fill must be whole. Both are old:
 //! Electric Fence and Dmalloc had them in the eighties and nineties, `AddressSanitizer` has them now.
@@ -15,11 +15,12 @@
 //! A request that finds no room empties the quarantine, and is tried once more. A write that is found then, by a call that can
 //! tell nobody of it, is kept for the next `free` or `verify`.
 
+use crate::error::Error;
 use crate::heap::{FIRST_ADDRESS, Kind};
-use crate::hidden::BYTES;
 use crate::memory::{LARGE, Regions, STEP, Span};
-use crate::stacks::Stack;
-use crate::{Error, Mems};
+use crate::mems::Mems;
+use crate::mems::hidden::BYTES;
+use crate::mems::stacks::Stack;
 use std::ops::Range;
 
 /// Bytes behind each block.

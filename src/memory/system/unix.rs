@@ -257,3 +257,36 @@ pub unsafe fn decommit(base: *mut u8, bytes: usize) -> usize {
     };
     if done { bytes } else { 0 }
 }
+
+/// An address inside this library.
+#[cfg(feature = "node")]
+static HERE: u8 = 0;
+
+/// The path of the file that this code was loaded from, if the system knows it.
+#[cfg(feature = "node")]
+#[must_use]
+pub fn library_path() -> Option<String> {
+    let mut found = libc::Dl_info {
+        dli_fname: std::ptr::null(),
+        dli_fbase: std::ptr::null_mut(),
+        dli_sname: std::ptr::null(),
+        dli_saddr: std::ptr::null_mut(),
+    };
+    // SAFETY: dladdr compares the address with those of what is loaded, and writes to a valid place.
+    let known = unsafe { libc::dladdr((&raw const HERE).cast::<std::ffi::c_void>(), &raw mut found) } != 0;
+    if !known || found.dli_fname.is_null() {
+        return None;
+    }
+    // SAFETY: the loader's own string, which ends with a zero and lasts as long as the library is loaded: while its code
+    // runs, at least.
+    let path = unsafe { std::ffi::CStr::from_ptr(found.dli_fname) };
+    Some(path.to_string_lossy().into_owned())
+}
+
+/// The address of what the process exports under a name; null if it exports no such thing.
+#[cfg(feature = "node")]
+#[must_use]
+pub fn exported(name: &std::ffi::CStr) -> *const std::ffi::c_void {
+    // SAFETY: the name ends with a zero; RTLD_DEFAULT searches what the process has loaded.
+    unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }
+}

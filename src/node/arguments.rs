@@ -1,11 +1,13 @@
 //! The arguments of MeMS: sizes, addresses and options.
 
 use super::failure::Failure;
+use super::js_value::{BigInt, Value};
 use super::leaks::Listing;
-use super::value::{BigInt, Value};
+use crate::error::Error;
 use crate::heap::{FIRST_ADDRESS, Options, PolicyKind, is_size};
-use crate::registry::Id;
-use crate::{Error, Mems, registry};
+use crate::mems::Mems;
+use crate::process::registry;
+use crate::process::registry::Id;
 use napi::ValueType;
 use std::ffi::CStr;
 

@@ -7,11 +7,12 @@
 //! Invariant: what a step under the lock leaves behind is a sound heap, whatever others do before the next step; each step
 //! looks anew at all that it is about. The heap may even end in between.
 
-use crate::guard::{self, PIECE, Way, is_large};
+use crate::error::Error;
 use crate::heap::FIRST_ADDRESS;
 use crate::memory::Span;
-use crate::realloc::Realloc;
-use crate::{Error, Mems};
+use crate::mems::Mems;
+use crate::mems::hardened::{self, PIECE, Way, is_large};
+use crate::mems::realloc::Realloc;
 use std::ops::Range;
 
 /// How the steps of one call get at the heap.
@@ -130,7 +131,7 @@ fn free_block(heap: &mut impl Access, address: u64, freed: impl FnOnce(&mut Mems
             }
             Step::Check(suspect) => spent += look_at(heap, &suspect, PIECE)?,
             Step::Fill(bytes) => {
-                guard::fill_freed(&bytes);
+                hardened::fill_freed(&bytes);
                 settle(&heap.with(|heap| {
                     heap.hidden.queue(address);
                     Ok(())
@@ -155,7 +156,7 @@ fn look_at(heap: &mut impl Access, suspect: &Suspect, most: u64) -> Result<u64, 
     let Suspect { block, bytes, checked, clear } = suspect;
     let (start, length) = (block.start, block.end - block.start);
     let stop = length.min(checked.saturating_add(most));
-    let found = guard::check_fill(block, bytes, *checked..stop);
+    let found = hardened::check_fill(block, bytes, *checked..stop);
     if found.is_ok() && stop < length {
         heap.with(|heap| {
             heap.hidden.put_back(start, stop);

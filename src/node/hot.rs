@@ -10,12 +10,14 @@
 //! thread, as the functions do. Asking for that pointer costs 4.5 ns, so the first functions that a process makes, mostly
 //! those of its main thread, are ones of their own, whose memory a static names. That keeps the heap used last as well.
 
+use super::buffers::span;
 use super::failure::{Failure, guard};
-use super::value::{Value, check};
-use super::{convert, trace, window};
-use crate::registry::Handle;
-use crate::steps::{self, Left};
-use crate::{Error, Mems, Place};
+use super::js_value::{Value, check};
+use super::{arguments, stacks};
+use crate::error::Error;
+use crate::mems::steps::{self, Left};
+use crate::mems::{Mems, Place};
+use crate::process::registry::Handle;
 use napi::{Callback, sys};
 use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_void};
@@ -38,7 +40,7 @@ struct Slots {
 /// A place, as views are made of it.
 #[repr(C)]
 struct Found {
-    /// The name of the window round the address.
+    /// The name of the buffer span round the address.
     name: f64,
     /// The address's offset in its block.
     inside: f64,
@@ -46,7 +48,7 @@ struct Found {
     rest: f64,
     /// The bytes from there to the end of the block.
     available: f64,
-    /// The offset in the window.
+    /// The offset in the buffer span.
     offset: i32,
     /// The rest again, at least 0; `i32::MAX` if it is that or more.
     small_rest: i32,
@@ -113,7 +115,7 @@ impl<const IS_FIRST: bool> Memory<IS_FIRST> {
 
     #[inline]
     fn find(number: f64) -> Result<Handle, Error> {
-        convert::whole(number).ok_or(Error::Closed).and_then(Handle::new)
+        arguments::whole(number).ok_or(Error::Closed).and_then(Handle::new)
     }
 
     #[inline]
@@ -212,7 +214,7 @@ callback! {
     /// `malloc` of a number of bytes.
     malloc, |env, memory| {
         let (found, number) = (memory.heap()?, f64::from_bits(memory.argument()));
-        let Some(size) = convert::number_as_size(number) else { return Err(no_size(env, number)) };
+        let Some(size) = arguments::number_as_size(number) else { return Err(no_size(env, number)) };
         let done = found.with(|heap| {
             if heap.options().track_allocations() {
                 return Ok(false);
@@ -261,7 +263,7 @@ callback! {
         // All of it under the lock: what is answered from there goes through memory twice.
         Ok(found.with(|heap| {
             let Place { mapping, offset, used, block } = heap.place(address)?;
-            let (name, offset) = window::name(mapping, offset, used);
+            let (name, offset) = span::name(mapping, offset, used);
             let inside = address - block.start;
             let rest = block.size.cast_signed() - inside.cast_signed();
             // All below 2^53, and from a signed number a double is made by one instruction.
@@ -291,9 +293,9 @@ fn no_size(env: sys::napi_env, number: f64) -> Failure {
 #[cold]
 fn malloc_traced(env: sys::napi_env, mut found: Handle, size: u64) -> Result<u64, Failure> {
     // SAFETY: as in `no_size`.
-    let stack = trace::stack(found.id, unsafe { Value::of_number(env, 0.0) }?)?;
+    let stack = stacks::stack(found.id, unsafe { Value::of_number(env, 0.0) }?)?;
     let allocate =
-        |heap: &mut Mems| heap.malloc(size).inspect(|&address| trace::note_malloc(heap, address, stack.as_ref()));
+        |heap: &mut Mems| heap.malloc(size).inspect(|&address| stacks::note_malloc(heap, address, stack.as_ref()));
     Ok(steps::allocate(&mut found, allocate)?)
 }
 
@@ -310,8 +312,8 @@ fn finish_free(env: sys::napi_env, mut found: Handle, address: u64, left: Option
         return Ok(steps::finish_free(&mut found, address, left, |_| ())?);
     }
     // SAFETY: as in `no_size`.
-    let stack = trace::stack(found.id, unsafe { Value::of_number(env, 0.0) }?)?;
-    Ok(trace::free(found.id, address, stack.as_ref())?)
+    let stack = stacks::stack(found.id, unsafe { Value::of_number(env, 0.0) }?)?;
+    Ok(stacks::free(found.id, address, stack.as_ref())?)
 }
 
 fn calls<const IS_FIRST: bool>() -> [(&'static CStr, Callback); 4] {
@@ -326,7 +328,7 @@ fn calls<const IS_FIRST: bool>() -> [(&'static CStr, Callback); 4] {
 /// `makeCalls(): { memory: ArrayBuffer, malloc, free, get, locate }`
 pub(super) unsafe extern "C" fn make_calls(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: Node calls this with the environment and info of the call that runs.
-    unsafe { super::callbacks::call(env, info, |[]: [Value; 0], _| make(env)) }
+    unsafe { super::calls::call(env, info, |[]: [Value; 0], _| make(env)) }
 }
 
 /// An `ArrayBuffer` over `slots` and what functions know them by or, where the runtime allows no such buffers, both over
@@ -344,7 +346,7 @@ unsafe fn shared_memory(env: sys::napi_env, slots: *mut Slots) -> Result<(sys::n
     let status = unsafe {
         sys::napi_create_external_arraybuffer(env, slots.cast(), BYTES, Some(release), nothing, &raw mut memory)
     };
-    if status != sys::Status::napi_no_external_buffers_allowed && !window::refused() {
+    if status != sys::Status::napi_no_external_buffers_allowed && !span::refused() {
         check(status)?;
         return Ok((memory, Data { slots, buffer: None }));
     }

@@ -6,11 +6,12 @@
 //!
 //! Amortized O(log n) for n segments, besides the bytes that are copied or cleared.
 
-use crate::blocks::{Block, check_alignment};
-use crate::guard::is_large;
+use crate::error::Error;
 use crate::heap::{FIRST_ADDRESS, Resized};
 use crate::memory::Span;
-use crate::{Error, Mems, steps};
+use crate::mems::block::{Block, check_alignment};
+use crate::mems::hardened::is_large;
+use crate::mems::{Mems, steps};
 
 /// A realloc half done: the new block is there and the old one still is, if there are two.
 #[derive(Debug)]
@@ -60,16 +61,16 @@ impl Mems {
             return Ok(shrunk);
         }
         let offset = address - FIRST_ADDRESS;
-        let slack = block.usable - block.size;
+        let padding = block.usable - block.size;
         // The note first: it is what can fail.
-        self.slack.set(offset, rounded - size).map_err(|_| Error::OutOfMetadata { size })?;
-        self.slack.forget(slack);
+        self.padding.set(offset, rounded - size).map_err(|_| Error::OutOfMetadata { size })?;
+        self.padding.forget(padding);
         let resized = self.heap.resize(address, rounded);
         if !matches!(resized, Ok(Resized::InPlace { .. })) {
             // The block is as it was.
-            let restored = self.slack.set(offset, slack);
+            let restored = self.padding.set(offset, padding);
             debug_assert!(restored.is_ok(), "there is a place for it, since there was");
-            self.slack.forget(rounded - size);
+            self.padding.forget(rounded - size);
         }
         match resized? {
             Resized::InPlace { freed } => {
@@ -88,23 +89,23 @@ impl Mems {
         }
     }
 
-    /// Shortens a block without slack to `size` bytes, `rounded` in whole. What it loses is hidden until it has been cleared,
+    /// Shortens a block without padding to `size` bytes, `rounded` in whole. What it loses is hidden until it has been cleared,
     /// and then to be freed by [`Mems::free_tail`].
     fn start_shrink(&mut self, block: Block, size: u64, rounded: u64) -> Result<Realloc, Error> {
         let failed = |_| Error::OutOfMetadata { size };
-        let (address, tail, slack) = (block.start, block.start + rounded, block.usable - block.size);
+        let (address, tail, padding) = (block.start, block.start + rounded, block.usable - block.size);
         self.hidden.reserve(1).map_err(failed)?;
         let offset = address - FIRST_ADDRESS;
-        self.slack.set(offset, rounded - size).map_err(failed)?;
-        self.slack.forget(slack);
+        self.padding.set(offset, rounded - size).map_err(failed)?;
+        self.padding.forget(padding);
         if let Err(error) = self.heap.split(address, rounded) {
-            let restored = self.slack.set(offset, slack);
+            let restored = self.padding.set(offset, padding);
             debug_assert!(restored.is_ok(), "there is a place for it, since there was");
-            self.slack.forget(rounded - size);
+            self.padding.forget(rounded - size);
             return Err(error);
         }
-        // Whatever stood there before: no slack is noted without a need for memory.
-        let noted = self.slack.set(tail - FIRST_ADDRESS, 0);
+        // Whatever stood there before: no padding is noted without a need for memory.
+        let noted = self.padding.set(tail - FIRST_ADDRESS, 0);
         debug_assert!(noted.is_ok(), "it needs no memory");
         let length = block.start + block.usable - tail;
         self.hide(tail, length);

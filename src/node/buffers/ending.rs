@@ -18,10 +18,10 @@
 //!   environment may be gone: it is as good as that of a `SharedArrayBuffer`.
 //! - Of another runtime nothing is known: mappings stay for good.
 
-use super::failure::Failure;
-use super::value::check;
 use super::watch::{self, Watched};
 use crate::memory::Mapping;
+use crate::node::failure::Failure;
+use crate::node::js_value::check;
 use napi::sys;
 use std::cell::RefCell;
 use std::ffi::{CStr, c_void};

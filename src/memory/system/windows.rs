@@ -236,3 +236,52 @@ pub unsafe fn decommit(base: *mut u8, bytes: usize) -> usize {
     }
     given_back
 }
+
+/// An address inside this library.
+#[cfg(feature = "node")]
+static HERE: u8 = 0;
+
+/// The path of the file that this code was loaded from, if the system knows it.
+#[cfg(feature = "node")]
+#[must_use]
+pub fn library_path() -> Option<String> {
+    use windows_sys::Win32::System::LibraryLoader::{
+        GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS as FROM_ADDRESS,
+        GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT as UNCHANGED_REFERENCES, GetModuleFileNameW, GetModuleHandleExW,
+    };
+    /// Longest path in UTF-16, with a zero at its end.
+    const ROOM: usize = 1 << 15;
+
+    let (mut module, flags) = (std::ptr::null_mut(), FROM_ADDRESS | UNCHANGED_REFERENCES);
+    // SAFETY: with these flags the call looks up the module round an address, and writes to a valid place.
+    if unsafe { GetModuleHandleExW(flags, (&raw const HERE).cast(), &raw mut module) } == 0 {
+        return None;
+    }
+    let mut path = Vec::new();
+    path.try_reserve_exact(ROOM).ok()?;
+    path.resize(ROOM, 0_u16);
+    // SAFETY: the module is this one, loaded while its code runs; there is room for so many units.
+    let length = unsafe { GetModuleFileNameW(module, path.as_mut_ptr(), 1 << 15) } as usize;
+    if length == 0 || length >= ROOM {
+        return None;
+    }
+    let path = String::from_utf16_lossy(&path[..length]);
+    // The path is as it was given, and Node gives it with the prefix that allows long ones.
+    Some(match (path.strip_prefix(r"\\?\UNC\"), path.strip_prefix(r"\\?\")) {
+        (Some(share), _) => format!(r"\\{share}"),
+        (None, Some(local)) => local.to_owned(),
+        (None, None) => path,
+    })
+}
+
+/// The address of what the program exports under a name; null if it exports no such thing. Windows looks into one module at
+/// a time, and a runtime exports its functions from its program.
+#[cfg(feature = "node")]
+#[must_use]
+pub fn exported(name: &std::ffi::CStr) -> *const std::ffi::c_void {
+    use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
+    // SAFETY: without a name the module is the program, which is there as long as the process; the other name ends with a
+    // zero.
+    let found = unsafe { GetProcAddress(GetModuleHandleW(ptr::null()), name.as_ptr().cast()) };
+    found.map_or(ptr::null(), |function| function as *const std::ffi::c_void)
+}

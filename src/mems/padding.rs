@@ -1,21 +1,21 @@
-//! Slack: how much larger each block is than what was asked for, in heaps that round sizes up.
+//! Padding: how much larger each block is than what was asked for, in heaps that round sizes up.
 //!
 //! A view of a block has the length that was asked for, and statistics can say what rounding costs. Sizes are rounded up to
-//! multiples of 16 bytes, so slack is four bits, kept beside the memory by the number of the block's first 16 bytes.
+//! multiples of 16 bytes, so padding is four bits, kept beside the memory by the number of the block's first 16 bytes.
 //!
-//! Costs: O(1); 2 KiB for each 64 KiB in which a block with slack ever started, 8 bytes for each before the last of those.
+//! Costs: O(1); 2 KiB for each 64 KiB in which a block with padding ever started, 8 bytes for each before the last of those.
 
 use std::collections::TryReserveError;
 
-/// Address space, in bytes, whose slack is kept together.
+/// Address space, in bytes, whose padding is kept together.
 const SPAN: u64 = 1 << 16;
 
 /// Bytes for that: half a byte for each 16.
 const BYTES: usize = 1 << 11;
 
-/// The slack of all blocks, by their offsets from the heap's first address.
+/// The padding of all blocks, by their offsets from the heap's first address.
 #[derive(Debug, Default)]
-pub(crate) struct Slack {
+pub(crate) struct Padding {
     spans: Vec<Option<Box<[u8; BYTES]>>>,
     made: usize,
     /// The sum over all live blocks.
@@ -29,39 +29,39 @@ fn place(offset: u64) -> (usize, usize, u32) {
     (span, byte, if offset % 32 < 16 { 0 } else { 4 })
 }
 
-impl Slack {
-    /// Notes the slack, below 16, of a block that has just been made or resized, and whose slack before was
-    /// [`Slack::forget`]ed.
+impl Padding {
+    /// Notes the padding, below 16, of a block that has just been made or resized, and whose padding before was
+    /// [`Padding::forget`]ed.
     ///
     /// # Errors
     /// If there is no memory for the note; nothing has changed then.
-    pub fn set(&mut self, offset: u64, slack: u64) -> Result<(), TryReserveError> {
+    pub fn set(&mut self, offset: u64, padding: u64) -> Result<(), TryReserveError> {
         let (span, byte, shift) = place(offset);
-        if slack != 0 && self.spans.get(span).is_none_or(Option::is_none) {
+        if padding != 0 && self.spans.get(span).is_none_or(Option::is_none) {
             self.make(span)?;
         }
         if let Some(Some(bytes)) = self.spans.get_mut(span) {
             #[allow(clippy::cast_possible_truncation, reason = "below 16")]
-            let bits = (slack as u8) << shift;
+            let bits = (padding as u8) << shift;
             bytes[byte] = bytes[byte] & !(15 << shift) | bits;
         }
-        self.total += slack;
+        self.total += padding;
         Ok(())
     }
 
-    /// The slack of the live block that starts at `offset`.
+    /// The padding of the live block that starts at `offset`.
     #[inline]
     pub fn get(&self, offset: u64) -> u64 {
         let (span, byte, shift) = place(offset);
         self.spans.get(span).and_then(Option::as_ref).map_or(0, |bytes| u64::from(bytes[byte] >> shift & 15))
     }
 
-    /// A block is about to go, whose slack this was.
-    pub fn forget(&mut self, slack: u64) {
-        self.total -= slack;
+    /// A block is about to go, whose padding this was.
+    pub fn forget(&mut self, padding: u64) {
+        self.total -= padding;
     }
 
-    /// The slack of all live blocks.
+    /// The padding of all live blocks.
     pub const fn total(&self) -> u64 {
         self.total
     }

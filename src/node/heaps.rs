@@ -1,0 +1,120 @@
+//! Heaps come and go: starting, ending and listing them, and giving their free pages back. `#[napi]` functions, called rarely.
+
+use super::failure::{Failure, run};
+use super::js_value::Value;
+use super::{arguments, owner};
+use crate::heap::{Options, Setting};
+use crate::mems::steps;
+use crate::process::registry::{self, Handle, Id};
+use napi::bindgen_prelude::{Either3, Unknown};
+use napi::{Env, JsValue, Result};
+use napi_derive::napi;
+
+/// An argument of the running call.
+pub(super) fn argument<'call>(env: Env, value: &Unknown<'call>) -> Value<'call> {
+    // SAFETY: napi makes an `Unknown` of a call's argument, which lives as long as the call runs, on its thread.
+    unsafe { Value::new(env.raw(), value.raw()) }
+}
+
+/// The id of the heap that a call is for.
+pub(super) fn id(env: Env, heap: &Unknown) -> std::result::Result<Id, Failure> {
+    arguments::heap(argument(env, heap))
+}
+
+/// Starts the default heap. The argument is the options object or undefined.
+#[napi]
+pub fn init(env: Env, options: Unknown) -> Result<()> {
+    run(env, || {
+        Ok(registry::init(arguments::init_options(
+            argument(env, &options),
+            Options::default().assuming_dont_fork(true),
+        )?)?)
+    })
+}
+
+/// Makes a heap and returns its id. The argument is the options object or undefined.
+#[napi]
+#[allow(clippy::cast_precision_loss, reason = "2^37 heaps are never made")]
+pub fn open(env: Env, options: Unknown) -> Result<f64> {
+    run(env, || {
+        let (options, owned) =
+            arguments::heap_options(argument(env, &options), Options::roomy().assuming_dont_fork(true))?;
+        if !owned {
+            return Ok(registry::open(options)? as f64);
+        }
+        // SAFETY: `env` is this call's own.
+        unsafe { owner::reserve(env.raw()) }?;
+        let heap = registry::open(options)?;
+        owner::own(heap);
+        Ok(heap as f64)
+    })
+}
+
+/// An open heap, as `Heap.list()` shows it.
+#[napi(object)]
+pub struct Listed {
+    /// What `attach` takes; 0 for the default heap.
+    pub id: f64,
+    /// Bytes in main blocks.
+    pub mapped: f64,
+    /// Bytes in live blocks.
+    pub live: f64,
+    /// The names of its options, and as many values.
+    pub options: Vec<String>,
+    /// The values of its options: numbers of bytes, flags or words.
+    pub settings: Vec<Either3<bool, f64, String>>,
+}
+
+/// All open heaps.
+#[napi]
+#[allow(clippy::cast_precision_loss, reason = "ids and bytes are below 2^53")]
+pub fn heaps(env: Env) -> Result<Vec<Listed>> {
+    run(env, || {
+        let mut list = Vec::new();
+        for id in registry::ids()? {
+            let shown = registry::with_heap(id, |heap| {
+                let (mapped, live) = (heap.heap().mapped(), heap.live_bytes());
+                Ok((*heap.options(), mapped as f64, live as f64))
+            });
+            // A heap that has been closed meanwhile, or that a panic has left, has nothing to show.
+            let Ok((options, mapped, live)) = shown else { continue };
+            let (options, settings) = options.settings().map(|(name, value)| (name.to_owned(), setting(value))).unzip();
+            list.push(Listed { id: id as f64, mapped, live, options, settings });
+        }
+        Ok(list)
+    })
+}
+
+#[allow(clippy::cast_precision_loss, reason = "sizes are below 2^53")]
+fn setting(value: Setting) -> Either3<bool, f64, String> {
+    match value {
+        Setting::Flag(flag) => Either3::A(flag),
+        Setting::Bytes(bytes) => Either3::B(bytes as f64),
+        Setting::Word(word) => Either3::C(word.to_owned()),
+    }
+}
+
+/// Ends a heap made by `open`; returns whether it was open.
+#[napi]
+pub fn close(env: Env, heap: Unknown) -> Result<bool> {
+    run(env, || Ok(registry::close(id(env, &heap)?)?))
+}
+
+/// Throws unless a heap is open.
+#[napi]
+pub fn attach(env: Env, heap: Unknown) -> Result<()> {
+    run(env, || Ok(registry::with_heap(id(env, &heap)?, |_| Ok(()))?))
+}
+
+/// Ends the default heap.
+#[napi]
+pub fn finish(env: Env) -> Result<()> {
+    run(env, || Ok(registry::finish()?))
+}
+
+/// Gives whole free pages back to the system; answers the bytes.
+#[napi]
+#[allow(clippy::cast_precision_loss, reason = "below the bytes mapped, which are below 2^53")]
+pub fn trim(env: Env, heap: Unknown) -> Result<f64> {
+    run(env, || Ok(steps::trim(&mut Handle::new(id(env, &heap)?)?)? as f64))
+}
