@@ -78,7 +78,7 @@ impl Shadow {
         self.blocks.last().map_or(FIRST_ADDRESS, |block| block.last().unwrap().end())
     }
 
-    fn malloc(&mut self, size: u64) -> u64 {
+    pub fn malloc(&mut self, size: u64) -> u64 {
         self.malloc_aligned(size, 1)
     }
 
@@ -139,7 +139,7 @@ impl Shadow {
         }
     }
 
-    fn free(&mut self, address: u64) -> Result<u64, &'static str> {
+    pub fn free(&mut self, address: u64) -> Result<u64, &'static str> {
         let found = self.find(address)?;
         if found.start != address {
             return Err("ERR_MEMS_NOT_BLOCK_START");
@@ -171,7 +171,7 @@ impl Shadow {
         }
     }
 
-    fn lines(&self) -> Vec<String> {
+    pub fn lines(&self) -> Vec<String> {
         let holes = || self.blocks.iter().flatten().filter(|segment| !segment.live);
         let pages = (self.end() - FIRST_ADDRESS) / PAGE;
         let mut lines = vec!["MeMS Stats:".to_owned()];
