@@ -37,6 +37,13 @@ test('the oracle agrees with verify() running after every operation', () => {
   assert.equal(status, 0, stdout);
 });
 
+test('each policy agrees with verify() running after every operation', () => {
+  const policies = path.join(__dirname, '..', 'oracle', 'policies.test.js');
+  const env = { MEMS_PROGRAMS: PROGRAMS, MEMS_TRACE_OPERATIONS: '500' };
+  const { status, stdout } = node(['--test', policies], env);
+  assert.equal(status, 0, stdout);
+});
+
 test('random calls of the raw exports find each heap sound after every operation', () => {
   const file = path.join(__dirname, '..', 'api', 'raw-exports.test.js');
   const { status, stdout } = node(['--test', file], { MEMS_RAW_CALLS: '2000' });

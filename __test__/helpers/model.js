@@ -39,6 +39,8 @@ function checkedSize(size) {
   return Number(size);
 }
 
+const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
+
 class Model {
   constructor({
     policy = 'first-fit',
@@ -84,14 +86,14 @@ class Model {
     const { starts, sizes } = this.holes;
     const start = starts[at];
     const rests = this.policy.rests(size, sizes[at] - size);
-    // The hole's end first, so that those in front keep their places.
-    starts.splice(at, 1);
-    sizes.splice(at, 1);
-    let next = start + size;
-    for (const [behind, rest] of rests.entries()) {
-      starts.splice(at + behind, 0, next);
-      sizes.splice(at + behind, 0, rest);
-      next += rest;
+    if (rests.length === 1) {
+      // Nearly always: quicker than to take a hole out and put another in.
+      starts[at] = start + size;
+      sizes[at] = rests[0];
+    } else {
+      const behind = rests.map((_, i) => start + size + sum(rests.slice(0, i)));
+      starts.splice(at, 1, ...behind);
+      sizes.splice(at, 1, ...rests);
     }
     this.policy.taken(start, start + size);
     this.live.set(start, size);
@@ -285,7 +287,7 @@ class Model {
         live: this.liveBytes,
         requested: this.requestedBytes,
         quarantined: 0,
-        holes: sizes.reduce((sum, size) => sum + size, 0),
+        holes: sum(sizes),
         largestHole: sizes.reduce((largest, size) => Math.max(largest, size), 0),
       },
       counts: {

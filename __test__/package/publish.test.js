@@ -74,13 +74,16 @@ test('the platform packages go first, and the main package last', async () => {
 
 test('a second run passes over what is there', async () => {
   const { readPackages } = await import('../../scripts/lib/release.mjs');
-  for (const { file, manifest } of [...(await readPackages(packages)).values()].slice(0, 3)) {
+  for (const { file, manifest } of [...(await readPackages(packages)).values()].slice(0, -2)) {
     registry.publish(manifest, await fs.readFile(file));
   }
   const { code, lines } = await publish(TAG, '--publish');
   assert.equal(code, 0);
-  assert.equal(lines.filter((line) => line.endsWith(' is published already')).length, 3);
-  assert.equal(registry.received.length, expected.length - 3);
+  assert.equal(
+    lines.filter((line) => line.endsWith(' is published already')).length,
+    expected.length - 2,
+  );
+  assert.equal(registry.received.length, 2);
 });
 
 test('without --publish nothing is', async () => {
