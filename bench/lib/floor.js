@@ -2,17 +2,15 @@
 
 'use strict';
 
-const { readdirSync } = require('node:fs');
 const path = require('node:path');
 
+const FOLDER = path.join(__dirname, '..', 'native', 'target', 'release');
+const NAMES = { darwin: 'libmems_floor.dylib', win32: 'mems_floor.dll' };
+
 function loadFloor() {
-  const folder = path.join(__dirname, '..', '..', 'target', 'floor-addon');
-  return require(
-    path.join(
-      folder,
-      readdirSync(folder).find((file) => file.endsWith('.node')),
-    ),
-  );
+  const addon = { exports: {} };
+  process.dlopen(addon, path.join(FOLDER, NAMES[process.platform] ?? 'libmems_floor.so'));
+  return addon.exports;
 }
 
 module.exports = { loadFloor };

@@ -5,22 +5,33 @@ import path from 'node:path';
 import { deviation, median } from './measure.js';
 import { native, progress, run } from './process.mjs';
 
-const environment = (quick) => (quick ? { MEMS_BENCH: 'quick' } : {});
+/** Where Criterion keeps what it measures. */
+const criterion = path.join(native, 'target', 'criterion');
 
-/** Runs a program of bench/native and answers the lines it prints. */
-async function program(name, quick = false) {
-  progress(`Native: ${name}`);
-  const args = ['run', '--release', '--bin', name];
-  const text = await run('cargo', args, { cwd: native, env: environment(quick) });
+const environment = (quick) => ({
+  CRITERION_HOME: criterion,
+  ...(quick ? { MEMS_BENCH: 'quick' } : {}),
+});
+
+/** What a run is built with: a quick one without optimising across crates, which takes longer than measuring. */
+const profile = (quick) => ['--profile', quick ? 'quick' : 'release'];
+
+/** Runs a program of bench/native and returns the lines it prints. */
+async function program(name, args = [], quick = false, line = () => {}) {
+  progress(`Native: ${args[0] ?? name}`);
+  const command = ['run', ...profile(quick), '--bin', name, '--', ...args];
+  const text = await run('cargo', command, { cwd: native, env: environment(quick), line });
   progress('');
   return text.trim().split('\n');
 }
+
+const measured = (what, quick, line) => program('measure', [what], quick, line);
 
 /**
  * What Criterion keeps of each benchmark since a time: `{ group, contender, workload, ns, spread }`, per call. Results of
  * earlier runs lie beside them.
  */
-function criterionResults(since, folder = path.join(native, 'target', 'criterion')) {
+function criterionResults(since, folder = criterion) {
   const results = [];
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     if (!entry.isDirectory()) continue;
@@ -55,20 +66,27 @@ function withRatios(tables) {
   return tables;
 }
 
+const compiling = (text) => /^Compiling/.test(text) && progress(`Native: ${text}`);
+
 /** Builds the programs that a run takes, so that building is not in the time that measuring takes. */
 export async function buildNative(quick) {
-  const names = ['once', 'footprint', 'metadata', ...(quick ? [] : ['adversarial'])];
-  const line = (text) => /^Compiling/.test(text) && progress(`Native: ${text}`);
+  const names = ['measure', ...(quick ? [] : ['adversarial'])];
   const bins = names.flatMap((name) => ['--bin', name]);
-  await run('cargo', ['build', '--release', ...bins], { cwd: native, line });
-  await run('cargo', ['bench', '--bench', 'allocators', '--no-run'], { cwd: native, line });
+  await run('cargo', ['build', ...profile(quick), ...bins], { cwd: native, line: compiling });
+  progress('');
+}
+
+/** Builds the addon of empty callbacks, which does not change with the library. */
+export async function buildFloor() {
+  const floor = ['build', '--release', '--package', 'mems-floor'];
+  await run('cargo', floor, { cwd: native, line: compiling });
   progress('');
 }
 
 /** The traces replayed once, each in a process of its own, as tables of times. */
 async function once(quick) {
   const tables = new Map();
-  for (const line of await program('once', quick)) {
+  for (const line of await measured('once', quick)) {
     const { trace, ...row } = JSON.parse(line);
     if (!tables.has(trace)) {
       tables.set(trace, { where: 'native', group: 'once', workload: trace, rows: [] });
@@ -81,10 +99,7 @@ async function once(quick) {
 /** Times as tables, in the order they were measured. */
 async function times(quick) {
   const begun = Date.now();
-  const line = (text) => /^(Benchmarking|Compiling)/.test(text) && progress(text);
-  const args = ['bench', '--bench', 'allocators', '--', '--noplot'];
-  await run('cargo', args, { cwd: native, env: environment(quick), line });
-  progress('');
+  await measured('times', quick, (text) => /^Benchmarking/.test(text) && progress(text));
   const tables = new Map();
   for (const { group, workload, contender, ns, spread } of criterionResults(begun)) {
     const key = `${group} ${workload}`;
@@ -111,7 +126,7 @@ async function repeated(rounds, lines, figures) {
 }
 
 function footprint(quick) {
-  const lines = async () => (await program('footprint', quick)).map((line) => JSON.parse(line));
+  const lines = async () => (await measured('footprint', quick)).map((line) => JSON.parse(line));
   return repeated(quick ? 1 : 3, lines, ['resident', 'mapped', 'metadata', 'reach']);
 }
 
@@ -142,7 +157,7 @@ export async function measureNative(quick) {
     peers: await versions(),
     times: [...(await times(quick)), ...(await once(quick))],
     footprint: await footprint(quick),
-    metadata: (await program('metadata', quick)).map((line) => JSON.parse(line)),
+    metadata: (await measured('metadata', quick)).map((line) => JSON.parse(line)),
     // A quick run leaves these to npm run bench:adversarial.
     adversarial: quick ? [] : await adversarial(),
   };

@@ -108,7 +108,7 @@ function parts(data) {
   const tidy = 'mems, joining and trimming';
   const most = (name, key) => Math.max(...shares(footprint, name, key)).toFixed(2);
   return {
-    run: `${quick ? 'A quick run' : 'A full run'} of ${date}`,
+    run: `${quick ? 'A quick run, of a native build that is not optimised across crates,' : 'A full run'} of ${date}`,
     machine: `${machine.cpu}, ${machine.processors} processors, ${machine.system}`,
     compilers: `${machine.rustc}, Node ${machine.node}`,
     peers: peers.join(', '),

@@ -13,8 +13,6 @@
 
 mod arguments;
 mod batch;
-#[cfg(feature = "floor")]
-mod bench_floor;
 mod buffers;
 mod bytes;
 mod calls;
@@ -41,12 +39,6 @@ fn register(mut exports: Object) -> Result<()> {
     // The default heap is the process's, not that of the thread that happens to load the addon: it must not be unloaded
     // when a worker ends. (On ELF systems it is linked so; elsewhere this does it.)
     napi::bindgen_prelude::retain_current_module_for_unload_safety();
-    #[cfg(feature = "floor")]
-    {
-        exports.create_named_method("numberToBigInt", bench_floor::number_to_bigint)?;
-        exports.create_named_method("bigIntToBigInt", bench_floor::bigint_to_bigint)?;
-        exports.create_named_method("bigIntToUndefined", bench_floor::bigint_to_undefined)?;
-    }
     let callbacks: [(_, Callback); 14] = [
         ("heapMalloc", calls::heap_malloc),
         ("heapAlloc", calls::heap_alloc),

@@ -37,10 +37,10 @@ fn child(name: &str, trace: &str) {
     println!("{}", replay(&trace).as_secs_f64() * 1e9 / calls);
 }
 
-/// Replays in a process of its own and answers nanoseconds a call.
+/// Replays in a process of its own and returns nanoseconds a call.
 fn measure(name: &str, trace: &str) -> f64 {
     let own = std::env::current_exe().expect("a program knows where it is");
-    let output = Command::new(own).args([name, trace]).output().expect("the process starts");
+    let output = Command::new(own).args(["once", name, trace]).output().expect("the process starts");
     assert!(output.status.success(), "{name} on {trace}: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("figures are text");
     text.trim().parse().expect("a number")
@@ -52,9 +52,8 @@ fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     sorted[sorted.len() / 2]
 }
 
-fn main() {
-    let arguments: Vec<_> = std::env::args().skip(1).collect();
-    if let [name, trace] = &arguments[..] {
+pub fn run(arguments: &[String]) {
+    if let [name, trace] = arguments {
         return child(name, trace);
     }
     let rounds = if is_quick() { 3 } else { 9 };

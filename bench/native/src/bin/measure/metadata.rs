@@ -4,7 +4,7 @@
 use mems_bench::peers::{Allocator, Mems};
 use mems_bench::workload::{Churn, churns};
 
-fn main() {
+pub fn run() {
     for churn in churns() {
         let mut heap = Churn::<Mems>::new(churn.live, churn.sizes);
         let stats = heap.allocator().stats().expect("MeMS has statistics");

@@ -1,6 +1,7 @@
-//! Time per call of malloc and free. `npm run bench` runs this and makes tables of what Criterion measured.
+//! Time per call of malloc and free, measured by Criterion, which keeps it in the folder that `CRITERION_HOME` names.
+//! `npm run bench` makes tables of that.
 //!
-//! `MEMS_BENCH=quick` runs a part in a short time.
+//! `MEMS_BENCH=quick` measures a part in a short time.
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput};
@@ -40,7 +41,7 @@ macro_rules! all {
     };
 }
 
-fn main() {
+pub fn run() {
     // What Criterion computes after each, by default of 100,000 resamplings, takes a second: as long as the rest of a quick run.
     let (samples, time, resamples) = if is_quick() { (10, 150, 1000) } else { (15, 1500, 100_000) };
     let mut criterion = Criterion::default()
@@ -48,7 +49,7 @@ fn main() {
         .nresamples(resamples)
         .warm_up_time(Duration::from_millis(time / 3))
         .measurement_time(Duration::from_millis(time))
-        .configure_from_args();
+        .without_plots();
 
     let mut group = criterion.benchmark_group("trace");
     for name in traces() {

@@ -1,13 +1,23 @@
-//! Empty callbacks of the hot calls' signatures: what a call costs that does nothing. For benchmarks only.
+//! An addon of empty callbacks with the signatures of `malloc`, `get` and `free`: what a call costs that does nothing. It is
+//! no part of the library, so that it is not built anew when that changes.
 
+use napi::bindgen_prelude::{JsObjectValue, Object, Result};
 use napi::sys;
+use napi_derive::napi;
 use std::ptr;
 
-/// Reads the first argument as `read` does and answers a BigInt, or undefined.
+#[napi(module_exports)]
+fn register(mut exports: Object) -> Result<()> {
+    exports.create_named_method("numberToBigInt", number_to_bigint)?;
+    exports.create_named_method("bigIntToBigInt", bigint_to_bigint)?;
+    exports.create_named_method("bigIntToUndefined", bigint_to_undefined)
+}
+
+/// Reads the first argument as `read` does and returns a BigInt, or undefined.
 macro_rules! empty_callback {
     ($(#[$doc:meta])* $name:ident, $read:ident, $($answer:tt)*) => {
         $(#[$doc])*
-        pub(super) unsafe extern "C" fn $name(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+        unsafe extern "C" fn $name(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
             let (mut count, mut value) = (1, ptr::null_mut());
             // SAFETY: Node calls this with the environment and info of the call that runs; all places are valid, and
             // a status other than ok leaves them as they are.

@@ -165,21 +165,20 @@ fn child(name: &str, ops: &Path, slots: &str) {
     );
 }
 
-/// Replays a trace on a contender in a process of its own and answers what that prints.
+/// Replays a trace on a contender in a process of its own and returns what that prints.
 fn measure(contender: &Contender, trace: &Trace, ops: &Path) -> String {
     let name = contender.name;
     let own = std::env::current_exe().expect("a program knows where it is");
     let slots = trace.slots.to_string();
     let mut command = Command::new(own);
-    command.args([name, &slots]).arg(ops).envs(contender.setting);
+    command.args(["footprint", name, &slots]).arg(ops).envs(contender.setting);
     let output = command.output().expect("the process starts");
     assert!(output.status.success(), "{name} on {}: {}", trace.name, String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("figures are text")
 }
 
-fn main() {
-    let arguments: Vec<_> = std::env::args().skip(1).collect();
-    if let [name, slots, ops] = &arguments[..] {
+pub fn run(arguments: &[String]) {
+    if let [name, slots, ops] = arguments {
         return child(name, Path::new(ops), slots);
     }
     let ops = PathBuf::from(format!("{}.ops", std::env::current_exe().expect("a program knows where it is").display()));

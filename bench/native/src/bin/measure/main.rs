@@ -1,0 +1,22 @@
+//! What `npm run bench` measures natively, as one program, so that what it has of the peers and of Criterion is linked once:
+//! `measure times|once|footprint|metadata`. The last three print lines of JSON.
+
+mod footprint;
+mod metadata;
+mod once;
+mod times;
+
+fn main() {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    // More arguments are for a process of its own that one of them starts.
+    match arguments.split_first() {
+        Some((what, [])) if what == "times" => times::run(),
+        Some((what, [])) if what == "metadata" => metadata::run(),
+        Some((what, rest)) if what == "once" => once::run(rest),
+        Some((what, rest)) if what == "footprint" => footprint::run(rest),
+        _ => {
+            eprintln!("usage: measure times|once|footprint|metadata");
+            std::process::exit(2);
+        }
+    }
+}
