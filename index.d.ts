@@ -52,7 +52,7 @@ interface BytesWithoutNode extends Uint8Array {
 export {};
 
 /** A way of choosing the hole that serves a request: {@link InitOptions.policy}. */
-export type Policy = 'first-fit';
+export type Policy = 'first-fit' | 'next-fit' | 'best-fit' | 'worst-fit' | 'buddy';
 
 /** What can be chosen when a heap starts. The defaults are those of {@link init}; {@link Heap} has others. */
 export interface InitOptions {
@@ -134,11 +134,25 @@ export interface InitOptions {
   minBlockSize?: number | bigint;
   /**
    * Which hole serves a request. Whatever the policy, a block is taken from the front of its hole, and a request that no hole
-   * is large enough for gets a new main block.
+   * is large enough for gets a new main block. Every policy takes O(log n) for n blocks and holes, amortized.
    *
    * - `'first-fit'`: the lowest hole that is large enough.
+   * - `'next-fit'`: the first hole that is large enough from where the last search ended (the rest of the hole that it used is
+   *   looked at first), then from the heap's start.
+   * - `'best-fit'`: the smallest hole that is large enough, the lowest of several.
+   * - `'worst-fit'`: the largest hole, the lowest of several.
+   * - `'buddy'`: blocks of powers of two, at least {@link InitOptions.alignment} bytes each, taken from the smallest hole that
+   *   is large enough, which is split in halves until it fits. A freed block is joined with the other half of what it was split
+   *   from, as long as that is free. Main blocks are powers of two as well. What a block has beyond its size is internal
+   *   fragmentation: {@link Stats} `fragmentation.internal`. Blocks are aligned to 4096 bytes at most, and main blocks are never
+   *   joined: with {@link InitOptions.joinEmptyBlocks} `true` it is refused (`ERR_INVALID_ARG_VALUE`).
    *
    * @defaultValue `'first-fit'`
+   *
+   * @example
+   * const heap = new Heap({ policy: 'best-fit' });
+   * heap.malloc(100);
+   * heap.close();
    */
   policy?: Policy;
   /**

@@ -93,6 +93,14 @@ typedef enum mems_error {
 typedef enum mems_policy {
   /* The lowest hole that is large enough. */
   MEMS_POLICY_FIRST_FIT = 1,
+  /* The first hole that is large enough from where the last search ended, once round. */
+  MEMS_POLICY_NEXT_FIT = 2,
+  /* The smallest hole that is large enough, the lowest of several. */
+  MEMS_POLICY_BEST_FIT = 3,
+  /* The largest hole, the lowest of several. */
+  MEMS_POLICY_WORST_FIT = 4,
+  /* Blocks of powers of two, split in halves that are joined again. Needs join_empty_blocks to be 0 or -1. */
+  MEMS_POLICY_BUDDY = 5
 } mems_policy;
 
 /*
@@ -110,7 +118,7 @@ typedef struct mems_options {
   uint64_t max_size;
   /* Whether a new main block has at least an eighth of the heap's length: 1 yes, -1 no. Default: yes. */
   int32_t growing_blocks;
-  /* Whether neighbouring main blocks that are wholly free become one: 1 yes, -1 no. Default: yes. */
+  /* Whether neighbouring main blocks that are wholly free become one: 1 yes, -1 no. Default: yes; no with MEMS_POLICY_BUDDY. */
   int32_t join_empty_blocks;
   /* Whether free pages go back to the system by themselves, many at a time: 1 yes, -1 no. Default: yes. */
   int32_t trim;

@@ -1,6 +1,6 @@
 //! Everything that can go wrong in a heap. A call that fails has changed nothing.
 
-use crate::heap::PAGE;
+use crate::page::PAGE;
 use thiserror::Error;
 
 /// Why a call on a heap failed. [`Error::code`] is the stable name that JavaScript sees as `error.code`.
@@ -37,6 +37,17 @@ pub enum Error {
     MaxSizeBelowPage {
         /// The limit given.
         bytes: u64,
+    },
+
+    /// An option that makes no sense with the policy.
+    #[error("the option {option} makes no sense with the policy '{policy}': {because}")]
+    PolicyOption {
+        /// The policy's name.
+        policy: &'static str,
+        /// The option's name in JavaScript.
+        option: &'static str,
+        /// Why it makes none.
+        because: &'static str,
     },
 
     /// An alignment that is none.
@@ -269,6 +280,7 @@ impl Error {
             Self::NotInitialized => "ERR_MEMS_NOT_INITIALIZED",
             Self::AlreadyInitialized { .. } => "ERR_MEMS_ALREADY_INITIALIZED",
             Self::InvalidSize { .. } | Self::MaxSizeBelowPage { .. } => "ERR_MEMS_INVALID_SIZE",
+            Self::PolicyOption { .. } => "ERR_INVALID_ARG_VALUE",
             Self::InvalidAlignment { .. } => "ERR_MEMS_INVALID_ALIGNMENT",
             Self::OutOfBlock { .. } => "ERR_MEMS_OUT_OF_BLOCK",
             Self::Closed | Self::Finished => "ERR_MEMS_CLOSED",

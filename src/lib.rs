@@ -25,8 +25,9 @@ pub mod memory;
 mod mems;
 #[cfg(feature = "node")]
 mod node;
+mod page;
 #[cfg(feature = "c-abi")]
 mod process;
 
 pub use error::Error;
-pub use mems::{Block, Mems, Place, Realloc, Stack};
+pub use mems::{Block, Mems, Options, Place, Realloc, Setting, Stack};

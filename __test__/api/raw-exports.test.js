@@ -7,8 +7,7 @@ const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const mems = require('@sambhav-gautam/osmemoryallocator');
 const { assertRefused, finishQuietly } = require('../helpers/capture.js');
-const { check, steps } = require('../helpers/property.js');
-const { Numbers, seed } = require('../helpers/random.js');
+const { Random, reproducible } = require('../helpers/random.js');
 
 /** MEMS_RAW_CALLS=<n> makes another number of random calls. */
 const CALLS = Number(process.env.MEMS_RAW_CALLS ?? 10_000);
@@ -233,100 +232,79 @@ function oddValues(random, ids, addresses) {
 /** Of the addon for tests: what does harm on purpose. */
 const ON_PURPOSE = new Set(['panicWithTheHeapLocked', 'refuseBuffers']);
 
-/** One call of one of the addon's functions with odd arguments, all of it chosen by `random`. */
-function callOne(random, { exports, calls, numbers, words, ids, addresses, odd }) {
-  let [name, call] = random.pick(exports);
-  // Without a limit of theirs, heaps would have gigabytes to clear.
-  if (name === 'init' || name === 'open') call = (...args) => limited(raw[name], args);
-  let args = Array.from({ length: random.int(0, 5) }, odd);
-  if (random.int(0, 2) === 0) args = [random.pick(ids), ...args];
-  if (random.int(0, 7) === 0) {
-    name = random.pick(['malloc', 'free', 'get', 'locate']);
-    call = calls[name];
-    args.forEach((value, at) => {
-      if (typeof value === 'number') numbers[at] = value;
-      if (typeof value === 'bigint') words[at] = BigInt.asUintN(64, value);
-    });
-    args = [];
-  }
-  try {
-    const value = call(...args);
-    if (typeof value === 'bigint') addresses[addresses.length % 20] = value;
-    // A function that goes on: what it goes through may have ended.
-    if (typeof value === 'function') value();
-    return { name, worked: true };
-  } catch (error) {
-    const { code } = error;
-    assert.equal(typeof code, 'string', `${name}: ${error.stack}`);
-    assert.ok(code === 'TRAP' || code.startsWith('ERR_'), `${name}: ${code}: ${error.message}`);
-    assert.notEqual(code, 'ERR_MEMS_INTERNAL', `${name}: ${error.message}`);
-    assert.notEqual(code, 'ERR_MEMS_CORRUPT', `${name}: ${error.message}`);
-    return { name, worked: false };
-  }
-}
-
-/** Makes a call for each word, the seed of what it is. Throws if one of them has done harm; `history` gets their names. */
-function callAll(seeds, history) {
-  const random = new Numbers(0);
-  const control = new mems.Heap();
-  const kept = control.malloc(1000);
-  control.buffer(kept).fill(0x5a);
-  const kinds = [{}, { hardened: true }, { trackAllocations: true }, { zeroOnFree: true }];
-  const ids = [0, ...kinds.map((options) => raw.open({ maxSize: 1 << 20, ...options }))];
-  const addresses = [];
-  const calls = raw.makeCalls();
-  const state = {
-    exports: Object.entries(raw).filter(
+test(`${CALLS} calls with random arguments end no process and poison no heap`, (t) =>
+  reproducible(t, () => {
+    const random = new Random();
+    const control = new mems.Heap();
+    const kept = control.malloc(1000);
+    control.buffer(kept).fill(0x5a);
+    const ids = [0];
+    for (const options of [
+      {},
+      { hardened: true },
+      { trackAllocations: true },
+      { zeroOnFree: true },
+    ]) {
+      ids.push(raw.open({ maxSize: 1 << 20, ...options }));
+    }
+    const addresses = [];
+    const odd = oddValues(random, ids, addresses);
+    const exports = Object.entries(raw).filter(
       ([name, value]) => typeof value === 'function' && !ON_PURPOSE.has(name),
-    ),
-    calls,
-    numbers: new Float64Array(calls.memory),
-    words: new BigUint64Array(calls.memory),
-    ids,
-    addresses,
-    odd: oddValues(random, ids, addresses),
-  };
-  try {
-    let count = 0;
-    for (const [i, word] of seeds.entries()) {
-      random.state = word | 0;
-      const { name, worked } = callOne(random, state);
-      history.push(name);
-      count += worked;
+    );
+    const calls = raw.makeCalls();
+    const numbers = new Float64Array(calls.memory);
+    const words = new BigUint64Array(calls.memory);
+    let worked = 0;
+    for (let i = 0; i < CALLS; i++) {
+      let [name, call] = random.pick(exports);
+      // Without a limit of theirs, heaps would have gigabytes to clear.
+      if (name === 'init' || name === 'open') call = (...args) => limited(raw[name], args);
+      let args = Array.from({ length: random.int(0, 5) }, odd);
+      if (random.int(0, 2) === 0) args = [random.pick(ids), ...args];
+      if (random.int(0, 7) === 0) {
+        name = random.pick(['malloc', 'free', 'get', 'locate']);
+        call = calls[name];
+        args.forEach((value, at) => {
+          if (typeof value === 'number') numbers[at] = value;
+          if (typeof value === 'bigint') words[at] = BigInt.asUintN(64, value);
+        });
+        args = [];
+      }
+      try {
+        const answer = call(...args);
+        worked++;
+        if (typeof answer === 'bigint') addresses[addresses.length % 20] = answer;
+        // A function that goes on: what it goes through may have ended.
+        if (typeof answer === 'function') answer();
+      } catch (error) {
+        const { code } = error;
+        assert.equal(typeof code, 'string', `${name}: ${error.stack}`);
+        assert.ok(code === 'TRAP' || code.startsWith('ERR_'), `${name}: ${code}: ${error.message}`);
+        assert.notEqual(code, 'ERR_MEMS_INTERNAL', `${name}: ${error.message}`);
+        assert.notEqual(code, 'ERR_MEMS_CORRUPT', `${name}: ${error.message}`);
+      }
       if (i % 1000 === 0) control.verify();
     }
     // Enough of them are no mistakes: the heaps have been at work.
-    assert.ok(seeds.length < 1000 || count > seeds.length / 20, `${count} calls worked`);
+    assert.ok(worked > CALLS / 20, `${worked} calls worked`);
     for (const id of ids) {
       try {
         raw.verify(id);
       } catch ({ code }) {
         assert.match(code, /^ERR_MEMS_(CLOSED|UNKNOWN_HEAP|NOT_INITIALIZED)$/);
       }
+      raw.close(id);
     }
-  } finally {
-    for (const id of ids) raw.close(id);
     finishQuietly(mems);
-  }
-  control.verify();
-  assert.ok(control.read(kept).every((byte) => byte === 0x5a));
-  assert.equal(control.stats().counts.live, 1);
-  control.close();
-  mems.init();
-  assert.equal(mems.malloc(8), 1000n);
-  finishQuietly(mems);
-}
-
-test(`${CALLS} calls with random arguments end no process and poison no heap`, (t) => {
-  t.diagnostic(`MEMS_SEED=${seed}`);
-  const show = (seeds) => {
-    const history = [];
-    assert.throws(() => callAll(seeds, history));
-    return `calls of ${history.slice(-40).join(', ')}, and one more`;
-  };
-  // As many in the middle.
-  check(t, steps(2 * CALLS), (seeds) => callAll(seeds, []), { runs: 1, show });
-});
+    control.verify();
+    assert.ok(control.read(kept).every((byte) => byte === 0x5a));
+    assert.equal(control.stats().counts.live, 1);
+    control.close();
+    mems.init();
+    assert.equal(mems.malloc(8), 1000n);
+    finishQuietly(mems);
+  }));
 
 /** Starts a heap by options, a small one if they say nothing of that. */
 function limited(start, [options, ...rest]) {

@@ -6,7 +6,8 @@
 mod program;
 
 use mems::Mems;
-use mems::heap::{Options, PolicyKind};
+use mems::Options;
+use mems::heap::PolicyKind;
 use program::Shadow;
 use serde_json::Value;
 
@@ -33,9 +34,9 @@ fn options(case: &Value, policy: PolicyKind) -> Options {
     options
 }
 
-/// The shadow of a case, where it is one of the shadow's: first fit, with all the memory there is.
+/// The shadow of a case, where it is one of the shadow's: with all the memory there is.
 fn shadow(case: &Value, options: Options) -> Option<Shadow> {
-    let is_its = options.policy() == PolicyKind::FirstFit && case["options"]["maxSize"].is_null();
+    let is_its = case["options"]["maxSize"].is_null();
     is_its.then(|| Shadow::new(options))
 }
 

@@ -6,7 +6,8 @@
 
 #![allow(dead_code, reason = "each test that includes this file uses a part of it")]
 
-use mems::heap::{FIRST_ADDRESS, MAX_SIZE, Options, PAGE};
+use mems::Options;
+use mems::heap::{FIRST_ADDRESS, MAX_SIZE, PAGE, PolicyKind};
 use mems::memory::page_bytes;
 use mems::{Error, Mems};
 use std::fmt::Write;
@@ -53,7 +54,7 @@ fn is_empty(block: &[Segment]) -> bool {
     matches!(block, [Segment { live: false, .. }])
 }
 
-/// The naive first-fit heap.
+/// The naive heap.
 #[derive(Debug, Default)]
 pub struct Shadow {
     blocks: Vec<Vec<Segment>>,
@@ -61,6 +62,23 @@ pub struct Shadow {
     joins: bool,
     unit: u64,
     grows: bool,
+    policy: PolicyKind,
+    /// The address after the block that was taken last.
+    rover: u64,
+}
+
+/// The linear models of the policies: which of the holes, in order of address, serves a request.
+fn choose(policy: PolicyKind, holes: &[Segment], size: u64, rover: u64) -> Option<Segment> {
+    let fits = |hole: &&Segment| hole.size >= size;
+    let mut all = holes.iter().filter(fits);
+    match policy {
+        PolicyKind::FirstFit => all.next(),
+        PolicyKind::NextFit => all.clone().find(|hole| hole.end() > rover).or_else(|| all.next()),
+        PolicyKind::BestFit | PolicyKind::Buddy => all.min_by_key(|hole| hole.size),
+        // The first of several, where `max_by_key` has the last.
+        PolicyKind::WorstFit => all.rev().max_by_key(|hole| hole.size),
+    }
+    .copied()
 }
 
 impl Shadow {
@@ -71,6 +89,8 @@ impl Shadow {
             joins: options.join_empty_blocks(),
             unit: options.alignment(),
             grows: options.growing_blocks(),
+            policy: options.policy(),
+            rover: 0,
         }
     }
 
@@ -82,24 +102,43 @@ impl Shadow {
         self.malloc_aligned(size, 1)
     }
 
+    fn is_buddy(&self) -> bool {
+        self.policy == PolicyKind::Buddy
+    }
+
+    /// The length of a hole that has room.
+    fn room_for(&self, size: u64, alignment: u64) -> u64 {
+        if self.is_buddy() {
+            size.max(alignment).max(self.unit).next_power_of_two()
+        } else {
+            size + alignment.saturating_sub(self.unit)
+        }
+    }
+
     fn malloc_aligned(&mut self, size: u64, alignment: u64) -> u64 {
         let size = size.next_multiple_of(self.unit);
-        let padded = size + alignment.saturating_sub(self.unit);
-        for block in &mut self.blocks {
-            if let Some(at) = block.iter().position(|segment| !segment.live && segment.size >= padded) {
-                let hole = block[at];
-                let start = (hole.start - FIRST_ADDRESS).next_multiple_of(alignment) + FIRST_ADDRESS;
-                let parts = [
-                    Segment { start: hole.start, size: start - hole.start, live: false },
-                    Segment { start, size, live: true },
-                    Segment { start: start + size, size: hole.end() - start - size, live: false },
-                ];
-                block.splice(at..=at, parts.into_iter().filter(|part| part.size > 0));
-                return start;
+        let room = self.room_for(size, alignment);
+        let holes: Vec<_> = self.blocks.iter().flatten().filter(|segment| !segment.live).copied().collect();
+        if let Some(hole) = choose(self.policy, &holes, room, self.rover) {
+            let block = self.blocks.iter_mut().find(|block| block.contains(&hole)).unwrap();
+            let at = block.iter().position(|&segment| segment == hole).unwrap();
+            if self.policy == PolicyKind::Buddy {
+                block.splice(at..=at, halved(Segment { live: true, ..hole }, room));
+                return hole.start;
             }
+            let start = (hole.start - FIRST_ADDRESS).next_multiple_of(alignment) + FIRST_ADDRESS;
+            let parts = [
+                Segment { start: hole.start, size: start - hole.start, live: false },
+                Segment { start, size, live: true },
+                Segment { start: start + size, size: hole.end() - start - size, live: false },
+            ];
+            block.splice(at..=at, parts.into_iter().filter(|part| part.size > 0));
+            self.rover = start + size;
+            return start;
         }
         let least = if self.grows { self.least.max((self.end() - FIRST_ADDRESS) / 8) } else { self.least };
-        let bytes = padded.max(least).div_ceil(PAGE) * PAGE;
+        let bytes = room.max(least).div_ceil(PAGE) * PAGE;
+        let bytes = if self.is_buddy() { bytes.next_power_of_two() } else { bytes };
         if let Some(last) = self.blocks.last_mut().filter(|last| self.joins && is_empty(last)) {
             last[0].size = bytes;
             return self.malloc_aligned(size, alignment);
@@ -113,6 +152,14 @@ impl Shadow {
         let size = size.next_multiple_of(self.unit);
         for block in &mut self.blocks {
             let Some(at) = block.iter().position(|segment| segment.start == address) else { continue };
+            if self.policy == PolicyKind::Buddy {
+                let room = size.max(self.unit).next_power_of_two();
+                let fits = size <= block[at].size;
+                if fits {
+                    block.splice(at..=at, halved(block[at], room));
+                }
+                return fits;
+            }
             let after = block.get(at + 1).filter(|next| !next.live).map_or(0, |next| next.size);
             let room = block[at].size + after;
             if size > room {
@@ -147,6 +194,10 @@ impl Shadow {
         for block in &mut self.blocks {
             if let Some(at) = block.iter().position(|segment| segment.start == address) {
                 block[at].live = false;
+                if self.policy == PolicyKind::Buddy {
+                    join_buddies(block, at);
+                    continue;
+                }
                 if at + 1 < block.len() && !block[at + 1].live {
                     block[at].size += block.remove(at + 1).size;
                 }
@@ -217,6 +268,27 @@ impl Shadow {
         assert!(stats.peak_live >= stats.live);
         assert!(stats.peak_hole_bytes >= stats.hole_bytes && stats.peak_largest_hole >= stats.largest_hole);
         assert!(stats.peak_metadata >= stats.metadata);
+    }
+}
+
+/// What becomes of a block that is split in halves until the first has `size` bytes: that, and a hole for each other half.
+fn halved(block: Segment, size: u64) -> Vec<Segment> {
+    let mut parts = vec![Segment { size, ..block }];
+    while parts.last().unwrap().end() < block.end() {
+        let start = parts.last().unwrap().end();
+        parts.push(Segment { start, size: start - block.start, live: false });
+    }
+    parts
+}
+
+/// Joins a hole with its buddy as long as that is a hole.
+fn join_buddies(block: &mut Vec<Segment>, mut at: usize) {
+    loop {
+        let (main, hole) = (block[0].start, block[at]);
+        let buddy = main + ((hole.start - main) ^ hole.size);
+        let Some(other) = block.iter().position(|&segment| segment == Segment { start: buddy, ..hole }) else { return };
+        at = at.min(other);
+        block[at].size += block.remove(at + 1).size;
     }
 }
 
@@ -354,7 +426,9 @@ fn free(mems: &mut Mems, shadow: &mut Shadow, live: &mut Vec<Block>, pick: usize
     let block = live.remove(at);
     block.check(mems);
     mems.free(block.start).unwrap();
-    assert_eq!(shadow.free(block.start), Ok(block.size.next_multiple_of(shadow.unit)));
+    let freed = shadow.free(block.start).unwrap();
+    let exact = freed == block.size.next_multiple_of(shadow.unit);
+    assert!(exact || shadow.is_buddy() && freed >= block.size, "{freed} bytes of {block:?} were freed");
     let again = code(mems.free(block.start));
     assert!(matches!(again, Err("ERR_MEMS_NOT_ALLOCATED")), "freeing twice gave {again:?}");
 }

@@ -1,7 +1,8 @@
 //! Regions: contiguity, growth, refusal, and memory that outlives its heap while a buffer holds it.
 
 use mems::Mems;
-use mems::heap::{FIRST_ADDRESS, MAX_SIZE, Options, PAGE};
+use mems::Options;
+use mems::heap::{FIRST_ADDRESS, MAX_SIZE, PAGE};
 use mems::memory::{ALIGNMENT, Regions, reserved};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

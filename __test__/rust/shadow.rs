@@ -6,7 +6,8 @@
 mod program;
 
 use mems::Mems;
-use mems::heap::{Options, PAGE, UNIT};
+use mems::Options;
+use mems::heap::{PAGE, PolicyKind, UNIT};
 use program::{Op, run};
 use proptest::prelude::*;
 
@@ -37,6 +38,60 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (any::<usize>(), any::<u64>()).prop_map(|(pick, offset)| Op::Get(pick, offset)),
         1 => prop_oneof![Just(0), Just(1 << 53), Just(u64::MAX)].prop_map(Op::Malloc),
     ]
+}
+
+/// The largest power of two that blocks are aligned to.
+fn limit_alignments(program: &mut [Op], most: u32) {
+    for op in program {
+        if let Op::MallocAligned(_, power) | Op::Realloc(_, _, Some(power)) = op {
+            *power = (*power).min(most);
+        }
+    }
+}
+
+/// Runs a program with a policy and some options: addresses, chains and counters are those of the policy's linear model.
+fn run_policy(policy: PolicyKind, mut program: Vec<Op>, least: u64, flags: [bool; 4]) {
+    let [aligned, grow, join, trim] = flags;
+    let options = Options::default().with_min_block_size(least).unwrap().with_growing_blocks(grow).with_trim(trim);
+    let options = options.with_alignment(if aligned { UNIT } else { 1 }).unwrap().with_policy(policy);
+    let is_buddy = policy == PolicyKind::Buddy;
+    if is_buddy {
+        limit_alignments(&mut program, 12);
+    }
+    let mut mems = Mems::new(options.with_join_empty_blocks(join && !is_buddy).checked().unwrap());
+    run(&mut mems, &program);
+    mems.finish();
+}
+
+/// A property test for each policy of the table: a new one fails to compile in `choose`, and is missed by the last test here.
+macro_rules! policies {
+    ($($test:ident $policy:ident;)+) => {
+        proptest! {
+            $(
+                #[test]
+                fn $test(
+                    program in prop::collection::vec(op(), 1..300),
+                    least in prop_oneof![4 => Just(1), 1 => 1..300_000_u64],
+                    flags in any::<[bool; 4]>(),
+                ) {
+                    run_policy(PolicyKind::$policy, program, least, flags);
+                }
+            )+
+        }
+
+        #[test]
+        fn every_policy_has_a_model() {
+            assert_eq!(PolicyKind::ALL, [$(PolicyKind::$policy),+]);
+        }
+    };
+}
+
+policies! {
+    first_fit_is_its_model FirstFit;
+    next_fit_is_its_model NextFit;
+    best_fit_is_its_model BestFit;
+    worst_fit_is_its_model WorstFit;
+    buddy_is_its_model Buddy;
 }
 
 proptest! {

@@ -77,6 +77,7 @@ impl Failure {
                 Error::NotInitialized => Code::NotInitialized,
                 Error::AlreadyInitialized { .. } => Code::AlreadyInitialized,
                 Error::InvalidSize { .. } | Error::MaxSizeBelowPage { .. } => Code::InvalidSize,
+                Error::PolicyOption { .. } => Code::InvalidArgument,
                 Error::InvalidAlignment { .. } => Code::InvalidAlignment,
                 Error::OutOfBlock { .. } => Code::OutOfBlock,
                 Error::Closed | Error::Finished => Code::Closed,
@@ -223,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_heap_that_a_panic_left_can_only_be_closed() {
-        let heap = registry::open(crate::heap::Options::default()).unwrap();
+        let heap = registry::open(crate::mems::Options::default()).unwrap();
         call((), || Ok(registry::with_heap(heap, |_| panic!("with the heap locked"))?));
         assert_eq!(mems_last_error(), Code::Internal as c_int);
         assert_eq!(super::super::mems_heap_malloc(heap, 8), 0);

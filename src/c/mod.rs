@@ -28,7 +28,7 @@ use std::ffi::{c_char, c_int, c_void};
 /// Starts the default heap with its default options.
 #[unsafe(no_mangle)]
 pub extern "C" fn mems_init() -> c_int {
-    status(|| Ok(registry::init(crate::heap::Options::default())?))
+    status(|| Ok(registry::init(crate::mems::Options::default())?))
 }
 
 /// Ends the default heap.
@@ -246,11 +246,11 @@ mod tests {
 
     #[test]
     fn a_child_has_no_heap_whose_memory_it_has_not_got() {
-        let options = crate::heap::Options::roomy();
+        let options = crate::mems::Options::roomy();
         let kept = registry::open(options.assuming_dont_fork(true)).unwrap();
         let copied = registry::open(options).unwrap();
         let blocks = [kept, copied].map(|heap| mems_heap_malloc(heap, 100));
-        registry::init(crate::heap::Options::default().with_dont_fork(true)).unwrap();
+        registry::init(crate::mems::Options::default().with_dont_fork(true)).unwrap();
         mems_malloc(8);
         // SAFETY: the child calls functions that may be called there, and ends.
         let pid = unsafe { libc::fork() };

@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use crate::heap;
 use crate::heap::PolicyKind;
-use crate::mems::block;
+use crate::mems::{self, block};
 
 /// Options of a heap, `mems_options`. All zeros are the defaults.
 #[repr(C)]
@@ -35,12 +35,12 @@ pub struct Options {
 
 impl Options {
     /// The heap's own options.
-    pub(super) fn checked(self) -> Result<heap::Options, Failure> {
+    pub(super) fn checked(self) -> Result<mems::Options, Failure> {
         // A later version's option, or a struct that was not cleared: ignoring it would do what nobody asked for.
         if self.reserved != [0; 3] {
             return Err(Failure::Argument("the reserved fields of mems_options must be zero"));
         }
-        let mut options = heap::Options::roomy();
+        let mut options = mems::Options::roomy();
         if self.policy != 0 {
             let policy = PolicyKind::from_value(self.policy);
             options = options.with_policy(policy.ok_or(Failure::Argument("policy is none of mems_policy"))?);
@@ -54,14 +54,18 @@ impl Options {
         if self.max_size != 0 {
             options = options.with_max_size(self.max_size)?;
         }
-        // The first three are on by default, the others off.
+        // On by default, unless the policy has it otherwise.
+        if self.join_empty_blocks != 0 {
+            options = options.with_join_empty_blocks(self.join_empty_blocks > 0);
+        }
+        // The first two are on by default, the others off.
         Ok(options
             .with_growing_blocks(self.growing_blocks >= 0)
-            .with_join_empty_blocks(self.join_empty_blocks >= 0)
             .with_trim(self.trim >= 0)
             .with_hardened(self.hardened > 0)
             .with_zero_on_free(self.zero_on_free > 0)
-            .with_lock(self.lock > 0))
+            .with_lock(self.lock > 0)
+            .checked()?)
     }
 }
 

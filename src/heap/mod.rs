@@ -1,58 +1,49 @@
 //! The allocator: which addresses are handed out. Pure bookkeeping in safe Rust, no memory behind it.
 //!
-//! First fit, exact to the byte: `malloc` takes the front of the lowest-addressed hole that is large enough, over all
-//! main blocks in order; `free` turns the block into a hole and merges it with a hole before and a hole after, inside
-//! its main block. Freeing by boundary neighbours is Knuth's "boundary tag" coalescing (The Art of Computer
-//! Programming, vol. 1, 2.5), with the tags held beside the memory instead of in it.
+//! [`Heap`] deals in addresses and keeps the counters. Below it stands an engine (`engine.rs`), which knows what is where and
+//! where the next block goes, in offsets from the first address: this file is the only place where one becomes the other.
 //!
-//! - `segments.rs`, `walk.rs`: all segments, packed by address, in areas (`area.rs`) of chunks (`chunk.rs`) of windows
-//!   (`window.rs`, and `crowd.rs` for the crowded ones).
-//! - `first_fit.rs`: finds the lowest hole that is large enough, by rows of largest holes (`row.rs`) and hints (`hints.rs`).
-//! - `take.rs`, `release.rs`: what malloc and free do to segments; `resize.rs`: realloc and aligned malloc; `join.rs`:
-//!   what happens to empty main blocks.
-//! - `stats.rs`, `print.rs`, `verify.rs`: what can be seen of a heap, and whether it is sound.
+//! - `engine.rs`: what an engine is, and the table of engines. `fit.rs`: one map and one policy; `buddy.rs`: the buddy system.
+//! - `policy/`: which hole serves a request, a file for each, and the table of them.
+//! - `segments/`: what is where. `holes_by_size.rs`: an index of holes for those that look for the smallest.
+//! - `chains.rs`: the main chain and the sub-chains. `stats.rs`, `counters.rs`, `print.rs`, `verify.rs`: what can be seen of a
+//!   heap, and whether it is sound.
+//! - `options.rs`: what can be chosen of placement.
 //!
-//! Invariants (checked by [`Heap::verify`], in debug builds after every operation): those of the files above; the
-//! counters equal what a walk counts.
+//! The original's policy, first fit, is exact to the byte: `malloc` takes the front of the lowest-addressed hole that is large
+//! enough, over all main blocks in order; `free` turns the block into a hole and merges it with a hole before and a hole after,
+//! inside its main block. Freeing by boundary neighbours is Knuth's "boundary tag" coalescing (The Art of Computer Programming,
+//! vol. 1, 2.5), with the tags held beside the memory instead of in it.
 //!
-//! Costs: n segments; `malloc`, `free`, `find` are amortized O(log n), base 32, and mostly O(1); `verify`, `lines` O(n).
+//! Costs: n segments; `malloc`, `free` and the look-ups are amortized O(log n) whatever the policy, with first fit base 32 and
+//! mostly O(1); `verify` and `lines` are O(n).
 
-mod area;
-mod chunk;
-mod crowd;
-mod first_fit;
-mod hints;
-mod join;
+mod buddy;
+mod chains;
+mod counters;
+mod engine;
+mod fit;
+mod holes_by_size;
 mod options;
 mod policy;
 mod print;
-mod release;
-mod resize;
-mod row;
 mod segments;
 mod stats;
-mod take;
 mod verify;
-mod walk;
-mod window;
 
-pub use options::{Options, Setting, UNIT};
+pub use crate::page::PAGE;
+pub use chains::{MainBlock, MainChain, SubChain};
+pub use options::{Options, UNIT};
 pub use policy::{PolicyKind, UnknownPolicy};
-pub use resize::Resized;
 pub use stats::{Mark, Stats};
 
-use crate::Error;
-use first_fit::Found;
-use segments::Segments;
-use stats::Counters;
+use crate::error::Error;
+use counters::Counters;
+use engine::{AnyEngine, Engine, NoMetadata, Taken};
 use std::ops::Range;
-use window::WINDOW;
 
 /// The first virtual address of every heap.
 pub const FIRST_ADDRESS: u64 = 1000;
-
-/// The page of MeMS in bytes, whatever the system's page size is.
-pub const PAGE: u64 = 4096;
 
 /// The largest size that can be asked for: JavaScript's largest safe integer.
 pub const MAX_SIZE: u64 = (1 << 53) - 1;
@@ -63,6 +54,24 @@ pub const fn is_size(bytes: u64) -> bool {
     bytes != 0 && bytes <= MAX_SIZE
 }
 
+/// The address of an offset.
+#[inline]
+const fn address_of(offset: u64) -> u64 {
+    FIRST_ADDRESS + offset
+}
+
+/// The offset of an address, unless it is below the first.
+#[inline]
+const fn offset_of(address: u64) -> Option<u64> {
+    address.checked_sub(FIRST_ADDRESS)
+}
+
+/// The addresses of two offsets.
+#[inline]
+const fn addresses_of(start: u64, end: u64) -> Range<u64> {
+    address_of(start)..address_of(end)
+}
+
 /// Whether a segment is in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -70,12 +79,6 @@ pub enum Kind {
     Live,
     /// Free.
     Hole,
-}
-
-impl Kind {
-    const fn of(hole: bool) -> Self {
-        if hole { Self::Hole } else { Self::Live }
-    }
 }
 
 /// A run of addresses in one main block: a live block, or a hole.
@@ -90,7 +93,7 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// Its addresses.
+    /// The segment's addresses.
     #[must_use]
     pub const fn addresses(&self) -> Range<u64> {
         self.start..self.start + self.size
@@ -106,22 +109,34 @@ pub struct Freed {
     pub hole: Range<u64>,
 }
 
+/// What [`Heap::resize`] has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resized {
+    /// The block has its new size.
+    InPlace {
+        /// What went back to the holes, if the block has shrunk.
+        freed: Option<Freed>,
+    },
+    /// It has not: what follows it is live, or too short a hole. Nothing has changed.
+    NoRoom,
+}
+
 /// Segments and counters of one heap.
 #[derive(Debug)]
 pub struct Heap {
     options: Options,
-    segments: Segments,
+    engine: AnyEngine,
     counters: Counters,
 }
 
 impl Heap {
     /// An empty heap: no main block, no allocation.
     #[must_use]
-    pub const fn new(options: Options) -> Self {
-        Self { options, segments: Segments::new(), counters: Counters::new() }
+    pub fn new(options: Options) -> Self {
+        Self { options, engine: AnyEngine::new(&options), counters: Counters::new() }
     }
 
-    /// The options it was made with.
+    /// The options that the heap was made with.
     #[must_use]
     pub const fn options(&self) -> &Options {
         &self.options
@@ -130,7 +145,7 @@ impl Heap {
     /// The address after the last main block.
     #[must_use]
     pub fn end(&self) -> u64 {
-        FIRST_ADDRESS + self.segments.end()
+        address_of(self.engine.end())
     }
 
     /// Bytes in main blocks. O(1).
@@ -145,8 +160,8 @@ impl Heap {
         self.counters.live
     }
 
-    /// Takes `size` bytes from the lowest hole that is large enough. `None`: no hole fits, a main block of
-    /// [`Heap::block_size`] bytes has to be appended first. Amortized O(log n).
+    /// Takes `size` bytes from the hole that the policy chooses. `None`: no hole fits, a main block of [`Heap::block_size`] bytes
+    /// has to be appended first. Amortized O(log n).
     ///
     /// # Errors
     /// [`Error::InvalidSize`] for 0 or a size above [`Options::most`]; [`Error::OutOfMetadata`]. Nothing has changed then.
@@ -159,24 +174,79 @@ impl Heap {
         if size == 0 || size > self.options.most() {
             return Err(Error::InvalidSize { size: size.to_string() });
         }
-        let Some(Found { window, word, searched }) = self.segments.first_fit(size) else { return Ok(None) };
-        let taken = self.segments.take(window, word, size).map_err(|_| Error::OutOfMetadata { size })?;
-        if searched {
-            self.segments.tighten(window);
-        }
-        self.counters.malloc(size, taken.exact);
-        self.debug_verify();
-        Ok(Some(FIRST_ADDRESS + taken.start))
+        let taken = self.engine.malloc(size).map_err(|NoMetadata| Error::OutOfMetadata { size })?;
+        let Some(taken) = taken else { return Ok(None) };
+        Ok(Some(self.record_taken(taken)))
     }
 
-    /// The length of the main block that a request of `size` bytes makes: whole pages.
+    #[inline]
+    fn record_taken(&mut self, taken: Taken) -> u64 {
+        self.counters.record_malloc(taken.size, taken.holes);
+        self.debug_verify();
+        address_of(taken.start)
+    }
+
+    /// Takes `size` bytes at an offset from the heap's first address that is a multiple of `alignment`, a power of two, from the
+    /// hole that the policy chooses among those that have room wherever they start; what is before and after the block stays a
+    /// hole. `None`: a main block with room for [`Heap::room_for`] bytes has to be appended first. Amortized O(log n).
+    ///
+    /// # Errors
+    /// [`Error::OutOfMetadata`]; nothing has changed then.
+    pub fn malloc_aligned(&mut self, size: u64, alignment: u64) -> Result<Option<u64>, Error> {
+        self.malloc_from(size, alignment, None)
+    }
+
+    /// [`Heap::malloc_aligned`] from the hole that a main block has brought, whose address [`Heap::append_block`] has returned.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMetadata`]; nothing has changed then.
+    pub fn malloc_in_new_block(&mut self, hole: u64, size: u64, alignment: u64) -> Result<Option<u64>, Error> {
+        let allocated = self.malloc_from(size, alignment, offset_of(hole));
+        // The high-water marks of holes: what is left of the new block, behind the block and, if that is aligned, before it.
+        self.counters.record_hole_bytes();
+        self.record_hole_at(hole - FIRST_ADDRESS);
+        self.record_hole_at(self.engine.end() - 1);
+        allocated
+    }
+
+    fn malloc_from(&mut self, size: u64, alignment: u64, hole: Option<u64>) -> Result<Option<u64>, Error> {
+        let taken = self.engine.malloc_aligned(size, alignment, hole);
+        let taken = taken.map_err(|NoMetadata| Error::OutOfMetadata { size })?;
+        Ok(taken.map(|taken| self.record_taken(taken)))
+    }
+
+    /// The length of a hole that has room for `size` bytes at `alignment` wherever it starts.
+    #[must_use]
+    pub fn room_for(&self, size: u64, alignment: u64) -> u64 {
+        self.engine.room_for(size, alignment)
+    }
+
+    /// The largest alignment that a block can have.
+    #[must_use]
+    pub fn most_alignment(&self) -> u64 {
+        self.engine.most_alignment()
+    }
+
+    /// The length of the main block that a request of `size` bytes makes, if there may be as much: whole pages.
     #[must_use]
     pub fn block_size(&self, size: u64) -> u64 {
         let mut least = self.options.min_block_size();
         if self.options.growing_blocks() {
             least = least.max((self.counters.mapped / 8).next_multiple_of(PAGE));
         }
-        if size <= least { least } else { size.next_multiple_of(PAGE) }
+        self.engine.main_block_of(size.max(least))
+    }
+
+    /// The length of the shortest main block for a request of `size` bytes.
+    #[must_use]
+    pub fn least_block_size(&self, size: u64) -> u64 {
+        self.engine.main_block_of(size)
+    }
+
+    /// The length of the longest main block of at most `bytes`.
+    #[must_use]
+    pub fn block_size_within(&self, bytes: u64) -> u64 {
+        self.engine.main_block_within(bytes)
     }
 
     /// Makes room for the bookkeeping of a main block of `bytes`, so that the [`Heap::append_block`] that follows cannot
@@ -185,60 +255,55 @@ impl Heap {
     /// # Errors
     /// [`Error::OutOfMetadata`]; nothing has changed then.
     pub fn reserve_block(&mut self, bytes: u64) -> Result<(), Error> {
-        self.segments.reserve(self.segments.end() + bytes).map_err(|_| Error::OutOfMetadata { size: bytes })
+        let end = self.engine.end() + bytes;
+        self.engine.reserve(end).map_err(|NoMetadata| Error::OutOfMetadata { size: bytes })
     }
 
-    /// Appends a main block of `size` bytes (a multiple of [`PAGE`]) to the main chain, all of it one hole. `border`: it is not
-    /// a physical neighbour of the one before.
+    /// Appends a main block of `size` bytes (one of [`Heap::block_size`]) to the main chain, all of it one hole, and returns the
+    /// address of the hole that it is part of. `region_start`: it is not a physical neighbour of the one before.
     ///
     /// # Panics
     /// Without [`Heap::reserve_block`] before.
-    pub fn append_block(&mut self, size: u64, border: bool) {
+    pub fn append_block(&mut self, size: u64, region_start: bool) -> u64 {
         debug_assert!(size > 0 && size.is_multiple_of(PAGE));
-        let start = self.segments.append(size, border);
-        self.counters.append_block(size);
-        self.join(start, start + size);
+        let start = self.engine.append(size, region_start);
+        self.counters.record_append(size);
+        let start = self.join(start, start + size).map_or(start, |hole| hole.start);
         self.debug_verify();
+        address_of(start)
     }
 
     /// The length of the last main block if it is wholly free and the heap may let it grow, else 0.
     #[must_use]
     pub fn growing_block(&self) -> u64 {
-        if !self.options.join_empty_blocks() {
-            return 0;
-        }
-        let last = self.segments.prev_before(self.segments.end() / WINDOW);
-        last.filter(|last| self.segments.is_empty_block(last.0)).map_or(0, |last| self.segments.end() - last.0)
+        self.engine.growing_block().map_or(0, |start| self.engine.end() - start)
     }
 
-    /// Takes back what [`Heap::append_block`] did last, down to the address `end` at most, if nothing is allocated there.
-    /// Answers how many bytes went. O(1).
+    /// Takes back what [`Heap::append_block`] did last, down to the address `end` at most, if nothing is allocated there. Returns
+    /// how many bytes went. O(1).
     pub fn truncate(&mut self, end: u64) -> Option<u64> {
-        let (bytes, block) = self.segments.truncate(end - FIRST_ADDRESS)?;
-        self.counters.truncate(bytes, block);
+        let (bytes, block) = self.engine.truncate(offset_of(end)?)?;
+        self.counters.record_truncate(bytes, block);
         self.debug_verify();
         Some(bytes)
     }
 
-    /// Whether the hole has become part of a larger one.
+    /// Joins a hole that is whole main blocks with empty ones beside it, where the heap does that. Returns the hole they are now.
     #[inline]
-    fn join(&mut self, start: u64, end: u64) -> bool {
-        let joined = if self.options.join_empty_blocks() { self.segments.join_empty(start, end) } else { 0 };
-        self.counters.join(joined);
-        joined > 0
+    fn join(&mut self, start: u64, end: u64) -> Option<Range<u64>> {
+        if !self.options.join_empty_blocks() {
+            return None;
+        }
+        let joined = self.engine.join_empty(start, end)?;
+        self.counters.record_join(joined.gone);
+        Some(joined.hole)
     }
 
-    /// Tells the high-water marks that a main block was appended for a malloc, which has taken its front by now.
-    pub(crate) fn note_rest(&mut self) {
-        self.counters.note_hole_bytes();
-        self.note_hole(self.segments.end() - 1);
-    }
-
-    /// Tells the high-water marks of the hole that holds an offset, if one does.
-    fn note_hole(&mut self, offset: u64) {
-        let (start, end, hole) = self.segments.segment(offset);
-        if hole {
-            self.counters.note_hole(end - start);
+    /// Raises the high-water mark of holes to the hole that holds an offset, if one does.
+    fn record_hole_at(&mut self, offset: u64) {
+        let segment = self.engine.segment_at(offset);
+        if segment.is_hole {
+            self.counters.record_hole(segment.end - segment.start);
         }
     }
 
@@ -252,109 +317,130 @@ impl Heap {
         reason = "what it returns would go through memory; there are two callers, one of them rare"
     )]
     pub fn free(&mut self, address: u64) -> Result<Freed, Error> {
-        let released = address.checked_sub(FIRST_ADDRESS).and_then(|start| self.segments.release(start));
-        let Some(released) = released else { return Err(self.not_a_block(address)) };
-        self.counters.free(released.size, released.merged, released.hole.1 - released.hole.0);
-        if self.join(released.hole.0, released.hole.1) {
-            self.note_hole(released.hole.0);
+        let freed = offset_of(address).and_then(|start| self.engine.free(start));
+        let Some(engine::Freed { size, hole: (start, end), holes }) = freed else { return Err(self.refusal(address)) };
+        self.counters.record_free(size, holes, end - start);
+        if let Some(hole) = self.join(start, end) {
+            self.counters.record_hole(hole.end - hole.start);
         }
         self.debug_verify();
-        let hole = FIRST_ADDRESS + released.hole.0..FIRST_ADDRESS + released.hole.1;
-        Ok(Freed { block: address..address + released.size, hole })
+        Ok(Freed { block: address..address + size, hole: addresses_of(start, end) })
+    }
+
+    /// Gives the block that starts at `address` the length `size` without moving it, if what follows it allows. Amortized
+    /// O(1).
+    ///
+    /// # Errors
+    /// The errors of [`Heap::check_block_start`], [`Error::OutOfMetadata`]; nothing has changed then.
+    pub fn resize(&mut self, address: u64, size: u64) -> Result<Resized, Error> {
+        let block = self.check_block_start(address)?;
+        let resized = self.engine.resize(address - FIRST_ADDRESS, size);
+        let freed = match resized.map_err(|NoMetadata| Error::OutOfMetadata { size })? {
+            None => return Ok(Resized::NoRoom),
+            Some(engine::Resized::Same) => None,
+            Some(engine::Resized::Shrunk(engine::Freed { size, hole: (start, end), holes })) => {
+                self.counters.record_shrink(size, holes, end - start);
+                Some(Freed { block: block.end - size..block.end, hole: addresses_of(start, end) })
+            }
+            Some(engine::Resized::Grown { bytes, holes }) => {
+                self.counters.record_growth(bytes, holes);
+                None
+            }
+        };
+        self.debug_verify();
+        Ok(Resized::InPlace { freed })
+    }
+
+    /// Splits the block that starts at `address` into one of `size` bytes, fewer than it has, and a tail, a live block of its
+    /// own until [`Heap::free_tail`]. Returns whether it has: not all engines have such blocks. Amortized O(1).
+    ///
+    /// # Errors
+    /// The errors of [`Heap::check_block_start`], [`Error::OutOfMetadata`]; nothing has changed then.
+    pub(crate) fn split(&mut self, address: u64, size: u64) -> Result<bool, Error> {
+        let block = self.check_block_start(address)?;
+        debug_assert!(size > 0 && size < block.end - block.start);
+        let split = self.engine.split(address - FIRST_ADDRESS, size);
+        let split = split.map_err(|NoMetadata| Error::OutOfMetadata { size })?;
+        if split {
+            self.counters.record_split();
+        }
+        self.debug_verify();
+        Ok(split)
+    }
+
+    /// Frees a tail that [`Heap::split`] has made. The two together count as no call.
+    ///
+    /// # Errors
+    /// The errors of [`Heap::free`].
+    pub(crate) fn free_tail(&mut self, tail: u64) -> Result<Freed, Error> {
+        let freed = self.free(tail)?;
+        self.counters.forget_pair();
+        self.debug_verify();
+        Ok(freed)
     }
 
     /// Whether a live block starts at `address`. O(1), and less than finding where it ends.
     #[inline]
     #[must_use]
     pub fn is_live_start(&self, address: u64) -> bool {
-        address.checked_sub(FIRST_ADDRESS).is_some_and(|start| self.segments.is_live_start(start))
+        offset_of(address).is_some_and(|start| self.engine.is_live_start(start))
     }
 
-    /// Whether [`Heap::free`] would succeed. O(1).
+    /// The addresses of the live block that starts at `address`: whether [`Heap::free`] would succeed. O(1).
     ///
     /// # Errors
     /// The errors of [`Heap::free`].
     pub fn check_block_start(&self, address: u64) -> Result<Range<u64>, Error> {
-        let found = self.find(address)?;
-        let Range { start, end } = found;
-        if start == address { Ok(found) } else { Err(Error::NotBlockStart { address, start, end }) }
-    }
-
-    /// Why an address cannot be freed.
-    #[cold]
-    fn not_a_block(&self, address: u64) -> Error {
-        let said = self.check_block_start(address);
-        said.expect_err("a live block that starts here would have been freed")
-    }
-
-    /// Checks that a live block holds `address`, which may be any address inside it. O(1).
-    ///
-    /// # Errors
-    /// [`Error::OutOfRange`], [`Error::NotAllocated`].
-    #[inline]
-    pub fn check_live(&self, address: u64) -> Result<(), Error> {
-        let offset = address.wrapping_sub(FIRST_ADDRESS);
-        if offset < self.segments.end() && !self.segments.holder(offset).1 {
-            return Ok(());
-        }
-        self.find(address).map(drop)
+        self.location_of(address).filter(|block| block.start == address).ok_or_else(|| self.refusal(address))
     }
 
     /// The addresses of the live block that holds `address`, which may be any address inside it. O(1).
     ///
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotAllocated`].
+    #[inline]
     pub fn find(&self, address: u64) -> Result<Range<u64>, Error> {
-        self.live(address).ok_or_else(|| self.not_live(address))
+        self.location_of(address).ok_or_else(|| self.refusal(address))
     }
 
     /// The addresses of the live block that holds `address`, as [`Heap::find`] finds them, without saying why there is none.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "else it is answered by way of memory, and views wait for it")]
-    pub(crate) fn live(&self, address: u64) -> Option<Range<u64>> {
+    #[allow(clippy::inline_always, reason = "else it is returned by way of memory, and views wait for it")]
+    pub(crate) fn location_of(&self, address: u64) -> Option<Range<u64>> {
         let offset = address.wrapping_sub(FIRST_ADDRESS);
-        if offset >= self.segments.end() {
+        if offset >= self.engine.end() {
             return None;
         }
-        let (start, end) = self.segments.live(offset);
-        (end != 0).then_some(FIRST_ADDRESS + start..FIRST_ADDRESS + end)
+        let (start, end) = self.engine.location_of(offset);
+        (end != 0).then_some(addresses_of(start, end))
     }
 
-    /// Why an address is in no live block.
+    /// Why an address is refused: it is in no main block, in a hole, or inside a live block where a start is wanted.
     #[cold]
-    fn not_live(&self, address: u64) -> Error {
-        let (first, end) = (FIRST_ADDRESS, self.end());
-        if !(first..end).contains(&address) {
-            return Error::OutOfRange { address: address.to_string(), start: first, end };
+    fn refusal(&self, address: u64) -> Error {
+        let Some(segment) = self.segment_at(address) else {
+            return Error::OutOfRange { address: address.to_string(), start: FIRST_ADDRESS, end: self.end() };
+        };
+        let Range { start, end } = segment.addresses();
+        match segment.kind {
+            Kind::Hole => Error::NotAllocated { address, start, end },
+            Kind::Live => Error::NotBlockStart { address, start, end },
         }
-        let (start, end, _) = self.segments.segment(address - FIRST_ADDRESS);
-        Error::NotAllocated { address, start: FIRST_ADDRESS + start, end: FIRST_ADDRESS + end }
     }
 
-    /// The first main block that starts at `address` or after it, one of the chain. O(1) for blocks side by side.
+    /// Bytes of the live block that starts at `address` that were not asked for: what the engine has rounded its size up by.
+    #[inline]
     #[must_use]
-    pub fn main_block(&self, address: u64) -> Option<Range<u64>> {
-        let offset = address.saturating_sub(FIRST_ADDRESS).checked_next_multiple_of(PAGE)?;
-        let start = self.segments.next_block(offset);
-        let end = self.segments.next_block(start + PAGE);
-        (start < self.segments.end()).then(|| FIRST_ADDRESS + start..FIRST_ADDRESS + end)
-    }
-
-    /// The segments from the one that holds `address`, or the first if it is below the heap, in order of address.
-    pub fn segments(&self, address: u64) -> impl Iterator<Item = Segment> {
-        self.segments.walk(address.saturating_sub(FIRST_ADDRESS)).map(|(start, end, hole)| Segment {
-            start: FIRST_ADDRESS + start,
-            size: end - start,
-            kind: Kind::of(hole),
-        })
+    pub fn padding(&self, address: u64) -> u64 {
+        self.engine.padding(address - FIRST_ADDRESS)
     }
 
     /// Calls `visit` with the part inside `range` of every hole of at least [`PAGE`] bytes, in order of address. O(k log n)
     /// for k of them.
     pub fn page_holes(&mut self, range: Range<u64>, mut visit: impl FnMut(Range<u64>)) {
         let (first, last) = (range.start - FIRST_ADDRESS, range.end - FIRST_ADDRESS);
-        self.segments.holes(first, last, PAGE, |start, end| {
-            visit(FIRST_ADDRESS + start.max(first)..FIRST_ADDRESS + end.min(last));
+        self.engine.holes(first..last, PAGE, &mut |hole| {
+            visit(addresses_of(hole.start.max(first), hole.end.min(last)));
         });
     }
 

@@ -1,30 +1,19 @@
-//! What can be chosen when a heap is made. The defaults are the seed's.
+//! What can be chosen of placement when a heap is made: all that decides about addresses. The defaults are the seed's.
 
 use super::{MAX_SIZE, PAGE, PolicyKind, is_size};
-use crate::Error;
-use std::fmt;
+use crate::error::Error;
 
 /// The alignment of a heap that rounds sizes up, in bytes: what C's malloc promises on 64-bit systems.
 pub const UNIT: u64 = 16;
 
-/// Options of a heap. Two heaps with equal options behave alike, address for address.
-#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+/// Options of placement. Two heaps with equal ones behave alike, address for address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     policy: PolicyKind,
     min_block_size: u64,
     join_empty_blocks: bool,
-    trim: bool,
     alignment: u64,
     growing_blocks: bool,
-    max_size: u64,
-    hardened: bool,
-    track_allocations: bool,
-    zero_on_free: bool,
-    lock: bool,
-    dont_fork: bool,
-    /// Whether somebody has said so.
-    dont_fork_said: bool,
 }
 
 impl Default for Options {
@@ -33,46 +22,30 @@ impl Default for Options {
             policy: PolicyKind::FirstFit,
             min_block_size: PAGE,
             join_empty_blocks: false,
-            trim: false,
             alignment: 1,
             growing_blocks: false,
-            max_size: u64::MAX,
-            hardened: false,
-            track_allocations: false,
-            zero_on_free: false,
-            lock: false,
-            dont_fork: false,
-            dont_fork_said: false,
         }
     }
 }
 
 impl Options {
-    /// What a program wants of a heap of its own, rather than the seed's: everything aligned, few main blocks, and memory
-    /// that goes back.
+    /// What a program wants of a heap of its own, rather than the seed's: everything aligned, and few main blocks.
     #[must_use]
     pub const fn roomy() -> Self {
         Self {
             policy: PolicyKind::FirstFit,
             min_block_size: 16 * PAGE,
             join_empty_blocks: true,
-            trim: true,
             alignment: UNIT,
             growing_blocks: true,
-            max_size: u64::MAX,
-            hardened: false,
-            track_allocations: false,
-            zero_on_free: false,
-            lock: false,
-            dont_fork: false,
-            dont_fork_said: false,
         }
     }
 
-    /// These options with another policy: which hole serves a request.
+    /// These options with another policy: which hole serves a request. With `PolicyKind::Buddy` empty main blocks are not joined.
     #[must_use]
     pub const fn with_policy(self, policy: PolicyKind) -> Self {
-        Self { policy, ..self }
+        let joins = !matches!(policy, PolicyKind::Buddy);
+        Self { policy, join_empty_blocks: self.join_empty_blocks && joins, ..self }
     }
 
     /// Which hole serves a request.
@@ -92,6 +65,12 @@ impl Options {
         Ok(Self { min_block_size: bytes.next_multiple_of(PAGE), ..self })
     }
 
+    /// Least length of a new main block in bytes, a multiple of [`PAGE`].
+    #[must_use]
+    pub const fn min_block_size(&self) -> u64 {
+        self.min_block_size
+    }
+
     /// These options with every address a multiple of `bytes`, counted from the heap's first, and every size rounded up to one:
     /// 1, as in the seed, or [`UNIT`].
     ///
@@ -105,22 +84,28 @@ impl Options {
         }
     }
 
-    /// The largest size that a request comes to: [`MAX_SIZE`], and what rounding adds.
+    /// These options with the alignment [`UNIT`].
     #[must_use]
-    pub const fn most(&self) -> u64 {
-        if self.alignment == 1 { MAX_SIZE } else { MAX_SIZE + 2 * UNIT }
-    }
-
-    /// Whether malloc and free need look at no option: addresses and sizes are exact, and nothing is done to freed blocks.
-    #[must_use]
-    pub const fn is_plain(&self) -> bool {
-        self.alignment == 1 && !self.trim && !self.zero_on_free
+    pub(crate) const fn with_unit(self) -> Self {
+        Self { alignment: UNIT, ..self }
     }
 
     /// What addresses and sizes are multiples of, in bytes.
     #[must_use]
     pub const fn alignment(&self) -> u64 {
         self.alignment
+    }
+
+    /// The largest size that a request comes to: [`MAX_SIZE`], and what rounding adds.
+    #[must_use]
+    pub const fn most(&self) -> u64 {
+        if self.alignment == 1 { MAX_SIZE } else { MAX_SIZE + 2 * UNIT }
+    }
+
+    /// Whether what is live is as long as what was asked for.
+    #[must_use]
+    pub const fn is_exact(&self) -> bool {
+        self.alignment == 1 && !matches!(self.policy, PolicyKind::Buddy)
     }
 
     /// These options with new main blocks of at least an eighth of the heap, or not: there are fewer of them, as a request can
@@ -136,102 +121,6 @@ impl Options {
         self.growing_blocks
     }
 
-    /// These options with main blocks of at most `bytes` in sum, rounded down to whole pages.
-    ///
-    /// # Errors
-    /// [`Error::InvalidSize`] for 0 or a size above [`MAX_SIZE`]; [`Error::MaxSizeBelowPage`] for one that leaves no page.
-    pub fn with_max_size(self, bytes: u64) -> Result<Self, Error> {
-        if !is_size(bytes) {
-            return Err(Error::InvalidSize { size: bytes.to_string() });
-        }
-        if bytes < PAGE {
-            return Err(Error::MaxSizeBelowPage { bytes });
-        }
-        Ok(Self { max_size: bytes, ..self })
-    }
-
-    /// Most bytes that main blocks may have in sum; `u64::MAX` without a limit.
-    #[must_use]
-    pub const fn max_size(&self) -> u64 {
-        self.max_size
-    }
-
-    /// These options with canaries and a quarantine, or not. Sizes are rounded up to [`UNIT`] then, and more.
-    #[must_use]
-    pub const fn with_hardened(self, hardened: bool) -> Self {
-        let alignment = if hardened { UNIT } else { self.alignment };
-        Self { alignment, hardened, ..self }
-    }
-
-    /// Whether overflows and writes to freed blocks are looked for.
-    #[must_use]
-    pub const fn hardened(&self) -> bool {
-        self.hardened
-    }
-
-    /// These options with a note for each block of where it was allocated and freed, or not. No address changes.
-    #[must_use]
-    pub const fn with_track_allocations(self, track: bool) -> Self {
-        Self { track_allocations: track, ..self }
-    }
-
-    /// Whether it is noted where blocks are allocated and freed.
-    #[must_use]
-    pub const fn track_allocations(&self) -> bool {
-        self.track_allocations
-    }
-
-    /// These options with blocks cleared as they are freed, or not. No address changes.
-    #[must_use]
-    pub const fn with_zero_on_free(self, zero: bool) -> Self {
-        Self { zero_on_free: zero, ..self }
-    }
-
-    /// Whether blocks are cleared as they are freed.
-    #[must_use]
-    pub const fn zero_on_free(&self) -> bool {
-        self.zero_on_free
-    }
-
-    /// These options with main blocks kept in memory and out of core dumps, or not. No address changes.
-    #[must_use]
-    pub const fn with_lock(self, lock: bool) -> Self {
-        Self { lock, ..self }
-    }
-
-    /// Whether main blocks are kept in memory.
-    #[must_use]
-    pub const fn lock(&self) -> bool {
-        self.lock
-    }
-
-    /// These options with memory that children made by `fork` do not get, or with memory that they do. No address changes.
-    #[must_use]
-    pub const fn with_dont_fork(self, dont_fork: bool) -> Self {
-        Self { dont_fork, dont_fork_said: true, ..self }
-    }
-
-    /// [`Options::with_dont_fork`] unless somebody has said so or otherwise: a heap of other options that nobody has said is
-    /// the same heap.
-    #[must_use]
-    pub const fn assuming_dont_fork(self, dont_fork: bool) -> Self {
-        if self.dont_fork_said { self } else { Self { dont_fork, ..self } }
-    }
-
-    /// Whether children made by `fork` do not get the memory.
-    #[must_use]
-    pub const fn dont_fork(&self) -> bool {
-        self.dont_fork
-    }
-
-    /// The options of a running heap as one that asks for these would have said them.
-    #[must_use]
-    pub const fn as_asked(&self, running: &Self) -> Self {
-        let running = *running;
-        let dont_fork = if self.dont_fork_said { running.dont_fork } else { self.dont_fork };
-        Self { dont_fork, dont_fork_said: self.dont_fork_said, ..running }
-    }
-
     /// These options with neighbouring wholly free main blocks joined, or not. Joined blocks serve larger requests, so
     /// addresses may differ from the default heap's.
     #[must_use]
@@ -245,83 +134,15 @@ impl Options {
         self.join_empty_blocks
     }
 
-    /// These options with free pages given back to the system as they come to much, or not. No address changes.
-    #[must_use]
-    pub const fn with_trim(self, trim: bool) -> Self {
-        Self { trim, ..self }
-    }
-
-    /// Whether free pages are given back to the system without being asked.
-    #[must_use]
-    pub const fn trim(&self) -> bool {
-        self.trim
-    }
-
-    /// Least length of a new main block in bytes, a multiple of [`PAGE`].
-    #[must_use]
-    pub const fn min_block_size(&self) -> u64 {
-        self.min_block_size
-    }
-}
-
-/// The value of an option.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Setting {
-    /// Whether something is done.
-    Flag(bool),
-    /// A number of bytes.
-    Bytes(u64),
-    /// One of some words.
-    Word(&'static str),
-}
-
-impl fmt::Display for Setting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Flag(flag) => flag.fmt(f),
-            Self::Bytes(bytes) => bytes.fmt(f),
-            Self::Word(word) => write!(f, "'{word}'"),
+    /// Refuses what makes no sense with the policy.
+    ///
+    /// # Errors
+    /// [`Error::PolicyOption`].
+    pub fn check(&self) -> Result<(), Error> {
+        if self.join_empty_blocks && self.policy == PolicyKind::Buddy {
+            let because = "two main blocks together are no power of two that can be split in buddies";
+            return Err(Error::PolicyOption { policy: self.policy.name(), option: "joinEmptyBlocks", because });
         }
-    }
-}
-
-impl Options {
-    /// All options by the names that JavaScript has for them. Without a limit `maxSize` is not among them.
-    pub fn settings(&self) -> impl Iterator<Item = (&'static str, Setting)> {
-        let limit = (self.max_size < u64::MAX).then_some(("maxSize", Setting::Bytes(self.max_size)));
-        let sizes = [("minBlockSize", self.min_block_size), ("alignment", self.alignment)];
-        let flags = [
-            ("joinEmptyBlocks", self.join_empty_blocks),
-            ("trim", self.trim),
-            ("growingBlocks", self.growing_blocks),
-            ("hardened", self.hardened),
-            ("trackAllocations", self.track_allocations),
-            ("zeroOnFree", self.zero_on_free),
-            ("lock", self.lock),
-            ("dontFork", self.dont_fork),
-        ];
-        let policy = ("policy", Setting::Word(self.policy.name()));
-        let sizes = sizes.map(|(name, bytes)| (name, Setting::Bytes(bytes)));
-        let flags = flags.map(|(name, flag)| (name, Setting::Flag(flag)));
-        sizes.into_iter().chain(limit).chain(flags).chain([policy])
-    }
-}
-
-/// Options as a JavaScript object literal, for messages: the least length of main blocks, what is not as `init()` has it, and
-/// `dontFork` if somebody has said so.
-impl fmt::Display for Options {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let usual: Vec<_> = Self::default().settings().collect();
-        let mut separator = "{ ";
-        let said = |setting: &(&str, Setting)| match setting.0 {
-            "minBlockSize" => true,
-            "dontFork" => self.dont_fork_said,
-            _ => !usual.contains(setting),
-        };
-        for setting in self.settings().filter(said) {
-            write!(f, "{separator}{}: {}", setting.0, setting.1)?;
-            separator = ", ";
-        }
-        write!(f, " }}")
+        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! The text of `printStats`, in the seed's format.
 
-use super::{FIRST_ADDRESS, Heap, Kind, PAGE};
+use super::{Heap, Kind, PAGE};
 use std::fmt::{self, Write};
 
 /// The longest line, in bytes. JavaScript engines have strings of at most 2^28 - 16 to 2^30 characters.
@@ -40,24 +40,19 @@ impl Heap {
         lines.try_reserve(counters.main_blocks + 5).map_err(|_| fmt::Error)?;
         lengths.try_reserve(counters.main_blocks).map_err(|_| fmt::Error)?;
         lines.push("MeMS Stats:".to_owned());
-        let mut segments = self.segments.walk(0).peekable();
-        while let Some(&(first, ..)) = segments.peek() {
-            // The end of a main block stands at the head of its line: its sub-chain is written behind it.
-            let mut chain = Line::default();
-            let (mut block_end, mut length) = (first, 0);
-            while let Some((start, end, hole)) =
-                segments.next_if(|next| next.0 == first || !self.segments.is_block_start(next.0))
-            {
-                let kind = match Kind::of(hole) {
-                    Kind::Live => 'P',
-                    Kind::Hole => 'H',
-                };
-                write!(chain, "<{kind}>[SVA:{}:EVA:{}] <-> ", FIRST_ADDRESS + start, FIRST_ADDRESS + end - 1)?;
-                (block_end, length) = (end, length + 1);
-            }
+        let chain = self.main_chain();
+        for block in chain.iter() {
+            let mut length = 0;
             lines.push(line(|out| {
-                write!(out, "MAIN[{}:{}] -> ", FIRST_ADDRESS + first, FIRST_ADDRESS + block_end - 1)?;
-                out.write_str(&chain.0)?;
+                write!(out, "MAIN[{}:{}] -> ", block.start, block.end - 1)?;
+                for segment in chain.sub_chain(block).iter() {
+                    let kind = match segment.kind {
+                        Kind::Live => 'P',
+                        Kind::Hole => 'H',
+                    };
+                    write!(out, "<{kind}>[SVA:{}:EVA:{}] <-> ", segment.start, segment.addresses().end - 1)?;
+                    length += 1;
+                }
                 out.write_str("<NULL>")
             })?);
             lengths.push(length);

@@ -2,9 +2,8 @@
 
 use super::{STEP, free_many, malloc_many};
 use crate::error::Error;
-use crate::heap::Options;
-use crate::mems::Mems;
 use crate::mems::steps::Access;
+use crate::mems::{Mems, Options};
 
 /// A heap that lets somebody else in after each step, and counts the steps.
 struct Watched<F: FnMut(&mut Mems, usize)> {

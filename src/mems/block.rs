@@ -5,7 +5,7 @@
 //! lock and works on it without. Finding a block is O(1).
 
 use crate::error::Error;
-use crate::heap::{FIRST_ADDRESS, Freed, Heap, is_size};
+use crate::heap::{FIRST_ADDRESS, Freed, is_size};
 use crate::memory::{ALIGNMENT, Span};
 use crate::mems::Mems;
 use crate::mems::hardened::CANARY;
@@ -44,6 +44,16 @@ pub(crate) fn check_alignment(alignment: u64) -> Result<(), Error> {
 }
 
 impl Mems {
+    /// Refuses what is no alignment of a block in this heap.
+    pub(crate) fn check_alignment(&self, alignment: u64) -> Result<(), Error> {
+        check_alignment(alignment)?;
+        if alignment <= self.heap.most_alignment() {
+            return Ok(());
+        }
+        let expected = "a power of two from 1 to 4096, since the heap's policy is 'buddy'";
+        Err(Error::InvalidAlignment { alignment: alignment.to_string(), expected })
+    }
+
     /// Largest alignment of a block, in bytes.
     pub const MAX_ALIGNMENT: u64 = ALIGNMENT as u64;
 
@@ -59,7 +69,7 @@ impl Mems {
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "else it is answered by way of memory, and views wait for it")]
     fn live_block(&self, address: u64) -> Option<Block> {
-        self.block_in(self.heap.live(address)?, address)
+        self.block_in(self.heap.location_of(address)?, address)
     }
 
     /// The block at addresses that are live to the heap, of which `address` is one. `None` if it is hidden, and in padding or
@@ -72,7 +82,7 @@ impl Mems {
         if self.exact {
             return Some(Block { start, size: usable, usable });
         }
-        let size = usable - self.padding.get(start - FIRST_ADDRESS);
+        let size = usable - self.heap.padding(start) - self.padding.get(start - FIRST_ADDRESS);
         if self.guarded {
             return self.guarded_block(address, start..end, size).ok();
         }
@@ -102,7 +112,8 @@ impl Mems {
     #[cold]
     fn no_block(&self, address: u64) -> Error {
         let guarded = |found: Range<u64>| {
-            let size = found.end - found.start - self.padding.get(found.start - FIRST_ADDRESS);
+            let padding = self.heap.padding(found.start) + self.padding.get(found.start - FIRST_ADDRESS);
+            let size = found.end - found.start - padding;
             self.guarded_block(address, found, size)
         };
         self.heap
@@ -165,16 +176,15 @@ impl Mems {
     /// The errors of [`Mems::malloc`]; [`Error::InvalidAlignment`] if it is no power of two, or above
     /// [`Mems::MAX_ALIGNMENT`]. Nothing has changed then.
     pub fn malloc_aligned(&mut self, size: u64, alignment: u64) -> Result<u64, Error> {
-        check_alignment(alignment)?;
+        self.check_alignment(alignment)?;
         if alignment <= self.options().alignment() {
             return self.malloc(size);
         }
         let rounded = self.rounded(size)?;
         self.aligned.reserve().map_err(|_| Error::OutOfMetadata { size })?;
-        let allocate = |heap: &mut Heap| heap.malloc_aligned(rounded, alignment);
-        let address = match allocate(&mut self.heap)? {
+        let address = match self.heap.malloc_aligned(rounded, alignment)? {
             Some(address) => address,
-            None => self.allocate_in_new_block(self.heap.padded(rounded, alignment), allocate)?,
+            None => self.allocate_in_new_block(rounded, alignment)?,
         };
         self.made(address, size, rounded)?;
         self.note_alignment(address, alignment);
@@ -210,7 +220,7 @@ impl Mems {
     /// Hides the live block that starts at `address` and is `whole` bytes long. Needs room for it among the hidden ones.
     pub(crate) fn hide(&mut self, address: u64, whole: u64) {
         let padding = if self.options().alignment() > 1 { self.padding.get(address - FIRST_ADDRESS) } else { 0 };
-        self.hidden.hide(address..address + whole, padding + self.canary());
+        self.hidden.hide(address..address + whole, padding + self.canary() + self.heap.padding(address));
         (self.exact, self.guarded) = (false, true);
     }
 
@@ -218,7 +228,7 @@ impl Mems {
     pub(crate) fn end_hiding(&mut self, start: u64) {
         self.hidden.show(start);
         if self.hidden.is_empty() {
-            (self.exact, self.guarded) = (self.options().alignment() == 1, self.options().hardened());
+            (self.exact, self.guarded) = (self.options().placement().is_exact(), self.options().hardened());
         }
     }
 
@@ -295,7 +305,7 @@ impl Mems {
 
     /// A block has been made: takes its notes, or takes it back.
     pub(crate) fn made(&mut self, address: u64, size: u64, rounded: u64) -> Result<u64, Error> {
-        self.note_use(address, address + rounded);
+        self.note_use(address, address + rounded + self.heap.padding(address));
         if self.options().alignment() > 1
             && self.padding.set(address - FIRST_ADDRESS, self.requested(rounded) - size).is_err()
         {

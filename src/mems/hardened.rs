@@ -164,8 +164,9 @@ impl Mems {
         if !self.options().hardened() {
             return Ok(whole);
         }
-        let checked = self.check_canary(address, block.size, address + whole);
-        checked.inspect_err(|_| self.set_canary(address + block.size, address + whole))?;
+        let end = address + whole - self.heap.padding(address);
+        let checked = self.check_canary(address, block.size, end);
+        checked.inspect_err(|_| self.set_canary(address + block.size, end))?;
         Ok(whole)
     }
 

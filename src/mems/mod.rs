@@ -12,6 +12,7 @@ pub(crate) mod batch;
 pub(crate) mod block;
 mod hardened;
 mod hidden;
+mod options;
 mod padding;
 mod purge;
 mod realloc;
@@ -19,6 +20,7 @@ pub(crate) mod stacks;
 pub(crate) mod steps;
 
 pub use block::{Block, Place};
+pub use options::{Options, Setting};
 pub use realloc::Realloc;
 pub use stacks::Stack;
 
@@ -30,7 +32,7 @@ use self::purge::{DirtyPages, Due};
 use self::stacks::{IN_USE, Tracker};
 use self::steps::Left;
 use crate::error::Error;
-use crate::heap::{FIRST_ADDRESS, Heap, Kind, Options, PAGE, Stats};
+use crate::heap::{FIRST_ADDRESS, Heap, Kind, PAGE, Stats};
 use crate::memory::{Regions, STEP, Span, page_bytes, step};
 use std::cell::Cell;
 use std::ops::Range;
@@ -43,6 +45,7 @@ use std::sync::atomic::Ordering;
     reason = "each is what a call asks first, said once instead of by several options"
 )]
 pub struct Mems {
+    options: Options,
     pub(crate) heap: Heap,
     pub(crate) regions: Regions,
     /// Whether no option, and no note of an alignment, asks for more than the heap's own work at each call.
@@ -79,11 +82,12 @@ impl Mems {
             IN_USE.store(true, Ordering::Relaxed);
         }
         Self {
-            heap: Heap::new(options),
+            options,
+            heap: Heap::new(*options.placement()),
             plain: options.is_plain(),
             aligned: Aligned::default(),
             careful: options.hardened() || options.zero_on_free(),
-            exact: options.alignment() == 1,
+            exact: options.placement().is_exact(),
             guarded: options.hardened(),
             regions: Regions::with_reservation(FIRST_ADDRESS, bytes)
                 .with_most(options.max_size() / PAGE * PAGE)
@@ -108,7 +112,7 @@ impl Mems {
         let rounded = if self.plain { size } else { self.rounded(size)? };
         let address = match self.heap.malloc(rounded)? {
             Some(address) => address,
-            None => self.allocate_in_new_block(rounded, |heap| heap.malloc(rounded))?,
+            None => self.allocate_in_new_block(rounded, 1)?,
         };
         if self.plain {
             self.used_end = self.used_end.max(address + rounded);
@@ -117,35 +121,31 @@ impl Mems {
         self.made(address, size, rounded)
     }
 
-    /// Makes room for `size` bytes in one piece, and allocates there by `allocate`.
+    /// Makes room for `size` bytes at `alignment`, and allocates there.
     #[cold]
-    pub(crate) fn allocate_in_new_block(
-        &mut self,
-        size: u64,
-        allocate: impl Fn(&mut Heap) -> Result<Option<u64>, Error>,
-    ) -> Result<u64, Error> {
-        self.append_block(size)?;
-        let address = allocate(&mut self.heap);
-        self.heap.note_rest();
-        address?.ok_or_else(|| Error::Corrupt(format!("{size} bytes do not fit a new main block")))
+    pub(crate) fn allocate_in_new_block(&mut self, size: u64, alignment: u64) -> Result<u64, Error> {
+        let hole = self.append_block(self.heap.room_for(size, alignment))?;
+        let address = self.heap.malloc_in_new_block(hole, size, alignment)?;
+        address.ok_or_else(|| Error::Corrupt(format!("{size} bytes do not fit a new main block")))
     }
 
-    /// Appends a main block with room for `size` bytes. What can fail comes first, what changes something last.
+    /// Appends a main block with room for `size` bytes, and returns the address of its hole. What can fail comes first, what
+    /// changes something last.
     #[cold]
-    fn append_block(&mut self, size: u64) -> Result<(), Error> {
+    fn append_block(&mut self, size: u64) -> Result<u64, Error> {
         let (whole, left) = (self.heap.block_size(size), self.room_left());
         // An empty last block need only grow; its rest is carved behind it and joined with it.
         let missing = whole - self.heap.growing_block().min(whole);
         let mut bytes = if missing < whole && self.regions.has_room(missing) { missing } else { whole };
         if bytes > left {
             // What the request itself needs.
-            bytes -= whole - size.next_multiple_of(PAGE);
+            bytes -= whole - self.heap.least_block_size(size);
             if bytes > left {
                 let available = left.max(self.heap.stats().largest_hole);
                 return Err(Error::LimitReached { size, block: bytes, limit: self.options().max_size(), available });
             }
             // The next request may need what is left, and no main block's end is to come between.
-            bytes = left;
+            bytes = self.heap.block_size_within(left);
         }
         let room = self.regions.find_room(bytes).map_err(|refused| {
             // A block below the least length of main blocks is no easier to have.
@@ -163,8 +163,7 @@ impl Mems {
         self.heap.reserve_block(bytes).map_err(|_| Error::OutOfMetadata { size })?;
         let border = room.begins_region();
         self.regions.carve(room);
-        self.heap.append_block(bytes, border);
-        Ok(())
+        Ok(self.heap.append_block(bytes, border))
     }
 
     /// Frees the block that starts at `address`. Amortized O(log n), and O(size) where it is cleared, or its pages go back to
@@ -233,7 +232,7 @@ impl Mems {
     /// [`Error::OutOfRange`], [`Error::NotAllocated`].
     #[inline]
     pub fn get(&self, address: u64) -> Result<u64, Error> {
-        self.heap.check_live(address)?;
+        self.heap.find(address)?;
         if self.guarded {
             self.block(address)?;
         }
@@ -301,7 +300,7 @@ impl Mems {
     /// The options it was made with.
     #[must_use]
     pub const fn options(&self) -> &Options {
-        self.heap.options()
+        &self.options
     }
 
     /// Bytes in live blocks. O(1).

@@ -9,7 +9,7 @@
 use crate::error::Error;
 use crate::heap::{FIRST_ADDRESS, Resized};
 use crate::memory::Span;
-use crate::mems::block::{Block, check_alignment};
+use crate::mems::block::Block;
 use crate::mems::hardened::is_large;
 use crate::mems::{Mems, steps};
 
@@ -47,7 +47,7 @@ impl Mems {
         let (block, whole) = self.starting(address)?;
         let rounded = self.rounded(size)?;
         let alignment = alignment.unwrap_or_else(|| self.aligned.get(address));
-        check_alignment(alignment)?;
+        self.check_alignment(alignment)?;
         // In a hardened heap always to another place: what still uses the old one is found out.
         if self.options().hardened() || !self.is_aligned(address, alignment) {
             return self.start_move(block, size, alignment);
@@ -55,13 +55,17 @@ impl Mems {
         if alignment > self.options().alignment() {
             self.aligned.reserve().map_err(|_| Error::OutOfMetadata { size })?;
         }
-        if self.options().zero_on_free() && is_large(whole.saturating_sub(rounded)) {
-            let shrunk = self.start_shrink(block, size, rounded)?;
-            self.note_alignment(address, alignment);
-            return Ok(shrunk);
+        if self.options().zero_on_free() && is_large(whole.saturating_sub(self.heap.room_for(rounded, 1))) {
+            return match self.start_shrink(block, size, rounded)? {
+                Some(shrunk) => {
+                    self.note_alignment(address, alignment);
+                    Ok(shrunk)
+                }
+                None => self.start_move(block, size, alignment),
+            };
         }
         let offset = address - FIRST_ADDRESS;
-        let padding = block.usable - block.size;
+        let padding = self.padding.get(offset);
         // The note first: it is what can fail.
         self.padding.set(offset, rounded - size).map_err(|_| Error::OutOfMetadata { size })?;
         self.padding.forget(padding);
@@ -90,26 +94,28 @@ impl Mems {
     }
 
     /// Shortens a block without padding to `size` bytes, `rounded` in whole. What it loses is hidden until it has been cleared,
-    /// and then to be freed by [`Mems::free_tail`].
-    fn start_shrink(&mut self, block: Block, size: u64, rounded: u64) -> Result<Realloc, Error> {
+    /// and then to be freed by [`Mems::free_tail`]. `None`, and nothing has changed: the heap's engine splits no live blocks.
+    fn start_shrink(&mut self, block: Block, size: u64, rounded: u64) -> Result<Option<Realloc>, Error> {
         let failed = |_| Error::OutOfMetadata { size };
-        let (address, tail, padding) = (block.start, block.start + rounded, block.usable - block.size);
+        let (address, tail) = (block.start, block.start + rounded);
         self.hidden.reserve(1).map_err(failed)?;
         let offset = address - FIRST_ADDRESS;
+        let padding = self.padding.get(offset);
         self.padding.set(offset, rounded - size).map_err(failed)?;
         self.padding.forget(padding);
-        if let Err(error) = self.heap.split(address, rounded) {
+        let split = self.heap.split(address, rounded);
+        if !matches!(split, Ok(true)) {
             let restored = self.padding.set(offset, padding);
             debug_assert!(restored.is_ok(), "there is a place for it, since there was");
             self.padding.forget(rounded - size);
-            return Err(error);
+            return split.map(|_| None);
         }
         // Whatever stood there before: no padding is noted without a need for memory.
         let noted = self.padding.set(tail - FIRST_ADDRESS, 0);
         debug_assert!(noted.is_ok(), "it needs no memory");
         let length = block.start + block.usable - tail;
         self.hide(tail, length);
-        Ok(Realloc { address, copy: None, tail: Some((tail, self.bytes(tail, length))), pages: false })
+        Ok(Some(Realloc { address, copy: None, tail: Some((tail, self.bytes(tail, length))), pages: false }))
     }
 
     /// Frees the end that [`Mems::start_realloc`] has split off a block, and that has been cleared. Returns whether pages are

@@ -2,9 +2,10 @@
 
 use super::{Access, allocate, free, make_room, realloc, trim};
 use crate::error::Error;
-use crate::heap::{Options, PAGE};
+use crate::heap::PAGE;
 use crate::memory::STEP;
 use crate::mems::Mems;
+use crate::mems::Options;
 
 const MIB: u64 = 1 << 20;
 

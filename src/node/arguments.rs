@@ -4,8 +4,8 @@ use super::failure::Failure;
 use super::js_value::{BigInt, Value};
 use super::leaks::Listing;
 use crate::error::Error;
-use crate::heap::{FIRST_ADDRESS, Options, PolicyKind, is_size};
-use crate::mems::Mems;
+use crate::heap::{FIRST_ADDRESS, PolicyKind, is_size};
+use crate::mems::{Mems, Options};
 use crate::process::registry;
 use crate::process::registry::Id;
 use napi::ValueType;
@@ -244,7 +244,7 @@ impl<'call> Record<'call> {
             options = options.with_dont_fork(self.flag(c"dontFork", "options.dontFork", true)?);
         }
         let options = options.with_join_empty_blocks(join).with_trim(trim).with_growing_blocks(grow).with_lock(lock);
-        Ok(options.with_hardened(hardened).with_track_allocations(track).with_zero_on_free(zero))
+        Ok(options.with_hardened(hardened).with_track_allocations(track).with_zero_on_free(zero).checked()?)
     }
 
     /// Whether the option `owner` says that a heap is to end with its thread.

@@ -65,7 +65,9 @@ impl Failure {
 
     fn constructor(&self) -> Constructor {
         match self {
-            Self::ArgumentType { .. } | Self::UnknownOption { .. } => sys::napi_create_type_error,
+            Self::ArgumentType { .. } | Self::UnknownOption { .. } | Self::Mems(Error::PolicyOption { .. }) => {
+                sys::napi_create_type_error
+            }
             Self::LongBuffer { .. }
             | Self::Length { .. }
             | Self::Mems(

@@ -3,8 +3,8 @@
 use super::failure::{Failure, run};
 use super::js_value::Value;
 use super::{arguments, owner};
-use crate::heap::{Options, Setting};
 use crate::mems::steps;
+use crate::mems::{Options, Setting};
 use crate::process::registry::{self, Handle, Id};
 use napi::bindgen_prelude::{Either3, Unknown};
 use napi::{Env, JsValue, Result};

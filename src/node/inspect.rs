@@ -155,7 +155,7 @@ pub fn stats(env: Env, heap: Unknown, options: Unknown) -> Result<Stats> {
 pub fn main_block(env: Env, heap: Unknown, address: Unknown) -> Result<Option<Vec<f64>>> {
     run(env, || {
         let address = arguments::length("address", argument(env, &address))?;
-        let block = registry::with_heap(id(env, &heap)?, |heap| Ok(heap.heap().main_block(address)))?;
+        let block = registry::with_heap(id(env, &heap)?, |heap| Ok(heap.heap().main_chain().first_from(address)))?;
         Ok(block.map(|block| vec![block.start as f64, block.end as f64]))
     })
 }

@@ -19,9 +19,8 @@ pub(crate) use super::id::{DEFAULT_ID, Id};
 use super::lock::{Lock, Poisoned};
 
 use crate::error::Error;
-use crate::heap::Options;
-use crate::mems::Mems;
 use crate::mems::steps::Access;
+use crate::mems::{Mems, Options};
 use std::sync::{Mutex, OnceLock};
 
 /// Address space, in bytes, reserved at once for a heap that is not the default one, where that costs nothing; less where

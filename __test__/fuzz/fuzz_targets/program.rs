@@ -7,7 +7,8 @@ mod program;
 
 use libfuzzer_sys::fuzz_target;
 use mems::Mems;
-use mems::heap::{Options, UNIT};
+use mems::Options;
+use mems::heap::UNIT;
 use program::{Op, run};
 
 /// Four bytes an operation: what, and a number that picks a block, an offset or a size.

@@ -47,7 +47,7 @@ impl<const TIDY: bool> Allocator for Mems<TIDY> {
     type Block = u64;
 
     fn new() -> Self {
-        let options = mems::heap::Options::default().with_join_empty_blocks(TIDY).with_trim(TIDY);
+        let options = mems::Options::default().with_join_empty_blocks(TIDY).with_trim(TIDY);
         Self(mems::Mems::new(options))
     }
 

@@ -1,34 +1,106 @@
-//! The table of policies: the ways of choosing the hole that serves a request.
+//! The seam of policies, and **the table** of them: the ways of choosing the hole that serves a request.
+//!
+//! Splitting, joining and tiling are the map's, and the same for all. To add a policy, write its file and its row in the table.
 
+mod hints;
+
+use super::engine::NoMetadata;
+use super::segments::{SegmentMap, Taken};
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
-/// Makes [`PolicyKind`] of the table's rows.
+/// Which hole serves a request.
+pub(super) trait Policy {
+    /// Where the hole starts from whose front `size` bytes are to be taken. `None`: none is large enough.
+    fn choose(&mut self, map: &mut SegmentMap, size: u64) -> Option<u64>;
+
+    /// Chooses a hole and takes `size` bytes from its front.
+    fn take(&mut self, map: &mut SegmentMap, size: u64) -> Result<Option<Taken>, NoMetadata> {
+        self.reserve()?;
+        let Some(hole) = self.choose(map, size) else { return Ok(None) };
+        let taken = map.take_at(hole, size)?;
+        self.on_hole_removed(hole, size + taken.rest);
+        if taken.rest > 0 {
+            self.on_hole_added(hole + size, taken.rest);
+        }
+        self.on_block_taken(hole..hole + size);
+        Ok(Some(taken))
+    }
+
+    /// Makes sure that what the call that follows, and the frees of all live blocks, tell this policy finds room.
+    fn reserve(&mut self) -> Result<(), NoMetadata> {
+        Ok(())
+    }
+
+    /// There is a new hole, or one has become this.
+    fn on_hole_added(&mut self, _start: u64, _size: u64) {}
+
+    /// A hole is no more, or has become another.
+    fn on_hole_removed(&mut self, _start: u64, _size: u64) {}
+
+    /// A block has been taken for a request.
+    fn on_block_taken(&mut self, _block: Range<u64>) {}
+
+    /// A block has been split in two.
+    fn on_block_split(&mut self) {}
+
+    /// A block has been freed.
+    fn on_block_freed(&mut self) {}
+
+    /// Where the next search begins, for policies that go on from the last one.
+    fn position(&self) -> u64 {
+        0
+    }
+
+    /// Goes back to a [`Policy::position`].
+    fn go_to(&mut self, _position: u64) {}
+
+    /// Bytes of bookkeeping.
+    fn bytes(&self) -> usize {
+        0
+    }
+
+    /// Checks what the policy keeps against the map, by `holes` of it (start, size).
+    fn verify(&self, _holes: &mut dyn Iterator<Item = (u64, u64)>) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// Makes the policies by name, and the enum that is each of them, of the table's rows.
 macro_rules! policies {
-    ($($(#[doc = $doc:literal])+ $kind:ident = $value:literal $first:literal;)+) => {
+    (
+        $($(#[doc = $doc:literal])+ $kind:ident = $value:literal $name:literal in $file:ident;)+
+        engines { $($(#[doc = $engine_doc:literal])+ $engine:ident = $engine_value:literal $engine_name:literal;)* }
+    ) => {
+        $(mod $file;)+
+
         /// A policy by name: which hole serves a request.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
         #[repr(u32)]
         pub enum PolicyKind {
             #[default]
             $($(#[doc = $doc])+ $kind = $value,)+
+            $($(#[doc = $engine_doc])+ $engine = $engine_value,)*
         }
 
         impl PolicyKind {
             /// All policies, the default one first.
-            pub const ALL: &[Self] = &[$(Self::$kind),+];
+            pub const ALL: &[Self] = &[$(Self::$kind,)+ $(Self::$engine,)*];
 
             /// The names of all policies, in the order of [`PolicyKind::ALL`].
-            pub const NAMES: &[&'static str] = &[$($first),+];
+            pub const NAMES: &[&'static str] = &[$($name,)+ $($engine_name,)*];
 
             /// What messages say of the names.
-            pub const EXPECTED: &'static str = concat!("one of" $(, " '", $first, "'")+);
+            pub const EXPECTED: &'static str =
+                policies!(@expected $($name,)+ $($engine_name,)*);
 
             /// The name, as JavaScript has it.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
-                    $(Self::$kind => $first,)+
+                    $(Self::$kind => $name,)+
+                    $(Self::$engine => $engine_name,)*
                 }
             }
 
@@ -37,15 +109,89 @@ macro_rules! policies {
             pub const fn description(self) -> &'static str {
                 match self {
                     $(Self::$kind => concat!($($doc),+),)+
+                    $(Self::$engine => concat!($($engine_doc),+),)*
                 }
             }
+        }
+
+        /// The policy of an engine: one of the table.
+        #[allow(clippy::enum_variant_names, reason = "the names that policies have")]
+        #[derive(Debug)]
+        pub(super) enum Policies {
+            $($kind($file::$kind)),+
+        }
+
+        impl Policies {
+            /// The policy of a name. `None`: it is an engine of its own.
+            pub fn new(kind: PolicyKind) -> Option<Self> {
+                match kind {
+                    $(PolicyKind::$kind => Some(Self::$kind($file::$kind::default())),)+
+                    $(PolicyKind::$engine => None,)*
+                }
+            }
+        }
+
+        policies!(@dispatch $($kind)+);
+    };
+    (@expected $first:literal, $($name:literal,)*) => {
+        concat!("one of '", $first, "'" $(, ", '", $name, "'")*)
+    };
+    (@dispatch $($kind:ident)+) => {
+        policies! {
+            @methods ($($kind)+);
+            mut choose(map: &mut SegmentMap, size: u64) -> Option<u64>;
+            mut take(map: &mut SegmentMap, size: u64) -> Result<Option<Taken>, NoMetadata>;
+            mut reserve() -> Result<(), NoMetadata>;
+            mut on_hole_added(start: u64, size: u64) -> ();
+            mut on_hole_removed(start: u64, size: u64) -> ();
+            mut on_block_taken(block: Range<u64>) -> ();
+            mut on_block_split() -> ();
+            mut on_block_freed() -> ();
+            mut go_to(position: u64) -> ();
+        }
+    };
+    (@methods $kinds:tt; $(mut $method:ident($($arg:ident: $type:ty),*) -> $to:ty;)+) => {
+        impl Policy for Policies {
+            $(policies!(@method $kinds; $method(self $(, $arg: $type)*) -> $to);)+
+
+            fn position(&self) -> u64 {
+                policies!(@match $kinds; self, policy => policy.position())
+            }
+
+            fn bytes(&self) -> usize {
+                policies!(@match $kinds; self, policy => policy.bytes())
+            }
+
+            fn verify(&self, holes: &mut dyn Iterator<Item = (u64, u64)>) -> Result<(), String> {
+                policies!(@match $kinds; self, policy => policy.verify(holes))
+            }
+        }
+    };
+    (@method $kinds:tt; $method:ident($self:ident $(, $arg:ident: $type:ty)*) -> $to:ty) => {
+        fn $method(&mut $self $(, $arg: $type)*) -> $to {
+            policies!(@match $kinds; $self, policy => policy.$method($($arg),*))
+        }
+    };
+    (@match ($($kind:ident)+); $self:ident, $policy:ident => $call:expr) => {
+        match $self {
+            $(Self::$kind($policy) => $call,)+
         }
     };
 }
 
 policies! {
     /// The lowest hole that is large enough.
-    FirstFit = 1 "first-fit";
+    FirstFit = 1 "first-fit" in first_fit;
+    /// The first hole that is large enough from where the last search ended, once round.
+    NextFit = 2 "next-fit" in next_fit;
+    /// The smallest hole that is large enough, the lowest of several.
+    BestFit = 3 "best-fit" in best_fit;
+    /// The largest hole, the lowest of several.
+    WorstFit = 4 "worst-fit" in worst_fit;
+    engines {
+        /// Blocks of powers of two, split in halves that are joined again.
+        Buddy = 5 "buddy";
+    }
 }
 
 impl PolicyKind {

@@ -2,7 +2,7 @@
 //! degenerates or a bound that is corrected again and again shows as microseconds.
 
 use mems::Mems;
-use mems::heap::Options;
+use mems::Options;
 use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_micros(5);

@@ -1,20 +1,18 @@
-//! A window: 128 bytes of address space in one 64-bit word.
+//! A line: 128 bytes of address space in one 64-bit word.
 //!
-//! The word lists the segments that start in the window, in order: seven bytes `offset << 1 | hole` from the lowest byte
-//! up, and their number in the top byte. Looking a segment up, finding a hole and merging neighbours is arithmetic on one
-//! register, a byte a segment (Lamport, "Multiple Byte Processing with Full-Word Instructions", 1975; Knuth, The Art of
-//! Computer Programming, vol. 4A, 7.1.3). A window in which more segments start is *crowded*: see `crowd.rs`.
+//! The word lists the segments that start in the line, in order: seven bytes `offset << 1 | hole` from the lowest byte up, and
+//! their number in the top byte. (`mod.rs` draws it.) Looking a segment up, finding a hole and merging neighbours is arithmetic
+//! on one register, a byte a segment (Lamport, "Multiple Byte Processing with Full-Word Instructions", 1975; Knuth, The Art of
+//! Computer Programming, vol. 4A, 7.1.3). A line in which more segments start is a *bitmap line*: see `bitmap_line.rs`.
 //!
-//! Only starts are kept. A segment's end is the next segment's start, which may stand in a later window.
+//! Only starts are kept. A segment ends where the next one starts, which may be in a later line.
 //!
-//! Invariants: offsets grow; the bytes above the last entry are 0; an empty window is the word 0.
+//! Invariants: offsets grow; the bytes above the last entry are 0; an empty line is the word 0.
 //!
 //! Costs: O(1), a few instructions each. Positions of entries are counted from 0.
 
-use super::segments::Segments;
-
-/// Bytes of address space in a window.
-pub(super) const WINDOW: u64 = 128;
+/// Bytes of address space in a line.
+pub(in crate::heap) const LINE: u64 = 128;
 
 /// 1 in each byte.
 const ONES: u64 = 0x0101_0101_0101_0101;
@@ -24,34 +22,32 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 const ENTRIES: u64 = !0 >> 8;
 /// Most entries of a word.
 const CAPACITY: u64 = 7;
-/// In the top byte: the word is the name of a crowd.
-const CROWDED: u64 = 0xff << 56;
+/// In the top byte: the word is the number of a bitmap line.
+const BITMAP: u64 = 0xff << 56;
 
-/// The segments that start in one window, as malloc and free want to see them, however they are stored.
+/// The segments that start in one line, as malloc and free want to see them, whether a word lists them or a bitmap.
 ///
-/// Positions come from the same value's methods; they are not checked.
-pub(super) trait Leaf: Copy {
+/// Positions come from the methods of the leaf that they are given to; they are not checked.
+pub(in crate::heap) trait Leaf: Copy {
     /// The holes that end before the last segment starts, or there.
     type InnerHoles: Copy;
-    /// The inner holes.
+    /// The inner holes, for [`Leaf::fit`] and [`Leaf::largest_inside`].
     fn inner_holes(self) -> Self::InnerHoles;
     /// The position of the live segment that starts at `offset`.
     fn find_live(self, offset: u64) -> Option<u32>;
     /// The position of the last segment that starts at `offset` or before it.
     fn at_or_before(self, offset: u64) -> Option<u32>;
     /// The position of the first segment; there must be one.
-    fn first_position(self) -> u32;
-    /// The first segment (offset, hole); there must be one.
-    fn first(self) -> (u64, bool);
+    fn first(self) -> u32;
     /// The position of the last segment; there must be one.
     fn last(self) -> u32;
     /// The position after `at`.
     fn next(self, at: u32) -> Option<u32>;
     /// The position before `at`.
-    fn prev(self, at: u32) -> Option<u32>;
-    /// Where in the window the segment starts.
+    fn previous(self, at: u32) -> Option<u32>;
+    /// Where in the line the segment at `at` starts.
     fn offset(self, at: u32) -> u64;
-    /// Whether the segment is a hole.
+    /// Whether the segment at `at` is a hole.
     fn is_hole(self, at: u32) -> bool;
     /// The first inner hole of at least `size` bytes, and its size.
     fn fit(self, holes: Self::InnerHoles, size: u64) -> Option<(u32, u64)>;
@@ -61,50 +57,60 @@ pub(super) trait Leaf: Copy {
     fn is_empty(self) -> bool;
     /// Whether no segment can be added.
     fn is_full(self) -> bool;
-    /// These segments with the one at `at` a hole, or live.
+    /// This leaf with the segment at `at` a hole, or live.
     fn with_hole(self, at: u32, hole: bool) -> Self;
-    /// These segments and a hole that starts at `offset`, after the segment at `at`.
+    /// This leaf and a hole that starts at `offset`, after the segment at `at`.
     fn with_hole_after(self, at: u32, offset: u64) -> Self;
-    /// These segments without the start of the one at `at`.
+    /// This leaf without the start of the segment at `at`.
     fn without(self, at: u32) -> Self;
-    /// Stores it as what `window` holds, which was stored in the same way, with its largest hole unless that is as before
-    /// or about to be raised.
-    fn store(self, segments: &mut Segments, window: u64, largest: Option<u16>);
+
+    /// The segment at `at`, as its offset in the line and whether it is a hole.
+    #[inline]
+    fn entry(self, at: u32) -> (u64, bool) {
+        (self.offset(at), self.is_hole(at))
+    }
 }
 
-/// What is stored for a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Word(u64);
+/// Where leaves are kept. A trait of its own, so that a leaf need not know of the map whose leaf it is.
+pub(in crate::heap) trait Store<L: Leaf> {
+    /// Stores `leaf` as what `line` holds, which was stored in the same form, with its largest hole unless that is as before
+    /// or about to be raised.
+    fn store(&mut self, line: u64, leaf: L, largest: Option<u16>);
+}
 
-impl Word {
+/// The word that is stored for a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::heap) struct Line(u64);
+
+impl Line {
     pub const EMPTY: Self = Self(0);
 
-    /// A crowded window, whose segments are in the crowd of this number.
-    pub fn crowded(crowd: u32) -> Self {
-        Self(CROWDED | u64::from(crowd))
+    /// The word of a line whose segments are in the bitmap line of that number.
+    pub fn of_bitmap(number: u32) -> Self {
+        Self(BITMAP | u64::from(number))
     }
 
-    /// The number of its crowd, if it is crowded.
+    /// The number of the bitmap line, if the line is one.
     #[inline]
-    pub fn crowd(self) -> Option<u32> {
-        #[allow(clippy::cast_possible_truncation, reason = "the crowd's number is the lower half")]
-        (self.0 >= CROWDED).then_some(self.0 as u32)
+    pub fn bitmap(self) -> Option<u32> {
+        #[allow(clippy::cast_possible_truncation, reason = "the number is the lower half")]
+        (self.0 >= BITMAP).then_some(self.0 as u32)
     }
 
-    /// Number of segments that start in the window, unless it is crowded.
+    /// Number of segments that start in the line, unless it is a bitmap line.
     #[inline]
     pub fn len(self) -> u64 {
         self.0 >> 56
     }
 
-    /// This word with an entry before all others; there must be room.
+    /// This line with an entry before all others; there must be room.
     #[inline]
     pub fn with_first(self, offset: u64, hole: bool) -> Self {
-        debug_assert!(self.len() < CAPACITY && (self.is_empty() || offset < self.first().0));
+        debug_assert!(self.len() < CAPACITY && (self.is_empty() || offset < self.offset(0)));
         Self((self.0 << 8 & ENTRIES) | entry(offset, hole) | (self.len() + 1) << 56)
     }
 
-    /// This word with an entry after all others; there must be room.
+    /// This line with an entry after all others; there must be room.
     pub fn with_last(self, offset: u64, hole: bool) -> Self {
         debug_assert!(self.len() < CAPACITY);
         Self((self.0 & ENTRIES) | entry(offset, hole) << (8 * self.len()) | (self.len() + 1) << 56)
@@ -129,8 +135,8 @@ fn max_bytes(a: u64, b: u64) -> u64 {
     a & mask | b & !mask
 }
 
-impl Leaf for Word {
-    /// In byte i the size of hole i; 0 where segment i is live and for the last, which may end in another window.
+impl Leaf for Line {
+    /// In byte i the size of hole i; 0 where segment i is live and for the last, which may end in another line.
     type InnerHoles = u64;
 
     #[inline]
@@ -162,13 +168,8 @@ impl Leaf for Word {
     }
 
     #[inline]
-    fn first_position(self) -> u32 {
+    fn first(self) -> u32 {
         0
-    }
-
-    #[inline]
-    fn first(self) -> (u64, bool) {
-        (self.0 >> 1 & 0x7f, self.0 & 1 == 1)
     }
 
     #[inline]
@@ -184,7 +185,7 @@ impl Leaf for Word {
     }
 
     #[inline]
-    fn prev(self, at: u32) -> Option<u32> {
+    fn previous(self, at: u32) -> Option<u32> {
         at.checked_sub(1)
     }
 
@@ -200,7 +201,7 @@ impl Leaf for Word {
 
     #[inline]
     fn fit(self, sizes: u64, size: u64) -> Option<(u32, u64)> {
-        if size >= WINDOW {
+        if size >= LINE {
             return None;
         }
         let fitting = ((sizes | HIGHS) - size * ONES) & HIGHS;
@@ -250,11 +251,6 @@ impl Leaf for Word {
         let entries = self.0 & ENTRIES;
         Self(entries & below | entries >> 8 & !below | (self.len() - 1) << 56)
     }
-
-    #[inline]
-    fn store(self, segments: &mut Segments, window: u64, largest: Option<u16>) {
-        segments.set_word(window, self, largest);
-    }
 }
 
 #[cfg(test)]
@@ -265,18 +261,18 @@ pub(super) mod tests {
     /// A leaf as a list of (offset, hole), with positions as in the leaf.
     fn list<L: Leaf>(leaf: L, empty: bool) -> Vec<(u64, bool)> {
         let mut entries = Vec::new();
-        let mut at = if empty { None } else { leaf.at_or_before(WINDOW - 1) };
+        let mut at = if empty { None } else { leaf.at_or_before(LINE - 1) };
         while let Some(position) = at {
             entries.insert(0, (leaf.offset(position), leaf.is_hole(position)));
-            at = leaf.prev(position);
+            at = leaf.previous(position);
         }
         entries
     }
 
-    /// Compares every answer of a leaf with what its list of entries says.
+    /// Compares everything that a leaf returns with what its list of entries says.
     pub fn check<L: Leaf>(leaf: L, entries: &[(u64, bool)]) -> Result<(), TestCaseError> {
         prop_assert_eq!(list(leaf, false), entries.to_vec());
-        for offset in 0..WINDOW {
+        for offset in 0..LINE {
             let live = leaf.find_live(offset).map(|at| leaf.offset(at));
             prop_assert_eq!(live, entries.contains(&(offset, false)).then_some(offset));
             let before = leaf.at_or_before(offset).map(|at| leaf.offset(at));
@@ -284,11 +280,11 @@ pub(super) mod tests {
         }
         let Some(&(last, _)) = entries.last() else { return Ok(()) };
         prop_assert_eq!(leaf.offset(leaf.last()), last);
-        prop_assert_eq!(leaf.offset(leaf.first_position()), entries[0].0);
+        prop_assert_eq!(leaf.offset(leaf.first()), entries[0].0);
         let holes = || entries.windows(2).filter(|pair| pair[0].1).map(|pair| (pair[0].0, pair[1].0 - pair[0].0));
         let inner = leaf.inner_holes();
         prop_assert_eq!(leaf.largest_inside(inner), holes().map(|hole| hole.1).max().unwrap_or(0));
-        for size in 1..=WINDOW + 1 {
+        for size in 1..=LINE + 1 {
             let fit = leaf.fit(inner, size).map(|(at, size)| (leaf.offset(at), size));
             prop_assert_eq!(fit, holes().find(|hole| hole.1 >= size));
         }
@@ -301,7 +297,7 @@ pub(super) mod tests {
             let mut shorter = entries.to_vec();
             shorter.remove(number);
             prop_assert_eq!(list(leaf.without(at), shorter.is_empty()), shorter);
-            let end = entries.get(number + 1).map_or(WINDOW, |next| next.0);
+            let end = entries.get(number + 1).map_or(LINE, |next| next.0);
             if offset + 1 < end && !leaf.is_full() {
                 let mut longer = entries.to_vec();
                 longer.insert(number + 1, (end - 1, true));
@@ -313,24 +309,24 @@ pub(super) mod tests {
 
     proptest! {
         #[test]
-        fn a_word_is_a_list(entries in prop::collection::btree_map(0..WINDOW, any::<bool>(), 1..=7)) {
+        fn a_line_is_a_list(entries in prop::collection::btree_map(0..LINE, any::<bool>(), 1..=7)) {
             let entries: Vec<_> = entries.into_iter().collect();
-            let word = entries.iter().fold(Word::EMPTY, |word, &(offset, hole)| word.with_last(offset, hole));
-            prop_assert_eq!(word.crowd(), None);
-            prop_assert_eq!(word.first(), entries[0]);
+            let word = entries.iter().fold(Line::EMPTY, |word, &(offset, hole)| word.with_last(offset, hole));
+            prop_assert_eq!(word.bitmap(), None);
+            prop_assert_eq!(word.entry(word.first()), entries[0]);
             check(word, &entries)?;
-            let reversed = entries.iter().rev().fold(Word::EMPTY, |word, &(offset, hole)| word.with_first(offset, hole));
+            let reversed = entries.iter().rev().fold(Line::EMPTY, |word, &(offset, hole)| word.with_first(offset, hole));
             prop_assert_eq!(word, reversed);
         }
     }
 
     #[test]
-    fn an_empty_or_crowded_word_is_known() {
-        assert!(Word::EMPTY.is_empty() && Word::EMPTY.crowd().is_none());
-        assert_eq!(Word::EMPTY.find_live(0), None);
-        assert_eq!(Word::EMPTY.at_or_before(WINDOW - 1), None);
+    fn an_empty_word_and_that_of_a_bitmap_line_are_known() {
+        assert!(Line::EMPTY.is_empty() && Line::EMPTY.bitmap().is_none());
+        assert_eq!(Line::EMPTY.find_live(0), None);
+        assert_eq!(Line::EMPTY.at_or_before(LINE - 1), None);
         for number in [0, 1, u32::MAX] {
-            assert_eq!(Word::crowded(number).crowd(), Some(number));
+            assert_eq!(Line::of_bitmap(number).bitmap(), Some(number));
         }
     }
 }

@@ -1,0 +1,118 @@
+//! What is counted as it happens: the rest of a heap's statistics is derived.
+//!
+//! Identities (checked by `verify.rs`): live + holes = mapped, in bytes; live blocks + holes = segments; successful mallocs -
+//! frees = live blocks; no peak is below the present value.
+
+/// The counters of one heap. Sizes are bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Counters {
+    pub mapped: u64,
+    pub main_blocks: usize,
+    /// Bytes in live blocks, with what the engine has rounded sizes up by.
+    pub live: u64,
+    pub peak_live: u64,
+    pub peak_hole_bytes: u64,
+    pub peak_largest_hole: u64,
+    pub holes: usize,
+    pub mallocs: u64,
+    pub frees: u64,
+    /// How often a block has been resized where it is.
+    pub resizes: u64,
+    /// How often a `malloc` and a `free` were taken out of the totals.
+    pub forgotten: u64,
+}
+
+impl Counters {
+    pub const fn new() -> Self {
+        Self {
+            mapped: 0,
+            main_blocks: 0,
+            live: 0,
+            peak_live: 0,
+            peak_hole_bytes: 0,
+            peak_largest_hole: 0,
+            holes: 0,
+            mallocs: 0,
+            frees: 0,
+            resizes: 0,
+            forgotten: 0,
+        }
+    }
+
+    /// Counts a main block of `size` bytes, one hole.
+    pub fn record_append(&mut self, size: u64) {
+        self.mapped += size;
+        self.main_blocks += 1;
+        self.holes += 1;
+    }
+
+    /// Counts the last `bytes` of the heap as gone, and a main block with them, or not.
+    pub fn record_truncate(&mut self, bytes: u64, block: bool) {
+        self.mapped -= bytes;
+        self.main_blocks -= usize::from(block);
+        self.holes -= usize::from(block);
+    }
+
+    /// Counts main blocks, one hole each, that became part of others.
+    pub fn record_join(&mut self, gone: usize) {
+        self.main_blocks -= gone;
+        self.holes -= gone;
+    }
+
+    /// Counts a new block of `size` bytes, by which there are so many more holes.
+    #[inline]
+    pub fn record_malloc(&mut self, size: u64, holes: isize) {
+        self.live += size;
+        self.peak_live = self.peak_live.max(self.live);
+        self.holes = self.holes.wrapping_add_signed(holes);
+        self.mallocs += 1;
+    }
+
+    /// Counts a freed block of `size` bytes, which is part of a hole of `hole` bytes now, and by which there are so many more
+    /// holes.
+    #[inline]
+    pub fn record_free(&mut self, size: u64, holes: isize, hole: u64) {
+        self.live -= size;
+        self.record_hole_bytes();
+        self.record_hole(hole);
+        self.holes = self.holes.wrapping_add_signed(holes);
+        self.frees += 1;
+    }
+
+    /// Counts the last `size` bytes of a block that became a hole, as [`Counters::record_free`] does.
+    pub fn record_shrink(&mut self, size: u64, holes: isize, hole: u64) {
+        self.record_free(size, holes, hole);
+        self.frees -= 1;
+        self.resizes += 1;
+    }
+
+    /// Counts `size` bytes by which a block became longer, and so many more holes.
+    pub fn record_growth(&mut self, size: u64, holes: isize) {
+        self.record_malloc(size, holes);
+        self.mallocs -= 1;
+        self.resizes += 1;
+    }
+
+    /// Counts a block that became two as if the second had been allocated.
+    pub fn record_split(&mut self) {
+        self.mallocs += 1;
+    }
+
+    /// Takes one malloc and one free out of the totals: what was allocated last and freed since was one block's second half, or
+    /// the block of a call that has failed.
+    pub fn forget_pair(&mut self) {
+        self.mallocs -= 1;
+        self.frees -= 1;
+        self.forgotten += 1;
+    }
+
+    /// Raises the high-water mark of bytes in holes. To be called when no call is half done: what is not live is holes then.
+    pub fn record_hole_bytes(&mut self) {
+        self.peak_hole_bytes = self.peak_hole_bytes.max(self.mapped - self.live);
+    }
+
+    /// Raises the high-water mark of the largest hole to a hole of `size` bytes.
+    pub fn record_hole(&mut self, size: u64) {
+        self.peak_largest_hole = self.peak_largest_hole.max(size);
+    }
+}

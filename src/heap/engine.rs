@@ -1,0 +1,230 @@
+//! The seam: what an engine is, and the table of engines.
+//!
+//! An engine knows what is where, and where the next block goes. It deals in offsets, returns data and calls nothing above it.
+//!
+//! Invariants of every engine (`heap/verify.rs` checks them by walking): segments tile 0..end, none is empty; a block keeps its
+//! start until it is freed; whatever fails has changed nothing. A free never fails for want of memory: what it will need is
+//! reserved when the block is made.
+
+use super::buddy::Buddy;
+use super::fit::Fit;
+use super::policy::{Policies, PolicyKind};
+use super::segments::{Joined, Segment};
+use super::{Options, PAGE};
+use std::collections::TryReserveError;
+use std::ops::Range;
+
+/// There is no memory for an engine's bookkeeping. Nothing has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NoMetadata;
+
+impl From<TryReserveError> for NoMetadata {
+    fn from(_: TryReserveError) -> Self {
+        Self
+    }
+}
+
+/// A block that was taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Taken {
+    pub start: u64,
+    /// Bytes that it has: as many as were asked for, or more in engines that round.
+    pub size: u64,
+    /// By how many there are more holes now.
+    pub holes: isize,
+}
+
+/// A block that was freed, or the end of one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Freed {
+    /// Bytes that went back.
+    pub size: u64,
+    /// Start and end of the hole that they are part of now.
+    pub hole: (u64, u64),
+    /// By how many there are more holes now.
+    pub holes: isize,
+}
+
+/// A block that was resized where it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Resized {
+    /// It has as many bytes as before.
+    Same,
+    /// Its end went back.
+    Shrunk(Freed),
+    /// It has so many bytes more, and there are so many more holes.
+    Grown { bytes: u64, holes: isize },
+}
+
+/// Makes the trait of engines, and of the table's rows the enum that is each of them.
+macro_rules! engines {
+    (
+        $engines:tt;
+        mut { $($(#[$of_mut:meta])* fn $mut:ident(&mut $self_mut:ident $(, $arg:ident: $type:ty)*) $(-> $to:ty)?;)+ }
+        shared { $($(#[$of_ref:meta])* fn $ref:ident(&$self_ref:ident $(, $arg_ref:ident: $type_ref:ty)*) -> $to_ref:ty;)+ }
+    ) => {
+        /// A way of placing blocks.
+        pub(super) trait Engine {
+            $($(#[$of_mut])* fn $mut(&mut self $(, $arg: $type)*) $(-> $to)?;)+
+            $($(#[$of_ref])* fn $ref(&self $(, $arg_ref: $type_ref)*) -> $to_ref;)+
+        }
+
+        engines!(@enum $engines);
+
+        impl Engine for AnyEngine {
+            $(
+                #[inline(always)]
+                #[allow(clippy::inline_always, reason = "a match, and what is called")]
+                fn $mut(&mut $self_mut $(, $arg: $type)*) $(-> $to)? {
+                    engines!(@match $engines; $self_mut, engine => engine.$mut($($arg),*))
+                }
+            )+
+            $(
+                #[inline(always)]
+                #[allow(clippy::inline_always, reason = "a match, and what is called")]
+                fn $ref(&$self_ref $(, $arg_ref: $type_ref)*) -> $to_ref {
+                    engines!(@match $engines; $self_ref, engine => engine.$ref($($arg_ref),*))
+                }
+            )+
+        }
+    };
+    (@enum ($($engine:ident)+)) => {
+        /// The engine of a heap: one of the table. No `dyn`: a match costs malloc and free two instructions.
+        #[derive(Debug)]
+        pub(super) enum AnyEngine {
+            $($engine($engine)),+
+        }
+    };
+    (@match ($($kind:ident)+); $self:ident, $engine:ident => $call:expr) => {
+        match $self {
+            $(Self::$kind($engine) => $call,)+
+        }
+    };
+}
+
+engines! {
+    (Fit Buddy);
+    mut {
+        /// Takes `size` bytes. `None`: a main block with room for [`Engine::room_for`] them has to be appended first.
+        fn malloc(&mut self, size: u64) -> Result<Option<Taken>, NoMetadata>;
+        /// Takes `size` bytes at a multiple of `alignment`, a power of two; from the hole that starts at `hole` if one is given,
+        /// which has room. `None` as [`Engine::malloc`].
+        fn malloc_aligned(&mut self, size: u64, alignment: u64, hole: Option<u64>) -> Result<Option<Taken>, NoMetadata>;
+        /// Frees the live block that starts at `start`. `None`, and nothing has changed: no live block starts there.
+        fn free(&mut self, start: u64) -> Option<Freed>;
+        /// Gives the live block that starts at `start` the size `size` where it is. `None`: it has to move.
+        fn resize(&mut self, start: u64, size: u64) -> Result<Option<Resized>, NoMetadata>;
+        /// Splits the live block that starts at `start` in one of `size` bytes, fewer than it has, and another live block. `false`,
+        /// and nothing has changed, in engines that have no such blocks.
+        fn split(&mut self, start: u64, size: u64) -> Result<bool, NoMetadata>;
+        /// Joins the hole from `start` to `end`, if it is whole main blocks, with empty main blocks beside it.
+        fn join_empty(&mut self, start: u64, end: u64) -> Option<Joined>;
+        /// Makes room for the bookkeeping of main blocks up to `end`.
+        fn reserve(&mut self, end: u64) -> Result<(), NoMetadata>;
+        /// Appends a main block of `size` bytes, for which room has been reserved, and returns where its hole starts.
+        fn append(&mut self, size: u64, region_start: bool) -> u64;
+        /// Takes the last main block off if it is one hole, or as much of it as stands above `end`. Returns the bytes that are
+        /// gone, and whether the block is.
+        fn truncate(&mut self, end: u64) -> Option<(u64, bool)>;
+        /// The size of the largest hole.
+        fn largest_hole(&mut self) -> u64;
+        /// Calls `visit` with every hole of at least `least` bytes, 128 or more, that reaches into `range`, in order.
+        fn holes(&mut self, range: Range<u64>, least: u64, visit: &mut dyn FnMut(Range<u64>));
+        /// Goes back to a [`Engine::position`], for a call that has been undone.
+        fn go_to(&mut self, position: u64);
+    }
+    shared {
+        /// Start and end of the live block that holds `offset`, which is below the end; `(0, 0)` in a hole. Hot: in registers.
+        fn location_of(&self, offset: u64) -> (u64, u64);
+        /// Whether a live block starts at `start`.
+        fn is_live_start(&self, start: u64) -> bool;
+        /// The segment that holds `offset`, which is below the end.
+        fn segment_at(&self, offset: u64) -> Segment;
+        /// The first start of a main block from `offset`, a page's start, on; the end if there is none.
+        fn next_border(&self, offset: u64) -> u64;
+        /// The last start of a main block before `offset`, a page's start.
+        fn previous_border(&self, offset: u64) -> Option<u64>;
+        /// The start of the last main block if it is wholly free and may grow.
+        fn growing_block(&self) -> Option<u64>;
+        /// Bytes of the live block that starts at `start` that were not asked for.
+        fn padding(&self, start: u64) -> u64;
+        /// The sum of [`Engine::padding`] over all live blocks.
+        fn total_padding(&self) -> u64;
+        /// The length of a hole that has room for `size` bytes at `alignment` wherever it starts.
+        fn room_for(&self, size: u64, alignment: u64) -> u64;
+        /// The length of a main block of at least `bytes`.
+        fn main_block_of(&self, bytes: u64) -> u64;
+        /// The length of the longest main block of at most `bytes`, whole pages.
+        fn main_block_within(&self, bytes: u64) -> u64;
+        /// The largest alignment of a block, `u64::MAX` if any can be had.
+        fn most_alignment(&self) -> u64;
+        /// The offset after the last main block.
+        fn end(&self) -> u64;
+        /// Where the search of a policy that goes on from its last one stands.
+        fn position(&self) -> u64;
+        /// Bytes of bookkeeping.
+        fn bytes(&self) -> usize;
+        /// High-water mark of [`Engine::bytes`].
+        fn peak_bytes(&self) -> usize;
+        /// Checks what is the engine's own.
+        fn verify(&self) -> Result<(), String>;
+    }
+}
+
+/// The methods of [`Engine`] that are the map's, for engines whose segments stand in a field `map`.
+macro_rules! stand_on_map {
+    () => {
+        #[inline(always)]
+        #[allow(clippy::inline_always, reason = "views wait for it")]
+        fn location_of(&self, offset: u64) -> (u64, u64) {
+            self.map.location_of(offset)
+        }
+
+        #[inline]
+        fn is_live_start(&self, start: u64) -> bool {
+            self.map.is_live_start(start)
+        }
+
+        fn segment_at(&self, offset: u64) -> Segment {
+            self.map.segment_at(offset)
+        }
+
+        fn next_border(&self, offset: u64) -> u64 {
+            self.map.next_border(offset)
+        }
+
+        fn previous_border(&self, offset: u64) -> Option<u64> {
+            self.map.previous_border(offset)
+        }
+
+        fn largest_hole(&mut self) -> u64 {
+            self.map.largest_hole()
+        }
+
+        fn holes(&mut self, range: Range<u64>, least: u64, visit: &mut dyn FnMut(Range<u64>)) {
+            self.map.holes(range, least, visit);
+        }
+
+        #[inline]
+        fn end(&self) -> u64 {
+            self.map.end()
+        }
+    };
+}
+pub(super) use stand_on_map;
+
+impl AnyEngine {
+    /// The engine of a heap with these options.
+    pub fn new(options: &Options) -> Self {
+        if let Some(policy) = Policies::new(options.policy()) {
+            return Self::Fit(Fit::new(policy, options));
+        }
+        debug_assert_eq!(options.policy(), PolicyKind::Buddy);
+        Self::Buddy(Buddy::new(options.alignment()))
+    }
+}
+
+/// The length of the longest run of whole pages of at most `bytes`.
+pub(super) const fn whole_pages(bytes: u64) -> u64 {
+    bytes / PAGE * PAGE
+}

@@ -1,0 +1,42 @@
+//! Next fit, Knuth's modified first fit (The Art of Computer Programming, vol. 1, 2.5, exercise 6): the search goes on where the
+//! last one ended, and begins at the heap's start when it comes to the end.
+//!
+//! It ended in the hole that it used, whose rest is looked at first. If that rest has become part of a hole that starts further
+//! down, since the block before it was freed, that hole is looked at first.
+//!
+//! Costs: O(log n) amortized, base 32.
+
+use super::Policy;
+use crate::heap::segments::SegmentMap;
+use std::ops::Range;
+
+/// Next fit, and where its next search begins: at the end of the block that was taken last.
+#[derive(Debug, Default)]
+pub(in crate::heap) struct NextFit {
+    rover: u64,
+}
+
+impl Policy for NextFit {
+    fn choose(&mut self, map: &mut SegmentMap, size: u64) -> Option<u64> {
+        let mut from = self.rover;
+        if from > 0 && from < map.end() {
+            let (start, is_hole) = map.start_of(from);
+            if is_hole && start < from {
+                from = start;
+            }
+        }
+        map.next_hole(from, size).or_else(|| map.next_hole(0, size))
+    }
+
+    fn on_block_taken(&mut self, block: Range<u64>) {
+        self.rover = block.end;
+    }
+
+    fn position(&self) -> u64 {
+        self.rover
+    }
+
+    fn go_to(&mut self, position: u64) {
+        self.rover = position;
+    }
+}

@@ -1,0 +1,140 @@
+//! Main blocks: appending one, taking the last one off, and where they start.
+//!
+//! A border has a bit in its chunk, the chunk one in its area, the area one in the map, so that the next main block and the one
+//! before are found as quickly however long a main block is.
+//!
+//! Costs: the next border is O(1): at most 16 words of an area's bits, and one word for each 4 GiB without a main block's start.
+
+use super::area::CHUNKS;
+use super::chunk::{CHUNK, LINES};
+use super::maxima::FAR;
+use super::{AREA, SegmentMap, position};
+use crate::heap::PAGE;
+use crate::heap::segments::LINE;
+use std::collections::TryReserveError;
+
+/// Pages in a chunk.
+const PAGES: u64 = CHUNK / PAGE;
+
+impl SegmentMap {
+    /// Makes room for the bookkeeping of main blocks up to `end`, one of which begins at the present end, so that the
+    /// [`SegmentMap::append`] that follows cannot fail.
+    ///
+    /// # Errors
+    /// If there is no memory. Nothing has changed that can be seen.
+    pub fn reserve(&mut self, end: u64) -> Result<(), TryReserveError> {
+        let areas = position(end.div_ceil(AREA));
+        self.occupied.reserve(areas)?;
+        self.bordered.reserve(areas)?;
+        self.bounds.reserve(areas)?;
+        // Last: what is kept for each area must be there before the area's place is.
+        let missing = areas.saturating_sub(self.areas.len());
+        self.areas.try_reserve(missing)?;
+        self.areas.resize_with(self.areas.len() + missing, || None);
+        self.far_holes.try_reserve(position(end / FAR + 1).saturating_sub(self.far_holes.len()))?;
+        self.region_starts.try_reserve(1)?;
+        self.record_bytes();
+        self.make_room_at(self.end)
+    }
+
+    /// Appends a main block of `size` bytes, all of it one hole, and returns where it starts. `region_start`: a region begins
+    /// with it.
+    pub fn append(&mut self, size: u64, region_start: bool) -> u64 {
+        let start = self.end;
+        if region_start {
+            self.region_starts.push(start);
+        }
+        self.end += size;
+        self.insert_first(start, true);
+        self.set_border(start, true);
+        self.raise(start, size);
+        start
+    }
+
+    /// Takes the last main block off if it is all one hole, or as much of it as stands above `end`, a page's end. Returns its
+    /// start, the bytes that are gone, and whether all of it is.
+    pub fn truncate(&mut self, end: u64) -> Option<(u64, u64, bool)> {
+        let (start, hole) = self.last_start_before(self.end)?;
+        if !hole || !self.is_border(start) || self.end <= end {
+            return None;
+        }
+        let gone = start >= end;
+        let bytes = self.end - start.max(end);
+        self.set_border(start, false);
+        self.remove_hole(start);
+        self.end = start;
+        self.last_line = self.last_start_before(start).map_or(0, |last| last.0 / LINE);
+        if gone {
+            self.region_starts.pop_if(|region| *region == start);
+        } else {
+            // Its line has been there a moment ago, and the chunk is at hand if it went.
+            self.make_room_at(start).ok()?;
+            self.append(end - start, false);
+        }
+        Some((start, bytes, gone))
+    }
+
+    /// Whether a main block starts at `start`, which starts a segment or is the end.
+    #[inline]
+    pub fn is_border(&self, start: u64) -> bool {
+        if !start.is_multiple_of(PAGE) {
+            return false;
+        }
+        let page = start % CHUNK / PAGE;
+        self.chunk(start / LINE).is_none_or(|chunk| chunk.borders >> page & 1 == 1) || start == self.end
+    }
+
+    /// Whether a region begins at `start`.
+    pub fn is_region_start(&self, start: u64) -> bool {
+        self.region_starts.binary_search(&start).is_ok()
+    }
+
+    /// Records whether a main block starts at `start`, a segment's start.
+    pub(super) fn set_border(&mut self, start: u64, starts: bool) {
+        let (page, chunk) = (start % CHUNK / PAGE, position(start / CHUNK));
+        let bits = &mut self.filled_chunk(start / LINE).borders;
+        *bits = *bits & !(1 << page) | u16::from(starts) << page;
+        let any = *bits != 0;
+        let any = self.area_mut(chunk / CHUNKS).expect("the chunk's area").set_bordered(chunk, any);
+        self.bordered.assign(chunk / CHUNKS, any);
+    }
+
+    /// Where the first main block starts that starts at `offset`, a page's start, or after it; the end if there is none.
+    pub fn next_border(&self, offset: u64) -> u64 {
+        let bits = self.chunk(offset / LINE).map_or(0, |chunk| chunk.borders >> (offset % CHUNK / PAGE));
+        if bits != 0 && offset < self.end {
+            return offset + u64::from(bits.trailing_zeros()) * PAGE;
+        }
+        let chunk = position(offset / CHUNK) + 1;
+        let in_area = self.area(chunk / CHUNKS).and_then(|area| area.bordered().first_from(chunk % CHUNKS));
+        let found = in_area.map(|found| chunk / CHUNKS * CHUNKS + found).or_else(|| {
+            let area = self.bordered.first_from(chunk / CHUNKS + 1)?;
+            Some(area * CHUNKS + self.area(area)?.bordered().first_from(0)?)
+        });
+        found.map_or(self.end, |chunk| {
+            let borders = self.chunk((chunk * LINES) as u64).map_or(0, |chunk| chunk.borders);
+            chunk as u64 * CHUNK + u64::from(borders.trailing_zeros()) * PAGE
+        })
+    }
+
+    /// Where the last main block starts that starts before `offset`, a page's start.
+    pub fn previous_border(&self, offset: u64) -> Option<u64> {
+        let last = |chunk: u64, borders: u16| chunk * CHUNK + u64::from(borders.ilog2()) * PAGE;
+        let below = (1_u16 << (offset % CHUNK / PAGE)) - 1;
+        let bits = self.chunk(offset / LINE).map_or(0, |chunk| chunk.borders) & below;
+        if bits != 0 {
+            return Some(last(offset / CHUNK, bits));
+        }
+        let chunk = position(offset / CHUNK);
+        let in_area = self.area(chunk / CHUNKS).and_then(|area| area.bordered().last_before(chunk % CHUNKS));
+        let found = if let Some(found) = in_area {
+            chunk / CHUNKS * CHUNKS + found
+        } else {
+            let area = self.bordered.last_before(chunk / CHUNKS)?;
+            area * CHUNKS + self.area(area)?.bordered().last_before(CHUNKS)?
+        };
+        Some(last(found as u64, self.chunk((found * LINES) as u64)?.borders))
+    }
+}
+
+const _: () = assert!(PAGES == 16, "a bit of `Chunk::borders` for each page of a chunk");
