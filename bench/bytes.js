@@ -4,6 +4,8 @@
 'use strict';
 
 const mems = require('@sambhav-gautam/osmemoryallocator');
+const { load } = require('./contenders/koffi.js');
+const ours = require('./contenders/mems.js');
 const { loadFloor } = require('./lib/floor.js');
 const { inTurns, time } = require('./lib/measure.js');
 
@@ -30,10 +32,7 @@ function contenders(n, actions) {
 
 /** libc's memmove, called at physical addresses: the speed of the machine, and a call through an FFI. */
 function memmove() {
-  const koffi = require('koffi');
-  const libraries = { linux: 'libc.so.6', darwin: 'libSystem.dylib', win32: 'msvcrt.dll' };
-  const libc = koffi.load(libraries[process.platform]);
-  return libc.func('uint64_t memmove(uint64_t to, uint64_t from, size_t bytes)');
+  return load().func('uint64_t memmove(uint64_t to, uint64_t from, size_t bytes)');
 }
 
 /**
@@ -100,7 +99,7 @@ async function views({ quick, turns }) {
   return tables;
 }
 
-/** `read` and `write`, against a Buffer's copy: into a new one, as `read` answers one, and into one that is there. */
+/** `read` and `write`, against a Buffer's copy: into a new one, as `read` returns one, and into one that is there. */
 async function bytes({ quick, turns }) {
   const heap = new Heap();
   const tables = [];
@@ -207,10 +206,7 @@ async function heaps({ quick, turns }) {
   const n = quick ? 20_000 : 200_000;
   const table = await turns('heap', 'malloc(64) + free, the pair', contenders(n, actions));
   for (const heap of Object.values(kinds)) heap.close();
-  const { log } = console;
-  console.log = () => {};
-  mems.finish();
-  console.log = log;
+  ours.stop();
   return [table];
 }
 

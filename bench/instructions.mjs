@@ -8,7 +8,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Table } from 'console-table-printer';
+import { print } from './lib/table.mjs';
 
 const folder = path.dirname(fileURLToPath(import.meta.url));
 const native = path.join(folder, 'native');
@@ -50,7 +50,7 @@ run('cargo', ['build', '--release', '--bin', 'instructions']);
 const compiler = run('rustc', ['--version']).stdout.trim();
 const recorded = JSON.parse(readFileSync(recordFile, 'utf8'));
 const record = process.argv.includes('--record');
-const table = new Table({ shouldDisableColors: true });
+const rows = [];
 const counted = {};
 let worse = false;
 for (const trace of TRACES) {
@@ -59,9 +59,9 @@ for (const trace of TRACES) {
   const change = now / before - 1;
   worse ||= change > TOLERANCE;
   counted[trace] = now;
-  table.addRow({ trace, recorded: before, now, change: `${(change * 100).toFixed(1)} %` });
+  rows.push([trace, before, now, `${(change * 100).toFixed(1)} %`]);
 }
-table.printTable();
+print({ title: 'instructions a call', headings: ['trace', 'recorded', 'now', 'change'], rows });
 if (record) {
   writeFileSync(recordFile, `${JSON.stringify({ compiler, perCall: counted }, null, 2)}\n`);
   console.log(`Recorded, with ${compiler}.`);

@@ -6,45 +6,26 @@ const { execFileSync } = require('node:child_process');
 const path = require('node:path');
 const mems = require('@sambhav-gautam/osmemoryallocator');
 const { measureBytes } = require('./bytes.js');
+const buffer = require('./contenders/buffer.js');
+const koffi = require('./contenders/koffi.js');
+const ours = require('./contenders/mems.js');
+const thing = require('./contenders/thing.js');
+const { measureHeaps } = require('./heaps.js');
 const { loadFloor } = require('./lib/floor.js');
 const { inTurns, time } = require('./lib/measure.js');
 const { measureSharing } = require('./sharing.js');
-const { makeReplay, readTrace, traceNames } = require('./trace.js');
+const { makeReplay, readTrace, smallBlocks, traceNames } = require('./trace.js');
 
 /** A contender that needs longer than this for one trace gives up: thi.ng/malloc never ends on some. */
 const PATIENCE_NS = 20e9;
 const CHUNK = 20_000;
 
-/** The allocators: start() answers `{ malloc, free, stop }`. */
+/** The allocators: start() returns `{ malloc, free, stop }`. */
 async function allocators() {
-  const koffi = require('koffi');
-  const { MemPool } = await import('@thi.ng/malloc');
-  const libraries = { linux: 'libc.so.6', darwin: 'libSystem.dylib', win32: 'msvcrt.dll' };
-  const libc = koffi.load(libraries[process.platform]);
-  const malloc = libc.func('uint64_t malloc(size_t size)');
-  const free = libc.func('void free(uint64_t address)');
-  return {
-    'koffi + libc': () => ({ malloc, free, stop() {} }),
-    MeMS: () => {
-      mems.init();
-      return { malloc: mems.malloc, free: mems.free, stop: quietFinish };
-    },
-    'Buffer.allocUnsafeSlow': () => ({ malloc: Buffer.allocUnsafeSlow, free() {}, stop() {} }),
-    '@thi.ng/malloc': () => {
-      const pool = new MemPool({ size: 128 << 20 });
-      return { malloc: (size) => pool.malloc(size), free: (at) => pool.free(at), stop() {} };
-    },
-  };
+  return [koffi, ours, buffer, { name: thing.name, start: await thing.load() }];
 }
 
-function quietFinish() {
-  const { log } = console;
-  console.log = () => {};
-  mems.finish();
-  console.log = log;
-}
-
-/** Replays a trace; answers nanoseconds a call, or undefined if it took too long. */
+/** Replays a trace; returns nanoseconds a call, or undefined if it took too long. */
 function timedReplay(trace, start, replay) {
   const allocator = start();
   const live = new Array(trace.slots);
@@ -67,7 +48,7 @@ async function calls(quick, progress) {
   const { malloc, get, free } = mems;
   mems.init();
   const address = malloc(64);
-  // Answers are kept, as programs keep them: the compiler makes no BigInt that nobody has.
+  // What they return is kept, as programs keep them: the compiler makes no BigInt that nobody has.
   const kept = new Array(1024).fill(address);
   const pair = [
     {
@@ -114,7 +95,7 @@ async function calls(quick, progress) {
     },
     { group: 'calls', workload: 'get', rows: await inTurns(lookup, rounds, progress) },
   ];
-  quietFinish();
+  ours.stop();
   return results;
 }
 
@@ -144,7 +125,7 @@ async function starts(quick, progress) {
       run: oneByOne(() => {
         mems.init();
         mems.malloc(64);
-      }, quietFinish),
+      }, ours.stop),
     },
   ];
   const inNewProcess = (what) => () =>
@@ -164,26 +145,26 @@ async function starts(quick, progress) {
   ];
 }
 
-/** All tables: `{ where, group, workload, rows }`, with rows as `inTurns` answers them. */
+/** All tables: `{ where, group, workload, rows }`, with rows as `inTurns` returns them. */
 async function measure({ quick, progress }) {
   const tables = [
     ...(await calls(quick, progress)),
     ...(await starts(quick, progress)),
     ...(await measureBytes({ quick, progress })),
     ...(await measureSharing({ quick, progress })),
+    ...(await measureHeaps({ quick, progress })),
   ];
-  const contenders = Object.entries(await allocators()).map(([name, start]) => {
+  const contenders = (await allocators()).map(({ name, start }) => {
     const replay = makeReplay();
     return { name, run: (trace) => timedReplay(trace, start, replay) };
   });
-  for (const name of traceNames()) {
-    if (quick && !['gcc-cc1', 'sqlite3'].includes(name)) continue;
-    const trace = readTrace(name);
+  const names = traceNames().filter((name) => !quick || ['gcc-cc1', 'sqlite3'].includes(name));
+  for (const trace of [...names.map(readTrace), smallBlocks()]) {
     const runs = contenders
       .filter((contender) => !(quick && contender.name === '@thi.ng/malloc'))
       .map((contender) => ({ name: contender.name, run: () => contender.run(trace) }));
     const rows = await inTurns(runs, quick ? 3 : 7, progress);
-    tables.push({ group: 'trace', workload: name, rows });
+    tables.push({ group: 'trace', workload: trace.name, rows });
   }
   return tables.map((table) => ({ where: 'JavaScript', ...table }));
 }

@@ -15,7 +15,8 @@ import { writeMemoryDocuments } from './lib/memory.mjs';
 import { buildFloor, buildNative, measureNative } from './lib/native.mjs';
 import { progress, root } from './lib/process.mjs';
 import { report } from './lib/report.mjs';
-import { printTables } from './lib/tables.mjs';
+import { print } from './lib/table.mjs';
+import { tablesOf } from './lib/tables.mjs';
 
 const file = path.join(root, 'target', 'bench.json');
 const collected = path.join(root, 'target', 'gc.json');
@@ -97,7 +98,7 @@ if (options.report) {
   const measuring = process.hrtime.bigint();
   const data = await measure();
   const measured = secondsSince(measuring);
-  printTables(data);
+  for (const table of Object.values(tablesOf(data))) print(table);
   const { cpu, processors, node } = data.machine;
   console.log(
     `\nMedians with their median absolute deviation; ${cpu}, ${processors} processors, Node ${node}. ` +

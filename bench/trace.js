@@ -53,6 +53,31 @@ function readTrace(name) {
 }
 
 /**
+ * A trace of blocks of 24 bytes alone, of which a random one is replaced again and again: the smallest objects that programs
+ * have in numbers, for which a call takes a first-fit heap longest beside others.
+ */
+function smallBlocks() {
+  const [slots, replaced] = [50_000, 100_000];
+  const count = slots + 2 * replaced;
+  const trace = { name: '24-byte blocks', slots, count, calls: count };
+  Object.assign(trace, { kind: new Uint8Array(count), slot: new Uint32Array(count) });
+  trace.size = new Float64Array(count).fill(24);
+  let state = 1;
+  for (let i = 0; i < count; i++) {
+    if (i < slots) trace.slot[i] = i;
+    else if ((i - slots) % 2 === 1) trace.slot[i] = trace.slot[i - 1];
+    else {
+      // The generator of Park and Miller: each run has the same trace.
+      state = (state * 48_271) % 2_147_483_647;
+      trace.slot[i] = state % slots;
+      trace.kind[i] = FREE;
+      trace.size[i] = 0;
+    }
+  }
+  return trace;
+}
+
+/**
  * Runs operations `from`..`to` of a trace on an allocator. `live` holds the block in each slot. A realloc is a new block,
  * then the old one's end.
  */
@@ -73,4 +98,13 @@ function makeReplay() {
   return new Function('MALLOC', 'FREE', `return ${replay}`)(MALLOC, FREE);
 }
 
-module.exports = { makeReplay, replay, MALLOC, REALLOC, FREE, traceNames, readTrace };
+module.exports = {
+  makeReplay,
+  replay,
+  MALLOC,
+  REALLOC,
+  FREE,
+  traceNames,
+  readTrace,
+  smallBlocks,
+};

@@ -155,7 +155,7 @@ function inSlices(n, action) {
   });
 }
 
-/** Does the work of a phase; answers its time, what was collected, and how long the event loop waited at most. */
+/** Does the work of a phase; returns its time, what was collected, and how long the event loop waited at most. */
 async function phase(collections, n, action) {
   const delay = monitorEventLoopDelay({ resolution: 1 });
   delay.enable();

@@ -16,10 +16,10 @@ function deviation(values) {
 }
 
 /**
- * Measures contenders `{ name, run }`, where run() answers nanoseconds an operation. A contender whose run answers
+ * Measures contenders `{ name, run }`, where run() returns nanoseconds an operation. A contender whose run returns
  * undefined has given up and is left out from then on.
  *
- * Answers a row for each: `{ name, ns, spread, ratio }`, the ratio to the first contender.
+ * Returns a row for each: `{ name, ns, spread, ratio }`, the ratio to the first contender.
  */
 async function inTurns(contenders, rounds, progress = () => {}) {
   const times = new Map(contenders.map(({ name }) => [name, []]));

@@ -4,10 +4,10 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { bars } from './bars.mjs';
-import { figure, fill, markdown } from './document.mjs';
+import { fill } from './document.mjs';
 import { root } from './process.mjs';
 import { range } from './summary.mjs';
-import { print } from './tables.mjs';
+import { figure, markdown, print } from './table.mjs';
 
 const HEAD = '<!-- Made by npm run bench:gc, from bench/memory.md and the figures of a run. -->\n';
 
@@ -68,14 +68,30 @@ function usageCells(usage) {
   });
 }
 
-export function printMemory({ holders, usage, usageBytes }) {
-  print('the garbage collector', ['', ...names(holders)], cells(COLLECTED, holders));
-  print('memory at the end, MiB', ['', ...names(holders)], cells(MEMORY, holders));
-  print(
-    `process.memoryUsage() after ${usageBytes / MIB} MiB, MiB more`,
-    ['', '', ...FIGURES, FIRST],
-    usageCells(usage),
-  );
+/** The tables of a run, by the names that bench/memory.md has for them. */
+function tablesOf({ holders, usage, usageBytes }) {
+  return {
+    collected: {
+      title: 'the garbage collector',
+      headings: ['', ...names(holders)],
+      rows: cells(COLLECTED, holders),
+    },
+    memory: {
+      title: 'memory at the end',
+      headings: ['MiB', ...names(holders)],
+      rows: cells(MEMORY, holders),
+    },
+    usage: {
+      title: `process.memoryUsage() after ${usageBytes / MIB} MiB, MiB more`,
+      headings: ['Node', '', ...FIGURES, FIRST],
+      rows: usageCells(usage),
+      texts: 2,
+    },
+  };
+}
+
+export function printMemory(data) {
+  for (const table of Object.values(tablesOf(data))) print(table);
 }
 
 function chart({ holders }) {
@@ -126,9 +142,9 @@ function parts(data) {
     records: records.toLocaleString('en-US'),
     operations: operations.toLocaleString('en-US'),
     rounds: String(rounds),
-    collected: markdown(['', ...names(holders)], cells(COLLECTED, holders)),
-    memory: markdown(['MiB', ...names(holders)], cells(MEMORY, holders)),
-    usage: markdown(['Node', '', ...FIGURES, FIRST], usageCells(usage)),
+    ...Object.fromEntries(
+      Object.entries(tablesOf(data)).map(([name, table]) => [name, markdown(table)]),
+    ),
     'usage-bytes': (usageBytes / MIB).toFixed(0),
     'less-loading': times(({ loading }) => loading.gc.all),
     'less-working': times(({ working }) => working.gc.all),

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
 export const native = path.join(root, 'bench', 'native');
 
-/** Runs a command; `line` sees its output. Answers what it wrote to its standard output. */
+/** Runs a command; `line` sees its output. Returns what it wrote to its standard output. */
 export function run(command, args, { cwd = root, env = {}, line = () => {} } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {

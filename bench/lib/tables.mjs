@@ -1,74 +1,128 @@
-// The figures of a run as tables on the terminal.
+// The tables of a run, from its figures: what is printed on the terminal, and stands in docs/performance.md.
 
-import { Table } from 'console-table-printer';
-import { times } from './document.mjs';
-import { traces } from './summary.mjs';
+import { title as asTitle, contenders, median, shares, timesOf, traces } from './summary.mjs';
+import { figure, times } from './table.mjs';
 
-/** Prints rows of cells under headings; the first column is text, the others are numbers. */
-export function print(title, headings, rows) {
-  const columns = headings.map((heading, at) => ({
-    name: String(at),
-    title: heading,
-    alignment: at === 0 ? 'left' : 'right',
-  }));
-  const table = new Table({ title, shouldDisableColors: true, columns });
-  for (const row of rows) table.addRow(Object.fromEntries(row.entries()));
-  table.printTable();
+function timeCell(row) {
+  if (row === undefined) return '';
+  if (row.ns === null) return 'gave up';
+  return `${figure(row.ns, row.spread, 1)} (${times(row.ratio)})`;
 }
 
-/** What is timed as a whole, whatever calls it has. */
-const ONCE = new Set(['start', 'growth', 'sharing']);
+/** One line a workload, one column an allocator. */
+function timesTable(title, tables) {
+  const names = [...new Set(tables.flatMap(({ rows }) => rows.map(({ name }) => name)))];
+  const lines = tables.map(({ workload, rows }) => [
+    workload,
+    ...names.map((name) => timeCell(rows.find((row) => row.name === name))),
+  ]);
+  return { title, headings: ['', ...names.map(asTitle)], rows: lines };
+}
 
-function printTimes({ where, group, workload, rows }) {
-  const reference = where === 'native' ? 'libc' : rows[0].name;
-  const sorted = where === 'native' ? [...rows].sort((a, b) => a.ns - b.ns) : rows;
-  print(
-    `${where}, ${group} ${workload}${ONCE.has(group) ? '' : ', a call'}`,
-    ['', 'ns', '±', `x ${reference}`],
-    sorted.map(({ name, ns, spread, ratio }) =>
-      ns === null
-        ? [name, 'gave up', '', '']
-        : [name, ns.toFixed(1), spread.toFixed(1), times(ratio)],
-    ),
+/** One line a call. */
+function callsTable(title, tables) {
+  const lines = tables.flatMap(({ workload, rows }) =>
+    rows.map((row) => [workload, row.name, timeCell(row)]),
+  );
+  return { title, headings: ['', 'what was called', 'ns'], rows: lines, texts: 2 };
+}
+
+/** A line for each trace, a column for each pair of allocator and figure, and the medians. */
+function shareTable(title, footprint, columns) {
+  if (footprint.length === 0) return { title, headings: [], rows: [] };
+  const cell = (trace, [name, key]) => {
+    const own = footprint.find((row) => row.trace === trace && row.name === name);
+    const { median, spread } = own[key];
+    return figure(median / own.live, spread / own.live, 3);
+  };
+  const live = (trace) => footprint.find((row) => row.trace === trace).live;
+  const lines = traces(footprint).map((trace) => [
+    trace,
+    live(trace).toLocaleString('en-US'),
+    ...columns.map((column) => cell(trace, column)),
+  ]);
+  const medians = columns.map(([name, key]) => median(shares(footprint, name, key)).toFixed(3));
+  const headings = ['', 'most bytes live', ...columns.map(([, , heading]) => heading)];
+  return { title, headings, rows: [...lines, ['**median**', '', ...medians]] };
+}
+
+function residentTable(footprint) {
+  const names = contenders(footprint, 'resident');
+  return shareTable(
+    'memory resident at most, times the most bytes live',
+    footprint,
+    names.map((name) => [name, 'resident', asTitle(name)]),
   );
 }
 
-function printFootprint(rows) {
-  for (const trace of traces(rows)) {
-    const own = rows.filter((row) => row.trace === trace);
-    const share = (figure, live) => (figure === null ? '' : (figure.median / live).toFixed(3));
-    print(
-      `footprint, trace ${trace}, times the ${own[0].live} bytes live at most`,
-      ['', 'resident', 'mapped', 'bookkeeping', 'highest end'],
-      own.map(({ name, live, resident, mapped, metadata, reach }) => [
-        name,
-        ...[resident, mapped, metadata, reach].map((figure) => share(figure, live)),
-      ]),
-    );
-  }
+function mappedTable(footprint) {
+  return shareTable('mapped and bookkeeping, times the most bytes live', footprint, [
+    ['mems', 'mapped', 'MeMS: mapped'],
+    ['mems', 'metadata', 'MeMS: bookkeeping'],
+    ['mems, joining and trimming', 'mapped', 'joining and trimming: mapped'],
+    ['mems, joining and trimming', 'metadata', 'joining and trimming: bookkeeping'],
+    ['offset-allocator', 'reach', 'offset-allocator: highest end'],
+  ]);
 }
 
-/** Prints all that a run has measured. */
-export function printTables({ times: tables, footprint, metadata, adversarial }) {
-  for (const table of tables) printTimes(table);
-  if (footprint.length > 0) printFootprint(footprint);
-  if (metadata.length > 0) {
-    print(
-      'bookkeeping of MeMS after churn',
-      ['', 'live blocks', 'bytes', 'bytes a live block'],
-      metadata.map(({ workload, blocks, metadata }) => [
-        workload,
-        blocks,
-        metadata,
-        (metadata / blocks).toFixed(1),
-      ]),
-    );
-  }
-  if (adversarial.length > 0) {
-    print(
-      'patterns hard on a first-fit heap',
-      ['', 'ns a call', '±'],
-      adversarial.map(({ name, ns }) => [name, ns.median, ns.spread]),
-    );
-  }
+function metadataTable(metadata) {
+  const lines = metadata.map(({ workload, blocks, live, mapped, metadata }) => [
+    workload,
+    blocks.toLocaleString('en-US'),
+    (metadata / blocks).toFixed(1),
+    (metadata / live).toFixed(3),
+    (mapped / live).toFixed(3),
+  ]);
+  const per = [
+    'bookkeeping, bytes a live block',
+    'bookkeeping / bytes live',
+    'mapped / bytes live',
+  ];
+  return {
+    title: 'bookkeeping of MeMS after churn',
+    headings: ['', 'live blocks', ...per],
+    rows: lines,
+  };
+}
+
+function adversarialTable(adversarial) {
+  const least = Math.min(...adversarial.map(({ ns }) => ns.median));
+  const lines = adversarial.map(({ name, ns, calls }) => [
+    name,
+    calls.toLocaleString('en-US'),
+    `${figure(ns.median, ns.spread, 0)} (${(ns.median / least).toFixed(1)}x)`,
+  ]);
+  const headings = ['', 'calls', 'ns a call (times the quickest pattern)'];
+  return { title: 'patterns hard on a first-fit heap', headings, rows: lines };
+}
+
+/** All tables of a run, by the names that bench/performance.md has for them. Those of what was not measured are empty. */
+export function tablesOf(data) {
+  const { footprint, metadata, adversarial } = data;
+  const natively = (title, group) =>
+    timesTable(`natively, ${title}, ns a call`, timesOf(data, 'native', group));
+  const called = (title, group) =>
+    callsTable(`from JavaScript, ${title}`, timesOf(data, 'JavaScript', group));
+  return {
+    'native-traces': natively('traces again and again', 'trace'),
+    'native-once': natively('traces once', 'once'),
+    'native-churn': natively('churn', 'churn'),
+    adversarial: adversarialTable(adversarial),
+    'javascript-traces': timesTable(
+      'from JavaScript, traces, ns a call',
+      timesOf(data, 'JavaScript', 'trace'),
+    ),
+    'javascript-calls': called('single calls', 'calls'),
+    'javascript-start': called('init and the first malloc', 'start'),
+    'javascript-heap': called('heaps of options', 'heap'),
+    'javascript-heaps': called('many small heaps', 'heaps'),
+    'javascript-view': called('views', 'view'),
+    'javascript-bytes': called('read and write', 'bytes'),
+    'javascript-copy': called('copy', 'copy'),
+    'javascript-growth': called('growth', 'growth'),
+    'javascript-sharing': called('sharing', 'sharing'),
+    resident: residentTable(footprint),
+    mapped: mappedTable(footprint),
+    metadata: metadataTable(metadata),
+  };
 }

@@ -1,4 +1,4 @@
 //! MeMS and its peers behind one interface, and the workloads they are compared on.
 
-pub mod peers;
+pub mod contenders;
 pub mod workload;

@@ -1,6 +1,6 @@
 //! The workloads: recorded traces and random churn.
 
-use crate::peers::Allocator;
+use crate::contenders::Allocator;
 use flate2::read::GzDecoder;
 use std::fs::File;
 use std::io::{self, Read};
@@ -74,7 +74,7 @@ impl Trace {
         self.ops.iter().map(|op| if matches!(op, Op::Realloc(..)) { 2 } else { 1 }).sum()
     }
 
-    /// Replays the trace and gives back what it left. Answers the time of the replay alone. `touch` sees every new block.
+    /// Replays the trace and gives back what it left. Returns the time of the replay alone. `touch` sees every new block.
     pub fn replay<A: Allocator>(&self, mut touch: impl FnMut(&A, A::Block, usize)) -> Duration {
         let mut allocator = A::new();
         let mut live: Vec<Option<(A::Block, usize)>> = vec![None; self.slots];
@@ -122,6 +122,8 @@ impl Trace {
 /// How large the blocks of a churn are.
 #[derive(Debug, Clone, Copy)]
 pub enum Sizes {
+    /// 24 bytes.
+    Tiny,
     /// Uniform from 16 to 272 bytes.
     Small,
     /// Heavy-tailed: most are tiny, some reach 64 KiB.
@@ -144,7 +146,8 @@ const fn plan(name: &'static str, sizes: Sizes, live: usize, quick: bool) -> Chu
 }
 
 /// All churns.
-const CHURNS: [ChurnPlan; 7] = [
+const CHURNS: [ChurnPlan; 8] = [
+    plan("24 B, 100k live", Sizes::Tiny, 100_000, false),
     plan("16-272 B, 1k live", Sizes::Small, 1_000, true),
     plan("16-272 B, 100k live", Sizes::Small, 100_000, true),
     plan("16-272 B, 1M live", Sizes::Small, 1_000_000, false),
@@ -211,6 +214,7 @@ impl<A: Allocator> Churn<A> {
     fn size(&mut self) -> usize {
         let random = self.random();
         match self.sizes {
+            Sizes::Tiny => 24,
             Sizes::Small => (16 + random % 257) as usize,
             // 16 bytes doubled as often as a fair coin falls heads, at most 12 times, and a uniform part on top.
             Sizes::HeavyTail => {

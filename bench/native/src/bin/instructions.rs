@@ -1,7 +1,7 @@
 //! A fixed workload to count instructions of: `instructions TRACE [REPLAYS]` replays a trace on MeMS so many times (1).
 //! With 0 it only reads the trace; the difference is the heap's own.
 
-use mems_bench::peers::Mems;
+use mems_bench::contenders::Mems;
 use mems_bench::workload::{TRACES, read};
 
 fn main() {

@@ -7,12 +7,12 @@
 //! Only anonymous pages are counted: code that is paged in as it first runs is no memory that was allocated. They are read
 //! from `/proc/self/statm` after every block of a page or more and every [`PERIOD`] operations, so that fewer than that many
 //! small blocks can be missed. (`VmHWM` would need no reading in between, but Linux advances it from counters that lag by
-//! up to 128 KiB a processor, much for the smaller traces. Linux before 6.16 answers `statm` from such counters too.)
+//! up to 128 KiB a processor, much for the smaller traces. Linux before 6.16 reads `statm` from such counters too.)
 //! Without `/proc` residence is null.
 //!
 //! `MEMS_BENCH=quick` takes two traces.
 
-use mems_bench::peers::{Allocator, Libc, Mems, Mimalloc, OffsetAllocator, Rlsf, Talc};
+use mems_bench::contenders::{Allocator, Libc, Mems, Mimalloc, OffsetAllocator, Rlsf, Talc};
 use mems_bench::workload::{Op, Trace, read, traces};
 use std::fs::File;
 use std::hint::black_box;

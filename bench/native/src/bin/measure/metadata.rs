@@ -1,7 +1,7 @@
 //! How much bookkeeping MeMS keeps for each live block, on heaps that random churn has brought to a steady state; one line
 //! of JSON for each. `MEMS_BENCH=quick` leaves the large ones out.
 
-use mems_bench::peers::{Allocator, Mems};
+use mems_bench::contenders::{Allocator, Mems};
 use mems_bench::workload::{Churn, churns};
 
 pub fn run() {

@@ -6,7 +6,7 @@
 //!
 //! `MEMS_BENCH=quick` takes two traces and few rounds.
 
-use mems_bench::peers::{Allocator, Libc, Mems, Mimalloc, OffsetAllocator, Rlsf, Talc};
+use mems_bench::contenders::{Allocator, Libc, Mems, Mimalloc, OffsetAllocator, Rlsf, Talc};
 use mems_bench::workload::{TRACES, Trace, is_quick, read, traces};
 use std::process::Command;
 use std::time::Duration;

@@ -5,7 +5,7 @@
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput};
-use mems_bench::peers::{Allocator, Libc, Mems, Mimalloc, OffsetAllocator, Rlsf, Talc};
+use mems_bench::contenders::{Allocator, Libc, Mems, Mimalloc, OffsetAllocator, Rlsf, Talc};
 use mems_bench::workload::{Churn, ChurnPlan, Trace, churns, is_quick, read, traces};
 use std::time::{Duration, Instant};
 
