@@ -9,7 +9,6 @@ const path = require('node:path');
 const { Heap } = require('@sambhav-gautam/osmemoryallocator');
 const { capture } = require('../helpers/capture.js');
 const { casesText } = require('../helpers/cases.js');
-const { missing } = require('../helpers/missing.js');
 const { PAGE } = require('../helpers/policies.js');
 
 const FILE = path.join(__dirname, '..', 'fixtures', 'cases.json');
@@ -29,7 +28,7 @@ test('the cases are what the model gives; after a change of its rules: npm run c
 
 describe('the heap does as the model in the case of', () => {
   for (const { policy, options, calls, lines } of JSON.parse(text).cases) {
-    test(`${policy} ${JSON.stringify(options)}`, { skip: missing(policy) }, () => {
+    test(`${policy} ${JSON.stringify(options)}`, () => {
       const heap = new Heap({ ...DEFAULTS, policy, ...options });
       for (const call of calls.split(' ')) {
         const [, sign, number, address] = /^([+-])(\d+)@?(.*)$/.exec(call);

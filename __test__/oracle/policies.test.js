@@ -6,16 +6,16 @@
 
 const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
-const { Heap } = require('@sambhav-gautam/osmemoryallocator');
+const mems = require('@sambhav-gautam/osmemoryallocator');
 const { FREE, REALLOC, readTrace } = require('../../bench/trace.js');
-const { capture } = require('../helpers/capture.js');
+const { capture, finishQuietly } = require('../helpers/capture.js');
 const { FreeList, POLICIES: LISTED } = require('../helpers/free-list.js');
-const { missing } = require('../helpers/missing.js');
 const { Model, PAGE } = require('../helpers/model.js');
 const { POLICIES } = require('../helpers/policies.js');
 const { check, fc, steps } = require('../helpers/property.js');
 const { Numbers, seed } = require('../helpers/random.js');
 
+const { Heap } = mems;
 const PROGRAMS = Number(process.env.MEMS_PROGRAMS ?? 200);
 const OPERATIONS = Number(process.env.MEMS_TRACE_OPERATIONS ?? Number.POSITIVE_INFINITY);
 const FIRST = 1000;
@@ -83,23 +83,31 @@ function runSteps(words, { malloc, free, holes }) {
   }
 }
 
-Object.keys(POLICIES).forEach((policy, stream) => {
-  const skip = missing(policy);
+test('each policy has a model, and each model a policy', () => {
+  const names = Object.keys(POLICIES)
+    .map((name) => `'${name}'`)
+    .join(', ');
+  assert.throws(() => new Heap({ policy: 'none' }), { message: new RegExp(`one of ${names}\\.`) });
+});
 
-  describe(policy, { skip }, () => {
+Object.keys(POLICIES).forEach((policy, stream) => {
+  describe(policy, () => {
     test('places blocks where the model does, call by call', (t) => {
       t.diagnostic(`MEMS_SEED=${seed}`);
       let history;
-      const run = ([chosen, words]) => {
+      const run = ([chosen, isDefault, words]) => {
+        finishQuietly(mems);
         // Two main blocks of powers of two are no buddies.
         const all = {
           ...chosen,
           policy,
           joinEmptyBlocks: chosen.joinEmptyBlocks && policy !== 'buddy',
         };
-        const heap = new Heap(all);
+        // The default heap has a heap's methods.
+        if (isDefault) mems.init(all);
+        const heap = isDefault ? mems : new Heap(all);
         const model = new Model(all);
-        history = [JSON.stringify(all)];
+        history = [isDefault ? 'init' : 'new Heap', JSON.stringify(all)];
         const compare = () => {
           const [real, wanted] = [capture(() => heap.printStats()), model.statsText()];
           if (real.join('\n') !== wanted.join('\n')) assert.deepEqual(real, wanted);
@@ -131,13 +139,14 @@ Object.keys(POLICIES).forEach((policy, stream) => {
           { counted: modelled, counts: others.counts, totals: others.totals },
         );
         heap.verify();
-        heap.close();
+        if (isDefault) finishQuietly(mems);
+        else heap.close();
       };
       const show = (value) => {
         assert.throws(() => run(value));
         return history.join(', ');
       };
-      check(t, fc.tuple(options, steps(300)), run, { runs: PROGRAMS, stream, show });
+      check(t, fc.tuple(options, fc.boolean(), steps(300)), run, { runs: PROGRAMS, stream, show });
     });
 
     test('maps of a recorded program what it is known to, address for address', (t) => {

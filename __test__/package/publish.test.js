@@ -63,8 +63,8 @@ async function publish(tag, ...switches) {
 }
 
 test('the platform packages go first, and the main package last', async () => {
-  const { code, lines } = await publish(TAG, '--publish');
-  assert.equal(code, 0);
+  const { code, lines, message } = await publish(TAG, '--publish');
+  assert.equal(code, 0, message);
   assert.deepEqual(registry.received, expected);
   assert.deepEqual(
     lines,
@@ -77,8 +77,8 @@ test('a second run passes over what is there', async () => {
   for (const { file, manifest } of [...(await readPackages(packages)).values()].slice(0, -2)) {
     registry.publish(manifest, await fs.readFile(file));
   }
-  const { code, lines } = await publish(TAG, '--publish');
-  assert.equal(code, 0);
+  const { code, lines, message } = await publish(TAG, '--publish');
+  assert.equal(code, 0, message);
   assert.equal(
     lines.filter((line) => line.endsWith(' is published already')).length,
     expected.length - 2,
@@ -87,8 +87,8 @@ test('a second run passes over what is there', async () => {
 });
 
 test('without --publish nothing is', async () => {
-  const { code, lines } = await publish(TAG);
-  assert.equal(code, 0);
+  const { code, lines, message } = await publish(TAG);
+  assert.equal(code, 0, message);
   assert.deepEqual(registry.received, []);
   assert.deepEqual(
     lines,
