@@ -6,7 +6,8 @@
 // what the program would have, by its own Error.prepareStackTrace and source maps, as far as those give a text; a stack is
 // never worth an exception.
 //
-// Costs: what the engine takes to capture a stack, and a fifth to a third more once it is known. Some kilobytes for each of
+// Costs: what the engine takes to capture a stack, and a third to a half more once it is known (a seventh where its text is
+// read), which bench/stacks.js measures. Some kilobytes for each of
 // the last stacks (see KEPT), the text included, which the addon has.
 
 // biome-ignore-all lint/style/useNodejsImportProtocol: the first versions of Node 14 cannot require a node: name.

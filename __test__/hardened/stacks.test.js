@@ -173,6 +173,22 @@ describe('a stack', () => {
     }
   });
 
+  test('says which function of the runtime called, if nothing else differs', async () => {
+    const allocate = () => heap.malloc(8);
+    const called = (schedule) => new Promise((resolve) => schedule(() => resolve(allocate())));
+    // Nothing is known of a stack the first time, and its frames the second.
+    for (let round = 0; round < 2; round++) {
+      for (const [schedule, name] of [
+        [setImmediate, 'processImmediate'],
+        [setTimeout, 'listOnTimeout'],
+      ]) {
+        const address = await called((call) => schedule(call));
+        const [{ stack }] = [...heap.leaks()].filter((block) => block.address === address);
+        assert.match(stack, new RegExp(`at allocate .*${name} `, 's'));
+      }
+    }
+  });
+
   test('follows source maps where the runtime does', () => {
     const map = Buffer.from(
       JSON.stringify({ version: 3, sources: ['written.ts'], names: [], mappings: 'AAAA' }),
