@@ -10,7 +10,7 @@ const { readdirSync } = require('node:fs');
 const path = require('node:path');
 const { unmapped } = require('../fixtures/seed.json');
 
-const PROGRAMS = process.env.MEMS_CHECKED_PROGRAMS ?? '20';
+const PROGRAMS = process.env.MEMS_CHECKED_PROGRAMS ?? '10';
 const root = path.join(__dirname, '..', '..');
 const folder = path.join(root, 'target', 'test-addon');
 const addon = path.join(

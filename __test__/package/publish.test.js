@@ -53,7 +53,9 @@ async function publish(tag, ...switches) {
   const { host } = new URL(registry.url);
   const options = [`--registry=${registry.url}`, `--//${host}/:_authToken=none`];
   const args = [SCRIPT, tag, '--project', project, ...switches, '--', ...options];
-  const env = { ...process.env, npm_config_cache: path.join(project, 'cache') };
+  // Silent, as under `npm run -s`, npm does not say that a package is not there.
+  const npm = { npm_config_cache: path.join(project, 'cache'), npm_config_loglevel: 'error' };
+  const env = { ...process.env, ...npm };
   try {
     const { stdout } = await promisify(execFile)(process.execPath, args, { env });
     return { code: 0, lines: stdout.trim().split('\n') };
