@@ -123,7 +123,7 @@ export interface InitOptions {
    *
    * @defaultValue false
    */
-  lock?: boolean;
+  lockMemory?: boolean;
   /**
    * Least length of a new main block in bytes, from 1 to `Number.MAX_SAFE_INTEGER`, rounded up to whole pages of 4096.
    * Larger blocks waste less at their ends: a request can never use space of two blocks. Where {@link InitOptions.maxSize}
@@ -170,7 +170,7 @@ export interface InitOptions {
    *
    * @defaultValue false; true for a {@link Heap}
    */
-  trim?: boolean;
+  autoTrim?: boolean;
 }
 
 /**
@@ -307,20 +307,20 @@ export interface ViewConstructor<V> {
  * @throws What {@link malloc}, {@link view} and the constructor throw; there is no block then.
  *
  * @example
- * const { ptr, view } = mallocAs(Float64Array, 1000);
+ * const { address, view } = mallocAs(Float64Array, 1000);
  * view.fill(0.5);
- * free(ptr);
+ * free(address);
  */
 export function mallocAs<V extends ArrayBufferView>(
   Type: ViewConstructor<V>,
   count: number | bigint,
   options?: ViewOptions,
-): { ptr: bigint; view: V };
+): { address: bigint; view: V };
 
-/** A block as an object; see {@link alloc}. */
+/** A block as an object; see {@link allocate}. */
 export interface Allocation {
   /** The block's virtual address. */
-  readonly ptr: bigint;
+  readonly address: bigint;
   /** Its bytes, as {@link buffer} returns them; made when first asked for. */
   readonly view: Buffer;
   /**
@@ -345,11 +345,11 @@ export interface Allocation {
  * throws what {@link buffer} throws.
  *
  * @example
- * const block = alloc(100);
+ * const block = allocate(100);
  * block.view.write('hello');
  * block.free();
  */
-export function alloc(size: number | bigint, options?: MallocOptions & ViewOptions): Allocation;
+export function allocate(size: number | bigint, options?: MallocOptions & ViewOptions): Allocation;
 
 /**
  * A `Buffer` over a block's own memory, no copy, for I/O: files, sockets, streams, fetch, WebCrypto and whatever else takes a
@@ -489,7 +489,7 @@ export function usableSize(address: bigint): number;
 /** A live block; see {@link blockOf}. */
 export interface Block {
   /** Its virtual address. */
-  start: bigint;
+  address: bigint;
   /** Bytes that were asked for. */
   size: number;
   /** Bytes that it has. */
@@ -500,12 +500,12 @@ export interface Block {
  * The block round an address.
  *
  * @param address - Any address inside a live block.
- * @returns The block's start and lengths.
+ * @returns The block's address and lengths.
  * @throws What {@link get} throws.
  *
  * @example
  * const p = malloc(100);
- * blockOf(p + 50n); // { start: p, size: 100, usableSize: 100 }
+ * blockOf(p + 50n); // { address: p, size: 100, usableSize: 100 }
  */
 export function blockOf(address: bigint): Block;
 
@@ -540,7 +540,7 @@ export function get(address: bigint): bigint;
 /**
  * Frees the block that starts at `address`. It becomes a hole, merged with a hole before it and a hole after it inside
  * its main block. Amortized O(log n). The pages go back to the system at {@link trim} or {@link finish}; with the options
- * {@link InitOptions.trim}, {@link InitOptions.zeroOnFree} or {@link InitOptions.hardened} the call may take as long as
+ * {@link InitOptions.autoTrim}, {@link InitOptions.zeroOnFree} or {@link InitOptions.hardened} the call may take as long as
  * that takes, a third of a second for a gigabyte that was written to, but other threads use the heap meanwhile.
  *
  * @param address - What {@link malloc} returned.
@@ -922,7 +922,7 @@ export interface HeapEntry {
  *
  * @example
  * const heap = new Heap({ maxSize: 1 << 30 });
- * const { ptr, view } = heap.mallocAs(Float64Array, 1000);
+ * const { address, view } = heap.mallocAs(Float64Array, 1000);
  * heap.close(); // all at a stroke
  */
 export class Heap {
@@ -986,9 +986,9 @@ export class Heap {
     Type: ViewConstructor<V>,
     count: number | bigint,
     options?: ViewOptions,
-  ): { ptr: bigint; view: V };
-  /** As {@link alloc}. */
-  alloc(size: number | bigint, options?: MallocOptions & ViewOptions): Allocation;
+  ): { address: bigint; view: V };
+  /** As {@link allocate}. */
+  allocate(size: number | bigint, options?: MallocOptions & ViewOptions): Allocation;
   /** As {@link get}. */
   get(address: bigint): bigint;
   /** As {@link free}. */

@@ -32,7 +32,7 @@ const calloc = (count, size) => heap.calloc(count, size);
 const alignedAlloc = (alignment, size) => heap.alignedAlloc(alignment, size);
 const realloc = (address, size, options) => heap.realloc(address, size, options);
 const mallocAs = (Type, count, options) => heap.mallocAs(Type, count, options);
-const alloc = (size, options) => heap.alloc(size, options);
+const allocate = (size, options) => heap.allocate(size, options);
 const mallocMany = (sizes) => heap.mallocMany(sizes);
 const freeMany = (addresses) => heap.freeMany(addresses);
 const buffer = (address, length, options) => heap.buffer(address, length, options);
@@ -60,7 +60,7 @@ module.exports = {
   alignedAlloc,
   realloc,
   mallocAs,
-  alloc,
+  allocate,
   get,
   free,
   mallocMany,

@@ -154,7 +154,7 @@ async function growth({ turns }) {
     'by 4 KiB to 4 MiB': [4 * MIB, (size) => size + 4 * KIB],
   };
   // With trimming, memory that is freed goes back, and the next round pays for its pages anew.
-  const heaps = [new Heap(), new Heap({ trim: false })];
+  const heaps = [new Heap(), new Heap({ autoTrim: false })];
   const tables = [];
   for (const [name, [end, next]] of Object.entries(ways)) {
     const inHeap = (heap) => () => {

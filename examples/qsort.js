@@ -14,11 +14,11 @@ const addon = koffi.load(mems.library);
 const pointerTo = addon.func('void *mems_heap_get(uint64_t heap, uint64_t address)');
 
 const heap = new mems.Heap();
-const { ptr, view } = heap.mallocAs(Float64Array, 10);
+const { address, view } = heap.mallocAs(Float64Array, 10);
 view.set([3.5, -1, 2, 1e9, 0, 0.25, -7, 42, 6, 1]);
 console.log('before:', view.join(' '));
 
-qsort(pointerTo(heap.id, ptr), view.length, view.BYTES_PER_ELEMENT, (a, b) =>
+qsort(pointerTo(heap.id, address), view.length, view.BYTES_PER_ELEMENT, (a, b) =>
   Math.sign(koffi.decode(a, 'double') - koffi.decode(b, 'double')),
 );
 console.log('after: ', view.join(' '));

@@ -86,14 +86,14 @@ const WAYS = {
       const addresses = [];
       return {
         make(Type, length) {
-          const { ptr, view } = heap.mallocAs(Type, length);
-          addresses.push(ptr);
+          const { address, view } = heap.mallocAs(Type, length);
+          addresses.push(address);
           return view;
         },
         message: (columns) => ({ heap: heap.id, addresses, rows: columns.size.length }),
-        read(ptr) {
-          const answer = Float64Array.from(heap.view(ptr, Float64Array));
-          heap.free(ptr);
+        read(address) {
+          const answer = Float64Array.from(heap.view(address, Float64Array));
+          heap.free(address);
           return answer;
         },
       };
@@ -105,9 +105,9 @@ const WAYS = {
         columns[name] = heap.view(addresses[at], Type, rows);
       }
       return (calls) => {
-        const { ptr, view } = heap.mallocAs(Float64Array, CLASSES);
+        const { address, view } = heap.mallocAs(Float64Array, CLASSES);
         blocksThatLive(columns, calls, view.fill(0));
-        return ptr;
+        return address;
       };
     },
   },

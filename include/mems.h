@@ -121,13 +121,13 @@ typedef struct mems_options {
   /* Whether neighbouring main blocks that are wholly free become one: 1 yes, -1 no. Default: yes; no with MEMS_POLICY_BUDDY. */
   int32_t join_empty_blocks;
   /* Whether free pages go back to the system by themselves, many at a time: 1 yes, -1 no. Default: yes. */
-  int32_t trim;
+  int32_t auto_trim;
   /* Whether writes past a block's end and to freed blocks are looked for: 1 yes. Default: no. */
   int32_t hardened;
   /* Whether blocks are cleared as they are freed: 1 yes. Default: no. */
   int32_t zero_on_free;
   /* Whether main blocks are kept in memory and, on Linux, out of core dumps: 1 yes. Default: no. */
-  int32_t lock;
+  int32_t lock_memory;
   /* Which hole serves a request, a value of mems_policy. Default: MEMS_POLICY_FIRST_FIT. */
   uint32_t policy;
   /* Zeros. */

@@ -24,17 +24,17 @@ function stateOf(allocation) {
   throw fail(TypeError, 'ERR_INVALID_THIS', message, stateOf);
 }
 
-function refuseFreed({ freed, ptr }) {
+function refuseFreed({ freed, address }) {
   if (!freed) return;
-  const message = `the block at ${ptr} has been freed already`;
+  const message = `the block at ${address} has been freed already`;
   throw fail(Error, 'ERR_MEMS_NOT_ALLOCATED', message, refuseFreed);
 }
 
 class Allocation {
-  constructor(heap, ptr, options) {
+  constructor(heap, address, options) {
     // With the options that say what its view is to stand over, as buffer() takes them.
-    define(this, STATE, { heap, ptr, options, view: undefined, freed: false }, false);
-    Object.defineProperty(this, 'ptr', { __proto__: null, value: ptr, ...READ_ONLY });
+    define(this, STATE, { heap, address, options, view: undefined, freed: false }, false);
+    Object.defineProperty(this, 'address', { __proto__: null, value: address, ...READ_ONLY });
   }
 
   get view() {
@@ -42,7 +42,7 @@ class Allocation {
     // Made when it is wanted: many blocks are only pointers.
     if (state.view === undefined) {
       refuseFreed(state);
-      state.view = state.heap.buffer(state.ptr, undefined, state.options);
+      state.view = state.heap.buffer(state.address, undefined, state.options);
     }
     return state.view;
   }
@@ -51,7 +51,7 @@ class Allocation {
     const state = stateOf(this);
     // The address may be another block's by now.
     refuseFreed(state);
-    state.heap.free(state.ptr);
+    state.heap.free(state.address);
     state.freed = true;
   }
 }

@@ -147,22 +147,22 @@ class Heap {
     const views = viewsOf(this).chosen(Type, options, 'mallocAs()');
     const width = widthOf(Type);
     const size = checkedCount('count', count) * width;
-    const [ptr, its] = mallocOf(this, size, { alignment: width });
+    const [address, its] = mallocOf(this, size, { alignment: width });
     try {
-      return { ptr, view: views.view(ptr, Type, count) };
+      return { address, view: views.view(address, Type, count) };
     } catch (error) {
-      takeBack(this, its, ptr);
+      takeBack(this, its, address);
       throw error;
     }
   }
 
-  alloc(size, options) {
+  allocate(size, options) {
     const id = idOf(this);
     const { shared, others } = splitOptions(options);
     // Refused, if it is, before there is a block.
-    if (shared !== undefined) viewsOf(this).chosen(Buffer, shared, 'alloc()');
-    const [ptr, its] = binding.heapAlloc(id, size, others);
-    return new Allocation(its === id ? this : defaultHeapOf(its), ptr, shared);
+    if (shared !== undefined) viewsOf(this).chosen(Buffer, shared, 'allocate()');
+    const [address, its] = binding.heapAllocate(id, size, others);
+    return new Allocation(its === id ? this : defaultHeapOf(its), address, shared);
   }
 
   mallocMany(sizes) {
@@ -292,20 +292,20 @@ function isHeapClass(Class) {
 function mallocOf(heap, size, options) {
   const id = idOf(heap);
   // A subclass may have a malloc of its own.
-  return id === 0 ? binding.heapAlloc(id, size, options) : [heap.malloc(size, options), id];
+  return id === 0 ? binding.heapAllocate(id, size, options) : [heap.malloc(size, options), id];
 }
 
 /** Frees a block of which nobody knows yet. */
-function takeBack(heap, its, ptr) {
+function takeBack(heap, its, address) {
   try {
-    if (its === heap.id) heap.free(ptr);
-    else calls.free(its, ptr);
+    if (its === heap.id) heap.free(address);
+    else calls.free(its, address);
   } catch (_) {
     // The constructor of the view has freed it, or ended the heap: what it threw says more.
   }
 }
 
-/** The options of `alloc`: what its view is to stand over, if they say so, and those of `malloc`. */
+/** The options of `allocate`: what its view is to stand over, if they say so, and those of `malloc`. */
 function splitOptions(options) {
   const others = checkedOptions(options);
   if (typeof others !== 'object' || others === null || !hasOwn(others, 'shared')) return { others };

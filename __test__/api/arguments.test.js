@@ -235,7 +235,7 @@ describe('init', () => {
   }
 
   for (const value of [null, 0, 1, 'true', 1n, {}, [], Symbol('true'), Object(true)]) {
-    for (const name of ['joinEmptyBlocks', 'trim']) {
+    for (const name of ['joinEmptyBlocks', 'autoTrim']) {
       const options = { [name]: value };
       test(title('init', options), () => assertRefusedAlways(options, TYPE, new RegExp(name)));
     }
@@ -261,7 +261,7 @@ describe('init', () => {
       { minBlockSize: 1 },
       { minBlockSize: 4096 },
       { minBlockSize: 4096n },
-      { joinEmptyBlocks: false, trim: false },
+      { joinEmptyBlocks: false, autoTrim: false },
     ]) {
       assert.deepEqual(
         capture(() => mems.init(options)),

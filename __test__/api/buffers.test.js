@@ -42,7 +42,7 @@ describe('the kind of buffer', () => {
       [heap.buffer(p), ArrayBuffer],
       [heap.view(p, Buffer), ArrayBuffer],
       [heap.mallocAs(Buffer, 8).view, ArrayBuffer],
-      [heap.alloc(8).view, ArrayBuffer],
+      [heap.allocate(8).view, ArrayBuffer],
       [heap.view(p), SHARED],
       [heap.view(p, Float64Array), SHARED],
       [heap.view(p, DataView), SHARED],
@@ -63,8 +63,8 @@ describe('the kind of buffer', () => {
         heap.view(p, Float64Array, undefined, options),
         heap.mallocAs(Buffer, 8, options).view,
         heap.mallocAs(Int32Array, 8, options).view,
-        heap.alloc(8, options).view,
-        heap.alloc(8, { alignment: 64, ...options }).view,
+        heap.allocate(8, options).view,
+        heap.allocate(8, { alignment: 64, ...options }).view,
       ];
       for (const { buffer } of views) assert.equal(buffer.constructor, Kind);
     }
@@ -77,7 +77,7 @@ describe('the kind of buffer', () => {
       () => heap.buffer(p, 8, options),
       () => heap.view(p, Int32Array, 2, options),
       () => heap.mallocAs(Int32Array, 2, options),
-      () => heap.alloc(8, options),
+      () => heap.allocate(8, options),
     ];
     for (const call of calls) assertRefused(call, 'ERR_MEMS_UNSUPPORTED', 'Heap.attach');
     assert.equal(heap.stats().counts.live, 1);
@@ -94,13 +94,13 @@ describe('the kind of buffer', () => {
     for (const options of [null, 1, 'shared', [], new Uint8Array(4)]) {
       for (const call of calls(options)) assertRefused(call, 'ERR_INVALID_ARG_TYPE', 'options');
     }
-    for (const call of [...calls({ shared: 1 }), () => heap.alloc(8, { shared: 1 })]) {
+    for (const call of [...calls({ shared: 1 }), () => heap.allocate(8, { shared: 1 })]) {
       assertRefused(call, 'ERR_INVALID_ARG_TYPE', 'options.shared');
     }
     for (const call of calls({ share: true })) {
       assertRefused(call, 'ERR_INVALID_ARG_VALUE', 'share', 'shared');
     }
-    assertRefused(() => heap.alloc(8, { shared: false, aligment: 8 }), 'ERR_INVALID_ARG_VALUE');
+    assertRefused(() => heap.allocate(8, { shared: false, aligment: 8 }), 'ERR_INVALID_ARG_VALUE');
     assert.equal(heap.stats().counts.live, 1, 'nothing was allocated');
     // What it inherits is nobody's wish.
     const inherited = Object.create({ shared: 'no boolean', other: 1 });
@@ -143,8 +143,8 @@ describe('a type', () => {
         assertRefused(() => heap.view(p, Type, 9), 'ERR_MEMS_OUT_OF_BLOCK');
         assertRefused(() => heap.view(p + 1n, Type, 1), 'ERR_MEMS_MISALIGNED');
         const made = heap.mallocAs(Type, 3);
-        assert.equal(heap.blockOf(made.ptr).size, 24);
-        heap.free(made.ptr);
+        assert.equal(heap.blockOf(made.address).size, 24);
+        heap.free(made.address);
       }
     }
   });
@@ -283,13 +283,13 @@ describe('a call that cannot make its view', () => {
       () => heap.read(p),
       () => heap.mallocAs(Uint8Array, size),
       () => heap.mallocAs(Float64Array, size / 8),
-      () => heap.alloc(size).view,
+      () => heap.allocate(size).view,
     ];
     for (const call of calls) {
       const error = assertRefused(call, 'ERR_MEMS_OUT_OF_BLOCK', 'this runtime', 'parts');
       assert.ok(error instanceof RangeError);
     }
-    // Only that of alloc(), which is its caller's.
+    // Only that of allocate(), which is its caller's.
     assert.equal(heap.stats().bytes.live, before + size);
   });
 });
@@ -360,8 +360,8 @@ describe('buffers are kept', () => {
       const { quietly } = require(root + '/__test__/helpers/console.js');
       (async () => {
         mems.init();
-        const ptr = mems.malloc(8);
-        const gone = [mems.buffer(ptr), mems.view(ptr)].map((view) => new WeakRef(view.buffer));
+        const address = mems.malloc(8);
+        const gone = [mems.buffer(address), mems.view(address)].map((view) => new WeakRef(view.buffer));
         ${end}
         for (let i = 0; i < 5; i++) { await new Promise(setImmediate); gc(); }
         console.log(gone.map((buffer) => buffer.deref() === undefined).join());

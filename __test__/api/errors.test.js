@@ -106,7 +106,7 @@ const ARGUMENTS = {
   alignedAlloc: [16, 8],
   realloc: ['p', 64],
   mallocAs: [Float64Array, 2],
-  alloc: [8, { alignment: 8 }],
+  allocate: [8, { alignment: 8 }],
   get: ['p'],
   free: ['p'],
   mallocMany: [[8, 8]],
@@ -197,7 +197,7 @@ describe('odd values', () => {
   }
 
   test('init(), new Heap(), Heap.attach() and close() refuse them by documented errors', () => {
-    const options = ['alignment', 'maxSize', 'minBlockSize', 'hardened', 'trim', 'owner'];
+    const options = ['alignment', 'maxSize', 'minBlockSize', 'hardened', 'autoTrim', 'owner'];
     const before = Heap.list();
     for (const [oddity, odd] of Object.entries(ODD)) {
       const calls = {

@@ -70,7 +70,7 @@ describe('realloc keeps the alignment', () => {
     'a heap': () => new Heap(),
     'a heap of exact sizes': () => new Heap({ alignment: 1 }),
     'a hardened heap': () => new Heap({ hardened: true }),
-    'a heap that clears': () => new Heap({ zeroOnFree: true, trim: false }),
+    'a heap that clears': () => new Heap({ zeroOnFree: true, autoTrim: false }),
   };
   for (const [name, make] of Object.entries(kinds)) {
     test(`that a block was allocated with, in ${name}`, () => {
@@ -98,11 +98,11 @@ describe('realloc keeps the alignment', () => {
   test('of a view’s block', () => {
     for (const heap of [mems, new Heap({ alignment: 1 })]) {
       heap.malloc(3);
-      const { ptr, view: before } = heap.mallocAs(Float64Array, 1);
+      const { address, view: before } = heap.mallocAs(Float64Array, 1);
       before[0] = 0.5;
-      while (heap.malloc(3) < ptr);
-      const grown = heap.realloc(ptr, 8000);
-      assert.notEqual(grown, ptr);
+      while (heap.malloc(3) < address);
+      const grown = heap.realloc(address, 8000);
+      assert.notEqual(grown, address);
       assert.deepEqual([...heap.view(grown, Float64Array, 1)], [0.5]);
     }
   });
@@ -196,7 +196,7 @@ describe('a block', () => {
     malloc(10);
     const p = malloc(100);
     for (const address of [p, p + 50n, p + 99n]) {
-      assert.deepEqual(blockOf(address), { start: p, size: 100, usableSize: 100 });
+      assert.deepEqual(blockOf(address), { address: p, size: 100, usableSize: 100 });
       assert.equal(mems.usableSize(address), 100);
       assert.equal(owns(address), true);
     }

@@ -24,12 +24,12 @@ describe('a block as an object, of a default heap that has ended', () => {
 
   test('frees nobody else’s block', () => {
     mems.init();
-    const [old, longer] = [mems.alloc(8), mems.alloc(5000)];
+    const [old, longer] = [mems.allocate(8), mems.allocate(5000)];
     finishQuietly(mems);
     assertRefused(() => old.free(), 'ERR_MEMS_CLOSED', 'finish()');
     mems.init();
     const mine = mems.malloc(8);
-    assert.equal(mine, old.ptr);
+    assert.equal(mine, old.address);
     for (const each of [old, longer])
       assertRefused(() => each.free(), 'ERR_MEMS_CLOSED', 'finish()');
     assert.ok(mems.owns(mine));
@@ -37,7 +37,7 @@ describe('a block as an object, of a default heap that has ended', () => {
 
   test('is disposed of without a word, at the end of a scope', dispose, () => {
     mems.init();
-    const [old, longer] = [mems.alloc(8), mems.alloc(5000)];
+    const [old, longer] = [mems.allocate(8), mems.allocate(5000)];
     finishQuietly(mems);
     old[Symbol.dispose]();
     mems.init();
@@ -48,7 +48,7 @@ describe('a block as an object, of a default heap that has ended', () => {
 
   test('shows nobody else’s bytes', () => {
     mems.init();
-    const [seen, unseen] = [mems.alloc(8), mems.alloc(8)];
+    const [seen, unseen] = [mems.allocate(8), mems.allocate(8)];
     seen.view.fill(1);
     restart();
     mems.fill(mems.calloc(1, 16), 2);
@@ -58,13 +58,13 @@ describe('a block as an object, of a default heap that has ended', () => {
 
   test('is as ever in the heap that is there', () => {
     mems.init();
-    const block = mems.alloc(8, { alignment: 8 });
+    const block = mems.allocate(8, { alignment: 8 });
     block.view.write('whatever');
-    assert.equal(mems.read(block.ptr).toString(), 'whatever');
-    mems.free(block.ptr);
+    assert.equal(mems.read(block.address).toString(), 'whatever');
+    mems.free(block.address);
     assertRefused(() => block.free(), 'ERR_MEMS_NOT_ALLOCATED');
-    assertRefused(() => mems.alloc(0), 'ERR_MEMS_INVALID_SIZE');
-    assertRefused(() => mems.alloc(8, { alignment: 3 }), 'ERR_MEMS_INVALID_ALIGNMENT');
+    assertRefused(() => mems.allocate(0), 'ERR_MEMS_INVALID_SIZE');
+    assertRefused(() => mems.allocate(8, { alignment: 3 }), 'ERR_MEMS_INVALID_ALIGNMENT');
   });
 });
 

@@ -37,13 +37,13 @@ describe('a heap', () => {
     const [p, q] = [heap.malloc(1), heap.malloc(20)];
     assert.equal(q - p, 16n);
     assert.equal(heap.get(q) % 16n, 0n);
-    assert.deepEqual(heap.blockOf(q + 5n), { start: q, size: 20, usableSize: 32 });
+    assert.deepEqual(heap.blockOf(q + 5n), { address: q, size: 20, usableSize: 32 });
     assert.equal(heap.buffer(q).length, 20, 'a view has what was asked for');
     assert.equal(heap.buffer(q, 32).length, 32, 'or all, for the asking');
     assertRefused(() => heap.buffer(q, 33), 'ERR_MEMS_OUT_OF_BLOCK');
     // Behind what was asked for nothing was, but it can be had as well.
     const behind = q + 25n;
-    assert.deepEqual(heap.blockOf(behind), { start: q, size: 20, usableSize: 32 });
+    assert.deepEqual(heap.blockOf(behind), { address: q, size: 20, usableSize: 32 });
     assert.equal(heap.buffer(behind).length, 0);
     assert.equal(heap.view(q + 24n, Float64Array).length, 0);
     assert.equal(heap.read(behind).length, 0);
@@ -90,7 +90,7 @@ describe('a heap', () => {
     assertRefused(() => new Heap({ alignment: 32 }), 'ERR_MEMS_INVALID_ALIGNMENT', '32');
     assertRefused(() => new Heap({ alignment: '16' }), 'ERR_INVALID_ARG_TYPE', 'alignment');
     assertRefused(() => new Heap({ maxSize: 0 }), 'ERR_MEMS_INVALID_SIZE');
-    assertRefused(() => new Heap({ trim: 1 }), 'ERR_INVALID_ARG_TYPE', 'trim');
+    assertRefused(() => new Heap({ autoTrim: 1 }), 'ERR_INVALID_ARG_TYPE', 'autoTrim');
     assertRefused(() => new Heap([]), 'ERR_INVALID_ARG_TYPE', 'options');
     assert.throws(() => Heap(), TypeError);
   });
@@ -212,14 +212,14 @@ describe('attach', () => {
 
   test('shares a heap with a worker', async () => {
     const heap = new Heap();
-    const { ptr, view } = heap.mallocAs(Int32Array, 4);
+    const { address, view } = heap.mallocAs(Int32Array, 4);
     const source = `
       const { workerData, parentPort } = require('node:worker_threads');
       const { Heap } = require(${root});
       const heap = Heap.attach(workerData.id);
-      heap.view(workerData.ptr, Int32Array)[1] = 42;
+      heap.view(workerData.address, Int32Array)[1] = 42;
       parentPort.postMessage(heap.malloc(100));`;
-    const worker = new Worker(source, { eval: true, workerData: { id: heap.id, ptr } });
+    const worker = new Worker(source, { eval: true, workerData: { id: heap.id, address } });
     const answer = await new Promise((resolve, reject) => {
       worker.once('message', resolve).once('error', reject);
     });
@@ -231,23 +231,23 @@ describe('attach', () => {
   });
 });
 
-describe('alloc', () => {
+describe('allocate', () => {
   test('answers an object that frees its block once', () => {
     const heap = new Heap();
-    const block = heap.alloc(20);
+    const block = heap.allocate(20);
     assert.equal(block.view.length, 20);
     block.view.write('twenty');
-    assert.equal(heap.read(block.ptr, 6).toString(), 'twenty');
+    assert.equal(heap.read(block.address, 6).toString(), 'twenty');
     block.free();
     const next = heap.malloc(20);
-    assert.equal(next, block.ptr);
-    assertRefused(() => block.free(), 'ERR_MEMS_NOT_ALLOCATED', `${block.ptr}`);
+    assert.equal(next, block.address);
+    assertRefused(() => block.free(), 'ERR_MEMS_NOT_ALLOCATED', `${block.address}`);
     assert.ok(heap.owns(next), 'another block at the same address is left alone');
     assert.throws(() => {
-      block.ptr = 1n;
+      block.address = 1n;
     }, TypeError);
-    assertRefused(() => heap.alloc(8, { alignment: 3 }), 'ERR_MEMS_INVALID_ALIGNMENT', '3');
-    const late = heap.alloc(8);
+    assertRefused(() => heap.allocate(8, { alignment: 3 }), 'ERR_MEMS_INVALID_ALIGNMENT', '3');
+    const late = heap.allocate(8);
     late.free();
     assertRefused(() => late.view, 'ERR_MEMS_NOT_ALLOCATED');
     heap.close();
@@ -255,9 +255,9 @@ describe('alloc', () => {
 
   test('is disposed of without harm', { skip: Symbol.dispose === undefined }, () => {
     const heap = new Heap();
-    const [a, b, c] = [heap.alloc(8), heap.alloc(8), heap.alloc(8)];
+    const [a, b, c] = [heap.allocate(8), heap.allocate(8), heap.allocate(8)];
     a[Symbol.dispose]();
-    assert.equal(heap.owns(a.ptr), false);
+    assert.equal(heap.owns(a.address), false);
     b.free();
     b[Symbol.dispose]();
     heap.close();
@@ -317,7 +317,7 @@ describe('chains', () => {
 describe('Heap.list()', () => {
   test('lists what is open, with its bytes and options', () => {
     const before = Heap.list().length;
-    const heap = new Heap({ maxSize: 1 << 20, trim: false });
+    const heap = new Heap({ maxSize: 1 << 20, autoTrim: false });
     heap.malloc(100);
     mems.init();
     const list = Heap.list();
@@ -332,12 +332,12 @@ describe('Heap.list()', () => {
         alignment: 16,
         maxSize: 1 << 20,
         joinEmptyBlocks: true,
-        trim: false,
+        autoTrim: false,
         growingBlocks: true,
         hardened: false,
         trackAllocations: false,
         zeroOnFree: false,
-        lock: false,
+        lockMemory: false,
         dontFork: true,
         policy: 'first-fit',
       },

@@ -106,13 +106,13 @@ describe('a heap behind a Proxy', () => {
     });
   });
 
-  test('and so does a block of alloc()', () => {
+  test('and so does a block of allocate()', () => {
     withHeap((heap) => {
-      const block = new Proxy(heap.alloc(8), {});
+      const block = new Proxy(heap.allocate(8), {});
       block.view[0] = 7;
-      assert.equal(heap.read(block.ptr)[0], 7);
+      assert.equal(heap.read(block.address)[0], 7);
       block.free();
-      assertRefused(() => block.free(), 'ERR_MEMS_NOT_ALLOCATED', block.ptr);
+      assertRefused(() => block.free(), 'ERR_MEMS_NOT_ALLOCATED', block.address);
       const { free } = block;
       for (const odd of [undefined, null, 5, {}, heap]) {
         assertRefused(() => free.call(odd), 'ERR_INVALID_THIS', /Allocation/);

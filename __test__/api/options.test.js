@@ -25,9 +25,9 @@ const CALLS = {
     mems.init();
     mems.malloc(8, options);
   },
-  alloc: (options) => {
+  allocate: (options) => {
     mems.init();
-    mems.alloc(8, options);
+    mems.allocate(8, options);
   },
 };
 
@@ -165,7 +165,7 @@ test('what a getter or a trap throws passes, and nothing has changed', () => {
         () => new Heap(options),
         () => mems.init(options),
         () => mems.malloc(8, options),
-        () => mems.alloc(8, options),
+        () => mems.allocate(8, options),
       ]) {
         let caught = 'nothing';
         try {
@@ -185,7 +185,16 @@ describe('a polluted Object.prototype', () => {
     throw new Error('the prototype’s property was used');
   };
   const NAMES = [
-    ...['alignment', 'maxSize', 'minBlockSize', 'hardened', 'trim', 'owner', 'extend', 'ptr'],
+    ...[
+      'alignment',
+      'maxSize',
+      'minBlockSize',
+      'hardened',
+      'autoTrim',
+      'owner',
+      'extend',
+      'address',
+    ],
     ...['code', 'size', 'available', 'get', 'set', 'value', 'enumerable', 'writable'],
   ];
   const POLLUTIONS = {
@@ -221,14 +230,14 @@ describe('a polluted Object.prototype', () => {
         const seen = polluted(name, descriptor, () => {
           mems.init({});
           const heap = new Heap({});
-          const { ptr } = heap.mallocAs(Float64Array, 8);
+          const { address } = heap.mallocAs(Float64Array, 8);
           const addresses = [
             mems.malloc(8, {}),
             heap.malloc(8, {}),
             heap.alignedAlloc(16, 8),
-            heap.alloc(16, {}).ptr,
+            heap.allocate(16, {}).address,
           ];
-          heap.write(ptr, 'text');
+          heap.write(address, 'text');
           const many = heap.mallocMany([16, 16]);
           heap.freeMany(many);
           const codes = [

@@ -63,7 +63,7 @@ test('needs a heap', () => {
 });
 
 test('happens by itself with the option', () => {
-  mems.init({ trim: true });
+  mems.init({ autoTrim: true });
   // 64 MiB in blocks of less than a page: none of them alone makes a page free.
   const blocks = mems.mallocMany(new Float64Array(32768).fill(2048));
   for (const block of blocks) bytes(block, 2048).fill(1);

@@ -160,10 +160,10 @@ describe('view', () => {
   test('mallocAs answers an aligned block with its view', () => {
     malloc(3);
     for (const Type of TYPES) {
-      const { ptr, view: made } = mems.mallocAs(Type, 5);
+      const { address, view: made } = mems.mallocAs(Type, 5);
       assert.ok(made instanceof Type);
-      assert.equal(get(ptr) % BigInt(Type.BYTES_PER_ELEMENT ?? 1), 0n);
-      assert.equal(mems.usableSize(ptr), made.byteLength);
+      assert.equal(get(address) % BigInt(Type.BYTES_PER_ELEMENT ?? 1), 0n);
+      assert.equal(mems.usableSize(address), made.byteLength);
       malloc(1);
     }
     assertRefused(() => mems.mallocAs(Uint8Array, 0), 'ERR_MEMS_INVALID_SIZE');

@@ -86,7 +86,7 @@ describe('the default heap', () => {
     assert.equal(koffi.decode(c.get(address), 'char', 11), 'from script');
     const moved = BigInt(c.heap_realloc(0, address, 5000));
     assert.equal(mems.read(moved, 11).toString(), 'from script');
-    assert.deepEqual(mems.blockOf(moved), { start: moved, size: 5000, usableSize: 5000 });
+    assert.deepEqual(mems.blockOf(moved), { address: moved, size: 5000, usableSize: 5000 });
     const block = {};
     assert.equal(c.heap_block(0, moved + 4999n, block), 0);
     assert.deepEqual(block, { start: Number(moved), size: 5000, usable: 5000 });

@@ -105,7 +105,7 @@ test('where the runtime allows no buffers, copies still work and views say why t
     require(${JSON.stringify(path.join(root, 'binding.js'))}).refuseBuffers();
     const heap = new mems.Heap();
     const p = heap.malloc(100);
-    for (const call of [() => heap.buffer(p), () => heap.view(p, Float64Array), () => heap.alloc(8).view]) {
+    for (const call of [() => heap.buffer(p), () => heap.view(p, Float64Array), () => heap.allocate(8).view]) {
       assert.throws(call, { code: 'ERR_MEMS_UNSUPPORTED', message: /read\\(\\)/ });
     }
     assert.equal(heap.write(p, 'hello'), 5);

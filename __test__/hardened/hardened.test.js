@@ -45,7 +45,7 @@ describe('a hardened heap', () => {
   test('shows no byte behind what was asked for', () => {
     const heap = new Heap({ hardened: true });
     const p = heap.malloc(20);
-    assert.deepEqual(heap.blockOf(p), { start: p, size: 20, usableSize: 20 });
+    assert.deepEqual(heap.blockOf(p), { address: p, size: 20, usableSize: 20 });
     assert.equal(heap.buffer(p).length, 20);
     assertRefused(() => heap.buffer(p, 21), 'ERR_MEMS_OUT_OF_BLOCK');
     assertRefused(() => heap.write(p + 19n, 'ab'), 'ERR_MEMS_OUT_OF_BLOCK');
@@ -296,7 +296,7 @@ describe('trackAllocations', () => {
     const heap = new Heap({ trackAllocations: true });
     const p = allocateHere(heap, 100);
     const [q, r] = [heap.calloc(2, 8), heap.mallocMany([10])[0]];
-    const { ptr } = heap.mallocAs(Float64Array, 4);
+    const { address } = heap.mallocAs(Float64Array, 4);
     const found = [...heap.leaks()];
     assert.deepEqual(
       found.map(({ address, size }) => [address, size]),
@@ -304,13 +304,13 @@ describe('trackAllocations', () => {
         [p, 100],
         [q, 16],
         [r, 10],
-        [ptr, 32],
+        [address, 32],
       ],
     );
     assert.match(found[0].stack, /^ *at allocateHere .*hardened\.test\.js/);
     for (const { stack } of found) assert.match(stack.split('\n')[0], /hardened\.test\.js/, stack);
     heap.freeMany([q, r]);
-    heap.free(ptr);
+    heap.free(address);
     const moved = heap.realloc(p, 100_000);
     assert.deepEqual(
       [...heap.leaks()].map(({ address }) => address),
@@ -400,7 +400,7 @@ describe('secrets', () => {
     const locked = () =>
       Number(/VmLck:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]);
     const before = locked();
-    const heap = new Heap({ lock: true, minBlockSize: 4096 });
+    const heap = new Heap({ lockMemory: true, minBlockSize: 4096 });
     heap.malloc(4096);
     assert.ok(locked() >= before + 4, `${locked()} KiB are locked, ${before} before`);
     heap.close();
@@ -408,7 +408,7 @@ describe('secrets', () => {
   });
 
   test('locked pages are in memory, and stay there when trimmed', () => {
-    const heap = new Heap({ lock: true, minBlockSize: 1 << 16 });
+    const heap = new Heap({ lockMemory: true, minBlockSize: 1 << 16 });
     const p = heap.malloc(1 << 16);
     const { mapped, resident } = heap.stats({ resident: true }).bytes;
     assert.ok(resident === undefined || resident === mapped, `${resident} of ${mapped} bytes`);
@@ -421,7 +421,7 @@ describe('secrets', () => {
   test('lock names the limit that it meets', { skip: process.platform !== 'linux' }, () => {
     const script = `
       const { Heap } = require(${root});
-      const heap = new Heap({ lock: true, growingBlocks: false, minBlockSize: 65536 });
+      const heap = new Heap({ lockMemory: true, growingBlocks: false, minBlockSize: 65536 });
       const made = heap.malloc(10);
       try {
         heap.malloc(1 << 20);

@@ -141,7 +141,7 @@ describe('a stack', () => {
         heap.malloc(8);
         heap.calloc(1, 8);
         heap.mallocAs(Uint8Array, 8);
-        heap.alloc(8);
+        heap.allocate(8);
         heap.mallocMany([8]);
         heap.malloc(8, { alignment: 64 });
         heap.alignedAlloc(64, 8);

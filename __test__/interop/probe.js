@@ -348,20 +348,20 @@ const PROBES = {
   },
   'Atomics.add across workers': (_, heap) =>
     withWorker(async (worker, next) => {
-      const { ptr, view } = heap.mallocAs(Int32Array, 4);
+      const { address, view } = heap.mallocAs(Int32Array, 4);
       Atomics.add(view, 0, 1);
       await next();
-      worker.postMessage({ heap: heap.id, ptr, add: true });
+      worker.postMessage({ heap: heap.id, address, add: true });
       for (let i = 0; i < 1000; i++) Atomics.add(view, 0, 1);
       await next();
       return check(Atomics.load(view, 0) === 2001);
     }),
   'Atomics.wait, Atomics.notify across workers': (_, heap) =>
     withWorker(async (worker, next) => {
-      const { ptr, view } = heap.mallocAs(Int32Array, 4);
+      const { address, view } = heap.mallocAs(Int32Array, 4);
       Atomics.notify(view, 0);
       await next();
-      worker.postMessage({ heap: heap.id, ptr });
+      worker.postMessage({ heap: heap.id, address });
       const answer = next();
       // The worker may be a moment late, and may not be able to wait at all.
       const knock = setInterval(() => Atomics.notify(view, 0), 10);
@@ -508,8 +508,8 @@ async function cell(probe, make) {
 
 /** The two kinds of view, both of them bytes. */
 const KINDS = {
-  buffer: (heap, ptr) => heap.buffer(ptr),
-  view: (heap, ptr) => heap.view(ptr),
+  buffer: (heap, address) => heap.buffer(address),
+  view: (heap, address) => heap.view(address),
 };
 
 async function main() {
@@ -522,12 +522,12 @@ async function main() {
 }
 
 /** In a worker: uses the view it is sent, or one of a heap. */
-function serve({ view, heap, ptr, add }) {
+function serve({ view, heap, address, add }) {
   if (view) {
     view[0] = 42;
     return {};
   }
-  const numbers = Heap.attach(heap).view(ptr, Int32Array);
+  const numbers = Heap.attach(heap).view(address, Int32Array);
   if (add) {
     for (let i = 0; i < 1000; i++) Atomics.add(numbers, 0, 1);
     return {};

@@ -25,7 +25,7 @@ const EXACT = {
   minBlockSize: PAGE,
   growingBlocks: false,
   joinEmptyBlocks: false,
-  trim: false,
+  autoTrim: false,
 };
 /** Live blocks of a program, at most: each call is followed by a text as long as the heap. */
 const MOST = 24;
@@ -44,7 +44,7 @@ const options = fc.record({
   minBlockSize: fc.constantFrom(PAGE, 3 * PAGE, 16 * PAGE),
   growingBlocks: fc.boolean(),
   joinEmptyBlocks: fc.boolean(),
-  trim: fc.boolean(),
+  autoTrim: fc.boolean(),
   maxSize: fc.constantFrom(2 ** 40, 16 * PAGE, 50 * PAGE),
 });
 

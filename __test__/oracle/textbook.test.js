@@ -18,7 +18,7 @@ const MEMORY = { minBlockSize: PAGE, maxSize: PAGE, growingBlocks: false, joinEm
 /** The two that must agree, as functions that make a memory with one policy. */
 const MEMORIES = {
   'the heap': (policy) => {
-    const heap = new Heap({ policy, ...MEMORY, alignment: 1, trim: false });
+    const heap = new Heap({ policy, ...MEMORY, alignment: 1, autoTrim: false });
     const largestHole = () => heap.stats().bytes.largestHole;
     return {
       malloc(size) {

@@ -84,18 +84,18 @@ test('a second copy of the package in one thread has the same heaps and memory o
   assert.notEqual(second.malloc, mems.malloc);
   const heap = new mems.Heap();
   const attached = second.Heap.attach(heap.id);
-  const ptrs = [];
+  const addresses = [];
   for (let i = 0; i < 100; i++) {
     const [from, to] = i % 2 === 0 ? [heap, attached] : [attached, heap];
-    const ptr = from.malloc(i + 1);
-    from.buffer(ptr).fill(i);
-    assert.equal(from.get(ptr), to.get(ptr));
-    assert.deepEqual(to.buffer(ptr), Buffer.alloc(i + 1, i));
-    ptrs.push(ptr);
+    const address = from.malloc(i + 1);
+    from.buffer(address).fill(i);
+    assert.equal(from.get(address), to.get(address));
+    assert.deepEqual(to.buffer(address), Buffer.alloc(i + 1, i));
+    addresses.push(address);
   }
-  assert.equal(new Set(ptrs).size, 100);
-  for (const ptr of ptrs) attached.free(ptr);
-  assert.throws(() => heap.get(ptrs[0]), { code: 'ERR_MEMS_NOT_ALLOCATED' });
+  assert.equal(new Set(addresses).size, 100);
+  for (const address of addresses) attached.free(address);
+  assert.throws(() => heap.get(addresses[0]), { code: 'ERR_MEMS_NOT_ALLOCATED' });
   heap.close();
   assert.throws(() => attached.malloc(1), { code: 'ERR_MEMS_CLOSED' });
 });

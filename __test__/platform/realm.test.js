@@ -122,7 +122,7 @@ describe('in a realm of its own', () => {
       byDefault: heap.view(first),
       read: heap.read(first),
       buffer: heap.buffer(first),
-      alloc: heap.alloc(8),
+      allocate: heap.allocate(8),
     };
     for (const [name, value] of Object.entries(results)) assertItsOwn(value, name);
     heap.close();

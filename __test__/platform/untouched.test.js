@@ -11,7 +11,7 @@ const { Heap } = require('@sambhav-gautam/osmemoryallocator');
 const { rss } = require('../helpers/rss.js');
 
 const MIB = 2 ** 20;
-const kinds = [{}, { trim: false }, { hardened: true }, { zeroOnFree: true }];
+const kinds = [{}, { autoTrim: false }, { hardened: true }, { zeroOnFree: true }];
 // Other systems do not say what is untouched, or charge what is reserved.
 const skip = process.platform !== 'linux';
 
@@ -67,7 +67,10 @@ test('others allocate while a large block is freed, and nobody is handed it', as
     parentPort.postMessage('done');`;
   const root = require.resolve('@sambhav-gautam/osmemoryallocator');
   // Only where what is freed is not handed out at once, a second free() is sure to be found out.
-  for (const options of [{ hardened: true }, { hardened: true, zeroOnFree: true, trim: false }]) {
+  for (const options of [
+    { hardened: true },
+    { hardened: true, zeroOnFree: true, autoTrim: false },
+  ]) {
     const heap = new Heap(options);
     const workers = [1, 2, 3].map(
       (mark) => new Worker(script, { eval: true, workerData: { id: heap.id, root, mark } }),

@@ -33,17 +33,18 @@ function buffersAndViews() {
   assertCode('ERR_MEMS_OUT_OF_BLOCK', () => mems.buffer(block, 101), '101');
   const types = [Uint8ClampedArray, Int16Array, Uint32Array, Float64Array, BigUint64Array];
   for (const Type of types) {
-    const { ptr, view } = mems.mallocAs(Type, 5);
+    const { address, view } = mems.mallocAs(Type, 5);
     assert.ok(view instanceof Type && view.length === 5, Type.name);
-    assert.strictEqual(mems.get(ptr) % BigInt(Type.BYTES_PER_ELEMENT), 0n);
+    assert.strictEqual(mems.get(address) % BigInt(Type.BYTES_PER_ELEMENT), 0n);
     view[4] = Type === BigUint64Array ? 7n : 7;
-    assert.strictEqual(mems.view(ptr, Type)[4], view[4]);
+    assert.strictEqual(mems.view(address, Type)[4], view[4]);
     const { BYTES_PER_ELEMENT: width } = Type;
-    if (width > 1) assertCode('ERR_MEMS_MISALIGNED', () => mems.view(ptr + 1n, Type, 1), Type.name);
+    if (width > 1)
+      assertCode('ERR_MEMS_MISALIGNED', () => mems.view(address + 1n, Type, 1), Type.name);
   }
-  const object = mems.alloc(8);
+  const object = mems.allocate(8);
   object.view[0] = 3;
-  assert.strictEqual(mems.read(object.ptr)[0], 3);
+  assert.strictEqual(mems.read(object.address)[0], 3);
   object.free();
   assertCode('ERR_MEMS_NOT_ALLOCATED', () => object.free());
   bytes.fill(1);
@@ -93,7 +94,7 @@ function mallocFamily() {
   const moved = mems.realloc(zeros, 100000);
   assert.strictEqual(mems.read(moved, 4).toString(), 'kept');
   assert.strictEqual(mems.realloc(moved, 4), moved, 'shrinks in place');
-  assert.deepStrictEqual(mems.blockOf(moved + 3n), { start: moved, size: 4, usableSize: 4 });
+  assert.deepStrictEqual(mems.blockOf(moved + 3n), { address: moved, size: 4, usableSize: 4 });
   assert.ok(mems.owns(moved) && !mems.owns(moved + 4n));
   mems.verify();
 }
@@ -103,19 +104,20 @@ async function heapsAsObjects() {
   const { Heap } = mems;
   const own = mems.malloc(8);
   const [a, b] = [new Heap(), new Heap({ maxSize: 1 << 20 })];
-  const { ptr, view } = a.mallocAs(Int32Array, 25);
-  assert.strictEqual(b.malloc(100), ptr, 'addresses are a heap’s own');
-  b.fill(ptr, 2);
-  assert.strictEqual(b.usableSize(ptr), 112, 'rounded up to 16');
+  const { address, view } = a.mallocAs(Int32Array, 25);
+  assert.strictEqual(b.malloc(100), address, 'addresses are a heap’s own');
+  b.fill(address, 2);
+  assert.strictEqual(b.usableSize(address), 112, 'rounded up to 16');
   assertCode('ERR_MEMS_OUT_OF_MEMORY', () => b.malloc(1 << 20));
-  const { made } = await runWorker({ heap: a.id, ptr });
+  const { made } = await runWorker({ heap: a.id, address });
   assert.strictEqual(view[1], 42, 'written by the worker through its own view');
   assert.strictEqual(a.read(made, 4).toString(), 'made');
   a.free(made);
   const other = Heap.attach(a.id);
-  assert.strictEqual(other.view(ptr, Int32Array)[1], 42);
+  assert.strictEqual(other.view(address, Int32Array)[1], 42);
   // Node 14 and 16 end the process if they meet two buffers over native memory that begin at the same byte.
-  for (const bytes of [a.buffer(ptr), other.buffer(ptr), mems.buffer(own)]) randomFillSync(bytes);
+  for (const bytes of [a.buffer(address), other.buffer(address), mems.buffer(own)])
+    randomFillSync(bytes);
   view[1] = 42;
   a.verify();
   a.close();
@@ -123,11 +125,11 @@ async function heapsAsObjects() {
   view[1] = 1;
   for (const heap of [a, other]) {
     assertCode('ERR_MEMS_CLOSED', () => heap.malloc(1));
-    assertCode('ERR_MEMS_CLOSED', () => heap.view(ptr));
+    assertCode('ERR_MEMS_CLOSED', () => heap.view(address));
   }
   assertCode('ERR_MEMS_CLOSED', () => Heap.attach(a.id));
   assertCode('ERR_INVALID_ARG_TYPE', () => Heap.attach('1'), 'id');
-  assert.strictEqual(b.read(ptr)[99], 2, 'other heaps are left alone');
+  assert.strictEqual(b.read(address)[99], 2, 'other heaps are left alone');
   b.close();
 }
 

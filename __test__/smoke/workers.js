@@ -48,9 +48,9 @@ function addonOnlyInWorkers() {
 }
 
 // In a worker: writes to a block of a heap that another thread made, and makes one there.
-function writeThroughView({ heap, ptr }) {
+function writeThroughView({ heap, address }) {
   const attached = api().Heap.attach(heap);
-  attached.view(ptr, Int32Array)[1] = 42;
+  attached.view(address, Int32Array)[1] = 42;
   const made = attached.malloc(100);
   attached.write(made, 'made');
   return { made };

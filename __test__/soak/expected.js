@@ -19,7 +19,7 @@ const OVERFLOW = 'ERR_MEMS_OVERFLOW';
 const WRITE_AFTER_FREE = 'ERR_MEMS_WRITE_AFTER_FREE';
 
 /** Does something in a heap that is not this thread's alone. */
-function unlessEnded(action, { hardened = false, lock = false } = {}) {
+function unlessEnded(action, { hardened = false, lockMemory = false } = {}) {
   try {
     return action();
   } catch (error) {
@@ -29,15 +29,15 @@ function unlessEnded(action, { hardened = false, lock = false } = {}) {
       error.name === 'DataCloneError' ||
       // Anybody writes anywhere there.
       (hardened && (error.code === OVERFLOW || error.code === WRITE_AFTER_FREE)) ||
-      (lock && error.code === LOCK);
+      (lockMemory && error.code === LOCK);
     if (!expected) throw error;
     return undefined;
   }
 }
 
 /** Whether a heap of these options, which is this thread's alone, may refuse to allocate by this error. */
-function isFull(error, { maxSize, lock }) {
-  return (error.code === FULL && maxSize !== undefined) || (error.code === LOCK && lock === true);
+function isFull(error, { maxSize, lockMemory }) {
+  return (error.code === FULL && maxSize !== undefined) || (error.code === LOCK && lockMemory === true);
 }
 
 /** Calls what must throw an error of a code whose message has all of these in it. Answers the error. */

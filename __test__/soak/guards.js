@@ -22,8 +22,8 @@ function checkGone(view, { hardened, zeroOnFree }) {
 }
 
 /** The bytes behind a block of a hardened heap that are nobody's, or nothing if its view has none behind. */
-function behind(heap, { ptr, size }) {
-  const { buffer, byteOffset, byteLength } = heap.buffer(ptr);
+function behind(heap, { address, size }) {
+  const { buffer, byteOffset, byteLength } = heap.buffer(address);
   const length = Math.ceil(size / 16) * 16 - size + CANARY;
   const end = byteOffset + byteLength;
   return end + length <= buffer.byteLength ? new Uint8Array(buffer, end, length) : undefined;
@@ -39,16 +39,16 @@ function overflow(shadow) {
   const at = random.int(0, bytes.length - 1);
   const whole = bytes[at];
   bytes[at] ^= random.int(1, 255);
-  const end = block.ptr + BigInt(block.size);
-  const mentions = [`${block.ptr}..${end - 1n} `, `at ${end + BigInt(at)}`];
+  const end = block.address + BigInt(block.size);
+  const mentions = [`${block.address}..${end - 1n} `, `at ${end + BigInt(at)}`];
   if (options.trackAllocations) mentions.push('allocated\n', 'shadow.js');
   const found = (action) => refused(action, OVERFLOW, ...mentions);
   found(() => heap.verify());
   const free = random.pick([
-    () => heap.free(block.ptr),
+    () => heap.free(block.address),
     () => heap.freeMany(shadow.pointersWith(block)),
     // A full heap has no room to move to, and says that.
-    options.maxSize ? undefined : () => heap.realloc(block.ptr, random.int(1, block.size)),
+    options.maxSize ? undefined : () => heap.realloc(block.address, random.int(1, block.size)),
     undefined,
   ]);
   // What is to free a block makes it whole again: each write is told of once.
@@ -64,14 +64,14 @@ function writeAfterFree(shadow) {
   const { heap, options, random, stale } = shadow;
   const block = shadow.takeOut();
   if (!block) return;
-  const view = heap.buffer(block.ptr);
+  const view = heap.buffer(block.address);
   shadow.free(block);
   shadow.done.staleWrites += 1;
   const at = random.int(0, view.length - 1);
   view[at] ^= random.int(1, 255);
-  const address = block.ptr + BigInt(at);
+  const address = block.address + BigInt(at);
   if (stale.size === 0) {
-    refused(() => heap.verify(), WRITE_AFTER_FREE, `${block.ptr}..`, `at ${address}`);
+    refused(() => heap.verify(), WRITE_AFTER_FREE, `${block.address}..`, `at ${address}`);
   }
   // A full heap hands out what waits without a look at it.
   if (options.maxSize || random.chance(0.7)) view[at] = FILL;
@@ -82,8 +82,8 @@ function writeAfterFree(shadow) {
 /** Makes all that waits be handed out: at the latest then every write to it has been told of. */
 function flush(shadow) {
   const { heap, stale } = shadow;
-  const ptr = heap.malloc(MORE_THAN_WAITS);
-  shadow.retry(() => heap.free(ptr));
+  const address = heap.malloc(MORE_THAN_WAITS);
+  shadow.retry(() => heap.free(address));
   if (stale.size > 0) throw new Error(`nothing was said of writes at ${[...stale].join(', ')}`);
 }
 

@@ -140,7 +140,7 @@ class Soak {
     const block = random.pick(blocks);
     if (block.held || this.jobs.size >= MOST.jobs) return;
     block.held = true;
-    const view = heap.buffer(block.ptr);
+    const view = heap.buffer(block.address);
     const job = random.chance(0.3)
       ? this.roundTrip(place, view)
       : begin(view, random, this.scratch, READERS);
@@ -162,11 +162,11 @@ class Soak {
     if (!place) return;
     const { heap, blocks, views } = place;
     const some = blocks.length > 0;
-    const free = () => place.attempt(() => heap.free(random.take(blocks).ptr));
+    const free = () => place.attempt(() => heap.free(random.take(blocks).address));
     if (blocks.length > MOST.blocks) free();
     const make = () => {
       const size = random.size();
-      blocks.push({ ptr: heap.malloc(size), size });
+      blocks.push({ address: heap.malloc(size), size });
     };
     const operation = random.weighed([
       [20, make],
@@ -184,11 +184,11 @@ class Soak {
 
   changeWild({ heap, blocks }) {
     const block = random.pick(blocks);
-    if (random.chance(0.5)) return heap.fill(block.ptr, random.int(0, 255));
+    if (random.chance(0.5)) return heap.fill(block.address, random.int(0, 255));
     const size = random.size();
     // Nobody knows what became of it if this throws.
     random.take(blocks);
-    blocks.push({ ptr: heap.realloc(block.ptr, size), size });
+    blocks.push({ address: heap.realloc(block.address, size), size });
   }
 
   /** A job on a wild block, which is freed before it ends or its heap closed. */
@@ -235,9 +235,9 @@ class Soak {
   burst() {
     for (let i = 0; i < 30; i++) {
       const heap = new mems.Heap();
-      const ptr = heap.malloc(100);
+      const address = heap.malloc(100);
       if (random.chance(0.5)) {
-        this.dead.push(heap.buffer(ptr));
+        this.dead.push(heap.buffer(address));
         this.done.ends += 1;
       }
       this.done.heaps += 1;

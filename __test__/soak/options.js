@@ -6,7 +6,7 @@
 function anyOptions(random) {
   const options = {
     alignment: random.pick([1, 16]),
-    trim: random.chance(0.5),
+    autoTrim: random.chance(0.5),
     hardened: random.chance(0.4),
     trackAllocations: random.chance(0.25),
     zeroOnFree: random.chance(0.4),
@@ -17,7 +17,7 @@ function anyOptions(random) {
   if (random.chance(0.3)) options.maxSize = random.int(1, 10) << 16;
   // Locked memory is the whole machine's: never much of it.
   if (random.chance(0.2)) {
-    options.lock = true;
+    options.lockMemory = true;
     options.maxSize = options.maxSize || 1 << 20;
   }
   return options;

@@ -44,27 +44,28 @@ class Shadow {
       [true, 1, () => heap.calloc(1, size)],
       [false, alignment, () => heap.malloc(size, { alignment })],
       [false, alignment, () => heap.alignedAlloc(alignment, size)],
-      [false, 1, () => heap.mallocAs(Uint8Array, size).ptr],
-      [false, alignment, () => heap.alloc(size, { alignment })],
+      [false, 1, () => heap.mallocAs(Uint8Array, size).address],
+      [false, alignment, () => heap.allocate(size, { alignment })],
       [false, 1, () => heap.malloc(size)],
       [false, 1, () => heap.malloc(size)],
     ]);
     const made = this.unlessFull(allocate);
     if (made === undefined) return undefined;
-    const ptr = typeof made === 'bigint' ? made : made.ptr;
-    if (isZero && !heap.read(ptr).every((byte) => byte === 0)) {
+    const address = typeof made === 'bigint' ? made : made.address;
+    if (isZero && !heap.read(address).every((byte) => byte === 0)) {
       throw new Error(`calloc(1, ${size}) is not zero`);
     }
-    if (heap.get(ptr) % BigInt(alignedTo) !== 0n) throw new Error(`not aligned to ${alignedTo}`);
-    return this.own(ptr, size, made === ptr ? undefined : made);
+    if (heap.get(address) % BigInt(alignedTo) !== 0n)
+      throw new Error(`not aligned to ${alignedTo}`);
+    return this.own(address, size, made === address ? undefined : made);
   }
 
   /** Makes several at once: all, or none. */
   makeMany() {
     const sizes = Array.from({ length: this.random.int(1, 20) }, () => this.random.size());
     const made = this.unlessFull(() => this.heap.mallocMany(sizes)) || [];
-    made.forEach((ptr, i) => {
-      this.own(ptr, sizes[i]);
+    made.forEach((address, i) => {
+      this.own(address, sizes[i]);
     });
   }
 
@@ -98,13 +99,13 @@ class Shadow {
     }
   }
 
-  own(ptr, size, handle = undefined) {
+  own(address, size, handle = undefined) {
     this.marks = (this.marks + 1) % 251;
-    const block = { ptr, size, mark: this.marks + 1, held: false, handle };
-    if (this.random.chance(0.5)) this.heap.fill(ptr, block.mark);
-    else (handle ? handle.view : this.heap.buffer(ptr)).fill(block.mark);
-    if (this.heap.get(ptr) % BigInt(this.alignment) !== 0n)
-      throw new Error(`${ptr} is not aligned`);
+    const block = { address, size, mark: this.marks + 1, held: false, handle };
+    if (this.random.chance(0.5)) this.heap.fill(address, block.mark);
+    else (handle ? handle.view : this.heap.buffer(address)).fill(block.mark);
+    if (this.heap.get(address) % BigInt(this.alignment) !== 0n)
+      throw new Error(`${address} is not aligned`);
     this.putBack(block);
     return block;
   }
@@ -121,14 +122,14 @@ class Shadow {
     return Math.ceil(size / this.alignment) * this.alignment + canary;
   }
 
-  check({ ptr, size, mark }, length = size) {
+  check({ address, size, mark }, length = size) {
     const bytes = this.random.chance(0.5)
-      ? this.heap.buffer(ptr, length)
-      : this.heap.read(ptr, length);
+      ? this.heap.buffer(address, length)
+      : this.heap.read(address, length);
     const wrong = bytes.findIndex((byte) => byte !== mark);
     if (wrong !== -1 || bytes.length !== length) {
       throw new Error(
-        `the block of ${size} at ${ptr} in heap ${this.heap.id} has ${bytes[wrong]} at ${wrong}, not ${mark}`,
+        `the block of ${size} at ${address} in heap ${this.heap.id} has ${bytes[wrong]} at ${wrong}, not ${mark}`,
       );
     }
   }
@@ -147,19 +148,19 @@ class Shadow {
   }
 
   /** Frees a block that has been taken out. */
-  free({ ptr, handle }) {
-    const free = () => (handle ? handle.free() : this.heap.free(ptr));
+  free({ address, handle }) {
+    const free = () => (handle ? handle.free() : this.heap.free(address));
     this.retry(free);
     if (this.random.chance(0.9)) return;
     const known = this.options.trackAllocations && !handle ? ['first freed\n', 'shadow.js'] : [];
-    refused(free, NOT_ALLOCATED, ptr, ...known);
+    refused(free, NOT_ALLOCATED, address, ...known);
   }
 
   /** Frees a block, and looks what is left of it. */
   drop() {
     const block = this.takeOut();
     if (!block) return;
-    const view = this.random.chance(0.3) ? this.heap.buffer(block.ptr) : undefined;
+    const view = this.random.chance(0.3) ? this.heap.buffer(block.address) : undefined;
     this.free(block);
     if (view) checkGone(view, this.options);
   }
@@ -168,7 +169,7 @@ class Shadow {
     const gone = [];
     for (let i = this.random.int(1, 20); i > 0 && this.blocks.length > 0; i--) {
       const block = this.takeOut();
-      if (block) gone.push(block.ptr);
+      if (block) gone.push(block.address);
     }
     this.retry(() => this.heap.freeMany(gone));
   }
@@ -176,8 +177,8 @@ class Shadow {
   /** The addresses of a block and of some others, in any order. */
   pointersWith(block) {
     const others = this.blocks.filter((other) => other !== block && !other.held).slice(0, 5);
-    const pointers = others.map(({ ptr }) => ptr);
-    pointers.splice(this.random.int(0, pointers.length), 0, block.ptr);
+    const pointers = others.map(({ address }) => address);
+    pointers.splice(this.random.int(0, pointers.length), 0, block.address);
     return pointers;
   }
 
@@ -186,18 +187,18 @@ class Shadow {
     const block = this.takeOut();
     if (!block) return;
     const size = random.size();
-    const old = heap.buffer(block.ptr);
+    const old = heap.buffer(block.address);
     this.putBack(block);
-    const ptr = this.unlessFull(() => this.retry(() => heap.realloc(block.ptr, size)));
-    if (ptr === undefined) return this.check(block);
+    const address = this.unlessFull(() => this.retry(() => heap.realloc(block.address, size)));
+    if (address === undefined) return this.check(block);
     this.blocks.pop();
     this.bytes -= this.length(block.size);
     this.requested -= block.size;
-    if (ptr !== block.ptr) checkGone(old, options);
-    else if (options.hardened) throw new Error(`${ptr} has not moved`);
+    if (address !== block.address) checkGone(old, options);
+    else if (options.hardened) throw new Error(`${address} has not moved`);
     else checkGone(old.subarray(this.length(size)), options);
-    this.check({ ptr, size, mark: block.mark }, Math.min(size, block.size));
-    this.own(ptr, size);
+    this.check({ address, size, mark: block.mark }, Math.min(size, block.size));
+    this.own(address, size);
   }
 
   /** Copies a block onto another of the same mark, or finds that they differ. */
@@ -206,10 +207,10 @@ class Shadow {
     const [a, b] = [random.pick(blocks), random.pick(blocks)];
     if (b.held) return;
     const length = Math.min(a.size, b.size);
-    heap.copy(b.ptr, a.ptr, length);
-    if (heap.compare(a.ptr, b.ptr, length) !== 0) throw new Error('a copy differs');
-    heap.fill(b.ptr, b.mark);
-    if (a !== b && Math.sign(a.mark - b.mark) !== heap.compare(a.ptr, b.ptr, length)) {
+    heap.copy(b.address, a.address, length);
+    if (heap.compare(a.address, b.address, length) !== 0) throw new Error('a copy differs');
+    heap.fill(b.address, b.mark);
+    if (a !== b && Math.sign(a.mark - b.mark) !== heap.compare(a.address, b.address, length)) {
       throw new Error('compare() says that blocks are what they are not');
     }
   }
@@ -240,7 +241,7 @@ class Shadow {
 
   verifyList() {
     const found = [...this.heap.leaks()];
-    const sizes = new Map(this.blocks.map(({ ptr, size }) => [ptr, size]));
+    const sizes = new Map(this.blocks.map(({ address, size }) => [address, size]));
     const named = this.options.trackAllocations
       ? (stack) => stack.includes('shadow.js')
       : (stack) => stack === '';

@@ -14,14 +14,14 @@ const anyOptions = (random) =>
   random.chance(0.5) ? undefined : { shared: CAN_SHARE && random.chance(0.5) };
 
 /** A view of a random type over a block, aligned for it or bytes. */
-function anyView(heap, { ptr, size }, random) {
+function anyView(heap, { address, size }, random) {
   const Type = random.pick(TYPES);
   const width = Type.BYTES_PER_ELEMENT || 1;
-  const misaligned = heap.get(ptr) % BigInt(width) !== 0n;
+  const misaligned = heap.get(address) % BigInt(width) !== 0n;
   const options = anyOptions(random);
-  if (misaligned || size < width) return heap.buffer(ptr, undefined, options);
-  if (random.chance(0.5)) return heap.view(ptr, Type, undefined, options);
-  return heap.view(ptr, Type, random.int(0, Math.floor(size / width)), options);
+  if (misaligned || size < width) return heap.buffer(address, undefined, options);
+  if (random.chance(0.5)) return heap.view(address, Type, undefined, options);
+  return heap.view(address, Type, random.int(0, Math.floor(size / width)), options);
 }
 
 /** The same bytes as a Uint8Array. */

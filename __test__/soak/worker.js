@@ -15,7 +15,7 @@ const { anyView, move, touch } = require('./views.js');
 const { seed, heaps, rounds, leaves, scratch, shared } = workerData;
 const random = new Random(seed);
 // The default heap may have any options by the time it is used.
-const ANY = { hardened: true, lock: true };
+const ANY = { hardened: true, lockMemory: true };
 const kept = [];
 
 /** Uses a heap a little. What a job says is nobody's business here. */
@@ -23,8 +23,8 @@ function use({ heap, options, own }) {
   for (let i = 0; i < 20; i++) {
     const attempt = (action) => unlessEnded(action, options);
     attempt(() => {
-      const block = { ptr: heap.malloc(random.int(1, 2000)) };
-      block.size = heap.blockOf(block.ptr).size;
+      const block = { address: heap.malloc(random.int(1, 2000)) };
+      block.size = heap.blockOf(block.address).size;
       own.push(block);
       const view = anyView(heap, block, random);
       touch(view, random, true);
@@ -32,7 +32,7 @@ function use({ heap, options, own }) {
       if (random.chance(0.05)) begin(view, random, scratch, WORKER_JOBS);
       if (random.chance(0.01)) kept.push(move(view, random));
     });
-    if (own.length > 30) attempt(() => heap.free(random.take(own).ptr));
+    if (own.length > 30) attempt(() => heap.free(random.take(own).address));
   }
   if (kept.length > 200) kept.splice(0, 100);
   for (const view of kept) if (ArrayBuffer.isView(view)) touch(view, random, true);

@@ -2,7 +2,7 @@
 import mems, {
   type Allocation,
   alignedAlloc,
-  alloc,
+  allocate,
   type Block,
   blockOf,
   buffer,
@@ -55,8 +55,8 @@ export const octets: Uint8Array = view(grown);
 export const doubles: Float64Array = view(grown, Float64Array, 2);
 export const big: BigInt64Array = view(grown, BigInt64Array);
 export const cells: DataView = view(grown, DataView);
-export const typed: { ptr: bigint; view: Int32Array } = mallocAs(Int32Array, 3);
-export const handle: Allocation = alloc(10, { alignment: 2 });
+export const typed: { address: bigint; view: Int32Array } = mallocAs(Int32Array, 3);
+export const handle: Allocation = allocate(10, { alignment: 2 });
 handle.view.write('x');
 handle.free();
 export const written: number = write(grown, 'text') + write(grown, new Float32Array(1));

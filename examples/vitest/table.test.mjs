@@ -13,11 +13,11 @@ class Table {
 
   constructor(heap, rows) {
     this.#heap = heap;
-    ({ ptr: this.ptr, view: this.rows } = heap.mallocAs(Float64Array, rows));
+    ({ address: this.address, view: this.rows } = heap.mallocAs(Float64Array, rows));
   }
 
   drop() {
-    this.#heap.free(this.ptr);
+    this.#heap.free(this.address);
   }
 }
 
@@ -38,7 +38,7 @@ test('keeps its rows', () => {
   table.rows.set([1, 2, 3]);
   expect(table.rows).toEqual(new Float64Array([1, 2, 3]));
   expect(heap.stats()).toMatchObject({ counts: { live: 1 } });
-  expect(heap.blockOf(table.ptr)).toEqual({ start: table.ptr, size: 24, usableSize: 32 });
+  expect(heap.blockOf(table.address)).toEqual({ address: table.address, size: 24, usableSize: 32 });
   table.drop();
 });
 

@@ -20,13 +20,13 @@ pub struct Options {
     /// Whether empty main blocks are joined; likewise.
     pub join_empty_blocks: i32,
     /// Whether free pages go back by themselves; likewise.
-    pub trim: i32,
+    pub auto_trim: i32,
     /// Whether writes past a block's end and to freed blocks are looked for: above 0 yes.
     pub hardened: i32,
     /// Whether blocks are cleared as they are freed: above 0 yes.
     pub zero_on_free: i32,
     /// Whether main blocks are kept in memory: above 0 yes.
-    pub lock: i32,
+    pub lock_memory: i32,
     /// Which hole serves a request, `mems_policy`; 0 for the default.
     pub policy: u32,
     /// Zeros.
@@ -61,10 +61,10 @@ impl Options {
         // The first two are on by default, the others off.
         Ok(options
             .with_growing_blocks(self.growing_blocks >= 0)
-            .with_trim(self.trim >= 0)
+            .with_trim(self.auto_trim >= 0)
             .with_hardened(self.hardened > 0)
             .with_zero_on_free(self.zero_on_free > 0)
-            .with_lock(self.lock > 0)
+            .with_lock(self.lock_memory > 0)
             .checked()?)
     }
 }

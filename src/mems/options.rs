@@ -265,12 +265,12 @@ impl Options {
         let sizes = [("minBlockSize", self.min_block_size()), ("alignment", self.alignment())];
         let flags = [
             ("joinEmptyBlocks", self.join_empty_blocks()),
-            ("trim", self.trim),
+            ("autoTrim", self.trim),
             ("growingBlocks", self.growing_blocks()),
             ("hardened", self.hardened),
             ("trackAllocations", self.track_allocations),
             ("zeroOnFree", self.zero_on_free),
-            ("lock", self.lock),
+            ("lockMemory", self.lock),
             ("dontFork", self.dont_fork),
         ];
         let policy = ("policy", Setting::Word(self.policy().name()));

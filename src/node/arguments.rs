@@ -134,12 +134,12 @@ const OPTIONS: &[&CStr] = &[
     c"growingBlocks",
     c"hardened",
     c"joinEmptyBlocks",
-    c"lock",
+    c"lockMemory",
     c"maxSize",
     c"minBlockSize",
     c"policy",
     c"trackAllocations",
-    c"trim",
+    c"autoTrim",
     c"zeroOnFree",
     c"owner",
 ];
@@ -234,12 +234,12 @@ impl<'call> Record<'call> {
             options = options.with_min_block_size(least)?;
         }
         let join = self.flag(c"joinEmptyBlocks", "options.joinEmptyBlocks", options.join_empty_blocks())?;
-        let trim = self.flag(c"trim", "options.trim", options.trim())?;
+        let trim = self.flag(c"autoTrim", "options.autoTrim", options.trim())?;
         let grow = self.flag(c"growingBlocks", "options.growingBlocks", options.growing_blocks())?;
         let hardened = self.flag(c"hardened", "options.hardened", options.hardened())?;
         let track = self.flag(c"trackAllocations", "options.trackAllocations", options.track_allocations())?;
         let zero = self.flag(c"zeroOnFree", "options.zeroOnFree", options.zero_on_free())?;
-        let lock = self.flag(c"lock", "options.lock", options.lock())?;
+        let lock = self.flag(c"lockMemory", "options.lockMemory", options.lock())?;
         if self.get(c"dontFork")?.is_some() {
             options = options.with_dont_fork(self.flag(c"dontFork", "options.dontFork", true)?);
         }

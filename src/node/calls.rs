@@ -81,7 +81,7 @@ pub(super) unsafe extern "C" fn heap_malloc(env: sys::napi_env, info: sys::napi_
 }
 
 callback! {
-    /// `heapAlloc(heap: number, size: number | bigint, options?): [address: bigint, heap: number]`
+    /// `heapAllocate(heap: number, size: number | bigint, options?): [address: bigint, heap: number]`
     ///
     /// `malloc` that returns the id of the very heap as well, where `heap` may stand for the default one of the moment: by
     /// that id nothing reaches the block of the next heap at that address.

@@ -41,7 +41,7 @@ fn register(mut exports: Object) -> Result<()> {
     napi::bindgen_prelude::retain_current_module_for_unload_safety();
     let callbacks: [(_, Callback); 14] = [
         ("heapMalloc", calls::heap_malloc),
-        ("heapAlloc", calls::heap_alloc),
+        ("heapAllocate", calls::heap_alloc),
         ("heapGet", calls::heap_get),
         ("heapFree", calls::heap_free),
         ("owns", calls::owns),
