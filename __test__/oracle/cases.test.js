@@ -19,7 +19,7 @@ const DEFAULTS = {
   minBlockSize: PAGE,
   growingBlocks: false,
   joinEmptyBlocks: false,
-  trim: false,
+  autoTrim: false,
 };
 
 test('the cases are what the model gives; after a change of its rules: npm run cases', () => {

@@ -37,7 +37,9 @@ function unlessEnded(action, { hardened = false, lockMemory = false } = {}) {
 
 /** Whether a heap of these options, which is this thread's alone, may refuse to allocate by this error. */
 function isFull(error, { maxSize, lockMemory }) {
-  return (error.code === FULL && maxSize !== undefined) || (error.code === LOCK && lockMemory === true);
+  return (
+    (error.code === FULL && maxSize !== undefined) || (error.code === LOCK && lockMemory === true)
+  );
 }
 
 /** Calls what must throw an error of a code whose message has all of these in it. Answers the error. */
