@@ -128,7 +128,7 @@ impl Mems {
         self.tracker.stack(start).map_or_else(String::new, |stack| format!("; it was allocated\n{stack}"))
     }
 
-    /// The first half of `free` in a hardened heap. `false`: not done yet, [`Mems::quarantine_step`] goes on. A block whose
+    /// The first half of `free` in a hardened heap. `false`: not done yet, `steps::finish_free` goes on. A block whose
     /// canary is broken stays live, with its canary whole again: an overflow is reported once. So is a write to a block that
     /// leaves quarantine for this one, which then leaves it.
     ///

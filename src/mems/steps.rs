@@ -282,7 +282,8 @@ pub(crate) fn trim(heap: &mut impl Access) -> Result<u64, Error> {
     Ok(bytes)
 }
 
-/// Resizes the block at `old`: `start` is the first step, which is tried a second time if a quarantine can be emptied for it. If the block has moved, its bytes are copied without the lock,
+/// Resizes the block at `old`: `start` is the first step, which is tried a second time if a quarantine can be emptied for it.
+/// If the block has moved, its bytes are copied without the lock,
 /// however many they are, and the old block is freed; `freed` is called with the heap locked then. Returns the new address.
 ///
 /// # Errors

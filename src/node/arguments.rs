@@ -130,6 +130,7 @@ pub(super) fn alignment(value: Value, function: &'static str) -> Result<Option<u
 /// The options that a new heap has, and `init` as well, but for the last.
 const OPTIONS: &[&CStr] = &[
     c"alignment",
+    c"autoTrim",
     c"dontFork",
     c"growingBlocks",
     c"hardened",
@@ -139,7 +140,6 @@ const OPTIONS: &[&CStr] = &[
     c"minBlockSize",
     c"policy",
     c"trackAllocations",
-    c"autoTrim",
     c"zeroOnFree",
     c"owner",
 ];

@@ -11,7 +11,7 @@
 //! - **line**: 128 bytes of address space, the leaf of the tree. **bitmap line**: a line in which more than seven segments
 //!   start. **chunk**: 64 KiB, 512 lines. **area**: 64 MiB, 1024 chunks. **map**: all of them.
 //! - **maxima**: beside the lines of a chunk, the chunks of an area and the areas of the map stands the largest hole of each.
-//!   That of a line is exact; above, they are **bounds**: never too low, lowered as searches find them too high. **tops** are
+//!   A line's is exact; above, they are **bounds**: never too low, lowered as searches find them too high. **tops** are
 //!   the maxima of 32 of them, a row.
 //! - **wide hole**: one of 65,535 bytes or more, which saturates the entry of a line. **far hole**: one of 2^31 - 1 bytes or
 //!   more, which saturates the entry of a chunk.

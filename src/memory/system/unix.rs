@@ -101,7 +101,7 @@ pub fn grants(bytes: usize) -> bool {
     left_of_limit().map_or_else(|| maps(bytes), |left| bytes <= left)
 }
 
-/// The same by trying.
+/// Whether `bytes` can be mapped, found out by trying.
 fn maps(bytes: usize) -> bool {
     map_anywhere(bytes).is_ok_and(|base| {
         // SAFETY: the map just made, of which nobody knows.
