@@ -27,7 +27,8 @@ struct Found {
 
 impl FirstFit {
     /// The first line in which a hole of at least `size` bytes starts.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "the way of every malloc: what it returns would go through memory")]
     fn find(&mut self, map: &mut SegmentMap, size: u64) -> Option<Found> {
         let Some(size) = u16::try_from(size).ok().filter(|&size| size < u16::MAX) else {
             return map.search_wide(size).map(|line| Found { line, word: map.line(line), searched: true });
@@ -42,9 +43,9 @@ impl FirstFit {
         } else {
             self.hints.bound(size)
         };
-        let line = map.search_from(from, size)?;
+        let (line, word) = map.search_from(from, size)?;
         self.hints.set(size, line);
-        Some(Found { line, word: map.line(line), searched: true })
+        Some(Found { line, word, searched: true })
     }
 }
 
@@ -59,11 +60,7 @@ impl Policy for FirstFit {
     #[allow(clippy::inline_always, reason = "the way of every malloc")]
     fn take(&mut self, map: &mut SegmentMap, size: u64) -> Result<Option<Taken>, NoMetadata> {
         let Some(Found { line, word, searched }) = self.find(map, size) else { return Ok(None) };
-        let taken = map.take_in(line, word, size)?;
-        if searched {
-            map.tighten(line);
-        }
-        Ok(Some(taken))
+        Ok(Some(map.take_in(line, word, size, searched)?))
     }
 
     #[inline]

@@ -10,7 +10,7 @@
 //! - `borders` has a bit for each page at whose first byte a main block starts.
 
 use super::bits::BitSet;
-use super::line::{Leaf, Line};
+use super::line::Line;
 use super::maxima::{Level, NarrowRow, WIDE, narrow};
 
 /// Bytes of address space in a chunk.
@@ -46,13 +46,24 @@ impl Chunk {
         self.lines[line % LINES]
     }
 
-    /// Stores what a line holds. Returns whether no segment starts in the chunk any more.
-    #[inline(always)]
-    #[allow(clippy::inline_always, reason = "a few instructions of every malloc and free")]
-    pub fn set_line(&mut self, line: usize, word: Line) -> bool {
-        let line = line % LINES;
-        self.lines[line] = word;
-        self.occupied.set(line, !word.is_empty()) && self.occupied.is_empty()
+    /// Stores what a line holds in which segments start, and did before.
+    #[inline]
+    pub fn set_line(&mut self, line: usize, word: Line) {
+        self.lines[line % LINES] = word;
+    }
+
+    /// Stores what a line holds in which the first segment may start now.
+    #[inline]
+    pub fn occupy(&mut self, line: usize, word: Line) {
+        self.set_line(line, word);
+        self.occupied.set(line % LINES, true);
+    }
+
+    /// Records that no segment starts in a line any more. Returns whether none starts in the chunk.
+    #[inline]
+    pub fn vacate(&mut self, line: usize) -> bool {
+        self.set_line(line, Line::EMPTY);
+        self.occupied.set(line % LINES, false) && self.occupied.is_empty()
     }
 
     /// The lines that are not empty.

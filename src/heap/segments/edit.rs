@@ -41,13 +41,13 @@ pub(in crate::heap) struct Joined {
 
 impl SegmentMap {
     /// Takes `size` bytes from the first hole of a line that is large enough; there must be one. `word` is what is stored for
-    /// the line.
+    /// the line; with `exact` the bound of its page becomes exact, for a page that is being used up.
     ///
     /// # Errors
     /// If there is no memory for the bookkeeping; nothing has changed then.
     #[inline]
-    pub fn take_in(&mut self, line: u64, word: Line, size: u64) -> Result<Taken, TryReserveError> {
-        with_leaf!(out of line: self, word, |leaf| self.take_first(line, leaf, size))
+    pub fn take_in(&mut self, line: u64, word: Line, size: u64, exact: bool) -> Result<Taken, TryReserveError> {
+        with_leaf!(out of line: self, word, |leaf| self.take_first(line, leaf, size, exact))
     }
 
     /// Takes `size` bytes from the hole that starts at `start`, which has as many.
@@ -70,21 +70,21 @@ impl SegmentMap {
         Self: Store<L>,
     {
         match leaf.next(at) {
-            Some(next) => self.take_inner(line, leaf, (at, leaf.offset(next) - leaf.offset(at)), size),
-            None => self.take_last(line, leaf, leaf.inner_holes(), size),
+            Some(next) => self.take_inner(line, leaf, (at, leaf.offset(next) - leaf.offset(at)), size, false),
+            None => self.take_last(line, leaf, leaf.inner_holes(), size, false),
         }
     }
 
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "part of `take_in`, each once")]
-    fn take_first<L: Leaf>(&mut self, line: u64, leaf: L, size: u64) -> Result<Taken, TryReserveError>
+    fn take_first<L: Leaf>(&mut self, line: u64, leaf: L, size: u64, exact: bool) -> Result<Taken, TryReserveError>
     where
         Self: Store<L>,
     {
         let inner = leaf.inner_holes();
         match leaf.fit(inner, size) {
-            Some(hole) => self.take_inner(line, leaf, hole, size),
-            None => self.take_last(line, leaf, inner, size),
+            Some(hole) => self.take_inner(line, leaf, hole, size, exact),
+            None => self.take_last(line, leaf, inner, size, exact),
         }
     }
 
@@ -97,6 +97,7 @@ impl SegmentMap {
         leaf: L,
         (at, length): (u32, u64),
         size: u64,
+        exact: bool,
     ) -> Result<Taken, TryReserveError>
     where
         Self: Store<L>,
@@ -110,7 +111,11 @@ impl SegmentMap {
             left = left.with_hole_after(at, offset + size);
         }
         let largest = self.largest_of(line, left);
-        self.store(line, left, Some(largest));
+        let chunk = self.store(line, left);
+        chunk.lower(position(line), largest);
+        if exact {
+            chunk.tighten(position(line));
+        }
         Ok(Taken { start: line * LINE + offset, rest: length - size })
     }
 
@@ -123,6 +128,7 @@ impl SegmentMap {
         leaf: L,
         inner: L::InnerHoles,
         size: u64,
+        exact: bool,
     ) -> Result<Taken, TryReserveError>
     where
         Self: Store<L>,
@@ -145,7 +151,11 @@ impl SegmentMap {
                 largest = largest.max(rest);
             }
         }
-        self.store(line, left, Some(narrow(largest)));
+        let chunk = self.store(line, left);
+        chunk.lower(position(line), narrow(largest));
+        if exact {
+            chunk.tighten(position(line));
+        }
         if length >= WIDE {
             self.unlist_wide_hole(start);
         }
@@ -194,7 +204,10 @@ impl SegmentMap {
         if next_is_hole && !self.is_border(next) {
             merged += 1;
             if let Some(at) = next_inside {
-                end = leaf.next(at).map_or_else(|| self.first_after(line).0, |after| base + leaf.offset(after));
+                end = match leaf.next(at) {
+                    Some(after) => base + leaf.offset(after),
+                    None => self.first_after(line).0,
+                };
                 left = leaf.without(at);
                 if end - next >= WIDE {
                     self.unlist_wide_hole(next);
@@ -205,29 +218,47 @@ impl SegmentMap {
         }
         let previous_inside = leaf.previous(at);
         let previous = match previous_inside {
-            Some(previous) => leaf.is_hole(previous).then(|| base + leaf.offset(previous)),
-            None => self.last_before(line).filter(|previous| previous.1).map(|previous| previous.0),
+            Some(previous) => (base + leaf.offset(previous), leaf.is_hole(previous)),
+            None => self.last_before(line).unwrap_or((start, false)),
         };
         let mut hole = start;
-        match previous {
-            Some(previous) if !self.is_border(start) => {
-                merged += 1;
-                hole = previous;
-                left = left.without(at);
-                if previous_inside.is_none() && next_inside.is_some() && merged == 2 {
-                    // The hole after it started in this line and now starts in another.
-                    let largest = self.largest_of(line, left);
-                    self.store(line, left, Some(largest));
-                } else {
-                    self.store(line, left, None);
-                }
-            }
-            _ => self.store(line, left.with_hole(at, true), None),
+        if previous.1 && !self.is_border(start) {
+            hole = previous.0;
+            merged += 1;
+            left = left.without(at);
+        } else {
+            left = left.with_hole(at, true);
         }
         self.record_end(hole, end);
         with_hole(hole, end - hole);
-        self.raise(hole, end - hole);
+        let chunk = if hole >= base {
+            self.store(line, left)
+        } else {
+            // A hole after the block that started in this line starts in another now.
+            let moved = next_inside.is_some() && merged == 2;
+            self.remove_start(line, left, moved);
+            self.filled_chunk(hole / LINE)
+        };
+        let grown = chunk.raise(position(hole / LINE), narrow(end - hole));
+        self.raise_above(hole, end - hole, grown);
         Freed { size: next - start, hole: (hole, end), merged }
+    }
+
+    /// Stores what is left of a line when a segment has come to start in an earlier one, and its largest hole if a hole has gone.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "part of `release`")]
+    fn remove_start<L: Leaf>(&mut self, line: u64, left: L, hole: bool)
+    where
+        Self: Store<L>,
+    {
+        let largest = hole.then(|| self.largest_of(line, left));
+        let chunk = self.store(line, left);
+        if let Some(largest) = largest {
+            chunk.lower(position(line), largest);
+        }
+        if left.is_empty() {
+            self.vacate(line);
+        }
     }
 
     /// Removes the hole that starts at `start`, the first of its line, and returns where it ended. What ends there now, or
@@ -265,9 +296,7 @@ impl SegmentMap {
         if end - start >= WIDE {
             self.unlist_wide_hole(start);
         }
-        let left = leaf.without(at);
-        let largest = self.largest_of(line, left);
-        self.store(line, left, Some(largest));
+        self.remove_start(line, leaf.without(at), true);
         end
     }
 
@@ -291,7 +320,7 @@ impl SegmentMap {
         let Some(before) = before else { return self.insert_first(start, hole) };
         let left = leaf.with_hole_after(before, start % LINE);
         let at = left.at_or_before(start % LINE).expect("it was just put there");
-        self.store(start / LINE, left.with_hole(at, hole), None);
+        self.store(start / LINE, left.with_hole(at, hole));
     }
 
     /// Makes the live block that ends at `end` longer by `bytes` of the hole that starts there, which has as many. Returns the
@@ -337,7 +366,7 @@ impl SegmentMap {
         let size = self.next_start(start).0 - start;
         with_leaf!(self, word, |leaf| {
             let at = leaf.find_live(start % LINE).expect("a live block starts here");
-            self.store(start / LINE, leaf.with_hole(at, true), None);
+            self.store(start / LINE, leaf.with_hole(at, true));
         });
         self.raise(start, size);
     }

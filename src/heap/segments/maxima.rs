@@ -236,7 +236,7 @@ where
     }
 
     /// Raises an entry to `size` if it is lower. Returns whether the top of its row had to be raised.
-    #[inline]
+    #[inline(always)]
     pub fn raise(&mut self, number: usize, size: SizeIn<S>) -> bool {
         let number_of_row = number / Self::LANES;
         let row = self.rows.row(number_of_row);
@@ -265,7 +265,7 @@ where
     }
 
     /// The number of the first entry of at least `least`, from the number `from` on.
-    #[inline]
+    #[inline(always)]
     pub fn first_from(&mut self, from: usize, least: SizeIn<S>) -> Option<usize> {
         self.search_from(from, least, Ok)
     }
@@ -278,7 +278,7 @@ where
 
     /// What `look` finds first in an entry of at least `least`, from the number `from` on. Where `look` finds nothing, it
     /// returns what the entry is lowered to.
-    #[inline]
+    #[inline(always)]
     pub fn search_from<F>(
         &mut self,
         from: usize,
@@ -323,7 +323,7 @@ where
     }
 
     /// Looks into some of the entries of a row, a bit each.
-    #[inline]
+    #[inline(always)]
     fn search_row<F>(
         &mut self,
         row: usize,

@@ -257,7 +257,7 @@ impl SegmentMap {
         let word = chunk.line(position(line));
         match word.bitmap() {
             None => {
-                chunk.set_line(position(line), word.with_first(offset, hole));
+                chunk.occupy(position(line), word.with_first(offset, hole));
             }
             Some(number) => self.bitmaps.add(number, offset, hole),
         }
@@ -267,7 +267,7 @@ impl SegmentMap {
     #[cold]
     fn turn_into_bitmap(&mut self, line: u64, word: Line) -> Result<(), TryReserveError> {
         let number = self.bitmaps.insert(BitmapLine::from(word))?;
-        self.store(line, Line::of_bitmap(number), None);
+        self.store(line, Line::of_bitmap(number));
         self.record_bytes();
         Ok(())
     }
@@ -289,6 +289,14 @@ impl SegmentMap {
         area.insert(position(line) / LINES, chunk);
         self.record_bytes();
         Ok(())
+    }
+
+    /// Records that no segment starts in a line any more, and drops its chunk if it was the last one.
+    #[inline]
+    fn vacate(&mut self, line: u64) {
+        if self.filled_chunk(line).vacate(position(line)) {
+            self.drop_chunk(line);
+        }
     }
 
     #[cold]
@@ -338,20 +346,16 @@ impl SegmentMap {
 impl Store<Line> for SegmentMap {
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "a few instructions of every malloc and free")]
-    fn store(&mut self, line: u64, word: Line, largest: Option<u16>) {
+    fn store(&mut self, line: u64, word: Line) -> &mut Chunk {
         let chunk = self.filled_chunk(line);
-        if let Some(largest) = largest {
-            chunk.lower(position(line), largest);
-        }
-        if chunk.set_line(position(line), word) {
-            self.drop_chunk(line);
-        }
+        chunk.set_line(position(line), word);
+        chunk
     }
 }
 
 /// A bitmap line is stored as a word once it fits one.
 impl Store<BitmapLine> for SegmentMap {
-    fn store(&mut self, line: u64, bitmap: BitmapLine, largest: Option<u16>) {
+    fn store(&mut self, line: u64, bitmap: BitmapLine) -> &mut Chunk {
         let word = self.line(line);
         let number = word.bitmap().expect("it is a bitmap line");
         let thinned = bitmap.thinned();
@@ -360,6 +364,6 @@ impl Store<BitmapLine> for SegmentMap {
         } else {
             self.bitmaps.set(number, bitmap);
         }
-        self.store(line, thinned.unwrap_or(word), largest);
+        self.store(line, thinned.unwrap_or(word))
     }
 }

@@ -13,22 +13,24 @@
 
 use super::area::CHUNKS;
 use super::chunk::LINES;
-use super::line::{LINE, Leaf};
+use super::line::{LINE, Leaf, Line};
 use super::maxima::{FAR, WIDE, broad, narrow};
 use super::{SegmentMap, position, with_leaf};
 use std::ops::Range;
 
 impl SegmentMap {
-    /// The first line from `line` on in which a hole of at least `size` bytes starts.
-    #[inline]
-    pub fn search_from(&mut self, line: u64, size: u16) -> Option<u64> {
+    /// The first line from `line` on in which a hole of at least `size` bytes starts, and what is stored for it.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "what it returns would go through memory")]
+    pub fn search_from(&mut self, line: u64, size: u16) -> Option<(u64, Line)> {
         let number = position(line) % LINES;
         if let Some(chunk) = self.chunk_mut(line)
             && let Some(found) = chunk.search_from(number, size)
         {
-            return Some(line - number as u64 + found as u64);
+            return Some((line - number as u64 + found as u64, chunk.line(found)));
         }
-        self.search_chunks(line / LINES as u64 + 1, u64::from(size))
+        let line = self.search_chunks(line / LINES as u64 + 1, u64::from(size))?;
+        Some((line, self.line(line)))
     }
 
     /// The first line in which a hole of at least `size` bytes starts, for sizes that saturate a line's entry.
@@ -71,7 +73,7 @@ impl SegmentMap {
         } else if size >= WIDE {
             self.search_wide_from(first, size)
         } else {
-            self.search_from(first, narrow(size))
+            self.search_from(first, narrow(size)).map(|found| found.0)
         };
         let found = line.and_then(|line| self.hole_in_line(line, 0, size));
         debug_assert_eq!(found.is_some(), line.is_some());
@@ -137,7 +139,7 @@ impl SegmentMap {
             return;
         }
         let mut from = self.start_of(range.start).0 / LINE;
-        while let Some(line) = self.search_from(from, narrow(least)).filter(|line| line * LINE < range.end) {
+        while let Some((line, _)) = self.search_from(from, narrow(least)).filter(|found| found.0 * LINE < range.end) {
             // So large a hole reaches past its line: it is the last that starts there.
             let (start, _) = self.last_before(line + 1).expect("a hole starts in this line");
             let (end, _) = self.first_after(line);
@@ -146,12 +148,6 @@ impl SegmentMap {
             }
             from = line + 1;
         }
-    }
-
-    /// Makes the bound of a line's page exact: for a page that is being used up.
-    #[inline]
-    pub fn tighten(&mut self, line: u64) {
-        self.filled_chunk(line).tighten(position(line));
     }
 
     /// Adds a hole that is the first of its line, part of one that started below. Needs [`SegmentMap::make_room_at`].
@@ -166,7 +162,7 @@ impl SegmentMap {
             self.bitmaps.add(bitmap, offset, true);
             return self.raise(start, size);
         }
-        chunk.set_line(number, word.with_first(offset, true));
+        chunk.occupy(number, word.with_first(offset, true));
         if chunk.raise(number, narrow(size)) || size >= WIDE {
             self.raise_chunk(start, size);
         }
@@ -177,8 +173,16 @@ impl SegmentMap {
     #[allow(clippy::inline_always, reason = "a few instructions of every free")]
     pub(super) fn raise(&mut self, start: u64, size: u64) {
         let line = start / LINE;
-        let chunk = self.filled_chunk(line);
-        if chunk.raise(position(line), narrow(size)) || size >= WIDE {
+        let grown = self.filled_chunk(line).raise(position(line), narrow(size));
+        self.raise_above(start, size, grown);
+    }
+
+    /// Records in the maxima above the line's that a hole of `size` bytes starts at `start` now. `grown`: whether the bound of
+    /// its page has.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "a branch of every free")]
+    pub(super) fn raise_above(&mut self, start: u64, size: u64, grown: bool) {
+        if grown || size >= WIDE {
             self.raise_chunk(start, size);
         }
     }
