@@ -8,7 +8,8 @@
 
 use super::bits::BitSet;
 use super::chunk::Chunk;
-use super::maxima::{BroadRow, Level, broad};
+use super::maxima::Level;
+use super::row::{BroadRow, broad};
 use std::collections::TryReserveError;
 
 /// Chunks in an area.
@@ -29,12 +30,15 @@ pub(in crate::heap) fn try_box<T>(value: T) -> Result<Boxed<T>, TryReserveError>
     Ok(boxed)
 }
 
+/// Some of an area's chunks.
+pub(in crate::heap) type ChunkSet = BitSet<[u64; CHUNKS / 64]>;
+
 /// The chunks of 64 MiB of address space.
 #[derive(Debug)]
 pub(in crate::heap) struct Area {
     chunks: [Option<Boxed<Chunk>>; CHUNKS],
-    occupied: BitSet<[u64; CHUNKS / 64]>,
-    bordered: BitSet<[u64; CHUNKS / 64]>,
+    occupied: ChunkSet,
+    bordered: ChunkSet,
     /// An upper bound of the holes that start in each chunk.
     bounds: Level<[BroadRow; CHUNKS / 32], [BroadRow; 1]>,
 }
@@ -73,12 +77,12 @@ impl Area {
     }
 
     /// The chunks that are there.
-    pub fn occupied(&self) -> &BitSet<[u64; CHUNKS / 64]> {
+    pub fn occupied(&self) -> &ChunkSet {
         &self.occupied
     }
 
     /// The chunks in which a main block starts.
-    pub fn bordered(&self) -> &BitSet<[u64; CHUNKS / 64]> {
+    pub fn bordered(&self) -> &ChunkSet {
         &self.bordered
     }
 

@@ -1,20 +1,30 @@
-//! Main blocks: appending one, taking the last one off, and where they start.
+//! Main blocks: appending one, taking the last one off, joining empty ones, and where they start.
 //!
 //! A border has a bit in its chunk, the chunk one in its area, the area one in the map, so that the next main block and the one
 //! before are found as quickly however long a main block is.
 //!
 //! Costs: the next border is O(1): at most 16 words of an area's bits, and one word for each 4 GiB without a main block's start.
 
-use super::area::CHUNKS;
+use super::area::{Area, CHUNKS};
 use super::chunk::{CHUNK, LINES};
-use super::maxima::FAR;
+use super::row::FAR;
 use super::{AREA, SegmentMap, position};
 use crate::heap::PAGE;
 use crate::heap::segments::LINE;
 use std::collections::TryReserveError;
+use std::ops::Range;
 
 /// Pages in a chunk.
 const PAGES: u64 = CHUNK / PAGE;
+
+/// Empty main blocks that were joined.
+#[derive(Debug, Clone)]
+pub(in crate::heap) struct Joined {
+    /// The hole that they are now.
+    pub hole: Range<u64>,
+    /// How many main blocks, each a hole, have gone.
+    pub gone: usize,
+}
 
 impl SegmentMap {
     /// Makes room for the bookkeeping of main blocks up to `end`, one of which begins at the present end, so that the
@@ -74,6 +84,53 @@ impl SegmentMap {
         Some((start, bytes, gone))
     }
 
+    /// If the hole from `start` to `end` is whole main blocks, joins it with a neighbour on either side that is, unless a region
+    /// begins between them.
+    ///
+    /// In the seed's heap main blocks never change, and a request a little larger than an empty block cannot use it.
+    /// Neighbouring blocks of one region are neighbours in virtual and physical memory both, so nothing but the border between
+    /// them has to go.
+    pub fn join_empty(&mut self, start: u64, end: u64) -> Option<Joined> {
+        if !self.is_border(start) || !self.is_border(end) {
+            return None;
+        }
+        let (mut hole, mut gone) = (start..end, 0);
+        if end < self.end() && self.is_empty_block(end) && self.remove_border(end) {
+            hole.end = self.next_start(start).0;
+            gone += 1;
+        }
+        if let Some((before, _)) = (start > 0).then(|| self.last_start_before(start)).flatten()
+            && self.is_empty_block(before)
+            && self.remove_border(start)
+        {
+            hole.start = before;
+            gone += 1;
+        }
+        (gone > 0).then_some(Joined { hole, gone })
+    }
+
+    /// Whether the segment that starts at `start` is a wholly free main block.
+    pub fn is_empty_block(&self, start: u64) -> bool {
+        let (next, _) = self.next_start(start);
+        self.start_of(start).1 && self.is_border(start) && self.is_border(next)
+    }
+
+    /// The start of the last main block if it is wholly free.
+    pub fn last_empty_block(&self) -> Option<u64> {
+        self.last_start_before(self.end()).map(|last| last.0).filter(|&last| self.is_empty_block(last))
+    }
+
+    /// Joins the empty main blocks before and after `border`, unless a region begins there. Returns whether it has.
+    fn remove_border(&mut self, border: u64) -> bool {
+        if self.is_region_start(border) {
+            return false;
+        }
+        let (start, _) = self.last_start_before(border).expect("a main block ends here");
+        self.set_border(border, false);
+        self.merge_holes(start, border);
+        true
+    }
+
     /// Whether a main block starts at `start`, which starts a segment or is the end.
     #[inline]
     pub fn is_border(&self, start: u64) -> bool {
@@ -105,12 +162,7 @@ impl SegmentMap {
         if bits != 0 && offset < self.end {
             return offset + u64::from(bits.trailing_zeros()) * PAGE;
         }
-        let chunk = position(offset / CHUNK) + 1;
-        let in_area = self.area(chunk / CHUNKS).and_then(|area| area.bordered().first_from(chunk % CHUNKS));
-        let found = in_area.map(|found| chunk / CHUNKS * CHUNKS + found).or_else(|| {
-            let area = self.bordered.first_from(chunk / CHUNKS + 1)?;
-            Some(area * CHUNKS + self.area(area)?.bordered().first_from(0)?)
-        });
+        let found = self.first_chunk_from(position(offset / CHUNK) + 1, &self.bordered, Area::bordered);
         found.map_or(self.end, |chunk| {
             let borders = self.chunk((chunk * LINES) as u64).map_or(0, |chunk| chunk.borders);
             chunk as u64 * CHUNK + u64::from(borders.trailing_zeros()) * PAGE
@@ -125,14 +177,7 @@ impl SegmentMap {
         if bits != 0 {
             return Some(last(offset / CHUNK, bits));
         }
-        let chunk = position(offset / CHUNK);
-        let in_area = self.area(chunk / CHUNKS).and_then(|area| area.bordered().last_before(chunk % CHUNKS));
-        let found = if let Some(found) = in_area {
-            chunk / CHUNKS * CHUNKS + found
-        } else {
-            let area = self.bordered.last_before(chunk / CHUNKS)?;
-            area * CHUNKS + self.area(area)?.bordered().last_before(CHUNKS)?
-        };
+        let found = self.last_chunk_before(position(offset / CHUNK), &self.bordered, Area::bordered)?;
         Some(last(found as u64, self.chunk((found * LINES) as u64)?.borders))
     }
 }

@@ -11,7 +11,8 @@
 
 use super::bits::BitSet;
 use super::line::Line;
-use super::maxima::{Level, NarrowRow, WIDE, narrow};
+use super::maxima::Level;
+use super::row::{NarrowRow, WIDE, narrow};
 
 /// Bytes of address space in a chunk.
 pub(in crate::heap) const CHUNK: u64 = 1 << 16;
@@ -86,7 +87,6 @@ impl Chunk {
 
     /// Records that a hole of `size` bytes starts in a line now. Returns whether the chunk's bound may have grown.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "a few instructions of every free")]
     pub fn raise(&mut self, line: usize, size: u16) -> bool {
         self.largest.raise(line % LINES, size)
     }

@@ -1,7 +1,7 @@
 //! Finds holes that are large enough, lowest first, and keeps the maxima by which they are found.
 //!
 //! Over the lines stands a tree of largest holes, some thirty to a node: lines in a page, pages in a chunk, chunks in an area,
-//! areas. A node's row is compared with the request at once (`maxima.rs`), and the lowest bit of the result is the way down:
+//! areas. A node's row is compared with the request at once (`row.rs`), and the lowest bit of the result is the way down:
 //! leftmost fit on a tree of maxima (C. J. Stephenson, "Fast Fits", 1983; the wide nodes are those of Bayer and `McCreight`'s
 //! B-tree, 1972).
 //!
@@ -14,14 +14,13 @@
 use super::area::CHUNKS;
 use super::chunk::LINES;
 use super::line::{LINE, Leaf, Line};
-use super::maxima::{FAR, WIDE, broad, narrow};
+use super::row::{FAR, WIDE, broad, narrow};
 use super::{SegmentMap, position, with_leaf};
 use std::ops::Range;
 
 impl SegmentMap {
     /// The first line from `line` on in which a hole of at least `size` bytes starts, and what is stored for it.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "what it returns would go through memory")]
     pub fn search_from(&mut self, line: u64, size: u16) -> Option<(u64, Line)> {
         let number = position(line) % LINES;
         if let Some(chunk) = self.chunk_mut(line)
@@ -170,7 +169,6 @@ impl SegmentMap {
 
     /// Records in the maxima that a hole of `size` bytes starts at `start` now.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "a few instructions of every free")]
     pub(super) fn raise(&mut self, start: u64, size: u64) {
         let line = start / LINE;
         let grown = self.filled_chunk(line).raise(position(line), narrow(size));
@@ -180,7 +178,6 @@ impl SegmentMap {
     /// Records in the maxima above the line's that a hole of `size` bytes starts at `start` now. `grown`: whether the bound of
     /// its page has.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "a branch of every free")]
     pub(super) fn raise_above(&mut self, start: u64, size: u64, grown: bool) {
         if grown || size >= WIDE {
             self.raise_chunk(start, size);

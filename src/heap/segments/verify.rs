@@ -3,7 +3,7 @@
 use super::area::{Area, CHUNKS};
 use super::chunk::{Chunk, LINES, PAGE_LINES};
 use super::line::{LINE, Leaf};
-use super::maxima::{BroadRow, FAR, Row, WIDE, broad, narrow};
+use super::row::{BroadRow, FAR, Row, WIDE, broad, narrow};
 use super::{Segment, SegmentMap, with_leaf};
 use crate::heap::PAGE;
 use crate::heap::verify::ensure;

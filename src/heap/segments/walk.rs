@@ -2,7 +2,8 @@
 //!
 //! Costs: a neighbour is O(1) in the same 64 KiB, else a few words are scanned: one for 4 GiB without a segment's start.
 
-use super::area::CHUNKS;
+use super::area::{Area, CHUNKS, ChunkSet};
+use super::bits::BitSet;
 use super::chunk::LINES;
 use super::line::{LINE, Leaf, Line};
 use super::{Segment, SegmentMap, position, with_leaf};
@@ -10,7 +11,6 @@ use super::{Segment, SegmentMap, position, with_leaf};
 impl SegmentMap {
     /// The first segment (start, hole) that starts after a line; the end if there is none.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "a few instructions of every malloc and free")]
     pub(super) fn first_after(&self, line: u64) -> (u64, bool) {
         if line >= self.last_line {
             return (self.end, false);
@@ -37,27 +37,17 @@ impl SegmentMap {
         {
             return self.first_in(line - number as u64 + next as u64, chunk.line(next));
         }
-        let chunk = line / LINES as u64 + 1;
-        let (mut area, mut number) = (position(chunk) / CHUNKS, position(chunk) % CHUNKS);
-        loop {
-            if let Some((found, chunk)) = self.area(area).and_then(|chunks| {
-                let found = chunks.occupied().first_from(number)?;
-                Some((found, chunks.chunk(found)?))
-            }) {
-                let first = chunk.occupied().first_from(0).expect("chunks without segments are dropped");
-                let line = ((area * CHUNKS + found) * LINES + first) as u64;
-                return self.first_in(line, chunk.line(first));
-            }
-            match self.occupied.first_from(area + 1) {
-                Some(next) => (area, number) = (next, 0),
-                None => return (self.end, false),
-            }
-        }
+        let Some(chunk) = self.first_chunk_from(position(line) / LINES + 1, &self.occupied, Area::occupied) else {
+            return (self.end, false);
+        };
+        let first = chunk * LINES;
+        let found = self.chunk(first as u64).and_then(|chunk| Some((chunk, chunk.occupied().first_from(0)?)));
+        let (chunk, number) = found.expect("chunks without segments are dropped");
+        self.first_in((first + number) as u64, chunk.line(number))
     }
 
     /// The last segment (start, hole) that starts before a line.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "a few instructions of every free")]
     pub(super) fn last_before(&self, line: u64) -> Option<(u64, bool)> {
         if let Some(chunk) = self.chunk(line)
             && let number = position(line) % LINES
@@ -81,19 +71,42 @@ impl SegmentMap {
         {
             return Some(self.last_in(line - number as u64 + previous as u64, chunk.line(previous)));
         }
-        let chunk = line / LINES as u64;
-        let (mut area, mut number) = (position(chunk) / CHUNKS, position(chunk) % CHUNKS);
-        loop {
-            if let Some((found, chunk)) = self.area(area).and_then(|chunks| {
-                let found = chunks.occupied().last_before(number)?;
-                Some((found, chunks.chunk(found)?))
-            }) {
-                let last = chunk.occupied().last_before(LINES).expect("chunks without segments are dropped");
-                let line = ((area * CHUNKS + found) * LINES + last) as u64;
-                return Some(self.last_in(line, chunk.line(last)));
-            }
-            (area, number) = (self.occupied.last_before(area)?, CHUNKS);
+        let first = self.last_chunk_before(position(line) / LINES, &self.occupied, Area::occupied)? * LINES;
+        let found = self.chunk(first as u64).and_then(|chunk| Some((chunk, chunk.occupied().last_before(LINES)?)));
+        let (chunk, number) = found.expect("chunks without segments are dropped");
+        Some(self.last_in((first + number) as u64, chunk.line(number)))
+    }
+
+    /// The first chunk, from the number `chunk` on, that is a member of its area's set. `areas` has the areas whose set has
+    /// members.
+    pub(super) fn first_chunk_from(
+        &self,
+        chunk: usize,
+        areas: &BitSet<Vec<u64>>,
+        set: fn(&Area) -> &ChunkSet,
+    ) -> Option<usize> {
+        let (area, number) = (chunk / CHUNKS, chunk % CHUNKS);
+        if let Some(found) = self.area(area).and_then(|area| set(area).first_from(number)) {
+            return Some(area * CHUNKS + found);
         }
+        // An area stays when its last chunk goes.
+        let mut later = std::iter::successors(areas.first_from(area + 1), |area| areas.first_from(area + 1));
+        later.find_map(|area| Some(area * CHUNKS + set(self.area(area)?).first_from(0)?))
+    }
+
+    /// The last chunk before the number `chunk` that is a member of its area's set. `areas` has the areas whose set has members.
+    pub(super) fn last_chunk_before(
+        &self,
+        chunk: usize,
+        areas: &BitSet<Vec<u64>>,
+        set: fn(&Area) -> &ChunkSet,
+    ) -> Option<usize> {
+        let (area, number) = (chunk / CHUNKS, chunk % CHUNKS);
+        if let Some(found) = self.area(area).and_then(|area| set(area).last_before(number)) {
+            return Some(area * CHUNKS + found);
+        }
+        let mut earlier = std::iter::successors(areas.last_before(area), |&area| areas.last_before(area));
+        earlier.find_map(|area| Some(area * CHUNKS + set(self.area(area)?).last_before(CHUNKS)?))
     }
 
     /// The first segment (start, hole) of a line, which is not empty.
@@ -169,14 +182,12 @@ impl SegmentMap {
     /// Start and end of the live block that holds an offset, which is below the end; if that is in a hole, `(0, 0)`. Two numbers
     /// are returned in registers: more would go through memory, for which views would have to wait.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "the look-up behind views, whose other work goes on beside it")]
     pub fn location_of(&self, offset: u64) -> (u64, u64) {
         let word = self.line(offset / LINE);
         with_leaf!(out of line: self, word, |leaf| self.location_in(offset, leaf))
     }
 
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "as `location_of`")]
     fn location_in<L: Leaf>(&self, offset: u64, leaf: L) -> (u64, u64) {
         let line = offset / LINE;
         let base = line * LINE;
