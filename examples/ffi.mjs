@@ -7,7 +7,7 @@
 
 import mems from '../index.js';
 
-/** mems_malloc() and mems_free(), which take and answer BigInts here. */
+/** mems_malloc() and mems_free(), which take and return BigInts here. */
 async function open(library) {
   if (typeof Bun !== 'undefined') {
     const { dlopen } = await import('bun:ffi');
@@ -32,7 +32,7 @@ async function open(library) {
   const { default: koffi } = await import('koffi');
   const loaded = koffi.load(library);
   const malloc = loaded.func('uint64_t mems_malloc(uint64_t size)');
-  // koffi answers a number where that is exact.
+  // koffi returns a number where that is exact.
   return {
     mems_malloc: (size) => BigInt(malloc(size)),
     mems_free: loaded.func('int mems_free(uint64_t address)'),

@@ -12,7 +12,7 @@ const { readTrace, replay, traceNames } = require('../bench/trace.js');
 /** Operations between two looks at the clock and the statistics. */
 const CHUNK = 10_000;
 
-/** Replays the whole trace with a progress bar on a terminal; answers nanoseconds spent in it. */
+/** Replays the whole trace with a progress bar on a terminal; returns the nanoseconds spent in it. */
 function timedReplay(trace) {
   const bar = process.stdout.isTTY
     ? new SingleBar(

@@ -6,12 +6,12 @@
 // gcc, git, Python), unpacked into typed columns and repeated, as if each program had run several times. One thread loads
 // it. Then, each way in a process of its own:
 //
-//   MeMS               the columns are blocks of a Heap; a worker gets the heap's id and the blocks' addresses, and answers
-//                      in blocks that it allocates in the same heap
+//   MeMS               the columns are blocks of a Heap; a worker gets the heap's id and the blocks' addresses, and puts
+//                      its results into blocks that it allocates in that heap
 //   SharedArrayBuffer  the columns are shared buffers made by JavaScript; a worker gets those
 //   postMessage        the columns are ordinary arrays; a worker gets a structured clone, a copy of its own
 //
-// A SharedArrayBuffer shares as well as MeMS does. What it has not: malloc and free inside it, so that any thread can put
+// A SharedArrayBuffer shares as well as MeMS does. What it lacks: malloc and free inside it, so that any thread can put
 // more data there; addresses that a message, a file or a record of the data itself can hold, and native code can follow;
 // and growth as needed, past the most that one buffer of the runtime can have.
 
@@ -43,7 +43,7 @@ const COLUMNS = {
   life: Uint32Array,
 };
 
-/** Reads the traces into columns that `make(Type, length)` answers, `repeats` times over. */
+/** Reads the traces into columns that `make(Type, length)` returns, `repeats` times over. */
 function load(repeats, make) {
   // Here, so that workers do not load it.
   const { MALLOC, readTrace, traceNames } = require('../bench/trace.js');
@@ -78,7 +78,7 @@ function blocksThatLive({ size, life }, calls, answer) {
   return answer;
 }
 
-/** The ways: what the loading thread makes and sends, and how a worker opens that and hands answers back. */
+/** The ways: what the loading thread makes and sends, and how a worker opens that and hands its results back. */
 const WAYS = {
   MeMS: {
     start() {
@@ -131,7 +131,7 @@ const WAYS = {
 
 const milliseconds = (since) => Number(process.hrtime.bigint() - since) / 1e6;
 
-/** Loads, starts the workers, asks; answers what the table shows. */
+/** Loads, starts the workers, asks; returns what the table shows. */
 async function measure(way, repeats) {
   const { start } = WAYS[way];
   const begun = process.hrtime.bigint();

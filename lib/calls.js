@@ -1,7 +1,7 @@
 // The calls that programs make by the million: malloc, free, get, and the look-up behind views.
 //
-// What they take and answer stands in a few words of memory that the addon reaches as well: a call without arguments costs
-// a third of one that takes a number and answers a BigInt. Arguments that do not fit there, and mistakes, go to the addon's
+// What they take and return stands in a few words of memory that the addon reaches as well: a call without arguments costs
+// a third of one that takes a number and returns a BigInt. Arguments that do not fit there, and mistakes, go to the addon's
 // functions with arguments, which know them all.
 
 'use strict';
@@ -23,8 +23,8 @@ const integers = new Int32Array(memory);
 // What a call takes: the heap's id, and a size as a number or an address as a whole number of 64 bits;
 const HEAP = 0;
 const ARGUMENT = 1;
-// what it answers: an address,
-const ANSWER = 2;
+// what it returns: an address,
+const RESULT = 2;
 // or a place: the name of the buffer span round an address,
 const NAME = 3;
 // the address's offset in its block, and the bytes from there to the end of what was asked for (negative behind it) and to
@@ -46,7 +46,7 @@ function malloc(heap, size, options) {
   numbers[HEAP] = heap;
   numbers[ARGUMENT] = size;
   callMalloc();
-  return words[ANSWER];
+  return words[RESULT];
 }
 
 function free(heap, address) {
@@ -61,7 +61,7 @@ function get(heap, address) {
   numbers[HEAP] = heap;
   words[ARGUMENT] = address;
   callGet();
-  return words[ANSWER];
+  return words[RESULT];
 }
 
 /** Looks an address up: what is found stands in `place`, until the next call. */

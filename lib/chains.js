@@ -25,7 +25,7 @@ function* segments(heap, start, end) {
 function* mainBlocks(heap) {
   for (let next = 0; ; ) {
     const block = binding.mainBlock(heap, next);
-    // Bun answers undefined where others answer null.
+    // Bun returns undefined where others return null.
     if (block === null || block === undefined) return;
     const [start, end] = block;
     yield {

@@ -2,7 +2,7 @@
 //
 // Making a buffer over foreign memory takes a microsecond and is seen by the garbage collector, so there is one for a
 // buffer span of gigabytes, and a view is made from it by offset and length. A span is kept as long as its heap is the same:
-// the addon answers its name with every look-up, and a name is never given twice.
+// the addon returns its name with every look-up, and a name is never given twice.
 //
 // There are two kinds of buffer over the same memory. Buffers are for I/O: they stand over an ArrayBuffer, which everything
 // that takes bytes takes. Typed arrays and DataViews are for sharing: they stand over a SharedArrayBuffer where the runtime
@@ -54,7 +54,7 @@ function elementsOf(address, length, width) {
   return checkedElements(address, length, width);
 }
 
-/** The same, whatever they are. */
+/** `elementsOf` for every other length: no length, a BigInt, one that is too long, or no number at all. */
 function checkedElements(address, length, width) {
   if (length === undefined) return Math.floor(place[REST] / width);
   const elements = checkedCount('length', length);
@@ -112,7 +112,7 @@ function anyView(Type, memory, start, elements, width) {
 }
 
 /** The buffer spans of one heap that views of one kind were made from. */
-class Windows {
+class BufferSpans {
   constructor(heap, shared) {
     this.heap = heap;
     this.shared = shared;
@@ -254,9 +254,9 @@ function misaligned(address, Type, width) {
 class Views {
   constructor(heap) {
     this.heap = heap;
-    this.plain = new Windows(heap, false);
+    this.plain = new BufferSpans(heap, false);
     // One kind is enough where there is no other.
-    this.shared = CAN_SHARE ? new Windows(heap, true) : this.plain;
+    this.shared = CAN_SHARE ? new BufferSpans(heap, true) : this.plain;
   }
 
   /** Lets go of all buffers. */

@@ -28,6 +28,8 @@ const clippy = (...features) => ['cargo', 'clippy', ...features, '--', '-D', 'wa
 const CHECKS = {
   // Formats and lints JavaScript and JSON.
   biome: () => [[...bin('@biomejs/biome', 'bin/biome'), 'ci', '.']],
+  // The English of comments and documents.
+  words: () => [script('lint-words.mjs')],
   // The workflows of the hosted CI.
   workflows: () => [script('lint-workflows.mjs')],
   // The lock files of the crates that the tests do not build.

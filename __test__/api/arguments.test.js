@@ -152,7 +152,7 @@ describe('malloc', () => {
     });
   }
 
-  test('takes a number and a BigInt alike, and answers a BigInt', () => {
+  test('takes a number and a BigInt alike, and returns a BigInt', () => {
     mems.init();
     assert.equal(mems.malloc(1), 1000n);
     assert.equal(mems.malloc(1n), 1001n);

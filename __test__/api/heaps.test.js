@@ -232,7 +232,7 @@ describe('attach', () => {
 });
 
 describe('allocate', () => {
-  test('answers an object that frees its block once', () => {
+  test('returns an object that frees its block once', () => {
     const heap = new Heap();
     const block = heap.allocate(20);
     assert.equal(block.view.length, 20);

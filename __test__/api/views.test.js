@@ -157,7 +157,7 @@ describe('view', () => {
     }
   });
 
-  test('mallocAs answers an aligned block with its view', () => {
+  test('mallocAs returns an aligned block with its view', () => {
     malloc(3);
     for (const Type of TYPES) {
       const { address, view: made } = mems.mallocAs(Type, 5);

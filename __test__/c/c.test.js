@@ -103,7 +103,7 @@ describe('the header and the source agree', () => {
   });
 });
 
-/** Runs a program; answers its result, or nothing if there is no such program. */
+/** Runs a program; returns its result, or undefined if there is no such program. */
 function run(command, args) {
   const result = spawnSync(command, args, { encoding: 'utf8' });
   return result.error?.code === 'ENOENT' ? undefined : result;

@@ -161,7 +161,7 @@ describe('a stack', () => {
   });
 
   test('is one for each place, not for each text of code', () => {
-    // The same function at the same position, in two files that are alike.
+    // One function at one position, in two files that are alike.
     const both = ['one.js', 'two.js'].map(
       (file) => new Function('heap', `return heap.malloc(8);\n//# sourceURL=${file}`),
     );

@@ -26,7 +26,7 @@ function pattern(mention) {
 
 /**
  * Asserts that the call throws an error of this code and of the class belonging to it, prints
- * nothing, and mentions all of these values or patterns in its message. Answers the error.
+ * nothing, and mentions all of these values or patterns in its message. Returns the error.
  */
 function assertRefused(call, code, ...mentions) {
   const nothing = Symbol('nothing thrown');

@@ -23,7 +23,7 @@ function arrive(gate, threads) {
 
 /**
  * Runs `operations` random calls of malloc, get and free, filling its blocks with `fill`. Throws at
- * the first byte of another thread in them. Answers the blocks left and how many calls were made.
+ * the first byte of another thread in them. Returns the blocks left and how many calls were made.
  */
 function hammer({ operations, fill, stream, gate, threads }) {
   arrive(new Int32Array(gate), threads);

@@ -29,7 +29,7 @@ class Installation {
     return path.join(this.modules, ...name.split('/'));
   }
 
-  /** Writes a file below the project's folder, and answers its path. */
+  /** Writes a file below the project's folder, and returns its path. */
   write(name, content) {
     const file = path.resolve(this.folder, name);
     fs.mkdirSync(path.dirname(file), { recursive: true });

@@ -50,7 +50,7 @@ function isSame(view, other) {
 
 const shared = (same) => (same ? 'works' : 'copies');
 
-/** Sends a value to another port of this thread, and answers what arrives. */
+/** Sends a value to another port of this thread, and returns what arrives. */
 async function sent(value, transfer) {
   const { port1, port2 } = new MessageChannel();
   try {
@@ -66,7 +66,7 @@ async function sent(value, transfer) {
   }
 }
 
-/** Starts this file as a worker, and answers its messages one by one. */
+/** Starts this file as a worker, and returns a function for its messages, one by one. */
 function withWorker(use) {
   const worker = new Worker(__filename);
   const failed = new Promise((_, reject) => {
@@ -101,7 +101,7 @@ async function withFile(use) {
   }
 }
 
-/** What an echo on this machine answers to a view, `read` of a socket. */
+/** What an echo on this machine sends back for a view, `read` from a socket. */
 async function echo(view, read) {
   const server = net.createServer((socket) => socket.pipe(socket));
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -145,7 +145,7 @@ class Program {
     );
   }
 
-  /** The same call to both; equal outcomes, or the program has failed. */
+  /** Makes a call on both heaps. If the outcomes differ, the program has failed. */
   both(name, argument) {
     this.history.push(`${name}(${String(argument)}${typeof argument === 'bigint' ? 'n' : ''})`);
     const real = outcome(() => mems[name](argument));
@@ -157,7 +157,7 @@ class Program {
       (valueCounts && real.value !== wanted.value) ||
       real.isOfClass !== wanted.isOfClass
     ) {
-      assert.fail(`the heap answers ${format(real)}, the oracle ${format(wanted)}`);
+      assert.fail(`the heap returns ${format(real)}, the oracle ${format(wanted)}`);
     }
     return real;
   }

@@ -164,7 +164,7 @@ describe('free', () => {
 });
 
 describe('get', () => {
-  test('answers base + offset, for every byte of a block and for no other', () => {
+  test('returns base + offset, for every byte of a block and for no other', () => {
     const address = malloc(1000);
     const base = get(address);
     assert.equal(typeof base, 'bigint');

@@ -1,8 +1,8 @@
 'use strict';
 
-// The exercises that textbooks set on placement, as those who set them answer them: by the heap through its public API, in a
-// memory of 4096 bytes and no more, and by the model. fixtures/textbook.json names the source of each, and what its answers
-// were checked against.
+// The exercises that textbooks set on placement, with the published results: from the heap through its public API, in a
+// memory of 4096 bytes and no more, and by the model. fixtures/textbook.json names the source of each, and how the results
+// were checked.
 
 const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -88,13 +88,13 @@ function partition(memory, sizes) {
 }
 
 for (const [name, open] of Object.entries(MEMORIES)) {
-  describe(`${name} answers`, () => {
+  describe(`${name} places blocks as textbooks say`, () => {
     for (const { name: row, source, holes, requests, answers, left } of tables) {
       for (const [policy, expected] of Object.entries(answers)) {
         test(`${row} by ${policy}: ${source}`, () => {
           const memory = open(policy);
           const starts = partition(memory, holes);
-          const answered = requests.map((size) => {
+          const taken = requests.map((size) => {
             const before = holesOf(memory);
             const address = ask(memory, size);
             if (address === '-') {
@@ -105,7 +105,7 @@ for (const [name, open] of Object.entries(MEMORIES)) {
             const hole = before.find(({ start }) => start === address);
             return hole.size === holes[at] ? `${holes[at]}` : `${holes[at]}>${hole.size}`;
           });
-          assert.deepEqual(answered, expected);
+          assert.deepEqual(taken, expected);
           if (left?.[policy]) {
             const rests = starts.map((start, at) => {
               const inside = ({ start: hole }) => hole >= start && hole < start + holes[at];

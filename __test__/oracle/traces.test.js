@@ -17,7 +17,7 @@ const OPERATIONS = Number(process.env.MEMS_TRACE_OPERATIONS ?? 500_000);
 
 after(() => finishQuietly(mems));
 
-/** Replays the beginning of a trace; answers the naive model and the live blocks at the end. */
+/** Replays the beginning of a trace; returns the naive model and the live blocks at the end. */
 function replay({ kind, slot, size, count }) {
   const model = new Model();
   const live = new Map();

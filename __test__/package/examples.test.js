@@ -1,6 +1,6 @@
 'use strict';
 
-// Every example in the typings runs, and answers what its comments say.
+// Every example in the typings runs, and returns what its comments say.
 //
 // A comment behind a statement is a value if it begins with a literal (what follows a colon is prose), a condition if it
 // has ===, an error if it begins with "throws"; else prose.

@@ -48,7 +48,7 @@ beforeEach(async () => {
 afterEach(() => registry.close());
 after(() => fs.rm(project, { recursive: true, force: true }));
 
-/** Runs the script and answers its lines, and with `code` 1 what it said was wrong. */
+/** Runs the script and returns its lines, and with `code` 1 what it said was wrong. */
 async function publish(tag, ...switches) {
   const { host } = new URL(registry.url);
   const options = [`--registry=${registry.url}`, `--//${host}/:_authToken=none`];

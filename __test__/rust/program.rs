@@ -306,7 +306,7 @@ impl Block {
         let first = usize::try_from(mems.get(self.start).expect("the block is live")).unwrap();
         let last = mems.get(self.start + self.size - 1).expect("its last byte is live");
         assert_eq!(last, (first as u64) + self.size - 1, "a block is physically contiguous");
-        // SAFETY: `get` answered the block's first and last byte, so these bytes are mapped and the block's own; the
+        // SAFETY: `get` returned the block's first and last byte, so these bytes are mapped and the block's own; the
         // program is the heap's only user, and no other slice exists while this one is in use.
         unsafe { std::slice::from_raw_parts_mut(first as *mut u8, usize::try_from(self.size).unwrap()) }
     }
@@ -317,7 +317,7 @@ impl Block {
     }
 }
 
-/// Runs a program and compares every answer.
+/// Runs a program and compares everything that is returned.
 pub fn run(mems: &mut Mems, program: &[Op]) {
     let mut shadow = Shadow::new(*mems.options());
     let mut live: Vec<Block> = Vec::new();

@@ -12,7 +12,7 @@ const { api } = require('./api.js');
 // Deno needs its subcommand and permissions again for a child; other runtimes run a file as it is.
 const CHILD_ARGS = typeof Deno === 'undefined' ? [] : ['run', '-A', '--no-lock'];
 
-// Runs this file as a worker, and answers its message once it has exited.
+// Runs this file as a worker, and returns its message once it has exited.
 function runWorker(data) {
   return new Promise((resolve, reject) => {
     const worker = new Worker(__filename, { workerData: data });

@@ -1,8 +1,8 @@
-// Which errors a heap may answer, by its options and by who else uses it; all others are failures.
+// Which errors a heap may throw, by its options and by who else uses it; all others are failures.
 
 'use strict';
 
-// What a heap may answer that another thread closes, or ends and starts anew, at any moment.
+// What a heap may throw that another thread closes, or ends and starts anew, at any moment.
 const ENDED = [
   'ERR_MEMS_CLOSED',
   'ERR_MEMS_NOT_INITIALIZED',
@@ -42,7 +42,7 @@ function isFull(error, { maxSize, lockMemory }) {
   );
 }
 
-/** Calls what must throw an error of a code whose message has all of these in it. Answers the error. */
+/** Calls what must throw an error of a code whose message has all of these in it. Returns the error. */
 function refused(action, code, ...mentions) {
   let error;
   try {

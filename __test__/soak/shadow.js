@@ -69,7 +69,7 @@ class Shadow {
     });
   }
 
-  /** Does what a full heap may refuse, and nothing but that; answers nothing then, and nothing has changed. */
+  /** Does what a full heap may refuse, and nothing but that; returns undefined then, and nothing has changed. */
   unlessFull(action) {
     const { heap, options } = this;
     // What waits in quarantine may have been given up.

@@ -24,7 +24,7 @@ function anyView(heap, { address, size }, random) {
   return heap.view(address, Type, random.int(0, Math.floor(size / width)), options);
 }
 
-/** The same bytes as a Uint8Array. */
+/** The bytes of a view as a Uint8Array. */
 function bytesOf(view) {
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }
@@ -54,7 +54,7 @@ function touch(view, random, write) {
 // Without transfer() and without sharing, a runtime copies the buffer that was to move: gigabytes.
 const CAN_MOVE = typeof ArrayBuffer.prototype.transfer === 'function';
 
-/** Moves the memory under a view into another buffer, or tries to. Answers what holds it then. */
+/** Moves the memory under a view into another buffer, or tries to. Returns what holds it then. */
 function move(view, random) {
   if (!hasBytes(view)) return undefined;
   const { buffer } = view;

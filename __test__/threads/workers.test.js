@@ -32,7 +32,7 @@ function answer(worker) {
   });
 }
 
-/** Runs code in a worker that has `mems` and `workerData`; answers what the code returns. */
+/** Runs code in a worker that has `mems` and `workerData`; resolves to what the code returns. */
 function inWorker(code, workerData) {
   const source = `
     const { parentPort, workerData } = require('node:worker_threads');

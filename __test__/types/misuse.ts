@@ -21,7 +21,7 @@ malloc();
 free(1000);
 // @ts-expect-error an address is a BigInt
 get(1);
-// @ts-expect-error malloc answers a BigInt
+// @ts-expect-error malloc returns a BigInt
 export const address: number = malloc(8);
 // @ts-expect-error addresses are BigInts
 freeMany([1000]);

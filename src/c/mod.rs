@@ -55,7 +55,7 @@ pub extern "C" fn mems_get(address: u64) -> *mut c_void {
     mems_heap_get(DEFAULT_ID, address)
 }
 
-/// Makes a heap and answers its id; 0 on failure, which is the default heap's and never a new one's.
+/// Makes a heap and returns its id; 0 on failure, which is the default heap's and never a new one's.
 ///
 /// # Safety
 /// `options` must be null or point to an [`Options`], aligned or not.
@@ -198,7 +198,7 @@ pub extern "C" fn mems_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
 }
 
-/// Runs the body of a function that answers a code.
+/// Runs the body of a function that returns a code.
 fn status(body: impl FnOnce() -> Result<(), Failure>) -> c_int {
     call(None, || body().map(Some)).map_or_else(|| mems_last_error(), |()| Code::Ok as c_int)
 }

@@ -134,7 +134,7 @@ impl Mapping {
     }
 
     /// Gives the whole pages of the system within a range back to it; they stay mapped and read as zeros from then on.
-    /// Only for ranges that nobody may use: freed memory, or all of it at the end of a heap. Answers the bytes given
+    /// Only for ranges that nobody may use: freed memory, or all of it at the end of a heap. Returns the bytes given
     /// back: 0 where pages are locked, or the system refuses.
     ///
     /// # Panics

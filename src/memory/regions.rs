@@ -232,7 +232,7 @@ impl Regions {
     }
 
     /// Gives the system's whole pages within a range of virtual addresses back to it: they read as zeros from then on.
-    /// The range must lie within one main block and be free. Answers the bytes given back. O(1) and a system call.
+    /// The range must lie within one main block and be free. Returns the bytes given back. O(1) and a system call.
     ///
     /// # Panics
     /// If there is no region, or the range is not inside one.

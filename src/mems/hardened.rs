@@ -88,7 +88,7 @@ fn canary(address: u64) -> u8 {
     top | 0x80
 }
 
-/// Checks that nothing has written to `length` bytes from `start`, each of which should be `expected(address)`; answers the
+/// Checks that nothing has written to `length` bytes from `start`, each of which should be `expected(address)`; returns the
 /// first address that is not.
 fn first_foreign(regions: &Regions, start: u64, length: u64, expected: impl Fn(u64) -> u8) -> Option<u64> {
     let mut bytes = [0; 256];

@@ -101,7 +101,7 @@ impl Mems {
         }
     }
 
-    /// Allocates `size` bytes and answers their virtual address. Amortized O(log n); a system call only where a new
+    /// Allocates `size` bytes and returns their virtual address. Amortized O(log n); a system call only where a new
     /// region is reserved.
     ///
     /// A hardened heap that is full is refused more though blocks wait in quarantine: `steps::allocate` lets them go first.
@@ -251,7 +251,7 @@ impl Mems {
     }
 
     /// Gives the whole pages inside holes back to the system; they read as zeros when they are handed out again. No address
-    /// changes. Answers the bytes given back, whether the system had put memory behind them or not. Amortized O(k log n)
+    /// changes. Returns the bytes given back, whether the system had put memory behind them or not. Amortized O(k log n)
     /// and a system call for each of k holes of a page or more.
     pub fn trim(&mut self) -> u64 {
         steps::trim(self).unwrap_or(0)
@@ -288,7 +288,7 @@ impl Mems {
         true
     }
 
-    /// Gives the whole pages inside holes in a range back, and answers their bytes.
+    /// Gives the whole pages inside holes in a range back, and returns their bytes.
     fn decommit(&mut self, range: Range<u64>) -> u64 {
         let (regions, mut bytes) = (&self.regions, 0);
         // A page of the system may begin in the range before, where that is larger than one of MeMS.

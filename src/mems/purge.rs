@@ -178,7 +178,7 @@ mod tests {
         Freed { block: at(block), hole: at(hole) }
     }
 
-    /// Notes frees in a small heap and answers the runs, in pages.
+    /// Notes frees in a small heap and returns the runs, in pages.
     fn runs(frees: &[(Range<u64>, Range<u64>)]) -> Vec<(u64, u64)> {
         let mut dirty = DirtyPages::default();
         for (block, hole) in frees {

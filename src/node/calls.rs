@@ -14,8 +14,8 @@ use crate::process::registry::{self, Handle, Id};
 use napi::sys;
 use std::ptr;
 
-/// Runs a callback's body on its first arguments and the number of those given, and makes a value of what it answers; answers
-/// null, which is `undefined`, where an exception is pending.
+/// Runs a callback's body on its first arguments and the number of those given, and makes a JavaScript value of what the
+/// body returns. Returns null, which is `undefined`, where an exception is pending.
 ///
 /// # Safety
 /// `env` and `info` must be those of the running callback.
@@ -34,7 +34,7 @@ pub(super) unsafe fn call<const N: usize, A: Answer>(
     guard(env, body).unwrap_or(ptr::null_mut())
 }
 
-/// Defines a raw callback by its arguments and the Rust value it answers.
+/// Defines a raw callback by its arguments and the Rust value that it returns.
 macro_rules! callback {
     ($(#[$doc:meta])* $name:ident, |$($argument:ident),*| $body:expr) => {
         $(#[$doc])*

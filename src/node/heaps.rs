@@ -112,7 +112,7 @@ pub fn finish(env: Env) -> Result<()> {
     run(env, || Ok(registry::finish()?))
 }
 
-/// Gives whole free pages back to the system; answers the bytes.
+/// Gives whole free pages back to the system; returns the bytes.
 #[napi]
 #[allow(clippy::cast_precision_loss, reason = "below the bytes mapped, which are below 2^53")]
 pub fn trim(env: Env, heap: Unknown) -> Result<f64> {

@@ -1,7 +1,7 @@
-//! The calls that programs make by the million, without arguments: those and what is answered stand in memory that JavaScript
+//! The calls that programs make by the million, without arguments: what they take and return stands in memory that JavaScript
 //! and this file both reach, as `lib/calls.js` lays it out.
 //!
-//! A call that takes a number and answers a BigInt costs three times what one costs that takes and answers nothing: each
+//! A call that takes a number and returns a BigInt costs three times what one costs that takes and returns nothing: each
 //! value is read or made by a call of its own back into the runtime. What JavaScript writes to a typed array costs a
 //! nanosecond, and what it reads from one no more than the BigInt that it makes.
 //!
@@ -31,9 +31,9 @@ struct Slots {
     heap: f64,
     /// The size, a double, or the address.
     argument: u64,
-    /// The address that is answered.
+    /// The address that the call returns.
     answer: u64,
-    /// What `locate` answers.
+    /// What `locate` returns.
     place: Found,
 }
 
@@ -177,7 +177,7 @@ unsafe fn check_not_moved(env: sys::napi_env, buffer: sys::napi_ref) -> Result<(
     if moved { Err(Failure::Napi(sys::Status::napi_detachable_arraybuffer_expected)) } else { Ok(()) }
 }
 
-/// Runs a call's body on its memory. What it answers is `undefined`, or an exception.
+/// Runs a call's body on its memory. What the call returns is `undefined`, or an exception.
 ///
 /// # Safety
 /// `env` and `info` must be those of a running callback that [`make`] has made, as one of the first or not.
@@ -260,7 +260,7 @@ callback! {
     /// The look-up behind views.
     locate, |_env, memory| {
         let (found, address) = (memory.heap()?, memory.argument());
-        // All of it under the lock: what is answered from there goes through memory twice.
+        // All of it under the lock: what is returned from there goes through memory twice.
         Ok(found.with(|heap| {
             let Place { mapping, offset, used, block } = heap.place(address)?;
             let (name, offset) = span::name(mapping, offset, used);

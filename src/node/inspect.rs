@@ -18,7 +18,7 @@ pub fn verify(env: Env, heap: Unknown) -> Result<()> {
     run(env, || Ok(registry::with_heap(id(env, &heap)?, |heap| heap.verify())?))
 }
 
-/// The lines that `printStats` prints, all of this moment, as a function that answers the next one, or null after the
+/// The lines that `printStats` prints, all of this moment, as a function that returns the next one, or null after the
 /// last. They wait outside the JavaScript heap, which may be too small for all of them at once.
 #[napi]
 pub fn stats_lines<'env>(env: &'env Env, heap: Unknown) -> Result<Function<'env, (), Option<String>>> {

@@ -77,7 +77,7 @@ impl<'call> Value<'call> {
     /// Its value if it is a number.
     pub fn number(self) -> Option<f64> {
         let mut number = 0.0;
-        // SAFETY: by this type's invariant; another type is an answer by status.
+        // SAFETY: by this type's invariant; for another type the call returns a status.
         let status = unsafe { sys::napi_get_value_double(self.env, self.raw, &raw mut number) };
         (status == sys::Status::napi_ok).then_some(number)
     }
@@ -85,7 +85,7 @@ impl<'call> Value<'call> {
     /// Its value if it is a boolean.
     pub fn boolean(self) -> Option<bool> {
         let mut value = false;
-        // SAFETY: by this type's invariant; another type is an answer by status.
+        // SAFETY: by this type's invariant; for another type the call returns a status.
         let status = unsafe { sys::napi_get_value_bool(self.env, self.raw, &raw mut value) };
         (status == sys::Status::napi_ok).then_some(value)
     }
@@ -93,7 +93,7 @@ impl<'call> Value<'call> {
     /// Its value if it is a BigInt.
     pub fn bigint(self) -> BigInt {
         let (mut number, mut lossless) = (0, false);
-        // SAFETY: by this type's invariant; another type is an answer by status.
+        // SAFETY: by this type's invariant; for another type the call returns a status.
         let status =
             unsafe { sys::napi_get_value_bigint_uint64(self.env, self.raw, &raw mut number, &raw mut lossless) };
         match status {
@@ -115,7 +115,7 @@ impl<'call> Value<'call> {
     /// A typed array's kind, where its elements stand and their number.
     fn typed_array(self) -> Option<(sys::napi_typedarray_type, *mut c_void, usize)> {
         let (mut kind, mut length, mut data) = (0, 0, ptr::null_mut());
-        // SAFETY: by this type's invariant; another type is an answer by status.
+        // SAFETY: by this type's invariant; for another type the call returns a status.
         let status = unsafe {
             sys::napi_get_typedarray_info(
                 self.env,
@@ -165,8 +165,8 @@ impl<'call> Value<'call> {
         let read = |room: &mut [u8]| {
             let mut length = 0;
             let data = room.as_mut_ptr().cast();
-            // SAFETY: by this type's invariant; another type is an answer by status, and at most as many bytes are written as
-            // there is room for.
+            // SAFETY: by this type's invariant; for another type the call returns a status, and at most as many
+            // bytes are written as there is room for.
             let status =
                 unsafe { sys::napi_get_value_string_utf8(self.env, self.raw, data, room.len(), &raw mut length) };
             (status == sys::Status::napi_ok).then_some(length)
@@ -187,8 +187,8 @@ impl<'call> Value<'call> {
     /// object runs its code.
     pub fn text(self) -> Result<String, Failure> {
         let mut words = 0;
-        // SAFETY: by this type's invariant; without a place for words the call answers their number, and another type
-        // is an answer by status.
+        // SAFETY: by this type's invariant; without a place for words the call returns their number, and another type
+        // is reported by the status.
         unsafe {
             sys::napi_get_value_bigint_words(self.env, self.raw, ptr::null_mut(), &raw mut words, ptr::null_mut())
         };
@@ -230,7 +230,7 @@ impl<'call> Value<'call> {
     /// A property of an object.
     pub fn property(self, name: &CStr) -> Result<Self, Failure> {
         let mut raw = ptr::null_mut();
-        // SAFETY: by this type's invariant; a value that is no object is an answer by status. What is read lives in the
+        // SAFETY: by this type's invariant; a value that is no object is reported by the status. What is read lives in the
         // same handle scope, so it lasts as long as this value.
         unsafe {
             check(sys::napi_get_named_property(self.env, self.raw, name.as_ptr(), &raw mut raw))?;
@@ -242,7 +242,7 @@ impl<'call> Value<'call> {
     pub fn pair(self) -> Option<[Self; 2]> {
         let element = |at| {
             let mut raw = ptr::null_mut();
-            // SAFETY: by this type's invariant; a value that is no object is an answer by status. What is read lives in the
+            // SAFETY: by this type's invariant; a value that is no object is reported by the status. What is read lives in the
             // same handle scope, so it lasts as long as this value.
             unsafe {
                 check(sys::napi_get_element(self.env, self.raw, at, &raw mut raw)).ok()?;
@@ -312,7 +312,7 @@ impl Iterator for Names<'_> {
     }
 }
 
-/// What a callback answers.
+/// What a callback returns.
 pub(super) trait Answer {
     /// Makes a JavaScript value of it.
     ///

@@ -26,7 +26,7 @@ pub struct Trace {
 /// The traces of `bench/traces`.
 pub const TRACES: [&str; 6] = ["gcc-cc1", "git-log", "node", "python-default", "redis", "sqlite3"];
 
-/// Those of them that a quick run takes.
+/// The traces that a quick run replays.
 pub const QUICK_TRACES: [&str; 2] = ["gcc-cc1", "sqlite3"];
 
 /// Whether to run only a part, in a short time: `MEMS_BENCH=quick`.

@@ -159,7 +159,7 @@ pub fn at_fork(before: extern "C" fn(), in_parent: extern "C" fn(), in_child: ex
     unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
 }
 
-/// Gives up the end of a map, `bytes` of address space at `base`, and answers whether that is done.
+/// Gives up the end of a map, `bytes` of address space at `base`, and returns whether that is done.
 ///
 /// # Safety
 /// The range must be whole pages of a map made by [`map`], and nobody may reach it again.
@@ -235,7 +235,7 @@ pub unsafe fn resident(base: *mut u8, bytes: usize) -> Option<usize> {
     Some((pages * page).min(bytes))
 }
 
-/// Gives `bytes` at `base`, whole pages, back; they stay mapped and read as zeros. Answers the bytes given back.
+/// Gives `bytes` at `base`, whole pages, back; they stay mapped and read as zeros. Returns the bytes given back.
 ///
 /// # Safety
 /// The range must lie in a map made by [`map`], start at a page and hold whole pages, and nobody may hold a Rust reference

@@ -127,7 +127,7 @@ pub const unsafe fn dont_fork(_base: *mut u8, _bytes: usize) {}
 #[cfg(feature = "c-abi")]
 pub const fn at_fork(_before: extern "C" fn(), _in_parent: extern "C" fn(), _in_child: extern "C" fn()) {}
 
-/// Gives up the end of a map, `bytes` at `base`, and answers whether that is done: the charge for it goes, the addresses stay
+/// Gives up the end of a map, `bytes` at `base`, and returns whether that is done: the charge for it goes, the addresses stay
 /// reserved until the whole map goes.
 ///
 /// # Safety
@@ -153,7 +153,7 @@ pub const fn page_bytes() -> usize {
     PAGE
 }
 
-/// Makes room for locking `bytes` more, and answers whether the system agreed.
+/// Makes room for locking `bytes` more, and returns whether the system agreed.
 fn enlarge_working_set(bytes: usize) -> bool {
     let (mut least, mut most, mut flags) = (0_usize, 0_usize, 0);
     // SAFETY: three places for the answer; the handle is that of the process itself and need not be closed.
@@ -213,7 +213,7 @@ pub unsafe fn resident(base: *mut u8, bytes: usize) -> Option<usize> {
     Some((pages * PAGE).min(bytes))
 }
 
-/// Gives the memory behind `bytes` at `base`, whole pages, back; they stay committed and read as zeros. Answers the bytes
+/// Gives the memory behind `bytes` at `base`, whole pages, back; they stay committed and read as zeros. Returns the bytes
 /// given back. O(bytes): zeros are written first.
 ///
 /// # Safety
