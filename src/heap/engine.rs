@@ -136,6 +136,8 @@ engines! {
     shared {
         /// Start and end of the live block that holds `offset`, which is below the end; `(0, 0)` in a hole. Hot: in registers.
         fn location_of(&self, offset: u64) -> (u64, u64);
+        /// Whether a live block holds `offset`, which is below the end. Less than where it ends has to be found for that.
+        fn is_live(&self, offset: u64) -> bool;
         /// Whether a live block starts at `start`.
         fn is_live_start(&self, start: u64) -> bool;
         /// The segment that holds `offset`, which is below the end.
@@ -178,6 +180,11 @@ macro_rules! stand_on_map {
         #[allow(clippy::inline_always, reason = "views wait for it")]
         fn location_of(&self, offset: u64) -> (u64, u64) {
             self.map.location_of(offset)
+        }
+
+        #[inline]
+        fn is_live(&self, offset: u64) -> bool {
+            !self.map.start_of(offset).1
         }
 
         #[inline]

@@ -379,6 +379,14 @@ impl Heap {
         Ok(freed)
     }
 
+    /// Whether a live block holds `address`, which may be any address inside it. O(1), and less than finding where it ends.
+    #[inline]
+    #[must_use]
+    pub fn is_live(&self, address: u64) -> bool {
+        let offset = address.wrapping_sub(FIRST_ADDRESS);
+        offset < self.engine.end() && self.engine.is_live(offset)
+    }
+
     /// Whether a live block starts at `address`. O(1), and less than finding where it ends.
     #[inline]
     #[must_use]
