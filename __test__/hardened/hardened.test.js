@@ -8,6 +8,7 @@ const { spawnSync } = require('node:child_process');
 const koffi = require('koffi');
 const { Heap } = require('@sambhav-gautam/osmemoryallocator');
 const { assertRefused } = require('../helpers/capture.js');
+const { POLICIES } = require('../helpers/policies.js');
 
 const root = JSON.stringify(require.resolve('@sambhav-gautam/osmemoryallocator'));
 /** C's memset, which knows nothing of blocks. */
@@ -22,25 +23,27 @@ const memset = koffi
   .func('void *memset(uintptr_t, int, size_t)');
 
 describe('a hardened heap', () => {
-  test('finds a write past the end by native code, and names block and byte', () => {
-    const heap = new Heap({ hardened: true });
-    for (const size of [1, 15, 16, 17, 100, 5000]) {
-      const p = heap.malloc(size);
-      const next = heap.malloc(10);
-      heap.verify();
-      memset(heap.get(p), 7, size);
-      heap.verify();
-      memset(heap.get(p), 7, size + 1);
-      const [end, at] = [p + BigInt(size) - 1n, p + BigInt(size)];
-      assertRefused(() => heap.verify(), 'ERR_MEMS_OVERFLOW', `${p}..${end}`, at);
-      assertRefused(() => heap.free(p), 'ERR_MEMS_OVERFLOW', `${p}..${end}`, at);
-      assert.ok(heap.owns(p), 'the block is live still');
-      heap.free(p);
-      heap.free(next);
-      heap.verify();
-    }
-    heap.close();
-  });
+  for (const policy of Object.keys(POLICIES)) {
+    test(`finds a write past the end by native code, and names block and byte (${policy})`, () => {
+      const heap = new Heap({ hardened: true, policy });
+      for (const size of [1, 15, 16, 17, 100, 5000]) {
+        const p = heap.malloc(size);
+        const next = heap.malloc(10);
+        heap.verify();
+        memset(heap.get(p), 7, size);
+        heap.verify();
+        memset(heap.get(p), 7, size + 1);
+        const [end, at] = [p + BigInt(size) - 1n, p + BigInt(size)];
+        assertRefused(() => heap.verify(), 'ERR_MEMS_OVERFLOW', `${p}..${end}`, at);
+        assertRefused(() => heap.free(p), 'ERR_MEMS_OVERFLOW', `${p}..${end}`, at);
+        assert.ok(heap.owns(p), 'the block is live still');
+        heap.free(p);
+        heap.free(next);
+        heap.verify();
+      }
+      heap.close();
+    });
+  }
 
   test('shows no byte behind what was asked for', () => {
     const heap = new Heap({ hardened: true });

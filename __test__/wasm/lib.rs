@@ -35,7 +35,7 @@ pub extern "C" fn malloc(size: u64) -> u64 {
                 return 0;
             }
             let hole = heap.append_block(bytes, false);
-            address = heap.malloc_in_new_block(hole, size, 1);
+            address = heap.malloc_in_new_block(hole, size, 1, |_| Ok(()));
         }
         address.ok().flatten().unwrap_or(0)
     })

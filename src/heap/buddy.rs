@@ -111,6 +111,11 @@ impl Engine for Buddy {
         Ok(Some(Taken { start, size: wanted, holes }))
     }
 
+    #[cold]
+    fn untake(&mut self, start: u64) {
+        self.free(start).expect("it was taken");
+    }
+
     #[inline(never)]
     fn free(&mut self, start: u64) -> Option<Freed> {
         let requested = self.sizes.remove(&start)?;

@@ -110,6 +110,8 @@ engines! {
         /// Takes `size` bytes at a multiple of `alignment`, a power of two; from the hole that starts at `hole` if one is given,
         /// which has room. `None` as [`Engine::malloc`].
         fn malloc_aligned(&mut self, size: u64, alignment: u64, hole: Option<u64>) -> Result<Option<Taken>, NoMetadata>;
+        /// Takes back the block at `start` that was taken last, as if it had never been.
+        fn untake(&mut self, start: u64);
         /// Frees the live block that starts at `start`. `None`, and nothing has changed: no live block starts there.
         fn free(&mut self, start: u64) -> Option<Freed>;
         /// Gives the live block that starts at `start` the size `size` where it is. `None`: it has to move.

@@ -131,6 +131,12 @@ impl Engine for Fit {
         Ok(Some(Taken { start, size, holes }))
     }
 
+    #[cold]
+    fn untake(&mut self, start: u64) {
+        self.free(start).expect("it was taken");
+        self.policy.on_block_untaken();
+    }
+
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "what it returns would go through memory")]
     fn free(&mut self, start: u64) -> Option<Freed> {

@@ -40,6 +40,7 @@ pub use stats::{Mark, Stats};
 use crate::error::Error;
 use counters::Counters;
 use engine::{AnyEngine, Engine, NoMetadata, Taken};
+use std::collections::TryReserveError;
 use std::ops::Range;
 
 /// The first virtual address of every heap.
@@ -121,6 +122,11 @@ pub enum Resized {
     NoRoom,
 }
 
+/// Keeps something of a block that is being made, by its address, outside of the heap; an error if there is no memory for it.
+pub trait Note: FnOnce(u64) -> Result<(), TryReserveError> {}
+
+impl<F: FnOnce(u64) -> Result<(), TryReserveError>> Note for F {}
+
 /// Segments and counters of one heap.
 #[derive(Debug)]
 pub struct Heap {
@@ -171,37 +177,63 @@ impl Heap {
     )]
     #[inline(always)]
     pub fn malloc(&mut self, size: u64) -> Result<Option<u64>, Error> {
+        self.malloc_noted(size, |_| Ok(()))
+    }
+
+    /// [`Heap::malloc`] of a block of which `note` keeps something, by its address. Where there is no memory for that, the block
+    /// is taken back as if it had never been.
+    ///
+    /// # Errors
+    /// The errors of [`Heap::malloc`]. Nothing has changed then.
+    #[allow(clippy::inline_always, reason = "as `malloc`")]
+    #[inline(always)]
+    pub fn malloc_noted(&mut self, size: u64, note: impl Note) -> Result<Option<u64>, Error> {
         if size == 0 || size > self.options.most() {
             return Err(Error::InvalidSize { size: size.to_string() });
         }
         let taken = self.engine.malloc(size).map_err(|NoMetadata| Error::OutOfMetadata { size })?;
         let Some(taken) = taken else { return Ok(None) };
-        Ok(Some(self.record_taken(taken)))
+        self.record_taken(taken, size, note).map(Some)
     }
 
-    #[inline]
-    fn record_taken(&mut self, taken: Taken) -> u64 {
+    /// Counts a block that was taken for a request of `size` bytes, and returns its address.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "as `malloc`")]
+    fn record_taken(&mut self, taken: Taken, size: u64, note: impl Note) -> Result<u64, Error> {
+        let address = address_of(taken.start);
+        if note(address).is_err() {
+            self.engine.untake(taken.start);
+            return Err(Error::OutOfMetadata { size });
+        }
         self.counters.record_malloc(taken.size, taken.holes);
         self.debug_verify();
-        address_of(taken.start)
+        Ok(address)
     }
 
     /// Takes `size` bytes at an offset from the heap's first address that is a multiple of `alignment`, a power of two, from the
     /// hole that the policy chooses among those that have room wherever they start; what is before and after the block stays a
     /// hole. `None`: a main block with room for [`Heap::room_for`] bytes has to be appended first. Amortized O(log n).
     ///
+    /// `note` as in [`Heap::malloc_noted`].
+    ///
     /// # Errors
     /// [`Error::OutOfMetadata`]; nothing has changed then.
-    pub fn malloc_aligned(&mut self, size: u64, alignment: u64) -> Result<Option<u64>, Error> {
-        self.malloc_from(size, alignment, None)
+    pub fn malloc_aligned(&mut self, size: u64, alignment: u64, note: impl Note) -> Result<Option<u64>, Error> {
+        self.malloc_from(size, alignment, None, note)
     }
 
     /// [`Heap::malloc_aligned`] from the hole that a main block has brought, whose address [`Heap::append_block`] has returned.
     ///
     /// # Errors
-    /// [`Error::OutOfMetadata`]; nothing has changed then.
-    pub fn malloc_in_new_block(&mut self, hole: u64, size: u64, alignment: u64) -> Result<Option<u64>, Error> {
-        let allocated = self.malloc_from(size, alignment, offset_of(hole));
+    /// [`Error::OutOfMetadata`]; nothing has changed then but high-water marks of holes.
+    pub fn malloc_in_new_block(
+        &mut self,
+        hole: u64,
+        size: u64,
+        alignment: u64,
+        note: impl Note,
+    ) -> Result<Option<u64>, Error> {
+        let allocated = self.malloc_from(size, alignment, offset_of(hole), note);
         // The high-water marks of holes: what is left of the new block, behind the block and, if that is aligned, before it.
         self.counters.record_hole_bytes();
         self.record_hole_at(hole - FIRST_ADDRESS);
@@ -209,10 +241,16 @@ impl Heap {
         allocated
     }
 
-    fn malloc_from(&mut self, size: u64, alignment: u64, hole: Option<u64>) -> Result<Option<u64>, Error> {
+    fn malloc_from(
+        &mut self,
+        size: u64,
+        alignment: u64,
+        hole: Option<u64>,
+        note: impl Note,
+    ) -> Result<Option<u64>, Error> {
         let taken = self.engine.malloc_aligned(size, alignment, hole);
         let taken = taken.map_err(|NoMetadata| Error::OutOfMetadata { size })?;
-        Ok(taken.map(|taken| self.record_taken(taken)))
+        taken.map(|taken| self.record_taken(taken, size, note)).transpose()
     }
 
     /// The length of a hole that has room for `size` bytes at `alignment` wherever it starts.

@@ -268,7 +268,7 @@ impl Mems {
     /// Goes back to `before`, whose blocks are all that there are again now that `own` were taken back, unless others have been
     /// here since. Holes come back as they were: a maximal run of free bytes in a main block is one hole, whatever the order of
     /// frees.
-    fn go_back(&mut self, before: &Mark, own: u64) {
+    pub(crate) fn go_back(&mut self, before: &Mark, own: u64) {
         if !self.heap.is_as_at(before, own) {
             return;
         }

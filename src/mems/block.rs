@@ -5,7 +5,7 @@
 //! lock and works on it without. Finding a block is O(1).
 
 use crate::error::Error;
-use crate::heap::{FIRST_ADDRESS, Freed, is_size};
+use crate::heap::{Freed, is_size};
 use crate::memory::{ALIGNMENT, Span};
 use crate::mems::Mems;
 use crate::mems::hardened::CANARY;
@@ -20,6 +20,24 @@ pub struct Block {
     pub size: u64,
     /// Bytes that it has: the same but in heaps that round sizes up.
     pub usable: u64,
+}
+
+/// The bytes of a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sizes {
+    /// Bytes that are asked for.
+    pub asked: u64,
+    /// Bytes that these are rounded up by.
+    pub padding: u64,
+    /// Bytes that the heap has to find: both, and a canary.
+    pub whole: u64,
+}
+
+impl Sizes {
+    /// A request in a heap that adds nothing.
+    pub const fn exact(size: u64) -> Self {
+        Self { asked: size, padding: 0, whole: size }
+    }
 }
 
 /// Where the byte at a virtual address stands.
@@ -82,7 +100,7 @@ impl Mems {
         if self.exact {
             return Some(Block { start, size: usable, usable });
         }
-        let size = usable - self.heap.padding(start) - self.padding.get(start - FIRST_ADDRESS);
+        let size = usable - self.heap.padding(start) - self.padding.get(start);
         if self.guarded {
             return self.guarded_block(address, start..end, size).ok();
         }
@@ -112,7 +130,7 @@ impl Mems {
     #[cold]
     fn no_block(&self, address: u64) -> Error {
         let guarded = |found: Range<u64>| {
-            let padding = self.heap.padding(found.start) + self.padding.get(found.start - FIRST_ADDRESS);
+            let padding = self.heap.padding(found.start) + self.padding.get(found.start);
             let size = found.end - found.start - padding;
             self.guarded_block(address, found, size)
         };
@@ -180,13 +198,14 @@ impl Mems {
         if alignment <= self.options().alignment() {
             return self.malloc(size);
         }
-        let rounded = self.rounded(size)?;
+        let sizes = self.sizes(size)?;
         self.aligned.reserve().map_err(|_| Error::OutOfMetadata { size })?;
-        let address = match self.heap.malloc_aligned(rounded, alignment)? {
+        let note = |address| self.padding.set(address, sizes.padding);
+        let address = match self.heap.malloc_aligned(sizes.whole, alignment, note)? {
             Some(address) => address,
-            None => self.allocate_in_new_block(rounded, alignment)?,
+            None => self.allocate_in_new_block(sizes, alignment)?,
         };
-        self.made(address, size, rounded)?;
+        self.note_made(address, sizes);
         self.note_alignment(address, alignment);
         Ok(address)
     }
@@ -219,7 +238,7 @@ impl Mems {
 
     /// Hides the live block that starts at `address` and is `whole` bytes long. Needs room for it among the hidden ones.
     pub(crate) fn hide(&mut self, address: u64, whole: u64) {
-        let padding = if self.options().alignment() > 1 { self.padding.get(address - FIRST_ADDRESS) } else { 0 };
+        let padding = if self.options().alignment() > 1 { self.padding.get(address) } else { 0 };
         self.hidden.hide(address..address + whole, padding + self.canary() + self.heap.padding(address));
         (self.exact, self.guarded) = (false, true);
     }
@@ -288,34 +307,24 @@ impl Mems {
         self.free_from(address).map(drop)
     }
 
-    /// The size that a request for `size` bytes comes to in this heap.
+    /// What a request for `size` bytes comes to in this heap.
     #[inline]
-    pub(crate) fn rounded(&self, size: u64) -> Result<u64, Error> {
+    pub(crate) fn sizes(&self, size: u64) -> Result<Sizes, Error> {
         if is_size(size) {
-            Ok(size.next_multiple_of(self.options().alignment()) + self.canary())
+            let rounded = size.next_multiple_of(self.options().alignment());
+            Ok(Sizes { asked: size, padding: rounded - size, whole: rounded + self.canary() })
         } else {
             Err(Error::InvalidSize { size: size.to_string() })
         }
     }
 
-    /// A size whose [`Mems::rounded`] is this.
-    pub(crate) fn requested(&self, rounded: u64) -> u64 {
-        rounded - self.canary()
-    }
-
-    /// A block has been made: takes its notes, or takes it back.
-    pub(crate) fn made(&mut self, address: u64, size: u64, rounded: u64) -> Result<u64, Error> {
-        self.note_use(address, address + rounded + self.heap.padding(address));
-        if self.options().alignment() > 1
-            && self.padding.set(address - FIRST_ADDRESS, self.requested(rounded) - size).is_err()
-        {
-            self.free_from(address).map(drop)?;
-            return Err(Error::OutOfMetadata { size });
-        }
+    /// A block has been made, and its padding is noted: takes all other notes of it.
+    pub(crate) fn note_made(&mut self, address: u64, sizes: Sizes) {
+        let end = address + sizes.whole;
+        self.note_use(address, end + self.heap.padding(address));
         if self.options().hardened() {
-            self.set_canary(address + size, address + rounded);
+            self.set_canary(address + sizes.asked, end);
         }
-        Ok(address)
     }
 
     /// A block has these addresses now.
@@ -326,7 +335,7 @@ impl Mems {
 
     /// Pages may have become free. Returns whether some are to be given back now.
     pub(crate) fn note_freed(&mut self, freed: &Freed) -> bool {
-        let due = self.options().trim() && self.dirty.note(freed, self.regions.end() - FIRST_ADDRESS);
+        let due = self.options().trim() && self.dirty.note(freed, self.heap.mapped());
         if due {
             self.dirty.fall_due();
         }

@@ -239,7 +239,9 @@ impl Mems {
             if segment.kind == Kind::Live
                 && let Some(block) = self.block_in(segment.addresses(), segment.start)
             {
-                self.check_canary(block.start, block.size, segment.start + segment.size)?;
+                // Behind the canary may be what the heap's engine has rounded its size up by.
+                let end = segment.addresses().end - self.heap.padding(segment.start);
+                self.check_canary(block.start, block.size, end)?;
             }
         }
         for block in self.hidden.quarantined() {

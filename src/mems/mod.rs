@@ -19,6 +19,7 @@ mod realloc;
 pub(crate) mod stacks;
 pub(crate) mod steps;
 
+use block::Sizes;
 pub use block::{Block, Place};
 pub use options::{Options, Setting};
 pub use realloc::Realloc;
@@ -109,24 +110,36 @@ impl Mems {
     /// # Errors
     /// [`Error::InvalidSize`], [`Error::OutOfMemory`], [`Error::OutOfMetadata`]; nothing has changed then.
     pub fn malloc(&mut self, size: u64) -> Result<u64, Error> {
-        let rounded = if self.plain { size } else { self.rounded(size)? };
-        let address = match self.heap.malloc(rounded)? {
-            Some(address) => address,
-            None => self.allocate_in_new_block(rounded, 1)?,
-        };
         if self.plain {
-            self.used_end = self.used_end.max(address + rounded);
+            let address = match self.heap.malloc(size)? {
+                Some(address) => address,
+                None => self.allocate_in_new_block(Sizes::exact(size), 1)?,
+            };
+            self.used_end = self.used_end.max(address + size);
             return Ok(address);
         }
-        self.made(address, size, rounded)
+        let sizes = self.sizes(size)?;
+        let address = match self.heap.malloc_noted(sizes.whole, |address| self.padding.set(address, sizes.padding))? {
+            Some(address) => address,
+            None => self.allocate_in_new_block(sizes, 1)?,
+        };
+        self.note_made(address, sizes);
+        Ok(address)
     }
 
-    /// Makes room for `size` bytes at `alignment`, and allocates there.
+    /// Makes room for a block at `alignment`, and allocates it there.
     #[cold]
-    pub(crate) fn allocate_in_new_block(&mut self, size: u64, alignment: u64) -> Result<u64, Error> {
-        let hole = self.append_block(self.heap.room_for(size, alignment))?;
-        let address = self.heap.malloc_in_new_block(hole, size, alignment)?;
-        address.ok_or_else(|| Error::Corrupt(format!("{size} bytes do not fit a new main block")))
+    pub(crate) fn allocate_in_new_block(&mut self, sizes: Sizes, alignment: u64) -> Result<u64, Error> {
+        let before = self.heap.mark();
+        self.try_in_new_block(sizes, alignment).inspect_err(|_| self.go_back(&before, 0))
+    }
+
+    /// [`Mems::allocate_in_new_block`], which leaves the main block behind if it fails.
+    fn try_in_new_block(&mut self, Sizes { whole, padding, .. }: Sizes, alignment: u64) -> Result<u64, Error> {
+        let hole = self.append_block(self.heap.room_for(whole, alignment))?;
+        let note = |address| self.padding.set(address, padding);
+        let address = self.heap.malloc_in_new_block(hole, whole, alignment, note)?;
+        address.ok_or_else(|| Error::Corrupt(format!("{whole} bytes do not fit a new main block")))
     }
 
     /// Appends a main block with room for `size` bytes, and returns the address of its hole. What can fail comes first, what
@@ -197,7 +210,7 @@ impl Mems {
                 self.note_alignment(address, 1);
             }
             if self.options().alignment() > 1 {
-                let padding = self.padding.get(address - FIRST_ADDRESS);
+                let padding = self.padding.get(address);
                 self.padding.forget(padding);
             }
             if self.note_freed(&freed) {
@@ -386,3 +399,7 @@ impl Mems {
         self.regions.release();
     }
 }
+
+#[cfg(test)]
+#[path = "undo_tests.rs"]
+mod undo_tests;

@@ -1,7 +1,7 @@
 //! Padding: how much larger each block is than what was asked for, in heaps that round sizes up.
 //!
 //! A view of a block has the length that was asked for, and statistics can say what rounding costs. Sizes are rounded up to
-//! multiples of 16 bytes, so padding is four bits, kept beside the memory by the number of the block's first 16 bytes.
+//! multiples of 16 bytes, so padding is four bits, kept beside the memory, for each 16 addresses: no two blocks start in the same.
 //!
 //! Costs: O(1); 2 KiB for each 64 KiB in which a block with padding ever started, 8 bytes for each before the last of those.
 
@@ -13,20 +13,23 @@ const SPAN: u64 = 1 << 16;
 /// Bytes for that: half a byte for each 16.
 const BYTES: usize = 1 << 11;
 
-/// The padding of all blocks, by their offsets from the heap's first address.
+/// The padding of all blocks, by their first addresses.
 #[derive(Debug, Default)]
 pub(crate) struct Padding {
     spans: Vec<Option<Box<[u8; BYTES]>>>,
     made: usize,
     /// The sum over all live blocks.
     total: u64,
+    /// Whether the system is said to have no memory.
+    #[cfg(test)]
+    pub refused: bool,
 }
 
 /// Which byte of which span, and by how many bits it is shifted.
-fn place(offset: u64) -> (usize, usize, u32) {
+fn place(address: u64) -> (usize, usize, u32) {
     #[allow(clippy::cast_possible_truncation, reason = "what is so large has been allocated, so it fits usize")]
-    let (span, byte) = ((offset / SPAN) as usize, (offset % SPAN / 32) as usize);
-    (span, byte, if offset % 32 < 16 { 0 } else { 4 })
+    let (span, byte) = ((address / SPAN) as usize, (address % SPAN / 32) as usize);
+    (span, byte, if address % 32 < 16 { 0 } else { 4 })
 }
 
 impl Padding {
@@ -35,8 +38,8 @@ impl Padding {
     ///
     /// # Errors
     /// If there is no memory for the note; nothing has changed then.
-    pub fn set(&mut self, offset: u64, padding: u64) -> Result<(), TryReserveError> {
-        let (span, byte, shift) = place(offset);
+    pub fn set(&mut self, address: u64, padding: u64) -> Result<(), TryReserveError> {
+        let (span, byte, shift) = place(address);
         if padding != 0 && self.spans.get(span).is_none_or(Option::is_none) {
             self.make(span)?;
         }
@@ -49,10 +52,10 @@ impl Padding {
         Ok(())
     }
 
-    /// The padding of the live block that starts at `offset`.
+    /// The padding of the live block that starts at `address`.
     #[inline]
-    pub fn get(&self, offset: u64) -> u64 {
-        let (span, byte, shift) = place(offset);
+    pub fn get(&self, address: u64) -> u64 {
+        let (span, byte, shift) = place(address);
         self.spans.get(span).and_then(Option::as_ref).map_or(0, |bytes| u64::from(bytes[byte] >> shift & 15))
     }
 
@@ -73,6 +76,8 @@ impl Padding {
 
     #[cold]
     fn make(&mut self, span: usize) -> Result<(), TryReserveError> {
+        #[cfg(test)]
+        Vec::<u8>::new().try_reserve(if self.refused { usize::MAX } else { 0 })?;
         let missing = (span + 1).saturating_sub(self.spans.len());
         self.spans.try_reserve(missing)?;
         let mut bytes = Vec::new();

@@ -7,9 +7,9 @@
 //! Amortized O(log n) for n segments, besides the bytes that are copied or cleared.
 
 use crate::error::Error;
-use crate::heap::{FIRST_ADDRESS, Resized};
+use crate::heap::{Mark, Resized};
 use crate::memory::Span;
-use crate::mems::block::Block;
+use crate::mems::block::{Block, Sizes};
 use crate::mems::hardened::is_large;
 use crate::mems::{Mems, steps};
 
@@ -26,6 +26,8 @@ pub struct Realloc {
     pub(crate) tail: Option<(u64, Span)>,
     /// Whether pages are to be given back.
     pub(crate) pages: bool,
+    /// The heap before the block was made that it moves to, if it moves.
+    pub(crate) before: Option<Mark>,
 }
 
 impl Mems {
@@ -45,7 +47,7 @@ impl Mems {
     /// The errors of [`Mems::free`] and [`Mems::malloc_aligned`]; nothing has changed then.
     pub fn start_realloc_aligned(&mut self, address: u64, size: u64, alignment: Option<u64>) -> Result<Realloc, Error> {
         let (block, whole) = self.starting(address)?;
-        let rounded = self.rounded(size)?;
+        let sizes = self.sizes(size)?;
         let alignment = alignment.unwrap_or_else(|| self.aligned.get(address));
         self.check_alignment(alignment)?;
         // In a hardened heap always to another place: what still uses the old one is found out.
@@ -55,8 +57,8 @@ impl Mems {
         if alignment > self.options().alignment() {
             self.aligned.reserve().map_err(|_| Error::OutOfMetadata { size })?;
         }
-        if self.options().zero_on_free() && is_large(whole.saturating_sub(self.heap.room_for(rounded, 1))) {
-            return match self.start_shrink(block, size, rounded)? {
+        if self.options().zero_on_free() && is_large(whole.saturating_sub(self.heap.room_for(sizes.whole, 1))) {
+            return match self.start_shrink(block, sizes)? {
                 Some(shrunk) => {
                     self.note_alignment(address, alignment);
                     Ok(shrunk)
@@ -64,21 +66,20 @@ impl Mems {
                 None => self.start_move(block, size, alignment),
             };
         }
-        let offset = address - FIRST_ADDRESS;
-        let padding = self.padding.get(offset);
+        let padding = self.padding.get(address);
         // The note first: it is what can fail.
-        self.padding.set(offset, rounded - size).map_err(|_| Error::OutOfMetadata { size })?;
+        self.padding.set(address, sizes.padding).map_err(|_| Error::OutOfMetadata { size })?;
         self.padding.forget(padding);
-        let resized = self.heap.resize(address, rounded);
+        let resized = self.heap.resize(address, sizes.whole);
         if !matches!(resized, Ok(Resized::InPlace { .. })) {
             // The block is as it was.
-            let restored = self.padding.set(offset, padding);
+            let restored = self.padding.set(address, padding);
             debug_assert!(restored.is_ok(), "there is a place for it, since there was");
-            self.padding.forget(rounded - size);
+            self.padding.forget(sizes.padding);
         }
         match resized? {
             Resized::InPlace { freed } => {
-                self.note_use(address, address + rounded);
+                self.note_use(address, address + sizes.whole);
                 self.note_alignment(address, alignment);
                 let mut pages = false;
                 if let Some(freed) = freed {
@@ -87,35 +88,39 @@ impl Mems {
                     }
                     pages = self.note_freed(&freed);
                 }
-                Ok(Realloc { address, copy: None, tail: None, pages })
+                Ok(Realloc { address, copy: None, tail: None, pages, before: None })
             }
             Resized::NoRoom => self.start_move(block, size, alignment),
         }
     }
 
-    /// Shortens a block without padding to `size` bytes, `rounded` in whole. What it loses is hidden until it has been cleared,
-    /// and then to be freed by [`Mems::free_tail`]. `None`, and nothing has changed: the heap's engine splits no live blocks.
-    fn start_shrink(&mut self, block: Block, size: u64, rounded: u64) -> Result<Option<Realloc>, Error> {
-        let failed = |_| Error::OutOfMetadata { size };
-        let (address, tail) = (block.start, block.start + rounded);
+    /// Shortens a block. What it loses is hidden until it has been cleared, and then to be freed by [`Mems::free_tail`]. `None`, and nothing has changed: the heap's engine splits no live blocks.
+    fn start_shrink(&mut self, block: Block, sizes: Sizes) -> Result<Option<Realloc>, Error> {
+        let failed = |_| Error::OutOfMetadata { size: sizes.asked };
+        let (address, tail) = (block.start, block.start + sizes.whole);
         self.hidden.reserve(1).map_err(failed)?;
-        let offset = address - FIRST_ADDRESS;
-        let padding = self.padding.get(offset);
-        self.padding.set(offset, rounded - size).map_err(failed)?;
+        let padding = self.padding.get(address);
+        self.padding.set(address, sizes.padding).map_err(failed)?;
         self.padding.forget(padding);
-        let split = self.heap.split(address, rounded);
+        let split = self.heap.split(address, sizes.whole);
         if !matches!(split, Ok(true)) {
-            let restored = self.padding.set(offset, padding);
+            let restored = self.padding.set(address, padding);
             debug_assert!(restored.is_ok(), "there is a place for it, since there was");
-            self.padding.forget(rounded - size);
+            self.padding.forget(sizes.padding);
             return split.map(|_| None);
         }
         // Whatever stood there before: no padding is noted without a need for memory.
-        let noted = self.padding.set(tail - FIRST_ADDRESS, 0);
+        let noted = self.padding.set(tail, 0);
         debug_assert!(noted.is_ok(), "it needs no memory");
         let length = block.start + block.usable - tail;
         self.hide(tail, length);
-        Ok(Some(Realloc { address, copy: None, tail: Some((tail, self.bytes(tail, length))), pages: false }))
+        Ok(Some(Realloc {
+            address,
+            copy: None,
+            tail: Some((tail, self.bytes(tail, length))),
+            pages: false,
+            before: None,
+        }))
     }
 
     /// Frees the end that [`Mems::start_realloc`] has split off a block, and that has been cleared. Returns whether pages are
@@ -128,10 +133,11 @@ impl Mems {
 
     /// Allocates `size` bytes, aligned to `alignment`, to which the block `old` moves.
     fn start_move(&mut self, old: Block, size: u64, alignment: u64) -> Result<Realloc, Error> {
+        let before = Some(self.heap.mark());
         let address = self.malloc_aligned(size, alignment)?;
         let bytes = old.usable.min(size);
         let copy = Some((self.bytes(address, bytes), self.bytes(old.start, bytes)));
-        Ok(Realloc { address, copy, tail: None, pages: false })
+        Ok(Realloc { address, copy, tail: None, pages: false, before })
     }
 
     /// Resizes the block that starts at `address` to `size` bytes, keeping what it holds, and returns its address, which

@@ -8,7 +8,7 @@
 //! looks anew at all that it is about. The heap may even end in between.
 
 use crate::error::Error;
-use crate::heap::FIRST_ADDRESS;
+use crate::heap::{FIRST_ADDRESS, Mark};
 use crate::memory::Span;
 use crate::mems::Mems;
 use crate::mems::hardened::{self, PIECE, Way, is_large};
@@ -296,11 +296,11 @@ pub(crate) fn realloc(
     freed: impl FnOnce(&mut Mems),
 ) -> Result<u64, Error> {
     let moved = allocate(heap, start)?;
-    let Realloc { address, copy, tail, mut pages } = moved;
+    let Realloc { address, copy, tail, mut pages, before } = moved;
     if let Some((to, from)) = copy {
         to.copy_from(&from);
         // Another thread may have freed the old block meanwhile.
-        free(heap, old, freed).inspect_err(|_| take_back(heap, address))?;
+        free(heap, old, freed).inspect_err(|_| take_back(heap, address, before.as_ref()))?;
         return Ok(address);
     }
     if let Some((tail, bytes)) = tail {
@@ -314,8 +314,15 @@ pub(crate) fn realloc(
     Ok(address)
 }
 
-/// Takes back a block that nobody has been told of, since what it was made for has failed: it counts as no call.
-fn take_back(heap: &mut impl Access, address: u64) {
+/// Takes back a block that nobody has been told of, since what it was made for has failed: it counts as no call. If nobody else
+/// has been at the heap since, that is as it was `before`.
+fn take_back(heap: &mut impl Access, address: u64, before: Option<&Mark>) {
+    let taken_back = |heap: &mut Mems| {
+        heap.heap.forget_pair();
+        if let Some(before) = before {
+            heap.go_back(before, 1);
+        }
+    };
     let hidden = heap.with(|heap| {
         heap.forget_stacks(address);
         // Another thread may have guessed the address, and freed it.
@@ -325,14 +332,14 @@ fn take_back(heap: &mut impl Access, address: u64) {
             return Ok(Some(heap.bytes(address, whole)));
         }
         heap.discard(address)?;
-        heap.heap.forget_pair();
+        taken_back(heap);
         Ok(None)
     });
     if let Ok(Some(bytes)) = hidden {
         bytes.clear();
         settle(&heap.with(|heap| {
             heap.show(address)?;
-            heap.heap.forget_pair();
+            taken_back(heap);
             Ok(())
         }));
     }

@@ -42,6 +42,9 @@ pub(super) trait Policy {
     /// A block has been taken for a request.
     fn on_block_taken(&mut self, _block: Range<u64>) {}
 
+    /// The block of which [`Policy::on_block_taken`] told last has been freed again, as if it had never been taken.
+    fn on_block_untaken(&mut self) {}
+
     /// A block has been split in two.
     fn on_block_split(&mut self) {}
 
@@ -145,6 +148,7 @@ macro_rules! policies {
             mut on_hole_added(start: u64, size: u64) -> ();
             mut on_hole_removed(start: u64, size: u64) -> ();
             mut on_block_taken(block: Range<u64>) -> ();
+            mut on_block_untaken() -> ();
             mut on_block_split() -> ();
             mut on_block_freed() -> ();
             mut go_to(position: u64) -> ();

@@ -14,6 +14,8 @@ use std::ops::Range;
 #[derive(Debug, Default)]
 pub(in crate::heap) struct NextFit {
     rover: u64,
+    /// Where it began before that block was taken.
+    before: u64,
 }
 
 impl Policy for NextFit {
@@ -29,7 +31,12 @@ impl Policy for NextFit {
     }
 
     fn on_block_taken(&mut self, block: Range<u64>) {
+        self.before = self.rover;
         self.rover = block.end;
+    }
+
+    fn on_block_untaken(&mut self) {
+        self.rover = self.before;
     }
 
     fn position(&self) -> u64 {
