@@ -1,5 +1,5 @@
 /// <reference lib="es2020" />
-// What these two name is not everywhere: the types of Node.js are an optional peer, and TypeScript has known the other since 5.2.
+// Neither of these two is everywhere: the types of Node.js are an optional peer, and TypeScript has the other since 5.2.
 // @ts-ignore
 /// <reference types="node" />
 // @ts-ignore
@@ -8,10 +8,10 @@
 /**
  * MeMS: memory outside the JavaScript heap, reached through virtual addresses.
  *
- * The functions work on one default heap, which the whole process shares: an address that one worker thread got from
- * {@link malloc} is valid in every other. A {@link Heap} is a heap of one's own, with the same functions as methods.
+ * The functions of this module use the default heap, which all threads of the process share: an address that {@link malloc}
+ * returned in one worker thread is valid in all others. A {@link Heap} is a separate heap, with the same functions as methods.
  *
- * Errors carry a `code`. A call that throws has changed nothing.
+ * Every error has a `code`: see {@link ErrorCode}. A call that throws has changed nothing.
  *
  * @example
  * const mems = require('@sambhav-gautam/osmemoryallocator');
@@ -26,15 +26,15 @@
  */
 
 declare global {
-  // As TypeScript's own library has it since 5.2, and the types of Node.js before: declarations that say the same are one.
+  // Also declared by TypeScript's library since 5.2, and by the types of Node.js before. Equal declarations are merged.
   interface SymbolConstructor {
     readonly dispose: unique symbol;
   }
 }
 
 /**
- * Node.js's `Buffer`. In a program without its types (`@types/node`), a `Uint8Array` with those of its methods that are used
- * most.
+ * The `Buffer` of Node.js. In a program without the types of Node.js (`@types/node`), a `Uint8Array` with the methods of a
+ * `Buffer` that are used most.
  */
 type Buffer = typeof globalThis extends { Buffer: { isBuffer(value: unknown): value is infer B } }
   ? B
@@ -47,105 +47,116 @@ interface BytesWithoutNode extends Uint8Array {
   write(text: string, offset?: number): number;
 }
 
-// Without this line a declaration is exported that does not say so.
+// Without this line every declaration is exported, whether it says so or not.
 // biome-ignore lint/complexity/noUselessEmptyExport: not useless in declarations
 export {};
 
-/** A way of choosing the hole that serves a request: {@link InitOptions.policy}. */
+/** How a heap chooses the hole that serves a request; see {@link InitOptions.policy}. */
 export type Policy = 'first-fit' | 'next-fit' | 'best-fit' | 'worst-fit' | 'buddy';
 
-/** What can be chosen when a heap starts. The defaults are those of {@link init}; {@link Heap} has others. */
+/** Options of a heap. The default values are those of {@link init}; a {@link Heap} has others where that is said. */
 export interface InitOptions {
   /**
-   * Bytes that every size is rounded up to a multiple of, and every physical address is one of: 1, or 16 as C's `malloc` has
-   * it. (Virtual addresses begin at 1000, which is no multiple of 16, and go on from there in steps of 16.) With 16 every
-   * block is aligned for every type, and holes are never too small to use.
+   * Sizes are rounded up to a multiple of this number of bytes, and the physical address of every block is a multiple of
+   * it. It is 1, or 16 as for C's `malloc`: then every block is aligned for every type, and no hole is too small to be
+   * used. (Virtual addresses are not multiples of 16. They begin at 1000 and go on from there in steps of 16.)
    *
    * @defaultValue 1; 16 for a {@link Heap}
    */
   alignment?: 1 | 16;
   /**
-   * Whether the heap's memory is kept from children that `fork()` makes, on Linux. `spawn()` of Node.js forks, and copying the
-   * page tables of gigabytes stops the event loop for hundreds of milliseconds; the child runs another program at once and has
-   * no use for the memory. In a child that does not, which JavaScript cannot make, the heap has ended. {@link init} on a
-   * running heap takes no notice of it unless it is given.
+   * Whether child processes that `fork()` makes get none of the heap's memory. Linux only. `child_process.spawn()` forks,
+   * and copying the page tables of gigabytes blocks the event loop for hundreds of milliseconds, although the child runs
+   * another program at once and does not use the memory. In a child that goes on with the same program, which cannot be
+   * made from JavaScript, the heap has ended. On a running heap, {@link init} compares this option only if it is given.
    *
    * @defaultValue true; false for a heap made from C
    */
   dontFork?: boolean;
   /**
-   * Whether a new main block has at least an eighth of the heap's length, so that a large heap has few. Memory that is not
-   * touched costs nothing.
+   * Whether a new main block has at least an eighth of the heap's length, so that a large heap has few main blocks. Memory
+   * that is not touched costs nothing.
    *
    * @defaultValue false; true for a {@link Heap}
    */
   growingBlocks?: boolean;
   /**
-   * Most bytes that the main blocks may have in sum, from 4096, a page. A {@link malloc} beyond throws `ERR_MEMS_OUT_OF_MEMORY`.
+   * The most bytes that all main blocks together can have, at least 4096 (one page). When {@link malloc} needs more, it
+   * throws `ERR_MEMS_OUT_OF_MEMORY`.
    *
    * @defaultValue no limit
    */
   maxSize?: number | bigint;
   /**
-   * Whether mistakes with memory are looked for. Behind each block stands a pattern that {@link free} and {@link verify}
-   * check: a write past the end throws `ERR_MEMS_OVERFLOW`. A freed block is filled with 0xdf (one of 1 MiB or more only at its
-   * ends: its whole pages go back to the system and read as zeros) and kept from being handed out for a while (65536 blocks or
-   * 32 MiB): a write to it throws `ERR_MEMS_WRITE_AFTER_FREE` at {@link verify}, at the {@link free} that would let it go, or
-   * at the next of the two after a {@link malloc} that found room nowhere else. Either is reported once, and the block given to
-   * that call is live still. Sizes are rounded up to 16 bytes and 16 more, blocks move at every {@link realloc}. For debugging,
-   * or where safety is worth it.
+   * Whether the heap detects writes to memory outside of live blocks. For debugging, and for programs in which safety
+   * matters more than speed.
+   *
+   * - Behind each block there is a pattern, which {@link free} and {@link verify} check. If something has overwritten it,
+   *   they throw `ERR_MEMS_OVERFLOW`.
+   * - A freed block is filled with 0xdf and stays in quarantine before its memory can be allocated again. The quarantine
+   *   holds 65536 blocks or 32 MiB. If something has written to such a block, `ERR_MEMS_WRITE_AFTER_FREE` is thrown by
+   *   {@link verify}, or by the {@link free} that would let the block out of quarantine. If a {@link malloc} that found no
+   *   other room has let it out, the next call of either throws. A block of 1 MiB or more is filled only at its ends; the
+   *   whole pages between them go back to the system and read as zeros.
+   *
+   * Each such write is reported once. When {@link free} reports one, the block that it was called with is still allocated.
+   * Sizes are rounded up to a multiple of 16 and become 16 bytes larger, and every {@link realloc} moves its block.
    *
    * @defaultValue false
    */
   hardened?: boolean;
   /**
-   * Whether it is noted where each block was allocated and freed, as JavaScript stacks: {@link leaks} lists them, and a block
-   * freed twice names both places, as long as it is among the last 10000 freed. Stacks begin where MeMS was called and have as
-   * many frames as `Error.stackTraceLimit` says (10 if it is no number, at most 200). Their text is what `Error.prepareStackTrace`
-   * and source maps make of them; where those fail, the engine's. No call ever fails for the sake of a stack. A stack is kept
-   * once, as long as a block has it, and is part of {@link Stats} `bytes.metadata`. Some ten microseconds a call, the
-   * more the deeper the stack: for debugging.
+   * Whether the heap keeps the JavaScript stacks of the calls that allocated and freed each block. {@link leaks} lists
+   * them, and the error for a block that is freed twice has both, as long as the block is among the last 10000 freed. For
+   * debugging: a call takes some ten microseconds longer, the more the deeper its stack is.
+   *
+   * A stack begins where MeMS was called and has at most `Error.stackTraceLimit` frames (10 if that is not a number; never
+   * more than 200). `Error.prepareStackTrace` and source maps apply to its text; if they fail, it is the text that the
+   * engine makes. No call fails because its stack cannot be had. Equal stacks are kept once, for as long as a block has
+   * them, and are part of `bytes.metadata` in {@link Stats}.
    *
    * @defaultValue false
    */
   trackAllocations?: boolean;
   /**
-   * Whether a block is overwritten with zeros when it is freed, so that what was in it cannot be read later. Other threads do
-   * not wait for that where the block is large, and on Linux pages that were never written to are not.
+   * Whether a block is filled with zeros when it is freed, so that its contents cannot be read later. Other threads can use
+   * the heap while a large block is filled. On Linux, pages that were never written to are skipped.
    *
    * @defaultValue false
    */
   zeroOnFree?: boolean;
   /**
-   * Whether the heap's pages are kept in memory (`mlock`), so that keys and passwords are never written to swap, and kept out
-   * of core dumps on Linux. The system limits how much a process may lock (`ulimit -l`): beyond, {@link malloc} throws
-   * `ERR_MEMS_LOCK_LIMIT`. Windows enlarges the working set as far as it goes. Locked pages are not given back by {@link trim}.
+   * Whether the heap's pages are locked in physical memory (`mlock`), so that keys and passwords are never written to swap.
+   * On Linux they are left out of core dumps, too. The system limits how much a process can lock (`ulimit -l`): when
+   * {@link malloc} needs more, it throws `ERR_MEMS_LOCK_LIMIT`. On Windows the working set is enlarged as far as the system
+   * allows. {@link trim} does not give locked pages back.
    *
    * @defaultValue false
    */
   lockMemory?: boolean;
   /**
-   * Least length of a new main block in bytes, from 1 to `Number.MAX_SAFE_INTEGER`, rounded up to whole pages of 4096.
-   * Larger blocks waste less at their ends: a request can never use space of two blocks. Where {@link InitOptions.maxSize}
-   * leaves less than that, the block has what is left.
+   * The least length of a new main block in bytes, from 1 to `Number.MAX_SAFE_INTEGER`, rounded up to whole pages of 4096.
+   * No block can extend over two main blocks, so longer main blocks waste less at their ends. If
+   * {@link InitOptions.maxSize} leaves less than this, the main block has what is left.
    *
    * @defaultValue 4096; 65536 for a {@link Heap}
    */
   minBlockSize?: number | bigint;
   /**
-   * Which hole serves a request. Whatever the policy, a block is taken from the front of its hole, and a request that no hole
-   * is large enough for gets a new main block. Every policy takes O(log n) for n blocks and holes, amortized.
+   * Which hole serves a request. If no hole is large enough, a new main block is made. Every policy takes amortized
+   * O(log n) for n blocks and holes. All but `'buddy'` take the block from the front of the hole:
    *
    * - `'first-fit'`: the lowest hole that is large enough.
-   * - `'next-fit'`: the first hole that is large enough from where the last search ended (the rest of the hole that it used is
-   *   looked at first), then from the heap's start.
-   * - `'best-fit'`: the smallest hole that is large enough, the lowest of several.
-   * - `'worst-fit'`: the largest hole, the lowest of several.
-   * - `'buddy'`: blocks of powers of two, at least {@link InitOptions.alignment} bytes each, taken from the smallest hole that
-   *   is large enough, which is split in halves until it fits. A freed block is joined with the other half of what it was split
-   *   from, as long as that is free. Main blocks are powers of two as well. What a block has beyond its size is internal
-   *   fragmentation: {@link Stats} `fragmentation.internal`. Blocks are aligned to 4096 bytes at most, and main blocks are never
-   *   joined: with {@link InitOptions.joinEmptyBlocks} `true` it is refused (`ERR_INVALID_ARG_VALUE`).
+   * - `'next-fit'`: the first hole that is large enough, searching on from where the last search ended (the rest of the
+   *   hole that it used comes first), and then from the start of the heap.
+   * - `'best-fit'`: the smallest hole that is large enough; of several, the lowest.
+   * - `'worst-fit'`: the largest hole; of several, the lowest.
+   * - `'buddy'`: every block is a power of two of at least {@link InitOptions.alignment} bytes. The smallest hole that is
+   *   large enough is split in halves until one fits. A freed block is joined with the other half of what it was split from
+   *   if that is free, and so on. Main blocks are powers of two as well and are never joined: with
+   *   {@link InitOptions.joinEmptyBlocks} `true`, `'buddy'` throws `ERR_INVALID_ARG_VALUE`. What a block has beyond its
+   *   size is internal fragmentation: see `fragmentation.internal` in {@link Stats}. Blocks can be aligned to 4096 bytes at
+   *   most.
    *
    * @defaultValue `'first-fit'`
    *
@@ -156,17 +167,18 @@ export interface InitOptions {
    */
   policy?: Policy;
   /**
-   * Whether neighbouring main blocks that are wholly free become one, so that a request larger than either can use them,
-   * and an empty last block grows by what a request lacks. Without it main blocks never change, as in the original.
+   * Whether neighbouring main blocks that are wholly free are joined, so that they can serve a request larger than either.
+   * If the last main block is wholly free, it grows by what a request lacks. If `false`, main blocks never change, as in
+   * the original MeMS.
    *
    * @defaultValue false; true for a {@link Heap}
    */
   joinEmptyBlocks?: boolean;
   /**
-   * Whether free pages go back to the system by themselves, as {@link trim} gives them: together, once those freed lately
-   * come to a sixteenth of the heap and at least 1 MiB, so that few calls of `free` pay for a system call. If a block of 1 MiB
-   * or more gets pages that have just been given back, up to twice its size waits from then on, 64 MiB at most. No address
-   * changes.
+   * Whether free pages go back to the system without a call of {@link trim}: when those freed since the last time come to a
+   * sixteenth of the heap, and to at least 1 MiB, so that few calls of {@link free} pay for a system call. When a block of
+   * 1 MiB or more is allocated in pages that have just been given back, the heap keeps more free pages from then on: up to
+   * twice the block's size, at most 64 MiB. No address changes.
    *
    * @defaultValue false; true for a {@link Heap}
    */
@@ -174,14 +186,17 @@ export interface InitOptions {
 }
 
 /**
- * Starts the default heap. Nothing is mapped before the first {@link malloc}.
+ * Starts the default heap. No memory is mapped before the first {@link malloc}.
  *
- * On a running heap with the same options this does nothing, so that every worker and every library may call it.
+ * If the heap is running already with the same options, `init()` does nothing. So every worker and every library can call
+ * it.
  *
- * @param options - Without them the heap places blocks exactly as the original MeMS is meant to.
- * @throws `ERR_MEMS_ALREADY_INITIALIZED` if the heap runs with other options.
- * @throws `ERR_MEMS_INVALID_SIZE` (RangeError) if `minBlockSize` or `maxSize` is not a size, `ERR_MEMS_INVALID_ALIGNMENT`.
- * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (TypeError) for a wrong type, or an option that does not exist.
+ * @param options - By default, blocks get exactly the addresses that the original MeMS is meant to give them.
+ * @throws `ERR_MEMS_ALREADY_INITIALIZED` if the heap is running with other options.
+ * @throws `ERR_MEMS_INVALID_SIZE` (RangeError) if `minBlockSize` or `maxSize` is not a size, `ERR_MEMS_INVALID_ALIGNMENT`
+ * (RangeError) if `alignment` is neither 1 nor 16.
+ * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (TypeError) for a value of a wrong type, or an option that does
+ * not exist.
  *
  * @example
  * init();
@@ -194,15 +209,19 @@ export interface InitOptions {
 export function init(options?: InitOptions): void;
 
 /**
- * Allocates `size` bytes by first fit: the front of the lowest-addressed hole that is large enough, else of a new main
- * block of `ceil(size / 4096)` pages, or of {@link InitOptions.minBlockSize} if that is more. Memory never handed out
- * before is zero; memory handed out again holds what was in it. Amortized O(log n) for n segments.
+ * Allocates `size` bytes and returns the virtual address of the block.
  *
- * @param size - Bytes, a whole number from 1 to `Number.MAX_SAFE_INTEGER`. Sizes are exact: nothing is rounded up.
- * @param options - `alignment`: see {@link MallocOptions}. Anything but an object is ignored, as extra arguments are.
- * @returns The virtual address of the first byte. It stays the same for the life of the block; the first is `1000n`.
- * @throws `ERR_MEMS_INVALID_SIZE` (RangeError) for 0, a negative, a fraction, `NaN` or a number that is not a safe integer.
- * @throws {@link OutOfMemoryError} `ERR_MEMS_OUT_OF_MEMORY` if the system refuses the pages.
+ * By default the block is the front of the lowest hole that is large enough (first fit; {@link InitOptions.policy} chooses
+ * others). If there is none, a new main block is made, with `ceil(size / 4096)` pages or with
+ * {@link InitOptions.minBlockSize} bytes if that is more. Memory that was never allocated before is zero. Memory that was
+ * freed still has its old contents. Amortized O(log n) for n segments.
+ *
+ * @param size - The size in bytes, a whole number from 1 to `Number.MAX_SAFE_INTEGER`. It is not rounded up.
+ * @param options - `alignment`: see {@link MallocOptions}. A value that is not an object is ignored, as extra arguments
+ * are.
+ * @returns The virtual address of the first byte. It stays the same until the block is freed. The first one is `1000n`.
+ * @throws `ERR_MEMS_INVALID_SIZE` (RangeError) if `size` is 0, negative, a fraction, `NaN` or not a safe integer.
+ * @throws {@link OutOfMemoryError} `ERR_MEMS_OUT_OF_MEMORY` if the system does not provide the pages.
  * @throws `ERR_MEMS_INVALID_ALIGNMENT` (RangeError), `ERR_MEMS_NOT_INITIALIZED`, `ERR_INVALID_ARG_TYPE` (TypeError).
  *
  * @example
@@ -212,12 +231,12 @@ export function init(options?: InitOptions): void;
  */
 export function malloc(size: number | bigint, options?: MallocOptions): bigint;
 
-/** How a block is to be placed. */
+/** Options of a call that allocates a block. */
 export interface MallocOptions {
   /**
-   * What the block's physical address is to be a multiple of, in bytes: a power of two from 1 to 2097152 (2 MiB). The block is
-   * taken from the first hole that has room wherever it starts, and what is left before and after it stays a hole. It stays
-   * aligned when {@link realloc} moves it.
+   * The physical address of the block is a multiple of this number of bytes: a power of two from 1 to 2097152 (2 MiB). The
+   * block is taken from the first hole that has room for it at such an address, and what is left before and after it stays
+   * a hole. The block stays aligned when {@link realloc} moves it.
    *
    * @defaultValue 1
    */
@@ -225,14 +244,15 @@ export interface MallocOptions {
 }
 
 /**
- * Allocates `count` times `size` bytes, all zero. Memory that was never handed out before is known to be zero: it costs
- * nothing. Amortized O(log n), and O(bytes) for the others.
+ * Allocates `count` times `size` bytes, which are all zero. Amortized O(log n), plus O(bytes) if the memory was allocated
+ * before; memory that was never allocated is known to be zero.
  *
- * @param count - How many, from 1.
- * @param size - Bytes of each, from 1.
- * @returns The virtual address.
- * @throws `ERR_MEMS_INVALID_SIZE` (RangeError) for a count or size that is none, or a product above
- * `Number.MAX_SAFE_INTEGER`; else what {@link malloc} throws.
+ * @param count - The number of elements, from 1.
+ * @param size - The size of an element in bytes, from 1.
+ * @returns The virtual address of the block.
+ * @throws `ERR_MEMS_INVALID_SIZE` (RangeError) if either is not a whole number from 1, or if their product is larger than
+ * `Number.MAX_SAFE_INTEGER`.
+ * @throws What {@link malloc} throws.
  *
  * @example
  * const p = calloc(1000, 8);
@@ -241,11 +261,11 @@ export interface MallocOptions {
 export function calloc(count: number | bigint, size: number | bigint): bigint;
 
 /**
- * {@link malloc} with the arguments of C's `aligned_alloc`.
+ * Allocates a block as {@link malloc} does, with the arguments of C's `aligned_alloc`.
  *
- * @param alignment - A power of two from 1 to 2097152.
- * @param size - Bytes.
- * @returns The virtual address.
+ * @param alignment - What the physical address is a multiple of: a power of two from 1 to 2097152 (2 MiB).
+ * @param size - The size in bytes.
+ * @returns The virtual address of the block.
  * @throws What {@link malloc} throws.
  *
  * @example
@@ -254,16 +274,18 @@ export function calloc(count: number | bigint, size: number | bigint): bigint;
 export function alignedAlloc(alignment: number, size: number | bigint): bigint;
 
 /**
- * Gives a block another size, keeping what it holds as far as that fits. It stays where it is if it shrinks, or if the hole
- * behind it has room; else it moves, and its old address becomes invalid. It keeps the alignment that it was allocated with,
- * by {@link MallocOptions.alignment}, {@link alignedAlloc} or {@link mallocAs}. Amortized O(log n), and O(size) where it moves.
+ * Changes the size of a block. The contents are kept, up to the lesser of both sizes.
  *
- * @param address - What {@link malloc} returned.
+ * The block stays where it is if it becomes smaller, or if the hole behind it has enough room. Otherwise it moves, and its
+ * old address becomes invalid. It keeps the alignment that {@link MallocOptions.alignment}, {@link alignedAlloc} or
+ * {@link mallocAs} gave it. Amortized O(log n), plus O(size) if it moves.
+ *
+ * @param address - An address that {@link malloc} returned.
  * @param size - The new size in bytes.
- * @param options - `alignment`: what the block is aligned to from now on, instead of what it was allocated with; it moves if
- * it is not. Anything but an object is ignored, as extra arguments are.
- * @returns The block's address, which may be another.
- * @throws What {@link free} and {@link malloc} throw. The old block is intact then.
+ * @param options - `alignment`: a new alignment for the block, which moves if it does not have it yet. A value that is not
+ * an object is ignored, as extra arguments are.
+ * @returns The address of the block, which may have changed.
+ * @throws What {@link free} and {@link malloc} throw. The block is unchanged then.
  *
  * @example
  * let p = malloc(100);
@@ -274,37 +296,39 @@ export function alignedAlloc(alignment: number, size: number | bigint): bigint;
 export function realloc(address: bigint, size: number | bigint, options?: MallocOptions): bigint;
 
 /**
- * What a view is to stand over. Both kinds of buffer are over the same memory, so all views of a block show the same bytes.
+ * Options of a call that makes a view. There are two kinds of buffer over the same memory, so all views of a block show the
+ * same bytes.
  */
 export interface ViewOptions {
   /**
-   * `false`: an `ArrayBuffer`, for I/O. Whatever takes a `Buffer` or bytes takes such a view, on every runtime.
+   * `false` makes a view over an `ArrayBuffer`, for I/O: whatever takes a `Buffer` or bytes takes it, on every runtime.
    *
-   * `true`: a `SharedArrayBuffer`, for sharing. It can be posted to threads, and `Atomics.wait` works on it; some functions
-   * refuse such views, and those of Node.js 24 and 26 that take text as well (fetch, `Response`, `WebSocket`) send the text
-   * `1,2,3` of one instead of its bytes. Node.js 22.23, 24.21, 26 and Bun have it; elsewhere `true` throws `ERR_MEMS_UNSUPPORTED`.
+   * `true` makes a view over a `SharedArrayBuffer`, for sharing: it can be posted to other threads, and `Atomics.wait`
+   * works on it. But some functions refuse such views, and `fetch`, `Response` and `WebSocket` of Node.js 24 and 26 send
+   * the text `1,2,3` of one instead of its bytes. Only Node.js 22.23, 24.21 and 26 and Bun have it. Other runtimes throw
+   * `ERR_MEMS_UNSUPPORTED`.
    *
-   * Unasked, what is a `Buffer` stands over an `ArrayBuffer`, and any other view over a `SharedArrayBuffer` where there is one.
+   * By default a `Buffer` is over an `ArrayBuffer`, and any other view is over a `SharedArrayBuffer` if the runtime has it.
    */
   shared?: boolean;
 }
 
 /**
- * A constructor of views: a typed array's or `DataView`, a subclass's, or one of another realm. Its elements are as wide as those
- * of the runtime's own type that it descends from.
+ * A constructor of views: that of a typed array or of `DataView`, a subclass of one, or one of another realm. The elements
+ * are as wide as those of the runtime's own class that it extends.
  */
 export interface ViewConstructor<V> {
   new (buffer: ArrayBuffer | SharedArrayBuffer, byteOffset?: number, length?: number): V;
 }
 
 /**
- * Allocates room for `count` elements of a type, aligned for it, and a view over them.
+ * Allocates a block for `count` elements of a type, aligned for that type, and makes a view of it.
  *
- * @param Type - A typed array constructor, `Buffer` or `DataView` (whose elements are bytes).
- * @param count - Elements, from 1.
- * @param options - What the view is to stand over.
- * @returns The block's virtual address, and the view.
- * @throws What {@link malloc}, {@link view} and the constructor throw; there is no block then.
+ * @param Type - The constructor of a typed array, `Buffer`, or `DataView` (whose elements are bytes).
+ * @param count - The number of elements, from 1.
+ * @param options - Which kind of buffer the view is over.
+ * @returns The virtual address of the block, and the view.
+ * @throws What {@link malloc}, {@link view} and the constructor throw. Nothing is allocated then.
  *
  * @example
  * const { address, view } = mallocAs(Float64Array, 1000);
@@ -321,28 +345,28 @@ export function mallocAs<V extends ArrayBufferView>(
 export interface Allocation {
   /** The block's virtual address. */
   readonly address: bigint;
-  /** Its bytes, as {@link buffer} returns them; made when first asked for. */
+  /** The bytes of the block, as {@link buffer} returns them. Made when it is first read. */
   readonly view: Buffer;
   /**
-   * Frees the block. Throws `ERR_MEMS_NOT_ALLOCATED` the second time, whatever lives at the address by then, and
-   * `ERR_MEMS_CLOSED` after its heap has ended, a default heap that was started later notwithstanding.
+   * Frees the block. The second call throws `ERR_MEMS_NOT_ALLOCATED`, even if another block is at the address by then. A call
+   * after the heap has ended throws `ERR_MEMS_CLOSED`, even if {@link init} has started the default heap again.
    */
   free(): void;
   /**
-   * Frees the block, or does nothing if it is gone already, by itself or with its heap. There where the runtime has
+   * Frees the block. Does nothing if the block has been freed, or if its heap has ended. Only where the runtime has
    * `Symbol.dispose`.
    */
   [Symbol.dispose](): void;
 }
 
 /**
- * {@link malloc} that returns an object, for `using` or where address and view travel together.
+ * Allocates a block and returns it as an object, for `using`, or to keep the address and the view together.
  *
- * @param size - Bytes.
- * @param options - As for {@link malloc}, and what its view is to stand over.
+ * @param size - The size in bytes.
+ * @param options - Those of {@link malloc}, and which kind of buffer the view is over.
  * @returns The block.
- * @throws What {@link malloc} throws. Whether the view can be made is seen when {@link Allocation.view} is first read, which
- * throws what {@link buffer} throws.
+ * @throws What {@link malloc} throws. The view is made when {@link Allocation.view} is first read, which throws what
+ * {@link buffer} throws.
  *
  * @example
  * const block = allocate(100);
@@ -352,19 +376,23 @@ export interface Allocation {
 export function allocate(size: number | bigint, options?: MallocOptions & ViewOptions): Allocation;
 
 /**
- * A `Buffer` over a block's own memory, no copy, for I/O: files, sockets, streams, fetch, WebCrypto and whatever else takes a
- * `Buffer` take it, and the bytes arrive as they are. It works as long as anything refers to it: after {@link free} it shows
- * whatever is there, after {@link finish} zeros, and it never faults. It stands over an `ArrayBuffer` that shows other blocks too,
- * so what clones it (`structuredClone`, `postMessage`) copies more than its bytes: to share memory, use {@link view}, or send the
- * address. O(1).
+ * Returns a `Buffer` over the memory of a block, without copying it. It is for I/O: files, sockets, streams, `fetch`,
+ * WebCrypto and everything else that takes a `Buffer` take it, and get its bytes as they are. O(1).
+ *
+ * The buffer can be used for as long as something refers to it, and never crashes. After {@link free} it shows whatever is
+ * in the memory now; after {@link finish} it shows zeros.
+ *
+ * It is over an `ArrayBuffer` that has other blocks in it, so that `structuredClone()` and `postMessage()` copy more than
+ * its bytes. To share memory with another thread, use {@link view} or send the address.
  *
  * @param address - Any address inside a live block.
- * @param length - Bytes; without it all to the end of what was asked for.
- * @param options - `shared: true` to make it over a `SharedArrayBuffer`.
+ * @param length - The length in bytes; by default, all up to the end of what was asked for.
+ * @param options - `shared: true` makes it over a `SharedArrayBuffer`.
  * @returns The buffer.
- * @throws `ERR_MEMS_OUT_OF_BLOCK` (RangeError) for more bytes than the block has from there, or than the runtime allows.
- * @throws `ERR_MEMS_UNSUPPORTED` where the runtime allows no buffers over native memory (Electron): {@link read} works there;
- * and for `shared: true` where it makes no such `SharedArrayBuffer`.
+ * @throws `ERR_MEMS_OUT_OF_BLOCK` (RangeError) if the block has fewer bytes from there on, or the runtime allows no buffer
+ * of that length.
+ * @throws `ERR_MEMS_UNSUPPORTED` if the runtime allows no buffers over native memory, as Electron does ({@link read} works
+ * there), or for `shared: true` if it has no such `SharedArrayBuffer`.
  * @throws What {@link get} throws.
  *
  * @example
@@ -375,18 +403,23 @@ export function allocate(size: number | bigint, options?: MallocOptions & ViewOp
 export function buffer(address: bigint, length?: number | bigint, options?: ViewOptions): Buffer;
 
 /**
- * A typed array or `DataView` over a block's own memory, no copy, for computing and sharing; else as {@link buffer}. Where the runtime
- * can make one over native memory (Node.js 22.23, 24.21, 26, Bun) it stands over a `SharedArrayBuffer`: other threads can be sent it,
- * and `Atomics.wait` works on it. What sends bytes should be given {@link buffer}, or `{ shared: false }` said here: see
- * {@link ViewOptions}. O(1).
+ * Returns a typed array or `DataView` over the memory of a block, without copying it. It is for computing and sharing, and
+ * otherwise like a {@link buffer}. O(1).
+ *
+ * If the runtime can make a `SharedArrayBuffer` over native memory (Node.js 22.23, 24.21 and 26, and Bun), the view is over
+ * one: it can be posted to other threads, and `Atomics.wait` works on it. Functions that send bytes should get a
+ * {@link buffer}, or a view made with `{ shared: false }`: see {@link ViewOptions}.
  *
  * @param address - Any address inside a live block. Its memory must be aligned for the type.
- * @param Type - The view's constructor; `Uint8Array` if there is none.
- * @param length - Elements (bytes of a `DataView`); without it as many as fit what was asked for.
- * @param options - What it is to stand over; `view(address, Buffer)` is {@link buffer}.
+ * @param Type - The constructor of the view; by default `Uint8Array`.
+ * @param length - The number of elements (bytes for a `DataView`); by default, as many as fit what was asked for.
+ * @param options - Which kind of buffer the view is over. `view(address, Buffer)` is like `buffer(address)`.
  * @returns The view.
- * @throws `ERR_MEMS_MISALIGNED` (RangeError): allocate with {@link MallocOptions.alignment}, or by {@link mallocAs}.
- * @throws `ERR_MEMS_OUT_OF_BLOCK` (RangeError), also for more than the runtime allows; what {@link get} throws.
+ * @throws `ERR_MEMS_MISALIGNED` (RangeError) if the memory is not aligned for the type. Allocate with
+ * {@link MallocOptions.alignment}, or with {@link mallocAs}.
+ * @throws `ERR_MEMS_OUT_OF_BLOCK` (RangeError) if the block has fewer elements from there on, or the runtime allows no view
+ * of that length.
+ * @throws What {@link get} throws.
  *
  * @example
  * const p = malloc(800, { alignment: 8 });
@@ -401,12 +434,15 @@ export function view<V extends ArrayBufferView>(
 ): V;
 
 /**
- * Copies bytes out of a block. This works on every runtime, those without buffers over native memory included.
+ * Returns a copy of bytes of a block. It works on every runtime, also on those that allow no buffers over native memory.
+ * O(length).
  *
  * @param address - Any address inside a live block.
- * @param length - Bytes; without it all to the end of what was asked for.
- * @returns A copy.
- * @throws `ERR_MEMS_OUT_OF_BLOCK` (RangeError), also for more than the runtime has memory for; what {@link get} throws.
+ * @param length - The number of bytes; by default, all up to the end of what was asked for.
+ * @returns The copy.
+ * @throws `ERR_MEMS_OUT_OF_BLOCK` (RangeError) if the block has fewer bytes from there on, or the runtime has no memory for
+ * so many.
+ * @throws What {@link get} throws.
  *
  * @example
  * const p = malloc(5);
@@ -416,12 +452,13 @@ export function view<V extends ArrayBufferView>(
 export function read(address: bigint, length?: number | bigint): Buffer;
 
 /**
- * Copies bytes into a block.
+ * Copies bytes into a block. O(bytes).
  *
  * @param address - Any address inside a live block.
- * @param bytes - A typed array, `DataView`, or string, which is written as UTF-8.
+ * @param bytes - A typed array, a `DataView`, or a string, which is encoded as UTF-8.
  * @returns The number of bytes written.
- * @throws `ERR_MEMS_OUT_OF_BLOCK` (RangeError) if they do not fit; nothing is written then. What {@link get} throws.
+ * @throws `ERR_MEMS_OUT_OF_BLOCK` (RangeError) if the block has fewer bytes from there on. Nothing is written then.
+ * @throws What {@link get} throws.
  *
  * @example
  * const p = malloc(16);
@@ -430,12 +467,13 @@ export function read(address: bigint, length?: number | bigint): Buffer;
 export function write(address: bigint, bytes: ArrayBufferView | string): number;
 
 /**
- * Copies bytes from block to block, or inside one: the two ranges may overlap. At the speed of C's `memmove`.
+ * Copies bytes from one block to another, or inside one, as C's `memmove` does: the two ranges may overlap. O(length).
  *
  * @param to - Any address inside a live block.
  * @param from - Any address inside a live block.
- * @param length - Bytes, from 0.
- * @throws `ERR_MEMS_OUT_OF_BLOCK` (RangeError) if either range leaves its block; what {@link get} throws.
+ * @param length - The number of bytes, from 0.
+ * @throws `ERR_MEMS_OUT_OF_BLOCK` (RangeError) if either range reaches past the end of its block.
+ * @throws What {@link get} throws.
  *
  * @example
  * const [a, b] = [malloc(100), malloc(100)];
@@ -444,12 +482,13 @@ export function write(address: bigint, bytes: ArrayBufferView | string): number;
 export function copy(to: bigint, from: bigint, length: number | bigint): void;
 
 /**
- * Sets bytes.
+ * Sets bytes of a block to a value. O(length).
  *
  * @param address - Any address inside a live block.
  * @param byte - The value, from 0 to 255.
- * @param length - Bytes; without it all to the end of what was asked for.
- * @throws `ERR_MEMS_OUT_OF_BLOCK` (RangeError); what {@link get} throws.
+ * @param length - The number of bytes; by default, all up to the end of what was asked for.
+ * @throws `ERR_MEMS_OUT_OF_BLOCK` (RangeError) if the block has fewer bytes from there on.
+ * @throws What {@link get} throws.
  *
  * @example
  * const p = malloc(100);
@@ -458,13 +497,14 @@ export function copy(to: bigint, from: bigint, length: number | bigint): void;
 export function fill(address: bigint, byte: number, length?: number | bigint): void;
 
 /**
- * Compares bytes as C's `memcmp` does.
+ * Compares bytes of two blocks as C's `memcmp` does. O(length).
  *
  * @param a - Any address inside a live block.
  * @param b - Any address inside a live block.
- * @param length - Bytes, from 0.
- * @returns -1, 0 or 1: by the first bytes that differ.
- * @throws `ERR_MEMS_OUT_OF_BLOCK` (RangeError) if either range leaves its block; what {@link get} throws.
+ * @param length - The number of bytes, from 0.
+ * @returns 0 if all bytes are equal. Otherwise -1 or 1: whether the first byte that differs is smaller or larger at `a`.
+ * @throws `ERR_MEMS_OUT_OF_BLOCK` (RangeError) if either range reaches past the end of its block.
+ * @throws What {@link get} throws.
  *
  * @example
  * const [a, b] = [calloc(1, 100), calloc(1, 100)];
@@ -473,10 +513,11 @@ export function fill(address: bigint, byte: number, length?: number | bigint): v
 export function compare(a: bigint, b: bigint, length: number | bigint): -1 | 0 | 1;
 
 /**
- * The bytes of a block: what was asked for, rounded up in heaps with {@link InitOptions.alignment}. All can be used.
+ * Returns the length of a block: the size that was asked for, rounded up if the heap has an {@link InitOptions.alignment}.
+ * All of these bytes can be used. Amortized O(log n).
  *
  * @param address - Any address inside a live block.
- * @returns The block's length in bytes.
+ * @returns The length of the block in bytes.
  * @throws What {@link get} throws.
  *
  * @example
@@ -490,17 +531,17 @@ export function usableSize(address: bigint): number;
 export interface Block {
   /** Its virtual address. */
   address: bigint;
-  /** Bytes that were asked for. */
+  /** The size that was asked for, in bytes. */
   size: number;
-  /** Bytes that it has. */
+  /** The length of the block in bytes; see {@link usableSize}. */
   usableSize: number;
 }
 
 /**
- * The block round an address.
+ * Returns the block that an address is in. Amortized O(log n).
  *
  * @param address - Any address inside a live block.
- * @returns The block's address and lengths.
+ * @returns The address of the block and its sizes.
  * @throws What {@link get} throws.
  *
  * @example
@@ -510,10 +551,12 @@ export interface Block {
 export function blockOf(address: bigint): Block;
 
 /**
- * Whether an address lies in a live block.
+ * Returns whether an address is in a live block of the heap. Amortized O(log n).
  *
  * @param address - Any BigInt.
- * @throws `ERR_INVALID_ARG_TYPE` (TypeError) for anything but a BigInt, `ERR_MEMS_NOT_INITIALIZED`.
+ * @returns `true` if it is; `false` for every other BigInt, whatever its value.
+ * @throws `ERR_INVALID_ARG_TYPE` (TypeError) if `address` is not a BigInt.
+ * @throws `ERR_MEMS_NOT_INITIALIZED`.
  *
  * @example
  * const p = malloc(10);
@@ -523,12 +566,13 @@ export function blockOf(address: bigint): Block;
 export function owns(address: bigint): boolean;
 
 /**
- * The physical address of a virtual one: where its byte stands in this process, for native code.
+ * Returns the physical address of a virtual one: where that byte is in this process, for use by native code. Amortized
+ * O(log n).
  *
- * @param address - Any address inside a live block, not just its start: `get(p + 4n) === get(p) + 4n`.
- * @returns An address of this process. It is valid until the block is freed. Amortized O(log n).
- * @throws `ERR_MEMS_OUT_OF_RANGE` (RangeError) outside every main block.
- * @throws `ERR_MEMS_NOT_ALLOCATED` inside a hole: freed already, or never allocated.
+ * @param address - Any address inside a live block, not only its start: `get(p + 4n) === get(p) + 4n`.
+ * @returns An address in this process. It is valid until the block is freed or moved.
+ * @throws `ERR_MEMS_OUT_OF_RANGE` (RangeError) if the address is outside every main block.
+ * @throws `ERR_MEMS_NOT_ALLOCATED` if it is inside a hole: it was freed, or never allocated.
  * @throws `ERR_MEMS_NOT_INITIALIZED`, `ERR_INVALID_ARG_TYPE` (TypeError).
  *
  * @example
@@ -538,15 +582,17 @@ export function owns(address: bigint): boolean;
 export function get(address: bigint): bigint;
 
 /**
- * Frees the block that starts at `address`. It becomes a hole, merged with a hole before it and a hole after it inside
- * its main block. Amortized O(log n). The pages go back to the system at {@link trim} or {@link finish}; with the options
- * {@link InitOptions.autoTrim}, {@link InitOptions.zeroOnFree} or {@link InitOptions.hardened} the call may take as long as
- * that takes, a third of a second for a gigabyte that was written to, but other threads use the heap meanwhile.
+ * Frees a block. It becomes a hole, which is joined with a hole before it and a hole after it inside its main block.
+ * Amortized O(log n).
  *
- * @param address - What {@link malloc} returned.
- * @throws `ERR_MEMS_NOT_BLOCK_START` for an address inside a block; the message names the block's start.
- * @throws `ERR_MEMS_NOT_ALLOCATED` inside a hole: a block freed twice is found out.
- * @throws `ERR_MEMS_OUT_OF_RANGE` (RangeError) outside every main block.
+ * The pages go back to the system at {@link trim} or {@link finish}. With {@link InitOptions.autoTrim},
+ * {@link InitOptions.zeroOnFree} or {@link InitOptions.hardened} a call can take as long as giving back or filling the
+ * memory takes: a third of a second for a gigabyte that was written to. Other threads can use the heap meanwhile.
+ *
+ * @param address - An address that {@link malloc} returned.
+ * @throws `ERR_MEMS_NOT_BLOCK_START` if it is inside a block and not its start. The message has the start.
+ * @throws `ERR_MEMS_NOT_ALLOCATED` if it is inside a hole, for example because the block was freed before.
+ * @throws `ERR_MEMS_OUT_OF_RANGE` (RangeError) if it is outside every main block.
  * @throws `ERR_MEMS_OVERFLOW`, `ERR_MEMS_WRITE_AFTER_FREE` in a heap that is {@link InitOptions.hardened}.
  * @throws `ERR_MEMS_NOT_INITIALIZED`, `ERR_INVALID_ARG_TYPE` (TypeError).
  *
@@ -558,15 +604,17 @@ export function get(address: bigint): bigint;
 export function free(address: bigint): void;
 
 /**
- * Allocates a block of each size in one call: all of them, or none. The addresses are those that as many calls of
- * {@link malloc} would give, in order, if no other thread allocates meanwhile: every few thousand blocks others are let in. For
- * many small blocks one call is much cheaper.
+ * Allocates a block of each size in one call: all of them, or none. For many small blocks that is much cheaper than a call
+ * for each.
  *
- * @param sizes - Bytes, each as for {@link malloc}; at most 2^27 of them.
+ * The addresses are those that as many calls of {@link malloc} would return, one after the other, unless other threads
+ * allocate meanwhile: after every few thousand blocks they can use the heap. Amortized O(k log n) for k blocks.
+ *
+ * @param sizes - The sizes in bytes, each as for {@link malloc}. At most 2^27 of them.
  * @returns The addresses, in the order of the sizes.
- * @throws `ERR_MEMS_INVALID_SIZE` (RangeError) for more.
- * @throws What {@link malloc} throws for a size that is none, or for the first that cannot be served. Nothing has changed
- * then but the room that bookkeeping takes.
+ * @throws `ERR_MEMS_INVALID_SIZE` (RangeError) if there are too many sizes.
+ * @throws What {@link malloc} throws for the first size that is invalid or cannot be allocated. No block is allocated then,
+ * and only the heap's bookkeeping may have become larger.
  *
  * @example
  * const blocks = mallocMany([16, 16, 1000]); // BigUint64Array [1000n, 1016n, 1032n]
@@ -576,14 +624,16 @@ export function mallocMany(
 ): BigUint64Array;
 
 /**
- * Frees blocks in one call: all of them, or none. Addresses are sorted first, so that neighbours are freed one after the other:
- * of a list in no order that takes a fraction of the time of single calls. Other threads are let in every few thousand blocks;
- * a block that one of them frees during the call is refused when the others are free. O(k log k) for k addresses.
+ * Frees many blocks in one call: all of them, or none. O(k log k) for k addresses.
  *
- * @param addresses - What {@link malloc} or {@link mallocMany} returned, each once; at most 2^27 of them.
- * @throws `ERR_MEMS_INVALID_SIZE` (RangeError) for more.
- * @throws What {@link free} throws for the first address that is not the start of a live block, `ERR_MEMS_NOT_ALLOCATED`
- * for an address given twice; no block has been freed then.
+ * The addresses are sorted, so that neighbouring blocks are freed one after the other. For addresses in random order that
+ * takes a fraction of the time of single calls. After every few thousand blocks other threads can use the heap. If one of
+ * them frees a block of the list meanwhile, the call frees all others and then throws.
+ *
+ * @param addresses - Addresses that {@link malloc} or {@link mallocMany} returned, each of them once. At most 2^27 of them.
+ * @throws `ERR_MEMS_INVALID_SIZE` (RangeError) if there are too many addresses.
+ * @throws What {@link free} throws for the first address that is not the start of a live block, and
+ * `ERR_MEMS_NOT_ALLOCATED` for an address that is given twice. No block is freed then.
  *
  * @example
  * const blocks = mallocMany(new Float64Array(1000).fill(64));
@@ -592,14 +642,16 @@ export function mallocMany(
 export function freeMany(addresses: BigUint64Array | readonly bigint[]): void;
 
 /**
- * Prints the heap through `console.log`, a line at a time: each main block with its sub-chain of processes (`<P>`, live
- * blocks) and holes (`<H>`), each from its starting (SVA) to its ending virtual address (EVA); then the totals. O(n), and
- * other threads that use the heap wait while the lines are made.
+ * Prints the heap through `console.log()`, line by line. First comes a line for each main block with its sub-chain of
+ * processes (`<P>`, live blocks) and holes (`<H>`), each with its starting virtual address (SVA) and its ending virtual
+ * address (EVA). Then come the totals. O(n).
  *
- * All lines are of the moment of the call, whatever other threads do until they are printed.
+ * All lines show the moment of the call, whatever other threads do until they are printed. Threads that use the heap wait
+ * while the lines are made.
  *
- * @throws `ERR_MEMS_NOT_INITIALIZED`; `ERR_MEMS_OUT_OF_MEMORY` without memory for the text, or if a main block's line were
- * longer than a string can be.
+ * @throws `ERR_MEMS_NOT_INITIALIZED`.
+ * @throws `ERR_MEMS_OUT_OF_MEMORY` if there is no memory for the text, or if the line of a main block would be longer than
+ * a string can be.
  *
  * @example
  * init();
@@ -615,8 +667,9 @@ export function freeMany(addresses: BigUint64Array | readonly bigint[]): void;
 export function printStats(): void;
 
 /**
- * Ends the default heap: all its memory goes back to the system, every address becomes invalid, and a line says so
- * through `console.log`. In a worker too it ends the heap for the whole process. {@link init} starts a new one, at address 1000 again.
+ * Ends the default heap and prints a line through `console.log()`. All memory goes back to the system, and every address
+ * becomes invalid. Called in a worker, it ends the heap for the whole process. {@link init} starts a new heap, at address
+ * 1000 again.
  *
  * @throws `ERR_MEMS_NOT_INITIALIZED`.
  *
@@ -627,13 +680,16 @@ export function printStats(): void;
 export function finish(): void;
 
 /**
- * Gives the whole pages inside holes back to the system, so that the process uses less memory. No address changes, and the
- * pages can be handed out again: they read as zeros then. Expected O(k log n) and a system call for each of k holes of a page
- * or more; on Windows O(bytes) as well, since zeros are written there first, and what the process has reserved of the page file
- * stays so. Call it after much has been freed, not after every {@link free}. Other threads use the heap meanwhile: it is done
- * in steps, and what they free in between is given back or not.
+ * Gives the whole pages inside of holes back to the system, so that the process uses less memory. Call it when much has
+ * been freed, not after every {@link free}.
  *
- * @returns The bytes in those pages, whether the system had put memory behind them yet or not.
+ * No address changes. The pages can be allocated again, and read as zeros then. Other threads can use the heap meanwhile:
+ * the work is done in steps, and what they free between two steps may or may not be given back.
+ *
+ * Expected O(k log n), with a system call for each of k holes of a page or more. On Windows O(bytes) as well, because zeros
+ * are written to the pages first, and the process keeps what it has reserved of the page file.
+ *
+ * @returns How many bytes the pages have, whether the system had put memory behind them or not.
  * @throws `ERR_MEMS_NOT_INITIALIZED`.
  *
  * @example
@@ -644,10 +700,10 @@ export function finish(): void;
 export function trim(): number;
 
 /**
- * Checks the whole heap: chains, index, counters and mappings are walked and compared with each other. O(n), and other threads
- * that use the heap wait for it.
+ * Checks the whole heap: walks its chains, index, counters and mappings, and compares them with each other. O(n). Other
+ * threads that use the heap wait until it is done.
  *
- * @throws `ERR_MEMS_CORRUPT` if an invariant is broken, which is a bug in MeMS.
+ * @throws `ERR_MEMS_CORRUPT` if an invariant does not hold, which is a bug in MeMS.
  * @throws `ERR_MEMS_OVERFLOW`, `ERR_MEMS_WRITE_AFTER_FREE` in a heap that is {@link InitOptions.hardened}.
  * @throws `ERR_MEMS_NOT_INITIALIZED`.
  *
@@ -656,83 +712,89 @@ export function trim(): number;
  */
 export function verify(): void;
 
-/** Statistics of one moment. Sizes are bytes. `bytes.live + bytes.quarantined + bytes.holes === bytes.mapped`, always. */
+/**
+ * Statistics of a heap, all of the same moment. Sizes are in bytes. It is always true that
+ * `bytes.live + bytes.quarantined + bytes.holes === bytes.mapped`.
+ */
 export interface Stats {
-  /** Sizes now, in bytes. */
+  /** Sizes in bytes. */
   bytes: {
-    /** In main blocks. */
+    /** The bytes in main blocks. */
     mapped: number;
-    /** In live blocks. */
+    /** The bytes in live blocks. */
     live: number;
-    /** In live blocks, and asked for: less than `live` where sizes are rounded up. */
+    /** The bytes in live blocks that were asked for. Less than `live` if sizes are rounded up. */
     requested: number;
     /**
-     * Freed, but not to be handed out yet: in a hardened heap's quarantine, or in a large block that is being cleared. They are
-     * neither live nor holes.
+     * The bytes of blocks that have been freed and cannot be allocated again yet: those in the quarantine of a hardened heap, and
+     * large blocks that are being cleared. They are neither live nor holes.
      */
     quarantined: number;
-    /** In holes. */
+    /** The bytes in holes. */
     holes: number;
-    /** The largest hole: the largest size that needs no new main block. */
+    /** The length of the largest hole, and so the largest size that needs no new main block. */
     largestHole: number;
-    /** The heap's own bookkeeping, kept apart from the memory that is handed out. */
+    /** The bytes of the heap's own bookkeeping, which is not in the memory that it allocates. */
     metadata: number;
     /**
-     * In main blocks, and in memory: what the process pays for. Only there with {@link StatsOptions.resident}, and where the
-     * system says so.
+     * The bytes in main blocks that are in physical memory: what the process really uses. Only there with
+     * {@link StatsOptions.resident}, and if the system can say it.
      */
     resident?: number;
   };
-  /** Numbers of things now. */
+  /** How many there are. */
   counts: {
-    /** Pages of 4096 bytes in main blocks. */
+    /** The number of pages of 4096 bytes in main blocks. */
     pages: number;
-    /** Main blocks: the length of the main chain. */
+    /** The number of main blocks, which is the length of the main chain. */
     mainBlocks: number;
-    /** Live blocks: `totals.malloc - totals.free`. */
+    /** The number of live blocks: `totals.malloc - totals.free`. */
     live: number;
-    /** Blocks that are freed, but not to be handed out yet; see `bytes.quarantined`. */
+    /** The number of blocks that have been freed and cannot be allocated again yet; see `bytes.quarantined`. */
     quarantined: number;
-    /** Holes. */
+    /** The number of holes. */
     holes: number;
   };
-  /** High-water marks since {@link init}, in bytes, of what `bytes` was after any call. */
+  /** The largest values that `bytes` has had after any call since {@link init}. */
   peak: {
-    /** Of `bytes.mapped`. */
+    /** The most `bytes.mapped`. */
     mapped: number;
-    /** Of `bytes.live` and `bytes.quarantined` together. */
+    /** The most `bytes.live` and `bytes.quarantined` together. */
     live: number;
-    /** Of `bytes.holes`. */
+    /** The most `bytes.holes`. */
     holes: number;
-    /** Of `bytes.largestHole`. */
+    /** The most `bytes.largestHole`. */
     largestHole: number;
-    /** Of `bytes.metadata`. */
+    /** The most `bytes.metadata`. */
     metadata: number;
   };
-  /** Successful calls since {@link init}. */
+  /** The number of successful calls since {@link init}. */
   totals: {
-    /** Of {@link malloc}. */
+    /** The number of calls of {@link malloc}. */
     malloc: number;
-    /** Of {@link free}. */
+    /** The number of calls of {@link free}. */
     free: number;
   };
-  /** Shares from 0 to 1. */
+  /** Fractions from 0 to 1. */
   fragmentation: {
-    /** External: of the bytes in holes, those outside the largest. 0: any request that fits the holes' sum is served. */
+    /**
+     * External fragmentation: the fraction of the bytes in holes that is outside of the largest hole. If it is 0, every request
+     * that is no larger than all holes together can be served.
+     */
     external: number;
-    /** Internal: of the bytes in live blocks, those that nobody asked for. */
+    /** Internal fragmentation: the fraction of the bytes in live blocks that nobody asked for. */
     internal: number;
-    /** Of the bytes in main blocks, those in holes. */
+    /** The fraction of the bytes in main blocks that is in holes. */
     unused: number;
   };
 }
 
-/** What {@link stats} is to ask. */
+/** Options of {@link stats}. */
 export interface StatsOptions {
   /**
-   * Whether the system is asked how much of the heap is in memory. It goes through the pages, a few milliseconds for a gigabyte
-   * of them that is; before Linux 6.7 and elsewhere also through those that nobody has touched, a fifth of a millisecond for a
-   * gigabyte. Other threads need not wait.
+   * Whether the result has `bytes.resident`. For that the system looks at all pages that are in memory, which takes a few
+   * milliseconds for a gigabyte of them. Before Linux 6.7, and on other systems, it also looks at pages that were never
+   * touched: a fifth of a millisecond for a gigabyte. Other threads can use the heap meanwhile.
    *
    * @defaultValue false
    */
@@ -740,11 +802,14 @@ export interface StatsOptions {
 }
 
 /**
- * Statistics of the heap: O(log n) however many blocks there are, cheap enough to poll. Only with
- * {@link StatsOptions.resident} it takes longer, the longer the larger the heap is.
+ * Returns statistics of the heap. O(log n) however many blocks there are, so a program can poll it. With
+ * {@link StatsOptions.resident} it takes longer, the more the larger the heap is.
  *
- * @param options - Anything but an object is ignored, as extra arguments are.
- * @throws `ERR_MEMS_NOT_INITIALIZED`; for options `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (TypeError).
+ * @param options - A value that is not an object is ignored, as extra arguments are.
+ * @returns The statistics.
+ * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (TypeError) for an option of a wrong type, or one that does not
+ * exist.
+ * @throws `ERR_MEMS_NOT_INITIALIZED`.
  *
  * @example
  * const { bytes } = stats();
@@ -755,62 +820,67 @@ export function stats(options?: StatsOptions): Stats;
 
 /** A live block; see {@link leaks}. */
 export interface Leak {
-  /** Its virtual address. */
+  /** The virtual address of the block. */
   address: bigint;
-  /** Bytes that were asked for. */
+  /** The size that was asked for, in bytes. */
   size: number;
   /**
-   * The JavaScript stack of the call that allocated it; empty without {@link InitOptions.trackAllocations}, and for what was
-   * allocated from C.
+   * The JavaScript stack of the call that allocated the block. Empty without {@link InitOptions.trackAllocations}, and for a
+   * block that was allocated from C.
    */
   stack: string;
 }
 
-/** A place in a program whose blocks are live; see {@link leaks}. */
+/** The live blocks that one place in a program has allocated; see {@link leaks}. */
 export interface LeakSite {
-  /** The JavaScript stack of the calls that allocated them; empty where it is not known, as in {@link Leak}. */
+  /** The JavaScript stack of the calls that allocated the blocks. Empty if it is not known, as in {@link Leak}. */
   stack: string;
-  /** Number of blocks. */
+  /** The number of blocks. */
   count: number;
-  /** Bytes that were asked for, in sum. */
+  /** The sum of the sizes that were asked for, in bytes. */
   bytes: number;
 }
 
-/** Which live blocks {@link leaks} lists, and in which order. */
+/** Options of {@link leaks}: which live blocks it lists, and in which order. */
 export interface LeaksOptions {
   /**
-   * `block`: each block. `site`: one entry for all blocks that were allocated by the same stack, the most bytes first, for
-   * heaps with {@link InitOptions.trackAllocations}.
+   * `'block'` lists each block. `'site'` lists one entry for all blocks that were allocated with the same stack, the one
+   * with the most bytes first. For heaps with {@link InitOptions.trackAllocations}.
    *
-   * @defaultValue 'block'
+   * @defaultValue `'block'`
    */
   by?: 'block' | 'site';
   /**
-   * Most entries, a whole number from 0.
+   * The most entries to list, a whole number from 0.
    *
-   * @defaultValue all of them
+   * @defaultValue no limit
    */
   limit?: number | bigint;
   /**
-   * `address`: from the lowest. `size`: from the largest, and blocks of one size by address. `site`: blocks that were allocated
-   * by one stack together, those whose stack has the most bytes first, and by address. By `site` entries, only `size`.
+   * `'address'`: the lowest block first. `'size'`: the largest block first, and blocks of equal size by address. `'site'`:
+   * blocks with the same stack together, those whose stack has the most bytes first, and by address. With `by: 'site'` only
+   * `'size'` is allowed.
    *
-   * @defaultValue 'address'; 'size' for entries by `site`
+   * @defaultValue `'address'`; `'size'` with `by: 'site'`
    */
   order?: 'address' | 'size' | 'site';
 }
 
 /**
- * Lists the live blocks with where each was allocated: at the end of a program, what was forgotten.
+ * Lists the live blocks and where each was allocated. At the end of a program these are the blocks that it forgot to free.
  *
- * They are read while the list is walked, some thousand at a time, so that a heap of millions of blocks costs little memory and
- * holds no other thread up. Changes made meanwhile are seen, or not; no block is listed twice. O(n) by `address`; by `size` and
- * `site` O(n log k) for the first k entries, and again for each four times as many, up to a quarter of a million.
+ * The heap is read while you iterate, a few thousand blocks at a time, so that listing millions of blocks takes little
+ * memory and other threads do not wait. Changes made meanwhile may or may not be seen. No block is listed twice. By
+ * `'address'` it is O(n). By `'size'` or `'site'` it is O(n log k) for the first k entries, and again for every four times
+ * as many entries, up to a quarter of a million.
  *
- * @throws `ERR_MEMS_NOT_INITIALIZED`; while it is walked `ERR_MEMS_CLOSED`, if the heap has ended meanwhile.
- * @throws `ERR_MEMS_INVALID_SIZE` (RangeError) if `limit` is no whole number, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
- * (TypeError) for a wrong type or word, or an option that does not exist.
+ * @param options - Which blocks to list.
+ * @returns An iterator of blocks, or of sites.
+ * @throws `ERR_MEMS_INVALID_SIZE` (RangeError) if `limit` is not a whole number.
+ * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (TypeError) for an option of a wrong type, with a value that is
+ * not listed, or that does not exist.
  * @throws `ERR_MEMS_OUT_OF_MEMORY` if there is no memory for the list.
+ * @throws `ERR_MEMS_NOT_INITIALIZED`. The iterator throws `ERR_MEMS_CLOSED` if the heap ends while you iterate.
  *
  * @example
  * init({ trackAllocations: true });
@@ -836,29 +906,30 @@ export function leaks(
 
 /** A main block; see {@link chains}. */
 export interface MainBlock {
-  /** First virtual address. */
+  /** The first virtual address of the main block. */
   start: bigint;
-  /** Length in bytes, whole pages of 4096. */
+  /** The length in bytes, a multiple of 4096. */
   size: number;
-  /** Its sub-chain, in order of address, read as it is walked. */
+  /** The sub-chain: the segments of the main block in order of address. Read while you iterate. */
   segments: Iterable<Segment>;
 }
 
 /** A segment of a sub-chain. */
 export interface Segment {
-  /** `live`: a block (`P` in {@link printStats}). `hole`: free (`H`). */
+  /** `'live'` for a block (`P` in {@link printStats}), `'hole'` for a hole (`H`). */
   kind: 'live' | 'hole';
-  /** First virtual address. */
+  /** The first virtual address of the segment. */
   start: bigint;
-  /** Length in bytes. */
+  /** The length in bytes. */
   size: number;
 }
 
 /**
- * Walks the main chain. What it yields is read while it is walked: a heap of millions of blocks costs no memory, and changes
- * made meanwhile are seen, or not. O(n) for n segments walked.
+ * Returns an iterator of the main blocks, each with its segments. The heap is read while you iterate: even for millions of
+ * blocks it takes no memory, and changes made meanwhile may or may not be seen. O(n) for n segments.
  *
- * @throws `ERR_MEMS_NOT_INITIALIZED` when the walk begins.
+ * @returns An iterator of the main chain.
+ * @throws `ERR_MEMS_NOT_INITIALIZED` when the iteration begins.
  *
  * @example
  * for (const { start, segments } of chains()) {
@@ -868,9 +939,9 @@ export interface Segment {
 export function chains(): IterableIterator<MainBlock>;
 
 /**
- * The absolute path of the native addon that this package has loaded. It is a shared library, whose C functions an FFI
- * library can call: they are declared and documented in `include/mems.h`, and work on the same heaps as the functions here.
- * Loading it once more by this path is no second copy. Empty where the system cannot tell.
+ * The absolute path of the native addon that this package has loaded. It is a shared library with C functions, which an FFI
+ * library can call. They are declared and documented in `include/mems.h`, and work on the same heaps as the functions of
+ * this module. Loading the library by this path does not load a second copy. Empty if the system cannot tell the path.
  *
  * @example
  * const koffi = require('koffi');
@@ -880,72 +951,80 @@ export function chains(): IterableIterator<MainBlock>;
  */
 export const library: string;
 
-/** What can be chosen for a {@link Heap}. */
+/** Options of a {@link Heap}. */
 export interface HeapOptions extends InitOptions {
   /**
-   * Who the heap belongs to: with `'thread'` it is closed as the thread that made it ends, a worker that is terminated as
-   * well; with `'process'` it stays until {@link Heap.close}.
+   * Who owns the heap. With `'thread'` it is closed when the thread that made it ends, even if that is a worker which is
+   * terminated. With `'process'` it stays open until {@link Heap.close}.
    *
-   * @defaultValue 'process'
+   * @defaultValue `'process'`
    */
   owner?: 'process' | 'thread';
 }
 
 /** An open heap; see {@link Heap.list}. */
 export interface HeapEntry {
-  /** What {@link Heap.attach} takes; 0 for the default heap. */
+  /** The {@link Heap.id} of the heap, for {@link Heap.attach}. 0 for the default heap. */
   id: number;
   /** Sizes in bytes. */
   bytes: {
-    /** In main blocks. */
+    /** The bytes in main blocks. */
     mapped: number;
-    /** In live blocks. */
+    /** The bytes in live blocks. */
     live: number;
   };
   /**
-   * The options it was made with, those that were not given as well; without `maxSize` if there is no limit. `owner` is not
-   * among them.
+   * The options of the heap, with the default values of those that were not given. Without `maxSize` if there is no limit, and
+   * without `owner`.
    */
   options: InitOptions;
 }
 
 /**
- * A heap of one's own. Its defaults are those that a program wants rather than the original's: see {@link InitOptions}.
+ * A heap of one's own. Its default options are made for programs, not to match the original MeMS: see {@link InitOptions}.
  *
- * It lives until {@link Heap.close}, not until it is garbage: other threads may have its {@link Heap.id}.
+ * A heap stays open until {@link Heap.close}, even if no object refers to it any more: other threads may know its
+ * {@link Heap.id}.
  *
- * An object is not what can be sent: by `postMessage()`, `structuredClone()` and `JSON.stringify()` it becomes `{}`. Send
- * {@link Heap.id}, and {@link Heap.attach} there.
+ * A `Heap` object cannot be sent to another thread: `postMessage()`, `structuredClone()` and `JSON.stringify()` make `{}`
+ * of it. Send {@link Heap.id}, and call {@link Heap.attach} there.
  *
- * `console.log()` shows its id, policy and bytes. Methods work through a `Proxy` of the heap. Taken out of it, as in
- * `const { malloc } = heap`, they throw `ERR_INVALID_THIS` (TypeError); `heap.malloc.bind(heap)` can be passed on.
+ * `console.log(heap)` shows the id, the policy and the bytes of the heap. The methods also work through a `Proxy` of it. A
+ * method that was taken out of the heap, as in `const { malloc } = heap`, throws `ERR_INVALID_THIS` (TypeError). To pass
+ * one on, bind it: `heap.malloc.bind(heap)`.
  *
  * @example
  * const heap = new Heap({ maxSize: 1 << 30 });
  * const { address, view } = heap.mallocAs(Float64Array, 1000);
- * heap.close(); // all at a stroke
+ * heap.close(); // frees everything
  */
 export class Heap {
   /**
+   * Makes a heap. No memory is mapped before the first {@link malloc}.
+   *
+   * @param options - The options of the heap.
    * @throws `ERR_MEMS_INVALID_SIZE`, `ERR_MEMS_INVALID_ALIGNMENT` (RangeError), `ERR_INVALID_ARG_TYPE`,
-   * `ERR_INVALID_ARG_VALUE` (TypeError) for what is no option; `ERR_MEMS_OUT_OF_MEMORY` beyond 32768 open heaps.
+   * `ERR_INVALID_ARG_VALUE` (TypeError) for an option that is not valid or does not exist.
+   * @throws `ERR_MEMS_OUT_OF_MEMORY` if 32768 heaps are open, the most that a process can have.
    */
   constructor(options?: HeapOptions);
   /**
-   * Another object for a heap that is open, in this thread or another of the process.
+   * Returns another object for a heap that is open, made by this thread or any other of the process.
    *
-   * Called on a subclass it makes one of that: the subclass's constructor runs with `others`, and where it calls `super()`
-   * the heap is attached to, whatever options it gives, and none is made.
+   * Called on a subclass of `Heap`, it returns an instance of the subclass: it calls the constructor with `others`, and
+   * when the constructor calls `super()`, that attaches to the heap instead of making one, whatever options it passes.
    *
-   * @param id - What {@link Heap.id} is.
+   * @param id - The {@link Heap.id} of the heap.
    * @param others - Arguments for the constructor of a subclass.
-   * @returns An object of the class that this was called on.
-   * @throws `ERR_MEMS_CLOSED` if the heap of that id is closed; `ERR_MEMS_UNKNOWN_HEAP` if no heap of the process has had it, as
-   * of ids that another process has sent; `ERR_INVALID_ARG_TYPE` (TypeError).
+   * @returns An instance of the class that the method was called on.
+   * @throws `ERR_MEMS_CLOSED` if the heap with that id is closed.
+   * @throws `ERR_MEMS_UNKNOWN_HEAP` if no heap of this process has had that id, for example because another process sent
+   * it.
+   * @throws `ERR_INVALID_ARG_TYPE` (TypeError).
    *
    * @example
    * const heap = new Heap();
-   * // In a worker that was sent heap.id:
+   * // In a worker that got heap.id by a message:
    * const same = Heap.attach(heap.id);
    * same.malloc(8) === 1000n; // true
    */
@@ -956,11 +1035,11 @@ export class Heap {
     ...others: Others
   ): H;
   /**
-   * Lists the open heaps of the process, whoever made them: so those that a dead worker has left can be found, and closed.
-   * O(heaps that were ever open at once).
+   * Lists the open heaps of the process, whichever thread made them. So you can find and close heaps that a dead worker has
+   * left. O(n) for the most heaps n that were ever open at once.
    *
-   * @returns An entry for each heap, the default heap's first if it runs. Heaps that other threads open or close meanwhile
-   * are listed or not.
+   * @returns An entry for each heap; the first is the default heap if it is running. Heaps that other threads open or close
+   * meanwhile may or may not be listed.
    *
    * @example
    * const heap = new Heap({ maxSize: 1 << 20 });
@@ -968,12 +1047,15 @@ export class Heap {
    */
   static list(): HeapEntry[];
   /**
-   * What {@link Heap.attach} takes: a number that no other heap of the process ever has. It can be sent to other threads.
-   * Ids begin at random in each process, so that one that strays into another names no heap there. They are no secret, and
-   * heaps are no border: all code in the process can list and attach to all of them.
+   * The id of the heap, which {@link Heap.attach} takes. It can be sent to other threads. No other heap of the process ever
+   * has the same id.
+   *
+   * Ids begin at a random number in each process, so that one which is used in another process by mistake is no heap's
+   * there. They are not secret, and heaps are no security boundary: all code of the process can list all heaps and attach
+   * to them.
    */
   readonly id: number;
-  /** As {@link malloc}; sizes are rounded up to 16 bytes unless the heap was made otherwise. */
+  /** As {@link malloc}. Sizes are rounded up to a multiple of 16 bytes unless {@link InitOptions.alignment} is 1. */
   malloc(size: number | bigint, options?: MallocOptions): bigint;
   /** As {@link calloc}. */
   calloc(count: number | bigint, size: number | bigint): bigint;
@@ -1037,20 +1119,20 @@ export class Heap {
   /** As {@link printStats}. */
   printStats(): void;
   /**
-   * Ends the heap, for all threads: its memory goes back to the system, and every other method throws `ERR_MEMS_CLOSED` from
-   * then on. Views show zeros. A heap that is closed already stays so.
+   * Closes the heap for all threads. Its memory goes back to the system, its views show zeros, and from then on every other
+   * method throws `ERR_MEMS_CLOSED`. Closing a closed heap does nothing.
    */
   close(): void;
-  /** {@link Heap.close}, for `using`. There where the runtime has `Symbol.dispose`. */
+  /** Calls {@link Heap.close}, for `using`. Only where the runtime has `Symbol.dispose`. */
   [Symbol.dispose](): void;
 }
 
-/** The error of a {@link malloc} that the system cannot serve. */
+/** The error that {@link malloc} throws if there is not enough memory. */
 export interface OutOfMemoryError extends Error {
   code: 'ERR_MEMS_OUT_OF_MEMORY';
-  /** Bytes asked for. */
+  /** The size that was asked for, in bytes. */
   size: number;
-  /** The largest size that could be had instead, in bytes; 0 if the heap cannot grow its bookkeeping. */
+  /** The largest size that could have been allocated, in bytes. 0 if there was no memory for the heap's bookkeeping. */
   available: number;
 }
 
@@ -1080,9 +1162,13 @@ export type ErrorCode =
   | LoadErrorCode;
 
 /**
- * The `code` of an error that loading the package throws, before there is anything to call: no addon exists for this platform;
- * it is at none of the places that the message names; it has another version than this package; it does not load (see the
- * error's `cause`, and the flag that the message names if the runtime was told to load none) or is not MeMS.
+ * The `code` of an error that is thrown when the package is loaded.
+ *
+ * - `ERR_MEMS_UNSUPPORTED_PLATFORM`: there is no addon for this platform.
+ * - `ERR_MEMS_ADDON_MISSING`: the addon is in none of the places that the message lists.
+ * - `ERR_MEMS_ADDON_VERSION`: the addon has another version than the package.
+ * - `ERR_MEMS_ADDON_BROKEN`: the addon cannot be loaded, or is not the addon of MeMS. The error's `cause` is what the runtime
+ *   threw. If a flag of the runtime is the reason, the message names the flag.
  */
 export type LoadErrorCode =
   | 'ERR_MEMS_UNSUPPORTED_PLATFORM'
