@@ -108,11 +108,7 @@ class Heap {
   }
 
   static list() {
-    return binding.heaps().map(({ id, mapped, live, options, settings }) => ({
-      id,
-      bytes: { mapped, live },
-      options: Object.fromEntries(options.map((name, i) => [name, settings[i]])),
-    }));
+    return binding.heaps();
   }
 
   get id() {
@@ -237,13 +233,14 @@ class Heap {
   stats(options) {
     const stats = binding.stats(idOf(this), checkedOptions(options));
     const { mapped, live, requested, holes, largestHole } = stats.bytes;
-    stats.fragmentation = {
-      // Shares of what could be had; 0 where there is nothing.
+    // Shares of what could be had; 0 where there is nothing.
+    const fragmentation = {
       external: holes === 0 ? 0 : 1 - largestHole / holes,
       internal: live === 0 ? 0 : 1 - requested / live,
       unused: mapped === 0 ? 0 : holes / mapped,
     };
-    return stats;
+    // Not assigned: Object.prototype may have a setter of that name.
+    return { ...stats, fragmentation };
   }
 
   leaks(options) {
@@ -271,7 +268,7 @@ class Heap {
 
 // A property of its own like dispose's: not to be listed among what a heap has.
 Object.defineProperty(Heap.prototype, INSPECT, {
-  value: inspector((heap) => heap[ID], binding.stats),
+  value: inspector((heap) => heap[ID], binding.heapEntry),
   configurable: true,
   writable: true,
 });

@@ -7,22 +7,19 @@
 const util = require('util');
 const { nameOf } = require('./arguments.js');
 
-/** The policy of every heap so far. */
-const POLICY = 'first fit';
-
-/** What there is to say of the heap of an id, whose statistics `read` returns. */
+/** What there is to say of the heap of an id, which `read` returns as `Heap.list()` does. */
 function detailsOf(id, read) {
   try {
-    const { mapped, live } = read(id).bytes;
-    return { id, policy: POLICY, bytes: { mapped, live } };
+    const { bytes, options } = read(id);
+    return { id, policy: options.policy, bytes };
   } catch (error) {
     return error.code === 'ERR_MEMS_CLOSED' ? { id, closed: true } : { id, error: error.code };
   }
 }
 
 /**
- * The method of that name: `id` reads a heap's id, which nothing else that inherits the method has, and `read` the statistics
- * of an id. A runtime gives its own way to inspect what is inside as the third argument, the older ones of them do not.
+ * The method of that name: `id` reads a heap's id, which nothing else that inherits the method has, and `read` the entry of an
+ * id in `Heap.list()`. A runtime gives its own way to inspect what is inside as the third argument, the older ones of them do not.
  */
 function inspector(id, read) {
   return function inspect(depth, options, inspectInside = util.inspect) {

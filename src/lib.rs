@@ -30,4 +30,4 @@ mod page;
 mod process;
 
 pub use error::Error;
-pub use mems::{Block, Mems, Options, Place, Realloc, Setting, Stack};
+pub use mems::{Access, Block, Choice, Mems, Options, Place, Realloc, Setting, Stack};

@@ -6,8 +6,11 @@
 const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { inspect } = require('node:util');
-const { Heap } = require('@sambhav-gautam/osmemoryallocator');
-const { assertRefused } = require('../helpers/capture.js');
+const mems = require('@sambhav-gautam/osmemoryallocator');
+const { assertRefused, finishQuietly } = require('../helpers/capture.js');
+const { POLICIES } = require('../helpers/policies.js');
+
+const { Heap } = mems;
 
 /** The methods and getters of a heap, each as a function to be called on a receiver. */
 function methodsOf() {
@@ -29,13 +32,25 @@ describe('a heap shown by util.inspect()', () => {
   test('says its id, policy and bytes, and that it is closed', () => {
     withHeap((heap) => {
       heap.malloc(100);
-      const shown = `Heap { id: ${heap.id}, policy: 'first fit', bytes: { mapped: 65536, live: 112 } }`;
+      const shown = `Heap { id: ${heap.id}, policy: 'first-fit', bytes: { mapped: 65536, live: 112 } }`;
       assert.equal(inspect(heap, { breakLength: Infinity }), shown);
       assert.match(inspect([[[heap]]], { depth: 2 }), /\[Heap\]/);
       heap.close();
       assert.equal(inspect(heap), `Heap { id: ${heap.id}, closed: true }`);
     });
   });
+
+  for (const policy of Object.keys(POLICIES)) {
+    test(`says that its policy is ${policy}`, () => {
+      const shown = (heap) => /policy: '([^']*)'/.exec(inspect(heap))?.[1];
+      withHeap((heap) => assert.equal(shown(heap), policy), { policy });
+      mems.init({ policy });
+      const attached = Heap.attach(0);
+      assert.equal(shown(attached), policy);
+      finishQuietly(mems);
+      assert.equal(inspect(attached), "Heap { id: 0, error: 'ERR_MEMS_NOT_INITIALIZED' }");
+    });
+  }
 
   test('shows what a subclass adds, by its name', () => {
     class Arena extends Heap {

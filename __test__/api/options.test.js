@@ -194,6 +194,10 @@ describe('a polluted Object.prototype', () => {
       'owner',
       'extend',
       'address',
+      'mapped',
+      'options',
+      'policy',
+      'fragmentation',
     ],
     ...['code', 'size', 'available', 'get', 'set', 'value', 'enumerable', 'writable'],
   ];
@@ -248,9 +252,12 @@ describe('a polluted Object.prototype', () => {
             codeOf(() => new Heap({ unknown: 1 })),
             codeOf(() => heap.view(addresses[1], Uint8Array, 1e6)),
           ];
+          const { bytes, fragmentation } = heap.stats();
+          const { options } = Heap.list().find(({ id }) => id === heap.id);
+          const shown = [bytes.mapped, fragmentation.unused > 0, options.policy];
           heap.close();
           mems.finish();
-          return { addresses, codes };
+          return { addresses, codes, shown };
         });
         assert.deepEqual(seen.addresses, [1000n, 1064n, 1080n, 1096n], name);
         assert.deepEqual(
@@ -265,6 +272,7 @@ describe('a polluted Object.prototype', () => {
           ],
           name,
         );
+        assert.deepEqual(seen.shown, [65536, true, 'first-fit'], name);
       }
     });
   }

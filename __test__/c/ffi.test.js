@@ -12,6 +12,7 @@ const koffi = require('koffi');
 const mems = require('@sambhav-gautam/osmemoryallocator');
 const { assertRefused, finishQuietly } = require('../helpers/capture.js');
 const { codes, functions, structs } = require('../helpers/header.js');
+const { commentsOf, options, statistics } = require('../helpers/tables.js');
 
 // The header is all that is told to koffi: structs, then prototypes.
 for (const [name, fields] of structs) {
@@ -111,32 +112,18 @@ describe('the default heap', () => {
   });
 
   test('has the same statistics on both sides', () => {
+    finishQuietly(mems);
+    mems.init({ hardened: true });
     for (const size of [100, 200, 300]) mems.free(mems.malloc(size));
     mems.malloc(1000);
-    const stats = {};
-    assert.equal(c.heap_stats(0, stats), 0);
-    const { bytes, counts, peak, totals } = mems.stats();
-    assert.deepEqual(stats, {
-      mapped: bytes.mapped,
-      live: bytes.live,
-      requested: bytes.requested,
-      hole_bytes: bytes.holes,
-      largest_hole: bytes.largestHole,
-      metadata: bytes.metadata,
-      main_blocks: counts.mainBlocks,
-      live_blocks: counts.live,
-      holes: counts.holes,
-      peak_mapped: peak.mapped,
-      peak_live: peak.live,
-      peak_hole_bytes: peak.holes,
-      peak_largest_hole: peak.largestHole,
-      peak_metadata: peak.metadata,
-      mallocs: totals.malloc,
-      frees: totals.free,
-      quarantined: 0,
-      quarantined_blocks: 0,
-      reserved: new BigUint64Array(6),
-    });
+    const found = {};
+    assert.equal(c.heap_stats(0, found), 0);
+    const { reserved, ...stats } = found;
+    const here = mems.stats();
+    const expected = statistics.map(({ field, group, name }) => [field, here[group][name]]);
+    assert.deepEqual(stats, Object.fromEntries(expected));
+    assert.ok(Object.values(stats).every((value) => value > 0));
+    assert.deepEqual(reserved, new BigUint64Array(24 - expected.length));
     assert.equal(c.heap_verify(0), 0);
   });
 });
@@ -211,6 +198,46 @@ describe('a heap by its id', () => {
     assert.deepEqual([stacks.size, stacks.get(moved)], [2, '']);
     assert.notEqual(stacks.get(first), '');
     heap.close();
+  });
+
+  /** The options of a heap that C makes. */
+  const optionsOf = (options) => {
+    const id = c.heap_open(options);
+    assert.notEqual(id, 0, c.last_error_message());
+    const entry = mems.Heap.list().find((heap) => heap.id === id);
+    assert.equal(c.heap_close(id), 0);
+    return entry.options;
+  };
+
+  test('has the options that C gives, each by its own field', () => {
+    const usual = optionsOf(null);
+    assert.deepEqual(optionsOf({}), usual);
+    const fields = structs.get('mems_options').map((field) => field.split(' ')[1]);
+    const inC = options.filter(({ field }) => fields.includes(field));
+    assert.equal(inC.length, fields.length - 1, 'all but what is reserved');
+    for (const { name, field, kind } of inC) {
+      const given = {
+        Flag: usual[name] ? [-1, false] : [1, true],
+        Size: [1 << 20, 1 << 20],
+        Alignment: [1, 1],
+        Policy: [4, 'worst-fit'],
+      };
+      const [value, shown] = given[kind];
+      assert.deepEqual(optionsOf({ [field]: value }), { ...usual, [name]: shown }, name);
+    }
+  });
+
+  test('has the defaults that the header says', () => {
+    const usual = optionsOf(null);
+    const comments = commentsOf('mems_options');
+    for (const { name, field, kind } of options.filter((option) => comments.has(option.field))) {
+      const [, said] = /Default: (\w[\w ]*)/.exec(comments.get(field));
+      const shown = {
+        Flag: usual[name] ? 'yes' : 'no',
+        Policy: `MEMS_POLICY_${String(usual.policy).toUpperCase().replace('-', '_')}`,
+      };
+      assert.equal(said, shown[kind] ?? String(usual[name] ?? 'no limit'), name);
+    }
   });
 
   test('has the same defaults from both sides', () => {

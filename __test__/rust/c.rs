@@ -39,11 +39,11 @@ impl Heap {
         block
     }
 
-    fn stats(&self) -> Stats {
+    fn stats(&self) -> mems::heap::Stats {
         let mut stats = Stats::default();
         // SAFETY: a place for statistics.
         assert_eq!(unsafe { mems_heap_stats(self.0, &raw mut stats) }, 0, "{}", message());
-        stats
+        stats.found
     }
 }
 

@@ -262,7 +262,7 @@ impl Shadow {
         assert_eq!(stats.live + stats.hole_bytes, stats.mapped);
         assert_eq!(stats.mapped, self.end() - FIRST_ADDRESS);
         assert_eq!(stats.largest_hole, all().filter(|s| !s.live).map(|s| s.size).max().unwrap_or(0));
-        assert_eq!(stats.holes, all().filter(|segment| !segment.live).count());
+        assert_eq!(stats.holes, all().filter(|segment| !segment.live).count() as u64);
         assert_eq!(stats.live_blocks, all().filter(|segment| segment.live).count() as u64);
         assert_eq!(stats.mallocs - stats.frees, stats.live_blocks);
         assert!(stats.peak_live >= stats.live);

@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use crate::heap;
 use crate::heap::PolicyKind;
-use crate::mems::{self, block};
+use crate::mems::{self, Access, Choice, block};
 
 /// Options of a heap, `mems_options`. All zeros are the defaults.
 #[repr(C)]
@@ -41,31 +41,37 @@ impl Options {
             return Err(Failure::Argument("the reserved fields of mems_options must be zero"));
         }
         let mut options = mems::Options::roomy();
-        if self.policy != 0 {
-            let policy = PolicyKind::from_value(self.policy);
-            options = options.with_policy(policy.ok_or(Failure::Argument("policy is none of mems_policy"))?);
+        for Choice { name, access, .. } in mems::Options::ALL {
+            let Some(value) = self.field(name).filter(|&value| value != 0) else { continue };
+            // A number that is too large is no size either.
+            let bytes = u64::try_from(value).unwrap_or(u64::MAX);
+            options = match access {
+                Access::Flag(_, set) => set(options, value > 0),
+                Access::Size(_, set) | Access::Alignment(_, set) => set(options, bytes)?,
+                Access::Policy(_, set) => {
+                    let policy = u32::try_from(value).ok().and_then(PolicyKind::from_value);
+                    set(options, policy.ok_or(Failure::Argument("policy is none of mems_policy"))?)
+                }
+            };
         }
-        if self.alignment != 0 {
-            options = options.with_alignment(self.alignment)?;
-        }
-        if self.min_block_size != 0 {
-            options = options.with_min_block_size(self.min_block_size)?;
-        }
-        if self.max_size != 0 {
-            options = options.with_max_size(self.max_size)?;
-        }
-        // On by default, unless the policy has it otherwise.
-        if self.join_empty_blocks != 0 {
-            options = options.with_join_empty_blocks(self.join_empty_blocks > 0);
-        }
-        // The first two are on by default, the others off.
-        Ok(options
-            .with_growing_blocks(self.growing_blocks >= 0)
-            .with_trim(self.auto_trim >= 0)
-            .with_hardened(self.hardened > 0)
-            .with_zero_on_free(self.zero_on_free > 0)
-            .with_lock(self.lock_memory > 0)
-            .checked()?)
+        Ok(options.checked()?)
+    }
+
+    /// The field of an option by its name in JavaScript: 0 stands for the default. `None`: C has no such option.
+    fn field(&self, name: &str) -> Option<i128> {
+        Some(match name {
+            "alignment" => self.alignment.into(),
+            "minBlockSize" => self.min_block_size.into(),
+            "maxSize" => self.max_size.into(),
+            "growingBlocks" => self.growing_blocks.into(),
+            "joinEmptyBlocks" => self.join_empty_blocks.into(),
+            "autoTrim" => self.auto_trim.into(),
+            "hardened" => self.hardened.into(),
+            "zeroOnFree" => self.zero_on_free.into(),
+            "lockMemory" => self.lock_memory.into(),
+            "policy" => self.policy.into(),
+            _ => return None,
+        })
     }
 }
 
@@ -87,73 +93,19 @@ impl From<block::Block> for Block {
     }
 }
 
-/// Statistics of one moment, `mems_stats`: those of [`heap::Stats`].
+/// Statistics of one moment, `mems_stats`: the statistics of the table as they lie in memory, and room for more.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Bytes in main blocks.
-    pub mapped: u64,
-    /// Bytes in live blocks.
-    pub live: u64,
-    /// Bytes in live blocks that were asked for.
-    pub requested: u64,
-    /// Bytes in holes.
-    pub hole_bytes: u64,
-    /// The largest hole, in bytes.
-    pub largest_hole: u64,
-    /// Bytes of bookkeeping.
-    pub metadata: u64,
-    /// Main blocks.
-    pub main_blocks: u64,
-    /// Live blocks.
-    pub live_blocks: u64,
-    /// Holes.
-    pub holes: u64,
-    /// High-water mark of `mapped`.
-    pub peak_mapped: u64,
-    /// High-water mark of `live`.
-    pub peak_live: u64,
-    /// High-water mark of `hole_bytes`.
-    pub peak_hole_bytes: u64,
-    /// High-water mark of `largest_hole`.
-    pub peak_largest_hole: u64,
-    /// High-water mark of `metadata`.
-    pub peak_metadata: u64,
-    /// Successful calls of malloc.
-    pub mallocs: u64,
-    /// Successful calls of free.
-    pub frees: u64,
-    /// Bytes in quarantine, neither live nor holes.
-    pub quarantined: u64,
-    /// Blocks in quarantine.
-    pub quarantined_blocks: u64,
+    /// The table's.
+    pub found: heap::Stats,
     /// Zeros.
-    pub reserved: [u64; 6],
+    pub reserved: [u64; 24 - heap::Stats::ALL.len()],
 }
 
 impl From<heap::Stats> for Stats {
-    fn from(stats: heap::Stats) -> Self {
-        Self {
-            mapped: stats.mapped,
-            live: stats.live,
-            requested: stats.requested,
-            hole_bytes: stats.hole_bytes,
-            largest_hole: stats.largest_hole,
-            metadata: stats.metadata,
-            main_blocks: stats.main_blocks as u64,
-            live_blocks: stats.live_blocks,
-            holes: stats.holes as u64,
-            peak_mapped: stats.peak_mapped,
-            peak_live: stats.peak_live,
-            peak_hole_bytes: stats.peak_hole_bytes,
-            peak_largest_hole: stats.peak_largest_hole,
-            peak_metadata: stats.peak_metadata,
-            mallocs: stats.mallocs,
-            frees: stats.frees,
-            quarantined: stats.quarantined,
-            quarantined_blocks: stats.quarantined_blocks,
-            reserved: [0; 6],
-        }
+    fn from(found: heap::Stats) -> Self {
+        Self { found, ..Self::default() }
     }
 }
 

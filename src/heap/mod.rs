@@ -35,7 +35,7 @@ pub use crate::page::PAGE;
 pub use chains::{MainBlock, MainChain, SubChain};
 pub use options::{Options, UNIT};
 pub use policy::{PolicyKind, UnknownPolicy};
-pub use stats::{Mark, Stats};
+pub use stats::{Group, Mark, Statistic, Stats};
 
 use crate::error::Error;
 use counters::Counters;

@@ -1,48 +1,129 @@
-//! Statistics of a heap, and states of its counters to go back to.
+//! **The table** of statistics, and states of a heap's counters to go back to.
+//!
+//! What JavaScript and C get is written from the table: `node/inspect.rs` makes an object of it, and C's `mems_stats` begins with
+//! [`Stats`] as it lies in memory. The typings and the C header are compared with it by a test.
+//!
+//! To add a statistic, add a row **at the end** (C reads the fields by their places), and describe it in `index.d.ts` and
+//! `include/mems.h`. What has to be counted as it happens is counted in `counters.rs`.
 
 use super::counters::Counters;
-use super::engine::Engine;
+use super::engine::{AnyEngine, Engine};
 use super::{Heap, address_of};
+use std::ffi::CStr;
 
-/// Statistics of a heap at one moment. Sizes are bytes.
+/// What JavaScript's statistics are grouped by, which says what their unit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stats {
+pub enum Group {
+    /// Sizes now, in bytes.
+    Bytes,
+    /// Numbers of things now.
+    Counts,
+    /// High-water marks of sizes, in bytes.
+    Peak,
+    /// Numbers of successful calls.
+    Totals,
+}
+
+impl Group {
+    /// All groups, in JavaScript's order.
+    pub const ALL: [Self; 4] = [Self::Bytes, Self::Counts, Self::Peak, Self::Totals];
+
+    /// The name, as JavaScript has it.
+    #[must_use]
+    pub const fn name(self) -> &'static CStr {
+        match self {
+            Self::Bytes => c"bytes",
+            Self::Counts => c"counts",
+            Self::Peak => c"peak",
+            Self::Totals => c"totals",
+        }
+    }
+}
+
+/// A row of the table: a statistic as JavaScript has it.
+#[derive(Debug)]
+pub struct Statistic {
+    /// Where it stands.
+    pub group: Group,
+    /// The name there.
+    pub name: &'static CStr,
+    /// Its value.
+    pub of: fn(&Stats) -> u64,
+}
+
+/// Makes [`Stats`] of the table's rows. Each says what the statistic means, its name in Rust and C, where JavaScript has it,
+/// and where its value comes from.
+macro_rules! stats {
+    (
+        ($counters:ident, $engine:ident);
+        $($(#[doc = $doc:literal])+ $field:ident = $value:expr => $group:ident.$name:ident;)+
+    ) => {
+        /// Statistics of a heap at one moment. Sizes are bytes.
+        #[repr(C)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+        pub struct Stats {
+            $($(#[doc = $doc])+ pub $field: u64,)+
+        }
+
+        impl Stats {
+            /// The rows of the table, in the order of the fields.
+            pub const ALL: &[Statistic] = &[$(
+                Statistic {
+                    group: Group::$group,
+                    name: match CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
+                        Ok(name) => name,
+                        Err(_) => panic!("a name has no zero in it"),
+                    },
+                    of: |stats| stats.$field,
+                },
+            )+];
+
+            /// What there is to say of a heap.
+            fn new($counters: &Counters, $engine: &mut AnyEngine) -> Self {
+                Self { $($field: $value,)+ }
+            }
+        }
+    };
+}
+
+stats! {
+    (counters, engine);
     /// Bytes in main blocks.
-    pub mapped: u64,
+    mapped = counters.mapped => Bytes.mapped;
     /// Bytes in live blocks.
-    pub live: u64,
+    live = counters.live => Bytes.live;
     /// Bytes in live blocks that were asked for; the rest is what sizes were rounded up by.
-    pub requested: u64,
-    /// Bytes in blocks that are freed but not to be handed out yet, neither live nor holes.
-    pub quarantined: u64,
-    /// Number of such blocks.
-    pub quarantined_blocks: u64,
+    requested = counters.live - engine.total_padding() => Bytes.requested;
     /// Bytes in holes.
-    pub hole_bytes: u64,
+    hole_bytes = counters.mapped - counters.live => Bytes.holes;
     /// The largest hole; 0 if there is none.
-    pub largest_hole: u64,
+    largest_hole = engine.largest_hole() => Bytes.largestHole;
     /// Bytes the heap's own bookkeeping has allocated, outside the mapped ones.
-    pub metadata: u64,
+    metadata = engine.bytes() as u64 => Bytes.metadata;
     /// Number of main blocks.
-    pub main_blocks: usize,
+    main_blocks = counters.main_blocks as u64 => Counts.mainBlocks;
     /// Number of live blocks.
-    pub live_blocks: u64,
+    live_blocks = counters.mallocs - counters.frees => Counts.live;
     /// Number of holes.
-    pub holes: usize,
+    holes = counters.holes as u64 => Counts.holes;
     /// High-water mark of `mapped`. Main blocks are never given back before the heap ends, so it equals `mapped`.
-    pub peak_mapped: u64,
+    peak_mapped = counters.mapped => Peak.mapped;
     /// High-water mark of `live` and `quarantined` together.
-    pub peak_live: u64,
+    peak_live = counters.peak_live => Peak.live;
     /// High-water mark of `hole_bytes` after any call.
-    pub peak_hole_bytes: u64,
+    peak_hole_bytes = counters.peak_hole_bytes => Peak.holes;
     /// High-water mark of `largest_hole` after any call.
-    pub peak_largest_hole: u64,
+    peak_largest_hole = counters.peak_largest_hole => Peak.largestHole;
     /// High-water mark of `metadata`.
-    pub peak_metadata: u64,
+    peak_metadata = engine.peak_bytes() as u64 => Peak.metadata;
     /// Successful calls of `malloc`.
-    pub mallocs: u64,
+    mallocs = counters.mallocs => Totals.malloc;
     /// Successful calls of `free`.
-    pub frees: u64,
+    frees = counters.frees => Totals.free;
+    /// Bytes in blocks that are freed but not to be handed out yet, neither live nor holes: a heap with memory has such.
+    quarantined = 0 => Bytes.quarantined;
+    /// Number of such blocks.
+    quarantined_blocks = 0 => Counts.quarantined;
 }
 
 /// A state of a heap's counters, to go back to.
@@ -95,27 +176,6 @@ impl Heap {
     /// Statistics of this moment. Amortized O(log n): the largest hole is looked up.
     #[must_use]
     pub fn stats(&mut self) -> Stats {
-        let largest_hole = self.engine.largest_hole();
-        let counters = &self.counters;
-        Stats {
-            mapped: counters.mapped,
-            live: counters.live,
-            requested: counters.live - self.engine.total_padding(),
-            quarantined: 0,
-            quarantined_blocks: 0,
-            hole_bytes: counters.mapped - counters.live,
-            largest_hole,
-            metadata: self.engine.bytes() as u64,
-            main_blocks: counters.main_blocks,
-            live_blocks: counters.mallocs - counters.frees,
-            holes: counters.holes,
-            peak_mapped: counters.mapped,
-            peak_live: counters.peak_live,
-            peak_hole_bytes: counters.peak_hole_bytes,
-            peak_largest_hole: counters.peak_largest_hole,
-            peak_metadata: self.engine.peak_bytes() as u64,
-            mallocs: counters.mallocs,
-            frees: counters.frees,
-        }
+        Stats::new(&self.counters, &mut self.engine)
     }
 }

@@ -21,7 +21,7 @@ pub(crate) mod steps;
 
 use block::Sizes;
 pub use block::{Block, Place};
-pub use options::{Options, Setting};
+pub use options::{Access, Choice, Options, Setting};
 pub use realloc::Realloc;
 pub use stacks::Stack;
 

@@ -1,8 +1,15 @@
 //! What can be chosen when a heap with memory is made: the options of placement (`heap/options.rs`), which decide about
-//! addresses, and those of memory, which do not. The defaults are the seed's.
+//! addresses, and those of memory, which do not. The defaults are the seed's. **The table** of all options stands below.
+//!
+//! What JavaScript gives is read by the table (`node/arguments.rs`), what C gives as well (`c/types.rs`), and what heaps say of
+//! their options is written from it. The typings, the C header and the README are compared with it by a test.
+//!
+//! To add an option, add a field, the two methods that read and set it, and a row. Describe it in `index.d.ts` and README's
+//! table. For C, add a field where `mems_options` has reserved ones, and describe it in `include/mems.h`.
 
 use crate::error::Error;
 use crate::heap::{self, PAGE, PolicyKind, is_size};
+use std::ffi::CStr;
 use std::fmt;
 
 /// Options of a heap. Two heaps with equal options behave alike, address for address.
@@ -237,6 +244,79 @@ impl Options {
     }
 }
 
+/// How an option is read and set; its kind says which values it has.
+#[derive(Debug, Clone, Copy)]
+pub enum Access {
+    /// Whether something is done.
+    Flag(fn(&Options) -> bool, fn(Options, bool) -> Options),
+    /// A number of bytes, from 1 to [`heap::MAX_SIZE`]; `u64::MAX` stands for no limit.
+    Size(fn(&Options) -> u64, fn(Options, u64) -> Result<Options, Error>),
+    /// What sizes and addresses are multiples of, in bytes.
+    Alignment(fn(&Options) -> u64, fn(Options, u64) -> Result<Options, Error>),
+    /// One of the policies.
+    Policy(fn(&Options) -> PolicyKind, fn(Options, PolicyKind) -> Options),
+}
+
+/// A row of the table: an option.
+#[derive(Debug)]
+pub struct Choice {
+    /// The name, as JavaScript has it.
+    pub name: &'static str,
+    /// The name, for Node-API.
+    pub key: &'static CStr,
+    /// The name, as messages have it.
+    pub path: &'static str,
+    /// How it is read and set.
+    pub access: Access,
+}
+
+/// Makes the list of options of the table's rows: a name, and how the option is read and set.
+macro_rules! options {
+    ($($(#[doc = $doc:literal])+ $name:literal: $kind:ident($get:expr, $set:expr);)+) => {
+        impl Options {
+            /// The rows of the table, in the order in which they are to be set.
+            pub const ALL: &[Choice] = &[$(
+                Choice {
+                    name: $name,
+                    key: match CStr::from_bytes_with_nul(concat!($name, "\0").as_bytes()) {
+                        Ok(key) => key,
+                        Err(_) => panic!("a name has no zero in it"),
+                    },
+                    path: concat!("options.", $name),
+                    access: Access::$kind($get, $set),
+                },
+            )+];
+        }
+    };
+}
+
+options! {
+    /// Which hole serves a request. First: it decides what others are by default.
+    "policy": Policy(Options::policy, Options::with_policy);
+    /// What sizes are rounded up to a multiple of: 1 or [`heap::UNIT`]. Before `hardened`, which needs the latter.
+    "alignment": Alignment(Options::alignment, Options::with_alignment);
+    /// Most bytes that main blocks may have in sum, from a page.
+    "maxSize": Size(Options::max_size, Options::with_max_size);
+    /// Least length of a new main block.
+    "minBlockSize": Size(Options::min_block_size, Options::with_min_block_size);
+    /// Whether neighbouring main blocks that are wholly free become one.
+    "joinEmptyBlocks": Flag(Options::join_empty_blocks, Options::with_join_empty_blocks);
+    /// Whether free pages go back to the system by themselves.
+    "autoTrim": Flag(Options::trim, Options::with_trim);
+    /// Whether a new main block has at least an eighth of the heap's length.
+    "growingBlocks": Flag(Options::growing_blocks, Options::with_growing_blocks);
+    /// Whether overflows and writes to freed blocks are looked for.
+    "hardened": Flag(Options::hardened, Options::with_hardened);
+    /// Whether it is noted where blocks are allocated and freed. Not in C, which has no stacks.
+    "trackAllocations": Flag(Options::track_allocations, Options::with_track_allocations);
+    /// Whether blocks are cleared as they are freed.
+    "zeroOnFree": Flag(Options::zero_on_free, Options::with_zero_on_free);
+    /// Whether main blocks are kept in memory.
+    "lockMemory": Flag(Options::lock, Options::with_lock);
+    /// Whether children made by `fork` do not get the memory. Not in C, whose children go on by themselves.
+    "dontFork": Flag(Options::dont_fork, Options::with_dont_fork);
+}
+
 /// The value of an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Setting {
@@ -258,25 +338,23 @@ impl fmt::Display for Setting {
     }
 }
 
+impl Choice {
+    /// The value that `options` have. `None`: no limit.
+    fn setting(&self, options: &Options) -> Option<Setting> {
+        match self.access {
+            Access::Flag(get, _) => Some(Setting::Flag(get(options))),
+            Access::Size(get, _) | Access::Alignment(get, _) => {
+                Some(get(options)).filter(|&bytes| bytes < u64::MAX).map(Setting::Bytes)
+            }
+            Access::Policy(get, _) => Some(Setting::Word(get(options).name())),
+        }
+    }
+}
+
 impl Options {
-    /// All options by the names that JavaScript has for them. Without a limit `maxSize` is not among them.
-    pub fn settings(&self) -> impl Iterator<Item = (&'static str, Setting)> {
-        let limit = (self.max_size < u64::MAX).then_some(("maxSize", Setting::Bytes(self.max_size)));
-        let sizes = [("minBlockSize", self.min_block_size()), ("alignment", self.alignment())];
-        let flags = [
-            ("joinEmptyBlocks", self.join_empty_blocks()),
-            ("autoTrim", self.trim),
-            ("growingBlocks", self.growing_blocks()),
-            ("hardened", self.hardened),
-            ("trackAllocations", self.track_allocations),
-            ("zeroOnFree", self.zero_on_free),
-            ("lockMemory", self.lock),
-            ("dontFork", self.dont_fork),
-        ];
-        let policy = ("policy", Setting::Word(self.policy().name()));
-        let sizes = sizes.map(|(name, bytes)| (name, Setting::Bytes(bytes)));
-        let flags = flags.map(|(name, flag)| (name, Setting::Flag(flag)));
-        sizes.into_iter().chain(limit).chain(flags).chain([policy])
+    /// All options and their values, but for limits that there are not.
+    pub fn settings(&self) -> impl Iterator<Item = (&'static Choice, Setting)> {
+        Self::ALL.iter().filter_map(|choice| Some((choice, choice.setting(self)?)))
     }
 }
 
@@ -284,16 +362,18 @@ impl Options {
 /// `dontFork` if somebody has said so.
 impl fmt::Display for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let usual: Vec<_> = Self::default().settings().collect();
+        let usual = Self::default();
         let mut separator = "{ ";
-        let said = |setting: &(&str, Setting)| match setting.0 {
-            "minBlockSize" => true,
-            "dontFork" => self.dont_fork_said,
-            _ => !usual.contains(setting),
-        };
-        for setting in self.settings().filter(said) {
-            write!(f, "{separator}{}: {}", setting.0, setting.1)?;
-            separator = ", ";
+        for (choice, setting) in self.settings() {
+            let said = match choice.name {
+                "minBlockSize" => true,
+                "dontFork" => self.dont_fork_said,
+                _ => choice.setting(&usual) != Some(setting),
+            };
+            if said {
+                write!(f, "{separator}{}: {setting}", choice.name)?;
+                separator = ", ";
+            }
         }
         write!(f, " }}")
     }

@@ -5,7 +5,7 @@ use super::js_value::{BigInt, Value};
 use super::leaks::Listing;
 use crate::error::Error;
 use crate::heap::{FIRST_ADDRESS, PolicyKind, is_size};
-use crate::mems::{Mems, Options};
+use crate::mems::{Access, Choice, Mems, Options};
 use crate::process::registry;
 use crate::process::registry::Id;
 use napi::ValueType;
@@ -124,32 +124,35 @@ pub(super) fn alignment(value: Value, function: &'static str) -> Result<Option<u
     if value.kind() != ValueType::Object {
         return Ok(None);
     }
-    Record::new(value, function, &[c"alignment"])?.alignment()
+    let given = Record::new(value, function, &[c"alignment"])?.get(c"alignment")?;
+    given.map(|value| power("options.alignment", value)).transpose()
 }
 
-/// The options that a new heap has, and `init` as well, but for the last.
-const OPTIONS: &[&CStr] = &[
-    c"alignment",
-    c"autoTrim",
-    c"dontFork",
-    c"growingBlocks",
-    c"hardened",
-    c"joinEmptyBlocks",
-    c"lockMemory",
-    c"maxSize",
-    c"minBlockSize",
-    c"policy",
-    c"trackAllocations",
-    c"zeroOnFree",
-    c"owner",
-];
+/// The names of the options that `init` has: those of the table.
+const INIT: [&CStr; Options::ALL.len()] = {
+    let mut names = [c""; Options::ALL.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = Options::ALL[at].key;
+        at += 1;
+    }
+    names
+};
+
+/// The names of the options that a new heap has: those of `init`, and who it belongs to.
+const HEAP: [&CStr; INIT.len() + 1] = {
+    let mut names = [c"owner"; INIT.len() + 1];
+    let (theirs, _) = names.split_at_mut(INIT.len());
+    theirs.copy_from_slice(&INIT);
+    names
+};
 
 /// The options of a new heap, over `defaults`, and whether it is to end with its thread.
 pub(super) fn heap_options(value: Value, defaults: Options) -> Result<(Options, bool), Failure> {
     if value.kind() == ValueType::Undefined {
         return Ok((defaults, false));
     }
-    let given = Record::new(value, "new Heap()", OPTIONS)?;
+    let given = Record::new(value, "new Heap()", &HEAP)?;
     Ok((given.over(defaults)?, given.is_owned()?))
 }
 
@@ -158,7 +161,7 @@ pub(super) fn init_options(value: Value, defaults: Options) -> Result<Options, F
     if value.kind() == ValueType::Undefined {
         return Ok(defaults);
     }
-    Record::new(value, "init()", &OPTIONS[..OPTIONS.len() - 1])?.over(defaults)
+    Record::new(value, "init()", &INIT)?.over(defaults)
 }
 
 /// The options of `leaks`: what is listed, and how many of it at most.
@@ -187,7 +190,8 @@ pub(super) fn resident(value: Value) -> Result<bool, Failure> {
     if value.kind() != ValueType::Object {
         return Ok(false);
     }
-    Record::new(value, "stats()", &[c"resident"])?.flag(c"resident", "options.resident", false)
+    let given = Record::new(value, "stats()", &[c"resident"])?.get(c"resident")?;
+    given.map_or(Ok(false), |value| flag("options.resident", value))
 }
 
 /// An object of options. A misspelt one is refused rather than ignored. Only the object's own enumerable properties are
@@ -210,7 +214,9 @@ impl<'call> Record<'call> {
             let name = name?;
             let Some(index) = known.iter().position(|known| known.to_bytes() == name.as_bytes()) else {
                 // The first decides: there may be millions.
-                let known = known.iter().map(|known| known.to_string_lossy()).collect::<Vec<_>>().join(", ");
+                let mut known: Vec<_> = known.iter().map(|known| known.to_string_lossy()).collect();
+                known.sort_unstable();
+                let known = known.join(", ");
                 return Err(Failure::UnknownOption { name, function, known });
             };
             given |= 1 << index;
@@ -218,33 +224,21 @@ impl<'call> Record<'call> {
         Ok(Self { object: value, known, given })
     }
 
-    /// The options of [`OPTIONS`], over `defaults`.
+    /// The options of the table, over `defaults`.
     fn over(&self, defaults: Options) -> Result<Options, Failure> {
         let mut options = defaults;
-        if let Some(number) = self.choice(c"policy", "options.policy", PolicyKind::EXPECTED, PolicyKind::NAMES)? {
-            options = options.with_policy(PolicyKind::ALL[number]);
+        for Choice { key, path, access, .. } in Options::ALL {
+            let Some(value) = self.get(key)? else { continue };
+            options = match access {
+                Access::Flag(_, set) => set(options, flag(path, value)?),
+                Access::Size(_, set) => set(options, size(path, value)?)?,
+                Access::Alignment(_, set) => set(options, power(path, value)?)?,
+                Access::Policy(_, set) => {
+                    set(options, PolicyKind::ALL[word(path, value, PolicyKind::EXPECTED, PolicyKind::NAMES)?])
+                }
+            };
         }
-        if let Some(alignment) = self.alignment()? {
-            options = options.with_alignment(alignment)?;
-        }
-        if let Some(most) = self.size(c"maxSize", "options.maxSize")? {
-            options = options.with_max_size(most)?;
-        }
-        if let Some(least) = self.size(c"minBlockSize", "options.minBlockSize")? {
-            options = options.with_min_block_size(least)?;
-        }
-        let join = self.flag(c"joinEmptyBlocks", "options.joinEmptyBlocks", options.join_empty_blocks())?;
-        let trim = self.flag(c"autoTrim", "options.autoTrim", options.trim())?;
-        let grow = self.flag(c"growingBlocks", "options.growingBlocks", options.growing_blocks())?;
-        let hardened = self.flag(c"hardened", "options.hardened", options.hardened())?;
-        let track = self.flag(c"trackAllocations", "options.trackAllocations", options.track_allocations())?;
-        let zero = self.flag(c"zeroOnFree", "options.zeroOnFree", options.zero_on_free())?;
-        let lock = self.flag(c"lockMemory", "options.lockMemory", options.lock())?;
-        if self.get(c"dontFork")?.is_some() {
-            options = options.with_dont_fork(self.flag(c"dontFork", "options.dontFork", true)?);
-        }
-        let options = options.with_join_empty_blocks(join).with_trim(trim).with_growing_blocks(grow).with_lock(lock);
-        Ok(options.with_hardened(hardened).with_track_allocations(track).with_zero_on_free(zero).checked()?)
+        Ok(options.checked()?)
     }
 
     /// Whether the option `owner` says that a heap is to end with its thread.
@@ -272,35 +266,30 @@ impl<'call> Record<'call> {
         expected: &'static str,
         words: &[&str],
     ) -> Result<Option<usize>, Failure> {
-        let Some(value) = self.get(key)? else { return Ok(None) };
-        let word = value.string()?.and_then(|given| words.iter().position(|&word| word == given));
-        word.map(Some).ok_or_else(|| Failure::ArgumentType { name, expected, received: value.described() })
+        self.get(key)?.map(|value| word(name, value, expected, words)).transpose()
     }
+}
 
-    fn size(&self, key: &CStr, name: &'static str) -> Result<Option<u64>, Failure> {
-        self.get(key)?.map(|value| size(name, value)).transpose()
-    }
+/// Which of some words a value is.
+fn word(name: &'static str, value: Value, expected: &'static str, words: &[&str]) -> Result<usize, Failure> {
+    let word = value.string()?.and_then(|given| words.iter().position(|&word| word == given));
+    word.ok_or_else(|| Failure::ArgumentType { name, expected, received: value.described() })
+}
 
-    fn alignment(&self) -> Result<Option<u64>, Failure> {
-        let Some(value) = self.get(c"alignment")? else { return Ok(None) };
-        match value.number() {
-            // What is no whole number is no power of two either.
-            Some(number) => match whole(number) {
-                Some(number) => Ok(Some(number)),
-                None => Err(Error::InvalidAlignment { alignment: value.text()?, expected: "a power of two" }.into()),
-            },
-            None => Err(Failure::ArgumentType {
-                name: "options.alignment",
-                expected: "of type number",
-                received: value.described(),
-            }),
-        }
+/// A number that is to be a power of two, which is for the caller to see.
+fn power(name: &'static str, value: Value) -> Result<u64, Failure> {
+    let Some(number) = value.number() else {
+        return Err(Failure::ArgumentType { name, expected: "of type number", received: value.described() });
+    };
+    // What is no whole number is no power of two either.
+    match whole(number) {
+        Some(number) => Ok(number),
+        None => Err(Error::InvalidAlignment { alignment: value.text()?, expected: "a power of two" }.into()),
     }
+}
 
-    fn flag(&self, key: &CStr, name: &'static str, default: bool) -> Result<bool, Failure> {
-        let Some(value) = self.get(key)? else { return Ok(default) };
-        let received =
-            |value: Value| Failure::ArgumentType { name, expected: "a boolean", received: value.described() };
-        value.boolean().ok_or_else(|| received(value))
-    }
+/// `true` or `false`.
+fn flag(name: &'static str, value: Value) -> Result<bool, Failure> {
+    let received = || Failure::ArgumentType { name, expected: "a boolean", received: value.described() };
+    value.boolean().ok_or_else(received)
 }

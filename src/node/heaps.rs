@@ -2,11 +2,12 @@
 
 use super::failure::{Failure, run};
 use super::js_value::Value;
+use super::object::Made;
 use super::{arguments, owner};
 use crate::mems::steps;
 use crate::mems::{Options, Setting};
 use crate::process::registry::{self, Handle, Id};
-use napi::bindgen_prelude::{Either3, Unknown};
+use napi::bindgen_prelude::{Object, Unknown};
 use napi::{Env, JsValue, Result};
 use napi_derive::napi;
 
@@ -50,48 +51,41 @@ pub fn open(env: Env, options: Unknown) -> Result<f64> {
     })
 }
 
-/// An open heap, as `Heap.list()` shows it.
-#[napi(object)]
-pub struct Listed {
-    /// What `attach` takes; 0 for the default heap.
-    pub id: f64,
-    /// Bytes in main blocks.
-    pub mapped: f64,
-    /// Bytes in live blocks.
-    pub live: f64,
-    /// The names of its options, and as many values.
-    pub options: Vec<String>,
-    /// The values of its options: numbers of bytes, flags or words.
-    pub settings: Vec<Either3<bool, f64, String>>,
+/// An open heap, as `Heap.list()` shows it: its id, which is 0 for the default heap, its bytes and its options.
+#[allow(clippy::cast_precision_loss, reason = "ids and bytes are below 2^53")]
+fn shown(env: &Env, id: Id) -> std::result::Result<Object<'_>, Failure> {
+    let (options, mapped, live) =
+        registry::with_heap(id, |heap| Ok((*heap.options(), heap.heap().mapped(), heap.live_bytes())))?;
+    let (mut heap, mut bytes, mut chosen) = (Made::new(env), Made::new(env), Made::new(env));
+    bytes.set(c"mapped", mapped as f64)?;
+    bytes.set(c"live", live as f64)?;
+    for (choice, setting) in options.settings() {
+        match setting {
+            Setting::Flag(flag) => chosen.set(choice.key, flag)?,
+            Setting::Bytes(bytes) => chosen.set(choice.key, bytes as f64)?,
+            Setting::Word(word) => chosen.set(choice.key, word)?,
+        }
+    }
+    heap.set(c"id", id as f64)?;
+    heap.set(c"bytes", bytes)?;
+    heap.set(c"options", chosen)?;
+    heap.finished()
 }
 
 /// All open heaps.
 #[napi]
-#[allow(clippy::cast_precision_loss, reason = "ids and bytes are below 2^53")]
-pub fn heaps(env: Env) -> Result<Vec<Listed>> {
-    run(env, || {
-        let mut list = Vec::new();
-        for id in registry::ids()? {
-            let shown = registry::with_heap(id, |heap| {
-                let (mapped, live) = (heap.heap().mapped(), heap.live_bytes());
-                Ok((*heap.options(), mapped as f64, live as f64))
-            });
-            // A heap that has been closed meanwhile, or that a panic has left, has nothing to show.
-            let Ok((options, mapped, live)) = shown else { continue };
-            let (options, settings) = options.settings().map(|(name, value)| (name.to_owned(), setting(value))).unzip();
-            list.push(Listed { id: id as f64, mapped, live, options, settings });
-        }
-        Ok(list)
+pub fn heaps(env: &Env) -> Result<Vec<Object<'_>>> {
+    run(*env, || {
+        // A heap that has been closed meanwhile, or that a panic has left, has nothing to show.
+        let list = registry::ids()?.into_iter().map(|id| shown(env, id));
+        list.filter(|shown| !matches!(shown, Err(Failure::Mems(_)))).collect::<std::result::Result<_, _>>()
     })
 }
 
-#[allow(clippy::cast_precision_loss, reason = "sizes are below 2^53")]
-fn setting(value: Setting) -> Either3<bool, f64, String> {
-    match value {
-        Setting::Flag(flag) => Either3::A(flag),
-        Setting::Bytes(bytes) => Either3::B(bytes as f64),
-        Setting::Word(word) => Either3::C(word.to_owned()),
-    }
+/// An open heap as `heaps` lists it.
+#[napi]
+pub fn heap_entry<'env>(env: &'env Env, heap: Unknown) -> Result<Object<'env>> {
+    run(*env, || shown(env, id(*env, &heap)?))
 }
 
 /// Ends a heap made by `open`; returns whether it was open.

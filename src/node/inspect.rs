@@ -3,12 +3,12 @@
 use super::arguments;
 use super::failure::{Failure, run};
 use super::heaps::{argument, id};
-use super::js_value::Value;
-use crate::heap;
+use super::object::Made;
+use crate::heap::{self, Group};
 use crate::mems::Mems;
 use crate::process::registry;
-use napi::bindgen_prelude::{Function, Unknown};
-use napi::{Env, JsValue, Result};
+use napi::bindgen_prelude::{Function, Object, Unknown};
+use napi::{Env, Result};
 use napi_derive::napi;
 use std::cell::RefCell;
 
@@ -27,125 +27,39 @@ pub fn stats_lines<'env>(env: &'env Env, heap: Unknown) -> Result<Function<'env,
     env.create_function_from_closure("nextLine", move |_| Ok(lines.borrow_mut().next()))
 }
 
-/// Statistics of one moment; sizes in bytes.
-#[napi(object)]
-pub struct Stats {
-    /// Sizes now.
-    pub bytes: Bytes,
-    /// Numbers of things now.
-    pub counts: Counts,
-    /// High-water marks.
-    pub peak: Peak,
-    /// Successful calls since `init`.
-    pub totals: Totals,
-}
-
-/// Sizes in bytes.
-#[napi(object)]
-pub struct Bytes {
-    /// In main blocks.
-    pub mapped: f64,
-    /// In live blocks.
-    pub live: f64,
-    /// In live blocks, and asked for.
-    pub requested: f64,
-    /// In blocks that are freed but not to be handed out yet.
-    pub quarantined: f64,
-    /// In holes: mapped - live - quarantined.
-    pub holes: f64,
-    /// The largest hole.
-    pub largest_hole: f64,
-    /// The heap's own bookkeeping.
-    pub metadata: f64,
-    /// In main blocks, and in memory.
-    pub resident: Option<f64>,
-}
-
-/// Numbers of things.
-#[napi(object)]
-pub struct Counts {
-    /// Pages of 4096 bytes in main blocks.
-    pub pages: f64,
-    /// Main blocks.
-    pub main_blocks: f64,
-    /// Live blocks.
-    pub live: f64,
-    /// Blocks that are freed but not to be handed out yet.
-    pub quarantined: f64,
-    /// Holes.
-    pub holes: f64,
-}
-
-/// High-water marks in bytes.
-#[napi(object)]
-pub struct Peak {
-    /// Of the bytes in main blocks.
-    pub mapped: f64,
-    /// Of the bytes in live blocks.
-    pub live: f64,
-    /// Of the bytes in holes.
-    pub holes: f64,
-    /// Of the largest hole.
-    pub largest_hole: f64,
-    /// Of the heap's own bookkeeping.
-    pub metadata: f64,
-}
-
-/// Numbers of successful calls.
-#[napi(object)]
-pub struct Totals {
-    /// Of `malloc`.
-    pub malloc: f64,
-    /// Of `free`.
-    pub free: f64,
-}
-
-#[allow(clippy::cast_precision_loss, reason = "exact below 2^53, which neither bytes nor calls reach")]
-impl From<(heap::Stats, Option<u64>)> for Stats {
-    fn from((stats, resident): (heap::Stats, Option<u64>)) -> Self {
-        Self {
-            bytes: Bytes {
-                mapped: stats.mapped as f64,
-                live: stats.live as f64,
-                requested: stats.requested as f64,
-                quarantined: stats.quarantined as f64,
-                holes: stats.hole_bytes as f64,
-                largest_hole: stats.largest_hole as f64,
-                metadata: stats.metadata as f64,
-                resident: resident.map(|bytes| bytes as f64),
-            },
-            counts: Counts {
-                pages: (stats.mapped / heap::PAGE) as f64,
-                main_blocks: stats.main_blocks as f64,
-                live: stats.live_blocks as f64,
-                quarantined: stats.quarantined_blocks as f64,
-                holes: stats.holes as f64,
-            },
-            peak: Peak {
-                mapped: stats.peak_mapped as f64,
-                live: stats.peak_live as f64,
-                holes: stats.peak_hole_bytes as f64,
-                largest_hole: stats.peak_largest_hole as f64,
-                metadata: stats.peak_metadata as f64,
-            },
-            totals: Totals { malloc: stats.mallocs as f64, free: stats.frees as f64 },
-        }
-    }
-}
-
-/// Statistics of a heap. The second argument is the options object or undefined: with `resident` the system is asked about the
-/// heap's pages, after the lock is gone, since that takes longer.
+/// Statistics of a heap: an object for each group, of the rows that the table has for it (`heap/stats.rs`). The second argument
+/// is the options object or undefined: with `resident` the system is asked about the heap's pages, after the lock is gone,
+/// since that takes longer.
 #[napi]
-pub fn stats(env: Env, heap: Unknown, options: Unknown) -> Result<Stats> {
-    run(env, || {
-        let heap = id(env, &heap)?;
-        // SAFETY: the value is this call's own argument.
-        let resident = arguments::resident(unsafe { Value::new(env.raw(), options.raw()) })?;
+pub fn stats<'env>(env: &'env Env, heap: Unknown, options: Unknown) -> Result<Object<'env>> {
+    run(*env, || {
+        let heap = id(*env, &heap)?;
+        let resident = arguments::resident(argument(*env, &options))?;
         let spans = |heap: &Mems| if resident { heap.spans() } else { Vec::new() };
         let (stats, spans) = registry::with_heap(heap, |heap| Ok((heap.stats(), spans(heap))))?;
         let resident = spans.iter().try_fold(0, |sum, span| Some(sum + span.resident()?)).filter(|_| resident);
-        Ok((stats, resident).into())
+        let mut made = Made::new(env);
+        for group in Group::ALL {
+            let mut object = Made::new(env);
+            for row in heap::Stats::ALL.iter().filter(|row| row.group == group) {
+                object.set(row.name, as_number((row.of)(&stats)))?;
+            }
+            match (group, resident) {
+                // In main blocks, and in memory.
+                (Group::Bytes, Some(bytes)) => object.set(c"resident", as_number(bytes))?,
+                // Of 4096 bytes, in main blocks.
+                (Group::Counts, _) => object.set(c"pages", as_number(stats.mapped / heap::PAGE))?,
+                _ => (),
+            }
+            made.set(group.name(), object)?;
+        }
+        made.finished()
     })
+}
+
+#[allow(clippy::cast_precision_loss, reason = "exact below 2^53, which neither bytes nor calls reach")]
+const fn as_number(value: u64) -> f64 {
+    value as f64
 }
 
 /// The first main block at an address or after it, as its first address and the one after its last; nothing at the chain's

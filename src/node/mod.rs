@@ -4,7 +4,7 @@
 //!   called millions of times. `calls.rs`: the calls that have arguments, as raw callbacks; `bytes.rs`: realloc, copying and
 //!   so on, likewise.
 //! - `heaps.rs`, `inspect.rs`, `batch.rs`, `leaks.rs`: everything else by subject, as `#[napi]` functions.
-//! - `arguments.rs`: sizes, addresses and options; over `js_value.rs`, one JavaScript value.
+//! - `arguments.rs`: sizes, addresses and options; over `js_value.rs`, one JavaScript value. `object.rs`: objects that calls return.
 //! - `failure.rs`: the one place where a Rust error, or a panic, becomes a JavaScript exception.
 //! - `buffers/`: buffers over a heap's memory, and when the memory under a buffer may go.
 //! - `stacks.rs`: stacks of calls, for heaps that track their allocations.
@@ -23,6 +23,7 @@ mod inspect;
 mod js_value;
 mod leaks;
 mod library;
+mod object;
 mod owner;
 mod stacks;
 #[cfg(feature = "test-hooks")]
