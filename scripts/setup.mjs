@@ -50,7 +50,7 @@ if (!installed()) {
   run('Installing the development dependencies', 'npm', ['ci', ...quiet]);
 }
 const linker =
-  'If the linker was not found: README.md, "Building from source", names one for each system.';
+  'If the linker was not found: docs/install.md, "From source", names one for each system.';
 run('Building the addon', 'npm', ['run', '--silent', 'build'], linker);
 if (process.argv.includes('--tests')) {
   run('Building the addon for tests', 'npm', ['run', '--silent', 'build:tests'], linker);
