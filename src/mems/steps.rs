@@ -205,24 +205,13 @@ pub(crate) fn allocate<T>(
     heap: &mut impl Access,
     mut allocate: impl FnMut(&mut Mems) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    heap.with(&mut allocate).or_else(|refused| allocate_again(heap, refused, allocate))
-}
-
-/// The second half of [`allocate`], after `allocate` has `refused`.
-///
-/// # Errors
-/// As [`allocate`].
-#[cold]
-pub(crate) fn allocate_again<T>(
-    heap: &mut impl Access,
-    refused: Error,
-    allocate: impl FnMut(&mut Mems) -> Result<T, Error>,
-) -> Result<T, Error> {
-    make_room(heap, refused)?;
-    let allocated = heap.with(allocate);
-    // What left quarantine may have completed pages.
-    give_pages_back(heap);
-    allocated
+    heap.with(&mut allocate).or_else(|refused| {
+        make_room(heap, refused)?;
+        let allocated = heap.with(allocate);
+        // What left quarantine may have completed pages.
+        give_pages_back(heap);
+        allocated
+    })
 }
 
 /// Frees the blocks in quarantine for a request that was `refused`: what waits there is better than nothing. A write to one of

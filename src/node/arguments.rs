@@ -2,7 +2,6 @@
 
 use super::failure::Failure;
 use super::js_value::{BigInt, Value};
-use super::leaks::Listing;
 use crate::error::Error;
 use crate::heap::{FIRST_ADDRESS, PolicyKind, is_size};
 use crate::mems::{Access, Choice, Mems, Options};
@@ -162,6 +161,18 @@ pub(super) fn init_options(value: Value, defaults: Options) -> Result<Options, F
         return Ok(defaults);
     }
     Record::new(value, "init()", &INIT)?.over(defaults)
+}
+
+/// What `leaks` lists, in which order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listing {
+    ByAddress,
+    /// The largest blocks first.
+    BySize,
+    /// The blocks of the largest site first.
+    BySite,
+    /// Sites, the largest first.
+    Sites,
 }
 
 /// The options of `leaks`: what is listed, and how many of it at most.

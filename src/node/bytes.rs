@@ -3,7 +3,7 @@
 //! Bytes are touched after the lock is gone, through spans that keep their mapping: however long it takes, other threads
 //! go on.
 
-use super::calls::callback;
+use super::callback::callback;
 use super::failure::Failure;
 use super::js_value::Value;
 use super::{arguments, stacks};

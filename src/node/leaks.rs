@@ -9,7 +9,7 @@
 //! Costs: O(n) for blocks by address and for sites; else O(n log k) for each selection of k: the first for few entries, each
 //! later one for four times as many, so that whoever stops early, or sets a limit, pays for one walk.
 
-use super::arguments::leaks_options;
+use super::arguments::{Listing, leaks_options};
 use super::failure::{Failure, run};
 use super::heaps::{argument, id};
 use crate::error::Error;
@@ -29,18 +29,6 @@ const BATCH: usize = 1024;
 /// Entries that the first selection has room for, and any at most: 12 MiB.
 const SELECTED: usize = 1024;
 const MOST_SELECTED: usize = 1 << 18;
-
-/// What is listed, in which order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Listing {
-    ByAddress,
-    /// The largest blocks first.
-    BySize,
-    /// The blocks of the largest site first.
-    BySite,
-    /// Sites, the largest first.
-    Sites,
-}
 
 /// A stack, by its place in memory: equal ones of one heap have the same. 0 without one.
 fn key_of(stack: Option<&Stack>) -> usize {

@@ -1,8 +1,8 @@
 //! The Node-API binding: arguments in, results and errors out. No allocation logic, no raw memory but the buffers.
 //!
-//! - `hot.rs`: `malloc`, `get`, `free` and the look-up behind views, which find their arguments in shared memory, since they are
-//!   called millions of times. `calls.rs`: the calls that have arguments, as raw callbacks; `bytes.rs`: realloc, copying and
-//!   so on, likewise.
+//! - `hot.rs`: `malloc`, `get`, `free` and the look-up behind views, which find their arguments in shared memory (`slots.rs`),
+//!   since they are called millions of times. `calls.rs`: the three with arguments, for all other cases; `bytes.rs`: realloc,
+//!   copying and so on. Both are raw callbacks (`callback.rs`).
 //! - `heaps.rs`, `inspect.rs`, `batch.rs`, `leaks.rs`: everything else by subject, as `#[napi]` functions.
 //! - `arguments.rs`: sizes, addresses and options; over `js_value.rs`, one JavaScript value. `object.rs`: objects that calls return.
 //! - `failure.rs`: the one place where a Rust error, or a panic, becomes a JavaScript exception.
@@ -15,6 +15,7 @@ mod arguments;
 mod batch;
 mod buffers;
 mod bytes;
+mod callback;
 mod calls;
 mod failure;
 mod heaps;
@@ -25,6 +26,7 @@ mod leaks;
 mod library;
 mod object;
 mod owner;
+mod slots;
 mod stacks;
 #[cfg(feature = "test-hooks")]
 mod test_hooks;

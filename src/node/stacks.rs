@@ -51,7 +51,7 @@ thread_local! {
 /// instead of another that may have had it. Numbers begin at 0, and a new one is one more than the highest.
 pub(super) unsafe extern "C" fn capture_stacks(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: Node calls this with the environment and info of the call that runs.
-    unsafe { super::calls::call(env, info, |[function], _| keep(env, function)) }
+    unsafe { super::callback::call(env, info, |[function], _| keep(env, function)) }
 }
 
 /// Has a function capture the stacks in `env` from now on, as long as something else keeps it.
