@@ -8,7 +8,7 @@
 //! - `segments/`: what is where. `holes_by_size.rs`: an index of holes for those that look for the smallest.
 //! - `chains.rs`: the main chain and the sub-chains. `stats.rs`, `counters.rs`, `print.rs`, `verify.rs`: what can be seen of a
 //!   heap, and whether it is sound.
-//! - `options.rs`: what can be chosen of placement.
+//! - `options.rs`: what can be chosen of placement. `looked_at.rs`: what a search would have cost a list.
 //!
 //! The original's policy, first fit, is exact to the byte: `malloc` takes the front of the lowest-addressed hole that is large
 //! enough, over all main blocks in order; `free` turns the block into a hole and merges it with a hole before and a hole after,
@@ -24,6 +24,7 @@ mod counters;
 mod engine;
 mod fit;
 mod holes_by_size;
+mod looked_at;
 mod options;
 mod policy;
 mod print;
