@@ -33,7 +33,9 @@ function prepare() {
   }
   const status = run('npm', ['run', '--silent', 'build'], 'inherit');
   if (status === 0) return 0;
-  console.error(`${NOT_BUILT}. If the linker was not found: docs/install.md names one for each system.`);
+  console.error(
+    `${NOT_BUILT}. If the linker was not found: docs/install.md names one for each system.`,
+  );
   return status ?? 1;
 }
 
