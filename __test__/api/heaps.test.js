@@ -324,24 +324,13 @@ describe('Heap.list()', () => {
     assert.equal(list.length, before + 2);
     const entry = list.find(({ id }) => id === heap.id);
     const { mapped, live } = heap.stats().bytes;
-    assert.deepEqual(entry, {
-      id: heap.id,
-      bytes: { mapped, live },
-      options: {
-        minBlockSize: 65536,
-        alignment: 16,
-        maxSize: 1 << 20,
-        joinEmptyBlocks: true,
-        autoTrim: false,
-        growingBlocks: true,
-        hardened: false,
-        trackAllocations: false,
-        zeroOnFree: false,
-        lockMemory: false,
-        dontFork: true,
-        policy: 'first-fit',
-      },
-    });
+    const { options, ...rest } = entry;
+    assert.deepEqual(rest, { id: heap.id, bytes: { mapped, live } });
+    // What was given, beside the defaults, which package/tables.test.js compares with what is said of them.
+    const other = new Heap();
+    const defaults = Heap.list().find(({ id }) => id === other.id).options;
+    other.close();
+    assert.deepEqual(options, { ...defaults, maxSize: 1 << 20, autoTrim: false });
     // What it shows can be given to the constructor.
     new Heap(entry.options).close();
     assert.deepEqual([list[0].id, list[0].options.minBlockSize], [0, 4096]);

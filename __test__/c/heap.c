@@ -49,9 +49,9 @@ static void load(const char *path) {
 }
 
 static void layouts(void) {
-  EXPECT(sizeof(mems_options) == 64 && offsetof(mems_options, reserved) == 52);
+  EXPECT(sizeof(mems_options) == 64 && offsetof(mems_options, policy) == 48);
   EXPECT(sizeof(mems_block) == 24 && offsetof(mems_block, usable) == 16);
-  EXPECT(sizeof(mems_stats) == 192 && offsetof(mems_stats, reserved) == 144);
+  EXPECT(sizeof(mems_stats) == 192 && offsetof(mems_stats, quarantined_blocks) == 136);
 }
 
 /* The default heap places blocks as the original does. */
@@ -120,7 +120,7 @@ static void own_heap(void) {
   EXPECT(mems.heap_stats(heap, NULL) == MEMS_ERROR_INVALID_ARGUMENT);
   EXPECT(mems.heap_verify(heap) == MEMS_OK);
   EXPECT(mems.heap_close(heap) == MEMS_OK && mems.heap_close(heap) == MEMS_ERROR_CLOSED);
-  options.reserved[1] = 1;
+  options.reserved[0] = 1;
   EXPECT(mems.heap_open(&options) == 0 && mems.last_error() == MEMS_ERROR_INVALID_ARGUMENT);
   EXPECT((heap = mems.heap_open(NULL)) != 0 && mems.heap_close(heap) == MEMS_OK);
 }

@@ -37,7 +37,7 @@ impl Options {
     /// The heap's own options.
     pub(super) fn checked(self) -> Result<mems::Options, Failure> {
         // A later version's option, or a struct that was not cleared: ignoring it would do what nobody asked for.
-        if self.reserved != [0; 3] {
+        if self.reserved.iter().any(|&field| field != 0) {
             return Err(Failure::Argument("the reserved fields of mems_options must be zero"));
         }
         let mut options = mems::Options::roomy();
