@@ -19,14 +19,14 @@ function stateOf(allocation) {
   }
   if (state !== undefined) return state;
   const message =
-    'this method must be called on an Allocation, as in block.free(): taken out of it, it needs bind(block). ' +
+    'The method must be called on an Allocation, as in block.free(). To pass it on, use bind(block). ' +
     `It was called on ${described(allocation)}`;
   throw fail(TypeError, 'ERR_INVALID_THIS', message, stateOf);
 }
 
 function refuseFreed({ freed, address }) {
   if (!freed) return;
-  const message = `the block at ${address} has been freed already`;
+  const message = `The block at ${address} has been freed before`;
   throw fail(Error, 'ERR_MEMS_NOT_ALLOCATED', message, refuseFreed);
 }
 

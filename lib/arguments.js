@@ -88,7 +88,7 @@ function checkedCount(name, count) {
     throw wrongType(name, 'of type number or bigint', count, checkedCount);
   }
   if (!(count >= 0 && count <= Number.MAX_SAFE_INTEGER) || !Number.isInteger(Number(count))) {
-    const message = `${shown(count)} is not a ${name}: give a whole number from 0 to 9007199254740991`;
+    const message = `The ${name} must be a whole number from 0 to 9007199254740991. Received ${shown(count)}`;
     throw fail(RangeError, 'ERR_MEMS_INVALID_SIZE', message, checkedCount);
   }
   return Number(count);
@@ -144,7 +144,7 @@ function bytesOfDataView(name, view) {
 }
 
 function detached(name, from) {
-  const message = `The "${name}" argument has no bytes any more: its buffer was transferred, or has shrunk`;
+  const message = `The "${name}" argument has no bytes any more. Its buffer was transferred, or has become smaller`;
   return fail(TypeError, 'ERR_INVALID_ARG_VALUE', message, from);
 }
 
@@ -175,7 +175,7 @@ function sharedIn(options, name) {
   // Own names only: what Object.prototype has is nobody's wish.
   for (const key of Object.keys(checkedOptions(options))) {
     if (key === 'shared') continue;
-    const message = `"${cut(key)}" is not an option of ${name}: the options are shared`;
+    const message = `"${cut(key)}" is not an option of ${name}. The options are shared`;
     throw fail(TypeError, 'ERR_INVALID_ARG_VALUE', message, sharedIn);
   }
   const shared = hasOwn(options, 'shared') ? options.shared : undefined;
@@ -235,7 +235,7 @@ function lengthOf(name, list) {
     throw wrongType(`${name}.length`, 'a whole number', length, copyOf);
   }
   if (length <= MOST_ELEMENTS) return length;
-  const message = `${length} ${name} are too many for one call: give at most ${MOST_ELEMENTS} at a time`;
+  const message = `A call takes at most ${MOST_ELEMENTS} ${name}. Received ${length}`;
   throw fail(RangeError, 'ERR_MEMS_INVALID_SIZE', message, copyOf);
 }
 
@@ -246,7 +246,7 @@ function grown(copy, length) {
     longer.set(copy);
     return longer;
   } catch (cause) {
-    const message = `out of memory for a copy of ${length} elements: give fewer at a time`;
+    const message = `Out of memory for a copy of ${length} elements. Pass fewer at a time`;
     const error = fail(Error, 'ERR_MEMS_OUT_OF_MEMORY', message, copyOf);
     define(error, 'cause', cause);
     throw error;

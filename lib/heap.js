@@ -69,7 +69,7 @@ function passOn(error, receiver) {
 
 function notAHeap(receiver) {
   const message =
-    'this method must be called on a Heap, as in heap.malloc(8): taken out of it, it needs bind(heap). ' +
+    'The method must be called on a Heap, as in heap.malloc(8). To pass it on, use bind(heap). ' +
     `It was called on ${described(receiver)}`;
   return fail(TypeError, 'ERR_INVALID_THIS', message, notAHeap);
 }
@@ -259,7 +259,7 @@ class Heap {
 
   close() {
     if (idOf(this) === 0) {
-      throw fail(Error, 'ERR_MEMS_CLOSED', 'the default heap is ended by finish()');
+      throw fail(Error, 'ERR_MEMS_CLOSED', 'The default heap cannot be closed. Call finish()');
     }
     viewsOf(this).clear();
     binding.close(idOf(this));

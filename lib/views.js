@@ -61,8 +61,8 @@ function checkedElements(address, length, width) {
   const available = place[AVAILABLE];
   if (elements * width <= available) return elements;
   const message =
-    `${elements * width} bytes from ${address} reach past the end of their block: ` +
-    `at most ${available} can be had`;
+    `A range of ${elements * width} bytes from ${address} reaches past the end of its block. ` +
+    `At most ${available} bytes are there`;
   throw fail(RangeError, 'ERR_MEMS_OUT_OF_BLOCK', message);
 }
 
@@ -239,13 +239,13 @@ class BufferSpans {
 
 /** The error for a view that the runtime cannot make. */
 function tooLong(bytes) {
-  const message = `this runtime has no views of ${bytes} bytes over native memory: view the block in parts`;
+  const message = `This runtime does not allow a view of ${bytes} bytes over native memory. View the block in parts`;
   return fail(RangeError, 'ERR_MEMS_OUT_OF_BLOCK', message);
 }
 
 function misaligned(address, Type, width) {
   const message =
-    `${address} is not aligned for ${Type.name}: its memory does not begin at a multiple of ${width}. ` +
+    `${address} is not aligned for ${Type.name}: its physical address is not a multiple of ${width}. ` +
     `Allocate with malloc(size, { alignment: ${width} }) or mallocAs(${Type.name}, count)`;
   return fail(RangeError, 'ERR_MEMS_MISALIGNED', message);
 }
@@ -293,15 +293,15 @@ function newBuffer(length) {
   try {
     return Buffer.allocUnsafeSlow(length);
   } catch (cause) {
-    const message = `this runtime makes no Buffer of ${length} bytes: read the block in parts`;
+    const message = `This runtime has no memory for a Buffer of ${length} bytes. Read the block in parts`;
     throw Object.assign(fail(RangeError, 'ERR_MEMS_OUT_OF_BLOCK', message), { cause });
   }
 }
 
 function unshared() {
   const message =
-    'this runtime makes no SharedArrayBuffer over native memory (Node 22.23, 24.21, 26 and Bun do): leave "shared" out, ' +
-    'and give other threads the heap’s id and the address, for Heap.attach(id) and view(address) there';
+    'This runtime has no SharedArrayBuffer over native memory (Node 22.23, 24.21 and 26 and Bun have it). Leave "shared" out, ' +
+    'and send other threads the heap’s id and the address, for Heap.attach(id) and view(address) there';
   return fail(Error, 'ERR_MEMS_UNSUPPORTED', message);
 }
 

@@ -8,13 +8,13 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum Error {
     /// The default heap has not been made, or is finished.
-    #[error("the heap is not initialized: call init() first (finish() ends a heap, init() starts a new one)")]
+    #[error("The heap is not initialized. Call init() first")]
     NotInitialized,
 
     /// `init` on a running heap with options other than its own.
     #[error(
-        "the heap is already initialized with other options ({running}; asked: {asked}): \
-         call init() with the same options, or finish() first"
+        "The heap is already initialized with other options ({running}). Call init() with these, or call finish() first. \
+         Received {asked}"
     )]
     AlreadyInitialized {
         /// The options in force.
@@ -24,23 +24,21 @@ pub enum Error {
     },
 
     /// A size that is not a whole number from 1 to 2^53 - 1.
-    #[error("{size} is not a size: give a whole number of bytes from 1 to 9007199254740991")]
+    #[error("A size must be a whole number of bytes from 1 to 9007199254740991. Received {size}")]
     InvalidSize {
         /// The size as it was given.
         size: String,
     },
 
     /// A limit under which a heap could have no main block.
-    #[error(
-        "a maxSize of {bytes} leaves no room for any block: memory comes in pages of {PAGE} bytes, so give {PAGE} or more"
-    )]
+    #[error("The maxSize must be at least {PAGE} bytes, which is one page. Received {bytes}")]
     MaxSizeBelowPage {
         /// The limit given.
         bytes: u64,
     },
 
     /// An option that makes no sense with the policy.
-    #[error("the option {option} makes no sense with the policy '{policy}': {because}")]
+    #[error("The option {option} cannot be used with the policy '{policy}': {because}")]
     PolicyOption {
         /// The policy's name.
         policy: &'static str,
@@ -51,7 +49,7 @@ pub enum Error {
     },
 
     /// An alignment that is none.
-    #[error("{alignment} is not an alignment: give {expected}")]
+    #[error("An alignment must be {expected}. Received {alignment}")]
     InvalidAlignment {
         /// The alignment as it was given.
         alignment: String,
@@ -61,7 +59,7 @@ pub enum Error {
 
     /// A range of addresses that is not inside one block.
     #[error(
-        "{length} bytes from {address} reach past the end of their block {}: at most {available} can be had",
+        "A range of {length} bytes from {address} reaches past the end of its block {}. At most {available} bytes are there",
         range(*.start, *.end)
     )]
     OutOfBlock {
@@ -79,8 +77,8 @@ pub enum Error {
 
     /// The heap may not have so much memory.
     #[error(
-        "out of memory: a size of {size} needs {block} more bytes in main blocks, and the heap's maxSize of {limit} leaves \
-         {available}: ask for less, or free() first"
+        "Out of memory: a size of {size} needs {block} more bytes in main blocks. The heap's maxSize of {limit} leaves \
+         room for {available}. Allocate less, or call free() first"
     )]
     LimitReached {
         /// Bytes asked for.
@@ -94,13 +92,13 @@ pub enum Error {
     },
 
     /// A heap object after its end.
-    #[error("this heap is closed: make another with new Heap()")]
+    #[error("The heap is closed. Make another with new Heap()")]
     Closed,
 
     /// An id that no heap of this process has ever had.
     #[error(
-        "{id} is the id of no heap that this process has had: ids hold in the process, and the loaded copy of the package, \
-         that gave them, for all its threads (Heap.list() lists them)"
+        "No heap of this process has had the id {id}. An id is valid only in the process, and in the loaded copy of the \
+         package, that made the heap. Heap.list() lists the open heaps"
     )]
     UnknownHeap {
         /// The id as it was given.
@@ -108,18 +106,18 @@ pub enum Error {
     },
 
     /// The default heap in which a call, or a block as an object, began.
-    #[error("the default heap that this block was in has been ended by finish(): the block went with it")]
+    #[error("The block no longer exists: finish() has ended the default heap that it was in")]
     Finished,
 
     /// All heaps that a process can have are open.
-    #[error("there are {most} open heaps, the most that a process can have: close() some")]
+    #[error("There are {most} open heaps, the most that a process can have. Call close() on some of them first")]
     TooManyHeaps {
         /// The limit.
         most: usize,
     },
 
     /// An address outside every main block.
-    #[error("{address} is outside every main block ({}): use an address that malloc() returned", range(*.start, *.end))]
+    #[error("{address} is outside every main block ({}). Pass an address that malloc() returned", range(*.start, *.end))]
     OutOfRange {
         /// The address as it was given.
         address: String,
@@ -131,7 +129,7 @@ pub enum Error {
 
     /// An address inside a hole.
     #[error(
-        "{address} is not allocated: it lies in the hole {}, freed already or never allocated",
+        "{address} is not allocated. It is in the hole {}, which was freed or never allocated",
         range(*.start, *.end)
     )]
     NotAllocated {
@@ -144,7 +142,7 @@ pub enum Error {
     },
 
     /// `free` of a block that is known to have been freed before.
-    #[error("{address} is not allocated: its block was freed already\nallocated\n{allocated}\nfirst freed\n{freed}")]
+    #[error("{address} is not allocated. Its block was freed before\nallocated\n{allocated}\nfirst freed\n{freed}")]
     FreedBefore {
         /// The address given.
         address: u64,
@@ -155,7 +153,7 @@ pub enum Error {
     },
 
     /// Something has written past the end of a block.
-    #[error("a write past the end of the block {} was found, at {at}{allocated}", range(*.start, *.end))]
+    #[error("Something has written past the end of the block {}, at {at}{allocated}", range(*.start, *.end))]
     Overflow {
         /// First address of the block.
         start: u64,
@@ -168,7 +166,7 @@ pub enum Error {
     },
 
     /// Something has written to a freed block.
-    #[error("a write to the freed block {} was found, at {at}", range(*.start, *.end))]
+    #[error("Something has written to the freed block {}, at {at}", range(*.start, *.end))]
     WriteAfterFree {
         /// First address of what was the block.
         start: u64,
@@ -180,8 +178,7 @@ pub enum Error {
 
     /// The system keeps no more memory from being swapped out.
     #[error(
-        "the system does not lock {bytes} more bytes in memory{}: \
-         raise the limit (ulimit -l, LimitMEMLOCK), or ask for less",
+        "The system does not lock {bytes} more bytes in memory{}. Raise the limit (ulimit -l, LimitMEMLOCK), or allocate less",
         limit_said(*.limit)
     )]
     LockLimit {
@@ -192,7 +189,7 @@ pub enum Error {
     },
 
     /// One address twice in a list of blocks to free.
-    #[error("{address} is given twice: a block can be freed once")]
+    #[error("{address} is in the list twice. A block can be freed only once")]
     GivenTwice {
         /// The address.
         address: u64,
@@ -200,7 +197,7 @@ pub enum Error {
 
     /// `free` of an address inside a block rather than at its start.
     #[error(
-        "{address} is inside the block {}: free it by its start, {start}",
+        "{address} is inside the block {}. Free the block by its start, {start}",
         range(*.start, *.end)
     )]
     NotBlockStart {
@@ -214,8 +211,8 @@ pub enum Error {
 
     /// The system refuses the pages a new main block needs.
     #[error(
-        "out of memory: a size of {size} needs a new main block of {block} bytes, and {available} are available \
-         in one piece (some address space is left to the rest of the process): ask for less, or free() first"
+        "Out of memory: a size of {size} needs a new main block of {block} bytes. Only {available} bytes are available in one \
+         piece (some address space is left to the rest of the process). Allocate less, or call free() first"
     )]
     OutOfMemory {
         /// Bytes asked for.
@@ -228,8 +225,9 @@ pub enum Error {
 
     /// The system allows a process so many mappings, and heaps have what they may of them.
     #[error(
-        "out of memory: a size of {size} needs a new mapping, and the process's heaps have {most}, the most that the system's \
-         limit leaves them (vm.max_map_count), and {available} are available: close() some heaps, or raise the limit"
+        "Out of memory: a size of {size} needs a new mapping. The heaps of the process have {most}, the most that the \
+         system's limit (vm.max_map_count) leaves them. Only {available} bytes are available. Call close() on some heaps, or \
+         raise the limit"
     )]
     TooManyMappings {
         /// Bytes asked for.
@@ -241,22 +239,25 @@ pub enum Error {
     },
 
     /// The system refuses memory for the heap's own bookkeeping.
-    #[error("out of memory for the heap's bookkeeping: free() blocks first")]
+    #[error("Out of memory for the heap's bookkeeping. Call free() first")]
     OutOfMetadata {
         /// Bytes asked for; 0 if the call was no malloc.
         size: u64,
     },
 
     /// The heap is too large to print.
-    #[error("out of memory for the text of printStats(): stats() has the totals")]
+    #[error("Out of memory for the text of printStats(). Call stats() for the totals")]
     OutOfText,
 
     /// `verify` found an invariant broken.
-    #[error("the heap is corrupt: {0}; this is a bug in MeMS, please report it")]
+    #[error("The heap is corrupt: {0}. This is a bug in MeMS, please report it")]
     Corrupt(String),
 
     /// A panic while the heap was locked left it in an unknown state.
-    #[error("an internal error left the heap in an unknown state: call finish(), then init(), and please report it")]
+    #[error(
+        "An internal error has left the heap in an unknown state. Call finish(), then init(). This is a bug in MeMS, \
+         please report it"
+    )]
     Poisoned,
 }
 
@@ -310,5 +311,5 @@ fn limit_said(limit: Option<u64>) -> String {
 
 /// `start..=last`, or a word for the empty range, for messages.
 fn range(start: u64, end: u64) -> String {
-    if start == end { "there is none yet".to_owned() } else { format!("{start}..{}", end - 1) }
+    if start == end { "there are none yet".to_owned() } else { format!("{start}..{}", end - 1) }
 }

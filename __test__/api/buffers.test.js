@@ -286,7 +286,7 @@ describe('a call that cannot make its view', () => {
       () => heap.allocate(size).view,
     ];
     for (const call of calls) {
-      const error = assertRefused(call, 'ERR_MEMS_OUT_OF_BLOCK', 'this runtime', 'parts');
+      const error = assertRefused(call, 'ERR_MEMS_OUT_OF_BLOCK', 'This runtime', 'parts');
       assert.ok(error instanceof RangeError);
     }
     // Only that of allocate(), which is its caller's.

@@ -102,7 +102,7 @@ describe('the default heap', () => {
     assert.equal(c.malloc(8), 0);
     assert.deepEqual(last(), [
       codes.get('MEMS_ERROR_NOT_INITIALIZED'),
-      'the default heap is not initialized: call mems_init() first',
+      'The default heap is not initialized. Call mems_init() first',
     ]);
     assert.equal(c.init(), 0);
     assert.equal(mems.malloc(8), 1000n);
@@ -144,7 +144,7 @@ describe('a heap by its id', () => {
     assert.equal(c.heap_malloc(heap.id, 8), 0);
     assert.deepEqual(last(), [
       codes.get('MEMS_ERROR_CLOSED'),
-      'this heap is closed: make another with mems_heap_open()',
+      'The heap is closed. Make another with mems_heap_open()',
     ]);
   });
 

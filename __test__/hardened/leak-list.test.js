@@ -142,7 +142,7 @@ describe('a list', () => {
       [{ order: 1 }, 'ERR_INVALID_ARG_TYPE', /order/],
       [{ by: 'stack' }, 'ERR_INVALID_ARG_TYPE', /by.*'block' or 'site'.*\(stack\)/],
       [{ by: 'site', order: 'address' }, 'ERR_INVALID_ARG_TYPE', /order/],
-      [{ limit: -1 }, 'ERR_MEMS_INVALID_SIZE', /^-1 is not a limit: .* from 0/],
+      [{ limit: -1 }, 'ERR_MEMS_INVALID_SIZE', /^The limit must be .* from 0 .* Received -1$/],
       [{ limit: 1.5 }, 'ERR_MEMS_INVALID_SIZE', 1.5],
       [{ limit: '10' }, 'ERR_INVALID_ARG_TYPE', /limit/],
       [{ most: 10 }, 'ERR_INVALID_ARG_VALUE', /most.*leaks\(\)/],

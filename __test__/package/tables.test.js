@@ -91,7 +91,7 @@ describe('the table of options', () => {
     const all = sorted([...names, ...tables.membersOf('HeapOptions').keys()]);
     assert.deepEqual(sorted(readme.keys()), all);
     // What is unknown is told by the names of all.
-    const known = (list) => new RegExp(`the options are ${list.join(', ')}$`);
+    const known = (list) => new RegExp(`The options are ${list.join(', ')}$`);
     assertRefused(() => mems.init({ odd: 1 }), 'ERR_INVALID_ARG_VALUE', known(names));
     assertRefused(() => new Heap({ odd: 1 }), 'ERR_INVALID_ARG_VALUE', known(all));
   });

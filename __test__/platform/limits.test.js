@@ -198,7 +198,7 @@ test('as many heaps can be open as is said, and no more', options, () => {
     const heaps = Array.from({ length: 32_768 }, () => new mems.Heap());
     assert.throws(() => new mems.Heap(), {
       code: 'ERR_MEMS_OUT_OF_MEMORY',
-      message: /^there are 32768 open heaps/,
+      message: /^There are 32768 open heaps/,
     });
     heaps.pop().close();
     heaps.push(new mems.Heap());

@@ -106,20 +106,20 @@ impl fmt::Display for Failure {
         match self {
             // Where the usual text names what only JavaScript has.
             Self::Mems(Error::NotInitialized) => {
-                f.write_str("the default heap is not initialized: call mems_init() first")
+                f.write_str("The default heap is not initialized. Call mems_init() first")
             }
-            Self::Mems(Error::Closed) => f.write_str("this heap is closed: make another with mems_heap_open()"),
+            Self::Mems(Error::Closed) => f.write_str("The heap is closed. Make another with mems_heap_open()"),
             Self::Mems(Error::UnknownHeap { id }) => write!(
                 f,
-                "{id} is the id of no heap that this process has had: make one with mems_heap_open(), ids of other \
-                 processes mean nothing here"
+                "No heap of this process has had the id {id}. Make one with mems_heap_open(). Ids of other processes are not \
+                 valid here"
             ),
             Self::Mems(Error::Finished) => f.write_str(
-                "the default heap that this block was in has been ended by mems_finish(): the block went with it",
+                "The block no longer exists: mems_finish() has ended the default heap that it was in",
             ),
             Self::Mems(Error::Poisoned) => f.write_str(
-                "an internal error left the heap in an unknown state: end it with mems_finish() or mems_heap_close(), \
-                 and please report it",
+                "An internal error has left the heap in an unknown state. End it with mems_finish() or mems_heap_close(). \
+                 This is a bug in MeMS, please report it",
             ),
             Self::Mems(error) => error.fmt(f),
             Self::Argument(text) => f.write_str(text),
@@ -184,7 +184,7 @@ pub(super) fn call<T>(failed: T, body: impl FnOnce() -> Result<T, Failure>) -> T
         Err(payload) => {
             let text = payload.downcast_ref::<&str>().copied();
             let text = text.or_else(|| payload.downcast_ref().map(String::as_str)).unwrap_or_default();
-            keep(Code::Internal, &format_args!("internal error, a bug in MeMS, please report it: {text}"));
+            keep(Code::Internal, &format_args!("Internal error. This is a bug in MeMS, please report it: {text}"));
             failed
         }
     }

@@ -72,7 +72,7 @@ pub unsafe extern "C" fn mems_heap_open(options: *const Options) -> u64 {
 #[unsafe(no_mangle)]
 pub extern "C" fn mems_heap_close(heap: u64) -> c_int {
     status(|| match heap {
-        DEFAULT_ID => Err(Failure::Argument("the default heap is ended by mems_finish()")),
+        DEFAULT_ID => Err(Failure::Argument("The default heap cannot be closed. Call mems_finish()")),
         _ if registry::close(heap)? => Ok(()),
         // Which of the two it is, closed or never there, any call says.
         _ => Ok(registry::with_heap(heap, |_| Err(Error::Closed))?),

@@ -38,7 +38,7 @@ impl Options {
     pub(super) fn checked(self) -> Result<mems::Options, Failure> {
         // A later version's option, or a struct that was not cleared: ignoring it would do what nobody asked for.
         if self.reserved.iter().any(|&field| field != 0) {
-            return Err(Failure::Argument("the reserved fields of mems_options must be zero"));
+            return Err(Failure::Argument("The reserved fields of mems_options must be zero"));
         }
         let mut options = mems::Options::roomy();
         for Choice { name, access, .. } in mems::Options::ALL {
@@ -50,7 +50,7 @@ impl Options {
                 Access::Size(_, set) | Access::Alignment(_, set) => set(options, bytes)?,
                 Access::Policy(_, set) => {
                     let policy = u32::try_from(value).ok().and_then(PolicyKind::from_value);
-                    set(options, policy.ok_or(Failure::Argument("policy is none of mems_policy"))?)
+                    set(options, policy.ok_or(Failure::Argument("The policy must be a value of mems_policy"))?)
                 }
             };
         }

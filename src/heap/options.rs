@@ -140,7 +140,7 @@ impl Options {
     /// [`Error::PolicyOption`].
     pub fn check(&self) -> Result<(), Error> {
         if self.join_empty_blocks && self.policy == PolicyKind::Buddy {
-            let because = "two main blocks together are no power of two that can be split in buddies";
+            let because = "two main blocks together are not a power of two";
             return Err(Error::PolicyOption { policy: self.policy.name(), option: "joinEmptyBlocks", because });
         }
         Ok(())

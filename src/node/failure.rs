@@ -20,24 +20,24 @@ pub(super) enum Failure {
     #[error("The \"{name}\" argument must be {expected}. Received {received}")]
     ArgumentType { name: &'static str, expected: &'static str, received: String },
     /// A number of bytes or other things that is none.
-    #[error("{received} is not a {}: give a whole number from 0 to 9007199254740991", .name.trim_start_matches("options."))]
+    #[error("The {} must be a whole number from 0 to 9007199254740991. Received {received}", .name.trim_start_matches("options."))]
     Length { name: &'static str, received: String },
     /// An option that does not exist.
-    #[error("\"{name}\" is not an option of {function}: the options are {known}")]
+    #[error("\"{name}\" is not an option of {function}. The options are {known}")]
     UnknownOption { name: String, function: &'static str, known: String },
     /// The runtime allows no buffers over native memory.
     #[error(
-        "this runtime does not allow buffers over native memory (Electron does not): use read() and write(), which copy"
+        "This runtime does not allow buffers over native memory (Electron does not). Use read() and write(), which copy"
     )]
     NoBuffers,
     /// The runtime makes no buffer of that length.
-    #[error("this runtime makes no buffer of {length} bytes over native memory: view the block in parts")]
+    #[error("This runtime does not allow a buffer of {length} bytes over native memory. View the block in parts")]
     LongBuffer { length: usize },
     /// A Node-API call failed; an exception may be pending already.
-    #[error("Node-API answered status {0}")]
+    #[error("A call of Node-API failed with status {0}. This is a bug in MeMS, please report it")]
     Napi(sys::napi_status),
     /// A panic, with what it said.
-    #[error("internal error, a bug in MeMS, please report it: {0}")]
+    #[error("Internal error. This is a bug in MeMS, please report it: {0}")]
     Panic(String),
 }
 
