@@ -42,6 +42,7 @@ fn register(mut exports: Object) -> Result<()> {
     // The default heap is the process's, not that of the thread that happens to load the addon: it must not be unloaded
     // when a worker ends. (On ELF systems it is linked so; elsewhere this does it.)
     napi::bindgen_prelude::retain_current_module_for_unload_safety();
+    // The table of raw callbacks; `#[napi]` functions export themselves. A test compares both with what `lib` calls.
     let callbacks: [(_, Callback); 14] = [
         ("heapMalloc", calls::heap_malloc),
         ("heapAllocate", calls::heap_alloc),
