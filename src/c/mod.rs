@@ -20,7 +20,7 @@ pub use failure::{Code, mems_last_error, mems_last_error_message};
 pub use types::{Block, Options, Stats};
 
 use crate::error::Error;
-use crate::mems::{Mems, steps};
+use crate::mems::{Mems, purge, realloc, steps};
 use crate::process::registry::{self, DEFAULT_ID, Handle};
 use failure::{Failure, call};
 use std::ffi::{c_char, c_int, c_void};
@@ -123,7 +123,7 @@ pub extern "C" fn mems_heap_realloc(heap: u64, address: u64, size: u64) -> u64 {
         }
         Ok(moved)
     };
-    call(0, || Ok(steps::realloc(&mut Handle::new(heap)?, address, start, |heap| heap.forget_stacks(address))?))
+    call(0, || Ok(realloc::realloc(&mut Handle::new(heap)?, address, start, |heap| heap.forget_stacks(address))?))
 }
 
 /// Frees a block; nothing if the address is 0.
@@ -177,7 +177,7 @@ pub unsafe extern "C" fn mems_heap_stats(heap: u64, stats: *mut Stats) -> c_int 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mems_heap_trim(heap: u64, bytes: *mut u64) -> c_int {
     status(|| {
-        let given_back = steps::trim(&mut Handle::new(heap)?)?;
+        let given_back = purge::trim(&mut Handle::new(heap)?)?;
         if !bytes.is_null() {
             // SAFETY: it is not null, so the caller vouches for it.
             unsafe { bytes.write_unaligned(given_back) };

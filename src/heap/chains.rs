@@ -12,9 +12,38 @@
 //!
 //! Addresses, not offsets. Costs: O(1) each.
 
+use super::address::{address_of, offset_of};
 use super::engine::Engine;
-use super::{Heap, Kind, PAGE, Segment, address_of, offset_of};
+use super::{Heap, PAGE};
 use std::ops::Range;
+
+/// Whether a segment is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Handed out by `malloc` and not yet freed.
+    Live,
+    /// Free.
+    Hole,
+}
+
+/// A node of a sub-chain: a run of addresses in one main block, a live block or a hole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segment {
+    /// First address.
+    pub start: u64,
+    /// Length in bytes.
+    pub size: u64,
+    /// Live or hole.
+    pub kind: Kind,
+}
+
+impl Segment {
+    /// The segment's addresses.
+    #[must_use]
+    pub const fn addresses(&self) -> Range<u64> {
+        self.start..self.start + self.size
+    }
+}
 
 /// A node of the main chain: whole pages that were appended at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,15 +160,6 @@ impl Heap {
     pub fn segments(&self, address: u64) -> impl Iterator<Item = Segment> {
         let first = self.segment_at(address.max(address_of(0)));
         std::iter::successors(first, |segment| self.segment_at(segment.addresses().end))
-    }
-
-    /// The segment that holds `address`. `None`: no main block has it. O(1).
-    #[must_use]
-    pub fn segment_at(&self, address: u64) -> Option<Segment> {
-        let offset = offset_of(address).filter(|&offset| offset < self.engine.end())?;
-        let segment = self.engine.segment_at(offset);
-        let kind = if segment.is_hole { Kind::Hole } else { Kind::Live };
-        Some(Segment { start: address_of(segment.start), size: segment.end - segment.start, kind })
     }
 }
 

@@ -1,4 +1,4 @@
-//! The seam: what an engine is, and the table of engines.
+//! The seam: what an engine is. `engines.rs` has the table of them.
 //!
 //! An engine knows what is where, and where the next block goes. It deals in offsets, returns data and calls nothing above it.
 //!
@@ -6,11 +6,8 @@
 //! start until it is freed; whatever fails has changed nothing. A free never fails for want of memory: what it will need is
 //! reserved when the block is made.
 
-use super::buddy::Buddy;
-use super::fit::Fit;
-use super::policy::{Policies, PolicyKind};
+use super::PAGE;
 use super::segments::{Joined, Segment};
-use super::{Options, PAGE};
 use std::collections::TryReserveError;
 use std::ops::Range;
 
@@ -56,54 +53,11 @@ pub(super) enum Resized {
     Grown { bytes: u64, holes: isize },
 }
 
-/// Makes the trait of engines, and of the table's rows the enum that is each of them.
-macro_rules! engines {
-    (
-        $engines:tt;
-        mut { $($(#[$of_mut:meta])* fn $mut:ident(&mut $self_mut:ident $(, $arg:ident: $type:ty)*) $(-> $to:ty)?;)+ }
-        shared { $($(#[$of_ref:meta])* fn $ref:ident(&$self_ref:ident $(, $arg_ref:ident: $type_ref:ty)*) -> $to_ref:ty;)+ }
-    ) => {
-        /// A way of placing blocks.
-        pub(super) trait Engine {
-            $($(#[$of_mut])* fn $mut(&mut self $(, $arg: $type)*) $(-> $to)?;)+
-            $($(#[$of_ref])* fn $ref(&self $(, $arg_ref: $type_ref)*) -> $to_ref;)+
-        }
-
-        engines!(@enum $engines);
-
-        impl Engine for AnyEngine {
-            $(
-                #[inline(always)]
-                #[allow(clippy::inline_always, reason = "a match, and what is called")]
-                fn $mut(&mut $self_mut $(, $arg: $type)*) $(-> $to)? {
-                    engines!(@match $engines; $self_mut, engine => engine.$mut($($arg),*))
-                }
-            )+
-            $(
-                #[inline(always)]
-                #[allow(clippy::inline_always, reason = "a match, and what is called")]
-                fn $ref(&$self_ref $(, $arg_ref: $type_ref)*) -> $to_ref {
-                    engines!(@match $engines; $self_ref, engine => engine.$ref($($arg_ref),*))
-                }
-            )+
-        }
-    };
-    (@enum ($($engine:ident)+)) => {
-        /// The engine of a heap: one of the table. No `dyn`: a match costs malloc and free two instructions.
-        #[derive(Debug)]
-        pub(super) enum AnyEngine {
-            $($engine($engine)),+
-        }
-    };
-    (@match ($($kind:ident)+); $self:ident, $engine:ident => $call:expr) => {
-        match $self {
-            $(Self::$kind($engine) => $call,)+
-        }
-    };
-}
-
-engines! {
-    (Fit Buddy);
+/// The methods of an engine, which are handed to `$macro`: the contract is written once.
+macro_rules! with_methods {
+    ($macro:ident $given:tt) => {
+        $macro! {
+    $given;
     mut {
         /// Takes `size` bytes. `None`: a main block with room for [`Engine::room_for`] them has to be appended first.
         fn malloc(&mut self, size: u64) -> Result<Option<Taken>, NoMetadata>;
@@ -174,6 +128,26 @@ engines! {
         fn verify(&self) -> Result<(), String>;
     }
 }
+    };
+}
+pub(super) use with_methods;
+
+/// Makes the trait of engines.
+macro_rules! contract {
+    (
+        ();
+        mut { $($(#[$of_mut:meta])* fn $mut:ident(&mut $self_mut:ident $(, $arg:ident: $type:ty)*) $(-> $to:ty)?;)+ }
+        shared { $($(#[$of_ref:meta])* fn $ref:ident(&$self_ref:ident $(, $arg_ref:ident: $type_ref:ty)*) -> $to_ref:ty;)+ }
+    ) => {
+        /// A way of placing blocks.
+        pub(super) trait Engine {
+            $($(#[$of_mut])* fn $mut(&mut self $(, $arg: $type)*) $(-> $to)?;)+
+            $($(#[$of_ref])* fn $ref(&self $(, $arg_ref: $type_ref)*) -> $to_ref;)+
+        }
+    };
+}
+
+with_methods!(contract());
 
 /// The methods of [`Engine`] that are the map's, for engines whose segments stand in a field `map`.
 macro_rules! stand_on_map {
@@ -221,17 +195,6 @@ macro_rules! stand_on_map {
     };
 }
 pub(super) use stand_on_map;
-
-impl AnyEngine {
-    /// The engine of a heap with these options.
-    pub fn new(options: &Options) -> Self {
-        if let Some(policy) = Policies::new(options.policy()) {
-            return Self::Fit(Fit::new(policy, options));
-        }
-        debug_assert_eq!(options.policy(), PolicyKind::Buddy);
-        Self::Buddy(Buddy::new(options.alignment()))
-    }
-}
 
 /// The length of the longest run of whole pages of at most `bytes`.
 pub(super) const fn whole_pages(bytes: u64) -> u64 {

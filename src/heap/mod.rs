@@ -1,9 +1,12 @@
 //! The allocator: which addresses are handed out. Pure bookkeeping in safe Rust, no memory behind it.
 //!
-//! [`Heap`] deals in addresses and keeps the counters. Below it stands an engine (`engine.rs`), which knows what is where and
-//! where the next block goes, in offsets from the first address: this file is the only place where one becomes the other.
+//! [`Heap`] deals in addresses and keeps the counters. Below it stands an engine, which knows what is where and where the next
+//! block goes, in offsets from the first address (`address.rs` makes one of the other). Here are the calls that allocate, free and
+//! resize.
 //!
-//! - `engine.rs`: what an engine is, and the table of engines. `fit.rs`: one map and one policy; `buddy.rs`: the buddy system.
+//! - `lookup.rs`: what is at an address. `main_blocks.rs`: how the heap grows.
+//! - `engine.rs`: what an engine is; `engines.rs`: the table of them. `fit.rs`: one map and one policy; `buddy.rs`: the buddy
+//!   system.
 //! - `policy/`: which hole serves a request, a file for each, and the table of them.
 //! - `segments/`: what is where. `holes_by_size.rs`: an index of holes for those that look for the smallest.
 //! - `chains.rs`: the main chain and the sub-chains. `stats.rs`, `counters.rs`, `print.rs`, `verify.rs`: what can be seen of a
@@ -18,13 +21,18 @@
 //! Costs: n segments; `malloc`, `free` and the look-ups are amortized O(log n) whatever the policy, with first fit base 32 and
 //! mostly O(1); `verify` and `lines` are O(n).
 
+mod address;
 mod buddy;
 mod chains;
 mod counters;
 mod engine;
+mod engines;
+mod ensure;
 mod fit;
 mod holes_by_size;
 mod looked_at;
+mod lookup;
+mod main_blocks;
 mod options;
 mod policy;
 mod print;
@@ -33,19 +41,19 @@ mod stats;
 mod verify;
 
 pub use crate::page::PAGE;
-pub use chains::{MainBlock, MainChain, SubChain};
+pub use address::{FIRST_ADDRESS, next_page_start, page_start};
+pub use chains::{Kind, MainBlock, MainChain, Segment, SubChain};
 pub use options::{Options, UNIT};
 pub use policy::{PolicyKind, UnknownPolicy};
 pub use stats::{Group, Mark, Statistic, Stats};
 
 use crate::error::Error;
+use address::{address_of, addresses_of, offset_in, offset_of};
 use counters::Counters;
-use engine::{AnyEngine, Engine, NoMetadata, Taken};
+use engine::{Engine, NoMetadata, Taken};
+use engines::AnyEngine;
 use std::collections::TryReserveError;
 use std::ops::Range;
-
-/// The first virtual address of every heap.
-pub const FIRST_ADDRESS: u64 = 1000;
 
 /// The largest size that can be asked for: JavaScript's largest safe integer.
 pub const MAX_SIZE: u64 = (1 << 53) - 1;
@@ -54,52 +62,6 @@ pub const MAX_SIZE: u64 = (1 << 53) - 1;
 #[must_use]
 pub const fn is_size(bytes: u64) -> bool {
     bytes != 0 && bytes <= MAX_SIZE
-}
-
-/// The address of an offset.
-#[inline]
-const fn address_of(offset: u64) -> u64 {
-    FIRST_ADDRESS + offset
-}
-
-/// The offset of an address, unless it is below the first.
-#[inline]
-const fn offset_of(address: u64) -> Option<u64> {
-    address.checked_sub(FIRST_ADDRESS)
-}
-
-/// The addresses of two offsets.
-#[inline]
-const fn addresses_of(start: u64, end: u64) -> Range<u64> {
-    address_of(start)..address_of(end)
-}
-
-/// Whether a segment is in use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Handed out by `malloc` and not yet freed.
-    Live,
-    /// Free.
-    Hole,
-}
-
-/// A run of addresses in one main block: a live block, or a hole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Segment {
-    /// First address.
-    pub start: u64,
-    /// Length in bytes.
-    pub size: u64,
-    /// Live or hole.
-    pub kind: Kind,
-}
-
-impl Segment {
-    /// The segment's addresses.
-    #[must_use]
-    pub const fn addresses(&self) -> Range<u64> {
-        self.start..self.start + self.size
-    }
 }
 
 /// What a free has done.
@@ -237,7 +199,7 @@ impl Heap {
         let allocated = self.malloc_from(size, alignment, offset_of(hole), note);
         // The high-water marks of holes: what is left of the new block, behind the block and, if that is aligned, before it.
         self.counters.record_hole_bytes();
-        self.record_hole_at(hole - FIRST_ADDRESS);
+        self.record_hole_at(offset_in(hole));
         self.record_hole_at(self.engine.end() - 1);
         allocated
     }
@@ -264,78 +226,6 @@ impl Heap {
     #[must_use]
     pub fn most_alignment(&self) -> u64 {
         self.engine.most_alignment()
-    }
-
-    /// The length of the main block that a request of `size` bytes makes, if there may be as much: whole pages.
-    #[must_use]
-    pub fn block_size(&self, size: u64) -> u64 {
-        let mut least = self.options.min_block_size();
-        if self.options.growing_blocks() {
-            least = least.max((self.counters.mapped / 8).next_multiple_of(PAGE));
-        }
-        self.engine.main_block_of(size.max(least))
-    }
-
-    /// The length of the shortest main block for a request of `size` bytes.
-    #[must_use]
-    pub fn least_block_size(&self, size: u64) -> u64 {
-        self.engine.main_block_of(size)
-    }
-
-    /// The length of the longest main block of at most `bytes`.
-    #[must_use]
-    pub fn block_size_within(&self, bytes: u64) -> u64 {
-        self.engine.main_block_within(bytes)
-    }
-
-    /// Makes room for the bookkeeping of a main block of `bytes`, so that the [`Heap::append_block`] that follows cannot
-    /// fail.
-    ///
-    /// # Errors
-    /// [`Error::OutOfMetadata`]; nothing has changed then.
-    pub fn reserve_block(&mut self, bytes: u64) -> Result<(), Error> {
-        let end = self.engine.end() + bytes;
-        self.engine.reserve(end).map_err(|NoMetadata| Error::OutOfMetadata { size: bytes })
-    }
-
-    /// Appends a main block of `size` bytes (one of [`Heap::block_size`]) to the main chain, all of it one hole, and returns the
-    /// address of the hole that it is part of. `region_start`: it is not a physical neighbour of the one before.
-    ///
-    /// # Panics
-    /// Without [`Heap::reserve_block`] before.
-    pub fn append_block(&mut self, size: u64, region_start: bool) -> u64 {
-        debug_assert!(size > 0 && size.is_multiple_of(PAGE));
-        let start = self.engine.append(size, region_start);
-        self.counters.record_append(size);
-        let start = self.join(start, start + size).map_or(start, |hole| hole.start);
-        self.debug_verify();
-        address_of(start)
-    }
-
-    /// The length of the last main block if it is wholly free and the heap may let it grow, else 0.
-    #[must_use]
-    pub fn growing_block(&self) -> u64 {
-        self.engine.growing_block().map_or(0, |start| self.engine.end() - start)
-    }
-
-    /// Takes back what [`Heap::append_block`] did last, down to the address `end` at most, if nothing is allocated there. Returns
-    /// how many bytes went. O(1).
-    pub fn truncate(&mut self, end: u64) -> Option<u64> {
-        let (bytes, block) = self.engine.truncate(offset_of(end)?)?;
-        self.counters.record_truncate(bytes, block);
-        self.debug_verify();
-        Some(bytes)
-    }
-
-    /// Joins a hole that is whole main blocks with empty ones beside it, where the heap does that. Returns the hole they are now.
-    #[inline]
-    fn join(&mut self, start: u64, end: u64) -> Option<Range<u64>> {
-        if !self.options.join_empty_blocks() {
-            return None;
-        }
-        let joined = self.engine.join_empty(start, end)?;
-        self.counters.record_join(joined.gone);
-        Some(joined.hole)
     }
 
     /// Raises the high-water mark of holes to the hole that holds an offset, if one does.
@@ -373,7 +263,7 @@ impl Heap {
     /// The errors of [`Heap::check_block_start`], [`Error::OutOfMetadata`]; nothing has changed then.
     pub fn resize(&mut self, address: u64, size: u64) -> Result<Resized, Error> {
         let block = self.check_block_start(address)?;
-        let resized = self.engine.resize(address - FIRST_ADDRESS, size);
+        let resized = self.engine.resize(offset_in(address), size);
         let freed = match resized.map_err(|NoMetadata| Error::OutOfMetadata { size })? {
             None => return Ok(Resized::NoRoom),
             Some(engine::Resized::Same) => None,
@@ -398,7 +288,7 @@ impl Heap {
     pub(crate) fn split(&mut self, address: u64, size: u64) -> Result<bool, Error> {
         let block = self.check_block_start(address)?;
         debug_assert!(size > 0 && size < block.end - block.start);
-        let split = self.engine.split(address - FIRST_ADDRESS, size);
+        let split = self.engine.split(offset_in(address), size);
         let split = split.map_err(|NoMetadata| Error::OutOfMetadata { size })?;
         if split {
             self.counters.record_split();
@@ -418,74 +308,10 @@ impl Heap {
         Ok(freed)
     }
 
-    /// Whether a live block holds `address`, which may be any address inside it. O(1), and less than finding where it ends.
-    #[inline]
-    #[must_use]
-    pub fn is_live(&self, address: u64) -> bool {
-        let offset = address.wrapping_sub(FIRST_ADDRESS);
-        offset < self.engine.end() && self.engine.is_live(offset)
-    }
-
-    /// Whether a live block starts at `address`. O(1), and less than finding where it ends.
-    #[inline]
-    #[must_use]
-    pub fn is_live_start(&self, address: u64) -> bool {
-        offset_of(address).is_some_and(|start| self.engine.is_live_start(start))
-    }
-
-    /// The addresses of the live block that starts at `address`: whether [`Heap::free`] would succeed. O(1).
-    ///
-    /// # Errors
-    /// The errors of [`Heap::free`].
-    pub fn check_block_start(&self, address: u64) -> Result<Range<u64>, Error> {
-        self.location_of(address).filter(|block| block.start == address).ok_or_else(|| self.refusal(address))
-    }
-
-    /// The addresses of the live block that holds `address`, which may be any address inside it. O(1).
-    ///
-    /// # Errors
-    /// [`Error::OutOfRange`], [`Error::NotAllocated`].
-    #[inline]
-    pub fn find(&self, address: u64) -> Result<Range<u64>, Error> {
-        self.location_of(address).ok_or_else(|| self.refusal(address))
-    }
-
-    /// The addresses of the live block that holds `address`, as [`Heap::find`] finds them, without saying why there is none.
-    #[inline(always)]
-    #[allow(clippy::inline_always, reason = "else it is returned by way of memory, and views wait for it")]
-    pub(crate) fn location_of(&self, address: u64) -> Option<Range<u64>> {
-        let offset = address.wrapping_sub(FIRST_ADDRESS);
-        if offset >= self.engine.end() {
-            return None;
-        }
-        let (start, end) = self.engine.location_of(offset);
-        (end != 0).then_some(addresses_of(start, end))
-    }
-
-    /// Why an address is refused: it is in no main block, in a hole, or inside a live block where a start is wanted.
-    #[cold]
-    fn refusal(&self, address: u64) -> Error {
-        let Some(segment) = self.segment_at(address) else {
-            return Error::OutOfRange { address: address.to_string(), start: FIRST_ADDRESS, end: self.end() };
-        };
-        let Range { start, end } = segment.addresses();
-        match segment.kind {
-            Kind::Hole => Error::NotAllocated { address, start, end },
-            Kind::Live => Error::NotBlockStart { address, start, end },
-        }
-    }
-
-    /// Bytes of the live block that starts at `address` that were not asked for: what the engine has rounded its size up by.
-    #[inline]
-    #[must_use]
-    pub fn padding(&self, address: u64) -> u64 {
-        self.engine.padding(address - FIRST_ADDRESS)
-    }
-
     /// Calls `visit` with the part inside `range` of every hole of at least [`PAGE`] bytes, in order of address. O(k log n)
     /// for k of them.
     pub fn page_holes(&mut self, range: Range<u64>, mut visit: impl FnMut(Range<u64>)) {
-        let (first, last) = (range.start - FIRST_ADDRESS, range.end - FIRST_ADDRESS);
+        let (first, last) = (offset_in(range.start), offset_in(range.end));
         self.engine.holes(first..last, PAGE, &mut |hole| {
             visit(addresses_of(hole.start.max(first), hole.end.min(last)));
         });

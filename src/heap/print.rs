@@ -1,6 +1,7 @@
 //! The text of `printStats`, in the seed's format.
 
-use super::{Heap, Kind, PAGE};
+use super::chains::Kind;
+use super::{Heap, PAGE};
 use std::fmt::{self, Write};
 
 /// The longest line, in bytes. JavaScript engines have strings of at most 2^28 - 16 to 2^30 characters.

@@ -6,9 +6,11 @@
 //! To add a statistic, add a row **at the end** (C reads the fields by their places), and describe it in `index.d.ts` and
 //! `include/mems.h`. What has to be counted as it happens is counted in `counters.rs`.
 
+use super::Heap;
+use super::address::address_of;
 use super::counters::Counters;
-use super::engine::{AnyEngine, Engine};
-use super::{Heap, address_of};
+use super::engine::Engine;
+use super::engines::AnyEngine;
 use std::ffi::CStr;
 
 /// What JavaScript's statistics are grouped by, which says what their unit is.

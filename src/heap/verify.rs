@@ -1,19 +1,12 @@
 //! The integrity check: what holds of any engine, by walking its chains, and what its engine checks of its own. O(n).
 
+use super::Heap;
+use super::address::FIRST_ADDRESS;
+use super::chains::Kind;
 use super::counters::Counters;
 use super::engine::Engine;
-use super::{FIRST_ADDRESS, Heap, Kind};
+use super::ensure::ensure;
 use crate::error::Error;
-
-/// `Err` with the formatted text unless the condition holds.
-macro_rules! ensure {
-    ($condition:expr, $($message:tt)+) => {
-        if !$condition {
-            return Err(format!($($message)+));
-        }
-    };
-}
-pub(super) use ensure;
 
 impl Heap {
     /// Checks every invariant of the segments, of what finds them and of the counters. O(n).

@@ -14,7 +14,8 @@
 use crate::error::Error;
 use crate::heap::Mark;
 use crate::mems::Mems;
-use crate::mems::steps::{self, Access, Left};
+use crate::mems::access::Access;
+use crate::mems::steps::{self, Left};
 
 /// Blocks that are made or freed under one holding of the lock: about a millisecond's worth. Fewer in tests, where the heap is
 /// verified after each.

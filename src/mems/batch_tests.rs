@@ -2,7 +2,7 @@
 
 use super::{STEP, free_many, malloc_many};
 use crate::error::Error;
-use crate::mems::steps::Access;
+use crate::mems::access::Access;
 use crate::mems::{Mems, Options};
 
 /// A heap that lets somebody else in after each step, and counts the steps.

@@ -5,7 +5,7 @@
 //! lock and works on it without. Finding a block is O(1).
 
 use crate::error::Error;
-use crate::heap::{Freed, is_size};
+use crate::heap::is_size;
 use crate::memory::{ALIGNMENT, Span};
 use crate::mems::Mems;
 use crate::mems::hardened::CANARY;
@@ -325,20 +325,5 @@ impl Mems {
         if self.options().hardened() {
             self.set_canary(address + sizes.asked, end);
         }
-    }
-
-    /// A block has these addresses now.
-    pub(crate) fn note_use(&mut self, start: u64, end: u64) {
-        self.used_end = self.used_end.max(end);
-        self.dirty.note_use(start, end);
-    }
-
-    /// Pages may have become free. Returns whether some are to be given back now.
-    pub(crate) fn note_freed(&mut self, freed: &Freed) -> bool {
-        let due = self.options().trim() && self.dirty.note(freed, self.heap.mapped());
-        if due {
-            self.dirty.fall_due();
-        }
-        due
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! - `block.rs`: finding blocks and reaching their bytes; aligned and cleared ones. `realloc.rs`, `batch.rs`: what their names
 //!   say. `aligned.rs` and `padding.rs`: what is noted of a block beside its addresses.
-//! - `steps.rs`: calls in steps, so that no other thread waits long. `hidden.rs`: blocks that are neither live nor free
-//!   meanwhile.
+//! - `steps.rs`: calls in steps, so that no other thread waits long; `access.rs`: how they get at the heap. `hidden.rs`: blocks
+//!   that are neither live nor free meanwhile.
 //! - `purge.rs`: free pages, and when they go back to the system.
 //! - `hardened.rs`: the canaries and the quarantine of hardened heaps. `stacks/`: where blocks were allocated and freed.
 
+pub(crate) mod access;
 mod aligned;
 pub(crate) mod batch;
 pub(crate) mod block;
@@ -14,8 +15,8 @@ mod hardened;
 mod hidden;
 mod options;
 mod padding;
-mod purge;
-mod realloc;
+pub(crate) mod purge;
+pub(crate) mod realloc;
 pub(crate) mod stacks;
 pub(crate) mod steps;
 
@@ -29,14 +30,13 @@ use self::aligned::Aligned;
 use self::hardened::{CANARY, Written, is_large};
 use self::hidden::Hidden;
 use self::padding::Padding;
-use self::purge::{DirtyPages, Due};
+use self::purge::DirtyPages;
 use self::stacks::{IN_USE, Tracker};
 use self::steps::Left;
 use crate::error::Error;
-use crate::heap::{FIRST_ADDRESS, Heap, Kind, PAGE, Stats};
-use crate::memory::{Regions, STEP, Span, page_bytes, step};
+use crate::heap::{FIRST_ADDRESS, Heap, PAGE, Stats};
+use crate::memory::{Regions, Span};
 use std::cell::Cell;
-use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 /// A heap with memory behind its addresses. Dropping it gives all memory back (see [`Regions`] for buffers that live on).
@@ -254,60 +254,13 @@ impl Mems {
 
     /// Bytes that main blocks may still get.
     fn room_left(&self) -> u64 {
-        (self.options().max_size() / PAGE * PAGE).saturating_sub(self.end() - FIRST_ADDRESS)
+        (self.options().max_size() / PAGE * PAGE).saturating_sub(self.heap.mapped())
     }
 
     /// The address after the last main block. O(1).
     #[must_use]
     pub fn end(&self) -> u64 {
         self.heap.end()
-    }
-
-    /// Gives the whole pages inside holes back to the system; they read as zeros when they are handed out again. No address
-    /// changes. Returns the bytes given back, whether the system had put memory behind them or not. Amortized O(k log n)
-    /// and a system call for each of k holes of a page or more.
-    pub fn trim(&mut self) -> u64 {
-        steps::trim(self).unwrap_or(0)
-    }
-
-    /// One step of `trim`, from an address on and not beyond `end`: returns the bytes given back, and where the next step
-    /// begins if there is one.
-    pub(crate) fn trim_step(&mut self, from: u64, end: u64) -> (u64, Option<u64>) {
-        let end = end.min(self.end());
-        if from >= end {
-            return (0, None);
-        }
-        let holder = self.heap.segments(from).next().expect("it is below the heap's end");
-        let holder_end = (holder.addresses().end - FIRST_ADDRESS) / PAGE * PAGE + FIRST_ADDRESS;
-        let (start, stop) = match holder.kind {
-            // Of a large hole in larger steps, but of nothing else.
-            Kind::Hole => (from, (from + step(holder.size)).min(holder_end.max(from + STEP))),
-            // A block that reaches far need not be gone through.
-            Kind::Live => (holder_end.max(from), holder_end.max(from) + STEP),
-        };
-        let stop = stop.min(end);
-        let bytes = if start < stop { self.decommit(start..stop) } else { 0 };
-        (bytes, (stop < end).then_some(stop))
-    }
-
-    /// Gives some of the pages in `due` back that are still free; returns whether there were any.
-    pub(crate) fn purge_step(&mut self, due: &mut Due) -> bool {
-        let Some(Range { start, end }) = due.next() else { return false };
-        // The heap may be another by now, and shorter.
-        let end = end.min(self.end());
-        if start < end {
-            self.decommit(start..end);
-        }
-        true
-    }
-
-    /// Gives the whole pages inside holes in a range back, and returns their bytes.
-    fn decommit(&mut self, range: Range<u64>) -> u64 {
-        let (regions, mut bytes) = (&self.regions, 0);
-        // A page of the system may begin in the range before, where that is larger than one of MeMS.
-        let start = range.start.saturating_sub(page_bytes() as u64 - PAGE).max(FIRST_ADDRESS);
-        self.heap.page_holes(start..range.end, |hole| bytes += regions.decommit(hole.start, hole.end - hole.start));
-        bytes
     }
 
     /// The options it was made with.

@@ -1,4 +1,5 @@
-//! Dirty pages: free pages that the system still holds memory for, with the option `trim`.
+//! Purging: giving free pages back to the system, when a program asks for it (`trim()`), or by itself with the option
+//! `autoTrim`: *dirty* pages are free ones that the system still holds memory for.
 //!
 //! A system call for each free would cost more than the free. So pages that have become wholly free are only noted, and
 //! given back together once they come to a sixteenth of the heap (and at least [`LEAST`] bytes), or [`RUNS`] runs are
@@ -11,7 +12,7 @@
 //! raises its thresholds for large blocks likewise.)
 //!
 //! Giving a gigabyte back takes the system a third of a second. So what is to be given back is only due at first, and then
-//! given back step by step, with the heap's lock released in between (`steps.rs`): each step looks anew which pages are free.
+//! given back step by step, with the heap's lock released in between: each step looks anew which pages are free.
 //!
 //! Invariants: at most [`RUNS`] runs are noted, each of whole pages that were free when it was noted; those that are due are in
 //! order of address, the lowest last.
@@ -19,8 +20,11 @@
 //! Costs: a free O(1), and nothing but arithmetic unless it completes a page; giving back O(r log r) for r runs, and a
 //! system call for each hole in them.
 
-use crate::heap::{FIRST_ADDRESS, Freed, PAGE};
-use crate::memory::step;
+use crate::error::Error;
+use crate::heap::{FIRST_ADDRESS, Freed, Kind, PAGE, next_page_start, page_start};
+use crate::memory::{STEP, page_bytes, step};
+use crate::mems::Mems;
+use crate::mems::access::Access;
 use std::ops::Range;
 
 /// Fewer bytes than this are never given back by themselves.
@@ -71,23 +75,15 @@ impl Due {
     }
 }
 
-/// The whole pages within a range of addresses.
-fn pages(start: u64, end: u64) -> Range<u64> {
-    let start = (start - FIRST_ADDRESS).next_multiple_of(PAGE);
-    let end = (end - FIRST_ADDRESS) / PAGE * PAGE;
-    start + FIRST_ADDRESS..end + FIRST_ADDRESS
-}
-
 impl DirtyPages {
     /// Notes the pages that a free has completed. Returns whether it is time to give back, for a heap of `mapped` bytes, or
     /// something is due still.
     #[inline]
     pub fn note(&mut self, freed: &Freed, mapped: u64) -> bool {
         // The pages of the hole that the block has become or reaches into.
-        let hole = pages(freed.hole.start, freed.hole.end);
-        let first = (freed.block.start - FIRST_ADDRESS) / PAGE * PAGE + FIRST_ADDRESS;
-        let end = (freed.block.end - FIRST_ADDRESS).next_multiple_of(PAGE) + FIRST_ADDRESS;
-        let run = hole.start.max(first)..hole.end.min(end);
+        let first = next_page_start(freed.hole.start).max(page_start(freed.block.start));
+        let end = page_start(freed.hole.end).min(next_page_start(freed.block.end));
+        let run = first..end;
         if run.start >= run.end {
             return false;
         }
@@ -165,6 +161,99 @@ impl DirtyPages {
             [] => 0..0,
         };
         runs
+    }
+}
+
+/// Gives the pages back that are due and that no other call has taken.
+pub(crate) fn give_pages_back(heap: &mut impl Access) {
+    let mut due = heap.with(|heap| Ok(heap.dirty.take_due())).unwrap_or_default();
+    // A heap that has ended has none.
+    while heap.with(|heap| Ok(heap.purge_step(&mut due))) == Ok(true) {
+        heap.give_way();
+    }
+}
+
+/// [`Mems::trim`].
+///
+/// # Errors
+/// If there is no heap.
+pub(crate) fn trim(heap: &mut impl Access) -> Result<u64, Error> {
+    let end = heap.with(|heap| {
+        heap.dirty.forget();
+        Ok(heap.end())
+    })?;
+    let (mut bytes, mut next) = (0, Some(FIRST_ADDRESS));
+    while let Some(from) = next {
+        // What was given back of a heap that has ended meanwhile was given back.
+        let Ok(step) = heap.with(|heap| Ok(heap.trim_step(from, end))) else { break };
+        bytes += step.0;
+        next = step.1;
+        heap.give_way();
+    }
+    Ok(bytes)
+}
+
+impl Mems {
+    /// Gives the whole pages inside holes back to the system; they read as zeros when they are handed out again. No address
+    /// changes. Returns the bytes given back, whether the system had put memory behind them or not. Amortized O(k log n)
+    /// and a system call for each of k holes of a page or more.
+    pub fn trim(&mut self) -> u64 {
+        trim(self).unwrap_or(0)
+    }
+
+    /// One step of `trim`, from an address on and not beyond `end`: returns the bytes given back, and where the next step
+    /// begins if there is one.
+    pub(crate) fn trim_step(&mut self, from: u64, end: u64) -> (u64, Option<u64>) {
+        let end = end.min(self.end());
+        if from >= end {
+            return (0, None);
+        }
+        let holder = self.heap.segments(from).next().expect("it is below the heap's end");
+        let holder_end = page_start(holder.addresses().end);
+        let (start, stop) = match holder.kind {
+            // Of a large hole in larger steps, but of nothing else.
+            Kind::Hole => (from, (from + step(holder.size)).min(holder_end.max(from + STEP))),
+            // A block that reaches far need not be gone through.
+            Kind::Live => (holder_end.max(from), holder_end.max(from) + STEP),
+        };
+        let stop = stop.min(end);
+        let bytes = if start < stop { self.decommit(start..stop) } else { 0 };
+        (bytes, (stop < end).then_some(stop))
+    }
+
+    /// Gives some of the pages in `due` back that are still free; returns whether there were any.
+    pub(crate) fn purge_step(&mut self, due: &mut Due) -> bool {
+        let Some(Range { start, end }) = due.next() else { return false };
+        // The heap may be another by now, and shorter.
+        let end = end.min(self.end());
+        if start < end {
+            self.decommit(start..end);
+        }
+        true
+    }
+
+    /// Gives the whole pages inside holes in a range back, and returns their bytes.
+    fn decommit(&mut self, range: Range<u64>) -> u64 {
+        let (regions, mut bytes) = (&self.regions, 0);
+        // A page of the system may begin in the range before, where that is larger than one of MeMS.
+        let start = range.start.saturating_sub(page_bytes() as u64 - PAGE).max(FIRST_ADDRESS);
+        self.heap.page_holes(start..range.end, |hole| bytes += regions.decommit(hole.start, hole.end - hole.start));
+        bytes
+    }
+
+    /// A block has these addresses now.
+    pub(crate) fn note_use(&mut self, start: u64, end: u64) {
+        self.used_end = self.used_end.max(end);
+        self.dirty.note_use(start, end);
+    }
+
+    /// Pages may have become free. Returns whether some are to be given back now.
+    pub(crate) fn note_freed(&mut self, freed: &Freed) -> bool {
+        let due = self.options().trim() && self.dirty.note(freed, self.heap.mapped());
+        if due {
+            self.dirty.fall_due();
+        }
+        due
     }
 }
 

@@ -9,9 +9,12 @@
 use crate::error::Error;
 use crate::heap::{Mark, Resized};
 use crate::memory::Span;
+use crate::mems::Mems;
+use crate::mems::access::Access;
 use crate::mems::block::{Block, Sizes};
 use crate::mems::hardened::is_large;
-use crate::mems::{Mems, steps};
+use crate::mems::purge::give_pages_back;
+use crate::mems::steps::{allocate, free, settle};
 
 /// A realloc half done: the new block is there and the old one still is, if there are two.
 #[derive(Debug)]
@@ -28,6 +31,70 @@ pub struct Realloc {
     pub(crate) pages: bool,
     /// The heap before the block was made that it moves to, if it moves.
     pub(crate) before: Option<Mark>,
+}
+
+/// Resizes the block at `old`: `start` is the first step, which is tried a second time if a quarantine can be emptied for it.
+/// If the block has moved, its bytes are copied without the lock,
+/// however many they are, and the old block is freed; `freed` is called with the heap locked then. Returns the new address.
+///
+/// # Errors
+/// What `start` returns, and those of [`Mems::free`]: nobody is told of the new block then. [`Error::Closed`] or
+/// [`Error::Finished`] if the heap has ended in between.
+pub(crate) fn realloc(
+    heap: &mut impl Access,
+    old: u64,
+    start: impl FnMut(&mut Mems) -> Result<Realloc, Error>,
+    freed: impl FnOnce(&mut Mems),
+) -> Result<u64, Error> {
+    let moved = allocate(heap, start)?;
+    let Realloc { address, copy, tail, mut pages, before } = moved;
+    if let Some((to, from)) = copy {
+        to.copy_from(&from);
+        // Another thread may have freed the old block meanwhile.
+        free(heap, old, freed).inspect_err(|_| take_back(heap, address, before.as_ref()))?;
+        return Ok(address);
+    }
+    if let Some((tail, bytes)) = tail {
+        bytes.clear();
+        // A heap that has ended meanwhile has given the pages back.
+        pages = heap.with(|heap| heap.free_tail(tail)).unwrap_or(false);
+    }
+    if pages {
+        give_pages_back(heap);
+    }
+    Ok(address)
+}
+
+/// Takes back a block that nobody has been told of, since what it was made for has failed: it counts as no call. If nobody else
+/// has been at the heap since, that is as it was `before`.
+fn take_back(heap: &mut impl Access, address: u64, before: Option<&Mark>) {
+    let taken_back = |heap: &mut Mems| {
+        heap.heap.forget_pair();
+        if let Some(before) = before {
+            heap.go_back(before, 1);
+        }
+    };
+    let hidden = heap.with(|heap| {
+        heap.forget_stacks(address);
+        // Another thread may have guessed the address, and freed it.
+        let Ok((_, whole)) = heap.starting(address) else { return Ok(None) };
+        if heap.options().zero_on_free() && is_large(whole) && heap.hidden.reserve(1).is_ok() {
+            heap.hide(address, whole);
+            return Ok(Some(heap.bytes(address, whole)));
+        }
+        heap.discard(address)?;
+        taken_back(heap);
+        Ok(None)
+    });
+    if let Ok(Some(bytes)) = hidden {
+        bytes.clear();
+        settle(&heap.with(|heap| {
+            heap.show(address)?;
+            taken_back(heap);
+            Ok(())
+        }));
+    }
+    give_pages_back(heap);
 }
 
 impl Mems {
@@ -154,6 +221,6 @@ impl Mems {
     /// # Errors
     /// The errors of [`Mems::start_realloc_aligned`].
     pub fn realloc_aligned(&mut self, address: u64, size: u64, alignment: Option<u64>) -> Result<u64, Error> {
-        steps::realloc(self, address, |heap| heap.start_realloc_aligned(address, size, alignment), |_| ())
+        realloc(self, address, |heap| heap.start_realloc_aligned(address, size, alignment), |_| ())
     }
 }

@@ -8,28 +8,12 @@
 //! looks anew at all that it is about. The heap may even end in between.
 
 use crate::error::Error;
-use crate::heap::{FIRST_ADDRESS, Mark};
 use crate::memory::Span;
 use crate::mems::Mems;
+use crate::mems::access::Access;
 use crate::mems::hardened::{self, PIECE, Way, is_large};
-use crate::mems::realloc::Realloc;
+use crate::mems::purge::give_pages_back;
 use std::ops::Range;
-
-/// How the steps of one call get at the heap.
-pub(crate) trait Access {
-    /// One step.
-    fn with<T>(&mut self, step: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error>;
-
-    /// Lets those go first who wait for the heap.
-    fn give_way(&mut self) {}
-}
-
-/// For who has the heap for himself.
-impl Access for Mems {
-    fn with<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
-        step(self)
-    }
-}
 
 /// What is left to do after the first step of a `free`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -240,100 +224,7 @@ pub(crate) fn make_room(heap: &mut impl Access, refused: Error) -> Result<(), Er
 }
 
 /// The end of a call whose work is done: that the heap has ended meanwhile, and the block with it, is as good.
-const fn settle(_ended: &Result<(), Error>) {}
-
-/// Gives the pages back that are due and that no other call has taken.
-fn give_pages_back(heap: &mut impl Access) {
-    let mut due = heap.with(|heap| Ok(heap.dirty.take_due())).unwrap_or_default();
-    // A heap that has ended has none.
-    while heap.with(|heap| Ok(heap.purge_step(&mut due))) == Ok(true) {
-        heap.give_way();
-    }
-}
-
-/// [`Mems::trim`].
-///
-/// # Errors
-/// If there is no heap.
-pub(crate) fn trim(heap: &mut impl Access) -> Result<u64, Error> {
-    let end = heap.with(|heap| {
-        heap.dirty.forget();
-        Ok(heap.end())
-    })?;
-    let (mut bytes, mut next) = (0, Some(FIRST_ADDRESS));
-    while let Some(from) = next {
-        // What was given back of a heap that has ended meanwhile was given back.
-        let Ok(step) = heap.with(|heap| Ok(heap.trim_step(from, end))) else { break };
-        bytes += step.0;
-        next = step.1;
-        heap.give_way();
-    }
-    Ok(bytes)
-}
-
-/// Resizes the block at `old`: `start` is the first step, which is tried a second time if a quarantine can be emptied for it.
-/// If the block has moved, its bytes are copied without the lock,
-/// however many they are, and the old block is freed; `freed` is called with the heap locked then. Returns the new address.
-///
-/// # Errors
-/// What `start` returns, and those of [`Mems::free`]: nobody is told of the new block then. [`Error::Closed`] or
-/// [`Error::Finished`] if the heap has ended in between.
-pub(crate) fn realloc(
-    heap: &mut impl Access,
-    old: u64,
-    start: impl FnMut(&mut Mems) -> Result<Realloc, Error>,
-    freed: impl FnOnce(&mut Mems),
-) -> Result<u64, Error> {
-    let moved = allocate(heap, start)?;
-    let Realloc { address, copy, tail, mut pages, before } = moved;
-    if let Some((to, from)) = copy {
-        to.copy_from(&from);
-        // Another thread may have freed the old block meanwhile.
-        free(heap, old, freed).inspect_err(|_| take_back(heap, address, before.as_ref()))?;
-        return Ok(address);
-    }
-    if let Some((tail, bytes)) = tail {
-        bytes.clear();
-        // A heap that has ended meanwhile has given the pages back.
-        pages = heap.with(|heap| heap.free_tail(tail)).unwrap_or(false);
-    }
-    if pages {
-        give_pages_back(heap);
-    }
-    Ok(address)
-}
-
-/// Takes back a block that nobody has been told of, since what it was made for has failed: it counts as no call. If nobody else
-/// has been at the heap since, that is as it was `before`.
-fn take_back(heap: &mut impl Access, address: u64, before: Option<&Mark>) {
-    let taken_back = |heap: &mut Mems| {
-        heap.heap.forget_pair();
-        if let Some(before) = before {
-            heap.go_back(before, 1);
-        }
-    };
-    let hidden = heap.with(|heap| {
-        heap.forget_stacks(address);
-        // Another thread may have guessed the address, and freed it.
-        let Ok((_, whole)) = heap.starting(address) else { return Ok(None) };
-        if heap.options().zero_on_free() && is_large(whole) && heap.hidden.reserve(1).is_ok() {
-            heap.hide(address, whole);
-            return Ok(Some(heap.bytes(address, whole)));
-        }
-        heap.discard(address)?;
-        taken_back(heap);
-        Ok(None)
-    });
-    if let Ok(Some(bytes)) = hidden {
-        bytes.clear();
-        settle(&heap.with(|heap| {
-            heap.show(address)?;
-            taken_back(heap);
-            Ok(())
-        }));
-    }
-    give_pages_back(heap);
-}
+pub(crate) const fn settle(_ended: &Result<(), Error>) {}
 
 impl Mems {
     /// The next step of freeing a block that takes more than one. For it, `spent` bytes of blocks that leave

@@ -1,11 +1,14 @@
 //! What others find, and may do, between two steps of a call.
 
-use super::{Access, allocate, free, make_room, realloc, trim};
+use super::{allocate, free, make_room};
 use crate::error::Error;
 use crate::heap::PAGE;
 use crate::memory::STEP;
 use crate::mems::Mems;
 use crate::mems::Options;
+use crate::mems::access::Access;
+use crate::mems::purge::trim;
+use crate::mems::realloc::realloc;
 
 const MIB: u64 = 1 << 20;
 

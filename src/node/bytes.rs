@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::js_value::Value;
 use super::{arguments, stacks};
 use crate::memory::Span;
-use crate::mems::{Mems, steps};
+use crate::mems::{Mems, realloc, steps};
 use crate::process::registry::{self, Handle, Id};
 
 /// `length` bytes from an address.
@@ -50,7 +50,7 @@ callback! {
             Ok(moved)
         };
         let freed = |heap: &mut Mems| stacks::note_free(heap, old, stack.as_ref());
-        let moved = steps::realloc(&mut Handle::new(id)?, old, start, freed);
+        let moved = realloc::realloc(&mut Handle::new(id)?, old, start, freed);
         Ok(moved.map_err(|error| stacks::explained(id, error))?)
     }
 }

@@ -4,7 +4,7 @@ use super::failure::{Failure, run};
 use super::js_value::Value;
 use super::object::Made;
 use super::{arguments, owner};
-use crate::mems::steps;
+use crate::mems::purge;
 use crate::mems::{Options, Setting};
 use crate::process::registry::{self, Handle, Id};
 use napi::bindgen_prelude::{Object, Unknown};
@@ -110,5 +110,5 @@ pub fn finish(env: Env) -> Result<()> {
 #[napi]
 #[allow(clippy::cast_precision_loss, reason = "below the bytes mapped, which are below 2^53")]
 pub fn trim(env: Env, heap: Unknown) -> Result<f64> {
-    run(env, || Ok(steps::trim(&mut Handle::new(id(env, &heap)?)?)? as f64))
+    run(env, || Ok(purge::trim(&mut Handle::new(id(env, &heap)?)?)? as f64))
 }

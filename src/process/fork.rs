@@ -14,6 +14,7 @@
 use super::lock::Held;
 use super::registry::{DEFAULT, SLOTS, Slot, VACANT};
 use crate::memory;
+use crate::mems::Mems;
 use std::cell::RefCell;
 use std::sync::{MutexGuard, Once, OnceLock, PoisonError};
 
@@ -60,7 +61,7 @@ extern "C" fn in_child() {
             let gone = slot
                 .heap
                 .take_if(|heap| cfg!(any(target_os = "linux", target_os = "android")) && heap.options().dont_fork());
-            gone.map(crate::Mems::forget).is_some()
+            gone.map(Mems::forget).is_some()
         });
     }
 }

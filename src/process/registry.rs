@@ -19,7 +19,7 @@ pub(crate) use super::id::{DEFAULT_ID, Id};
 use super::lock::{Lock, Poisoned};
 
 use crate::error::Error;
-use crate::mems::steps::Access;
+use crate::mems::access::Access;
 use crate::mems::{Mems, Options};
 use std::sync::{Mutex, OnceLock};
 

@@ -6,7 +6,7 @@ use super::line::{LINE, Leaf};
 use super::row::{BroadRow, FAR, Row, WIDE, broad, narrow};
 use super::{Segment, SegmentMap, with_leaf};
 use crate::heap::PAGE;
-use crate::heap::verify::ensure;
+use crate::heap::ensure::ensure;
 
 impl SegmentMap {
     /// Checks every invariant of the map. `may_meet` says whether two neighbours, given in order, may both be holes.

@@ -1,0 +1,64 @@
+//! **The table** of engines, and which of them a heap gets.
+//!
+//! To add an engine, write its file and its row, and say in [`AnyEngine::new`] for which options it is.
+
+use super::Options;
+use super::buddy::Buddy;
+use super::engine::{Engine, Freed, NoMetadata, Resized, Taken, with_methods};
+use super::fit::Fit;
+use super::policy::{Policies, PolicyKind};
+use super::segments::{Joined, Segment};
+use std::ops::Range;
+
+/// Makes of the table's rows the enum that is each of them.
+macro_rules! engines {
+    (
+        $engines:tt;
+        mut { $($(#[$of_mut:meta])* fn $mut:ident(&mut $self_mut:ident $(, $arg:ident: $type:ty)*) $(-> $to:ty)?;)+ }
+        shared { $($(#[$of_ref:meta])* fn $ref:ident(&$self_ref:ident $(, $arg_ref:ident: $type_ref:ty)*) -> $to_ref:ty;)+ }
+    ) => {
+        engines!(@enum $engines);
+
+        impl Engine for AnyEngine {
+            $(
+                #[inline(always)]
+                #[allow(clippy::inline_always, reason = "a match, and what is called")]
+                fn $mut(&mut $self_mut $(, $arg: $type)*) $(-> $to)? {
+                    engines!(@match $engines; $self_mut, engine => engine.$mut($($arg),*))
+                }
+            )+
+            $(
+                #[inline(always)]
+                #[allow(clippy::inline_always, reason = "a match, and what is called")]
+                fn $ref(&$self_ref $(, $arg_ref: $type_ref)*) -> $to_ref {
+                    engines!(@match $engines; $self_ref, engine => engine.$ref($($arg_ref),*))
+                }
+            )+
+        }
+    };
+    (@enum ($($engine:ident)+)) => {
+        /// The engine of a heap: one of the table. No `dyn`: a match costs malloc and free two instructions.
+        #[derive(Debug)]
+        pub(super) enum AnyEngine {
+            $($engine($engine)),+
+        }
+    };
+    (@match ($($kind:ident)+); $self:ident, $engine:ident => $call:expr) => {
+        match $self {
+            $(Self::$kind($engine) => $call,)+
+        }
+    };
+}
+
+with_methods!(engines (Fit Buddy));
+
+impl AnyEngine {
+    /// The engine of a heap with these options.
+    pub fn new(options: &Options) -> Self {
+        if let Some(policy) = Policies::new(options.policy()) {
+            return Self::Fit(Fit::new(policy, options));
+        }
+        debug_assert_eq!(options.policy(), PolicyKind::Buddy);
+        Self::Buddy(Buddy::new(options.alignment()))
+    }
+}

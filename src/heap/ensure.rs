@@ -1,0 +1,11 @@
+//! What checks of integrity are written with.
+
+/// `Err` with the formatted text unless the condition holds.
+macro_rules! ensure {
+    ($condition:expr, $($message:tt)+) => {
+        if !$condition {
+            return Err(format!($($message)+));
+        }
+    };
+}
+pub(super) use ensure;

@@ -1,0 +1,83 @@
+//! Main blocks: how long one is that a request needs, and adding one to the main chain, or taking it off.
+//!
+//! Costs: O(1), and what the bookkeeping of a new main block takes.
+
+use super::address::{address_of, offset_of};
+use super::engine::{Engine, NoMetadata};
+use super::{Heap, PAGE};
+use crate::error::Error;
+use std::ops::Range;
+
+impl Heap {
+    /// The length of the main block that a request of `size` bytes makes, if there may be as much: whole pages.
+    #[must_use]
+    pub fn block_size(&self, size: u64) -> u64 {
+        let mut least = self.options.min_block_size();
+        if self.options.growing_blocks() {
+            least = least.max((self.counters.mapped / 8).next_multiple_of(PAGE));
+        }
+        self.engine.main_block_of(size.max(least))
+    }
+
+    /// The length of the shortest main block for a request of `size` bytes.
+    #[must_use]
+    pub fn least_block_size(&self, size: u64) -> u64 {
+        self.engine.main_block_of(size)
+    }
+
+    /// The length of the longest main block of at most `bytes`.
+    #[must_use]
+    pub fn block_size_within(&self, bytes: u64) -> u64 {
+        self.engine.main_block_within(bytes)
+    }
+
+    /// Makes room for the bookkeeping of a main block of `bytes`, so that the [`Heap::append_block`] that follows cannot
+    /// fail.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMetadata`]; nothing has changed then.
+    pub fn reserve_block(&mut self, bytes: u64) -> Result<(), Error> {
+        let end = self.engine.end() + bytes;
+        self.engine.reserve(end).map_err(|NoMetadata| Error::OutOfMetadata { size: bytes })
+    }
+
+    /// Appends a main block of `size` bytes (one of [`Heap::block_size`]) to the main chain, all of it one hole, and returns the
+    /// address of the hole that it is part of. `region_start`: it is not a physical neighbour of the one before.
+    ///
+    /// # Panics
+    /// Without [`Heap::reserve_block`] before.
+    pub fn append_block(&mut self, size: u64, region_start: bool) -> u64 {
+        debug_assert!(size > 0 && size.is_multiple_of(PAGE));
+        let start = self.engine.append(size, region_start);
+        self.counters.record_append(size);
+        let start = self.join(start, start + size).map_or(start, |hole| hole.start);
+        self.debug_verify();
+        address_of(start)
+    }
+
+    /// The length of the last main block if it is wholly free and the heap may let it grow, else 0.
+    #[must_use]
+    pub fn growing_block(&self) -> u64 {
+        self.engine.growing_block().map_or(0, |start| self.engine.end() - start)
+    }
+
+    /// Takes back what [`Heap::append_block`] did last, down to the address `end` at most, if nothing is allocated there. Returns
+    /// how many bytes went. O(1).
+    pub fn truncate(&mut self, end: u64) -> Option<u64> {
+        let (bytes, block) = self.engine.truncate(offset_of(end)?)?;
+        self.counters.record_truncate(bytes, block);
+        self.debug_verify();
+        Some(bytes)
+    }
+
+    /// Joins a hole that is whole main blocks with empty ones beside it, where the heap does that. Returns the hole they are now.
+    #[inline]
+    pub(super) fn join(&mut self, start: u64, end: u64) -> Option<Range<u64>> {
+        if !self.options.join_empty_blocks() {
+            return None;
+        }
+        let joined = self.engine.join_empty(start, end)?;
+        self.counters.record_join(joined.gone);
+        Some(joined.hole)
+    }
+}
