@@ -1,6 +1,6 @@
-// Finds the addon and loads it. The first of these that is there is it:
+// Finds the addon and loads it. It is the first of these that exists:
 //
-// 1. the file that the environment variable MEMS_LIBRARY_PATH names: for tests, and for whoever builds apart;
+// 1. the file that the environment variable MEMS_LIBRARY_PATH names: for tests, and for builds of one's own;
 // 2. mems.<platform>.node beside this file, where `npm run build` puts it;
 // 3. the platform's package, an optional dependency, which must have this package's version;
 // 4. mems.<platform>.node beside the running program, for single executables and bundles.
@@ -23,13 +23,13 @@ const { inThisRealm } = require('./lib/realm.js');
 
 const host = hostPlatform();
 const file = `mems.${host.name}.node`;
-// In the format of ES modules a bundle has neither.
+// A bundle in the format of ES modules has neither of the two.
 const bundle = typeof __filename === 'string' ? __filename : process.argv[1] || process.execPath;
 const folder = typeof __dirname === 'string' ? __dirname : path.dirname(bundle);
-// Knows files, which the require of a single executable does not.
+// Unlike the `require` of a single executable, this one can load files.
 const requireFile = createRequire(path.resolve(bundle));
 
-// Each returns what `fail` does with the error if there is no such module, or it does not load.
+// Each of these returns what `fail` returns for the error if the module does not exist or cannot be loaded.
 function requireBuilt(fail) {
   try {
     switch (host.name) {
@@ -111,7 +111,7 @@ function requirePackaged(fail) {
   }
 }
 
-/** What loads the addon in `named`, as requireBuilt does. */
+/** A function that loads the addon from the file `named`, as requireBuilt does. */
 function requireAt(named) {
   return (fail) => {
     try {
@@ -122,7 +122,7 @@ function requireAt(named) {
   };
 }
 
-// What a failure gives where no addon was found.
+// The result for a place where no addon was found.
 const ABSENT = Symbol('absent');
 
 /**
@@ -142,30 +142,30 @@ function loadFrom(place, tried) {
     stated = place.versionOf(fail);
     if (stated === ABSENT) return ABSENT;
   }
-  // Another version is not even loaded: it might do anything.
+  // An addon of another version is not loaded, since it might do anything.
   if (stated !== version) throw errors.versionMismatch(host, place, stated);
   const addon = place.load(fail);
   if (addon === ABSENT) return ABSENT;
-  // A stranger may have anything for its exports.
+  // The exports of another package's addon can be any value.
   if (typeof addon?.libraryPath !== 'function') throw errors.addonForeign(host, place);
   const found = addon.libraryVersion ? addon.libraryVersion() : 'of an older version';
   if (found !== version) throw errors.versionMismatch(host, place, found);
   return addon;
 }
 
-/** Where the addon may be, in order. */
+/** The places where the addon can be, in order. */
 function places() {
   const [built, beside] = [folder, path.dirname(process.execPath)].map((at) => path.join(at, file));
   return [
     { kind: 'built', file: built, load: requireBuilt },
     { kind: 'package', versionOf: packagedVersion, load: requirePackaged },
-    // A bundler may have replaced the first require, and the file be there all the same.
+    // A bundler may have replaced the first `require` although the file is there.
     { kind: 'built', file: built, load: requireAt(built) },
     { kind: 'beside', file: beside, load: requireAt(beside) },
   ];
 }
 
-/** The path that the user names; undefined if there is none, or if Deno may not look. */
+/** The path in MEMS_LIBRARY_PATH; undefined if it is not set, or if Deno may not read the environment. */
 function namedPath() {
   try {
     return process.env.MEMS_LIBRARY_PATH || undefined;
@@ -180,7 +180,7 @@ function load() {
   const named = namedPath();
   if (named) {
     const full = path.resolve(named);
-    // What ends otherwise, a library of another name or a folder, would be run as JavaScript.
+    // A file with another ending, or a folder, would be run as JavaScript.
     if (path.extname(full) !== '.node') throw errors.namedOtherwise(full);
     const place = { kind: 'named', file: full, load: requireAt(full) };
     const addon = loadFrom(place, tried);

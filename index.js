@@ -11,7 +11,7 @@ const { Heap, forgetViews, heapOf } = require('./lib/heap.js');
 const DEFAULT_HEAP = 0;
 const heap = heapOf(DEFAULT_HEAP);
 
-// The file that binding.js chose, which only the addon itself knows for sure.
+// The path of the file that binding.js has loaded. Only the addon itself knows it for sure.
 const library = binding.libraryPath();
 
 function init(options) {
@@ -24,7 +24,7 @@ function finish() {
   console.log('..........Successfully UnMapped the Memory without Errors .........');
 }
 
-// Calls that a program makes by the million, so no method of an object stands in between.
+// Programs make these calls by the million, so they call the addon without a method in between.
 const malloc = (size, options) => mallocIn(DEFAULT_HEAP, size, options);
 const get = (address) => getIn(DEFAULT_HEAP, address);
 const free = (address) => freeIn(DEFAULT_HEAP, address);

@@ -1,4 +1,4 @@
-// A block as an object: for `using`, or where pointer and view travel together.
+// A block as an object, for `using`, or to keep the address and the view together.
 
 'use strict';
 
@@ -6,7 +6,7 @@ const { define, described, fail, isRevoked } = require('./arguments.js');
 
 const READ_ONLY = { configurable: true, enumerable: true, writable: false };
 
-// What an allocation keeps stands under a symbol rather than in private fields, which a Proxy of it would not have.
+// The state is under a symbol and not in private fields, which a Proxy of the allocation would not have.
 const STATE = Symbol('state');
 
 /** The state of the allocation that a method was called on. */
@@ -32,14 +32,14 @@ function refuseFreed({ freed, address }) {
 
 class Allocation {
   constructor(heap, address, options) {
-    // With the options that say what its view is to stand over, as buffer() takes them.
+    // `options` are those of buffer(), for the view.
     define(this, STATE, { heap, address, options, view: undefined, freed: false }, false);
     Object.defineProperty(this, 'address', { __proto__: null, value: address, ...READ_ONLY });
   }
 
   get view() {
     const state = stateOf(this);
-    // Made when it is wanted: many blocks are only pointers.
+    // Made when it is first read: many programs use only the address.
     if (state.view === undefined) {
       refuseFreed(state);
       state.view = state.heap.buffer(state.address, undefined, state.options);
@@ -49,7 +49,7 @@ class Allocation {
 
   free() {
     const state = stateOf(this);
-    // The address may be another block's by now.
+    // Another block may be at the address by now.
     refuseFreed(state);
     state.heap.free(state.address);
     state.freed = true;
@@ -61,7 +61,7 @@ if (Symbol.dispose) {
     try {
       this.free();
     } catch (error) {
-      // Freed by hand, or with its heap: there is nothing left to do.
+      // The block was freed, or its heap has ended: nothing is left to do.
       if (error.code !== 'ERR_MEMS_NOT_ALLOCATED' && error.code !== 'ERR_MEMS_CLOSED') throw error;
     }
   };

@@ -1,11 +1,11 @@
-// What the face checks before it calls the addon, and the errors it throws then.
+// The arguments that are checked before the addon is called, and the errors that are thrown then.
 //
-// Nothing here trusts what it is given: a list may say any length, a Proxy may be revoked, a property that names a thing may
-// be a getter that throws. Nothing walks what it is given before it knows what that is.
+// Nothing here trusts its arguments: a list can have any length, a Proxy can be revoked, and a name can be a getter that throws.
+// No argument is iterated before its kind is known.
 
 'use strict';
 
-/** Most characters of a value in a message. */
+/** The most characters of a value in a message. */
 const SHOWN = 80;
 
 /** Gives an object a property of its own, whatever setters and properties there are on Object.prototype. */
@@ -22,7 +22,7 @@ function fail(Type, code, message, from = fail) {
   return error;
 }
 
-/** A text, cut where it is long. */
+/** A text, cut off if it is long. */
 const cut = (text) => (text.length > SHOWN ? `${text.slice(0, SHOWN)}...` : text);
 
 /** A primitive value as messages print it. */
@@ -44,7 +44,7 @@ function isRevoked(value) {
   }
 }
 
-/** The name of a function or class, as far as there is one. What is read may be a getter that throws. */
+/** The name that `read` returns for a function or class; undefined if there is none. `read` may run a getter that throws. */
 function nameOf(owner, read) {
   try {
     const name = read(owner);
@@ -71,18 +71,18 @@ function wrongType(name, expected, value, from = wrongType) {
   return fail(TypeError, 'ERR_INVALID_ARG_TYPE', message, from);
 }
 
-/** Whether malloc() takes this for a size. */
+/** Whether malloc() takes `size`. */
 function isSize(size) {
   if (typeof size === 'bigint') return size > 0n && size <= Number.MAX_SAFE_INTEGER;
   return Number.isSafeInteger(size) && size > 0;
 }
 
-/** Whether this is a BigInt of 64 bits without a sign. */
+/** Whether `address` is a BigInt from 0 to 2^64 - 1. */
 function isAddress(address) {
   return typeof address === 'bigint' && BigInt.asUintN(64, address) === address;
 }
 
-/** A number of things, 0 or more, as a number. */
+/** A count or length, from 0, as a number. */
 function checkedCount(name, count) {
   if (typeof count !== 'number' && typeof count !== 'bigint') {
     throw wrongType(name, 'of type number or bigint', count, checkedCount);
@@ -94,7 +94,7 @@ function checkedCount(name, count) {
   return Number(count);
 }
 
-// Their own getters know typed arrays and DataViews of every realm, and read what they are whatever a subclass says.
+// These getters work on the typed arrays and DataViews of every realm, and return the truth whatever a subclass overrides.
 const getter = (prototype, name) => Object.getOwnPropertyDescriptor(prototype, name).get;
 const TypedArrayPrototype = Object.getPrototypeOf(Uint8Array.prototype);
 const getTypeName = getter(TypedArrayPrototype, Symbol.toStringTag);
@@ -105,10 +105,10 @@ const getViewLength = getter(DataView.prototype, 'byteLength');
 const getViewOffset = getter(DataView.prototype, 'byteOffset');
 const getViewBuffer = getter(DataView.prototype, 'buffer');
 
-/** The name of a typed array's type, a `DataView` having none; undefined for all that is no typed array. */
+/** The name of the type of a typed array; undefined for every other value, `DataView` included. */
 const typeNameOf = (value) => getTypeName.call(value);
 
-/** Whether a buffer's memory has gone elsewhere, by transfer() or to another thread. */
+/** Whether a buffer is detached, by transfer() or because it was sent to another thread. */
 function isDetached(buffer) {
   try {
     new Uint8Array(buffer);
@@ -148,7 +148,7 @@ function detached(name, from) {
   return fail(TypeError, 'ERR_INVALID_ARG_VALUE', message, from);
 }
 
-// What is made by these constructors, or `arguments`, has no options in it: their elements would be taken for names.
+// Objects of these kinds are not options: their elements would be taken for names of options.
 const NO_OPTIONS = new Set(
   (
     'Arguments Array ArrayBuffer BigInt Boolean DataView Date Error Function Map Number Promise RegExp Set ' +
@@ -156,7 +156,7 @@ const NO_OPTIONS = new Set(
   ).split(' '),
 );
 
-/** Options as the addon takes them, which looks at their names. Found out here: what is an object, but has no options. */
+/** Options for the addon, which checks their names. Throws for objects that cannot be options. */
 function checkedOptions(options) {
   if (typeof options !== 'object' || options === null) return options;
   if (isRevoked(options) || typeNameOf(options) !== undefined || NO_OPTIONS.has(kindOf(options))) {
@@ -168,11 +168,11 @@ function checkedOptions(options) {
 /** Whether an object has a property itself. */
 const hasOwn = Function.prototype.call.bind(Object.prototype.hasOwnProperty);
 
-/** What the options of a call that makes views say of sharing: their own `shared`, if they have one. */
+/** The own property `shared` of the options of a call that makes views; undefined if there is none. */
 function sharedIn(options, name) {
   if (typeof options !== 'object' || options === null)
     throw wrongType('options', 'an object', options);
-  // Own names only: what Object.prototype has is nobody's wish.
+  // Own properties only, since Object.prototype may have been polluted.
   for (const key of Object.keys(checkedOptions(options))) {
     if (key === 'shared') continue;
     const message = `"${cut(key)}" is not an option of ${name}. The options are shared`;
@@ -183,21 +183,21 @@ function sharedIn(options, name) {
   throw wrongType('options.shared', 'of type boolean', shared, sharedIn);
 }
 
-/** The kind of an object, by which it names itself or the language names it. */
+/** The kind of an object, as `Object.prototype.toString` returns it. */
 const kindOf = (object) => Object.prototype.toString.call(object).slice('[object '.length, -1);
 
-/** Elements that a copy has room for at first, where a list may say any length. */
+/** How many elements a copy has room for at first, since a list can claim any length. */
 const ROOM = 1024;
 
-/** Most elements of a list: a copy of a GiB, and as much for the addresses. A Proxy may say that it has any number. */
+/** The most elements of a list: a copy takes 1 GiB, and the addresses as much. A Proxy can claim any number. */
 const MOST_ELEMENTS = 2 ** 27;
 
-/** Most bytes of a list that is copied in one piece. */
+/** The most bytes of a list that is copied in one piece. */
 const MOST_AT_ONCE = 2 ** 25;
 
 /**
- * Whether a list is copied at once, in a tenth of the time: whatever it holds is an address. An empty list is not, since its
- * buffer may be gone, nor a very long one, for which there may be no memory.
+ * Whether a list can be copied in one piece, which takes a tenth of the time: all its elements are addresses. Not if it is empty,
+ * since its buffer may be detached, nor if it is very long, since there may be no memory.
  */
 function isCopiedAtOnce(list) {
   if (typeNameOf(list) !== 'BigUint64Array') return false;
@@ -206,8 +206,8 @@ function isCopiedAtOnce(list) {
 }
 
 /**
- * A copy of a list's elements, each read once: another thread may write to a shared array meanwhile. `refuse` throws what
- * the single call throws for an element that is not valid.
+ * A copy of the elements of a list. Each is read once, since another thread may write to a shared array meanwhile. `refuse` is
+ * called with an element that is not valid, and throws as the call for a single block does.
  */
 function copyOf(name, list, isValid, refuse) {
   if (isValid === isAddress && isCopiedAtOnce(list)) return new BigUint64Array(list);
@@ -216,20 +216,20 @@ function copyOf(name, list, isValid, refuse) {
   for (let i = 0; i < length; i++) {
     const element = list[i];
     if (!isValid(element)) refuse(element);
-    // Only now: the list may say that it has thousands of millions, and have none.
+    // Grown only when it is full: the list may claim thousands of millions of elements and have none.
     if (i === copy.length) copy = grown(copy, length);
     copy[i] = BigInt(element);
   }
   return copy;
 }
 
-/** The number of elements of a list. What else is iterable, a string say, is a mistake here. */
+/** The length of an array or typed array. Throws for everything else, also if it is iterable, as a string is. */
 function lengthOf(name, list) {
   const isArray = !isRevoked(list) && Array.isArray(list);
   if (!isArray && typeNameOf(list) === undefined) {
     throw wrongType(name, 'an array or typed array', list, copyOf);
   }
-  // Of a Proxy or a subclass it may be anything.
+  // The length of a Proxy or of a subclass can be any value.
   const { length } = list;
   if (!Number.isSafeInteger(length) || length < 0) {
     throw wrongType(`${name}.length`, 'a whole number', length, copyOf);

@@ -1,8 +1,8 @@
 // The calls that programs make by the million: malloc, free, get, and the look-up behind views.
 //
 // What they take and return stands in a few words of memory that the addon reaches as well: a call without arguments costs
-// a third of one that takes a number and returns a BigInt. Arguments that do not fit there, and mistakes, go to the addon's
-// functions with arguments, which know them all.
+// a third of one that takes a number and returns a BigInt. Arguments that do not fit there, and
+// those that are not valid, go to the addon's functions with arguments, which know all cases.
 
 'use strict';
 
@@ -39,7 +39,7 @@ const SMALL_REST = 15;
 const MOST = 2 ** 31 - 1;
 
 function malloc(heap, size, options) {
-  // What is no object is no option: `sizes.map(malloc)` gives a position there.
+  // Only objects are options: `sizes.map(malloc)` passes a position here.
   if (typeof size !== 'number' || typeof options === 'object') {
     return binding.heapMalloc(heap, size, checkedOptions(options));
   }
@@ -66,7 +66,7 @@ function get(heap, address) {
 
 /** Looks an address up: what is found stands in `place`, until the next call. */
 function locate(heap, address) {
-  // What is no address the addon refuses by name.
+  // The addon throws for a value that is not an address, and names it.
   if (!isAddress(address)) binding.heapGet(heap, address);
   numbers[HEAP] = heap;
   words[ARGUMENT] = address;

@@ -11,7 +11,7 @@ function* segments(heap, start, end) {
   const batch = new Float64Array(3 * BATCH);
   for (let next = start; next < end; ) {
     const count = binding.segments(heap, next, end, batch);
-    // The heap may have changed since the block was read, and even ended and begun anew.
+    // The heap may have changed since the block was read. It may even have ended, and another one been started.
     if (count === 0) return;
     for (let i = 0; i < 3 * count; i += 3) {
       const size = batch[i + 1];

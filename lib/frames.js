@@ -24,11 +24,11 @@ class Frame {
   }
 }
 
-/** Whether a file is one of the runtime's: Node 14 does not say so in its name. */
+/** Whether a file is one of the runtime's. In Node 14 its name does not show that. */
 const isOfRuntime = (file) =>
   file.charCodeAt(4) === COLON ? file.startsWith('node:') : file.startsWith('ext:');
 
-/** The caller of a frame that is kept for a file and key, if need be from now on. */
+/** The caller of a frame at a file and key. It is added if it is not there yet. */
 function callerOf(frame, file, key) {
   if (frame.callers === undefined) frame.callers = new Map();
   const first = frame.callers.get(key);

@@ -1,8 +1,8 @@
-// A heap as an object. The module's functions are those of the default heap, made of the same methods.
+// The class Heap. The functions of the module are its methods, bound to the default heap.
 // biome-ignore-all lint/style/useNodejsImportProtocol: the first versions of Node 14 cannot require a node: name.
 'use strict';
 
-// Node's global of that name is a getter, which every view would call.
+// Node's global Buffer is a getter, which every view would call.
 const { Buffer } = require('buffer');
 const binding = require('../binding.js');
 const { Allocation } = require('./allocation.js');
@@ -62,7 +62,7 @@ function viewsOf(heap) {
   throw notAHeap(heap);
 }
 
-/** Throws what a trap of a Proxy has thrown; not what came of a receiver that has no properties to read. */
+/** Throws `error` if a trap of a Proxy threw it, and not if it only means that `receiver` has no properties. */
 function passOn(error, receiver) {
   if (receiver !== undefined && receiver !== null && !isRevoked(receiver)) throw error;
 }
@@ -74,7 +74,7 @@ function notAHeap(receiver) {
   return fail(TypeError, 'ERR_INVALID_THIS', message, notAHeap);
 }
 
-/** Blocks, or the sites that allocated them, asked for as they are wanted. */
+/** Blocks, or the sites that allocated them, a batch at a time as they are read. `next` returns the next batch. */
 function* listed(next) {
   for (let batch = next(); batch; batch = next()) {
     const { sites, numbers, stacks } = batch;
@@ -90,7 +90,7 @@ class Heap {
     let id;
     if (attaching?.Class === new.target) {
       id = attaching.id;
-      // Another heap that the constructor of a subclass makes is another heap.
+      // Only this object attaches. Another heap that the constructor of a subclass makes is a new one.
       attaching = undefined;
     } else {
       id = binding.open(checkedOptions(options));
@@ -155,7 +155,7 @@ class Heap {
   allocate(size, options) {
     const id = idOf(this);
     const { shared, others } = splitOptions(options);
-    // Refused, if it is, before there is a block.
+    // Options that are not valid throw here, before there is a block.
     if (shared !== undefined) viewsOf(this).chosen(Buffer, shared, 'allocate()');
     const [address, its] = binding.heapAllocate(id, size, others);
     return new Allocation(its === id ? this : defaultHeapOf(its), address, shared);
@@ -233,13 +233,13 @@ class Heap {
   stats(options) {
     const stats = binding.stats(idOf(this), checkedOptions(options));
     const { mapped, live, requested, holes, largestHole } = stats.bytes;
-    // Shares of what could be had; 0 where there is nothing.
+    // Fractions of the whole; 0 if the whole is 0.
     const fragmentation = {
       external: holes === 0 ? 0 : 1 - largestHole / holes,
       internal: live === 0 ? 0 : 1 - requested / live,
       unused: mapped === 0 ? 0 : holes / mapped,
     };
-    // Not assigned: Object.prototype may have a setter of that name.
+    // An assignment would call a setter of that name on Object.prototype.
     return { ...stats, fragmentation };
   }
 
@@ -252,7 +252,7 @@ class Heap {
   }
 
   printStats() {
-    // One at a time: all of them at once may be more than the JavaScript heap has room for.
+    // Line by line, because all lines together may be more than the JavaScript heap has room for.
     const next = binding.statsLines(idOf(this));
     for (let line = next(); line !== null; line = next()) console.log(line);
   }
@@ -266,7 +266,7 @@ class Heap {
   }
 }
 
-// A property of its own like dispose's: not to be listed among what a heap has.
+// Not enumerable, so that it is not listed among the properties of a heap.
 Object.defineProperty(Heap.prototype, INSPECT, {
   value: inspector((heap) => heap[ID], binding.heapEntry),
   configurable: true,
@@ -285,24 +285,24 @@ function isHeapClass(Class) {
   return Class.prototype === Heap.prototype || Class.prototype instanceof Heap;
 }
 
-/** A new block, and the heap that it is of: of the default heap, that of this moment. */
+/** Allocates a block. Returns its address, and its heap; if that is the default heap, the one that is running now. */
 function mallocOf(heap, size, options) {
   const id = idOf(heap);
   // A subclass may have a malloc of its own.
   return id === 0 ? binding.heapAllocate(id, size, options) : [heap.malloc(size, options), id];
 }
 
-/** Frees a block of which nobody knows yet. */
+/** Frees a block that has not been returned to the caller yet. */
 function takeBack(heap, its, address) {
   try {
     if (its === heap.id) heap.free(address);
     else calls.free(its, address);
   } catch (_) {
-    // The constructor of the view has freed it, or ended the heap: what it threw says more.
+    // The constructor of the view has freed the block or ended the heap. Its own error explains more.
   }
 }
 
-/** The options of `allocate`: what its view is to stand over, if they say so, and those of `malloc`. */
+/** Splits the options of `allocate` into `shared`, for the view, and those of `malloc`. */
 function splitOptions(options) {
   const others = checkedOptions(options);
   if (typeof others !== 'object' || others === null || !hasOwn(others, 'shared')) return { others };
@@ -321,7 +321,7 @@ function defaultHeapOf(id) {
   return latest;
 }
 
-/** An object of a class for the heap of an id, which need not be open. */
+/** An instance of a class for the heap with an id, which need not be open. */
 function attachAs(Class, id, others) {
   const outer = attaching;
   attaching = { Class, id };
@@ -332,10 +332,10 @@ function attachAs(Class, id, others) {
   }
 }
 
-/** The heap of an id, which need not be open. */
+/** The `Heap` with an id, which need not be open. */
 const heapOf = (id) => attachAs(Heap, id, []);
 
-/** Lets go of the buffers over the memory of a default heap, which has ended. */
+/** Drops the buffers over the memory of a default heap that has ended. */
 function forgetViews(heap) {
   viewsOf(heap).clear();
   if (latest !== undefined) viewsOf(latest).clear();

@@ -7,7 +7,7 @@
 const util = require('util');
 const { nameOf } = require('./arguments.js');
 
-/** What there is to say of the heap of an id, which `read` returns as `Heap.list()` does. */
+/** What is shown of the heap with an id. `read` returns its entry in `Heap.list()`. */
 function detailsOf(id, read) {
   try {
     const { bytes, options } = read(id);
@@ -18,13 +18,13 @@ function detailsOf(id, read) {
 }
 
 /**
- * The method of that name: `id` reads a heap's id, which nothing else that inherits the method has, and `read` the entry of an
- * id in `Heap.list()`. A runtime gives its own way to inspect what is inside as the third argument, the older ones of them do not.
+ * Makes the method for util.inspect(): `id` reads a heap's id, which no other object that inherits the method has, and `read` the
+ * entry of an id in `Heap.list()`. Newer runtimes pass their own function for inspecting nested values as the third argument.
  */
 function inspector(id, read) {
   return function inspect(depth, options, inspectInside = util.inspect) {
     const name = nameOf(this, (heap) => heap.constructor.name) ?? 'Heap';
-    // As everything else that lies deeper than is wanted.
+    // As for every object that is nested deeper than is asked for.
     if (depth < 0) return `[${name}]`;
     try {
       const details = id(this) === undefined ? {} : detailsOf(id(this), read);
@@ -37,7 +37,7 @@ function inspector(id, read) {
   };
 }
 
-/** The name of the method. */
+/** The name of the method that util.inspect() calls. */
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
 module.exports = { INSPECT, inspector };

@@ -1,5 +1,4 @@
-// What went wrong when the addon could not be loaded, and what to do about it. binding.js finds out; the errors here
-// say it, each with a code of its own.
+// The errors of loading the addon: what went wrong, and what to do about it. binding.js throws them. Each has its own code.
 // biome-ignore-all lint/style/useNodejsImportProtocol: the first versions of Node 14 cannot require a node: name.
 'use strict';
 
@@ -47,16 +46,16 @@ function build(begin) {
   return [`${begin} from source, with Rust (rustup.rs) and a linker:`, `  ${command}`];
 }
 
-/** How to have the package of `platform` anew. */
+/** How to install the package of `platform` again. */
 const reinstall = (platform) => [
-  `Remove ${inModules(platform)} and install it anew:`,
+  `Remove ${inModules(platform)} and install it again:`,
   install(platform),
 ];
 
-/** What `place` is called: the file, or the package. */
+/** The name of a place in messages: the file, or the package. */
 const nameOf = ({ kind, file }, { name }) => (kind === 'package' ? packageFor(name) : file);
 
-/** What to do about a file that is of no use where it is. */
+/** What to do about a file at a place that cannot be used. */
 function cureFor({ kind }, { name }) {
   switch (kind) {
     case 'named':
@@ -68,7 +67,7 @@ function cureFor({ kind }, { name }) {
         `Put the file that belongs to this version there: ${inModules(name)}/${fileFor(name)}`,
       ];
     default:
-      return build('Build it anew');
+      return build('Build it again');
   }
 }
 
@@ -90,7 +89,7 @@ const firstLine = (error) => String(Object(error).message || error).split('\n')[
 
 /** Where the addon was looked for, a line a place, and what was found there. */
 function listTried(host, tried) {
-  // The last word about a place: a bundle may have tried it in two ways.
+  // Only the last error of each place is shown: a bundle may have tried it in two ways.
   const reasons = new Map();
   for (const { place, error } of tried) {
     reasons.set(nameOf(place, host), isAbsent(error) ? 'not there' : firstLine(error));
@@ -98,7 +97,7 @@ function listTried(host, tried) {
   return ['It was looked for in', ...[...reasons].map(([place, why]) => `- ${place}: ${why}`)];
 }
 
-/** What is wrong if nothing else is known than that the package is not installed. */
+/** The lines of a message if it is only known that the package is not installed. */
 function notInstalled({ name }) {
   const others = installedFor(name).map(packageFor);
   return [
@@ -200,7 +199,7 @@ function versionMismatch(host, place, found) {
   return makeError('ERR_MEMS_ADDON_VERSION', lines);
 }
 
-/** Says so where the age of the C library is why an addon does not load. */
+/** A line about the C library, if the addon does not load because that is too old. */
 function libraryTooOld(reason) {
   const [, needed] = /version `GLIBC_([\d.]+)' not found/.exec(reason) || [];
   if (!needed) return [];
@@ -214,7 +213,7 @@ function addonBroken(host, place, cause) {
   const what = `${nameOf(place, host)} is there, but does not load on ${host.description}: ${reason}`;
   const flag = flagFor(cause);
   const tooOld = libraryTooOld(reason);
-  // No other file helps against a flag, and the same file again would be no newer.
+  // If a flag is the reason, no other file helps; if the C library is too old, neither does the same file.
   const cure = tooOld.length > 0 ? build('Build it') : cureFor(place, host);
   return makeError(
     'ERR_MEMS_ADDON_BROKEN',
@@ -223,13 +222,13 @@ function addonBroken(host, place, cause) {
   );
 }
 
-/** What is at `place` loads, but is an addon of something else. */
+/** The file at `place` can be loaded, but is an addon of another package. */
 function addonForeign(host, place) {
   const what = `${nameOf(place, host)} loads, but it is not MeMS: it is an addon of another package`;
   return makeError('ERR_MEMS_ADDON_BROKEN', [`${what}.`, ...cureFor(place, host)]);
 }
 
-/** The processor's addresses or byte order are not those MeMS is made for. */
+/** The processor is not 64-bit and little-endian. */
 function platformUnfit({ description }) {
   return makeError('ERR_MEMS_UNSUPPORTED_PLATFORM', [
     `MeMS needs a 64-bit, little-endian processor, and this Node.js is for ${description}.`,

@@ -35,14 +35,15 @@ function interpreterOf(program) {
 }
 
 function usesMusl() {
-  // Deno knows by itself; to read its program it would need permission.
+  // Deno has its C library in `Deno.build`; reading its program would need a permission.
   const { Deno } = globalThis;
   if (Deno?.build?.target) return /-musl$/.test(Deno.build.target);
   try {
     const interpreter = interpreterOf(process.execPath);
     if (interpreter) return /\bld-musl-/.test(interpreter);
   } catch (_) {
-    // Not readable, say for want of a permission: the report knows, if more slowly.
+    // The program cannot be read, for example because of a missing permission. The report has its C library as well, more
+    // slowly.
   }
   if (!process.report) return false;
   return !process.report.getReport().header.glibcVersionRuntime;

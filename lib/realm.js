@@ -3,10 +3,10 @@
 // Test runners (jest; vitest with the pools vmThreads and vmForks) evaluate each test file, and this package with it, in a
 // context of node:vm, which has an Error, an Object and an Array of its own. An addon is loaded once for all of them: what
 // it throws and makes is of the main context, so `error instanceof RangeError` would be false. In such a realm the addon's
-// functions are wrapped: what they throw and return is made anew of this realm's classes. Anywhere else the addon is what
-// it is, and nothing is spent.
+// functions are wrapped: what they throw and return is converted to this realm's classes. Everywhere else the addon is used
+// as it is, at no cost.
 //
-// Invariant: only what the addon makes is made anew. Errors thrown by what it calls (a getter among options) pass as they are.
+// Invariant: only what the addon makes is converted. Errors thrown by what it calls (a getter among options) pass as they are.
 
 // biome-ignore-all lint/style/useNodejsImportProtocol: the first versions of Node 14 cannot require a node: name.
 'use strict';
@@ -23,14 +23,14 @@ const CODE = /^ERR_(MEMS_|INVALID_ARG_)/;
 const { getPrototypeOf, keys, setPrototypeOf } = Object;
 const kindOf = (value) => Object.prototype.toString.call(value).slice('[object '.length, -1);
 
-/** The addon as code of this realm can use it. */
+/** The addon, with functions that return and throw objects of this realm. */
 function inThisRealm(addon) {
-  // All of a realm's functions have one prototype, and only they.
+  // The functions of a realm have one prototype, which no other functions have.
   const FunctionPrototype = getPrototypeOf(addon.libraryPath);
   if (FunctionPrototype === Function.prototype) return addon;
   const ObjectPrototype = getPrototypeOf(FunctionPrototype);
 
-  /** What the addon has made, made of this realm's classes. */
+  /** A value that the addon has made, converted to this realm's classes. */
   function madeHere(value) {
     if (typeof value === 'function') return wrapped(value);
     if (typeof value !== 'object' || value === null) return value;
@@ -38,7 +38,7 @@ function inThisRealm(addon) {
     if (getPrototypeOf(value) === ObjectPrototype) {
       return Object.fromEntries(keys(value).map((key) => [key, madeHere(value[key])]));
     }
-    // A buffer over the addon's memory cannot be made here, but be made one of this realm's.
+    // A buffer over the addon's memory cannot be made here, but its prototype can be set to this realm's.
     const Class = BUFFERS[kindOf(value)];
     return Class === undefined ? value : setPrototypeOf(value, Class.prototype);
   }
@@ -58,7 +58,10 @@ function inThisRealm(addon) {
   return madeHere(addon);
 }
 
-/** An error that the addon has thrown, made of this realm's classes; any other as it is. Its stack begins below `from`. */
+/**
+ * An error that the addon has thrown, converted to this realm's classes. Other errors stay as they are. Its stack begins
+ * below `from`.
+ */
 function thrownHere(error, from) {
   if (!isNativeError(error) || error instanceof Error) return error;
   const { code, message, name } = error;

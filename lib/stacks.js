@@ -1,10 +1,10 @@
 // The stack of the running call, for heaps that track their allocations: the frames of the program that called MeMS, as text.
 //
-// It is taken without touching the program's Error: a realm of its own has an Error whose limit and formatter nobody else
-// sets. Formatting a stack costs more than walking it, so it is done once for each stack: a stack is known again by its frames
+// It is taken without touching the program's Error: another realm has an Error whose limit and formatter no program sets.
+// Formatting a stack costs more than walking it, so it is done once for each stack: a stack is known again by its frames
 // (frames.js), or its plain text where an engine has no call sites, and has a number, by which the addon knows it. The text is
-// what the program would have, by its own Error.prepareStackTrace and source maps, as far as those give a text; a stack is
-// never worth an exception.
+// what the program would have, by its own Error.prepareStackTrace and source maps, as far as those return text. No call
+// fails because of its stack.
 //
 // Costs: what the engine takes to capture a stack, and a third to a half more once it is known (a seventh where its text is
 // read), which bench/stacks.js measures. Some kilobytes for each of
@@ -17,27 +17,30 @@ const path = require('path');
 const vm = require('vm');
 const { NONE, frameOf, makeRoot } = require('./frames.js');
 
-/** Frames where Error.stackTraceLimit is no number: as many as V8 has by default. */
+/** The number of frames if Error.stackTraceLimit is not a number: the default of V8. */
 const DEFAULT_FRAMES = 10;
-/** Most frames, whatever it says. */
+/** The most frames of a stack, whatever Error.stackTraceLimit is. */
 const MOST_FRAMES = 200;
-/** Frames of MeMS above those of who called, as a rule: the one that captures, and two between the addon and them. */
+/**
+ * How many frames of MeMS are usually above those of the program: the one that captures, and two between it and the
+ * program.
+ */
 const OWN_FRAMES = 3;
-/** Most that there are. */
+/** The most frames of MeMS that there can be. */
 const MOST_OWN_FRAMES = 8;
-/** Most where an engine formats the stack of what is running here. */
+/** The most frames of MeMS if the engine formats the stack of the code that runs here. */
 const FORMATTING_FRAMES = 16;
 /** How many stacks are known at a time. */
 const KEPT = 1000;
 
 // In a bundle all frames are of one file, and none is left out; a bundle in the format of ES modules has no such names.
 const isBundled = typeof __filename !== 'string' || path.basename(__filename) !== 'stacks.js';
-/** So many there always are: no such one need be asked whose it is. */
+/** How many frames of MeMS there always are. Their files need not be looked at. */
 const LEAST_OWN_FRAMES = isBundled ? 0 : 2;
 const folder = isBundled ? undefined : __dirname + path.sep;
 const index = isBundled ? undefined : path.join(__dirname, '..', 'index.js');
 
-/** Files of MeMS, as they are met. */
+/** The files of MeMS that have been seen in stacks. */
 const ownFiles = new Set();
 
 function isOwnFile(name) {
@@ -50,7 +53,7 @@ function isOwnFile(name) {
 
 const isOwnLine = (line) => !isBundled && (line.includes(folder) || line.includes(index));
 
-/** A line of a function of the addon's, as Bun has it. */
+/** A line for a function of the addon, as Bun prints it. */
 const isNativeLine = (line) => /\((unknown|native|\[native code\].*)\)$/.test(line);
 
 /** The lines of a stack that are frames. */
@@ -68,16 +71,16 @@ function belowOwn(lines) {
 /** The stacks that have a number, by their frames, or by their text where an engine has no other. */
 let root = makeRoot();
 const numbers = new Map();
-/** Instead of a number: there are more frames of MeMS than was room for, so it takes a longer text to tell this stack. */
+/** Instead of a number: the text had no frames but those of MeMS, so a longer text is needed to recognise the stack. */
 const CUT = -1;
-/** How many they are: the next one's number. */
+/** How many stacks have a number, which is the number of the next one. */
 let count = 0;
-/** What their texts were made with. */
+/** The formatter with which the texts of the stacks were made. */
 let formatter;
-/** Whether the program's own formatter runs: it may allocate, too. */
+/** Whether the program's own formatter is running. It can allocate blocks itself. */
 let isFormatting = false;
 
-/** Begins to number stacks anew if there are enough, or their texts would be others by now. */
+/** Forgets all numbers if there are too many, or if the program has set another formatter, which makes other texts. */
 function beginNumbers(prepare) {
   if (prepare === formatter && count < KEPT) return;
   root = makeRoot();
@@ -86,7 +89,7 @@ function beginNumbers(prepare) {
   formatter = prepare;
 }
 
-/** An Error of another realm whose stacks are lists of call sites; nothing where the engine has no such. */
+/** The Error of another realm, whose stacks are lists of call sites. Undefined if the engine has no call sites. */
 let SiteError;
 
 const sitesOf = (_, sites) => sites;
@@ -105,7 +108,7 @@ function makeSiteError() {
   return null;
 }
 
-/** The program's own formatter. Bun has one without being asked, which comes to nothing. */
+/** The program's own formatter. Bun always has one, which makes no difference. */
 function ownFormatter() {
   const prepare = Error.prepareStackTrace;
   return typeof prepare === 'function' && prepare.name !== 'ErrorPrepareStackTrace'
@@ -120,7 +123,7 @@ function wantedFrames() {
   return Math.floor(Math.min(Math.max(wanted, 0), MOST_FRAMES));
 }
 
-/** What a formatter of the program's makes, if it is text: without the line that names the error. */
+/** The text that the program's formatter makes, without the line that names the error. Undefined if it is not text. */
 function formatted(format) {
   if (isFormatting) return undefined;
   isFormatting = true;
@@ -170,11 +173,11 @@ function ownFrames(sites) {
   return count;
 }
 
-/** A stack of an engine that has call sites: those of `all` from `first` on, but no more than `frames`. */
+/** The text of a stack in an engine that has call sites: at most `frames` of `all`, from `first` on. */
 function stackOfSites(all, first, frames) {
   const end = Math.min(first + frames, all.length);
   const prepare = ownFormatter();
-  // What is made while the program's formatter runs is not its work.
+  // Blocks that the program's formatter allocates get no stack of their own.
   if (isFormatting) return textOfSites(all.slice(first, end), prepare);
   beginNumbers(prepare);
   const frame = frameOf(root, all, first, end);
@@ -189,7 +192,7 @@ function set(name, value) {
   try {
     Error[name] = value;
   } catch (_) {
-    // It is frozen: the stack is what can be had.
+    // Error is frozen. The stack then has as many frames as it allows.
   }
 }
 
@@ -224,7 +227,7 @@ function textOfPlain(plain, prepare, frames) {
   return own ?? belowOwn(linesOf(plain)).slice(0, frames).join('\n');
 }
 
-/** A stack of an engine that has only text. */
+/** A stack in an engine that has no call sites, only text. */
 function stackByText(frames) {
   const prepare = ownFormatter();
   const read = (own) => having(frames + own, prepare, undefined, readPlain);
@@ -251,8 +254,8 @@ function stackByText(frames) {
 }
 
 /**
- * The stack of the call that runs: a text, empty if none can be had; or the number that has stood for it; or a number that
- * stands for it from now on, and its text.
+ * The stack of the running call: its text, which is empty if the engine gives none; or, if the stack is known, its number; or
+ * the number that it has from now on, and its text.
  */
 function stackOfCall() {
   try {

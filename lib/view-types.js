@@ -1,8 +1,7 @@
-// Which types a view can have, how wide their elements are, and whether what a constructor returns is a view as it was asked
-// for.
+// Which types a view can have, how wide their elements are, and whether a constructor has returned the view that was asked for.
 //
-// Constructors can be subclasses, whose statics say anything, and those of another realm (a vm context, a test runner's). The
-// width is that of the runtime's own constructor from which a type descends.
+// A constructor can be a subclass, whose static properties can have any value, or one of another realm (a vm context, a test
+// runner's). The width of the elements is that of the runtime's own constructor that it extends.
 
 // biome-ignore-all lint/style/useNodejsImportProtocol: the first versions of Node 14 cannot require a node: name.
 'use strict';
@@ -12,7 +11,7 @@ const { isRevoked, wrongType } = require('./arguments.js');
 
 const TypedArray = Object.getPrototypeOf(Uint8Array);
 
-/** This realm's types: what they construct is what was asked for. */
+/** The types of this realm, which always construct the view that was asked for. */
 const OWN = new Map([[DataView, 1]]);
 
 /** The widths of this realm's types, and of each type that was asked for. */
@@ -29,16 +28,16 @@ for (const Type of [
   widths.set(Type, Type.BYTES_PER_ELEMENT);
 }
 
-/** Bytes of an element of a type that a view can have. */
+/** The width of an element of a type, in bytes. Throws if views cannot have the type. */
 function widthOf(Type) {
-  // Said by name, the commonest cost no look at their properties.
+  // The commonest types are written out by name, so that no property has to be read.
   if (Type === Uint8Array || Type === DataView) return 1;
   if (Type === Float64Array) return 8;
   if (Type === Int32Array || Type === Uint32Array || Type === Float32Array) return 4;
   return otherWidth(Type);
 }
 
-/** The width of one of the other types. */
+/** `widthOf` for all other types. */
 function otherWidth(Type) {
   if (Type === Int16Array || Type === Uint16Array) return 2;
   if (Type === BigUint64Array || Type === BigInt64Array) return 8;
@@ -52,7 +51,7 @@ function otherWidth(Type) {
   throw wrongType('Type', 'a typed array constructor, Buffer or DataView', Type);
 }
 
-/** The width of the constructor of the runtime that a type descends from, if it does. */
+/** The width of the runtime's own constructor that a type extends; undefined if it extends none. */
 function inheritedWidth(Type) {
   for (let Base = Type; typeof Base === 'function'; Base = Object.getPrototypeOf(Base)) {
     const width = widths.get(Base) || foreignWidth(Base);

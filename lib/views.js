@@ -11,7 +11,7 @@
 // biome-ignore-all lint/style/useNodejsImportProtocol: the first versions of Node 14 cannot require a node: name.
 'use strict';
 
-// Node's global of that name is a getter, which every view would call.
+// Node's global Buffer is a getter, which every view would call.
 const { Buffer, constants } = require('buffer');
 const { isMainThread } = require('worker_threads');
 const binding = require('../binding.js');
@@ -22,18 +22,18 @@ const calls = require('./calls.js');
 const { locate, place, NAME, INSIDE, REST, AVAILABLE } = calls;
 const { integers, OFFSET, SMALL_REST, MOST } = calls;
 
-/** Most buffer spans of a kind that a heap keeps: beyond that those used least lately go. */
+/** The most buffer spans of a kind that a heap keeps. If there are more, the least recently used one is dropped. */
 const KEPT = 256;
 
-// What becomes of the memory under its buffers is looked into when a worker ends.
+// When a worker ends, the addon finds out whether the memory under its buffers is still in use.
 if (!isMainThread) binding.threadEnds();
 
 /** Whether the runtime can make a SharedArrayBuffer over native memory. */
 const CAN_SHARE = binding.canShare();
 
 /**
- * Makes a Buffer. Buffer.from() and subarray() come to the same, and check for 30 ns more what is known here; their class is
- * Node's species of a Buffer.
+ * Makes a Buffer. Buffer.from() and subarray() do that as well, and take 30 ns longer for checks that are not needed here. The
+ * class that they use is the species of Buffer.
  */
 const Species = Buffer[Symbol.species];
 const isClassOfBuffers =
@@ -80,7 +80,10 @@ function blockOf(heap, address) {
   return { address: first, size: inside + place[REST], usableSize: inside + place[AVAILABLE] };
 }
 
-/** A view of any type. Said by name, the commonest cost 12 ns less: the compiler knows what they construct. */
+/**
+ * A view of any type. For the commonest types, written out by name, it takes 12 ns less: the compiler knows what they
+ * construct.
+ */
 function viewOver(Type, memory, start, elements, width) {
   if (Type === Uint8Array) return new Uint8Array(memory, start, elements);
   if (Type === Float64Array) return new Float64Array(memory, start, elements);
@@ -91,7 +94,10 @@ function viewOver(Type, memory, start, elements, width) {
   return otherView(Type, memory, start, elements, width);
 }
 
-/** A view of one of the other types. In a function of its own, it leaves room where all of `view` is compiled into its callers. */
+/**
+ * `viewOver` for all other types. In a function of its own, so that `view` stays small enough to be compiled into its
+ * callers.
+ */
 function otherView(Type, memory, start, elements, width) {
   if (Type === Int16Array) return new Int16Array(memory, start, elements);
   if (Type === Uint16Array) return new Uint16Array(memory, start, elements);
@@ -103,7 +109,7 @@ function otherView(Type, memory, start, elements, width) {
   return anyView(Type, memory, start, elements, width);
 }
 
-/** A view of a type that may be anybody's: its constructor can return anything. */
+/** A view of a type that is not built in. Its constructor can return anything. */
 function anyView(Type, memory, start, elements, width) {
   if (Type === Buffer) return bufferOver(memory, start, elements);
   const view = new Type(memory, start, elements);
@@ -117,13 +123,13 @@ class BufferSpans {
     this.heap = heap;
     this.shared = shared;
     this.all = new Map();
-    // The buffer span that copying asked for last in vain.
+    // The buffer span that a copy asked for last and that was not made.
     this.missed = 0;
     this.refused = false;
     this.clear();
   }
 
-  /** Lets go of all buffers. */
+  /** Drops all buffers. */
   clear() {
     this.all.clear();
     // The buffer span used last: its name, its buffer and that as bytes.
@@ -139,7 +145,7 @@ class BufferSpans {
   enter(address) {
     const name = place[NAME];
     let bytes = this.all.get(name);
-    // Without bytes: somebody has moved them away, by transfer() or to another thread.
+    // It has no bytes if they were moved, by transfer() or to another thread.
     if (bytes === undefined || bytes.length === 0) bytes = this.make(address);
     // The one used last stands last.
     this.all.delete(name);
@@ -162,7 +168,7 @@ class BufferSpans {
 
   /** Whether so many bytes from the address just looked up are in the current buffer span. */
   shows(bytes) {
-    // Without bytes: somebody has moved them away, by transfer() or to another thread.
+    // It has no bytes if they were moved, by transfer() or to another thread.
     if (place[NAME] !== this.name || this.bytes.length === 0) return false;
     return integers[OFFSET] + bytes <= this.length;
   }
@@ -186,7 +192,10 @@ class BufferSpans {
     return viewOver(Type, this.memory, this.start + offset, elements, width);
   }
 
-  /** A view of what is not in the current buffer span: that round the address becomes it, if it shows all of this. */
+  /**
+   * A view of bytes outside of the current buffer span. If the span round the address has all of them, it becomes the
+   * current one.
+   */
   elsewhere(address, bytes, Type, elements, width) {
     this.enter(address);
     if (!this.shows(bytes)) return this.long(address, bytes, Type, elements, width);
@@ -204,7 +213,10 @@ class BufferSpans {
     return bufferOver(this.memory, this.start + integers[OFFSET], bytes);
   }
 
-  /** Makes the buffer span round the address just looked up the current one if it is worth it; whether it shows so many bytes. */
+  /**
+   * Makes the buffer span round the address just looked up the current one if that pays. Returns whether `bytes` bytes from the
+   * address are in the current span.
+   */
   bringsIn(address, bytes) {
     const name = place[NAME];
     if (this.refused) return false;
@@ -215,7 +227,7 @@ class BufferSpans {
     try {
       this.enter(address);
     } catch (error) {
-      // Without such buffers, copying works all the same.
+      // Copying also works on runtimes without such buffers.
       if (error.code !== 'ERR_MEMS_UNSUPPORTED') throw error;
       this.refused = true;
       return false;
@@ -223,12 +235,12 @@ class BufferSpans {
     return this.shows(bytes);
   }
 
-  /** A view over a buffer of its own, for what lies in no buffer span whole. */
+  /** A view over a buffer of its own, for a range that is not wholly in one buffer span. */
   long(address, bytes, Type, elements, width) {
     if (bytes > constants.MAX_LENGTH) throw tooLong(bytes);
     const { buffer, start } = binding.bufferSpan(this.heap, address, bytes, this.shared);
     try {
-      // The runtime's own constructors throw here for the length alone.
+      // The runtime's own constructor throws here only because of the length.
       new Uint8Array(buffer, start, bytes);
     } catch (cause) {
       throw Object.assign(tooLong(bytes), { cause });
@@ -255,17 +267,20 @@ class Views {
   constructor(heap) {
     this.heap = heap;
     this.plain = new BufferSpans(heap, false);
-    // One kind is enough where there is no other.
+    // If the runtime has only one kind of buffer, both are the same.
     this.shared = CAN_SHARE ? new BufferSpans(heap, true) : this.plain;
   }
 
-  /** Lets go of all buffers. */
+  /** Drops all buffers. */
   clear() {
     this.plain.clear();
     this.shared.clear();
   }
 
-  /** The buffer spans of the kind that a call's options ask for. Unasked, Buffers are for I/O and all else is for sharing. */
+  /**
+   * The buffer spans of the kind that a call's options ask for. By default Buffers are for I/O, and all other views are for
+   * sharing.
+   */
   chosen(Type, options, name) {
     const shared = options === undefined ? undefined : sharedIn(options, name);
     if (shared === undefined) return Type === Buffer ? this.plain : this.shared;
@@ -288,7 +303,7 @@ class Views {
   }
 }
 
-/** Memory for a copy. The length is known to be the block's, and may be more than the runtime has. */
+/** A new Buffer for a copy of `length` bytes of a block, which may be more than the runtime has memory for. */
 function newBuffer(length) {
   try {
     return Buffer.allocUnsafeSlow(length);

@@ -350,7 +350,7 @@ describe('no addon', () => {
     const { code, message, cause } = installation.load();
     assert.deepEqual([code, cause], ['ERR_MEMS_ADDON_BROKEN', 'ERR_DLOPEN_FAILED']);
     assert.ok(message.startsWith(`${file} is there, but does not load on `), message);
-    assert.match(message, /^Build it anew from source/m);
+    assert.match(message, /^Build it again from source/m);
   });
 
   test('for a C library as old as this: what is needed and what is there', () => {
