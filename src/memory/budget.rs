@@ -1,7 +1,7 @@
-//! The address space of the process, and what of it heaps may have.
+//! The address space of the process, and how much of it heaps may reserve.
 //!
-//! A process has far more address space than memory, and still it gives out: a heap that reserves a terabyte may be one of
-//! thousands, a limit may be set (`ulimit -v`), and a JavaScript engine ends the process where it gets none. So what the
+//! A process has far more address space than memory, and still it can run out of it: a heap that reserves a terabyte may be one
+//! of thousands, a limit may be set (`ulimit -v`), and a JavaScript engine ends the process if it gets none. So what the
 //! system grants is measured once, before the first region, and a part of it is the headroom: it stays free for the engine,
 //! WebAssembly and threads, however many heaps there are. The rest is the budget. A new region may have a share of it that
 //! shrinks with the number of regions there are: the n-th has `1 / (16 (n + 4))`, so that the sum over 65,536 of them is
@@ -12,7 +12,7 @@
 //!
 //! Invariant: the counters equal what the living [`Mapping`](super::Mapping)s have mapped, and their number.
 //!
-//! Costs: measuring some forty system calls, once; a share none.
+//! Costs: measuring takes some forty system calls, once; computing a share takes none.
 
 use super::system;
 use std::sync::OnceLock;
@@ -24,14 +24,15 @@ static RESERVED: AtomicUsize = AtomicUsize::new(0);
 /// Mappings as the system counts them, so many may belong to one [`Mapping`](super::Mapping).
 static MAPPINGS: AtomicUsize = AtomicUsize::new(0);
 
-/// More than a machine's memory: address space is scarce below, by a limit or a short kernel, and plentiful above.
+/// More than the memory of any machine. With less address space than this it is scarce, because of a limit or of the kernel;
+/// with more it is plentiful.
 const PLENTY: usize = 1 << 40;
 
 /// What an engine needs to go on where address space is scarce: its heap, which has a limit of 2 to 4 GiB, and the heaps of
 /// the C library, 64 MiB reserved for each thread.
 const NEEDED: usize = 4 << 30;
 
-/// What is had of the address space, measured once.
+/// How much address space there is, measured once.
 #[derive(Debug)]
 pub(super) struct Budget {
     /// Bytes for heaps.
@@ -42,14 +43,14 @@ pub(super) struct Budget {
     most_mappings: usize,
 }
 
-/// The process's.
+/// The budget of the process.
 pub(super) fn budget() -> &'static Budget {
     static BUDGET: OnceLock<Budget> = OnceLock::new();
     BUDGET.get_or_init(|| Budget::new(system::granted(), system::most_mappings()))
 }
 
 impl Budget {
-    /// Where the system grants so many bytes, and allows so many mappings.
+    /// The budget if the system grants so many bytes and allows so many mappings.
     const fn new(granted: usize, mappings: usize) -> Self {
         let headroom = if granted >= PLENTY {
             granted / 4
@@ -91,13 +92,13 @@ impl Budget {
     }
 }
 
-/// Tells of new mappings, or of a longer one.
+/// Counts new mappings, or the growth of one.
 pub(super) fn took(bytes: usize, mappings: usize) {
     RESERVED.fetch_add(bytes, Ordering::Relaxed);
     MAPPINGS.fetch_add(mappings, Ordering::Relaxed);
 }
 
-/// Tells that they are gone.
+/// Uncounts mappings that are gone.
 pub(super) fn gave_back(bytes: usize, mappings: usize) {
     RESERVED.fetch_sub(bytes, Ordering::Relaxed);
     MAPPINGS.fetch_sub(mappings, Ordering::Relaxed);

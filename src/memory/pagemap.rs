@@ -1,17 +1,17 @@
-//! Which pages may hold something: what nobody has written to since it was mapped or given back is zero, and need be neither
-//! read nor written to know it.
+//! Which pages may hold something. A page that was not written to since it was mapped or given back is zero, and this is known
+//! without reading or writing it.
 //!
-//! Linux says so of each page in `/proc/self/pagemap`: a page that is neither in memory nor in swap is zero. (`mincore`, which
-//! does not tell a page in swap from an untouched one, is not enough.) Since Linux 6.7 the `PAGEMAP_SCAN` call goes from one
-//! touched page to the next, in microseconds for terabytes without any. Other systems do not say: all pages may hold something
-//! there.
+//! Linux shows that for each page in `/proc/self/pagemap`: a page that is neither in memory nor in swap is zero. (`mincore`,
+//! which does not tell a page in swap from an untouched one, is not enough.) Since Linux 6.7 the `PAGEMAP_SCAN` call goes
+//! from one touched page to the next, in microseconds for terabytes without any. On other systems all pages may hold
+//! something.
 //!
 //! Costs: some 20 us to open, hence only for much memory; then for a gigabyte 0.05 ms where it is untouched and 4 ms where it
 //! is not, or before Linux 6.7 1 and 13.
 
 use std::ops::Range;
 
-/// Asks the system about the pages of this process. Made anew for each use, as a child of `fork` has other pages.
+/// Asks the system about the pages of this process. A new one is made for each use, as a child of `fork` has other pages.
 #[derive(Debug)]
 pub(super) struct PageMap {
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -25,7 +25,7 @@ impl PageMap {
         Self { map: linux::Map::open(true) }
     }
 
-    /// Whether the system tells untouched pages from others.
+    /// Whether the system distinguishes untouched pages.
     pub fn knows(&self) -> bool {
         self.map.is_some()
     }
@@ -37,7 +37,7 @@ impl PageMap {
             Some(map) if !range.is_empty() => map.next_touched(&range),
             _ => return range,
         };
-        // Without an answer anything is possible.
+        // If nothing is known, all pages may hold something.
         found.unwrap_or(range)
     }
 
@@ -82,7 +82,7 @@ mod linux {
     const IN_MEMORY: u64 = 1 << 63;
     const IN_SWAP: u64 = 1 << 62;
 
-    /// The categories that say so to the call.
+    /// The categories of such pages for the call.
     const PAGE_IS_PRESENT: u64 = 1 << 3;
     const PAGE_IS_SWAPPED: u64 = 1 << 4;
 
@@ -128,7 +128,7 @@ mod linux {
     }
 
     impl Map {
-        /// `scan`: by the call where the kernel has it.
+        /// `scan` by the call, if the kernel has it.
         pub fn open(scan: bool) -> Option<Self> {
             let file = File::open("/proc/self/pagemap").ok()?;
             let mut map = Self { file, scans: false, entries: Vec::new(), first: 0 };

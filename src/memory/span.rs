@@ -1,11 +1,11 @@
-//! A span: bytes of one mapping, and what is done with them as memory.
+//! A span: a range of bytes of one mapping, which can be read, written, copied, cleared and given back.
 //!
 //! A span holds its mapping, so its bytes stay mapped even if the heap ends meanwhile: copying gigabytes needs no lock.
 //! JavaScript and other threads may write to the same bytes at the same time; what is read then is some mixture of old and
 //! new, as with C's functions of the same names. So no Rust reference to the bytes is ever made.
 //!
-//! Pages that nobody has touched are not touched by clearing, by copying from them, nor by [`Span::give_back`], where the
-//! system tells (`pagemap.rs`): memory that was never used never takes any.
+//! Pages that nobody has touched are not touched by clearing, by copying from them, nor by [`Span::give_back`], if the
+//! system shows which these are (`pagemap.rs`). So memory that was never used takes no physical memory.
 
 use super::mapping::Mapping;
 use super::pagemap::PageMap;
@@ -20,12 +20,11 @@ pub const LARGE: usize = 1 << 20;
 /// Spans shorter than this are copied without asking: unlike what is cleared, what is copied has mostly been written.
 const COPIED_PLAINLY: usize = 4 << 20;
 
-/// So much is given back to the system at once: half a millisecond's to two of work, for which other threads that map memory
-/// have to wait.
+/// How many bytes are given back to the system at once. That takes half a millisecond to two, for which other threads that map
+/// memory have to wait.
 pub const STEP: u64 = 4 << 20;
 
-/// No more steps than this, however long the range: what is longer than so many steps of [`STEP`] has no memory behind most
-/// of it.
+/// The most steps, however long the range is: a range longer than so many steps of [`STEP`] has no memory behind most of it.
 const MOST_STEPS: u64 = 1 << 16;
 
 /// The length of the steps in which a range of `bytes` is given back. A multiple of [`STEP`].
@@ -87,7 +86,7 @@ impl Span {
         present.or_else(|| self.mapping.resident(self.offset, self.bytes)).map(|bytes| bytes as u64)
     }
 
-    /// Its first byte's address, and the one after its last.
+    /// The addresses of its first byte and after its last byte.
     fn addresses(&self) -> Range<usize> {
         let start = self.start() as usize;
         start..start + self.bytes
@@ -165,7 +164,7 @@ impl Span {
             self.part(edges).fill(edge);
         }
         for piece in self.pieces(pages) {
-            // Locked pages stay, say.
+            // Locked pages, for example, are not given back.
             if self.mapping.decommit(self.offset + piece.start..self.offset + piece.end) < piece.len() {
                 self.part(piece).fill(0);
             }
@@ -222,7 +221,7 @@ impl Span {
 
     /// The offset of the first byte in a range that is not `byte`.
     fn first_other_in(&self, range: Range<usize>, byte: u8) -> Option<usize> {
-        /// Words that are compared before one looks whether all were as they should be.
+        /// The number of words that are compared before the result is looked at.
         const WORDS: usize = 64;
         let Range { start: mut at, end } = range;
         debug_assert!(at <= end && end <= self.bytes);

@@ -1,13 +1,13 @@
-//! What becomes of the heaps when the process forks.
+//! What happens to the heaps when the process forks.
 //!
 //! A child has the thread that forked and no other. A lock that another thread held at the time would stay taken for ever. So
-//! before a fork the forking thread takes all locks, in one order: that of the vacant slots, then the default heap's, then
-//! those of the slots by number. Nobody else ever holds two of them at a time, so nobody waits for ever. Parent and child give
-//! them back.
+//! before a fork the forking thread takes all locks, in a fixed order: the lock of the vacant slots, the default heap's, and
+//! then those of the slots by number. No other thread ever holds two of them at a time, so there is no deadlock. Parent and
+//! child release them.
 //!
 //! The memory of heaps made from JavaScript is not in the child, on Linux: copying its page tables is what makes a fork of a
-//! large process slow, and children of Node.js run another program at once. In the child such heaps have ended: a call is
-//! refused before it touches what is not there.
+//! large process slow, and children of Node.js run another program at once. In the child such heaps have ended: a call
+//! fails before it touches memory that is not there.
 //!
 //! Costs: O(slots made) a fork, some nanoseconds each.
 
@@ -29,7 +29,7 @@ thread_local! {
     static HELD: RefCell<Option<All>> = const { RefCell::new(None) };
 }
 
-/// Minds forks from now on.
+/// Registers the handlers for `fork`.
 pub(super) fn mind() {
     static MINDED: Once = Once::new();
     MINDED.call_once(|| memory::at_fork(before, in_parent, in_child));
@@ -39,14 +39,14 @@ extern "C" fn before() {
     let vacant = VACANT.lock().unwrap_or_else(PoisonError::into_inner);
     let mut heaps = Vec::new();
     for slot in std::iter::once(&DEFAULT).chain(SLOTS.iter().filter_map(OnceLock::get).flatten()) {
-        // Without memory the rest is left to luck: there is no way to refuse a fork.
+        // Without memory the other locks are not taken: a fork cannot be refused.
         if heaps.try_reserve(1).is_err() {
             break;
         }
         heaps.push(slot.hold());
     }
     let all = All { heaps, _vacant: vacant };
-    // A thread at its very end has no such place any more; the locks are given back at once then.
+    // A thread that is ending has no thread-local storage any more. The locks are released at once then.
     let _ = HELD.try_with(|held| held.replace(Some(all)));
 }
 

@@ -1,8 +1,8 @@
 //! Ids of heaps: the number of a slot below, and above it an epoch that grows with each heap that the slot has.
 //!
-//! So an id is given once in the life of a process, and what was a heap's id is told from what never was one. Epochs begin at
-//! random in each process, and in each copy of this library in it: an id that came from elsewhere by mistake names no heap
-//! here, rather than somebody else's.
+//! So no two heaps of a process ever have the same id, and the id of a closed heap differs from a number that never was an
+//! id. Epochs begin at random in each process, and in each copy of this library in it: an id of another process that is used
+//! here by mistake names no heap, rather than another one.
 //!
 //! Invariant: an id is below 2^53, so that JavaScript can have it as a number, and no id but the default heap's is 0.
 
@@ -12,10 +12,10 @@ use std::sync::OnceLock;
 /// A heap's id.
 pub(crate) type Id = u64;
 
-/// Stands for the default heap that runs now, if one does.
+/// The id that stands for the default heap that is running, whichever that is.
 pub(crate) const DEFAULT_ID: Id = 0;
 
-/// Numbers that slots can have.
+/// The number of slots that an id can name.
 pub(super) const NUMBERS: usize = 1 << 16;
 
 /// Bits of an epoch.
@@ -34,7 +34,7 @@ const fn epoch(id: Id) -> u64 {
 /// The epoch of each slot's first heap: at random, not 0, and in the lower half, so that 2^36 more are left.
 fn first_epoch() -> u64 {
     static FIRST: OnceLock<u64> = OnceLock::new();
-    // The standard library's hash keys come from the system's random numbers, and those will do.
+    // The standard library's hash keys come from the system's random numbers, which are good enough.
     *FIRST.get_or_init(|| (RandomState::new().hash_one(()) >> (64 - (EPOCH_BITS - 1))) | 1)
 }
 

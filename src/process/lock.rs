@@ -1,15 +1,16 @@
 //! The lock of a heap, which is held for some tens of nanoseconds, millions of times, and mostly by one thread.
 //!
-//! Taking it is one locked instruction and giving it back a plain store, a third of what the standard library's costs: that
-//! one asks, whenever it is given back, whether somebody sleeps who must be woken. Here nobody does. Who finds it taken looks
-//! again at once for a while, then lets other threads run in between, then sleeps for a moment each time. So a heap that is
-//! held for long (`verify` of millions of blocks) costs its waiters next to no processor time, and up to that moment more.
+//! Taking it is one locked instruction, and releasing it a plain store. That costs a third of the standard library's mutex,
+//! which checks at every release whether a sleeping thread must be woken. Here no thread is woken: one that finds the lock
+//! taken spins for a while, then yields to other threads, then sleeps for a moment each time. So waiting for a heap that is
+//! held for long (`verify` of millions of blocks) takes next to no processor time, and up to one such moment longer.
 //!
-//! Who takes it again and again, for one long call, would find it free each time, and those that sleep would find it taken. So
-//! such a call lets them go first, by [`Lock::give_way`]: they are counted, which costs only those who wait anyway.
+//! A long call that takes the lock again and again would find it free each time, while sleeping threads would find it taken.
+//! So such a call lets them go first, by [`Lock::give_way`]. Waiting threads are counted for that, at a cost only to those
+//! that wait.
 //!
 //! Invariants: a panic while it is held poisons it; only [`Lock::recover`] goes in then. A thread that takes a lock it holds
-//! waits for ever. Nobody is served in the order of coming.
+//! waits for ever. Threads are not served in the order in which they came.
 
 use spin::mutex::{SpinMutex, SpinMutexGuard};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -23,11 +24,11 @@ const YIELDS: u32 = 100;
 /// How long a waiter sleeps, after those.
 const NAP: Duration = Duration::from_micros(50);
 
-/// How often [`Lock::give_way`] sleeps at most. A waiter that does not come in that time has been stopped, or has no
-/// processor.
+/// How often [`Lock::give_way`] sleeps at most. A waiting thread that does not take the lock in that time has been stopped, or
+/// has no processor.
 const PATIENCE: u32 = 100;
 
-/// A panic has left the value in a state that nobody knows.
+/// A panic has left the value in an unknown state.
 #[derive(Debug)]
 pub(crate) struct Poisoned;
 
@@ -35,19 +36,19 @@ pub(crate) struct Poisoned;
 #[derive(Debug)]
 pub(crate) struct Lock<T> {
     state: SpinMutex<State<T>>,
-    /// How many threads wait, and how many have waited and gone in.
+    /// How many threads are waiting, and how many have waited and then taken the lock.
     waiting: AtomicU32,
     served: AtomicU32,
 }
 
 #[derive(Debug)]
 struct State<T> {
-    /// Whether an operation has begun and not ended: in what is not held, that one has panicked.
+    /// Whether an operation has begun and not ended. If the lock is not held, that operation has panicked.
     begun: bool,
     value: T,
 }
 
-/// A lock that is held, until this is dropped, by nobody's operation: see `registry/fork.rs`.
+/// A lock that is held until this is dropped, without an operation: see `fork.rs`.
 #[derive(Debug)]
 pub(crate) struct Held<'lock, T> {
     state: SpinMutexGuard<'lock, State<T>>,
@@ -55,10 +56,10 @@ pub(crate) struct Held<'lock, T> {
 }
 
 impl<T> Held<'_, T> {
-    /// Calls `operation` on the value, poisoned or not, in a child of `fork`, in which nobody waits. It returns whether the
-    /// value is sound from now on, whatever it was.
+    /// Calls `operation` on the value, poisoned or not, in a child of `fork`, in which no thread waits. `operation`
+    /// returns whether the value is sound from now on, whatever it was before.
     pub fn recover(&mut self, operation: impl FnOnce(&mut T) -> bool) {
-        // Threads that waited in the parent are not here, and nobody would let them go first in vain.
+        // Threads that waited in the parent do not exist here, so no call must let them go first.
         self.waiting.store(0, Ordering::Relaxed);
         if operation(&mut self.state.value) {
             self.state.begun = false;
@@ -85,8 +86,8 @@ impl<T> Lock<T> {
         Ok(answer)
     }
 
-    /// Calls `operation` on the value, alone, poisoned or not. It returns as well whether the value is sound from now on,
-    /// whatever it was.
+    /// Calls `operation` on the value, alone, poisoned or not. `operation` also returns whether the value is sound from now
+    /// on, whatever it was before.
     pub fn recover<R>(&self, operation: impl FnOnce(&mut T) -> (R, bool)) -> R {
         let mut state = self.take();
         let poisoned = state.begun;
@@ -101,7 +102,7 @@ impl<T> Lock<T> {
         Held { state: self.take(), waiting: &self.waiting }
     }
 
-    /// Lets all those in who wait now, before the caller, who does not hold the lock, takes it again.
+    /// Lets all threads that are waiting now take the lock before the caller, which does not hold it, takes it again.
     pub fn give_way(&self) {
         let waiting = self.waiting.load(Ordering::Relaxed);
         let served = self.served.load(Ordering::Relaxed);
@@ -131,7 +132,7 @@ impl<T> Lock<T> {
     fn wait_for_turn(&self) -> SpinMutexGuard<'_, State<T>> {
         let mut turn = 0;
         loop {
-            // A look alone leaves the lock to the processor that holds it.
+            // A plain load does not take the cache line from the processor that holds the lock.
             if !self.state.is_locked()
                 && let Some(state) = self.state.try_lock()
             {

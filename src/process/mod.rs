@@ -1,9 +1,9 @@
 //! What all threads of a process share: its heaps, each behind a lock, found by their ids.
 //!
 //! - `registry.rs`: the default heap and those that programs make.
-//! - `id.rs`: the numbers they are known by.
+//! - `id.rs`: the ids of heaps.
 //! - `lock.rs`: the lock of a heap.
-//! - `fork.rs`: what becomes of heaps in a child of `fork`.
+//! - `fork.rs`: what happens to heaps in a child of `fork`.
 
 mod fork;
 mod id;

@@ -1,11 +1,11 @@
 //! The heaps of the process, which all its threads share: the default heap, and those made by `new Heap()` in JavaScript or
 //! `mems_heap_open()` in C.
 //!
-//! Both know a heap by its id, a number (`id.rs`): 0 is the default heap that runs now, any other names one heap that is
-//! never made again. Each default heap has such an id as well: what began in one must not go on in the next, which hands out
-//! the very same addresses.
+//! Both know a heap by its id, a number (`id.rs`): 0 is the default heap that is running, and any other id names one heap for
+//! good. Each default heap has such an id as well: a call that began in one must not go on in the next, which allocates the
+//! same addresses.
 //!
-//! An id is no secret, and heaps are no border: whoever can load this library can list all heaps.
+//! Ids are not secret, and heaps are no security boundary: code that can load this library can list all heaps.
 //!
 //! Invariants: no call to JavaScript or Node-API is made while a lock is held, so no finalizer can run under it and no
 //! thread waits for a garbage collection. A panic under a lock poisons it; only ending the heap clears that. Slots stay
@@ -27,17 +27,17 @@ use std::sync::{Mutex, OnceLock};
 /// there are many heaps, and a larger heap has several regions.
 const RESERVATION: usize = 1 << 36;
 
-/// Slots are made so many at a time.
+/// The number of slots that are made at a time.
 const BATCH: usize = 256;
 
-/// Most batches: all numbers are in one of them.
+/// The most batches of slots, which have all numbers that an id can name.
 const BATCHES: usize = NUMBERS / BATCH;
 
 /// The number of the default heap's slot, the last one.
 const DEFAULT_NUMBER: usize = NUMBERS - 1;
 
-/// Most heaps that can be open beside the default one: with a region each they have half of the mappings that Linux allows a
-/// process.
+/// The most heaps that can be open beside the default heap: with a region each they have half of the mappings that Linux
+/// allows a process.
 pub(crate) const MOST_HEAPS: usize = 1 << 15;
 
 /// A place for one heap at a time.
@@ -51,7 +51,7 @@ pub(super) struct Slot {
 impl Slot {
     const EMPTY: Self = Self { heap: None, id: DEFAULT_ID };
 
-    /// Takes in a heap, and returns its id. `number` is the slot's.
+    /// Puts a heap into the slot, and returns its id. `number` is the number of the slot.
     fn put(&mut self, number: usize, heap: Mems) -> Id {
         self.id = id::next(self.id, number);
         self.heap = Some(heap);
@@ -70,8 +70,8 @@ impl Slot {
     }
 }
 
-/// Why there is no heap of an id. An [`Error`] comes by way of memory from a function that is called for it, and all that a
-/// look-up returns would have to go that way: this fits a register.
+/// Why there is no heap with an id. It fits a register. An [`Error`] does not: everything that a look-up returns would have
+/// to go through memory.
 #[derive(Debug, Clone, Copy)]
 enum Missing {
     NotInitialized,
@@ -114,7 +114,7 @@ fn slot(number: usize) -> Option<&'static Lock<Slot>> {
     SLOTS.get(number / BATCH)?.get()?.get(number % BATCH)
 }
 
-/// Where the heap of an id is, or was. It may be kept: calls then save finding it.
+/// Where the heap with an id is, or was. It can be kept, so that later calls need not find the heap.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Handle {
     pub id: Id,
@@ -122,7 +122,7 @@ pub(crate) struct Handle {
 }
 
 impl Handle {
-    /// The default heap's.
+    /// The handle of the default heap.
     pub const DEFAULT: Self = Self { id: DEFAULT_ID, slot: &DEFAULT };
 
     /// The handle of the heap of `id`.
@@ -152,8 +152,8 @@ impl Handle {
         })?
     }
 
-    /// Calls `operation` on the heap, and returns the id of that very heap as well: the default one's is another after its
-    /// end and a new start.
+    /// Calls `operation` on the heap, and also returns the id of that heap: after the default heap has ended and been
+    /// started again, its id is another.
     pub fn with_id<T>(self, operation: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<(T, Id), Error> {
         self.slot.with(|slot| match &mut slot.heap {
             Some(heap) if self.names(slot.id) => Ok((operation(heap)?, slot.id)),
@@ -162,8 +162,8 @@ impl Handle {
     }
 }
 
-/// For calls in several steps, all of which find the very heap that the first has found: after the end of the default one, what
-/// began in it does not go on in the next.
+/// For calls in several steps, all of which find the heap that the first step has found: when a default heap has ended, a call
+/// that began in it does not go on in the next.
 impl Access for Handle {
     fn with<T>(&mut self, step: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
         let (done, id) = self.with_id(step)?;
@@ -212,7 +212,7 @@ pub(crate) fn open(options: Options) -> Result<Id, Error> {
         let made = vacant.1;
         let batch = SLOTS.get(made / BATCH).filter(|_| made < MOST_HEAPS);
         let batch = batch.ok_or(Error::TooManyHeaps { most: MOST_HEAPS })?;
-        // For all that may ever be vacant at once: `close` must not fail.
+        // Room for all slots, which can all be vacant at once: `close` must not fail.
         vacant.0.try_reserve(made + BATCH).map_err(failed)?;
         let mut slots = Vec::new();
         slots.try_reserve_exact(BATCH).map_err(failed)?;
@@ -224,7 +224,7 @@ pub(crate) fn open(options: Options) -> Result<Id, Error> {
     }
     let number = vacant.0.pop().expect("there is one now");
     drop(vacant);
-    // Whatever became of the slot's last heap, this is another.
+    // This heap is sound, whatever happened to the last heap of the slot.
     let put = |slot: &mut Slot| (slot.put(number, Mems::with_reservation(options, RESERVATION)), true);
     Ok(slot(number).expect("it was made").recover(put))
 }
@@ -237,7 +237,7 @@ pub(crate) fn close(id: Id) -> Result<bool, Error> {
         return Ok(false);
     }
     let Some(heap) = Handle::new(id).ok().and_then(take) else { return Ok(false) };
-    // What takes long, and may run destructors, without a lock.
+    // Dropping the heap takes long and may run destructors, so it is done without the lock.
     heap.finish();
     // The ids of a slot that has had 2^36 heaps are used up.
     if !id::is_last(id) {
@@ -269,7 +269,7 @@ pub(crate) fn ids() -> Result<Vec<Id>, Error> {
 fn take(handle: Handle) -> Option<Mems> {
     handle.slot.recover(|slot| {
         let heap = if handle.names(slot.id) { slot.heap.take() } else { None };
-        // What was poisoned is the heap that has been taken.
+        // The slot is sound: only the heap that was taken out was poisoned.
         let taken = heap.is_some();
         (heap, taken)
     })
