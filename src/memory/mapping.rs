@@ -1,4 +1,4 @@
-//! One mapping: a range of address space, readable and writable, private to the process, zero where never written.
+//! One mapping: a range of address space, readable and writable, private to the process, and zero until it is written to.
 //!
 //! Invariant: the range stays mapped, readable and writable as long as the `Mapping` lives. Buffers handed to
 //! JavaScript hold it by reference count, so that a stale view reads zeros or old bytes and never faults. The one exception:
@@ -24,26 +24,26 @@ pub struct Mapping {
     /// Bytes before the range: [`FRONT`] and, where the system's pages are larger than MeMS's, up to one of them.
     front: usize,
     serial: u64,
-    /// Buffers reach so far: the offset after the last byte of any.
+    /// How far buffers reach: the offset after the last byte that any of them shows.
     promised: AtomicUsize,
     /// Bytes that are still mapped, from the front's first.
     mapped: AtomicUsize,
     /// Buffers made so far.
     buffers: AtomicUsize,
-    /// Whether any of it is locked: nothing of it is given back then.
+    /// Whether any part is locked. If so, nothing is given back.
     locked: AtomicBool,
 }
 
 /// The largest alignment of physical addresses that a mapping can be asked for, in bytes: a huge page's on most processors.
 pub const ALIGNMENT: usize = 2 << 20;
 
-/// Mappings that the system counts where a part of one is locked: that part, and what is before and behind it.
+/// How many mappings the system counts if a part of one is locked: that part, and what is before and behind it.
 const LOCKED_PARTS: usize = 3;
 
 /// Bytes in front of a mapping's range: a multiple of every system's page size.
 const FRONT: usize = 64 << 10;
 
-/// Beginnings of buffers in the front are so far apart: aligned for every type.
+/// How far the beginnings of buffers in the front are apart: aligned for every type.
 const STEP: usize = 8;
 
 static SERIALS: AtomicU64 = AtomicU64::new(1);
@@ -53,8 +53,7 @@ impl Mapping {
     /// touch of a page does that. `dont_fork`: children made by `fork` do not get it, where the system can do that.
     ///
     /// # Errors
-    /// What the system says, usually that there is no such amount of address space (or of memory, where it counts
-    /// reservations as memory).
+    /// The system's error, usually that there is not so much address space (or memory, if reservations are counted as memory).
     pub fn reserve(bytes: usize, phase: usize, dont_fork: bool) -> io::Result<Self> {
         let page = system::page_bytes();
         let front = FRONT + phase % page;
@@ -72,7 +71,7 @@ impl Mapping {
         Ok(Self { map, front, serial, promised, mapped, buffers, locked: AtomicBool::new(false) })
     }
 
-    /// Tells the budget of a child that it has not got this.
+    /// Uncounts the mapping in the budget of a child of `fork` that does not have it.
     #[cfg(feature = "c-abi")]
     pub(super) fn forget(&self) {
         let parts = if self.locked.load(Ordering::Relaxed) { LOCKED_PARTS } else { 1 };
@@ -109,8 +108,8 @@ impl Mapping {
         self.map.len() - self.front
     }
 
-    /// Says that a buffer will reach up to an offset: so much stays mapped after the heap has ended. To be said while the heap
-    /// cannot end, before the buffer is made.
+    /// Promises that a buffer may reach up to an offset: everything before it stays mapped after the heap has ended. To be
+    /// called before the buffer is made, while the heap cannot end.
     pub fn promise(&self, end: usize) {
         self.promised.fetch_max(end, Ordering::Relaxed);
     }
@@ -118,7 +117,7 @@ impl Mapping {
     /// Gives up the address space behind the first `used` bytes, as far as no buffer was promised it. Only for the end of a
     /// heap, when nobody can be promised more: spans lie within what is used.
     pub(super) fn shrink(&self, used: usize) {
-        // The heap's lock came between each promise and this.
+        // Each promise was made under the heap's lock, before this call.
         let kept =
             (self.front + used.max(self.promised.load(Ordering::Relaxed))).next_multiple_of(system::page_bytes());
         let mapped = self.mapped.load(Ordering::Relaxed);
@@ -135,7 +134,7 @@ impl Mapping {
 
     /// Gives the whole pages of the system within a range back to it; they stay mapped and read as zeros from then on.
     /// Only for ranges that nobody may use: freed memory, or all of it at the end of a heap. Returns the bytes given
-    /// back: 0 where pages are locked, or the system refuses.
+    /// back: 0 if pages are locked, or if the system refuses.
     ///
     /// # Panics
     /// If the range reaches past the mapping.
@@ -153,13 +152,13 @@ impl Mapping {
         unsafe { system::decommit(self.map.as_mut_ptr().wrapping_add(start), end - start) }
     }
 
-    /// Keeps a range in memory, and out of core dumps where the system can, until it is unmapped.
+    /// Locks a range in memory until it is unmapped, and leaves it out of core dumps if the system can.
     ///
     /// # Errors
-    /// The limit of the process, if it has one, where the system refuses.
+    /// The limit of the process, if it has one, when the system refuses.
     pub(super) fn lock(&self, offset: usize, bytes: usize) -> Result<(), Option<u64>> {
         assert!(offset <= self.bytes() && bytes <= self.bytes() - offset);
-        // Said first, and never taken back: a part may be locked though the system refuses.
+        // Set first, and never cleared: a part may be locked even if the system refuses.
         if !self.locked.swap(true, Ordering::Relaxed) {
             budget::took(0, LOCKED_PARTS - 1);
         }
@@ -168,7 +167,7 @@ impl Mapping {
         unsafe { system::lock(start, bytes) }
     }
 
-    /// How many bytes of a range the system has memory for, page by page; `None` where it does not say.
+    /// How many bytes of a range are in memory, counted page by page; `None` if the system does not show it.
     pub(super) fn resident(&self, offset: usize, bytes: usize) -> Option<usize> {
         assert!(offset <= self.bytes() && bytes <= self.bytes() - offset);
         let (start, whole) = self.pages(offset, bytes);
@@ -182,7 +181,7 @@ impl Mapping {
         (self.base().wrapping_add(offset).wrapping_sub(before), bytes + before)
     }
 
-    /// Empties the first `bytes` as [`Mapping::decommit`] does, or by writing zeros where that is not done.
+    /// Empties the first `bytes` as [`Mapping::decommit`] does, or by writing zeros if the system refuses.
     pub(super) fn empty(&self, bytes: usize) {
         let bytes = bytes.min(self.bytes());
         // Whole pages: those that the range begins and ends in are nobody else's.

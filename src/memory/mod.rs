@@ -1,11 +1,11 @@
-//! Mappings: the memory behind the virtual addresses. The only place with system calls and unsafe code about memory.
+//! Mappings: the memory behind the virtual addresses. Only here are system calls, and unsafe code about memory.
 //!
-//! - `budget.rs`: the address space of the process, and what of it heaps may have.
+//! - `budget.rs`: the address space of the process, and how much of it heaps may reserve.
 //! - `mapping.rs`: one long reservation, committed by the system page by page as it is touched.
 //! - `regions.rs`: the few mappings of a heap, and the arithmetic from virtual to physical.
 //! - `span.rs`: bytes of a mapping, and copying, filling and comparing them.
 //! - `pagemap.rs`: which of them may hold something.
-//! - `system/unix.rs`, `system/windows.rs`: all else that the system is asked for, one file a system.
+//! - `system/unix.rs`, `system/windows.rs`: all other system calls, with a file for each system.
 //!
 //! | | Linux | macOS, BSD | Windows |
 //! |---|---|---|---|
@@ -35,7 +35,8 @@ pub use system::page_bytes;
 #[cfg(feature = "node")]
 pub use system::{exported, library_path};
 
-/// Has functions called whenever the process forks, see `system/unix.rs`: what is measured once is measured by then.
+/// Registers functions that are called whenever the process forks (`system/unix.rs`), once all that is measured only once has
+/// been measured.
 #[cfg(feature = "c-abi")]
 pub(crate) fn at_fork(before: extern "C" fn(), in_parent: extern "C" fn(), in_child: extern "C" fn()) {
     budget::budget();

@@ -38,12 +38,12 @@ impl Region {
     }
 }
 
-/// No mapping can be had.
+/// Why there is no room for a main block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refused {
-    /// The largest main block, in bytes, that could be had instead.
+    /// The largest main block, in bytes, that there would be room for.
     pub available: u64,
-    /// If it is for their number: the most mappings that heaps may have.
+    /// If there are too many mappings: the most that heaps may have.
     pub most_mappings: Option<usize>,
 }
 
@@ -67,11 +67,11 @@ impl Room {
 #[derive(Debug)]
 pub struct Regions {
     first: u64,
-    /// Bytes to reserve for a region, unless the system likes fewer; 0: as the system likes it.
+    /// Bytes to reserve for a region, unless fewer suit the system better; 0: as many as suit the system.
     reservation: usize,
-    /// Most bytes that will be carved.
+    /// The most bytes that will ever be carved.
     most: u64,
-    /// Whether children made by `fork` do not get them.
+    /// Whether children made by `fork` do not get the regions.
     dont_fork: bool,
     list: Vec<Region>,
 }
@@ -84,19 +84,19 @@ impl Regions {
     }
 
     /// No region yet; the first virtual address will be `first`, and regions have `bytes` (more where one main block needs
-    /// more, fewer where the system likes fewer: Windows charges all of a region when it is made).
+    /// more, fewer if that suits the system: Windows charges all of a region when it is made).
     #[must_use]
     pub const fn with_reservation(first: u64, bytes: usize) -> Self {
         Self { first, reservation: bytes, most: u64::MAX, dont_fork: false, list: Vec::new() }
     }
 
-    /// These regions with at most `bytes` in sum: no more is reserved.
+    /// Limits the regions to `bytes` in sum: no more is reserved.
     #[must_use]
     pub fn with_most(self, bytes: u64) -> Self {
         Self { most: bytes, ..self }
     }
 
-    /// These regions, kept from children made by `fork` or not.
+    /// Chooses whether children made by `fork` get no memory of the regions.
     #[must_use]
     pub fn with_dont_fork(self, dont_fork: bool) -> Self {
         Self { dont_fork, ..self }
@@ -123,7 +123,7 @@ impl Regions {
     /// Finds room for a main block of `bytes` (whole pages). Nothing has changed before [`Regions::carve`].
     ///
     /// # Errors
-    /// [`Refused`] with what could be had instead.
+    /// [`Refused`], with the largest main block that there would be room for.
     pub fn find_room(&mut self, bytes: u64) -> Result<Room, Refused> {
         if self.has_room(bytes) {
             return Ok(Room { bytes, region: None });
@@ -137,8 +137,8 @@ impl Regions {
         Ok(Room { bytes, region: Some(Arc::new(mapping)) })
     }
 
-    /// Takes room for a main block at [`Regions::end`]. It must be the room found last: what was found before another was
-    /// carved may lie elsewhere.
+    /// Takes room for a main block at [`Regions::end`]. It must be the room found last: room that was found before
+    /// another block was carved may be elsewhere.
     ///
     /// # Panics
     /// If the room is no longer there.
@@ -163,7 +163,7 @@ impl Regions {
         }
     }
 
-    /// The physical address of a virtual one. It must have been carved: there is no sense in the answer else.
+    /// The physical address of a virtual one. It must have been carved, or the result means nothing.
     ///
     /// # Panics
     /// If there is no region.
@@ -218,7 +218,8 @@ impl Regions {
         Span::new(mapping, offset, usize::try_from(bytes).expect("a main block's size fits usize"))
     }
 
-    /// Keeps the first main block's worth of a room in memory, and out of core dumps where the system can.
+    /// Locks the first part of a room, as much as the main block takes, in memory. It is left out of core dumps if the system
+    /// can.
     ///
     /// # Errors
     /// The limit of the process, if it has one, where the system refuses.
@@ -254,7 +255,7 @@ impl Regions {
     /// Checks that the regions tile the virtual addresses and that none is overdrawn or empty.
     ///
     /// # Errors
-    /// A description of the first that is not as it should be.
+    /// A description of the first region that breaks an invariant.
     pub fn verify(&self) -> Result<(), String> {
         let mut end = self.first;
         for region in &self.list {
@@ -277,7 +278,7 @@ impl Regions {
     /// buffer reaches, and is unmapped with the last buffer.
     pub fn release(self) {
         for region in self.list {
-            // A buffer that lets go between this check and the drop costs needless system calls, nothing else.
+            // If a buffer is collected between this check and the drop, the only cost are needless system calls.
             if Arc::strong_count(&region.mapping) > 1 {
                 let used = usize::try_from(region.used).unwrap_or(usize::MAX);
                 region.mapping.empty(used);
@@ -286,7 +287,7 @@ impl Regions {
         }
     }
 
-    /// In a child that has not got the memory: nothing is given back, and nothing is touched.
+    /// Drops the regions in a child of `fork` that has none of their memory: nothing is given back or touched.
     #[cfg(feature = "c-abi")]
     pub(crate) fn forget(&self) {
         for region in &self.list {
