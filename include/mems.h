@@ -3,35 +3,35 @@
  *
  * The package's native addon, a file mems.<platform>.node, is a shared library that exports these functions. Its path is
  * what the package exports as `library`; load it with dlopen() or LoadLibrary(), or by koffi, bun:ffi or Deno.dlopen(),
- * and do not unload it: the heaps would be lost. It needs nothing of Node.js, so programs without any JavaScript can use it
- * too. In a process that runs both, C and JavaScript have the very same heaps: a block that one of them allocates the
- * other can read, write, resize and free.
+ * and do not unload it: the heaps would be lost. It does not need Node.js, so programs without any JavaScript can use it
+ * too. In a process that runs both, C and JavaScript have the same heaps: a block that one of them allocates can be read,
+ * written, resized and freed by the other.
  *
- * Addresses. A block is known by its virtual address, a number: it stays the same for the block's life, and is never 0.
- * mems_get() translates any address inside a live block into a pointer. The pointer is good until the block is freed, or
- * resized by mems_heap_realloc(), or its heap ends; nothing checks what is done with it.
+ * Addresses. A block has a virtual address, a number, which stays the same until the block is freed, and is never 0.
+ * mems_get() translates any address inside a live block into a pointer. The pointer is valid until the block is freed or
+ * resized by mems_heap_realloc(), or its heap ends. Nothing checks how it is used.
  *
  * Heaps. The default heap, whose id is MEMS_DEFAULT_HEAP, is the one that JavaScript's init(), malloc() and so on work
- * on; it places blocks exactly as the original MeMS is meant to, without alignment. All others are made by
- * mems_heap_open(), or `new Heap()` in JavaScript, and known by ids below 2^53. An id is never given twice, and begins at
- * random in each process. They are the process's: every thread can use any heap. Functions without a heap among their
- * arguments work on the default one, and all others work on it as well.
+ * on. It places blocks exactly as the original MeMS is meant to, without alignment. All other heaps are made by
+ * mems_heap_open(), or by `new Heap()` in JavaScript, and have ids below 2^53. No two heaps of a process ever have the same
+ * id, and ids begin at a random number in each process. Every thread of the process can use every heap. Functions without a
+ * heap among their arguments work on the default heap; the others work on it as well if they get its id.
  *
- * Failures. A call that fails changes nothing. It returns 0, NULL or an error code, each function says which; then
- * mems_last_error() and mems_last_error_message() tell more, until the next call of the same thread that fails. No
- * argument that is not a wild pointer ends the process, and nothing is printed but what a bug in MeMS has to say.
+ * Failures. A call that fails has changed nothing. It returns 0, NULL or an error code, as the comment of each function
+ * says. Then mems_last_error() and mems_last_error_message() return the reason, until another call of the same thread fails.
+ * No argument but an invalid pointer ends the process, and nothing is printed unless there is a bug in MeMS.
  *
- * Threads. All functions may be called from any thread at any time, but not from a signal handler. A call holds a lock of
- * its heap for its own work only, never while bytes are copied or cleared.
+ * Threads. All functions can be called from any thread at any time, but not from a signal handler. A call holds the lock of
+ * its heap only while it works on the heap, never while it copies or clears bytes.
  *
- * Forks. fork() waits until no thread is in a call, so that a child made by it can use what it has of the heaps: those made
- * by these functions, as copies. (Not so a child made by clone() or the like.) Heaps made from JavaScript have ended in the
- * child, on Linux, unless they were made with { dontFork: false }: their memory is not copied, and must not be touched.
+ * Forks. fork() waits until no thread is in a call. The child has copies of the heaps that these functions have made, and can
+ * use them. (This is not so for a child made by clone() or similar calls.) On Linux, heaps made from JavaScript have ended in
+ * the child, unless they were made with { dontFork: false }: their memory is not copied, and must not be touched.
  *
  * Costs are given for a heap of n blocks and holes. Sizes are bytes throughout. MeMS runs on 64-bit systems.
  *
- * What is declared here stays: no function changes its type or meaning, no struct its layout, no constant its value. What
- * is new is added, in the structs where it says "reserved".
+ * What is declared here does not change: neither the type or meaning of a function, nor the layout of a struct, nor the value
+ * of a constant. New fields of structs take the place of those that are reserved.
  */
 
 #ifndef MEMS_H
@@ -53,7 +53,7 @@ extern "C" {
 typedef enum mems_error {
   /* Nothing: the call succeeded. */
   MEMS_OK = 0,
-  /* A pointer is NULL that must not be, a reserved field is not zero, or mems_heap_close() was given the default heap. */
+  /* A pointer that must not be NULL is, a reserved field is not zero, or mems_heap_close() was given the default heap. */
   MEMS_ERROR_INVALID_ARGUMENT = 1,
   /* A size is 0 or above MEMS_MAX_SIZE; or the product of a count and a size is. */
   MEMS_ERROR_INVALID_SIZE = 2,
@@ -225,16 +225,16 @@ int mems_heap_close(uint64_t heap);
 
 /*
  * Allocates `size` bytes, from 1 to MEMS_MAX_SIZE, by first fit: the front of the lowest hole that is large enough, else of
- * a new main block. Memory that was handed out before holds what was in it. Amortized O(log n).
+ * a new main block. Memory that was allocated before still holds its old contents. Amortized O(log n).
  *
  * Returns the block's virtual address; 0 on failure: MEMS_ERROR_INVALID_SIZE, MEMS_ERROR_OUT_OF_MEMORY,
  * MEMS_ERROR_NOT_INITIALIZED (the default heap), MEMS_ERROR_CLOSED, MEMS_ERROR_UNKNOWN_HEAP (any other),
- * MEMS_ERROR_INTERNAL. The last four every function below may fail with, too.
+ * MEMS_ERROR_INTERNAL. Every function below can fail with the last four, too.
  */
 uint64_t mems_heap_malloc(uint64_t heap, uint64_t size);
 
 /*
- * mems_heap_malloc() of a block whose pointer is a multiple of `alignment`, a power of two from 1 to 2097152 (2 MiB). Note the
+ * Allocates a block as mems_heap_malloc() does, whose pointer is a multiple of `alignment`, a power of two from 1 to 2097152 (2 MiB). Note the
  * order: C's aligned_alloc() has the alignment first. The block stays aligned when mems_heap_realloc() moves it. Amortized
  * O(log n).
  *
@@ -243,42 +243,42 @@ uint64_t mems_heap_malloc(uint64_t heap, uint64_t size);
 uint64_t mems_heap_aligned(uint64_t heap, uint64_t size, uint64_t alignment);
 
 /*
- * mems_heap_malloc() of `count` times `size` bytes, both from 1, that are all zero. Memory that was never handed out is
- * known to be zero: it costs nothing. Amortized O(log n), and O(bytes) where others had the memory before.
+ * Allocates `count` times `size` bytes, both from 1, which are all zero. Amortized O(log n), plus O(bytes) if the memory was
+ * allocated before; memory that was never allocated is known to be zero.
  *
  * Returns as mems_heap_malloc(). A product above MEMS_MAX_SIZE is MEMS_ERROR_INVALID_SIZE, not an overflow.
  */
 uint64_t mems_heap_calloc(uint64_t heap, uint64_t count, uint64_t size);
 
 /*
- * Gives the block that starts at `address` another size, from 1 to MEMS_MAX_SIZE, keeping its bytes as far as they fit. It
- * stays where it is if it shrinks or the hole behind it has room; else it moves, and its old address becomes invalid.
- * mems_heap_malloc() if `address` is 0. It keeps the alignment that it was allocated with. Amortized O(log n), and O(size)
- * where it moves.
+ * Changes the size of the block that starts at `address`, from 1 to MEMS_MAX_SIZE, and keeps its bytes up to the lesser of
+ * both sizes. The block stays where it is if it becomes smaller, or if the hole behind it has enough room. Otherwise it moves,
+ * and its old address becomes invalid. It keeps the alignment that it was allocated with. If `address` is 0, this is
+ * mems_heap_malloc(). Amortized O(log n), plus O(size) if it moves.
  *
- * Returns the block's address; 0 on failure, and the block is as it was: what mems_heap_malloc() and mems_heap_free() fail
- * with.
+ * Returns the block's address; 0 on failure, for the reasons of mems_heap_malloc() and mems_heap_free(). The block is
+ * unchanged then.
  */
 uint64_t mems_heap_realloc(uint64_t heap, uint64_t address, uint64_t size);
 
 /*
  * Frees the block that starts at `address`; does nothing if that is 0. Amortized O(log n).
  *
- * Returns MEMS_OK, MEMS_ERROR_OUT_OF_RANGE, MEMS_ERROR_NOT_ALLOCATED (a block freed twice is found out, unless another
- * starts there by now) or MEMS_ERROR_NOT_BLOCK_START; in a hardened heap MEMS_ERROR_OVERFLOW or
- * MEMS_ERROR_WRITE_AFTER_FREE, and the block is live still.
+ * Returns MEMS_OK, MEMS_ERROR_OUT_OF_RANGE, MEMS_ERROR_NOT_ALLOCATED (also for a block that was freed before, unless
+ * another starts there by now) or MEMS_ERROR_NOT_BLOCK_START; in a hardened heap MEMS_ERROR_OVERFLOW or
+ * MEMS_ERROR_WRITE_AFTER_FREE, and the block is still live.
  */
 int mems_heap_free(uint64_t heap, uint64_t address);
 
 /*
- * The pointer to the byte at `address`, which may be any address inside a live block. O(log n).
+ * Translates an address, which can be any inside a live block, into a pointer. O(log n).
  *
- * Returns NULL on failure: MEMS_ERROR_OUT_OF_RANGE, MEMS_ERROR_NOT_ALLOCATED.
+ * Returns the pointer to the byte at `address`; NULL on failure: MEMS_ERROR_OUT_OF_RANGE, MEMS_ERROR_NOT_ALLOCATED.
  */
 void *mems_heap_get(uint64_t heap, uint64_t address);
 
 /*
- * Writes to `block` which live block holds `address`, any address inside it. O(1).
+ * Writes to `block` the live block that `address` is in. O(1).
  *
  * Returns MEMS_OK, MEMS_ERROR_OUT_OF_RANGE, MEMS_ERROR_NOT_ALLOCATED or MEMS_ERROR_INVALID_ARGUMENT if `block` is NULL.
  */
@@ -308,17 +308,20 @@ int mems_heap_trim(uint64_t heap, uint64_t *bytes);
  */
 int mems_heap_verify(uint64_t heap);
 
-/* The mems_error of the calling thread's last call that failed; MEMS_OK if none has. A call that succeeds leaves it. */
+/*
+ * Returns the mems_error of the last call of this thread that failed; MEMS_OK if none has. Calls that succeed do not change
+ * it.
+ */
 int mems_last_error(void);
 
 /*
- * What that call says about it, in English, with the addresses and sizes at hand: for people, not to be compared. Empty if
- * no call has failed; at most 511 bytes of UTF-8. Valid until the thread's next call that fails, or its end; not to be
- * freed. Never NULL.
+ * Returns the message of that error in English, with the addresses and sizes. It is for people; programs should not compare it.
+ * Empty if no call has failed; at most 511 bytes of UTF-8, and never NULL. Valid until another call of this thread fails, or the
+ * thread ends. It must not be freed.
  */
 const char *mems_last_error_message(void);
 
-/* The version of the package, "2.0.0" say. Not to be freed. */
+/* Returns the version of the package, for example "2.0.0". It must not be freed. */
 const char *mems_version(void);
 
 #ifdef __cplusplus
