@@ -34,6 +34,8 @@ const CHECKS = {
   workflows: () => [script('lint-workflows.mjs')],
   // The lock files of the crates that the tests do not build.
   locks: () => [script('lint-locks.mjs')],
+  // Who uses whom.
+  floors: () => [script('lint-floors.mjs')],
   // All that is written from the table of platforms.
   platforms: () => [[...script('write-platforms.mjs'), '--check']],
   // Whether each relative link of the documents leads to a file that is there, and its anchor to a heading.

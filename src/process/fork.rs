@@ -12,7 +12,7 @@
 //! Costs: O(slots made) a fork, some nanoseconds each.
 
 use super::lock::Held;
-use super::registry::{DEFAULT, SLOTS, Slot, VACANT};
+use super::slots::{DEFAULT, SLOTS, Slot, VACANT};
 use crate::memory;
 use crate::mems::Mems;
 use std::cell::RefCell;

@@ -14,105 +14,23 @@
 //! Costs: a lock for a heap's operation (`lock.rs`); to find its slot, two loads.
 
 use super::fork;
-use super::id::{self, NUMBERS};
+use super::id;
 pub(crate) use super::id::{DEFAULT_ID, Id};
-use super::lock::{Lock, Poisoned};
-
+use super::lock::Lock;
+use super::slots::{BATCH, DEFAULT, DEFAULT_NUMBER, SLOTS, Slot, VACANT, slot};
 use crate::error::Error;
 use crate::mems::access::Access;
 use crate::mems::{Mems, Options};
-use std::sync::{Mutex, OnceLock};
+#[cfg(feature = "node")]
+use std::sync::OnceLock;
 
 /// Address space, in bytes, reserved at once for a heap that is not the default one, where that costs nothing; less where
 /// there are many heaps, and a larger heap has several regions.
 const RESERVATION: usize = 1 << 36;
 
-/// The number of slots that are made at a time.
-const BATCH: usize = 256;
-
-/// The most batches of slots, which have all numbers that an id can name.
-const BATCHES: usize = NUMBERS / BATCH;
-
-/// The number of the default heap's slot, the last one.
-const DEFAULT_NUMBER: usize = NUMBERS - 1;
-
 /// The most heaps that can be open beside the default heap: with a region each they have half of the mappings that Linux
 /// allows a process.
 pub(crate) const MOST_HEAPS: usize = 1 << 15;
-
-/// A place for one heap at a time.
-#[derive(Debug)]
-pub(super) struct Slot {
-    pub(super) heap: Option<Mems>,
-    /// The id of the heap that is here, or was here last; before the first, one that no heap has.
-    id: Id,
-}
-
-impl Slot {
-    const EMPTY: Self = Self { heap: None, id: DEFAULT_ID };
-
-    /// Puts a heap into the slot, and returns its id. `number` is the number of the slot.
-    fn put(&mut self, number: usize, heap: Mems) -> Id {
-        self.id = id::next(self.id, number);
-        self.heap = Some(heap);
-        self.id
-    }
-
-    /// Why there is no heap of `id` here.
-    #[cold]
-    fn missing(&self, id: Id) -> Missing {
-        match id {
-            DEFAULT_ID => Missing::NotInitialized,
-            _ if !id::is_up_to(id, self.id) => Missing::Unknown,
-            _ if id::number(id) == DEFAULT_NUMBER => Missing::Finished,
-            _ => Missing::Closed,
-        }
-    }
-}
-
-/// Why there is no heap with an id. It fits a register. An [`Error`] does not: everything that a look-up returns would have
-/// to go through memory.
-#[derive(Debug, Clone, Copy)]
-enum Missing {
-    NotInitialized,
-    Unknown,
-    Finished,
-    Closed,
-}
-
-impl Missing {
-    /// The error for a call to the heap of `id`.
-    #[inline]
-    const fn error(self, id: Id) -> Error {
-        match self {
-            Self::NotInitialized => Error::NotInitialized,
-            Self::Unknown => Error::UnknownHeap { id },
-            Self::Finished => Error::Finished,
-            Self::Closed => Error::Closed,
-        }
-    }
-}
-
-pub(super) static DEFAULT: Lock<Slot> = Lock::new(Slot::EMPTY);
-
-pub(super) static SLOTS: [OnceLock<Vec<Lock<Slot>>>; BATCHES - 1] = [const { OnceLock::new() }; BATCHES - 1];
-
-/// The slots that have no heap, and how many have been made.
-pub(super) static VACANT: Mutex<(Vec<usize>, usize)> = Mutex::new((Vec::new(), 0));
-
-impl From<Poisoned> for Error {
-    fn from(Poisoned: Poisoned) -> Self {
-        Self::Poisoned
-    }
-}
-
-/// The slot of that number, if it has been made.
-fn slot(number: usize) -> Option<&'static Lock<Slot>> {
-    if number == DEFAULT_NUMBER {
-        return Some(&DEFAULT);
-    }
-    SLOTS.get(number / BATCH)?.get()?.get(number % BATCH)
-}
 
 /// Where the heap with an id is, or was. It can be kept, so that later calls need not find the heap.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,7 @@
 //! The workloads: recorded traces and random churn.
 
 use crate::contenders::Allocator;
+pub use crate::quick::is_quick;
 use flate2::read::GzDecoder;
 use std::fs::File;
 use std::io::{self, Read};
@@ -28,12 +29,6 @@ pub const TRACES: [&str; 6] = ["gcc-cc1", "git-log", "node", "python-default", "
 
 /// The traces that a quick run replays.
 pub const QUICK_TRACES: [&str; 2] = ["gcc-cc1", "sqlite3"];
-
-/// Whether to run only a part, in a short time: `MEMS_BENCH=quick`.
-#[must_use]
-pub fn is_quick() -> bool {
-    std::env::var("MEMS_BENCH").is_ok_and(|value| value == "quick")
-}
 
 /// The traces of this run.
 pub fn traces() -> impl Iterator<Item = &'static str> {

@@ -10,7 +10,7 @@
 //! - `borders` has a bit for each page at whose first byte a main block starts.
 
 use super::bits::BitSet;
-use super::line::Line;
+use super::line::{Leaf, Line};
 use super::maxima::Level;
 use super::row::{NarrowRow, WIDE, narrow};
 
@@ -134,4 +134,11 @@ impl Chunk {
     pub fn break_bounds(&mut self) {
         self.largest.break_tops();
     }
+}
+
+/// Where leaves are kept. A trait of its own, so that a leaf need not know of the map whose leaf it is.
+pub(in crate::heap) trait Store<L: Leaf> {
+    /// Stores `leaf` as what `line` holds, whose leaf was of the same type, and returns the line's chunk, for its largest hole to
+    /// be recorded. Of an empty leaf the caller is to tell the map: `SegmentMap::vacate`.
+    fn store(&mut self, line: u64, leaf: L) -> &mut Chunk;
 }

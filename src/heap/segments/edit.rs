@@ -2,7 +2,8 @@
 //!
 //! Whatever can fail, fails before anything has changed. Costs: O(1) amortized, each.
 
-use super::line::{LINE, Leaf, Store};
+use super::chunk::Store;
+use super::line::{LINE, Leaf};
 use super::row::WIDE;
 use super::{SegmentMap, position, with_leaf};
 use std::collections::TryReserveError;

@@ -11,8 +11,6 @@
 //!
 //! Costs: O(1), a few instructions each. Positions of entries are counted from 0.
 
-use super::chunk::Chunk;
-
 /// Bytes of address space in a line.
 pub(in crate::heap) const LINE: u64 = 128;
 
@@ -71,13 +69,6 @@ pub(in crate::heap) trait Leaf: Copy {
     fn entry(self, at: u32) -> (u64, bool) {
         (self.offset(at), self.is_hole(at))
     }
-}
-
-/// Where leaves are kept. A trait of its own, so that a leaf need not know of the map whose leaf it is.
-pub(in crate::heap) trait Store<L: Leaf> {
-    /// Stores `leaf` as what `line` holds, whose leaf was of the same type, and returns the line's chunk, for its largest hole to
-    /// be recorded. Of an empty leaf the caller is to tell the map: `SegmentMap::vacate`.
-    fn store(&mut self, line: u64, leaf: L) -> &mut Chunk;
 }
 
 /// The word that is stored for a line.

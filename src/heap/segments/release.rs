@@ -5,7 +5,8 @@
 //! Costs: O(1) amortized.
 
 use super::chunk::LINES;
-use super::line::{LINE, Leaf, Store};
+use super::chunk::Store;
+use super::line::{LINE, Leaf};
 use super::row::{WIDE, narrow};
 use super::{SegmentMap, position, with_leaf};
 

@@ -5,7 +5,8 @@
 //!
 //! Costs: O(1) amortized.
 
-use super::line::{LINE, Leaf, Line, Store};
+use super::chunk::Store;
+use super::line::{LINE, Leaf, Line};
 use super::row::{WIDE, narrow};
 use super::{SegmentMap, position, with_leaf};
 use std::collections::TryReserveError;

@@ -158,6 +158,31 @@ impl Mems {
     }
 }
 
+impl Mems {
+    /// Notes where a block was allocated.
+    pub fn track_malloc(&mut self, address: u64, stack: &Stack) {
+        self.tracker.allocated(address, stack);
+    }
+
+    /// Notes where a block was freed.
+    pub fn track_free(&mut self, address: u64, stack: &Stack) {
+        self.tracker.freed(address, stack);
+    }
+
+    /// Forgets where a block was allocated and freed: what is done with it now is not noted.
+    pub fn forget_stacks(&mut self, address: u64) {
+        if self.options().track_allocations() {
+            self.tracker.forget(address);
+        }
+    }
+
+    /// An error with what is known of the block at its address.
+    #[must_use]
+    pub fn explain(&self, error: Error) -> Error {
+        self.tracker.explain(error)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

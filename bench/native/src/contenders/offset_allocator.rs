@@ -1,7 +1,7 @@
 //! offset-allocator.
 
 use super::Allocator;
-use crate::workload::is_quick;
+use crate::quick::is_quick;
 
 /// Offsets without memory: the closest relative, as it too keeps its bookkeeping apart.
 pub struct OffsetAllocator(offset_allocator::Allocator<u32>);
