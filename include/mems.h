@@ -234,9 +234,9 @@ int mems_heap_close(uint64_t heap);
 uint64_t mems_heap_malloc(uint64_t heap, uint64_t size);
 
 /*
- * Allocates a block as mems_heap_malloc() does, whose pointer is a multiple of `alignment`, a power of two from 1 to 2097152 (2 MiB). Note the
- * order: C's aligned_alloc() has the alignment first. The block stays aligned when mems_heap_realloc() moves it. Amortized
- * O(log n).
+ * Allocates a block as mems_heap_malloc() does, whose pointer is a multiple of `alignment`, a power of two from
+ * 1 to 2097152 (2 MiB). Note the order: C's aligned_alloc() has the alignment first. The block stays aligned when
+ * mems_heap_realloc() moves it. Amortized O(log n).
  *
  * Returns as mems_heap_malloc(); also fails with MEMS_ERROR_INVALID_ALIGNMENT.
  */

@@ -48,7 +48,7 @@ pub enum Error {
         because: &'static str,
     },
 
-    /// An alignment that is none.
+    /// An alignment that is not valid.
     #[error("An alignment must be {expected}. Received {alignment}")]
     InvalidAlignment {
         /// The alignment as it was given.
@@ -87,7 +87,7 @@ pub enum Error {
         block: u64,
         /// The heap's limit.
         limit: u64,
-        /// The largest size that can be had now.
+        /// The largest size that can be allocated now.
         available: u64,
     },
 
@@ -219,7 +219,7 @@ pub enum Error {
         size: u64,
         /// Bytes of the main block that would have to be made.
         block: u64,
-        /// The largest size that can be had now.
+        /// The largest size that can be allocated now.
         available: u64,
     },
 
@@ -234,7 +234,7 @@ pub enum Error {
         size: u64,
         /// The most mappings of heaps.
         most: usize,
-        /// The largest size that can be had now.
+        /// The largest size that can be allocated now.
         available: u64,
     },
 

@@ -102,7 +102,7 @@ describe('the kind of buffer', () => {
     }
     assertRefused(() => heap.allocate(8, { shared: false, aligment: 8 }), 'ERR_INVALID_ARG_VALUE');
     assert.equal(heap.stats().counts.live, 1, 'nothing was allocated');
-    // What it inherits is nobody's wish.
+    // Inherited properties are not options.
     const inherited = Object.create({ shared: 'no boolean', other: 1 });
     for (const call of calls(inherited)) call();
     assert.equal(heap.buffer(p, 8, {}).buffer.constructor, ArrayBuffer);
@@ -368,7 +368,7 @@ describe('buffers are kept', () => {
       })();
     `;
     assert.equal(run(script('quietly(mems.finish);')), 'true,true\n');
-    // Ended by another thread: the next buffer tells.
+    // If another thread has ended the heap, the next buffer throws.
     const elsewhere = `
       const { Worker } = require('node:worker_threads');
       const source = 'const root = ' + JSON.stringify(root) + ';' +

@@ -41,7 +41,7 @@ describe('a heap', () => {
     assert.equal(heap.buffer(q).length, 20, 'a view has what was asked for');
     assert.equal(heap.buffer(q, 32).length, 32, 'or all, for the asking');
     assertRefused(() => heap.buffer(q, 33), 'ERR_MEMS_OUT_OF_BLOCK');
-    // Behind what was asked for nothing was, but it can be had as well.
+    // The bytes behind the requested size were not used, but can be.
     const behind = q + 25n;
     assert.deepEqual(heap.blockOf(behind), { address: q, size: 20, usableSize: 32 });
     assert.equal(heap.buffer(behind).length, 0);

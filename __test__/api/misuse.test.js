@@ -20,7 +20,7 @@ function assertWorks() {
   assert.equal(mems.verify(), undefined);
 }
 
-/** The call on a running heap is refused, and nothing but the error tells that it was made. */
+/** The call on a running heap is refused, and only the error shows that it was made. */
 function assertHarmless(call, code, ...mentions) {
   const before = snapshot();
   const error = assertRefused(call, code, ...mentions);
@@ -30,7 +30,7 @@ function assertHarmless(call, code, ...mentions) {
   return error;
 }
 
-/** The call is refused because there is no heap, and a heap can still be had. */
+/** The call is refused because there is no heap, and a heap can still be started. */
 function assertNeedsInit(call) {
   // The remedy belongs into the message, and it is a call of init.
   assertRefused(call, 'ERR_MEMS_NOT_INITIALIZED', /init/);

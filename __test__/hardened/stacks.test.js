@@ -1,6 +1,6 @@
 'use strict';
 
-// trackAllocations: whatever a program does to its Error, no call fails for a stack, and the stack is what can be had: the
+// trackAllocations: whatever a program does to its Error, no call fails because of a stack, and the stack is as good as it can be: the
 // frames of the program, as many as Error.stackTraceLimit says. What is kept of it is counted, and goes with the blocks.
 
 const { afterEach, beforeEach, describe, test } = require('node:test');

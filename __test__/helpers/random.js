@@ -1,6 +1,6 @@
 'use strict';
 
-// Random numbers that can be had again. Every random test takes its seed from here and says it,
+// Random numbers that can be repeated. Every random test takes its seed from here and prints it,
 // in its diagnostics and in the message of a failure; MEMS_SEED=<seed> then runs the same programs.
 
 const { randomInt } = require('node:crypto');
@@ -27,7 +27,7 @@ class Random extends Numbers {
   }
 }
 
-/** Runs the body of a random test so that its failure tells how to have it again. */
+/** Runs the body of a random test so that a failure prints how to repeat it. */
 function reproducible(t, body) {
   t.diagnostic(`MEMS_SEED=${seed}`);
   try {

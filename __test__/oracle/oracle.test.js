@@ -3,7 +3,7 @@
 // Proves that the heap does what the naive model in helpers/model.js does, operation by operation:
 // 200 random programs (and 40 large ones), each of thousands of valid and invalid calls. Addresses, error codes,
 // statistics and the text of printStats must be equal, and verify() must find nothing.
-// What fails is made shorter, and says how to have it again.
+// A program that fails is shortened, and how to repeat it is printed.
 
 const { afterEach, test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -104,7 +104,7 @@ function outcome(call) {
   try {
     return { value: call() };
   } catch (error) {
-    // An error without a code is none of ours; it must not pass for an expected one.
+    // An error without a code is not one of MeMS, and must not pass for an expected one.
     if (typeof error.code !== 'string') throw error;
     return { code: error.code, isOfClass: error instanceof errorClass(error.code) };
   }

@@ -12,7 +12,7 @@ const { Model, PAGE } = require('../helpers/model.js');
 
 const FIRST = 1000;
 
-/** One page to place blocks in, to the byte, and none to be had beside it. */
+/** One page to place blocks in, to the byte, and no other page. */
 const MEMORY = { minBlockSize: PAGE, maxSize: PAGE, growingBlocks: false, joinEmptyBlocks: false };
 
 /** The two that must agree, as functions that make a memory with one policy. */

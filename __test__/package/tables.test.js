@@ -90,7 +90,7 @@ describe('the table of options', () => {
     assert.deepEqual(sorted(typings.keys()), names);
     const all = sorted([...names, ...tables.membersOf('HeapOptions').keys()]);
     assert.deepEqual(sorted(readme.keys()), all);
-    // What is unknown is told by the names of all.
+    // The error for an unknown option lists all options.
     const known = (list) => new RegExp(`The options are ${list.join(', ')}$`);
     assertRefused(() => mems.init({ odd: 1 }), 'ERR_INVALID_ARG_VALUE', known(names));
     assertRefused(() => new Heap({ odd: 1 }), 'ERR_INVALID_ARG_VALUE', known(all));

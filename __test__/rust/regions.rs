@@ -76,7 +76,7 @@ fn a_heap_has_no_more_reserved_than_it_may_have() {
         let mut regions = Regions::with_reservation(FIRST_ADDRESS, 1 << 36).with_most(most);
         extend(&mut regions, PAGE);
         let bytes = regions.locate(FIRST_ADDRESS).0.bytes() as u64;
-        // Windows charges all of a region, so that it is no longer than a part of what can be had.
+        // Windows charges all of a region, so that it is no longer than a part of what is available.
         assert!(bytes <= most.next_multiple_of(64 << 10), "{bytes} of {most}");
         assert!(cfg!(windows) || bytes >= most, "{bytes} of {most}");
     }

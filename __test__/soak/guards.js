@@ -21,7 +21,7 @@ function checkGone(view, { hardened, zeroOnFree }) {
   if (at !== -1) throw new Error(`a freed block shows ${view[at]} at ${at}, not ${byte}`);
 }
 
-/** The bytes behind a block of a hardened heap that are nobody's, or nothing if its view has none behind. */
+/** The bytes behind a block of a hardened heap that belong to no block; undefined if there are none behind its view. */
 function behind(heap, { address, size }) {
   const { buffer, byteOffset, byteLength } = heap.buffer(address);
   const length = Math.ceil(size / 16) * 16 - size + CANARY;
@@ -51,7 +51,7 @@ function overflow(shadow) {
     options.maxSize ? undefined : () => heap.realloc(block.address, random.int(1, block.size)),
     undefined,
   ]);
-  // What is to free a block makes it whole again: each write is told of once.
+  // What is to free a block makes it whole again: each write is reported once.
   if (free) found(() => shadow.retry(free));
   else bytes[at] = whole;
   if (bytes[at] !== whole) throw new Error('what stands behind a block is not whole again');
@@ -79,7 +79,7 @@ function writeAfterFree(shadow) {
   if (stale.size > 0 && random.chance(0.1)) flush(shadow);
 }
 
-/** Makes all that waits be handed out: at the latest then every write to it has been told of. */
+/** Makes all that waits be handed out: at the latest then every write to it has been reported. */
 function flush(shadow) {
   const { heap, stale } = shadow;
   const address = heap.malloc(MORE_THAN_WAITS);

@@ -59,7 +59,7 @@ const READERS = {
 // Deno fills a copy and, if the view's memory has been moved away meanwhile, throws where nobody can catch it.
 if (typeof Deno !== 'undefined') delete WRITERS.randomFill;
 
-/** Begins a job on a view: a promise that tells the job's name and the code of its error, and never rejects. */
+/** Begins a job on a view: a promise of the job's name and the code of its error, which never rejects. */
 async function begin(view, random, scratch, jobs = { ...WRITERS, ...READERS }) {
   const name = random.pick(Object.keys(jobs));
   try {

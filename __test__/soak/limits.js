@@ -16,7 +16,7 @@ function measure() {
   try {
     mappings = fs.readFileSync('/proc/self/maps', 'latin1').split('\n').length;
   } catch {
-    // Only Linux tells.
+    // Only Linux shows it.
   }
   return { rss: rss(), mappings };
 }

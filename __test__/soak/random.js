@@ -1,4 +1,4 @@
-// Random numbers that can be had again: mulberry32, with a seed for each thread.
+// Random numbers that can be repeated: mulberry32, with a seed for each thread.
 
 'use strict';
 

@@ -31,7 +31,7 @@ class Shadow {
     this.bytes = 0;
     this.requested = 0;
     this.marks = 0;
-    /** Addresses in freed blocks that have been written to, which the heap has not told of yet. */
+    /** Addresses in freed blocks that have been written to, which the heap has not reported yet. */
     this.stale = new Set();
   }
 
@@ -87,7 +87,7 @@ class Shadow {
     }
   }
 
-  /** Does what frees blocks. A heap may tell of writes to blocks freed before instead: then nothing has been freed. */
+  /** Does what frees blocks. A heap may report writes to blocks freed before instead. Then nothing has been freed. */
   retry(action) {
     for (;;) {
       try {
@@ -233,7 +233,7 @@ class Shadow {
     this.verifyList();
   }
 
-  /** The address of a write that the heap tells of. */
+  /** The address of a write that the heap reports. */
   told() {
     const { message } = refused(() => this.heap.verify(), WRITE_AFTER_FREE);
     return BigInt(/at (\d+)$/.exec(message)[1]);

@@ -18,7 +18,7 @@ const random = new Random(seed);
 const ANY = { hardened: true, lockMemory: true };
 const kept = [];
 
-/** Uses a heap a little. What a job says is nobody's business here. */
+/** Uses a heap a little. The result of a job does not matter here. */
 function use({ heap, options, own }) {
   for (let i = 0; i < 20; i++) {
     const attempt = (action) => unlessEnded(action, options);

@@ -23,7 +23,7 @@ class Table {
 
 let heap;
 beforeAll(() => {
-  // A limit tells what grows without an end from what is large; the stacks tell where a block comes from that is left.
+  // The limit detects memory that grows without end; the stacks show where a block that is left was allocated.
   heap = new Heap({ maxSize: 1 << 20, trackAllocations: true });
 });
 afterEach(() => {

@@ -1,7 +1,7 @@
 //! From Rust errors and panics to codes and messages, in one place.
 //!
-//! A thread's last failure stays in memory of its own, of a fixed length: telling of a failure allocates nothing that
-//! could fail in its turn, and needs no destructor when the thread ends.
+//! The last failure of a thread is kept in thread-local memory of a fixed length: reporting a failure allocates nothing, which
+//! could fail as well, and needs no destructor when the thread ends.
 
 use crate::error::Error;
 use std::cell::UnsafeCell;
@@ -56,7 +56,7 @@ pub enum Code {
 pub(super) enum Failure {
     /// The heap refused.
     Mems(Error),
-    /// An argument that is none.
+    /// An argument that is not valid.
     Argument(&'static str),
     /// An argument that must not be NULL.
     Null(&'static str),

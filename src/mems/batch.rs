@@ -41,7 +41,7 @@ pub(crate) fn malloc_many(
     }
 }
 
-/// [`malloc_many`] with the blocks that can be had without emptying the quarantine.
+/// [`malloc_many`] for the blocks that can be allocated without emptying the quarantine.
 fn try_malloc_many(
     heap: &mut impl Access,
     sizes: &[u64],
@@ -226,7 +226,7 @@ impl Mems {
         free_many(self, addresses, |_, _| ())
     }
 
-    /// Allocates blocks as far as they can be had. Returns their number, and why there are no more.
+    /// Allocates blocks until one cannot be allocated. Returns their number, and why there are no more.
     fn malloc_some(&mut self, sizes: &[u64], addresses: &mut [u64]) -> (usize, Result<(), Error>) {
         let mut done = 0;
         let tried = sizes.iter().zip(addresses).try_for_each(|(&size, address)| {
@@ -252,8 +252,8 @@ impl Mems {
         (addresses.len(), Ok(all))
     }
 
-    /// Takes back blocks that nobody has been told of, as if they had never been made, as far as they are there: another thread
-    /// may have guessed an address, and freed it. Returns their number.
+    /// Takes back blocks that have not been returned to a caller, as if they had never been made, as far as they are there:
+    /// another thread may have guessed an address, and freed it. Returns their number.
     fn take_back_some(&mut self, addresses: &[u64]) -> u64 {
         let mut taken = 0;
         for &address in addresses {

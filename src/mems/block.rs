@@ -297,8 +297,8 @@ impl Mems {
         self.block(address).is_ok()
     }
 
-    /// Frees a block that nobody has been told of, since what it was made for has failed. Not into quarantine: that can fail,
-    /// for other blocks' sake.
+    /// Frees a block that has not been returned to a caller, since what it was made for has failed. Not into quarantine: that
+    /// can fail, for other blocks' sake.
     pub(crate) fn discard(&mut self, address: u64) -> Result<(), Error> {
         if self.options().zero_on_free() {
             let block = self.heap.check_block_start(address)?;

@@ -7,7 +7,7 @@
 //!
 //! Of a block of [`LARGE`] bytes or more only the ends are filled: its whole pages are given back to the system, and must be
 //! zero when it leaves. So it takes no memory meanwhile, what was never touched is not, and to find out that it has not been
-//! written to takes no time where the system tells which pages are untouched. Both are done without the heap's lock
+//! written to takes no time if the system shows which pages are untouched. Both are done without the heap's lock
 //! (`steps.rs`), and no call looks at more than [`PIECE`] bytes of it, or as many as it frees itself: the others of its bytes
 //! are looked at by the frees that follow, and until then it waits beside what quarantine holds. Small blocks, too, leave some
 //! thousand for each free at most.
@@ -218,7 +218,7 @@ impl Mems {
         Ok(checked?)
     }
 
-    /// Keeps a write that `error` tells of for the next call that can tell of it: the first, if there are several. Returns
+    /// Keeps the write that `error` reports for the next call that can report it: the first one, if there are several. Returns
     /// any other error.
     pub(crate) fn keep_write(&self, error: Error) -> Result<(), Error> {
         let Error::WriteAfterFree { start, end, at } = error else { return Err(error) };

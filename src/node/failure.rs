@@ -19,7 +19,7 @@ pub(super) enum Failure {
     /// An argument of the wrong type.
     #[error("The \"{name}\" argument must be {expected}. Received {received}")]
     ArgumentType { name: &'static str, expected: &'static str, received: String },
-    /// A number of bytes or other things that is none.
+    /// A count or length that is not valid.
     #[error("The {} must be a whole number from 0 to 9007199254740991. Received {received}", .name.trim_start_matches("options."))]
     Length { name: &'static str, received: String },
     /// An option that does not exist.
