@@ -169,7 +169,7 @@ impl Mems {
         Ok(whole)
     }
 
-    /// An error if a write has been found of which nobody has been told. Then it has been.
+    /// An error if a write has been found that was not reported yet. It counts as reported then.
     pub(crate) fn tell_of_write(&self) -> Result<(), Error> {
         self.written.take().map_or(Ok(()), |written| Err(written.into()))
     }

@@ -63,7 +63,7 @@ pub struct Mems {
     /// The address after the highest byte that was ever handed out: above it all memory is zero.
     pub(crate) used_end: u64,
     pub(crate) hidden: Hidden,
-    /// A write to a freed block of which nobody has been told.
+    /// A write to a freed block that has not been reported yet.
     pub(crate) written: Cell<Option<Written>>,
     pub(crate) tracker: Tracker,
 }

@@ -38,7 +38,7 @@ pub struct Realloc {
 /// however many they are, and the old block is freed; `freed` is called with the heap locked then. Returns the new address.
 ///
 /// # Errors
-/// What `start` returns, and those of [`Mems::free`]: nobody is told of the new block then. [`Error::Closed`] or
+/// What `start` returns, and those of [`Mems::free`]: the new block is not returned then. [`Error::Closed`] or
 /// [`Error::Finished`] if the heap has ended in between.
 pub(crate) fn realloc(
     heap: &mut impl Access,
@@ -65,8 +65,8 @@ pub(crate) fn realloc(
     Ok(address)
 }
 
-/// Takes back a block that nobody has been told of, since what it was made for has failed: it counts as no call. If nobody else
-/// has been at the heap since, that is as it was `before`.
+/// Takes back a block that has not been returned to a caller, since what it was made for has failed: it counts as no call. If
+/// nobody else has been at the heap since, that is as it was `before`.
 fn take_back(heap: &mut impl Access, address: u64, before: Option<&Mark>) {
     let taken_back = |heap: &mut Mems| {
         heap.heap.forget_pair();
@@ -161,7 +161,8 @@ impl Mems {
         }
     }
 
-    /// Shortens a block. What it loses is hidden until it has been cleared, and then to be freed by [`Mems::free_tail`]. `None`, and nothing has changed: the heap's engine splits no live blocks.
+    /// Shortens a block. What it loses is hidden until it has been cleared, and then to be freed by [`Mems::free_tail`].
+    /// `None`, and nothing has changed: the heap's engine splits no live blocks.
     fn start_shrink(&mut self, block: Block, sizes: Sizes) -> Result<Option<Realloc>, Error> {
         let failed = |_| Error::OutOfMetadata { size: sizes.asked };
         let (address, tail) = (block.start, block.start + sizes.whole);

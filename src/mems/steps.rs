@@ -161,7 +161,7 @@ fn look_at(heap: &mut impl Access, suspect: &Suspect, most: u64) -> Result<u64, 
 /// [`PIECE`].
 ///
 /// # Errors
-/// [`Error::WriteAfterFree`] for a write of which nobody has been told, or to a block that leaves.
+/// [`Error::WriteAfterFree`] for a write that has not been reported yet, or to a block that leaves.
 pub(crate) fn make_way(heap: &mut impl Access, blocks: usize, bytes: u64) -> Result<(), Error> {
     let mut spent = 0;
     while spent < bytes.max(PIECE) {
