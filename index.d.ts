@@ -52,7 +52,7 @@ interface BytesWithoutNode extends Uint8Array {
 export {};
 
 /** How a heap chooses the hole that serves a request; see {@link InitOptions.policy}. */
-export type Policy = 'first-fit' | 'next-fit' | 'best-fit' | 'worst-fit' | 'buddy';
+export type Policy = 'first-fit' | 'next-fit' | 'best-fit' | 'worst-fit' | 'buddy' | 'segregated';
 
 /** Options of a heap. The default values are those of {@link init}; a {@link Heap} has others where that is said. */
 export interface InitOptions {
@@ -144,7 +144,7 @@ export interface InitOptions {
   minBlockSize?: number | bigint;
   /**
    * Which hole serves a request. If no hole is large enough, a new main block is made. Every policy takes amortized
-   * O(log n) for n blocks and holes. All but `'buddy'` take the block from the front of the hole:
+   * O(log n) for n blocks and holes. All but the last two take the block from the front of the hole:
    *
    * - `'first-fit'`: the lowest hole that is large enough.
    * - `'next-fit'`: the first hole that is large enough, searching on from where the last search ended (the rest of the
@@ -157,6 +157,11 @@ export interface InitOptions {
    *   {@link InitOptions.joinEmptyBlocks} `true`, `'buddy'` throws `ERR_INVALID_ARG_VALUE`. What a block has beyond its
    *   size is internal fragmentation: see `fragmentation.internal` in {@link Stats}. Blocks can be aligned to 4096 bytes at
    *   most.
+   * - `'segregated'`: sizes up to 32 KiB are rounded up to one of 52 size classes, and a block gets a slot of its class's
+   *   pages; a larger block gets whole pages. Allocating and freeing is O(1), and takes a fraction of the time of the other
+   *   policies, for more memory. Free slots are holes of their own, and so is what is left at the end of a class's pages.
+   *   Addresses are multiples of 16, counted from the heap's first: with {@link InitOptions.alignment} 1, `'segregated'`
+   *   throws `ERR_INVALID_ARG_VALUE`.
    *
    * @defaultValue `'first-fit'`
    *

@@ -100,7 +100,9 @@ typedef enum mems_policy {
   /* The largest hole, the lowest of several. */
   MEMS_POLICY_WORST_FIT = 4,
   /* Blocks of powers of two, split in halves that are joined again. Needs join_empty_blocks to be 0 or -1. */
-  MEMS_POLICY_BUDDY = 5
+  MEMS_POLICY_BUDDY = 5,
+  /* Size classes: a block gets a slot of a span of equal ones, a large one whole pages. */
+  MEMS_POLICY_SEGREGATED = 6
 } mems_policy;
 
 /*

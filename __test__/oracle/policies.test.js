@@ -83,10 +83,11 @@ function runSteps(words, { malloc, free, holes }) {
   }
 }
 
+// Where a block goes with segregated fit is nobody's business: its oracle is a list of what is live (rust/segregated.rs).
+const WITHOUT_MODEL = ['segregated'];
+
 test('each policy has a model, and each model a policy', () => {
-  const names = Object.keys(POLICIES)
-    .map((name) => `'${name}'`)
-    .join(', ');
+  const names = [...Object.keys(POLICIES), ...WITHOUT_MODEL].map((name) => `'${name}'`).join(', ');
   assert.throws(() => new Heap({ policy: 'none' }), { message: new RegExp(`one of ${names}\\.`) });
 });
 

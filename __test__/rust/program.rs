@@ -77,6 +77,7 @@ fn choose(policy: PolicyKind, holes: &[Segment], size: u64, rover: u64) -> Optio
         PolicyKind::BestFit | PolicyKind::Buddy => all.min_by_key(|hole| hole.size),
         // The first of several, where `max_by_key` has the last.
         PolicyKind::WorstFit => all.rev().max_by_key(|hole| hole.size),
+        PolicyKind::Segregated => unreachable!("it has a shadow of its own"),
     }
     .copied()
 }
@@ -433,6 +434,6 @@ fn free(mems: &mut Mems, shadow: &mut Shadow, live: &mut Vec<Block>, pick: usize
     assert!(matches!(again, Err("ERR_MEMS_NOT_ALLOCATED")), "freeing twice gave {again:?}");
 }
 
-fn code<T>(result: Result<T, Error>) -> Result<T, &'static str> {
+pub fn code<T>(result: Result<T, Error>) -> Result<T, &'static str> {
     result.map_err(|error| error.code())
 }

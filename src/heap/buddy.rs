@@ -14,7 +14,7 @@
 //! Costs: O(log n) for n segments, and O(log s) splits or joins for a main block of s bytes.
 
 use super::PAGE;
-use super::engine::{Engine, Freed, NoMetadata, Resized, Taken, stand_on_map};
+use super::engine::{Appended, Engine, Freed, NoMetadata, Resized, Taken, Truncated, stand_on_map};
 use super::holes_by_size::HolesBySize;
 use super::segments::{Joined, Segment, SegmentMap};
 use std::collections::HashMap;
@@ -131,7 +131,7 @@ impl Engine for Buddy {
             holes -= 1;
         }
         self.holes.insert(hole, length);
-        Some(Freed { size, hole: (hole, hole + length), holes })
+        Some(Freed { size, pages: (start, start + size), hole: (hole, hole + length), holes })
     }
 
     /// A block grows inside its padding, and shrinks by giving halves back. Where there is no memory for that, it keeps them.
@@ -152,7 +152,11 @@ impl Engine for Buddy {
         self.total_padding += now - size;
         self.total_padding -= length - before;
         let hole = (start + now, start + length);
-        Ok(Some(if holes == 0 { Resized::Same } else { Resized::Shrunk(Freed { size: length - now, hole, holes }) }))
+        Ok(Some(if holes == 0 {
+            Resized::Same
+        } else {
+            Resized::Shrunk(Freed { size: length - now, pages: hole, hole, holes })
+        }))
     }
 
     fn split(&mut self, _start: u64, _size: u64) -> Result<bool, NoMetadata> {
@@ -168,14 +172,14 @@ impl Engine for Buddy {
         Ok(self.map.reserve(end)?)
     }
 
-    fn append(&mut self, size: u64, region_start: bool) -> u64 {
+    fn append(&mut self, size: u64, region_start: bool) -> Appended {
         debug_assert!(size.is_power_of_two());
         let start = self.map.append(size, region_start);
         self.holes.insert(start, size);
-        start
+        Appended { hole: start, main_blocks: 1, holes: 1 }
     }
 
-    fn truncate(&mut self, end: u64) -> Option<(u64, bool)> {
+    fn truncate(&mut self, end: u64) -> Option<Truncated> {
         let before = self.map.end();
         // Whole main blocks only: what is left of one would be no power of two.
         if self.map.previous_border(before).is_none_or(|last| last < end) {
@@ -183,7 +187,7 @@ impl Engine for Buddy {
         }
         let (start, bytes, gone) = self.map.truncate(end)?;
         self.holes.remove(start, before - start);
-        Some((bytes, gone))
+        Some(Truncated { bytes, main_blocks: usize::from(gone), holes: usize::from(gone) })
     }
 
     fn growing_block(&self) -> Option<u64> {
@@ -214,6 +218,10 @@ impl Engine for Buddy {
     fn most_alignment(&self) -> u64 {
         // Main blocks start at pages, whatever their size.
         PAGE
+    }
+
+    fn peak_slot(&self) -> u64 {
+        0
     }
 
     fn position(&self) -> u64 {

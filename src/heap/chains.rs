@@ -175,7 +175,8 @@ mod tests {
             assert_eq!((chain.first(), chain.last()), (None, None));
             for pages in [1, 2, 16] {
                 heap.reserve_block(pages * PAGE).unwrap();
-                heap.append_block(pages * PAGE, false);
+                // Segregated fit appends to the main block before, unless a region begins.
+                heap.append_block(pages * PAGE, policy == PolicyKind::Segregated);
             }
             let blocks: Vec<_> = [1000, 24, 3000, 8].map(|size| heap.malloc(size).unwrap().unwrap()).into();
             heap.free(blocks[1]).unwrap();

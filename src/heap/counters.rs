@@ -3,6 +3,8 @@
 //! Identities (checked by `verify.rs`): live + holes = mapped, in bytes; live blocks + holes = segments; successful mallocs -
 //! frees = live blocks; no peak is below the present value.
 
+use super::engine::{Appended, Truncated};
+
 /// The counters of one heap. Sizes are bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Counters {
@@ -39,18 +41,18 @@ impl Counters {
         }
     }
 
-    /// Counts a main block of `size` bytes, one hole.
-    pub fn record_append(&mut self, size: u64) {
+    /// Counts `size` bytes more, all of them in holes.
+    pub fn record_append(&mut self, size: u64, appended: Appended) {
         self.mapped += size;
-        self.main_blocks += 1;
-        self.holes += 1;
+        self.main_blocks += appended.main_blocks;
+        self.holes += appended.holes;
     }
 
-    /// Counts the last `bytes` of the heap as gone, and a main block with them, or not.
-    pub fn record_truncate(&mut self, bytes: u64, block: bool) {
-        self.mapped -= bytes;
-        self.main_blocks -= usize::from(block);
-        self.holes -= usize::from(block);
+    /// Counts the last bytes of the heap as gone.
+    pub fn record_truncate(&mut self, gone: Truncated) {
+        self.mapped -= gone.bytes;
+        self.main_blocks -= gone.main_blocks;
+        self.holes -= gone.holes;
     }
 
     /// Counts main blocks, one hole each, that became part of others.

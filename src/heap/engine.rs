@@ -36,10 +36,34 @@ pub(super) struct Taken {
 pub(super) struct Freed {
     /// Bytes that went back.
     pub size: u64,
+    /// Start and end of what can be given back to the system with them: those bytes, or the span that they were the last of.
+    pub pages: (u64, u64),
     /// Start and end of the hole that they are part of now.
     pub hole: (u64, u64),
     /// By how many there are more holes now.
     pub holes: isize,
+}
+
+/// Pages that were appended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Appended {
+    /// Where the hole starts that they are part of.
+    pub hole: u64,
+    /// By how many there are more main blocks.
+    pub main_blocks: usize,
+    /// By how many there are more holes.
+    pub holes: usize,
+}
+
+/// What was taken off the end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Truncated {
+    /// Bytes that are gone.
+    pub bytes: u64,
+    /// By how many there are fewer main blocks.
+    pub main_blocks: usize,
+    /// By how many there are fewer holes.
+    pub holes: usize,
 }
 
 /// A block that was resized where it is.
@@ -77,11 +101,10 @@ macro_rules! with_methods {
         fn join_empty(&mut self, start: u64, end: u64) -> Option<Joined>;
         /// Makes room for the bookkeeping of main blocks up to `end`.
         fn reserve(&mut self, end: u64) -> Result<(), NoMetadata>;
-        /// Appends a main block of `size` bytes, for which room has been reserved, and returns where its hole starts.
-        fn append(&mut self, size: u64, region_start: bool) -> u64;
-        /// Takes the last main block off if it is one hole, or as much of it as stands above `end`. Returns the bytes that are
-        /// gone, and whether the block is.
-        fn truncate(&mut self, end: u64) -> Option<(u64, bool)>;
+        /// Appends `size` bytes, for which room has been reserved: a main block, or the end of one.
+        fn append(&mut self, size: u64, region_start: bool) -> Appended;
+        /// Takes off what was appended last, if it is one hole, or as much of it as stands above `end`.
+        fn truncate(&mut self, end: u64) -> Option<Truncated>;
         /// The size of the largest hole.
         fn largest_hole(&mut self) -> u64;
         /// Calls `visit` with every hole of at least `least` bytes, 128 or more, that reaches into `range`, in order.
@@ -116,6 +139,8 @@ macro_rules! with_methods {
         fn main_block_within(&self, bytes: u64) -> u64;
         /// The largest alignment of a block, `u64::MAX` if any can be had.
         fn most_alignment(&self) -> u64;
+        /// The size of the largest hole that a free of slots has not made, in engines that cut pages in slots; else 0.
+        fn peak_slot(&self) -> u64;
         /// The offset after the last main block.
         fn end(&self) -> u64;
         /// Where the search of a policy that goes on from its last one stands.

@@ -4,10 +4,11 @@
 
 use super::Options;
 use super::buddy::Buddy;
-use super::engine::{Engine, Freed, NoMetadata, Resized, Taken, with_methods};
+use super::engine::{Appended, Engine, Freed, NoMetadata, Resized, Taken, Truncated, with_methods};
 use super::fit::Fit;
 use super::policy::{Policies, PolicyKind};
 use super::segments::{Joined, Segment};
+use super::segregated::Segregated;
 use std::ops::Range;
 
 /// Makes of the table's rows the enum that is each of them.
@@ -50,13 +51,16 @@ macro_rules! engines {
     };
 }
 
-with_methods!(engines (Fit Buddy));
+with_methods!(engines (Fit Buddy Segregated));
 
 impl AnyEngine {
     /// The engine of a heap with these options.
     pub fn new(options: &Options) -> Self {
         if let Some(policy) = Policies::new(options.policy()) {
             return Self::Fit(Fit::new(policy, options));
+        }
+        if options.policy() == PolicyKind::Segregated {
+            return Self::Segregated(Segregated::new());
         }
         debug_assert_eq!(options.policy(), PolicyKind::Buddy);
         Self::Buddy(Buddy::new(options.alignment()))

@@ -10,7 +10,7 @@
 //!
 //! Costs: O(log n) amortized or what the policy says, for malloc; O(1) amortized for the rest.
 
-use super::engine::{Engine, Freed, NoMetadata, Resized, Taken, stand_on_map, whole_pages};
+use super::engine::{Appended, Engine, Freed, NoMetadata, Resized, Taken, Truncated, stand_on_map, whole_pages};
 use super::policy::{Policies, Policy};
 use super::segments::{self, Joined, Segment, SegmentMap};
 use super::{Options, PAGE};
@@ -41,10 +41,10 @@ impl Fit {
 
     #[inline(never)]
     fn free_by_policy(&mut self, start: u64) -> Option<Freed> {
-        let released = self.map.release(start, |_, _| ())?;
+        let released = self.map.release(start)?;
         self.record_released(start, &released);
         self.policy.on_block_freed();
-        Some(freed(&released))
+        Some(freed(start, &released))
     }
 
     /// Tells the policy what has become of the bytes from `start` on, which were released.
@@ -82,8 +82,9 @@ fn plain(taken: segments::Taken, size: u64) -> Taken {
 }
 
 #[inline]
-fn freed(released: &segments::Freed) -> Freed {
-    Freed { size: released.size, hole: released.hole, holes: 1 - released.merged.cast_signed() }
+fn freed(start: u64, released: &segments::Freed) -> Freed {
+    let pages = (start, start + released.size);
+    Freed { size: released.size, pages, hole: released.hole, holes: 1 - released.merged.cast_signed() }
 }
 
 impl Engine for Fit {
@@ -109,14 +110,14 @@ impl Engine for Fit {
             if wanted && let Err(error) = self.map.split(cut, false) {
                 // Only the first can have been made: what it split off goes the same way.
                 for part in [hole, start] {
-                    let _ = self.map.release(part, |_, _| ());
+                    let _ = self.map.release(part);
                 }
                 return Err(error.into());
             }
         }
         for part in [&front, &back] {
             if !part.is_empty() {
-                self.map.release(part.start, |_, _| ()).expect("a live block was split here");
+                self.map.release(part.start).expect("a live block was split here");
             }
         }
         self.policy.on_hole_removed(hole, padded + taken.rest);
@@ -141,10 +142,9 @@ impl Engine for Fit {
     #[allow(clippy::inline_always, reason = "what it returns would go through memory")]
     fn free(&mut self, start: u64) -> Option<Freed> {
         if let Policies::FirstFit(policy) = &mut self.policy {
-            return self
-                .map
-                .release(start, |hole, size| policy.on_hole_added(hole, size))
-                .map(|released| freed(&released));
+            let released = self.map.release(start)?;
+            policy.on_hole_added(released.hole.0, released.hole.1 - released.hole.0);
+            return Some(freed(start, &released));
         }
         self.free_by_policy(start)
     }
@@ -158,9 +158,9 @@ impl Engine for Fit {
         self.policy.reserve()?;
         if size < old {
             self.map.split(start + size, false)?;
-            let released = self.map.release(start + size, |_, _| ()).expect("a live block was split here");
+            let released = self.map.release(start + size).expect("a live block was split here");
             self.record_released(start + size, &released);
-            return Ok(Some(Resized::Shrunk(freed(&released))));
+            return Ok(Some(Resized::Shrunk(freed(start + size, &released))));
         }
         if !hole_follows || self.map.is_border(end) || self.map.next_start(end).0 - start < size {
             return Ok(None);
@@ -193,20 +193,20 @@ impl Engine for Fit {
         Ok(self.map.reserve(end)?)
     }
 
-    fn append(&mut self, size: u64, region_start: bool) -> u64 {
-        let start = self.map.append(size, region_start);
-        self.policy.on_hole_added(start, size);
-        start
+    fn append(&mut self, size: u64, region_start: bool) -> Appended {
+        let hole = self.map.append(size, region_start);
+        self.policy.on_hole_added(hole, size);
+        Appended { hole, main_blocks: 1, holes: 1 }
     }
 
-    fn truncate(&mut self, end: u64) -> Option<(u64, bool)> {
+    fn truncate(&mut self, end: u64) -> Option<Truncated> {
         let before = self.map.end();
         let (start, bytes, gone) = self.map.truncate(end)?;
         self.policy.on_hole_removed(start, before - start);
         if !gone {
             self.policy.on_hole_added(start, end - start);
         }
-        Some((bytes, gone))
+        Some(Truncated { bytes, main_blocks: usize::from(gone), holes: usize::from(gone) })
     }
 
     fn growing_block(&self) -> Option<u64> {
@@ -235,6 +235,10 @@ impl Engine for Fit {
 
     fn most_alignment(&self) -> u64 {
         u64::MAX
+    }
+
+    fn peak_slot(&self) -> u64 {
+        0
     }
 
     fn position(&self) -> u64 {

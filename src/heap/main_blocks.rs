@@ -48,8 +48,9 @@ impl Heap {
     /// Without [`Heap::reserve_block`] before.
     pub fn append_block(&mut self, size: u64, region_start: bool) -> u64 {
         debug_assert!(size > 0 && size.is_multiple_of(PAGE));
-        let start = self.engine.append(size, region_start);
-        self.counters.record_append(size);
+        let appended = self.engine.append(size, region_start);
+        self.counters.record_append(size, appended);
+        let start = appended.hole;
         let start = self.join(start, start + size).map_or(start, |hole| hole.start);
         self.debug_verify();
         address_of(start)
@@ -64,10 +65,10 @@ impl Heap {
     /// Takes back what [`Heap::append_block`] did last, down to the address `end` at most, if nothing is allocated there. Returns
     /// how many bytes went. O(1).
     pub fn truncate(&mut self, end: u64) -> Option<u64> {
-        let (bytes, block) = self.engine.truncate(offset_of(end)?)?;
-        self.counters.record_truncate(bytes, block);
+        let gone = self.engine.truncate(offset_of(end)?)?;
+        self.counters.record_truncate(gone);
         self.debug_verify();
-        Some(bytes)
+        Some(gone.bytes)
     }
 
     /// Joins a hole that is whole main blocks with empty ones beside it, where the heap does that. Returns the hole they are now.

@@ -37,6 +37,7 @@ mod options;
 mod policy;
 mod print;
 mod segments;
+mod segregated;
 mod stats;
 mod verify;
 
@@ -67,7 +68,7 @@ pub const fn is_size(bytes: u64) -> bool {
 /// What a free has done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Freed {
-    /// The addresses of the block.
+    /// The addresses of the block; of its span, if it was the last live one there.
     pub block: Range<u64>,
     /// The addresses of the hole that it is part of now.
     pub hole: Range<u64>,
@@ -218,6 +219,7 @@ impl Heap {
 
     /// The length of a hole that has room for `size` bytes at `alignment` wherever it starts.
     #[must_use]
+    #[inline]
     pub fn room_for(&self, size: u64, alignment: u64) -> u64 {
         self.engine.room_for(size, alignment)
     }
@@ -247,13 +249,15 @@ impl Heap {
     )]
     pub fn free(&mut self, address: u64) -> Result<Freed, Error> {
         let freed = offset_of(address).and_then(|start| self.engine.free(start));
-        let Some(engine::Freed { size, hole: (start, end), holes }) = freed else { return Err(self.refusal(address)) };
+        let Some(engine::Freed { size, pages, hole: (start, end), holes }) = freed else {
+            return Err(self.refusal(address));
+        };
         self.counters.record_free(size, holes, end - start);
         if let Some(hole) = self.join(start, end) {
             self.counters.record_hole(hole.end - hole.start);
         }
         self.debug_verify();
-        Ok(Freed { block: address..address + size, hole: addresses_of(start, end) })
+        Ok(Freed { block: addresses_of(pages.0, pages.1), hole: addresses_of(start, end) })
     }
 
     /// Gives the block that starts at `address` the length `size` without moving it, if what follows it allows. Amortized
@@ -267,7 +271,7 @@ impl Heap {
         let freed = match resized.map_err(|NoMetadata| Error::OutOfMetadata { size })? {
             None => return Ok(Resized::NoRoom),
             Some(engine::Resized::Same) => None,
-            Some(engine::Resized::Shrunk(engine::Freed { size, hole: (start, end), holes })) => {
+            Some(engine::Resized::Shrunk(engine::Freed { size, hole: (start, end), holes, .. })) => {
                 self.counters.record_shrink(size, holes, end - start);
                 Some(Freed { block: block.end - size..block.end, hole: addresses_of(start, end) })
             }

@@ -41,11 +41,13 @@ impl Options {
         }
     }
 
-    /// These options with another policy: which hole serves a request. With `PolicyKind::Buddy` empty main blocks are not joined.
+    /// These options with another policy: which hole serves a request. With `PolicyKind::Buddy` empty main blocks are not joined;
+    /// with `PolicyKind::Segregated` addresses are multiples of [`UNIT`].
     #[must_use]
     pub const fn with_policy(self, policy: PolicyKind) -> Self {
         let joins = !matches!(policy, PolicyKind::Buddy);
-        Self { policy, join_empty_blocks: self.join_empty_blocks && joins, ..self }
+        let alignment = if matches!(policy, PolicyKind::Segregated) { UNIT } else { self.alignment };
+        Self { policy, join_empty_blocks: self.join_empty_blocks && joins, alignment, ..self }
     }
 
     /// Which hole serves a request.
@@ -96,6 +98,12 @@ impl Options {
         self.alignment
     }
 
+    /// What sizes are rounded up to multiples of before the engine sees them: the alignment, unless the engine rounds by itself.
+    #[must_use]
+    pub const fn rounding(&self) -> u64 {
+        if matches!(self.policy, PolicyKind::Segregated) { 1 } else { self.alignment }
+    }
+
     /// The largest size that a request comes to: [`MAX_SIZE`], and what rounding adds.
     #[must_use]
     pub const fn most(&self) -> u64 {
@@ -105,7 +113,7 @@ impl Options {
     /// Whether what is live is as long as what was asked for.
     #[must_use]
     pub const fn is_exact(&self) -> bool {
-        self.alignment == 1 && !matches!(self.policy, PolicyKind::Buddy)
+        self.alignment == 1 && !matches!(self.policy, PolicyKind::Buddy | PolicyKind::Segregated)
     }
 
     /// These options with new main blocks of at least an eighth of the heap, or not: there are fewer of them, as a request can
@@ -142,6 +150,10 @@ impl Options {
         if self.join_empty_blocks && self.policy == PolicyKind::Buddy {
             let because = "two main blocks together are not a power of two";
             return Err(Error::PolicyOption { policy: self.policy.name(), option: "joinEmptyBlocks", because });
+        }
+        if self.alignment == 1 && self.policy == PolicyKind::Segregated {
+            let because = "its size classes are multiples of 16 bytes";
+            return Err(Error::PolicyOption { policy: self.policy.name(), option: "alignment", because });
         }
         Ok(())
     }

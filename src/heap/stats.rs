@@ -115,7 +115,7 @@ stats! {
     /// High-water mark of `hole_bytes` after any call.
     peak_hole_bytes = counters.peak_hole_bytes => Peak.holes;
     /// High-water mark of `largest_hole` after any call.
-    peak_largest_hole = counters.peak_largest_hole => Peak.largestHole;
+    peak_largest_hole = counters.peak_largest_hole.max(engine.peak_slot()) => Peak.largestHole;
     /// High-water mark of `metadata`.
     peak_metadata = engine.peak_bytes() as u64 => Peak.metadata;
     /// Successful calls of `malloc`.
@@ -169,8 +169,10 @@ impl Heap {
     /// Goes back to the counters of a moment whose segments have been restored: totals and high-water marks forget what
     /// was undone.
     pub fn restore(&mut self, mark: &Mark) {
-        // What only ever grows tells others, who have marks of their own, that somebody was here.
-        self.counters = Counters { forgotten: self.counters.forgotten, ..mark.counters.clone() };
+        // What only ever grows tells others, who have marks of their own, that somebody was here. An engine may keep spans that
+        // it has made meanwhile.
+        let Counters { forgotten, holes, .. } = self.counters;
+        self.counters = Counters { holes, forgotten, ..mark.counters.clone() };
         self.engine.go_to(mark.position);
         self.debug_verify();
     }

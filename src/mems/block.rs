@@ -238,7 +238,7 @@ impl Mems {
 
     /// Hides the live block that starts at `address` and is `whole` bytes long. Needs room for it among the hidden ones.
     pub(crate) fn hide(&mut self, address: u64, whole: u64) {
-        let padding = if self.options().alignment() > 1 { self.padding.get(address) } else { 0 };
+        let padding = if self.options().rounding() > 1 { self.padding.get(address) } else { 0 };
         self.hidden.hide(address..address + whole, padding + self.canary() + self.heap.padding(address));
         (self.exact, self.guarded) = (false, true);
     }
@@ -311,7 +311,7 @@ impl Mems {
     #[inline]
     pub(crate) fn sizes(&self, size: u64) -> Result<Sizes, Error> {
         if is_size(size) {
-            let rounded = size.next_multiple_of(self.options().alignment());
+            let rounded = size.next_multiple_of(self.options().rounding());
             Ok(Sizes { asked: size, padding: rounded - size, whole: rounded + self.canary() })
         } else {
             Err(Error::InvalidSize { size: size.to_string() })

@@ -30,7 +30,7 @@ use self::aligned::Aligned;
 use self::hardened::{CANARY, Written, is_large};
 use self::hidden::Hidden;
 use self::padding::Padding;
-use self::purge::DirtyPages;
+use self::purge::{DirtyPages, LEAST};
 use self::stacks::{IN_USE, Tracker};
 use self::steps::Left;
 use crate::error::Error;
@@ -115,7 +115,12 @@ impl Mems {
                 Some(address) => address,
                 None => self.allocate_in_new_block(Sizes::exact(size), 1)?,
             };
-            self.used_end = self.used_end.max(address + size);
+            // With what the engine may have rounded it up by.
+            let end = address + if self.exact { size } else { self.heap.room_for(size, 1) };
+            self.used_end = self.used_end.max(end);
+            if size >= LEAST {
+                self.dirty.note_use(address, end);
+            }
             return Ok(address);
         }
         let sizes = self.sizes(size)?;
@@ -205,11 +210,16 @@ impl Mems {
     /// from one to another.)
     pub(crate) fn free_from(&mut self, address: u64) -> Result<Left, Error> {
         let freed = self.heap.free(address)?;
-        if !self.plain {
+        if self.plain {
+            // A hole of less than a page has none to give back.
+            if self.options().trim() && freed.hole.end - freed.hole.start >= PAGE && self.note_freed(&freed) {
+                return Ok(Left::Pages);
+            }
+        } else {
             if !self.aligned.is_empty() {
                 self.note_alignment(address, 1);
             }
-            if self.options().alignment() > 1 {
+            if self.options().rounding() > 1 {
                 let padding = self.padding.get(address);
                 self.padding.forget(padding);
             }

@@ -97,6 +97,12 @@ impl Options {
         self.placement.alignment()
     }
 
+    /// [`heap::Options::rounding`].
+    #[must_use]
+    pub const fn rounding(&self) -> u64 {
+        self.placement.rounding()
+    }
+
     /// [`heap::Options::with_growing_blocks`].
     #[must_use]
     pub const fn with_growing_blocks(self, growing: bool) -> Self {
@@ -129,10 +135,10 @@ impl Options {
         self.placement.check().map(|()| self)
     }
 
-    /// Whether malloc and free need look at no option: addresses and sizes are exact, and nothing is done to freed blocks.
+    /// Whether malloc and free need look at no option: no size is rounded up or has a canary, and freed blocks are not cleared.
     #[must_use]
     pub const fn is_plain(&self) -> bool {
-        self.alignment() == 1 && !self.trim && !self.zero_on_free
+        self.placement.rounding() == 1 && !self.zero_on_free && !self.hardened
     }
 
     /// These options with main blocks of at most `bytes` in sum, rounded down to whole pages.

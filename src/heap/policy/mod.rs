@@ -4,6 +4,8 @@
 
 mod hints;
 
+pub(super) use first_fit::FirstFit;
+
 use super::engine::NoMetadata;
 use super::segments::{SegmentMap, Taken};
 use std::fmt;
@@ -195,6 +197,8 @@ policies! {
     engines {
         /// Blocks of powers of two, split in halves that are joined again.
         Buddy = 5 "buddy";
+        /// Size classes: a block gets a slot of a span of equal ones, a large one whole pages.
+        Segregated = 6 "segregated";
     }
 }
 

@@ -7,7 +7,7 @@
 
 use super::area::{Area, CHUNKS};
 use super::chunk::{CHUNK, LINES};
-use super::row::FAR;
+use super::row::{FAR, WIDE};
 use super::{AREA, SegmentMap, position};
 use crate::heap::PAGE;
 use crate::heap::segments::LINE;
@@ -51,28 +51,39 @@ impl SegmentMap {
     /// with it.
     pub fn append(&mut self, size: u64, region_start: bool) -> u64 {
         let start = self.end;
-        if region_start {
+        if region_start || (self.is_of_pages() && start == 0) {
             self.region_starts.push(start);
         }
         self.end += size;
-        self.insert_first(start, true);
+        if self.is_of_pages() && !self.is_region_start(start) {
+            // Nothing keeps the new pages from the hole before them.
+            if let Some((hole, true)) = self.last_start_before(start) {
+                self.raise(hole, self.end - hole);
+                return hole;
+            }
+        }
+        self.insert(start, true);
         self.set_border(start, true);
         self.raise(start, size);
         start
     }
 
-    /// Takes the last main block off if it is all one hole, or as much of it as stands above `end`, a page's end. Returns its
-    /// start, the bytes that are gone, and whether all of it is.
+    /// Takes the last main block off if it is all one hole, or as much of it as stands above `end`, a page's end; in a map of
+    /// pages, the last hole. Returns its start, the bytes that are gone, and whether all of it is.
     pub fn truncate(&mut self, end: u64) -> Option<(u64, u64, bool)> {
         let (start, hole) = self.last_start_before(self.end)?;
-        if !hole || !self.is_border(start) || self.end <= end {
+        if !hole || !(self.is_border(start) || self.is_of_pages()) || self.end <= end {
             return None;
         }
         let gone = start >= end;
         let bytes = self.end - start.max(end);
         self.set_border(start, false);
-        self.remove_hole(start);
+        if self.end - start >= WIDE {
+            self.unlist_wide_hole(start);
+        }
+        // First, so that the segment before ends here when its line is looked at.
         self.end = start;
+        self.remove_hole(start);
         self.last_line = self.last_start_before(start).map_or(0, |last| last.0 / LINE);
         if gone {
             self.region_starts.pop_if(|region| *region == start);
@@ -134,8 +145,11 @@ impl SegmentMap {
     /// Whether a main block starts at `start`, which starts a segment or is the end.
     #[inline]
     pub fn is_border(&self, start: u64) -> bool {
-        if !start.is_multiple_of(PAGE) {
+        if start & self.between_borders != 0 {
             return false;
+        }
+        if self.is_of_pages() {
+            return start == self.end || self.is_region_start(start);
         }
         let page = start % CHUNK / PAGE;
         self.chunk(start / LINE).is_none_or(|chunk| chunk.borders >> page & 1 == 1) || start == self.end
@@ -148,6 +162,9 @@ impl SegmentMap {
 
     /// Records whether a main block starts at `start`, a segment's start.
     pub(super) fn set_border(&mut self, start: u64, starts: bool) {
+        if self.is_of_pages() {
+            return;
+        }
         let (page, chunk) = (start % CHUNK / PAGE, position(start / CHUNK));
         let bits = &mut self.filled_chunk(start / LINE).borders;
         *bits = *bits & !(1 << page) | u16::from(starts) << page;
@@ -158,6 +175,10 @@ impl SegmentMap {
 
     /// Where the first main block starts that starts at `offset`, a page's start, or after it; the end if there is none.
     pub fn next_border(&self, offset: u64) -> u64 {
+        if self.is_of_pages() {
+            let next = self.region_starts.partition_point(|&start| start < offset);
+            return self.region_starts.get(next).copied().unwrap_or(self.end);
+        }
         let bits = self.chunk(offset / LINE).map_or(0, |chunk| chunk.borders >> (offset % CHUNK / PAGE));
         if bits != 0 && offset < self.end {
             return offset + u64::from(bits.trailing_zeros()) * PAGE;
@@ -171,6 +192,10 @@ impl SegmentMap {
 
     /// Where the last main block starts that starts before `offset`, a page's start.
     pub fn previous_border(&self, offset: u64) -> Option<u64> {
+        if self.is_of_pages() {
+            let next = self.region_starts.partition_point(|&start| start < offset);
+            return next.checked_sub(1).map(|last| self.region_starts[last]);
+        }
         let last = |chunk: u64, borders: u16| chunk * CHUNK + u64::from(borders.ilog2()) * PAGE;
         let below = (1_u16 << (offset % CHUNK / PAGE)) - 1;
         let bits = self.chunk(offset / LINE).map_or(0, |chunk| chunk.borders) & below;

@@ -16,12 +16,17 @@ impl SegmentMap {
     /// If there is no memory; nothing has changed then.
     pub fn split(&mut self, start: u64, hole: bool) -> Result<(), TryReserveError> {
         self.make_room_at(start)?;
-        let word = self.line(start / LINE);
-        with_leaf!(self, word, |leaf| self.split_in(start, leaf, hole));
+        self.insert(start, hole);
         Ok(())
     }
 
-    fn split_in<L: Leaf>(&mut self, start: u64, leaf: L, hole: bool)
+    /// Adds a segment, which is part of the one before it in the map, if there is one. Needs [`SegmentMap::make_room_at`].
+    pub(super) fn insert(&mut self, start: u64, hole: bool) {
+        let word = self.line(start / LINE);
+        with_leaf!(self, word, |leaf| self.insert_in(start, leaf, hole));
+    }
+
+    fn insert_in<L: Leaf>(&mut self, start: u64, leaf: L, hole: bool)
     where
         Self: Store<L>,
     {

@@ -76,13 +76,15 @@ mod take;
 mod verify;
 mod walk;
 
+pub(super) use area::{Boxed, try_box};
 pub(super) use blocks::Joined;
 pub(super) use line::{LINE, Line};
 pub(super) use release::Freed;
 pub(super) use row::narrow;
 pub(super) use take::Taken;
 
-use area::{Area, Boxed, CHUNKS, try_box};
+use crate::heap::PAGE;
+use area::{Area, CHUNKS};
 use bitmap_line::{BitmapLine, BitmapLines};
 use bits::BitSet;
 use chunk::Store;
@@ -134,6 +136,8 @@ pub(super) struct SegmentMap {
     last_line: u64,
     /// The offset after the last main block.
     end: u64,
+    /// Borders are at multiples of one more: 0 in a map of pages.
+    between_borders: u64,
 }
 
 /// The number of a line, chunk or area as a position in memory.
@@ -181,6 +185,11 @@ fn out_of_line<T>(work: impl FnOnce() -> T) -> T {
 impl SegmentMap {
     /// A map without main blocks.
     pub const fn new() -> Self {
+        Self::with_borders(PAGE)
+    }
+
+    /// A map without main blocks, which start at multiples of `apart`.
+    const fn with_borders(apart: u64) -> Self {
         Self {
             areas: Vec::new(),
             occupied: BitSet::new(),
@@ -195,7 +204,20 @@ impl SegmentMap {
             peak_bytes: 0,
             last_line: 0,
             end: 0,
+            between_borders: apart - 1,
         }
+    }
+
+    /// A map without main blocks whose offsets count pages, not bytes. Main blocks are regions there: one is appended to the one
+    /// before it, unless a region begins.
+    pub const fn of_pages() -> Self {
+        Self::with_borders(1)
+    }
+
+    /// Whether offsets count pages.
+    #[inline]
+    const fn is_of_pages(&self) -> bool {
+        self.between_borders == 0
     }
 
     /// The offset after the last main block.

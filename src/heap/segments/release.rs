@@ -22,20 +22,19 @@ pub(in crate::heap) struct Freed {
 }
 
 impl SegmentMap {
-    /// Frees the live block that starts at `start`. `None`, and nothing has changed, if there is none. `with_hole` is called with
-    /// start and size of the hole that it is part of, while both are at hand.
+    /// Frees the live block that starts at `start`. `None`, and nothing has changed, if there is none.
     #[inline(always)]
-    pub fn release(&mut self, start: u64, with_hole: impl FnOnce(u64, u64)) -> Option<Freed> {
+    pub fn release(&mut self, start: u64) -> Option<Freed> {
         let line = start / LINE;
         let word = self.chunk(line)?.line(position(line) % LINES);
         with_leaf!(out of line: self, word, |leaf| {
             let at = leaf.find_live(start % LINE);
-            at.map(|at| self.release_in(start, leaf, at, with_hole))
+            at.map(|at| self.release_in(start, leaf, at))
         })
     }
 
     #[inline(always)]
-    fn release_in<L: Leaf>(&mut self, start: u64, leaf: L, at: u32, with_hole: impl FnOnce(u64, u64)) -> Freed
+    fn release_in<L: Leaf>(&mut self, start: u64, leaf: L, at: u32) -> Freed
     where
         Self: Store<L>,
     {
@@ -76,7 +75,6 @@ impl SegmentMap {
             left = left.with_hole(at, true);
         }
         self.record_end(hole, end);
-        with_hole(hole, end - hole);
         let chunk = if hole >= base {
             self.store(line, left)
         } else {

@@ -5,7 +5,6 @@ use super::chunk::{Chunk, LINES, PAGE_LINES};
 use super::line::{LINE, Leaf};
 use super::row::{BroadRow, FAR, Row, WIDE, broad, narrow};
 use super::{Segment, SegmentMap, with_leaf};
-use crate::heap::PAGE;
 use crate::heap::ensure::ensure;
 
 impl SegmentMap {
@@ -114,7 +113,8 @@ impl<F: Fn(&Segment, &Segment) -> bool> Walk<'_, F> {
                 ensure!(said == 0, "line {at} is empty and gives {said} as its largest hole");
                 continue;
             }
-            borders |= u16::from(self.map.is_border(at * LINE)) << (line / PAGE_LINES);
+            let is_border = !self.map.is_of_pages() && self.map.is_border(at * LINE);
+            borders |= u16::from(is_border) << (line / PAGE_LINES);
             self.bitmaps += usize::from(word.bitmap().is_some());
             let here = with_leaf!(self.map, word, |leaf| self.line(at, leaf, chunk))?;
             ensure!(said == narrow(here), "line {at} gives {said} as its largest hole, not {here}");
@@ -144,8 +144,7 @@ impl<F: Fn(&Segment, &Segment) -> bool> Walk<'_, F> {
             };
             ensure!(end > start, "segment {start} ends at {end}");
             let segment = Segment { start, end, is_hole };
-            let is_border = start % PAGE == 0 && self.map.is_border(start);
-            ensure!(is_border || start > 0, "the first segment does not start a main block");
+            ensure!(start > 0 || self.map.is_border(start), "the first segment does not start a main block");
             if let Some(last) = self.last.filter(|last| last.is_hole && is_hole) {
                 ensure!((self.may_meet)(&last, &segment), "two neighbouring holes meet at {start}");
             }
@@ -171,6 +170,7 @@ mod tests {
     use super::super::chunk::CHUNK;
     use super::super::line::Line;
     use super::*;
+    use crate::heap::PAGE;
 
     fn append(map: &mut SegmentMap, bytes: u64) -> u64 {
         map.reserve(map.end() + bytes).unwrap();
@@ -197,7 +197,7 @@ mod tests {
         let small = [11; 100].map(|size| take(&mut map, size));
         append(&mut map, 3 << 30);
         for start in [second, fill, small[50]] {
-            map.release(start, |_, _| ()).unwrap();
+            map.release(start).unwrap();
         }
         verify(&map).unwrap();
         map
@@ -208,7 +208,7 @@ mod tests {
         let mut map = SegmentMap::new();
         append(&mut map, PAGE);
         let [_, second, _] = [24, 40, 1000].map(|size| take(&mut map, size));
-        map.release(second, |_, _| ()).unwrap();
+        map.release(second).unwrap();
         let words = [0, 8].map(|line| format!("{:?}", map.line(line)));
         assert_eq!(words, [0x0300_0000_0080_3100_u64, 0x0100_0000_0000_0051].map(|word| format!("Line({word})")));
         let chunk = map.chunk(0).unwrap();

@@ -123,10 +123,9 @@ impl SegmentMap {
         (line * LINE + offset, hole)
     }
 
-    /// The last segment (start, hole) that starts before `offset`, a line's start.
-    pub(super) fn last_start_before(&self, offset: u64) -> Option<(u64, bool)> {
-        debug_assert!(offset.is_multiple_of(LINE));
-        self.last_before(offset / LINE)
+    /// The last segment (start, hole) that starts before `offset`, which is at most the end.
+    pub fn last_start_before(&self, offset: u64) -> Option<(u64, bool)> {
+        offset.checked_sub(1).map(|last| self.start_of(last))
     }
 
     /// Where the segment starts that holds an offset, which is below the end, and whether it is a hole.

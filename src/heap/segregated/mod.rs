@@ -1,0 +1,411 @@
+//! Segregated fit: size classes in spans, the quick engine.
+//!
+//! A request of up to 32 KiB gets a slot of its size class: the lowest free one of a *span*, pages that are cut in slots of one size
+//! (Bonwick, "The Slab Allocator", 1994). A larger one, and each span, is a run of whole pages, first fit, from a map of the kind
+//! that first fit itself stands on, whose unit is the page. What a block has beyond what was asked for is its padding, known to
+//! the byte; a byte for each 16 of address space says where live blocks start (`states.rs`), so that a free looks at nothing else
+//! before it knows that it may.
+//!
+//! ```text
+//!  pages of the map   | span of class 48 | run of 3 pages |   hole    | span of class 4096  |
+//!  segments           |P|H|P|P|  ...  |H |       P        |     H     |   P    |     H      |
+//!                                      tail
+//! ```
+//!
+//! Each free slot is a hole of its own, and so is what is behind the last slot of a span: slots never merge, spans do.
+//!
+//! Invariants: runs of pages tile the heap, and slots and a tail each span; a live run is a span or a block; two neighbouring
+//! runs are both holes only where a region begins. `verify` checks them.
+//!
+//! Costs: O(1) amortized for slots, O(log n) for runs of pages.
+
+mod classes;
+mod spans;
+mod states;
+
+use self::classes::{CLASS, MOST, UNIT, class_aligned, class_for};
+use self::spans::{Given, Spans};
+use self::states::{State, States};
+use super::PAGE;
+use super::engine::{Appended, Engine, Freed, NoMetadata, Resized, Taken, Truncated, whole_pages};
+use super::ensure::ensure;
+use super::policy::{FirstFit, Policy};
+use super::segments::{Joined, Segment, SegmentMap};
+use std::ops::Range;
+
+/// Size classes, and the pages that their spans are of.
+#[derive(Debug)]
+pub(super) struct Segregated {
+    /// Runs of pages: what is live is a span or a block.
+    runs: SegmentMap,
+    policy: FirstFit,
+    states: States,
+    spans: Spans,
+    total_padding: u64,
+    /// The largest hole that a new span has had when a slot of it was taken.
+    peak_slot: u64,
+}
+
+impl Segregated {
+    /// An engine without main blocks.
+    pub fn new() -> Self {
+        Self {
+            runs: SegmentMap::of_pages(),
+            policy: FirstFit::default(),
+            states: States::default(),
+            spans: Spans::new(),
+            total_padding: 0,
+            peak_slot: 0,
+        }
+    }
+
+    /// Takes a slot of a class for `size` bytes.
+    #[inline]
+    fn take_slot(&mut self, class: usize, size: u64) -> Result<Option<Taken>, NoMetadata> {
+        let mut holes = -1;
+        let start = if let Some(start) = self.spans.take(class) {
+            start
+        } else {
+            let Some(new) = self.add_span(class)? else { return Ok(None) };
+            holes += new;
+            self.spans.take(class).ok_or(NoMetadata)?
+        };
+        let slot = CLASS[class].size;
+        self.states.set(start, State::Slot(class), slot - size);
+        self.total_padding += slot - size;
+        Ok(Some(Taken { start, size: slot, holes }))
+    }
+
+    /// Makes a span of a class, as long as there are pages for. Returns by how many holes there are more. `None`: there is no run
+    /// of pages even for the shortest.
+    #[cold]
+    fn add_span(&mut self, class: usize) -> Result<Option<isize>, NoMetadata> {
+        for length in self.spans.lengths(class) {
+            let pages = CLASS[class].pages[length];
+            let Some(start) = self.policy.choose(&mut self.runs, pages) else { continue };
+            let range = start * PAGE..(start + pages) * PAGE;
+            self.states.reserve(range.clone())?;
+            self.spans.reserve(range.clone())?;
+            let rest = self.runs.take_at(start, pages)?.rest;
+            let span = self.spans.insert(range.start, class, length);
+            let slot = if span.slots() > 1 { CLASS[class].size } else { 0 };
+            self.peak_slot = self.peak_slot.max(slot).max(CLASS[class].tail(length));
+            return Ok(Some(span.holes() - isize::from(rest == 0)));
+        }
+        Ok(None)
+    }
+
+    /// Takes whole pages for `size` bytes, at a multiple of `alignment`.
+    #[cold]
+    fn take_pages(&mut self, size: u64, alignment: u64) -> Result<Option<Taken>, NoMetadata> {
+        let (pages, align) = (size.div_ceil(PAGE), (alignment / PAGE).max(1));
+        let padded = pages + align - 1;
+        let Some(hole) = self.policy.choose(&mut self.runs, padded) else { return Ok(None) };
+        let start = hole.next_multiple_of(align);
+        self.states.reserve(start * PAGE..start * PAGE + 1)?;
+        let rest = self.runs.take_at(hole, padded)?.rest;
+        let mut holes = -isize::from(rest == 0);
+        let parts = [hole..start, start + pages..hole + padded];
+        for (part, cut) in parts.iter().zip([start, start + pages]) {
+            if !part.is_empty()
+                && let Err(error) = self.runs.split(cut, false)
+            {
+                self.free_run(hole);
+                self.free_run(start);
+                return Err(error.into());
+            }
+        }
+        for part in parts.iter().filter(|part| !part.is_empty()) {
+            holes += self.free_run(part.start).map_or(0, |freed| freed.1);
+        }
+        let (start, padding) = (start * PAGE, pages * PAGE - size);
+        self.states.set(start, State::Pages, padding);
+        self.total_padding += padding;
+        Ok(Some(Taken { start, size: pages * PAGE, holes }))
+    }
+
+    /// Gives the live run that starts at a page back. Returns the hole that it is part of now, in pages, and by how many holes
+    /// there are more.
+    fn free_run(&mut self, page: u64) -> Option<((u64, u64), isize)> {
+        let freed = self.runs.release(page)?;
+        self.policy.on_hole_added(freed.hole.0, freed.hole.1 - freed.hole.0);
+        Some((freed.hole, 1 - freed.merged.cast_signed()))
+    }
+
+    /// Frees the block of whole pages that starts at `start`.
+    #[cold]
+    fn free_pages(&mut self, start: u64) -> Option<Freed> {
+        let size = self.runs.next_start(start / PAGE).0 * PAGE - start;
+        let (hole, holes) = self.free_run(start / PAGE)?;
+        Some(Freed { size, pages: (start, start + size), hole: bytes(hole), holes })
+    }
+
+    /// Gives the span at an offset back, whose last live slot, of `size` bytes, has been freed.
+    #[cold]
+    fn drop_span(&mut self, offset: u64, size: u64) -> Option<Freed> {
+        let span = self.spans.remove(offset)?;
+        let Range { start, end } = span.range();
+        let (hole, holes) = self.free_run(start / PAGE)?;
+        Some(Freed { size, pages: (start, end), hole: bytes(hole), holes: 1 + holes - span.holes() })
+    }
+
+    /// The live block of whole pages, or the hole among runs, that holds an offset.
+    fn run_at(&self, offset: u64) -> Segment {
+        let Segment { start, end, is_hole } = self.runs.segment_at(offset / PAGE);
+        Segment { start: start * PAGE, end: end * PAGE, is_hole }
+    }
+
+    /// Gives the block of whole pages that starts at `start` as many as `size` bytes need.
+    fn resize_pages(&mut self, start: u64, size: u64) -> Result<Option<Resized>, NoMetadata> {
+        let (page, pages) = (start / PAGE, size.div_ceil(PAGE));
+        let (end, hole_follows) = self.runs.next_start(page);
+        let old = end - page;
+        if pages < old {
+            self.runs.split(page + pages, false)?;
+            let (hole, holes) = self.free_run(page + pages).expect("a live run was split here");
+            let size = (old - pages) * PAGE;
+            let pages = bytes((page + pages, end));
+            return Ok(Some(Resized::Shrunk(Freed { size, pages, hole: bytes(hole), holes })));
+        }
+        if pages == old {
+            return Ok(Some(Resized::Same));
+        }
+        if !hole_follows || self.runs.is_border(end) || self.runs.next_start(end).0 - page < pages {
+            return Ok(None);
+        }
+        let rest = self.runs.grow(end, pages - old)?;
+        if rest > 0 {
+            self.policy.on_hole_added(page + pages, rest);
+        }
+        Ok(Some(Resized::Grown { bytes: (pages - old) * PAGE, holes: -isize::from(rest == 0) }))
+    }
+}
+
+/// Pages as bytes.
+const fn bytes((start, end): (u64, u64)) -> (u64, u64) {
+    (start * PAGE, end * PAGE)
+}
+
+impl Engine for Segregated {
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "what it returns would go through memory")]
+    fn malloc(&mut self, size: u64) -> Result<Option<Taken>, NoMetadata> {
+        if size > MOST {
+            return self.take_pages(size, 1);
+        }
+        self.take_slot(class_for(size), size)
+    }
+
+    fn malloc_aligned(&mut self, size: u64, alignment: u64, _hole: Option<u64>) -> Result<Option<Taken>, NoMetadata> {
+        match class_aligned(size, alignment) {
+            Some(class) if alignment <= PAGE => self.take_slot(class, size),
+            _ => self.take_pages(size, alignment),
+        }
+    }
+
+    fn untake(&mut self, start: u64) {
+        self.free(start).expect("it was taken");
+    }
+
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "what it returns would go through memory")]
+    fn free(&mut self, start: u64) -> Option<Freed> {
+        let (state, padding) = self.states.take(start)?;
+        self.total_padding -= padding;
+        let State::Slot(class) = state else { return self.free_pages(start) };
+        let size = CLASS[class].size;
+        if self.spans.give(start)? == Given::Span {
+            return self.drop_span(start, size);
+        }
+        let pages = (start, start + size);
+        let (hole, holes) = (pages, 1);
+        Some(Freed { size, pages, hole, holes })
+    }
+
+    /// A block stays in its slot if it keeps more than half of it, or would get no smaller one.
+    fn resize(&mut self, start: u64, size: u64) -> Result<Option<Resized>, NoMetadata> {
+        let Some(state) = self.states.get(start) else { return Ok(None) };
+        let before = self.states.padding(start, state);
+        let (whole, resized) = match state {
+            State::Slot(class) => {
+                let slot = CLASS[class].size;
+                if size > slot || (size * 2 <= slot && class_for(size) != class) {
+                    return Ok(None);
+                }
+                (slot, Resized::Same)
+            }
+            State::Pages if size <= MOST / 2 => return Ok(None),
+            State::Pages => {
+                let Some(resized) = self.resize_pages(start, size)? else { return Ok(None) };
+                (size.next_multiple_of(PAGE), resized)
+            }
+        };
+        self.states.set(start, state, whole - size);
+        self.total_padding += whole - size;
+        self.total_padding -= before;
+        Ok(Some(resized))
+    }
+
+    fn split(&mut self, _start: u64, _size: u64) -> Result<bool, NoMetadata> {
+        Ok(false)
+    }
+
+    fn join_empty(&mut self, _start: u64, _end: u64) -> Option<Joined> {
+        None
+    }
+
+    fn reserve(&mut self, end: u64) -> Result<(), NoMetadata> {
+        Ok(self.runs.reserve(end / PAGE)?)
+    }
+
+    fn append(&mut self, size: u64, region_start: bool) -> Appended {
+        let end = self.runs.end();
+        let begins = region_start || end == 0;
+        let merges = !begins && self.runs.last_start_before(end).is_some_and(|last| last.1);
+        let hole = self.runs.append(size / PAGE, region_start);
+        self.policy.on_hole_added(hole, self.runs.end() - hole);
+        Appended { hole: hole * PAGE, main_blocks: usize::from(begins), holes: usize::from(!merges) }
+    }
+
+    fn truncate(&mut self, end: u64) -> Option<Truncated> {
+        let is_region = |map: &SegmentMap, start| map.is_region_start(start);
+        let (last, _) = self.runs.last_start_before(self.runs.end())?;
+        let begins = is_region(&self.runs, last);
+        let (_, pages, gone) = self.runs.truncate(end.div_ceil(PAGE))?;
+        Some(Truncated { bytes: pages * PAGE, main_blocks: usize::from(gone && begins), holes: usize::from(gone) })
+    }
+
+    fn growing_block(&self) -> Option<u64> {
+        let (last, is_hole) = self.runs.last_start_before(self.runs.end())?;
+        is_hole.then_some(last * PAGE)
+    }
+
+    fn padding(&self, start: u64) -> u64 {
+        self.states.get(start).map_or(0, |state| self.states.padding(start, state))
+    }
+
+    fn total_padding(&self) -> u64 {
+        self.total_padding
+    }
+
+    fn room_for(&self, size: u64, alignment: u64) -> u64 {
+        let class =
+            if alignment <= UNIT && size <= MOST { Some(class_for(size)) } else { class_aligned(size, alignment) };
+        match class {
+            Some(class) if alignment <= PAGE => CLASS[class].pages[0] * PAGE,
+            _ => size.next_multiple_of(PAGE) + alignment.saturating_sub(PAGE),
+        }
+    }
+
+    fn main_block_of(&self, bytes: u64) -> u64 {
+        bytes.next_multiple_of(PAGE)
+    }
+
+    fn main_block_within(&self, bytes: u64) -> u64 {
+        whole_pages(bytes)
+    }
+
+    fn most_alignment(&self) -> u64 {
+        u64::MAX
+    }
+
+    fn end(&self) -> u64 {
+        self.runs.end() * PAGE
+    }
+
+    #[inline]
+    fn location_of(&self, offset: u64) -> (u64, u64) {
+        let found = if let Some(span) = self.spans.at(offset) { span.slot_at(offset) } else { self.run_at(offset) };
+        if found.is_hole { (0, 0) } else { (found.start, found.end) }
+    }
+
+    #[inline]
+    fn is_live(&self, offset: u64) -> bool {
+        self.location_of(offset) != (0, 0)
+    }
+
+    #[inline]
+    fn is_live_start(&self, start: u64) -> bool {
+        self.states.get(start).is_some()
+    }
+
+    fn segment_at(&self, offset: u64) -> Segment {
+        self.spans.at(offset).map_or_else(|| self.run_at(offset), |span| span.slot_at(offset))
+    }
+
+    fn next_border(&self, offset: u64) -> u64 {
+        self.runs.next_border(offset / PAGE) * PAGE
+    }
+
+    fn previous_border(&self, offset: u64) -> Option<u64> {
+        self.runs.previous_border(offset / PAGE).map(|page| page * PAGE)
+    }
+
+    fn largest_hole(&mut self) -> u64 {
+        (self.runs.largest_hole() * PAGE).max(self.spans.largest_hole())
+    }
+
+    fn holes(&mut self, range: Range<u64>, least: u64, visit: &mut dyn FnMut(Range<u64>)) {
+        let mut at = range.start;
+        while at < range.end.min(self.end()) {
+            let segment = self.segment_at(at);
+            let end = match self.spans.at(at) {
+                // Its slots are too short, each of them.
+                Some(span) if span.class().size < least => span.range().end,
+                _ => segment.end,
+            };
+            if segment.is_hole && segment.end - segment.start >= least {
+                visit(segment.start..segment.end);
+            }
+            at = end;
+        }
+    }
+
+    fn peak_slot(&self) -> u64 {
+        self.peak_slot
+    }
+
+    fn position(&self) -> u64 {
+        0
+    }
+
+    fn go_to(&mut self, _position: u64) {}
+
+    fn bytes(&self) -> usize {
+        self.runs.bytes() + self.states.bytes() + self.spans.bytes()
+    }
+
+    fn peak_bytes(&self) -> usize {
+        // What stands beside the map never shrinks.
+        self.runs.peak_bytes() + self.states.bytes() + self.spans.bytes()
+    }
+
+    fn verify(&self) -> Result<(), String> {
+        self.runs.verify(|_, right| self.runs.is_border(right.start))?;
+        let is_live = |start, class| self.states.get(start) == Some(State::Slot(class));
+        let (mut blocks, pages) = self.spans.verify(is_live)?;
+        let (mut page, mut in_spans) = (0, 0);
+        while page < self.runs.end() {
+            let run = self.runs.segment_at(page);
+            let (start, end) = bytes((run.start, run.end));
+            if let Some(span) = self.spans.at(start) {
+                ensure!(!run.is_hole && span.range() == (start..end), "the span at {start} is no run of pages");
+                in_spans += run.end - run.start;
+            } else {
+                let is_block = self.states.get(start) == Some(State::Pages);
+                ensure!(is_block != run.is_hole, "the run of pages at {start} is neither a block nor free, or both");
+                blocks += u64::from(is_block);
+            }
+            page = run.end;
+        }
+        ensure!(in_spans == pages, "spans have {pages} pages, {in_spans} of them are runs");
+        let (mut states, mut padding) = (0, 0);
+        for (start, state) in self.states.iter() {
+            states += 1;
+            padding += self.states.padding(start, state);
+        }
+        ensure!(states == blocks, "{states} live blocks have states, {blocks} are there");
+        ensure!(padding == self.total_padding, "{padding} bytes of padding, {} counted", self.total_padding);
+        Ok(())
+    }
+}
