@@ -73,7 +73,7 @@ test('init takes no notice of dontFork on a running heap unless it is given', ()
     mems.init({ dontFork });
     assert.throws(() => mems.init({ dontFork: !dontFork }), {
       code: 'ERR_MEMS_ALREADY_INITIALIZED',
-      message: new RegExp(`dontFork: ${dontFork}.*asked: .*dontFork: ${!dontFork}`),
+      message: new RegExp(`dontFork: ${dontFork}.*Received .*dontFork: ${!dontFork}`),
     });
     finishQuietly(mems);
   }

@@ -40,7 +40,7 @@ function overflow(shadow) {
   const whole = bytes[at];
   bytes[at] ^= random.int(1, 255);
   const end = block.address + BigInt(block.size);
-  const mentions = [`${block.address}..${end - 1n} `, `at ${end + BigInt(at)}`];
+  const mentions = [`${block.address}..${end - 1n},`, `at ${end + BigInt(at)}`];
   if (options.trackAllocations) mentions.push('allocated\n', 'shadow.js');
   const found = (action) => refused(action, OVERFLOW, ...mentions);
   found(() => heap.verify());
