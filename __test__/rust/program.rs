@@ -418,7 +418,7 @@ fn realloc(mems: &mut Mems, shadow: &mut Shadow, block: &mut Block, size: u64, w
     kept.check(mems);
     *block = Block { size, ..kept };
     block.bytes(mems).fill(block.fill);
-    let found = mems.block(start + size - 1).unwrap();
+    let found = mems.block_at(start + size - 1).unwrap();
     assert_eq!((found.start, found.size), (start, size));
 }
 

@@ -41,7 +41,7 @@ impl Shadow {
         let before = self.live.range(..start).next_back().map_or(0, |(start, block)| start + block.size);
         let after = self.live.range(start..).next().map_or(u64::MAX, |next| *next.0);
         assert!(before <= start && start + block.size <= after, "the block at {start} overlaps another");
-        let found = self.mems.block(start + block.size - 1).unwrap();
+        let found = self.mems.block_at(start + block.size - 1).unwrap();
         assert_eq!((found.start, found.size), (start, block.size));
         assert!(found.usable >= block.size && start + found.usable <= after);
         self.bytes(start, block.size).fill(block.fill);
@@ -73,7 +73,7 @@ impl Shadow {
         if address < FIRST_ADDRESS || address >= self.mems.end() {
             return "ERR_MEMS_OUT_OF_RANGE";
         }
-        match self.mems.block(address) {
+        match self.mems.block_at(address) {
             Ok(block) => {
                 assert!(self.live.contains_key(&block.start));
                 "ERR_MEMS_NOT_BLOCK_START"

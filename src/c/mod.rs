@@ -151,7 +151,7 @@ pub extern "C" fn mems_heap_get(heap: u64, address: u64) -> *mut c_void {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mems_heap_block(heap: u64, address: u64, block: *mut Block) -> c_int {
     status(|| {
-        let found = registry::with_heap(heap, |heap| heap.block(address))?;
+        let found = registry::with_heap(heap, |heap| heap.block_at(address))?;
         // SAFETY: by this function's own contract.
         unsafe { put("block", block, found.into()) }
     })

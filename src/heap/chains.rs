@@ -85,6 +85,15 @@ impl<'heap> MainChain<'heap> {
         self.0.engine.previous_border(end).map(|start| main_block(start..end))
     }
 
+    /// The main block that holds `address`.
+    #[must_use]
+    pub fn at(self, address: u64) -> Option<MainBlock> {
+        let offset = offset_of(address).filter(|&offset| offset < self.0.engine.end())?;
+        let page_end = (offset / PAGE + 1) * PAGE;
+        let start = self.0.engine.previous_border(page_end)?;
+        Some(main_block(start..self.0.engine.next_border(page_end)))
+    }
+
     /// The first main block that starts at `address` or after it.
     #[must_use]
     pub fn first_from(self, address: u64) -> Option<MainBlock> {
@@ -145,7 +154,12 @@ impl SubChain<'_> {
 
     /// The segments, one after the other.
     pub fn iter(self) -> impl Iterator<Item = Segment> {
-        std::iter::successors(self.first(), move |&segment| self.next(segment))
+        self.iter_from(self.block.start)
+    }
+
+    /// The segments from the one on that holds `address`, which is in the main block.
+    pub fn iter_from(self, address: u64) -> impl Iterator<Item = Segment> {
+        std::iter::successors(self.heap.segment_at(address), move |&segment| self.next(segment))
     }
 }
 
@@ -158,8 +172,9 @@ impl Heap {
 
     /// The segments from the one that holds `address`, or the first if it is below the heap, through all sub-chains.
     pub fn segments(&self, address: u64) -> impl Iterator<Item = Segment> {
-        let first = self.segment_at(address.max(address_of(0)));
-        std::iter::successors(first, |segment| self.segment_at(segment.addresses().end))
+        let (chain, address) = (self.main_chain(), address.max(address_of(0)));
+        let blocks = std::iter::successors(chain.at(address), move |&block| chain.next(block));
+        blocks.flat_map(move |block| chain.sub_chain(block).iter_from(address.max(block.start)))
     }
 }
 

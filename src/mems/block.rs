@@ -79,11 +79,11 @@ impl Mems {
     ///
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotAllocated`].
-    pub fn block(&self, address: u64) -> Result<Block, Error> {
+    pub fn block_at(&self, address: u64) -> Result<Block, Error> {
         self.live_block(address).ok_or_else(|| self.no_block(address))
     }
 
-    /// The live block that holds `address`, as [`Mems::block`] finds it, without saying why there is none.
+    /// The live block that holds `address`, as [`Mems::block_at`] finds it, without saying why there is none.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "else it is answered by way of memory, and views wait for it")]
     fn live_block(&self, address: u64) -> Option<Block> {
@@ -173,7 +173,7 @@ impl Mems {
     /// [`Error::OutOfRange`], [`Error::NotAllocated`]; [`Error::OutOfBlock`].
     #[allow(clippy::missing_panics_doc, reason = "a live block is mapped, so its size fits usize")]
     pub fn span(&self, address: u64, length: u64) -> Result<Span, Error> {
-        let Block { start, usable, .. } = self.block(address)?;
+        let Block { start, usable, .. } = self.block_at(address)?;
         let end = start + usable;
         let available = end - address;
         if length > available {
@@ -294,7 +294,7 @@ impl Mems {
     /// Whether `address` lies in a live block. O(1).
     #[must_use]
     pub fn owns(&self, address: u64) -> bool {
-        self.block(address).is_ok()
+        self.block_at(address).is_ok()
     }
 
     /// Frees a block that has not been returned to a caller, since what it was made for has failed. Not into quarantine: that

@@ -257,7 +257,7 @@ impl Mems {
     pub fn get(&self, address: u64) -> Result<u64, Error> {
         // Where the block begins and ends is not asked: that takes as long again.
         if self.guarded || !self.heap.is_live(address) {
-            self.block(address)?;
+            self.block_at(address)?;
         }
         Ok(self.regions.physical(address) as u64)
     }

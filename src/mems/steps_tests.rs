@@ -202,7 +202,7 @@ fn other_blocks_are_what_they_were_while_one_is_hidden() {
         }
         seen += 1;
         // What sizes are rounded up by is a block's own.
-        assert_eq!(heap.block(resized).unwrap().usable, 16);
+        assert_eq!(heap.block_at(resized).unwrap().usable, 16);
         assert!(heap.get(resized + 15).is_ok() && heap.span(resized, 16).is_ok());
         assert_eq!(heap.realloc(resized, 2), Ok(resized));
         let longer = heap.realloc(moved, 100).unwrap();
@@ -407,7 +407,7 @@ fn a_malloc_that_empties_the_quarantine_lets_others_in() {
         if heap.stats().quarantined >= 40 * MIB && heap.hidden.is_quarantine_empty() {
             alone += 1;
             assert!(matches!(heap.get(freed), Err(Error::NotAllocated { .. })));
-            heap.block(kept).unwrap();
+            heap.block_at(kept).unwrap();
         }
     });
     let small = allocate(&mut watched, |heap| heap.malloc(100)).unwrap();
