@@ -158,10 +158,11 @@ export interface InitOptions {
    *   size is internal fragmentation: see `fragmentation.internal` in {@link Stats}. Blocks can be aligned to 4096 bytes at
    *   most.
    * - `'segregated'`: sizes up to 32 KiB are rounded up to one of 52 size classes, and a block gets a slot of its class's
-   *   pages; a larger block gets whole pages. Allocating and freeing is O(1), and takes a fraction of the time of the other
-   *   policies, for more memory. Free slots are holes of their own, and so is what is left at the end of a class's pages.
-   *   Addresses are multiples of 16, counted from the heap's first: with {@link InitOptions.alignment} 1, `'segregated'`
-   *   throws `ERR_INVALID_ARG_VALUE`.
+   *   pages; a larger block gets whole pages. Allocating and freeing is O(1). Free slots are holes of their own that never
+   *   merge, and so is what is left at the end of a class's pages: a hole that is smaller than a page serves its own class
+   *   only, whatever `largestHole` in {@link Stats} and `available` of an error say. A block that becomes smaller keeps its
+   *   slot. Main blocks are as long as the memory behind them is in one piece: {@link InitOptions.joinEmptyBlocks} says
+   *   nothing here. {@link InitOptions.alignment} is 16 unless it is given, and 1 throws `ERR_INVALID_ARG_VALUE`.
    *
    * @defaultValue `'first-fit'`
    *

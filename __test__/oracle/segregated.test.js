@@ -117,4 +117,84 @@ describe('segregated fit', () => {
     assert.ok(heap.stats().counts.holes < 200);
     heap.close();
   });
+
+  const MIB = 2 ** 20;
+
+  test('stays whole where runs of pages grow past the end of a chunk of their map', () => {
+    const heap = new Heap(POLICY);
+    heap.free(heap.malloc(256 * MIB));
+    const block = heap.malloc(257 * MIB);
+    heap.verify();
+    heap.free(block);
+    heap.free(heap.malloc(600 * MIB));
+    heap.verify();
+    heap.close();
+  });
+
+  test('clears what calloc returns, whoever wrote to the end of the block before', () => {
+    const heap = new Heap(POLICY);
+    const block = heap.realloc(heap.malloc(40_000), 60_001);
+    const usable = heap.usableSize(block);
+    heap.view(block, Uint8Array, usable).fill(0xaa);
+    heap.free(block);
+    const again = heap.calloc(1, usable);
+    assert.equal(again, block);
+    assert.ok(heap.buffer(again).every((byte) => byte === 0));
+    heap.close();
+  });
+
+  test('shrinks a block where it is, however full the heap is', () => {
+    for (const size of [100, 16_384, 20_000]) {
+      const heap = new Heap({ ...POLICY, maxSize: MIB });
+      const block = heap.malloc(MIB);
+      assert.equal(heap.realloc(block, size), block);
+      assert.equal(heap.usableSize(block) < size + 4096, true);
+      heap.verify();
+      heap.close();
+    }
+  });
+
+  test('gives spans without a live slot back before it refuses anything', () => {
+    const heap = new Heap({ ...POLICY, maxSize: MIB });
+    const blocks = Array.from({ length: 40 }, (_, number) => heap.malloc(16 + 40 * number));
+    heap.freeMany(blocks);
+    heap.free(heap.malloc(MIB));
+    heap.freeMany(Array.from({ length: 40 }, (_, number) => heap.malloc(16 + 40 * number)));
+    heap.trim();
+    assert.equal(heap.stats().counts.holes, 1);
+    heap.close();
+  });
+
+  test('keeps nothing of a mallocMany that fails', () => {
+    const heap = new Heap({ ...POLICY, maxSize: MIB });
+    const untouched = heap.stats();
+    assert.throws(() => heap.mallocMany([100, 2 ** 30]), { code: 'ERR_MEMS_OUT_OF_MEMORY' });
+    const { bytes, counts } = heap.stats();
+    assert.deepEqual(counts, untouched.counts);
+    assert.deepEqual({ ...bytes, metadata: 0 }, { ...untouched.bytes, metadata: 0 });
+    heap.free(heap.malloc(65_536));
+    const { metadata } = heap.stats().bytes;
+    for (let time = 0; time < 2000; time++) {
+      assert.throws(() => heap.mallocMany([100_000, 2 ** 40]));
+    }
+    assert.equal(heap.stats().bytes.metadata, metadata);
+    heap.close();
+  });
+
+  for (const policy of ['segregated', 'buddy', 'first-fit']) {
+    test(`leaves nothing readable of what a realloc cut off, with zeroOnFree and ${policy}`, () => {
+      const heap = new Heap({ policy, zeroOnFree: true });
+      for (const [from, to] of [
+        [112, 64],
+        [60_000, 57_400],
+      ]) {
+        const block = heap.malloc(from);
+        heap.buffer(block).fill(1);
+        assert.equal(heap.realloc(block, to), block);
+        const behind = heap.view(block, Uint8Array, heap.usableSize(block)).subarray(to);
+        assert.ok(behind.every((byte) => byte === 0));
+      }
+      heap.close();
+    });
+  }
 });

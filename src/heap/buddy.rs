@@ -190,6 +190,10 @@ impl Engine for Buddy {
         Some(Truncated { bytes, main_blocks: usize::from(gone), holes: usize::from(gone) })
     }
 
+    fn release_spare(&mut self) -> Option<usize> {
+        None
+    }
+
     fn growing_block(&self) -> Option<u64> {
         None
     }

@@ -105,6 +105,9 @@ macro_rules! with_methods {
         fn append(&mut self, size: u64, region_start: bool) -> Appended;
         /// Takes off what was appended last, if it is one hole, or as much of it as stands above `end`.
         fn truncate(&mut self, end: u64) -> Option<Truncated>;
+        /// Gives back what is kept for requests to come: spans without a live slot. Returns by how many there are fewer holes; `None`:
+        /// nothing was kept.
+        fn release_spare(&mut self) -> Option<usize>;
         /// The size of the largest hole.
         fn largest_hole(&mut self) -> u64;
         /// Calls `visit` with every hole of at least `least` bytes, 128 or more, that reaches into `range`, in order.

@@ -209,6 +209,10 @@ impl Engine for Fit {
         Some(Truncated { bytes, main_blocks: usize::from(gone), holes: usize::from(gone) })
     }
 
+    fn release_spare(&mut self) -> Option<usize> {
+        None
+    }
+
     fn growing_block(&self) -> Option<u64> {
         if self.joins { self.map.last_empty_block() } else { None }
     }

@@ -56,6 +56,15 @@ impl Heap {
         address_of(start)
     }
 
+    /// Gives back what the engine keeps for requests to come. Returns whether there was any.
+    pub fn release_spare(&mut self) -> bool {
+        let Some(fewer) = self.engine.release_spare() else { return false };
+        self.counters.holes -= fewer;
+        self.counters.record_hole(self.engine.largest_hole());
+        self.debug_verify();
+        true
+    }
+
     /// The length of the last main block if it is wholly free and the heap may let it grow, else 0.
     #[must_use]
     pub fn growing_block(&self) -> u64 {

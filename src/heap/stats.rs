@@ -170,9 +170,10 @@ impl Heap {
     /// was undone.
     pub fn restore(&mut self, mark: &Mark) {
         // What only ever grows tells others, who have marks of their own, that somebody was here. An engine may keep spans that
-        // it has made meanwhile.
+        // it has made meanwhile, or have given some back.
         let Counters { forgotten, holes, .. } = self.counters;
         self.counters = Counters { holes, forgotten, ..mark.counters.clone() };
+        self.counters.record_hole(self.engine.largest_hole());
         self.engine.go_to(mark.position);
         self.debug_verify();
     }

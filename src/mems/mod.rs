@@ -135,6 +135,12 @@ impl Mems {
     /// Makes room for a block at `alignment`, and allocates it there.
     #[cold]
     pub(crate) fn allocate_in_new_block(&mut self, sizes: Sizes, alignment: u64) -> Result<u64, Error> {
+        if self.heap.release_spare() {
+            let note = |address| self.padding.set(address, sizes.padding);
+            if let Some(address) = self.heap.malloc_aligned(sizes.whole, alignment, note)? {
+                return Ok(address);
+            }
+        }
         let before = self.heap.mark();
         self.try_in_new_block(sizes, alignment).inspect_err(|_| self.go_back(&before, 0))
     }

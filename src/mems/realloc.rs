@@ -146,15 +146,13 @@ impl Mems {
         }
         match resized? {
             Resized::InPlace { freed } => {
-                self.note_use(address, address + sizes.whole);
+                self.note_use(address, address + sizes.whole + self.heap.padding(address));
                 self.note_alignment(address, alignment);
-                let mut pages = false;
-                if let Some(freed) = freed {
-                    if self.options().zero_on_free() {
-                        self.regions.fill(freed.block.start, 0, address + whole - freed.block.start);
-                    }
-                    pages = self.note_freed(&freed);
+                if self.options().zero_on_free() {
+                    // What the block has lost, and what it has kept without having been asked to.
+                    self.regions.fill(address + size, 0, whole.saturating_sub(size));
                 }
+                let pages = freed.is_some_and(|freed| self.note_freed(&freed));
                 Ok(Realloc { address, copy: None, tail: None, pages, before: None })
             }
             Resized::NoRoom => self.start_move(block, size, alignment),

@@ -133,10 +133,11 @@ fn malloc_with_arguments(env: sys::napi_env, heap: Id, size: f64) -> Result<u64,
     Ok(calls::allocate(heap, size, None)?.0)
 }
 
-/// What is left of a `free`: all of it if nothing has been begun.
+/// What is left of a `free`: all of it if nothing has been done to the block yet. A call that goes on with the default heap must
+/// not find the next one, so it begins anew, and says whose block it is.
 #[cold]
 fn finish_free(env: sys::napi_env, mut heap: Handle, address: u64, left: Option<Left>) -> Result<(), Failure> {
-    if let Some(left) = left {
+    if let Some(left @ (Left::Nothing | Left::Pages)) = left {
         return Ok(steps::finish_free(&mut heap, address, left, |_| ())?);
     }
     // SAFETY: as in `malloc_with_arguments`.

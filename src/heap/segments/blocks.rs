@@ -51,7 +51,7 @@ impl SegmentMap {
     /// with it.
     pub fn append(&mut self, size: u64, region_start: bool) -> u64 {
         let start = self.end;
-        if region_start || (self.is_of_pages() && start == 0) {
+        if (region_start || (self.is_of_pages() && start == 0)) && !self.is_region_start(start) {
             self.region_starts.push(start);
         }
         self.end += size;
@@ -59,6 +59,11 @@ impl SegmentMap {
             // Nothing keeps the new pages from the hole before them.
             if let Some((hole, true)) = self.last_start_before(start) {
                 self.raise(hole, self.end - hole);
+                // The chunk that `reserve` has made is not needed if no segment starts in it.
+                let line = start / LINE;
+                if self.chunk(line).is_some_and(|chunk| chunk.occupied().is_empty()) {
+                    self.drop_chunk(line);
+                }
                 return hole;
             }
         }

@@ -222,19 +222,13 @@ impl Engine for Segregated {
         Some(Freed { size, pages, hole, holes })
     }
 
-    /// A block stays in its slot if it keeps more than half of it, or would get no smaller one.
+    /// A block that becomes smaller stays where it is: programs rely on that.
     fn resize(&mut self, start: u64, size: u64) -> Result<Option<Resized>, NoMetadata> {
         let Some(state) = self.states.get(start) else { return Ok(None) };
         let before = self.states.padding(start, state);
         let (whole, resized) = match state {
-            State::Slot(class) => {
-                let slot = CLASS[class].size;
-                if size > slot || (size * 2 <= slot && class_for(size) != class) {
-                    return Ok(None);
-                }
-                (slot, Resized::Same)
-            }
-            State::Pages if size <= MOST / 2 => return Ok(None),
+            State::Slot(class) if size > CLASS[class].size => return Ok(None),
+            State::Slot(class) => (CLASS[class].size, Resized::Same),
             State::Pages => {
                 let Some(resized) = self.resize_pages(start, size)? else { return Ok(None) };
                 (size.next_multiple_of(PAGE), resized)
@@ -273,6 +267,17 @@ impl Engine for Segregated {
         let begins = is_region(&self.runs, last);
         let (_, pages, gone) = self.runs.truncate(end.div_ceil(PAGE))?;
         Some(Truncated { bytes: pages * PAGE, main_blocks: usize::from(gone && begins), holes: usize::from(gone) })
+    }
+
+    fn release_spare(&mut self) -> Option<usize> {
+        let (mut fewer, mut from) = (None, 0);
+        while let Some((number, start)) = self.spans.spare(from) {
+            // Its holes were counted when its last slot was freed.
+            let freed = self.drop_span(start, 0)?;
+            fewer = Some(fewer.unwrap_or(0) + (1 - freed.holes).unsigned_abs());
+            from = number + 1;
+        }
+        fewer
     }
 
     fn growing_block(&self) -> Option<u64> {

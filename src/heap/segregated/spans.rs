@@ -209,6 +209,12 @@ impl Spans {
             .filter(move |&length| length == 0 || (pages[length] > pages[length - 1] && pages[length] <= all / 16))
     }
 
+    /// Number and start of the first span without a live slot, of the number `from` or a higher one. O(spans).
+    pub fn spare(&self, from: usize) -> Option<(usize, u64)> {
+        let mut spans = self.all.iter().enumerate().skip(from);
+        spans.find(|(_, span)| span.slots > 0 && span.free == span.slots).map(|(number, span)| (number, span.start))
+    }
+
     /// Makes room for one more span, of `range`.
     ///
     /// # Errors

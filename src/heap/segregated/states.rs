@@ -6,8 +6,8 @@
 //!  1..=16       a block of the class of 16 bytes; so many were asked for
 //!  17..=67      a block of class 1..=51
 //!  127          a block of whole pages
-//!  128 | seven bits, in the byte behind a block's state, and 128 | seven more behind that one if there can be so many: the
-//!               bytes of the block that were not asked for
+//!  128 | seven bits, in the byte behind a block's state, and twice seven more behind that one in blocks of more than 128 bytes:
+//!               the bytes of the block that were not asked for
 //! ```
 //!
 //! So one byte says whether an address may be freed: double, interior and wild frees are found exactly, without looking for a
@@ -77,27 +77,27 @@ fn state(offset: u64, byte: u8) -> Option<State> {
 
 /// The padding of a block whose first bytes are given.
 #[inline]
-fn padding(state: State, [first, low, high]: [u8; 3]) -> u64 {
+fn padding(state: State, [first, low, middle, high]: [u8; 4]) -> u64 {
     let bits = |byte: u8| u64::from(byte & (PADDING - 1));
     match state {
         State::Slot(0) => UNIT - u64::from(first),
         State::Slot(class) if !is_wide(class) => bits(low),
-        _ => bits(low) | bits(high) << 7,
+        _ => bits(low) | bits(middle) << 7 | bits(high) << 14,
     }
 }
 
 /// The first bytes of a block, and how many of them it has.
 #[inline]
-#[allow(clippy::cast_possible_truncation, reason = "padding is below 2^14, seven bits of it are taken at a time")]
-fn bytes(state: State, padding: u64) -> ([u8; 3], usize) {
+#[allow(clippy::cast_possible_truncation, reason = "padding is below 2^21, seven bits of it are taken at a time")]
+fn bytes(state: State, padding: u64) -> ([u8; 4], usize) {
     let bits = |padding: u64| PADDING | (padding as u8 & (PADDING - 1));
-    debug_assert!(padding < 1 << 14);
-    let rest = (bits(padding), bits(padding >> 7));
+    debug_assert!(padding < 1 << 21);
+    let [low, middle, high] = [0, 7, 14].map(|shift| bits(padding >> shift));
     match state {
-        State::Slot(0) => ([(UNIT - padding) as u8, 0, 0], 1),
-        State::Slot(class) if !is_wide(class) => ([16 + class as u8, rest.0, 0], 2),
-        State::Slot(class) => ([16 + class as u8, rest.0, rest.1], 3),
-        State::Pages => ([PAGES, rest.0, rest.1], 3),
+        State::Slot(0) => ([(UNIT - padding) as u8, 0, 0, 0], 1),
+        State::Slot(class) if !is_wide(class) => ([16 + class as u8, low, 0, 0], 2),
+        State::Slot(class) => ([16 + class as u8, low, middle, high], 4),
+        State::Pages => ([PAGES, low, middle, high], 4),
     }
 }
 
@@ -146,7 +146,7 @@ impl States {
     /// The bytes of the live block that starts at `offset` that were not asked for.
     #[inline]
     pub fn padding(&self, offset: u64, state: State) -> u64 {
-        let bytes = [offset, offset + UNIT, offset + 2 * UNIT].map(|offset| self.byte(offset));
+        let bytes = [0, 1, 2, 3].map(|number| self.byte(offset + number * UNIT));
         padding(state, bytes)
     }
 
@@ -154,26 +154,26 @@ impl States {
     /// reserved.
     #[inline]
     pub fn set(&mut self, offset: u64, state: State, padding: u64) {
-        let ([first, low, high], len) = bytes(state, padding);
+        let (bytes, len) = bytes(state, padding);
         let (chunk, at) = place(offset);
         if let Some(Some([states])) = self.chunks.get_mut(chunk).map(Option::as_deref_mut)
-            && let Some(there) = states[at..].first_chunk_mut::<3>()
+            && let Some(there) = states[at..].first_chunk_mut::<4>()
         {
-            there[0] = first;
+            there[0] = bytes[0];
             if len > 1 {
-                there[1] = low;
+                there[1] = bytes[1];
             }
             if len > 2 {
-                there[2] = high;
+                (there[2], there[3]) = (bytes[2], bytes[3]);
             }
             return;
         }
-        self.set_across(offset, [first, low, high], len);
+        self.set_across(offset, bytes, len);
     }
 
     /// [`States::set`] of a block whose states are not all in one chunk.
     #[cold]
-    fn set_across(&mut self, offset: u64, bytes: [u8; 3], len: usize) {
+    fn set_across(&mut self, offset: u64, bytes: [u8; 4], len: usize) {
         for (at, &byte) in bytes.iter().take(len).enumerate() {
             self.put(offset + at as u64 * UNIT, byte);
         }
@@ -184,9 +184,11 @@ impl States {
     pub fn take(&mut self, offset: u64) -> Option<(State, u64)> {
         let (chunk, at) = place(offset);
         let [states] = self.chunks.get_mut(chunk)?.as_deref_mut()?;
-        if let Some(&mut [ref mut first, low, high]) = states.get_mut(at..).and_then(|bytes| bytes.first_chunk_mut()) {
+        if let Some(&mut [ref mut first, low, middle, high]) =
+            states.get_mut(at..).and_then(|bytes| bytes.first_chunk_mut())
+        {
             let state = state(offset, *first)?;
-            let padding = padding(state, [*first, low, high]);
+            let padding = padding(state, [*first, low, middle, high]);
             *first = 0;
             return Some((state, padding));
         }
@@ -230,7 +232,7 @@ mod tests {
         assert_eq!(states.get(4096), None);
         states.reserve(0..CHUNK + 1).unwrap();
         for (class, Class { size, .. }) in CLASS.iter().enumerate() {
-            for padding in (0..*size.min(&(1 << 14))).step_by(1 + class) {
+            for padding in (0..*size).step_by(1 + class) {
                 states.set(CHUNK - 32, State::Slot(class), padding);
                 assert_eq!(states.get(CHUNK - 32), Some(State::Slot(class)));
                 assert_eq!(states.padding(CHUNK - 32, State::Slot(class)), padding);
