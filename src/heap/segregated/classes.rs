@@ -52,10 +52,15 @@ pub(super) fn class_for(size: u64) -> usize {
     usize::from(CLASS_OF[units])
 }
 
-/// The class of slots that hold `size` bytes, and whose size is a multiple of `alignment`, a power of two up to a page.
+/// The class of slots that hold `size` bytes, and whose size is a multiple of `alignment`, a power of two. `None`: such a block gets
+/// whole pages.
+#[inline]
 pub(super) fn class_aligned(size: u64, alignment: u64) -> Option<usize> {
-    if size > MOST {
+    if size > MOST || alignment > PAGE {
         return None;
+    }
+    if alignment <= UNIT {
+        return Some(class_for(size));
     }
     (class_for(size)..CLASSES).find(|&class| CLASS[class].size.is_multiple_of(alignment))
 }

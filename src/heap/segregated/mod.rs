@@ -19,11 +19,12 @@
 //!
 //! Costs: O(1) amortized for slots, O(log n) for runs of pages.
 
+mod chunks;
 mod classes;
 mod spans;
 mod states;
 
-use self::classes::{CLASS, MOST, UNIT, class_aligned, class_for};
+use self::classes::{CLASS, MOST, class_aligned, class_for};
 use self::spans::{Given, Spans};
 use self::states::{State, States};
 use super::PAGE;
@@ -198,8 +199,8 @@ impl Engine for Segregated {
 
     fn malloc_aligned(&mut self, size: u64, alignment: u64, _hole: Option<u64>) -> Result<Option<Taken>, NoMetadata> {
         match class_aligned(size, alignment) {
-            Some(class) if alignment <= PAGE => self.take_slot(class, size),
-            _ => self.take_pages(size, alignment),
+            Some(class) => self.take_slot(class, size),
+            None => self.take_pages(size, alignment),
         }
     }
 
@@ -294,11 +295,9 @@ impl Engine for Segregated {
     }
 
     fn room_for(&self, size: u64, alignment: u64) -> u64 {
-        let class =
-            if alignment <= UNIT && size <= MOST { Some(class_for(size)) } else { class_aligned(size, alignment) };
-        match class {
-            Some(class) if alignment <= PAGE => CLASS[class].pages[0] * PAGE,
-            _ => size.next_multiple_of(PAGE) + alignment.saturating_sub(PAGE),
+        match class_aligned(size, alignment) {
+            Some(class) => CLASS[class].pages[0] * PAGE,
+            None => size.next_multiple_of(PAGE) + alignment.saturating_sub(PAGE),
         }
     }
 

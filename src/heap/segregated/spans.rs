@@ -9,10 +9,11 @@
 //!
 //! Costs: O(1) for malloc and free; O(pages) where a span comes or goes, which are 32 at most.
 
+use super::chunks::{self, Chunks};
 use super::classes::{CLASS, CLASSES, Class, LENGTHS, SLOTS, UNIT};
 use crate::heap::PAGE;
 use crate::heap::ensure::ensure;
-use crate::heap::segments::{Boxed, Segment, try_box};
+use crate::heap::segments::{Boxed, Segment};
 use std::collections::TryReserveError;
 use std::ops::Range;
 
@@ -63,7 +64,7 @@ pub(super) struct Spans {
     /// A list for each class, once there is a span.
     lists: Vec<List>,
     /// One more than the number of the span that a page belongs to, or 0.
-    by_page: Vec<Option<Boxed<[u32; PAGES]>>>,
+    by_page: Chunks<u32, PAGES>,
     made: usize,
 }
 
@@ -231,16 +232,7 @@ impl Spans {
             self.vacant.try_reserve(missing)?;
         }
         let (first, last) = (place(range.start / PAGE).0, place(range.end / PAGE - 1).0);
-        let missing = (last + 1).saturating_sub(self.by_page.len());
-        self.by_page.try_reserve(missing)?;
-        self.by_page.resize_with(self.by_page.len() + missing, || None);
-        for chunk in &mut self.by_page[first..=last] {
-            if chunk.is_none() {
-                *chunk = Some(try_box([0; PAGES])?);
-                self.made += 1;
-            }
-        }
-        Ok(())
+        chunks::reserve(&mut self.by_page, &mut self.made, first..=last)
     }
 
     /// Adds a span, all of its slots free, of pages from `start` on; room has been reserved. Returns it.

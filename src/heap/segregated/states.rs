@@ -17,8 +17,9 @@
 //!
 //! Costs: O(1); 4 KiB for each 64 KiB of address space in which a block ever started.
 
+use super::chunks::{self, Chunks};
 use super::classes::{CLASS, CLASSES, UNIT};
-use crate::heap::segments::{Boxed, try_box};
+use crate::heap::segments::Boxed;
 use std::collections::TryReserveError;
 use std::ops::Range;
 
@@ -46,7 +47,7 @@ pub(super) enum State {
 /// The states of a heap.
 #[derive(Debug, Default)]
 pub(super) struct States {
-    chunks: Vec<Option<Boxed<[u8; STATES]>>>,
+    chunks: Chunks<u8, STATES>,
     made: usize,
 }
 
@@ -107,17 +108,7 @@ impl States {
     /// # Errors
     /// If there is no memory; nothing has changed then that can be seen.
     pub fn reserve(&mut self, range: Range<u64>) -> Result<(), TryReserveError> {
-        let (first, last) = (place(range.start).0, place(range.end - 1).0);
-        let missing = (last + 1).saturating_sub(self.chunks.len());
-        self.chunks.try_reserve(missing)?;
-        self.chunks.resize_with(self.chunks.len() + missing, || None);
-        for chunk in &mut self.chunks[first..=last] {
-            if chunk.is_none() {
-                *chunk = Some(try_box([0; STATES])?);
-                self.made += 1;
-            }
-        }
-        Ok(())
+        chunks::reserve(&mut self.chunks, &mut self.made, place(range.start).0..=place(range.end - 1).0)
     }
 
     #[inline]
@@ -204,7 +195,7 @@ impl States {
         Some((state, padding))
     }
 
-    /// The offsets at which live blocks start, and their states, from `from` on.
+    /// The offsets at which live blocks start, and their states.
     pub fn iter(&self) -> impl Iterator<Item = (u64, State)> {
         let chunks = self.chunks.iter().enumerate().filter(|chunk| chunk.1.is_some());
         let starts = chunks.flat_map(|(chunk, _)| (0..STATES).map(move |at| chunk as u64 * CHUNK + at as u64 * UNIT));
