@@ -40,7 +40,7 @@ pub const fn page_start(address: u64) -> u64 {
     address_of(offset_in(address) / PAGE * PAGE)
 }
 
-/// The first start of a page from an address of a heap on.
+/// The first start of a page at or after an address of a heap.
 #[inline]
 #[must_use]
 pub const fn next_page_start(address: u64) -> u64 {

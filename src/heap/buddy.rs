@@ -6,7 +6,8 @@
 //! the block of s bytes at address a in its main block is at a XOR s (Knowlton, "A Fast Storage Allocator", 1965; Knuth, The Art
 //! of Computer Programming, vol. 1, 2.5). Main blocks are powers of two as well.
 //!
-//! What a block has beyond what was asked for is its padding, the internal fragmentation. The chains show blocks with it.
+//! What a block has beyond its requested size is its padding, the internal fragmentation. The chains show blocks with their
+//! padding.
 //!
 //! Invariants: segments are powers of two, at multiples of their size in their main block; no two buddies are both holes; the
 //! index has every hole, and room for those that live blocks become; `sizes` has every live block.
@@ -28,7 +29,7 @@ const SPLITS: usize = 64;
 pub(super) struct Buddy {
     map: SegmentMap,
     holes: HolesBySize,
-    /// The bytes that each live block was asked for with, by its start.
+    /// The requested size of each live block, by its start.
     sizes: HashMap<u64, u64>,
     /// The smallest block.
     unit: u64,
@@ -69,7 +70,7 @@ impl Buddy {
         let mut half = size / 2;
         while half >= wanted {
             if let Err(error) = self.map.split_hole(start, start + half) {
-                // As it was, from the smallest on.
+                // Undo the splits, from the smallest half on.
                 while half < size / 2 {
                     half *= 2;
                     self.map.merge_holes(start, start + half);
@@ -235,13 +236,13 @@ impl Engine for Buddy {
     fn go_to(&mut self, _position: u64) {}
 
     fn bytes(&self) -> usize {
-        // A byte of control for each place, and an eighth of the places stays free.
+        // A hash map has a control byte for each slot, and leaves an eighth of its slots free.
         let sizes = self.sizes.capacity() / 7 * 8 * (size_of::<(u64, u64)>() + 1);
         self.map.bytes() + self.holes.bytes() + sizes
     }
 
     fn peak_bytes(&self) -> usize {
-        // What stands beside the map never shrinks.
+        // What is kept beside the map never shrinks.
         self.bytes() - self.map.bytes() + self.map.peak_bytes()
     }
 
@@ -271,7 +272,7 @@ impl Engine for Buddy {
             at = end;
         }
         if (blocks, padding) != (self.sizes.len(), self.total_padding) {
-            return Err(format!("{blocks} blocks have {padding} bytes of padding, others are counted"));
+            return Err(format!("{blocks} blocks have {padding} bytes of padding, which is not what was counted"));
         }
         self.holes.verify(&mut holes.into_iter(), blocks)
     }

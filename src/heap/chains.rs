@@ -1,8 +1,8 @@
 //! The main chain and the sub-chains, by name.
 //!
-//! Who knows the original looks for two kinds of doubly linked lists: the main blocks, and the segments of each. Here they are,
-//! whatever the engine keeps them as: each has a first and a last node, and each node a next and a previous one. (With segments
-//! in lines the lists are unrolled ones, without pointers: `segments/mod.rs` draws them.)
+//! Readers who know the original look for two kinds of doubly linked lists: the main blocks, and the segments of each. Here they
+//! are, however the engine stores them: each list has a first and a last node, and each node a next and a previous one. (With
+//! segments in lines the lists are unrolled ones, without pointers: `segments/mod.rs` draws them.)
 //!
 //! ```text
 //! MainChain:  MAIN[1000:5095] <-> MAIN[5096:13287] <-> NULL
@@ -157,7 +157,7 @@ impl SubChain<'_> {
         self.iter_from(self.block.start)
     }
 
-    /// The segments from the one on that holds `address`, which is in the main block.
+    /// The segments from the one that holds `address`, which is in the main block, to the last.
     pub fn iter_from(self, address: u64) -> impl Iterator<Item = Segment> {
         std::iter::successors(self.heap.segment_at(address), move |&segment| self.next(segment))
     }

@@ -10,7 +10,7 @@ use super::engine::{Appended, Truncated};
 pub(super) struct Counters {
     pub mapped: u64,
     pub main_blocks: usize,
-    /// Bytes in live blocks, with what the engine has rounded sizes up by.
+    /// Bytes in live blocks, including what the engine has rounded sizes up by.
     pub live: u64,
     pub peak_live: u64,
     pub peak_hole_bytes: u64,
@@ -61,7 +61,7 @@ impl Counters {
         self.holes -= gone;
     }
 
-    /// Counts a new block of `size` bytes, by which there are so many more holes.
+    /// Counts a new block of `size` bytes, which has added `holes` holes.
     #[inline]
     pub fn record_malloc(&mut self, size: u64, holes: isize) {
         self.live += size;
@@ -70,8 +70,7 @@ impl Counters {
         self.mallocs += 1;
     }
 
-    /// Counts a freed block of `size` bytes, which is part of a hole of `hole` bytes now, and by which there are so many more
-    /// holes.
+    /// Counts a freed block of `size` bytes, which is part of a hole of `hole` bytes now and has added `holes` holes.
     #[inline]
     pub fn record_free(&mut self, size: u64, holes: isize, hole: u64) {
         self.live -= size;
@@ -88,7 +87,7 @@ impl Counters {
         self.resizes += 1;
     }
 
-    /// Counts `size` bytes by which a block became longer, and so many more holes.
+    /// Counts `size` bytes by which a block became longer, which has added `holes` holes.
     pub fn record_growth(&mut self, size: u64, holes: isize) {
         self.record_malloc(size, holes);
         self.mallocs -= 1;

@@ -25,55 +25,55 @@ impl From<TryReserveError> for NoMetadata {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Taken {
     pub start: u64,
-    /// Bytes that it has: as many as were asked for, or more in engines that round.
+    /// Bytes that the block has: as many as were requested, or more with engines that round.
     pub size: u64,
-    /// By how many there are more holes now.
+    /// How many more holes there are now; negative if there are fewer.
     pub holes: isize,
 }
 
 /// A block that was freed, or the end of one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Freed {
-    /// Bytes that went back.
+    /// Bytes that were freed.
     pub size: u64,
-    /// Start and end of what can be given back to the system with them: those bytes, or the span that they were the last of.
+    /// Start and end of what can be given back to the system: the freed bytes, or their whole span if no slot of it is live.
     pub pages: (u64, u64),
-    /// Start and end of the hole that they are part of now.
+    /// Start and end of the hole that the freed bytes are part of now.
     pub hole: (u64, u64),
-    /// By how many there are more holes now.
+    /// How many more holes there are now; negative if there are fewer.
     pub holes: isize,
 }
 
 /// Pages that were appended.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Appended {
-    /// Where the hole starts that they are part of.
+    /// Start of the hole that the pages are part of.
     pub hole: u64,
-    /// By how many there are more main blocks.
+    /// How many more main blocks there are.
     pub main_blocks: usize,
-    /// By how many there are more holes.
+    /// How many more holes there are.
     pub holes: usize,
 }
 
-/// What was taken off the end.
+/// What was removed from the end of a heap.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Truncated {
-    /// Bytes that are gone.
+    /// Bytes that were removed.
     pub bytes: u64,
-    /// By how many there are fewer main blocks.
+    /// How many fewer main blocks there are.
     pub main_blocks: usize,
-    /// By how many there are fewer holes.
+    /// How many fewer holes there are.
     pub holes: usize,
 }
 
 /// A block that was resized where it is.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Resized {
-    /// It has as many bytes as before.
+    /// The block has as many bytes as before.
     Same,
-    /// Its end went back.
+    /// The end of the block was freed.
     Shrunk(Freed),
-    /// It has so many bytes more, and there are so many more holes.
+    /// The block has `bytes` more bytes, and there are `holes` more holes.
     Grown { bytes: u64, holes: isize },
 }
 
@@ -83,54 +83,56 @@ macro_rules! with_methods {
         $macro! {
     $given;
     mut {
-        /// Takes `size` bytes. `None`: a main block with room for [`Engine::room_for`] them has to be appended first.
+        /// Takes `size` bytes. `None`: no hole fits; a main block with room for [`Engine::room_for`] bytes has to be appended first.
         fn malloc(&mut self, size: u64) -> Result<Option<Taken>, NoMetadata>;
-        /// Takes `size` bytes at a multiple of `alignment`, a power of two; from the hole that starts at `hole` if one is given,
-        /// which has room. `None` as [`Engine::malloc`].
+        /// Takes `size` bytes at a multiple of `alignment`, a power of two. If `hole` is given, they come from the hole that
+        /// starts there, which has room. Returns `None` as [`Engine::malloc`] does.
         fn malloc_aligned(&mut self, size: u64, alignment: u64, hole: Option<u64>) -> Result<Option<Taken>, NoMetadata>;
-        /// Takes back the block at `start` that was taken last, as if it had never been.
+        /// Undoes the last take, of the block at `start`.
         fn untake(&mut self, start: u64);
-        /// Frees the live block that starts at `start`. `None`, and nothing has changed: no live block starts there.
+        /// Frees the live block that starts at `start`. `None`: no live block starts there, and nothing has changed.
         fn free(&mut self, start: u64) -> Option<Freed>;
-        /// Gives the live block that starts at `start` the size `size` where it is. `None`: it has to move.
+        /// Resizes the live block that starts at `start` to `size` bytes without moving it. `None`: it has to move.
         fn resize(&mut self, start: u64, size: u64) -> Result<Option<Resized>, NoMetadata>;
-        /// Splits the live block that starts at `start` in one of `size` bytes, fewer than it has, and another live block. `false`,
-        /// and nothing has changed, in engines that have no such blocks.
+        /// Splits the live block that starts at `start` into one of `size` bytes, fewer than it has, and a second live block.
+        /// Returns `false`, with nothing changed, in engines whose blocks cannot be split.
         fn split(&mut self, start: u64, size: u64) -> Result<bool, NoMetadata>;
         /// Joins the hole from `start` to `end`, if it is whole main blocks, with empty main blocks beside it.
         fn join_empty(&mut self, start: u64, end: u64) -> Option<Joined>;
         /// Makes room for the bookkeeping of main blocks up to `end`.
         fn reserve(&mut self, end: u64) -> Result<(), NoMetadata>;
-        /// Appends `size` bytes, for which room has been reserved: a main block, or the end of one.
+        /// Appends `size` bytes, for which [`Engine::reserve`] has made room: a main block, or a longer end of the last one.
         fn append(&mut self, size: u64, region_start: bool) -> Appended;
-        /// Takes off what was appended last, if it is one hole, or as much of it as stands above `end`.
+        /// Removes what was appended last, if it is one hole, or the part of it above `end`.
         fn truncate(&mut self, end: u64) -> Option<Truncated>;
-        /// Gives back what is kept for requests to come: spans without a live slot. Returns by how many there are fewer holes; `None`:
+        /// Frees what is kept for later requests: spans without a live slot. Returns how many fewer holes there are, or `None` if
         /// nothing was kept.
         fn release_spare(&mut self) -> Option<usize>;
         /// The size of the largest hole.
         fn largest_hole(&mut self) -> u64;
         /// Calls `visit` with every hole of at least `least` bytes, 128 or more, that reaches into `range`, in order.
         fn holes(&mut self, range: Range<u64>, least: u64, visit: &mut dyn FnMut(Range<u64>));
-        /// Goes back to a [`Engine::position`], for a call that has been undone.
+        /// Restores a [`Engine::position`], for a call that is being undone.
         fn go_to(&mut self, position: u64);
     }
     shared {
-        /// Start and end of the live block that holds `offset`, which is below the end; `(0, 0)` in a hole. Hot: in registers.
+        /// Start and end of the live block that holds `offset`, which is below the end; `(0, 0)` in a hole. Hot: both are returned
+        /// in registers.
         fn location_of(&self, offset: u64) -> (u64, u64);
-        /// Whether a live block holds `offset`, which is below the end. Less than where it ends has to be found for that.
+        /// Whether a live block holds `offset`, which is below the end. Cheaper than [`Engine::location_of`], as the block's end
+        /// is not looked for.
         fn is_live(&self, offset: u64) -> bool;
         /// Whether a live block starts at `start`.
         fn is_live_start(&self, start: u64) -> bool;
         /// The segment that holds `offset`, which is below the end.
         fn segment_at(&self, offset: u64) -> Segment;
-        /// The first start of a main block from `offset`, a page's start, on; the end if there is none.
+        /// The first start of a main block at or after `offset`, a page's start; the end if there is none.
         fn next_border(&self, offset: u64) -> u64;
         /// The last start of a main block before `offset`, a page's start.
         fn previous_border(&self, offset: u64) -> Option<u64>;
         /// The start of the last main block if it is wholly free and may grow.
         fn growing_block(&self) -> Option<u64>;
-        /// Bytes of the live block that starts at `start` that were not asked for.
+        /// How many bytes of the live block that starts at `start` were not requested.
         fn padding(&self, start: u64) -> u64;
         /// The sum of [`Engine::padding`] over all live blocks.
         fn total_padding(&self) -> u64;
@@ -140,19 +142,19 @@ macro_rules! with_methods {
         fn main_block_of(&self, bytes: u64) -> u64;
         /// The length of the longest main block of at most `bytes`, whole pages.
         fn main_block_within(&self, bytes: u64) -> u64;
-        /// The largest alignment of a block, `u64::MAX` if any can be had.
+        /// The largest alignment of a block; `u64::MAX` if there is no limit.
         fn most_alignment(&self) -> u64;
-        /// The size of the largest hole that a free of slots has not made, in engines that cut pages in slots; else 0.
+        /// The size of the largest hole that a new span has had, in engines that cut pages into slots; else 0.
         fn peak_slot(&self) -> u64;
         /// The offset after the last main block.
         fn end(&self) -> u64;
-        /// Where the search of a policy that goes on from its last one stands.
+        /// Where the next search begins, with policies that continue where their last search ended; else 0.
         fn position(&self) -> u64;
         /// Bytes of bookkeeping.
         fn bytes(&self) -> usize;
         /// High-water mark of [`Engine::bytes`].
         fn peak_bytes(&self) -> usize;
-        /// Checks what is the engine's own.
+        /// Checks the engine's own invariants.
         fn verify(&self) -> Result<(), String>;
     }
 }
@@ -177,7 +179,7 @@ macro_rules! contract {
 
 with_methods!(contract());
 
-/// The methods of [`Engine`] that are the map's, for engines whose segments stand in a field `map`.
+/// The methods of [`Engine`] that the map implements, for engines that keep their segments in a field `map`.
 macro_rules! stand_on_map {
     () => {
         #[inline(always)]

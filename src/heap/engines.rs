@@ -1,6 +1,6 @@
 //! **The table** of engines, and which of them a heap gets.
 //!
-//! To add an engine, write its file and its row, and say in [`AnyEngine::new`] for which options it is.
+//! To add an engine, write its file and its row, and say in [`AnyEngine::new`] which options choose it.
 
 use super::Options;
 use super::buddy::Buddy;
@@ -11,7 +11,7 @@ use super::segments::{Joined, Segment};
 use super::segregated::Segregated;
 use std::ops::Range;
 
-/// Makes of the table's rows the enum that is each of them.
+/// Makes the enum of all engines from the table's rows.
 macro_rules! engines {
     (
         $engines:tt;

@@ -1,4 +1,4 @@
-//! What checks of integrity are written with.
+//! The macro that integrity checks are written with.
 
 /// `Err` with the formatted text unless the condition holds.
 macro_rules! ensure {

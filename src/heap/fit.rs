@@ -1,9 +1,9 @@
 //! Fit: one map and one policy make an engine. Sizes are exact to the byte.
 //!
 //! Here is what holds whatever the policy is: a block is taken from the front of the hole that the policy chooses, a freed one
-//! merges with the holes on either side, inside its main block, and the policy is told. Changing a live block in place comes
-//! down to one edit that malloc and free do not need: a segment's start is put inside a segment. A live block that has been
-//! split in two gives its tail (or head) back by an ordinary release.
+//! merges with the holes on either side, inside its main block, and the policy is told. Changing a live block in place needs
+//! one edit that malloc and free do not: a segment is split. The tail (or head) of a live block that was split is then freed
+//! by an ordinary release.
 //!
 //! Invariant: two neighbouring segments are both holes only at a border; with `joinEmptyBlocks`, two neighbouring main blocks of
 //! a region are not both wholly free.
@@ -53,7 +53,7 @@ impl Fit {
         self.record_merged(start..start + released.size, hole..end);
     }
 
-    /// Tells the policy that the bytes of `middle` are part of the hole `hole` now, and that what else is in it was holes.
+    /// Tells the policy that the bytes of `middle` are part of the hole `hole` now, whose other bytes were holes before.
     fn record_merged(&mut self, middle: Range<u64>, hole: Range<u64>) {
         for part in [hole.start..middle.start, middle.end..hole.end] {
             if !part.is_empty() {
@@ -108,7 +108,7 @@ impl Engine for Fit {
         let (front, back) = (hole..start, start + size..hole + padded);
         for (cut, wanted) in [(start, !front.is_empty()), (back.start, !back.is_empty())] {
             if wanted && let Err(error) = self.map.split(cut, false) {
-                // Only the first can have been made: what it split off goes the same way.
+                // Only the first split can have been made: both of its parts are released.
                 for part in [hole, start] {
                     let _ = self.map.release(part);
                 }

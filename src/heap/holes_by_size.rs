@@ -20,7 +20,7 @@ type Key = (u64, u64);
 struct Node {
     key: Key,
     left: u32,
-    /// In a vacant node the next vacant one.
+    /// In a vacant node: the next vacant node.
     right: u32,
     level: u32,
 }
@@ -47,10 +47,10 @@ impl HolesBySize {
         self.len
     }
 
-    /// Makes sure that the index can have `len` holes.
+    /// Makes sure that the index can hold `len` holes.
     ///
     /// # Errors
-    /// If there is no memory, or they are four billion.
+    /// If there is no memory, or `len` does not fit positions of 32 bits.
     pub fn reserve(&mut self, len: usize) -> Result<(), TryReserveError> {
         // Positions have 32 bits.
         let len = if u32::try_from(len).is_ok_and(|len| len < NONE) { len } else { usize::MAX };

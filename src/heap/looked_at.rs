@@ -1,4 +1,4 @@
-//! What a search would have cost a list: how many holes a list in order of address looks at to place a request.
+//! What a search would have cost with a list: how many holes a list in order of address looks at to place a request.
 //!
 //! The index finds a hole without looking at those before it. Lessons and recordings compare policies by what the plain list of
 //! their textbooks does, so it is counted here, by walking the chains: for whoever asks, and never in a call that allocates.

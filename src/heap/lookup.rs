@@ -1,11 +1,11 @@
 //! What is at an address. Four questions, each of which costs less than the next:
 //!
 //! - [`Heap::is_live_start`]: does a live block start there? [`Heap::is_live`]: does a live block hold it?
-//! - [`Heap::location_of`]: which addresses has the live block that holds it? ([`Heap::find`], with an error that says why there is
-//!   none; [`Heap::check_block_start`], for who needs its start.)
+//! - [`Heap::location_of`]: what are the addresses of the live block that holds it? ([`Heap::find`] returns an error that says why
+//!   there is none; [`Heap::check_block_start`] is for callers that need a block's start.)
 //! - [`Heap::segment_at`]: which segment holds it, live or not? That is the truth, as the chains have it.
 //!
-//! What a heap with memory makes of it, hidden blocks and canaries, `Mems::block_at` knows.
+//! `Mems::block_at` adds what a heap with memory knows of a block: whether it is hidden, and its canary.
 //!
 //! Costs: O(1).
 
@@ -74,7 +74,7 @@ impl Heap {
         }
     }
 
-    /// Bytes of the live block that starts at `address` that were not asked for: what the engine has rounded its size up by.
+    /// How many bytes of the live block that starts at `address` were not requested: what the engine has rounded its size up by.
     #[inline]
     #[must_use]
     pub fn padding(&self, address: u64) -> u64 {

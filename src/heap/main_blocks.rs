@@ -1,4 +1,4 @@
-//! Main blocks: how long one is that a request needs, and adding one to the main chain, or taking it off.
+//! Main blocks: how long the one for a request is, appending one to the main chain, and removing it.
 //!
 //! Costs: O(1), and what the bookkeeping of a new main block takes.
 
@@ -9,7 +9,7 @@ use crate::error::Error;
 use std::ops::Range;
 
 impl Heap {
-    /// The length of the main block that a request of `size` bytes makes, if there may be as much: whole pages.
+    /// The length, in bytes but whole pages, of the main block that a request of `size` bytes appends if no limit forbids it.
     #[must_use]
     pub fn block_size(&self, size: u64) -> u64 {
         let mut least = self.options.min_block_size();
@@ -42,7 +42,7 @@ impl Heap {
     }
 
     /// Appends a main block of `size` bytes (one of [`Heap::block_size`]) to the main chain, all of it one hole, and returns the
-    /// address of the hole that it is part of. `region_start`: it is not a physical neighbour of the one before.
+    /// address of the hole that it is part of. `region_start`: the block is not a physical neighbour of the one before it.
     ///
     /// # Panics
     /// Without [`Heap::reserve_block`] before.
@@ -56,7 +56,7 @@ impl Heap {
         address_of(start)
     }
 
-    /// Gives back what the engine keeps for requests to come. Returns whether there was any.
+    /// Frees what the engine keeps for later requests. Returns whether there was anything.
     pub fn release_spare(&mut self) -> bool {
         let Some(fewer) = self.engine.release_spare() else { return false };
         self.counters.holes -= fewer;
@@ -71,8 +71,8 @@ impl Heap {
         self.engine.growing_block().map_or(0, |start| self.engine.end() - start)
     }
 
-    /// Takes back what [`Heap::append_block`] did last, down to the address `end` at most, if nothing is allocated there. Returns
-    /// how many bytes went. O(1).
+    /// Undoes the last [`Heap::append_block`], down to the address `end` at most, if nothing is allocated there. Returns how many
+    /// bytes were removed. O(1).
     pub fn truncate(&mut self, end: u64) -> Option<u64> {
         let gone = self.engine.truncate(offset_of(end)?)?;
         self.counters.record_truncate(gone);
@@ -80,7 +80,7 @@ impl Heap {
         Some(gone.bytes)
     }
 
-    /// Joins a hole that is whole main blocks with empty ones beside it, where the heap does that. Returns the hole they are now.
+    /// Joins a hole of whole main blocks with empty main blocks beside it, in heaps that join them. Returns the joined hole.
     #[inline]
     pub(super) fn join(&mut self, start: u64, end: u64) -> Option<Range<u64>> {
         if !self.options.join_empty_blocks() {

@@ -1,17 +1,17 @@
 //! The allocator: which addresses are handed out. Pure bookkeeping in safe Rust, no memory behind it.
 //!
-//! [`Heap`] deals in addresses and keeps the counters. Below it stands an engine, which knows what is where and where the next
-//! block goes, in offsets from the first address (`address.rs` makes one of the other). Here are the calls that allocate, free and
-//! resize.
+//! [`Heap`] deals in addresses and keeps the counters. Below it is an engine, which knows what is where and where the next block
+//! is placed, in offsets from the first address (`address.rs` converts between the two). Here are the calls that allocate, free
+//! and resize.
 //!
 //! - `lookup.rs`: what is at an address. `main_blocks.rs`: how the heap grows.
-//! - `engine.rs`: what an engine is; `engines.rs`: the table of them. `fit.rs`: one map and one policy; `buddy.rs`: the buddy
-//!   system.
+//! - `engine.rs`: what an engine is; `engines.rs`: the table of engines. `fit.rs`: one map and one policy; `buddy.rs`: the buddy
+//!   system; `segregated/`: size classes in spans, the default of `new Heap()`.
 //! - `policy/`: which hole serves a request, a file for each, and the table of them.
-//! - `segments/`: what is where. `holes_by_size.rs`: an index of holes for those that look for the smallest.
+//! - `segments/`: what is where. `holes_by_size.rs`: an index of holes for policies that look for the smallest.
 //! - `chains.rs`: the main chain and the sub-chains. `stats.rs`, `counters.rs`, `print.rs`, `verify.rs`: what can be seen of a
 //!   heap, and whether it is sound.
-//! - `options.rs`: what can be chosen of placement. `looked_at.rs`: what a search would have cost a list.
+//! - `options.rs`: the options of placement. `looked_at.rs`: what a search would have cost with a list.
 //!
 //! The original's policy, first fit, is exact to the byte: `malloc` takes the front of the lowest-addressed hole that is large
 //! enough, over all main blocks in order; `free` turns the block into a hole and merges it with a hole before and a hole after,
@@ -68,9 +68,9 @@ pub const fn is_size(bytes: u64) -> bool {
 /// What a free has done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Freed {
-    /// The addresses of the block; of its span, if it was the last live one there.
+    /// The addresses of the block; of its whole span if no slot of the span is live now.
     pub block: Range<u64>,
-    /// The addresses of the hole that it is part of now.
+    /// The addresses of the hole that the block is part of now.
     pub hole: Range<u64>,
 }
 
@@ -82,11 +82,11 @@ pub enum Resized {
         /// What went back to the holes, if the block has shrunk.
         freed: Option<Freed>,
     },
-    /// It has not: what follows it is live, or too short a hole. Nothing has changed.
+    /// The block has to move: a live block or too short a hole follows it. Nothing has changed.
     NoRoom,
 }
 
-/// Keeps something of a block that is being made, by its address, outside of the heap; an error if there is no memory for it.
+/// A callback that stores something about a new block, by its address, outside of the heap. Fails if there is no memory for it.
 pub trait Note: FnOnce(u64) -> Result<(), TryReserveError> {}
 
 impl<F: FnOnce(u64) -> Result<(), TryReserveError>> Note for F {}
@@ -137,15 +137,15 @@ impl Heap {
     /// [`Error::InvalidSize`] for 0 or a size above [`Options::most`]; [`Error::OutOfMetadata`]. Nothing has changed then.
     #[allow(
         clippy::inline_always,
-        reason = "left to itself the compiler does not, and a tenth of a quick call is the way in"
+        reason = "the compiler does not do it by itself, and entering is a tenth of a quick call"
     )]
     #[inline(always)]
     pub fn malloc(&mut self, size: u64) -> Result<Option<u64>, Error> {
         self.malloc_noted(size, |_| Ok(()))
     }
 
-    /// [`Heap::malloc`] of a block of which `note` keeps something, by its address. Where there is no memory for that, the block
-    /// is taken back as if it had never been.
+    /// [`Heap::malloc`], with `note` called with the block's address. If `note` fails, the block is taken back as if it had never
+    /// been.
     ///
     /// # Errors
     /// The errors of [`Heap::malloc`]. Nothing has changed then.
@@ -178,7 +178,7 @@ impl Heap {
     /// hole that the policy chooses among those that have room wherever they start; what is before and after the block stays a
     /// hole. `None`: a main block with room for [`Heap::room_for`] bytes has to be appended first. Amortized O(log n).
     ///
-    /// `note` as in [`Heap::malloc_noted`].
+    /// `note` is called as by [`Heap::malloc_noted`].
     ///
     /// # Errors
     /// [`Error::OutOfMetadata`]; nothing has changed then.
@@ -186,7 +186,7 @@ impl Heap {
         self.malloc_from(size, alignment, None, note)
     }
 
-    /// [`Heap::malloc_aligned`] from the hole that a main block has brought, whose address [`Heap::append_block`] has returned.
+    /// [`Heap::malloc_aligned`] from the hole of a new main block, whose address [`Heap::append_block`] has returned.
     ///
     /// # Errors
     /// [`Error::OutOfMetadata`]; nothing has changed then but high-water marks of holes.
@@ -238,7 +238,7 @@ impl Heap {
         }
     }
 
-    /// Gives the block that starts at `address` back. Amortized O(1).
+    /// Frees the block that starts at `address`. Amortized O(1).
     ///
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotAllocated`], [`Error::NotBlockStart`]; nothing has changed then.
@@ -260,8 +260,7 @@ impl Heap {
         Ok(Freed { block: addresses_of(pages.0, pages.1), hole: addresses_of(start, end) })
     }
 
-    /// Gives the block that starts at `address` the length `size` without moving it, if what follows it allows. Amortized
-    /// O(1).
+    /// Resizes the block that starts at `address` to `size` bytes without moving it, if what follows allows. Amortized O(1).
     ///
     /// # Errors
     /// The errors of [`Heap::check_block_start`], [`Error::OutOfMetadata`]; nothing has changed then.
@@ -285,7 +284,7 @@ impl Heap {
     }
 
     /// Splits the block that starts at `address` into one of `size` bytes, fewer than it has, and a tail, a live block of its
-    /// own until [`Heap::free_tail`]. Returns whether it has: not all engines have such blocks. Amortized O(1).
+    /// own until [`Heap::free_tail`]. Returns `false` in engines whose blocks cannot be split. Amortized O(1).
     ///
     /// # Errors
     /// The errors of [`Heap::check_block_start`], [`Error::OutOfMetadata`]; nothing has changed then.
@@ -301,7 +300,7 @@ impl Heap {
         Ok(split)
     }
 
-    /// Frees a tail that [`Heap::split`] has made. The two together count as no call.
+    /// Frees a tail that [`Heap::split`] has made. The split and this free together count as no call.
     ///
     /// # Errors
     /// The errors of [`Heap::free`].
@@ -312,8 +311,9 @@ impl Heap {
         Ok(freed)
     }
 
-    /// Calls `visit` with the part inside `range` of every hole of at least [`PAGE`] bytes, in order of address. O(k log n)
-    /// for k of them.
+    /// Calls `visit` with the part inside `range` of every hole of at least [`PAGE`] bytes, in order of address. Amortized
+    /// O(k log n) for k such holes; with segregated fit O(1) for each span and each run of pages in `range`, and for each slot of
+    /// at least a page.
     pub fn page_holes(&mut self, range: Range<u64>, mut visit: impl FnMut(Range<u64>)) {
         let (first, last) = (offset_in(range.start), offset_in(range.end));
         self.engine.holes(first..last, PAGE, &mut |hole| {

@@ -1,4 +1,4 @@
-//! What can be chosen of placement when a heap is made: all that decides about addresses. The defaults are the seed's.
+//! The options of placement, chosen when a heap is made: all that decides about addresses. The defaults are the seed's.
 
 use super::{MAX_SIZE, PAGE, PolicyKind, is_size};
 use crate::error::Error;
@@ -29,7 +29,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// What a program wants of a heap of its own, rather than the seed's: everything aligned, and few main blocks.
+    /// What a program wants in a heap of its own, unlike the seed's: everything aligned, and few main blocks.
     #[must_use]
     pub const fn roomy() -> Self {
         Self {
@@ -73,11 +73,11 @@ impl Options {
         self.min_block_size
     }
 
-    /// These options with every address a multiple of `bytes`, counted from the heap's first, and every size rounded up to one:
-    /// 1, as in the seed, or [`UNIT`].
+    /// These options with every address, counted from the heap's first, a multiple of `bytes`, and every size rounded up to a
+    /// multiple. `bytes` is 1, as in the seed, or [`UNIT`].
     ///
     /// # Errors
-    /// [`Error::InvalidAlignment`] for any other.
+    /// [`Error::InvalidAlignment`] for any other number.
     pub fn with_alignment(self, bytes: u64) -> Result<Self, Error> {
         if bytes == 1 || bytes == UNIT {
             Ok(Self { alignment: bytes, ..self })
@@ -104,13 +104,13 @@ impl Options {
         if matches!(self.policy, PolicyKind::Segregated) { 1 } else { self.alignment }
     }
 
-    /// The largest size that a request comes to: [`MAX_SIZE`], and what rounding adds.
+    /// The largest size that a request can have after rounding: [`MAX_SIZE`], and what rounding adds.
     #[must_use]
     pub const fn most(&self) -> u64 {
         if self.alignment == 1 { MAX_SIZE } else { MAX_SIZE + 2 * UNIT }
     }
 
-    /// Whether what is live is as long as what was asked for.
+    /// Whether live blocks are exactly as long as was requested.
     #[must_use]
     pub const fn is_exact(&self) -> bool {
         self.alignment == 1 && !matches!(self.policy, PolicyKind::Buddy | PolicyKind::Segregated)
@@ -142,7 +142,7 @@ impl Options {
         self.join_empty_blocks
     }
 
-    /// Refuses what makes no sense with the policy.
+    /// Refuses options that make no sense with the policy.
     ///
     /// # Errors
     /// [`Error::PolicyOption`].

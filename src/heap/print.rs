@@ -22,7 +22,7 @@ impl Write for Line {
     }
 }
 
-/// Fills one line by `write`.
+/// One line, which `write` fills.
 fn line(write: impl FnOnce(&mut Line) -> fmt::Result) -> Result<String, fmt::Error> {
     let mut line = Line::default();
     write(&mut line)?;
@@ -30,7 +30,7 @@ fn line(write: impl FnOnce(&mut Line) -> fmt::Result) -> Result<String, fmt::Err
 }
 
 impl Heap {
-    /// The lines that `printStats` prints: one a main block with its sub-chain, then the totals. O(n).
+    /// The lines that `printStats` prints: one for each main block with its sub-chain, then the totals. O(n).
     ///
     /// # Errors
     /// [`fmt::Error`] if the system has no memory for the text, or a line would be longer than a JavaScript string.

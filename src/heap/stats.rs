@@ -1,4 +1,4 @@
-//! **The table** of statistics, and states of a heap's counters to go back to.
+//! **The table** of statistics, and marks: states of a heap's counters that can be restored.
 //!
 //! What JavaScript and C get is written from the table: `node/inspect.rs` makes an object of it, and C's `mems_stats` begins with
 //! [`Stats`] as it lies in memory. The typings and the C header are compared with it by a test.
@@ -13,7 +13,7 @@ use super::engine::Engine;
 use super::engines::AnyEngine;
 use std::ffi::CStr;
 
-/// What JavaScript's statistics are grouped by, which says what their unit is.
+/// A group of JavaScript's statistics, which decides their unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
     /// Sizes now, in bytes.
@@ -45,16 +45,16 @@ impl Group {
 /// A row of the table: a statistic as JavaScript has it.
 #[derive(Debug)]
 pub struct Statistic {
-    /// Where it stands.
+    /// The group that it is in.
     pub group: Group,
-    /// The name there.
+    /// Its name in the group.
     pub name: &'static CStr,
     /// Its value.
     pub of: fn(&Stats) -> u64,
 }
 
-/// Makes [`Stats`] of the table's rows. Each says what the statistic means, its name in Rust and C, where JavaScript has it,
-/// and where its value comes from.
+/// Makes [`Stats`] from the table's rows. Each row says what the statistic means, its name in Rust and C, where its value comes
+/// from, and its group and name in JavaScript.
 macro_rules! stats {
     (
         ($counters:ident, $engine:ident);
@@ -80,7 +80,7 @@ macro_rules! stats {
                 },
             )+];
 
-            /// What there is to say of a heap.
+            /// The statistics of a heap.
             fn new($counters: &Counters, $engine: &mut AnyEngine) -> Self {
                 Self { $($field: $value,)+ }
             }
@@ -94,7 +94,7 @@ stats! {
     mapped = counters.mapped => Bytes.mapped;
     /// Bytes in live blocks.
     live = counters.live => Bytes.live;
-    /// Bytes in live blocks that were asked for; the rest is what sizes were rounded up by.
+    /// Bytes in live blocks that were requested; the rest of `live` is what sizes were rounded up by.
     requested = counters.live - engine.total_padding() => Bytes.requested;
     /// Bytes in holes.
     hole_bytes = counters.mapped - counters.live => Bytes.holes;
@@ -122,22 +122,22 @@ stats! {
     mallocs = counters.mallocs => Totals.malloc;
     /// Successful calls of `free`.
     frees = counters.frees => Totals.free;
-    /// Bytes in blocks that are freed but not to be handed out yet, neither live nor holes: a heap with memory has such.
+    /// Bytes in blocks that are freed but kept from being handed out again for a while: neither live nor holes.
     quarantined = 0 => Bytes.quarantined;
-    /// Number of such blocks.
+    /// Number of blocks that `quarantined` counts.
     quarantined_blocks = 0 => Counts.quarantined;
 }
 
-/// A state of a heap's counters, to go back to.
+/// A state of a heap's counters that [`Heap::restore`] restores.
 #[derive(Debug)]
 pub struct Mark {
     counters: Counters,
-    /// Where the search of the policy stood.
+    /// Where the policy's next search would have begun.
     position: u64,
 }
 
 impl Mark {
-    /// The address after the last main block then.
+    /// The address after the last main block at that moment.
     #[must_use]
     pub const fn end(&self) -> u64 {
         address_of(self.counters.mapped)
@@ -151,12 +151,12 @@ impl Heap {
         Mark { counters: self.counters.clone(), position: self.engine.position() }
     }
 
-    /// Whether the live blocks are those of `mark`'s moment, since which `own` pairs have been forgotten ([`Heap::forget_pair`])
-    /// for the caller, and nobody else has changed anything: nothing but main blocks has been added that is still there.
+    /// Whether the live blocks are those of the moment of `mark`, and only the caller has changed anything since: it has
+    /// forgotten `own` pairs ([`Heap::forget_pair`]), and main blocks may have been added.
     #[must_use]
     pub const fn is_as_at(&self, mark: &Mark, own: u64) -> bool {
         let (now, then) = (&self.counters, &mark.counters);
-        // Totals of others that have gone up and down again would look the same.
+        // Totals that another caller has raised and lowered again would look the same.
         let alone = now.forgotten == then.forgotten + own;
         alone && now.mallocs == then.mallocs && now.frees == then.frees && now.resizes == then.resizes
     }
@@ -166,11 +166,10 @@ impl Heap {
         self.counters.forget_pair();
     }
 
-    /// Goes back to the counters of a moment whose segments have been restored: totals and high-water marks forget what
-    /// was undone.
+    /// Restores the counters of `mark`, whose segments have been restored: totals and high-water marks forget what was undone.
     pub fn restore(&mut self, mark: &Mark) {
-        // What only ever grows tells others, who have marks of their own, that somebody was here. An engine may keep spans that
-        // it has made meanwhile, or have given some back.
+        // `forgotten` only ever grows, which shows other callers with marks that something has changed. `holes` stays as it is:
+        // an engine may keep spans that it has made meanwhile, or have given some back.
         let Counters { forgotten, holes, .. } = self.counters;
         self.counters = Counters { holes, forgotten, ..mark.counters.clone() };
         self.counters.record_hole(self.engine.largest_hole());

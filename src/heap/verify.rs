@@ -1,4 +1,4 @@
-//! The integrity check: what holds of any engine, by walking its chains, and what its engine checks of its own. O(n).
+//! The integrity check: walks the chains for what holds with any engine, and lets the engine check its own invariants. O(n).
 
 use super::Heap;
 use super::address::FIRST_ADDRESS;
@@ -18,7 +18,7 @@ impl Heap {
         walked.and_then(|walked| self.verify_counters(&walked)).map_err(Error::Corrupt)
     }
 
-    /// Walks both kinds of chains, which must tile the heap. Returns what it has counted; `mallocs` are live blocks.
+    /// Walks both kinds of chains, which must tile the heap. Returns what it has counted, the live blocks as `mallocs`.
     fn walk(&self) -> Result<Counters, String> {
         let (mut counted, mut end, mut last) = (Counters::new(), FIRST_ADDRESS, None);
         let chain = self.main_chain();

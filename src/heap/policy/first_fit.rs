@@ -21,14 +21,14 @@ struct Found {
     line: u64,
     /// What is stored for that line.
     word: Line,
-    /// Whether it took a search: no hint knew.
+    /// Whether it was found by a search: no hint knew the line.
     searched: bool,
 }
 
 impl FirstFit {
     /// The first line in which a hole of at least `size` bytes starts.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "the way of every malloc: what it returns would go through memory")]
+    #[allow(clippy::inline_always, reason = "on every malloc's way: what it returns would go through memory")]
     fn find(&mut self, map: &mut SegmentMap, size: u64) -> Option<Found> {
         let Some(size) = u16::try_from(size).ok().filter(|&size| size < u16::MAX) else {
             return map.search_wide(size).map(|line| Found { line, word: map.line(line), searched: true });
@@ -55,9 +55,9 @@ impl Policy for FirstFit {
         map.hole_in_line(found.line, 0, size)
     }
 
-    /// Chooses and takes in one: the hole's line, read to see whether the hole is large enough, is at hand.
+    /// Chooses and takes in one step: the hole's line has just been read to see whether the hole is large enough.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "the way of every malloc")]
+    #[allow(clippy::inline_always, reason = "on every malloc's way")]
     fn take(&mut self, map: &mut SegmentMap, size: u64) -> Result<Option<Taken>, NoMetadata> {
         let Some(Found { line, word, searched }) = self.find(map, size) else { return Ok(None) };
         Ok(Some(map.take_in(line, word, size, searched)?))

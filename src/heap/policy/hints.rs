@@ -21,7 +21,7 @@ pub(super) struct Hints {
     lines: i32x8,
 }
 
-/// The number of a line as a hint has it: those too large for one are all the same.
+/// A line's number as a hint keeps it: all numbers that are too large for a hint become the same one.
 #[inline]
 fn number(line: u64) -> i32 {
     i32::try_from(line).unwrap_or(i32::MAX)
@@ -40,7 +40,7 @@ impl Hints {
         usize::from((size ^ size >> 3 ^ size >> 6) % 8)
     }
 
-    /// All bits of the lanes whose size is at most `size`.
+    /// A mask with all bits set in the lanes whose size is at most `size`.
     #[inline]
     fn at_most(&self, size: u16) -> i32x8 {
         i32x8::from_i16x8(self.sizes.saturating_sub(u16x8::splat(size)).simd_eq(u16x8::ZERO).cast_signed())

@@ -14,7 +14,7 @@ use std::str::FromStr;
 
 /// Which hole serves a request.
 pub(super) trait Policy {
-    /// Where the hole starts from whose front `size` bytes are to be taken. `None`: none is large enough.
+    /// The start of the hole from whose front `size` bytes are to be taken. `None`: none is large enough.
     fn choose(&mut self, map: &mut SegmentMap, size: u64) -> Option<u64>;
 
     /// Chooses a hole and takes `size` bytes from its front.
@@ -30,35 +30,35 @@ pub(super) trait Policy {
         Ok(Some(taken))
     }
 
-    /// Makes sure that what the call that follows, and the frees of all live blocks, tell this policy finds room.
+    /// Makes room for what the call that follows, and the frees of all live blocks, make this policy record.
     fn reserve(&mut self) -> Result<(), NoMetadata> {
         Ok(())
     }
 
-    /// There is a new hole, or one has become this.
+    /// Records a hole that is new, or that another hole has become.
     fn on_hole_added(&mut self, _start: u64, _size: u64) {}
 
-    /// A hole is no more, or has become another.
+    /// Records that a hole is gone, or has become another.
     fn on_hole_removed(&mut self, _start: u64, _size: u64) {}
 
-    /// A block has been taken for a request.
+    /// Records that a block was taken for a request.
     fn on_block_taken(&mut self, _block: Range<u64>) {}
 
-    /// The block of which [`Policy::on_block_taken`] told last has been freed again, as if it had never been taken.
+    /// Undoes the last [`Policy::on_block_taken`], whose block was given back as if it had never been taken.
     fn on_block_untaken(&mut self) {}
 
-    /// A block has been split in two.
+    /// Records that a block was split in two.
     fn on_block_split(&mut self) {}
 
-    /// A block has been freed.
+    /// Records that a block was freed.
     fn on_block_freed(&mut self) {}
 
-    /// Where the next search begins, for policies that go on from the last one.
+    /// Where the next search begins, for policies that continue where the last one ended.
     fn position(&self) -> u64 {
         0
     }
 
-    /// Goes back to a [`Policy::position`].
+    /// Restores a [`Policy::position`].
     fn go_to(&mut self, _position: u64) {}
 
     /// Bytes of bookkeeping.
@@ -66,13 +66,13 @@ pub(super) trait Policy {
         0
     }
 
-    /// Checks what the policy keeps against the map, by `holes` of it (start, size).
+    /// Checks what the policy keeps against `holes`, the start and size of each hole of the map.
     fn verify(&self, _holes: &mut dyn Iterator<Item = (u64, u64)>) -> Result<(), String> {
         Ok(())
     }
 }
 
-/// Makes the policies by name, and the enum that is each of them, of the table's rows.
+/// Makes the enum of names and the enum of policies from the table's rows.
 macro_rules! policies {
     (
         $($(#[doc = $doc:literal])+ $kind:ident = $value:literal $name:literal in $file:ident;)+
@@ -96,11 +96,11 @@ macro_rules! policies {
             /// The names of all policies, in the order of [`PolicyKind::ALL`].
             pub const NAMES: &[&'static str] = &[$($name,)+ $($engine_name,)*];
 
-            /// What messages say of the names.
+            /// The names, as error messages list them.
             pub const EXPECTED: &'static str =
                 policies!(@expected $($name,)+ $($engine_name,)*);
 
-            /// The name, as JavaScript has it.
+            /// The name in JavaScript.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
@@ -127,7 +127,7 @@ macro_rules! policies {
         }
 
         impl Policies {
-            /// The policy of a name. `None`: it is an engine of its own.
+            /// The policy that `kind` names. `None`: it is an engine of its own.
             pub fn new(kind: PolicyKind) -> Option<Self> {
                 match kind {
                     $(PolicyKind::$kind => Some(Self::$kind($file::$kind::default())),)+
@@ -197,7 +197,7 @@ policies! {
     engines {
         /// Blocks of powers of two, split in halves that are joined again.
         Buddy = 5 "buddy";
-        /// Size classes: a block gets a slot of a span of equal ones, a large one whole pages.
+        /// Size classes: a small block gets a slot in a span of equal slots, a large one gets whole pages.
         Segregated = 6 "segregated";
     }
 }

@@ -1,8 +1,8 @@
 //! Next fit, Knuth's modified first fit (The Art of Computer Programming, vol. 1, 2.5, exercise 6): the search goes on where the
 //! last one ended, and begins at the heap's start when it comes to the end.
 //!
-//! It ended in the hole that it used, whose rest is looked at first. If that rest has become part of a hole that starts further
-//! down, since the block before it was freed, that hole is looked at first.
+//! The last search ended in the hole that it used, so the rest of that hole is looked at first. If a block before the rest has
+//! been freed since, the hole that both have become is looked at first.
 //!
 //! Costs: O(log n) amortized, base 32.
 
@@ -14,7 +14,7 @@ use std::ops::Range;
 #[derive(Debug, Default)]
 pub(in crate::heap) struct NextFit {
     rover: u64,
-    /// Where it began before that block was taken.
+    /// `rover` before that block was taken.
     before: u64,
 }
 

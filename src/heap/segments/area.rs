@@ -1,7 +1,7 @@
 //! An area: 64 MiB of address space, 1024 chunks, and an upper bound of the holes in each.
 //!
 //! Chunks are made where a segment starts and dropped when none does any more, so that a block of gigabytes costs no more than
-//! a small one. 12.5 KiB.
+//! a small one. An area takes 12.5 KiB.
 //!
 //! Invariants: a chunk is there if a segment starts in it; `occupied` has exactly the chunks that are there; `bordered` has
 //! exactly those in which a main block starts; a bound is never below what it bounds.
@@ -64,13 +64,13 @@ impl Area {
         self.chunks[chunk % CHUNKS].as_deref_mut().map(|[chunk]| chunk)
     }
 
-    /// Puts a chunk in the place of a number.
+    /// Stores `made` as the chunk of the number `chunk`.
     pub fn insert(&mut self, chunk: usize, made: Boxed<Chunk>) {
         self.chunks[chunk % CHUNKS] = Some(made);
         self.occupied.set(chunk % CHUNKS, true);
     }
 
-    /// Takes a chunk out.
+    /// Removes the chunk of a number, and returns it.
     pub fn remove(&mut self, chunk: usize) -> Option<Boxed<Chunk>> {
         self.occupied.set(chunk % CHUNKS, false);
         self.chunks[chunk % CHUNKS].take()
@@ -102,7 +102,7 @@ impl Area {
         self.bounds.top(row)
     }
 
-    /// An upper bound of all holes that start here, saturated.
+    /// An upper bound of all holes that start in the area, saturated.
     pub fn bound(&self) -> i32 {
         self.bounds.max()
     }
@@ -113,7 +113,7 @@ impl Area {
     }
 
     /// The first chunk from `chunk` on, and the line in it, where a hole of at least `size` bytes starts. Lowers the bounds of
-    /// what it looked into in vain.
+    /// chunks in which there is none.
     pub fn search_from(&mut self, chunk: usize, size: u64) -> Option<(usize, usize)> {
         let chunks = &mut self.chunks;
         self.bounds.search_from(chunk % CHUNKS, broad(size), |number| {

@@ -1,9 +1,9 @@
 //! Bitmap lines: lines in which more segments start than a word can list.
 //!
-//! A bitmap line has a bit for every address of its 128: whether a segment starts there, and whether that is a hole. So a line
-//! of 128 one-byte blocks is as quick as any other. Low addresses collect tiny blocks; a tenth of all calls come here.
+//! A bitmap line has two bits for each of its 128 addresses: whether a segment starts there, and whether that is a hole. So a
+//! line of 128 one-byte blocks is as quick as any other. Low addresses collect tiny blocks; a tenth of all calls come here.
 //!
-//! A line goes back to a word when five starts are left, not seven, so that it does not go to and fro.
+//! A bitmap line becomes a word again when five starts are left, not seven, so that a line does not alternate between the two.
 //!
 //! Invariant: `holes` is a subset of `starts`. Positions are offsets.
 //!
@@ -12,7 +12,7 @@
 use super::line::{Leaf, Line};
 use std::collections::TryReserveError;
 
-/// At so few starts a bitmap line goes back to a word.
+/// With this many starts or fewer a bitmap line becomes a word again.
 const FEW: u32 = 5;
 
 /// The segments that start in a line, a bit for each address.
@@ -183,7 +183,7 @@ impl BitmapLines {
             unreachable!("no vector is that long");
         };
         if self.slots.len() == self.slots.capacity() {
-            // By a quarter: with many of them, doubling would leave up to half of the room unused.
+            // Grow by a quarter: with many lines, doubling would leave up to half of the room unused.
             self.slots.try_reserve_exact(self.slots.len() / 4 + 4)?;
         }
         self.slots.push(line);

@@ -1,6 +1,6 @@
 //! A set of small numbers as bits, 64 to a word, with the next and the previous member.
 //!
-//! Invariant: none beyond the bits. Storage is an array, or a vector where the largest number is not known beforehand.
+//! Storage is an array, or a vector where the largest number is not known beforehand.
 //!
 //! Costs: O(1) within a word of 64, else a word is read for each 64 numbers on the way.
 
@@ -20,7 +20,7 @@ impl<const N: usize> BitSet<[u64; N]> {
     /// A set without members.
     pub const EMPTY: Self = Self([0; N]);
 
-    /// Makes `number` a member, or none. Returns whether the set's word of `number` is 0 now.
+    /// Adds `number` if `member` is true, else removes it. Returns whether the word that holds `number` is 0 now.
     #[inline]
     pub fn set(&mut self, number: usize, member: bool) -> bool {
         let word = &mut self.0[word_of::<N>(number)];
@@ -32,7 +32,7 @@ impl<const N: usize> BitSet<[u64; N]> {
     /// The first member after `number` among the numbers of its word.
     #[inline]
     pub fn next_in_word(&self, number: usize) -> Option<usize> {
-        // Two shifts: by 64 at once is not defined.
+        // Two shifts, since a shift by 64 at once is not defined.
         let after = self.0[word_of::<N>(number)] >> (number % 64) >> 1;
         (after != 0).then(|| number + 1 + after.trailing_zeros() as usize)
     }
@@ -99,7 +99,7 @@ impl BitSet<Vec<u64>> {
         Ok(())
     }
 
-    /// Makes `number`, for which there is room, a member, or none.
+    /// Adds `number`, for which there is room, if `member` is true, else removes it.
     pub fn assign(&mut self, number: usize, member: bool) {
         let word = &mut self.0[number / 64];
         let bit = number % 64;

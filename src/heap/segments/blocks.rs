@@ -1,7 +1,7 @@
 //! Main blocks: appending one, taking the last one off, joining empty ones, and where they start.
 //!
-//! A border has a bit in its chunk, the chunk one in its area, the area one in the map, so that the next main block and the one
-//! before are found as quickly however long a main block is.
+//! A border has a bit in its chunk, the chunk one in its area, and the area one in the map, so that the next main block and the
+//! one before are found quickly, however long main blocks are.
 //!
 //! Costs: the next border is O(1): at most 16 words of an area's bits, and one word for each 4 GiB without a main block's start.
 
@@ -20,7 +20,7 @@ const PAGES: u64 = CHUNK / PAGE;
 /// Empty main blocks that were joined.
 #[derive(Debug, Clone)]
 pub(in crate::heap) struct Joined {
-    /// The hole that they are now.
+    /// The hole that they form now.
     pub hole: Range<u64>,
     /// How many main blocks, each a hole, have gone.
     pub gone: usize,
@@ -37,7 +37,7 @@ impl SegmentMap {
         self.occupied.reserve(areas)?;
         self.bordered.reserve(areas)?;
         self.bounds.reserve(areas)?;
-        // Last: what is kept for each area must be there before the area's place is.
+        // `areas` grows last: what is kept beside it for each area must have room by then.
         let missing = areas.saturating_sub(self.areas.len());
         self.areas.try_reserve(missing)?;
         self.areas.resize_with(self.areas.len() + missing, || None);
@@ -56,7 +56,7 @@ impl SegmentMap {
         }
         self.end += size;
         if self.is_of_pages() && !self.is_region_start(start) {
-            // Nothing keeps the new pages from the hole before them.
+            // No border is between the new pages and a hole before them.
             if let Some((hole, true)) = self.last_start_before(start) {
                 self.raise(hole, self.end - hole);
                 // The chunk that `reserve` has made is not needed if no segment starts in it.
@@ -73,8 +73,8 @@ impl SegmentMap {
         start
     }
 
-    /// Takes the last main block off if it is all one hole, or as much of it as stands above `end`, a page's end; in a map of
-    /// pages, the last hole. Returns its start, the bytes that are gone, and whether all of it is.
+    /// Removes the last main block if it is all one hole, or the part of it above `end`, a page's end; in a map of pages, removes
+    /// the last hole. Returns its start, how many bytes were removed, and whether all of it was.
     pub fn truncate(&mut self, end: u64) -> Option<(u64, u64, bool)> {
         let (start, hole) = self.last_start_before(self.end)?;
         if !hole || !(self.is_border(start) || self.is_of_pages()) || self.end <= end {
@@ -86,22 +86,22 @@ impl SegmentMap {
         if self.end - start >= WIDE {
             self.unlist_wide_hole(start);
         }
-        // First, so that the segment before ends here when its line is looked at.
+        // `end` changes first, so that the segment before ends here when its line is looked at.
         self.end = start;
         self.remove_hole(start);
         self.last_line = self.last_start_before(start).map_or(0, |last| last.0 / LINE);
         if gone {
             self.region_starts.pop_if(|region| *region == start);
         } else {
-            // Its line has been there a moment ago, and the chunk is at hand if it went.
+            // This does not fail: the line had this start a moment ago, and if its chunk was dropped, that is the spare one.
             self.make_room_at(start).ok()?;
             self.append(end - start, false);
         }
         Some((start, bytes, gone))
     }
 
-    /// If the hole from `start` to `end` is whole main blocks, joins it with a neighbour on either side that is, unless a region
-    /// begins between them.
+    /// If the hole from `start` to `end` is whole main blocks, joins it with a neighbour on either side that is one too, unless a
+    /// region begins between them.
     ///
     /// In the seed's heap main blocks never change, and a request a little larger than an empty block cannot use it.
     /// Neighbouring blocks of one region are neighbours in virtual and physical memory both, so nothing but the border between
@@ -136,7 +136,7 @@ impl SegmentMap {
         self.last_start_before(self.end()).map(|last| last.0).filter(|&last| self.is_empty_block(last))
     }
 
-    /// Joins the empty main blocks before and after `border`, unless a region begins there. Returns whether it has.
+    /// Joins the empty main blocks before and after `border`, unless a region begins there. Returns whether they were joined.
     fn remove_border(&mut self, border: u64) -> bool {
         if self.is_region_start(border) {
             return false;
@@ -178,7 +178,7 @@ impl SegmentMap {
         self.bordered.assign(chunk / CHUNKS, any);
     }
 
-    /// Where the first main block starts that starts at `offset`, a page's start, or after it; the end if there is none.
+    /// The first start of a main block at or after `offset`, a page's start; the end if there is none.
     pub fn next_border(&self, offset: u64) -> u64 {
         if self.is_of_pages() {
             let next = self.region_starts.partition_point(|&start| start < offset);
@@ -195,7 +195,7 @@ impl SegmentMap {
         })
     }
 
-    /// Where the last main block starts that starts before `offset`, a page's start.
+    /// The last start of a main block before `offset`, a page's start.
     pub fn previous_border(&self, offset: u64) -> Option<u64> {
         if self.is_of_pages() {
             let next = self.region_starts.partition_point(|&start| start < offset);

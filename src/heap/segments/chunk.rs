@@ -1,7 +1,7 @@
 //! A chunk: 64 KiB of address space, 512 lines in 16 pages.
 //!
 //! Beside the lines themselves it keeps what finds one quickly: the largest hole that starts in each line, with an upper bound
-//! for each page, and a bit for each line that is not empty. 5.3 KiB, and only where a segment starts.
+//! for each page, and a bit for each line that is not empty. A chunk takes 5.3 KiB, and exists only where a segment starts.
 //!
 //! Invariants (checked by `verify.rs`):
 //! - `largest` is exact for each line, saturated at [`WIDE`]; its tops are those of the pages.
@@ -27,12 +27,12 @@ pub(in crate::heap) const PAGE_LINES: usize = 32;
 #[derive(Debug)]
 pub(in crate::heap) struct Chunk {
     lines: [Line; LINES],
-    /// The largest hole that starts in each line, a row a page.
+    /// The largest hole that starts in each line, one row for each page.
     largest: Level<[NarrowRow<4>; LINES / PAGE_LINES], [NarrowRow<2>; 1]>,
     occupied: BitSet<[u64; LINES / 64]>,
-    /// The size of the hole of [`WIDE`] bytes or more that starts here.
+    /// The size of the hole of [`WIDE`] bytes or more that starts in the chunk.
     pub wide_hole: u64,
-    /// A bit a page.
+    /// One bit for each page: whether a main block starts there.
     pub borders: u16,
 }
 
@@ -47,13 +47,13 @@ impl Chunk {
         self.lines[line % LINES]
     }
 
-    /// Stores what a line holds in which segments start, and did before.
+    /// Stores the word of a line that was not empty before and is not now.
     #[inline]
     pub fn set_line(&mut self, line: usize, word: Line) {
         self.lines[line % LINES] = word;
     }
 
-    /// Stores what a line holds in which the first segment may start now.
+    /// Stores the word of a line that may have been empty before and is not now.
     #[inline]
     pub fn occupy(&mut self, line: usize, word: Line) {
         self.set_line(line, word);
@@ -73,7 +73,7 @@ impl Chunk {
         &self.occupied
     }
 
-    /// The largest hole that starts in each line, saturated.
+    /// The largest hole that starts in a line, saturated.
     #[inline]
     pub fn largest(&self, line: usize) -> u16 {
         self.largest.get(line % LINES)
@@ -97,7 +97,7 @@ impl Chunk {
         self.largest.tighten(line / PAGE_LINES % (LINES / PAGE_LINES));
     }
 
-    /// Resets the bounds, the one thing that outlives the last segment.
+    /// Resets the bounds, the only part that outlives a chunk's last segment.
     pub fn clear_bounds(&mut self) {
         for page in 0..LINES / PAGE_LINES {
             self.largest.tighten(page);
@@ -109,7 +109,7 @@ impl Chunk {
         self.largest.top(page)
     }
 
-    /// An upper bound of all holes that start here.
+    /// An upper bound of all holes that start in the chunk.
     #[inline]
     pub fn bound(&self) -> u64 {
         self.wide_hole.max(u64::from(self.largest.max()))
@@ -121,10 +121,10 @@ impl Chunk {
         self.largest.first_from(line % LINES, size)
     }
 
-    /// The first line of all in which a hole of at least `size` bytes, however many, starts.
+    /// The first line in which a hole of at least `size` bytes starts; `size` may be one that saturates.
     #[inline]
     pub fn search(&mut self, size: u64) -> Option<usize> {
-        // Of a size that saturates an entry there is one hole at most; looking for it where there is none lowers the bounds.
+        // At most one hole of a chunk has a size that saturates an entry; looking for it where there is none lowers the bounds.
         let line = self.largest.first(narrow(size))?;
         (size < WIDE || self.wide_hole >= size).then_some(line)
     }
@@ -138,7 +138,7 @@ impl Chunk {
 
 /// Where leaves are kept. A trait of its own, so that a leaf need not know of the map whose leaf it is.
 pub(in crate::heap) trait Store<L: Leaf> {
-    /// Stores `leaf` as what `line` holds, whose leaf was of the same type, and returns the line's chunk, for its largest hole to
-    /// be recorded. Of an empty leaf the caller is to tell the map: `SegmentMap::vacate`.
+    /// Stores `leaf` for `line`, whose leaf before was of the same type, and returns the line's chunk, in which the caller records
+    /// the largest hole. If `leaf` is empty, the caller calls `SegmentMap::vacate`.
     fn store(&mut self, line: u64, leaf: L) -> &mut Chunk;
 }

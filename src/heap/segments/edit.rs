@@ -9,8 +9,8 @@ use super::{SegmentMap, position, with_leaf};
 use std::collections::TryReserveError;
 
 impl SegmentMap {
-    /// Splits the segment that holds `start`, which is inside it, in two of one kind. For a hole, whose maxima know nothing of
-    /// the second half yet, see [`SegmentMap::split_hole`].
+    /// Splits the segment that holds `start`, which is inside it, into two of the same kind: holes if `hole` is true. The maxima
+    /// do not know the second half of a hole yet: see [`SegmentMap::split_hole`].
     ///
     /// # Errors
     /// If there is no memory; nothing has changed then.
@@ -61,8 +61,8 @@ impl SegmentMap {
         Ok(rest)
     }
 
-    /// Splits the hole that starts at `start` at `middle`, which is inside it, in two holes that are neighbours: for engines that
-    /// allow it.
+    /// Splits the hole that starts at `start` at `middle`, which is inside it, into two neighbouring holes, for engines that allow
+    /// them.
     ///
     /// # Errors
     /// If there is no memory; nothing has changed then.

@@ -154,9 +154,9 @@ impl Leaf for Line {
     fn at_or_before(self, offset: u64) -> Option<u32> {
         let offsets = self.0 >> 1 & (0x7f * ONES);
         let not_after = ((offset | 0x80) * ONES).wrapping_sub(offsets) & HIGHS;
-        // The bytes that hold no entry are no segments at offset 0.
+        // Bytes without an entry look like segments at offset 0, and are masked out.
         let entries = (1 << (8 * self.len())) - 1;
-        // They are the first ones, so the highest is the last of them.
+        // Entries of segments at or before `offset` come first, so the highest bit is the last of these segments.
         (not_after & entries).checked_ilog2().map(|bit| bit >> 3)
     }
 

@@ -1,6 +1,6 @@
 //! Maxima: the largest holes of many places, in rows, and above the rows a row of their maxima, the *tops*.
 //!
-//! First fit asks one question at every level of the tree: which is the first of these that is at least so large? A [`Level`]
+//! First fit asks one question at every level of the tree: which is the first of these that is at least this large? A [`Level`]
 //! finds it with one comparison of a row where the first row has it, two or three elsewhere.
 
 use super::row::Row;
@@ -8,7 +8,7 @@ use std::collections::TryReserveError;
 
 /// Where a level keeps its rows: an array of a power of two of them, or a vector.
 pub(in crate::heap) trait Rows {
-    /// What is kept.
+    /// What a level keeps.
     type Row: Row;
     /// All rows.
     fn all(&self) -> &[Self::Row];

@@ -10,14 +10,16 @@
 //!   not neighbours in physical memory, which stays.
 //! - **line**: 128 bytes of address space, the leaf of the tree. **bitmap line**: a line in which more than seven segments
 //!   start. **chunk**: 64 KiB, 512 lines. **area**: 64 MiB, 1024 chunks. **map**: all of them.
-//! - **maxima**: beside the lines of a chunk, the chunks of an area and the areas of the map stands the largest hole of each.
-//!   A line's is exact; above, they are **bounds**: never too low, lowered as searches find them too high. **tops** are
-//!   the maxima of 32 of them, a row.
+//! - **maxima**: the largest hole of each line, which its chunk keeps; of each chunk, in its area; of each area, in the map. A
+//!   line's maximum is exact; the others are **bounds**: never too low, and lowered as searches find them too high. A **row** is
+//!   32 maxima; **tops** are the maxima of rows.
 //! - **wide hole**: one of 65,535 bytes or more, which saturates the entry of a line. **far hole**: one of 2^31 - 1 bytes or
 //!   more, which saturates the entry of a chunk.
 //! - **main chain**, **sub-chain**: the main blocks in order; the segments of one main block in order. They are linked lists,
 //!   *unrolled* ones: a node is a line, which lists up to seven segments, and the next node is the next bit that is set. (A
-//!   segment needs no pointers: it ends where the next one starts.) `chains.rs` gives them the verbs of lists.
+//!   segment needs no pointers: it ends where the next one starts.) `chains.rs` gives the lists their usual operations.
+//! - **map of pages**: a map whose offsets and sizes count pages instead of bytes. A line of it is 128 pages, and its main blocks
+//!   are regions. Segregated fit keeps its runs of pages in one.
 //!
 //! # Drawing
 //!
@@ -47,15 +49,16 @@
 //!
 //! # Files
 //!
-//! `line.rs`, `bitmap_line.rs`, `chunk.rs` and `area.rs` are the levels; `bits.rs`, `row.rs` and `maxima.rs` what they are made of.
-//! Here is what stores a line, makes and drops chunks. `walk.rs` goes from segment to segment, `search.rs` finds holes, `take.rs`
-//! takes a block from one, `release.rs` gives a block back, `edit.rs` splits and merges, `blocks.rs` appends main blocks, joins
-//! them and takes them off, `verify.rs` checks it all.
+//! `line.rs`, `bitmap_line.rs`, `chunk.rs` and `area.rs` are the levels, made of `bits.rs`, `row.rs` and `maxima.rs`. This file
+//! stores lines, and makes and drops chunks. `walk.rs` walks from segment to segment, `search.rs` finds holes, `take.rs` takes a
+//! block from a hole, `release.rs` frees a block, `edit.rs` splits and merges, `blocks.rs` appends, joins and removes main blocks,
+//! `verify.rs` checks it all.
 //!
 //! Invariants (checked by `verify.rs`): offset 0 starts a segment unless the map is empty; every border is a segment's start;
-//! the invariants of the levels. Whether two neighbours may both be holes is the business of whoever edits.
+//! the invariants of the levels. Whether two neighbours may both be holes is up to the engine.
 //!
-//! Costs: a neighbour is O(1) in the same 64 KiB, else a few words are scanned: one for 4 GiB without a segment's start.
+//! Costs: finding a neighbour is O(1) in the same 64 KiB; elsewhere it scans a few words, one for each 4 GiB without a segment's
+//! start.
 
 // Malloc and free go through a dozen small functions here, whose results would go through memory between them. Each has been
 // measured by the instructions of a call.
@@ -115,7 +118,7 @@ pub(super) struct Segment {
 #[derive(Debug)]
 pub(super) struct SegmentMap {
     areas: Vec<Option<Boxed<Area>>>,
-    /// The areas that are there. None goes before the heap ends: it is 0.02 % of what it describes.
+    /// The areas that are there. An area is never dropped: it takes 0.02 % of the memory that it describes.
     occupied: BitSet<Vec<u64>>,
     /// The areas in which a main block starts.
     bordered: BitSet<Vec<u64>>,
@@ -126,7 +129,7 @@ pub(super) struct SegmentMap {
     /// Start and size of every far hole, in order.
     far_holes: Vec<(u64, u64)>,
     bitmaps: BitmapLines,
-    /// A chunk that became empty, for the next that is needed.
+    /// A chunk that became empty, kept for the next one that is needed.
     spare: Option<Boxed<Chunk>>,
     chunk_count: usize,
     area_count: usize,
@@ -136,7 +139,7 @@ pub(super) struct SegmentMap {
     last_line: u64,
     /// The offset after the last main block.
     end: u64,
-    /// Borders are at multiples of one more: 0 in a map of pages.
+    /// Main blocks start at multiples of this number plus 1: it is `PAGE - 1`, or 0 in a map of pages.
     between_borders: u64,
 }
 
@@ -344,8 +347,8 @@ impl SegmentMap {
         self.chunk_count -= 1;
     }
 
-    /// Records that the segment at `start` ends at `end` now, since what started in between is gone: if the map's last segment
-    /// went, this is the last.
+    /// Records that the segment at `start` ends at `end` now, since what started in between is gone. If the map's last segment
+    /// was there, the segment at `start` is the last now.
     #[inline]
     fn record_end(&mut self, start: u64, end: u64) {
         if end == self.end {
@@ -353,7 +356,7 @@ impl SegmentMap {
         }
     }
 
-    /// To be called where bookkeeping has grown.
+    /// Raises the high-water mark of bookkeeping. Called wherever bookkeeping has grown.
     fn record_bytes(&mut self) {
         self.peak_bytes = self.peak_bytes.max(self.bytes());
     }

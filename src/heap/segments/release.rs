@@ -1,6 +1,6 @@
 //! Releasing a live block, which merges with the holes on either side unless a border is between them: free's edit.
 //!
-//! Nothing here can fail: starts only go, or a live one becomes a hole's.
+//! Nothing here can fail: starts are only removed, or a live segment becomes a hole.
 //!
 //! Costs: O(1) amortized.
 
@@ -15,9 +15,9 @@ use super::{SegmentMap, position, with_leaf};
 pub(in crate::heap) struct Freed {
     /// The size of the block.
     pub size: u64,
-    /// Start and end of the hole that it is part of now.
+    /// Start and end of the hole that the block is part of now.
     pub hole: (u64, u64),
-    /// How many holes it merged with.
+    /// How many holes the block merged with.
     pub merged: usize,
 }
 
@@ -78,7 +78,7 @@ impl SegmentMap {
         let chunk = if hole >= base {
             self.store(line, left)
         } else {
-            // A hole after the block that started in this line starts in another now.
+            // Whether a hole of this line, the one after the block, is part of a hole that starts in an earlier line now.
             let moved = next_inside.is_some() && merged == 2;
             self.remove_start(line, left, moved);
             self.filled_chunk(hole / LINE)
@@ -88,7 +88,8 @@ impl SegmentMap {
         Freed { size: next - start, hole: (hole, end), merged }
     }
 
-    /// Stores what is left of a line when a segment has come to start in an earlier one, and its largest hole if a hole has gone.
+    /// Stores `left`, what is left of a line after a segment of it was merged into one that starts in an earlier line. `hole`: a
+    /// hole of the line is gone, so its largest hole is recorded anew.
     #[inline(always)]
     fn remove_start<L: Leaf>(&mut self, line: u64, left: L, hole: bool)
     where
@@ -104,8 +105,8 @@ impl SegmentMap {
         }
     }
 
-    /// Removes the hole that starts at `start`, the first of its line, and returns where it ended. What ends there now, or
-    /// whether nothing does, is the caller's to see to: [`SegmentMap::record_end`].
+    /// Removes the hole that starts at `start`, the first of its line, and returns where it ended. The caller records what ends
+    /// there now, if anything does: [`SegmentMap::record_end`].
     #[inline(always)]
     fn remove_first_hole(&mut self, start: u64) -> u64 {
         let word = self.line(start / LINE);
@@ -115,7 +116,7 @@ impl SegmentMap {
         }
     }
 
-    /// [`SegmentMap::remove_first_hole`] of a hole that starts wherever in its line.
+    /// [`SegmentMap::remove_first_hole`] for a hole that may start anywhere in its line.
     pub(super) fn remove_hole(&mut self, start: u64) -> u64 {
         let word = self.line(start / LINE);
         with_leaf!(self, word, |leaf| {

@@ -5,8 +5,8 @@
 //!
 //! Entries saturate: a [`NarrowRow`] has 16 bits for each, a [`BroadRow`] 31. A saturated entry means "at least this".
 //!
-//! A narrow row is written a vector at a time. A narrow store that a vector load follows would have to leave the store buffer
-//! first, and malloc and free do just that in turn.
+//! A narrow row is written a whole vector at a time. A vector load that follows a store of 16 bits would wait until the store has
+//! left the store buffer, and malloc and free load and store in turn.
 
 use wide::{i32x8, u16x8, u16x16};
 
@@ -103,7 +103,7 @@ impl<const N: usize> Row for NarrowRow<N> {
     }
 }
 
-/// The larger of each pair. SSE2 has no such instruction for unsigned 16 bits, but these two.
+/// The larger of each pair. SSE2 has no such instruction for unsigned 16 bits, but it has these two.
 #[inline]
 fn larger(a: u16x8, b: u16x8) -> u16x8 {
     a.saturating_sub(b) + b

@@ -1,11 +1,11 @@
 //! Finds holes that are large enough, lowest first, and keeps the maxima by which they are found.
 //!
-//! Over the lines stands a tree of largest holes, some thirty to a node: lines in a page, pages in a chunk, chunks in an area,
+//! Above the lines is a tree of largest holes, some thirty to a node: lines in a page, pages in a chunk, chunks in an area,
 //! areas. A node's row is compared with the request at once (`row.rs`), and the lowest bit of the result is the way down:
 //! leftmost fit on a tree of maxima (C. J. Stephenson, "Fast Fits", 1983; the wide nodes are those of Bayer and `McCreight`'s
 //! B-tree, 1972).
 //!
-//! Only the lowest level is exact. Above it stand upper bounds: a free raises them, a malloc leaves them alone, and a search
+//! Only the lowest level is exact. Above it are upper bounds: a free raises them, a malloc leaves them alone, and a search
 //! that finds nothing under a bound lowers it to what is there. So each free pays for at most one futile step a level, and a
 //! malloc changes one row.
 //!
@@ -58,7 +58,7 @@ impl SegmentMap {
         })
     }
 
-    /// Where the lowest hole of at least `size` bytes starts that starts at `from` or after it. Amortized O(log n).
+    /// The start of the lowest hole of at least `size` bytes that starts at or after `from`. Amortized O(log n).
     pub fn next_hole(&mut self, from: u64, size: u64) -> Option<u64> {
         // The line of `from` may have a hole before it, which must not hide another.
         let first = from.div_ceil(LINE);
@@ -94,7 +94,7 @@ impl SegmentMap {
         self.search_chunks(line.div_ceil(LINES as u64), size)
     }
 
-    /// Where the first hole of at least `size` bytes starts among those of a line that start at `offset` in it or after it.
+    /// The start of the first hole of at least `size` bytes among the holes of a line that start at or after `offset` in it.
     pub fn hole_in_line(&self, line: u64, offset: u64, size: u64) -> Option<u64> {
         let word = self.line(line);
         with_leaf!(self, word, |leaf| self.hole_in(line, leaf, offset, size))
@@ -131,7 +131,7 @@ impl SegmentMap {
     }
 
     /// Calls `visit` with every hole of at least `least` bytes, which are a line or more, that reaches into `range`, in order.
-    /// O(k log k) for k of them.
+    /// Amortized O(k log n) for k such holes.
     pub fn holes(&mut self, range: Range<u64>, least: u64, visit: &mut dyn FnMut(Range<u64>)) {
         debug_assert!(least >= LINE);
         if range.is_empty() {
@@ -139,7 +139,7 @@ impl SegmentMap {
         }
         let mut from = self.start_of(range.start).0 / LINE;
         while let Some((line, _)) = self.search_from(from, narrow(least)).filter(|found| found.0 * LINE < range.end) {
-            // So large a hole reaches past its line: it is the last that starts there.
+            // A hole this large reaches past its line, so it is the last that starts there.
             let (start, _) = self.last_before(line + 1).expect("a hole starts in this line");
             let (end, _) = self.first_after(line);
             if end - start >= least && end > range.start && start < range.end {
@@ -149,7 +149,8 @@ impl SegmentMap {
         }
     }
 
-    /// Adds a hole that is the first of its line, part of one that started below. Needs [`SegmentMap::make_room_at`].
+    /// Adds a hole that is the first of its line, and was part of a hole that starts in an earlier line. Needs
+    /// [`SegmentMap::make_room_at`].
     #[inline(never)]
     pub(super) fn insert_hole(&mut self, start: u64, size: u64) {
         let (line, offset) = (start / LINE, start % LINE);
@@ -175,8 +176,8 @@ impl SegmentMap {
         self.raise_above(start, size, grown);
     }
 
-    /// Records in the maxima above the line's that a hole of `size` bytes starts at `start` now. `grown`: whether the bound of
-    /// its page has.
+    /// Records in the maxima above the line's that a hole of `size` bytes starts at `start` now. `grown`: the bound of its page
+    /// has grown.
     #[inline(always)]
     pub(super) fn raise_above(&mut self, start: u64, size: u64, grown: bool) {
         if grown || size >= WIDE {
@@ -208,7 +209,7 @@ impl SegmentMap {
         }
     }
 
-    /// Records that a wide hole at `start` is none any more, or shorter.
+    /// Records that the wide hole at `start` is gone, or has become shorter.
     #[cold]
     pub(super) fn unlist_wide_hole(&mut self, start: u64) {
         self.filled_chunk(start / LINE).wide_hole = 0;

@@ -1,4 +1,4 @@
-//! The integrity check of the map: reads every line, and compares all that is derived with what stands there. O(n).
+//! The integrity check of the map: reads every line, and compares all that is derived from the lines with them. O(n).
 
 use super::area::{Area, CHUNKS};
 use super::chunk::{Chunk, LINES, PAGE_LINES};
@@ -36,10 +36,7 @@ impl<F: Fn(&Segment, &Segment) -> bool> Walk<'_, F> {
     fn run(mut self) -> Result<(), String> {
         let map = self.map;
         for (number, area) in map.areas.iter().enumerate() {
-            ensure!(
-                map.occupied.has(number) == area.is_some(),
-                "area {number} is marked as there or not, and is not so"
-            );
+            ensure!(map.occupied.has(number) == area.is_some(), "area {number} is marked wrongly as there or missing");
             let largest = match area.as_deref() {
                 Some([area]) => self.area(number, area)?,
                 None => 0,
@@ -48,10 +45,7 @@ impl<F: Fn(&Segment, &Segment) -> bool> Walk<'_, F> {
             ensure!(bound >= broad(largest), "area {number} has a hole of {largest} bytes above its bound");
             ensure!(map.bounds.top(number / BroadRow::LANES) >= bound, "area {number} is above the bound of its row");
             let bordered = area.as_deref().is_some_and(|[area]| !area.bordered().is_empty());
-            ensure!(
-                map.bordered.has(number) == bordered,
-                "area {number} is marked as having a border or not, and is not so"
-            );
+            ensure!(map.bordered.has(number) == bordered, "area {number} is marked wrongly as having a border or none");
         }
         ensure!(self.end == map.end, "the last segment ends at {}, the map at {}", self.end, map.end);
         ensure!(
@@ -64,9 +58,10 @@ impl<F: Fn(&Segment, &Segment) -> bool> Walk<'_, F> {
         );
         let last = self.last.map_or(0, |last| last.start / LINE);
         ensure!(last == map.last_line, "the last segment is in line {last}, not in {}", map.last_line);
-        ensure!(self.far_holes == map.far_holes.len(), "{} far holes are there, others are listed", self.far_holes);
-        ensure!(self.bitmaps == map.bitmaps.len(), "{} bitmap lines are there, more are stored", self.bitmaps);
-        ensure!(map.bitmaps.verify_vacant(), "the vacant bitmap lines are not as many as counted");
+        let (far_holes, bitmaps) = (map.far_holes.len(), map.bitmaps.len());
+        ensure!(self.far_holes == far_holes, "{} far holes are there, {far_holes} are listed", self.far_holes);
+        ensure!(self.bitmaps == bitmaps, "{} bitmap lines are there, {bitmaps} are stored", self.bitmaps);
+        ensure!(map.bitmaps.verify_vacant(), "there are not as many vacant bitmap lines as counted");
         ensure!(map.peak_bytes >= map.bytes(), "the peak of metadata is below the present");
         Ok(())
     }
@@ -78,18 +73,18 @@ impl<F: Fn(&Segment, &Segment) -> bool> Walk<'_, F> {
         for number in number * CHUNKS..(number + 1) * CHUNKS {
             let lane = number % CHUNKS;
             let marked = area.occupied().has(lane);
-            ensure!(marked == area.chunk(lane).is_some(), "chunk {number} is marked as there or not, and is not so");
+            ensure!(marked == area.chunk(lane).is_some(), "chunk {number} is marked wrongly as there or missing");
             let bordered = area.chunk(lane).is_some_and(|chunk| chunk.borders != 0);
             ensure!(
                 area.bordered().has(lane) == bordered,
-                "chunk {number} is marked as having a border or not, and is not so"
+                "chunk {number} is marked wrongly as having a border or none"
             );
             let Some(chunk) = area.chunk(lane) else { continue };
             let here = self.chunk(number, chunk)?;
             ensure!(area.chunk_bound(lane) >= broad(here), "chunk {number} has a hole of {here} bytes above its bound");
             ensure!(
                 area.row_bound(lane / BroadRow::LANES) >= area.chunk_bound(lane),
-                "chunk {number} is above its bound's row"
+                "chunk {number} is above the bound of its row"
             );
             largest = largest.max(here);
         }
@@ -104,10 +99,7 @@ impl<F: Fn(&Segment, &Segment) -> bool> Walk<'_, F> {
         for line in 0..LINES {
             let word = chunk.line(line);
             let at = (number * LINES + line) as u64;
-            ensure!(
-                chunk.occupied().has(line) != word.is_empty(),
-                "line {at} is marked as empty or not, and is not so"
-            );
+            ensure!(chunk.occupied().has(line) != word.is_empty(), "line {at} is marked wrongly as empty or occupied");
             let said = chunk.largest(line);
             if word.is_empty() {
                 ensure!(said == 0, "line {at} is empty and gives {said} as its largest hole");
@@ -239,7 +231,7 @@ mod tests {
             ("not listed", |map| map.far_holes.clear()),
             ("bound of its row", |map| map.bounds.break_tops()),
             ("above its bound", |map| map.bounds.lower(0, 0)),
-            ("more are stored", |map| drop(map.bitmaps.insert(BitmapLine::default()))),
+            ("are stored", |map| drop(map.bitmaps.insert(BitmapLine::default()))),
             ("having a border", |map| map.bordered.assign(0, false)),
             ("having a border", |map| {
                 map.area_mut(0).unwrap().set_bordered(0, false);
@@ -263,7 +255,7 @@ mod tests {
         drop(lost.areas[0].take().unwrap());
         assert!(verify(&lost).unwrap_err().contains("area 0 is marked"));
         let mut lost = map();
-        // The chunk of the far hole, whose bound stands without it.
+        // Drop the chunk of the far hole, whose bound stays.
         let number = usize::try_from(32 * PAGE / CHUNK).unwrap();
         drop(lost.area_mut(0).unwrap().remove(number));
         assert!(verify(&lost).is_err());

@@ -1,6 +1,7 @@
-//! Going from segment to segment: the one that holds an offset, the next, the one before.
+//! Walking from segment to segment: the one that holds an offset, the next, the one before.
 //!
-//! Costs: a neighbour is O(1) in the same 64 KiB, else a few words are scanned: one for 4 GiB without a segment's start.
+//! Costs: finding a neighbour is O(1) in the same 64 KiB; elsewhere it scans a few words, one for each 4 GiB without a segment's
+//! start.
 
 use super::area::{Area, CHUNKS, ChunkSet};
 use super::bits::BitSet;
@@ -89,7 +90,7 @@ impl SegmentMap {
         if let Some(found) = self.area(area).and_then(|area| set(area).first_from(number)) {
             return Some(area * CHUNKS + found);
         }
-        // An area stays when its last chunk goes.
+        // An area stays when its last chunk is dropped.
         let mut later = std::iter::successors(areas.first_from(area + 1), |area| areas.first_from(area + 1));
         later.find_map(|area| Some(area * CHUNKS + set(self.area(area)?).first_from(0)?))
     }
