@@ -44,7 +44,7 @@ pub enum Error {
         policy: &'static str,
         /// The option's name in JavaScript.
         option: &'static str,
-        /// Why it makes none.
+        /// Why it makes no sense.
         because: &'static str,
     },
 
@@ -223,7 +223,7 @@ pub enum Error {
         available: u64,
     },
 
-    /// The system allows a process so many mappings, and heaps have what they may of them.
+    /// Heaps have as many mappings as the system's limit leaves them.
     #[error(
         "Out of memory: a size of {size} needs a new mapping. The heaps of the process have {most}, the most that the \
          system's limit (vm.max_map_count) leaves them. Only {available} bytes are available. Call close() on some heaps, or \

@@ -4,7 +4,7 @@
 //!
 //! - [`heap`] decides *where*: the main chain, the sub-chains of segments and holes, the policy. It deals in virtual
 //!   addresses only, is safe Rust throughout and never touches the memory it hands out.
-//! - [`memory`] provides *what stands there*: long mappings, reserved at once and committed page by page as they are
+//! - [`memory`] provides *what is there*: long mappings, reserved at once and committed page by page as they are
 //!   touched. The unsafe code about memory is here.
 //!
 //! The `node` feature (on by default) adds the Node-API binding, and the `c-abi` feature, which it needs, the functions for

@@ -1,5 +1,5 @@
-//! The page of MeMS, the unit of main blocks, whatever the system's page size is. (Of its own, so that errors can name it and
-//! stand below everything else.)
+//! The page of MeMS, the unit of main blocks, whatever the system's page size is. (A file of its own, so that `error.rs`, below
+//! everything else, can use it.)
 
 /// Bytes in a page.
 pub const PAGE: u64 = 4096;

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Bytes of address space in living mappings.
 static RESERVED: AtomicUsize = AtomicUsize::new(0);
 
-/// Mappings as the system counts them, so many may belong to one [`Mapping`](super::Mapping).
+/// Number of mappings as the system counts them: several may belong to one [`Mapping`](super::Mapping).
 static MAPPINGS: AtomicUsize = AtomicUsize::new(0);
 
 /// More than the memory of any machine. With less address space than this it is scarce, because of a limit or of the kernel;
@@ -50,7 +50,7 @@ pub(super) fn budget() -> &'static Budget {
 }
 
 impl Budget {
-    /// The budget if the system grants so many bytes and allows so many mappings.
+    /// The budget if the system grants `granted` bytes and allows `mappings` mappings.
     const fn new(granted: usize, mappings: usize) -> Self {
         let headroom = if granted >= PLENTY {
             granted / 4
@@ -82,7 +82,7 @@ impl Budget {
         if share < left { share } else { left }
     }
 
-    /// The most mappings that heaps may have, if they have them.
+    /// The most mappings that heaps may have, if they have that many now; else `None`.
     pub fn mappings_used_up(&self) -> Option<usize> {
         self.used_up_by(MAPPINGS.load(Ordering::Relaxed))
     }

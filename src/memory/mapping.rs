@@ -2,15 +2,15 @@
 //!
 //! Invariant: the range stays mapped, readable and writable as long as the `Mapping` lives. Buffers handed to
 //! JavaScript hold it by reference count, so that a stale view reads zeros or old bytes and never faults. The one exception:
-//! when a heap ends, the part behind its main blocks that no buffer has been promised ([`Mapping::promise`]) goes at once.
+//! when a heap ends, the part behind its main blocks that no buffer was promised ([`Mapping::promise`]) is unmapped at once.
 //! It may be a terabyte, and a buffer may live as long as the process.
 //!
 //! In front of the range are a few pages more, so that no two buffers need to begin at the same byte: Node 14 and 16 end the
 //! process when they meet a second `ArrayBuffer` over native memory that begins where another does.
 //!
-//! A range begins where its maker says, up to multiples of [`ALIGNMENT`]: offsets from a heap's first address are multiples of
-//! a power of two up to that where physical addresses are. It need not begin at a page of the system, where those are larger
-//! than MeMS's own.
+//! A range begins at an address whose distance from a multiple of [`ALIGNMENT`] is given: so the offsets from a heap's first
+//! address are multiples of the same powers of two as physical addresses, up to [`ALIGNMENT`]. The range need not begin at a page
+//! of the system, where those are larger than MeMS's own.
 
 use super::{budget, system};
 use std::io;
@@ -83,14 +83,14 @@ impl Mapping {
         bytes.checked_add(FRONT + ALIGNMENT)
     }
 
-    /// Its first byte.
+    /// The address of the range's first byte.
     #[must_use]
     pub fn base(&self) -> *mut u8 {
         self.map.as_mut_ptr().wrapping_add(self.front)
     }
 
-    /// How many bytes before what it shows a new buffer is to begin, so that none of the thousands before it begins there. So
-    /// many bytes before [`Mapping::base`] are mapped.
+    /// How many bytes before its contents a new buffer is to begin, so that none of the thousands of buffers before it begins at
+    /// the same byte. At least this many bytes before [`Mapping::base`] are mapped.
     #[must_use]
     pub fn front_of_next_buffer(&self) -> usize {
         self.buffers.fetch_add(1, Ordering::Relaxed) % (FRONT / STEP) * STEP
@@ -102,7 +102,7 @@ impl Mapping {
         self.serial
     }
 
-    /// Its length in bytes.
+    /// The length of the range in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.map.len() - self.front
@@ -114,8 +114,8 @@ impl Mapping {
         self.promised.fetch_max(end, Ordering::Relaxed);
     }
 
-    /// Gives up the address space behind the first `used` bytes, as far as no buffer was promised it. Only for the end of a
-    /// heap, when nobody can be promised more: spans lie within what is used.
+    /// Unmaps the address space behind the first `used` bytes, except what buffers were promised. Only for the end of a heap,
+    /// when no more can be promised: spans lie within what is used.
     pub(super) fn shrink(&self, used: usize) {
         // Each promise was made under the heap's lock, before this call.
         let kept =
@@ -141,7 +141,7 @@ impl Mapping {
     pub(super) fn decommit(&self, range: Range<usize>) -> usize {
         assert!(range.start <= range.end && range.end <= self.bytes());
         let page = system::page_bytes();
-        // From the map's first byte, which is a page's.
+        // Counted from the map's first byte, where a page starts.
         let (start, end) = ((self.front + range.start).next_multiple_of(page), (self.front + range.end) / page * page);
         if start >= end || self.locked.load(Ordering::Relaxed) {
             return 0;
@@ -175,7 +175,7 @@ impl Mapping {
         unsafe { system::resident(start, whole) }.map(|resident| resident.min(bytes))
     }
 
-    /// A range from the first byte of the system's page that it begins in: that byte's address, and the bytes from there.
+    /// Address and length of the range of `bytes` at `offset`, extended down to the start of the system's page in which it begins.
     fn pages(&self, offset: usize, bytes: usize) -> (*mut u8, usize) {
         let before = (self.front + offset) % system::page_bytes();
         (self.base().wrapping_add(offset).wrapping_sub(before), bytes + before)
@@ -184,7 +184,7 @@ impl Mapping {
     /// Empties the first `bytes` as [`Mapping::decommit`] does, or by writing zeros if the system refuses.
     pub(super) fn empty(&self, bytes: usize) {
         let bytes = bytes.min(self.bytes());
-        // Whole pages: those that the range begins and ends in are nobody else's.
+        // Whole pages: the pages in which the range begins and ends hold no other memory.
         let whole = (self.front + bytes).next_multiple_of(system::page_bytes()) - self.front;
         let first = self.front.next_multiple_of(system::page_bytes()) - self.front;
         let given_back = self.decommit(0..whole.min(self.bytes()));

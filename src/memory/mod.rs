@@ -1,10 +1,10 @@
-//! Mappings: the memory behind the virtual addresses. Only here are system calls, and unsafe code about memory.
+//! Mappings: the memory behind the virtual addresses. System calls, and unsafe code about memory, are only here.
 //!
 //! - `budget.rs`: the address space of the process, and how much of it heaps may reserve.
 //! - `mapping.rs`: one long reservation, committed by the system page by page as it is touched.
 //! - `regions.rs`: the few mappings of a heap, and the arithmetic from virtual to physical.
 //! - `span.rs`: bytes of a mapping, and copying, filling and comparing them.
-//! - `pagemap.rs`: which of them may hold something.
+//! - `pagemap.rs`: which pages may hold something.
 //! - `system/unix.rs`, `system/windows.rs`: all other system calls, with a file for each system.
 //!
 //! | | Linux | macOS, BSD | Windows |

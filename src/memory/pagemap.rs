@@ -6,8 +6,8 @@
 //! from one touched page to the next, in microseconds for terabytes without any. On other systems all pages may hold
 //! something.
 //!
-//! Costs: some 20 us to open, hence only for much memory; then for a gigabyte 0.05 ms where it is untouched and 4 ms where it
-//! is not, or before Linux 6.7 1 and 13.
+//! Costs: some 20 us to open, so it is used only for much memory; then, for a gigabyte, 0.05 ms where it is untouched and 4 ms
+//! where it is not (before Linux 6.7: 1 ms and 13 ms).
 
 use std::ops::Range;
 
@@ -30,8 +30,8 @@ impl PageMap {
         self.map.is_some()
     }
 
-    /// The first run of pages in a range of addresses that may hold something, clipped to the range; one that is empty and at
-    /// the range's end if there is none. A run that goes on may be returned in parts.
+    /// The first run of pages in a range of addresses that may hold something, clipped to the range; an empty one at the range's
+    /// end if there is none. A long run may be returned in parts.
     pub fn next_touched(&mut self, range: Range<usize>) -> Range<usize> {
         let found = match &mut self.map {
             Some(map) if !range.is_empty() => map.next_touched(&range),
@@ -82,7 +82,7 @@ mod linux {
     const IN_MEMORY: u64 = 1 << 63;
     const IN_SWAP: u64 = 1 << 62;
 
-    /// The categories of such pages for the call.
+    /// The categories of these pages in the `PAGEMAP_SCAN` call.
     const PAGE_IS_PRESENT: u64 = 1 << 3;
     const PAGE_IS_SWAPPED: u64 = 1 << 4;
 
@@ -128,7 +128,7 @@ mod linux {
     }
 
     impl Map {
-        /// `scan` by the call, if the kernel has it.
+        /// Opens the file. `scan`: whether the `PAGEMAP_SCAN` call is used, if the kernel has it.
         pub fn open(scan: bool) -> Option<Self> {
             let file = File::open("/proc/self/pagemap").ok()?;
             let mut map = Self { file, scans: false, entries: Vec::new(), first: 0 };
@@ -192,7 +192,7 @@ mod linux {
             Some(pages.end..pages.end)
         }
 
-        /// Reads the entries from that of the page at `at` on, unless they are at hand.
+        /// Reads entries, from that of the page at `at` on, unless they were read before.
         fn read(&mut self, at: usize) -> Option<()> {
             let page = page_bytes();
             if (self.first..self.first + self.entries.len() / 8 * page).contains(&at) {

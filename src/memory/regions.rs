@@ -1,4 +1,4 @@
-//! The regions of a heap: which mapping stands behind which virtual addresses.
+//! The regions of a heap: which mapping is behind which virtual addresses.
 //!
 //! A region is one long mapping with a run of virtual addresses; main blocks are carved from its front in whole pages.
 //! Usually there is one region, and physical = base + (virtual - 1000). A block that does not fit the rest of the last
@@ -51,12 +51,12 @@ pub struct Refused {
 #[derive(Debug)]
 pub struct Room {
     bytes: u64,
-    /// The new region's mapping; `None`: it is in the last region.
+    /// The new region's mapping; `None`: the room is in the last region.
     region: Option<Arc<Mapping>>,
 }
 
 impl Room {
-    /// Whether it begins a region: what is carved there has no physical neighbour before it.
+    /// Whether the room begins a region: what is carved there has no physical neighbour before it.
     #[must_use]
     pub const fn begins_region(&self) -> bool {
         self.region.is_some()
@@ -184,8 +184,8 @@ impl Regions {
         (Arc::clone(&region.mapping), offset)
     }
 
-    /// The serial number of the mapping behind a virtual address, which is not held, the offset in it, and the bytes of it
-    /// that are carved.
+    /// The serial number of the mapping behind a virtual address, the offset in the mapping, and how many of its bytes are carved.
+    /// The mapping is not held.
     ///
     /// # Panics
     /// If there is no region.
@@ -312,7 +312,7 @@ impl Regions {
         let own = self.list.iter().map(|region| region.mapping.bytes()).sum();
         let liked = system::region_bytes(own);
         let liked = if self.reservation == 0 { liked } else { liked.min(self.reservation) };
-        // As much again at least, so that a heap that grows large has few.
+        // At least as much as all regions so far, so that a heap that grows large has few regions.
         let length = liked.min(budget().share().max(own));
         // No heap needs more than it may have; a granule is for what a main block's pages are rounded up to.
         let left = usize::try_from(self.most.saturating_sub(self.end() - self.first)).unwrap_or(usize::MAX);
@@ -329,7 +329,7 @@ impl Regions {
 
     /// Maps `bytes`, unless that would leave the process less than its headroom.
     fn map(&self, bytes: usize) -> Option<Mapping> {
-        // So that offsets from the heap's first address are multiples of what physical addresses are.
+        // Offsets from the heap's first address are to be multiples of the same powers of two as physical addresses.
         let phase = (self.end() - self.first) % ALIGNMENT as u64;
         let phase = usize::try_from(phase).expect("below the alignment");
         can_map(bytes).then(|| Mapping::reserve(bytes, phase, self.dont_fork).ok()).flatten()

@@ -20,7 +20,7 @@ pub const LARGE: usize = 1 << 20;
 /// Spans shorter than this are copied without asking: unlike what is cleared, what is copied has mostly been written.
 const COPIED_PLAINLY: usize = 4 << 20;
 
-/// How many bytes are given back to the system at once. That takes half a millisecond to two, for which other threads that map
+/// How many bytes are given back to the system at once. That takes half a millisecond to two, during which other threads that map
 /// memory have to wait.
 pub const STEP: u64 = 4 << 20;
 
@@ -59,13 +59,13 @@ impl Span {
         &self.mapping
     }
 
-    /// Where in the mapping it starts.
+    /// The offset in the mapping at which the span starts.
     #[must_use]
     pub const fn offset(&self) -> usize {
         self.offset
     }
 
-    /// Its length.
+    /// The span's length in bytes.
     #[must_use]
     pub const fn bytes(&self) -> usize {
         self.bytes
@@ -75,29 +75,29 @@ impl Span {
         self.mapping.base().wrapping_add(self.offset)
     }
 
-    /// How many of its bytes the system has memory for; `None` where it does not say. O(pages): the system is asked about
+    /// How many bytes of the span the system has memory for; `None` where it does not say. O(pages): the system is asked about
     /// each, about a millisecond for a gigabyte.
     ///
     /// # Panics
-    /// If it does not start at a page of the system.
+    /// If the span does not start at a page of the system.
     #[must_use]
     pub fn resident(&self) -> Option<u64> {
         let present = if self.bytes < LARGE { None } else { PageMap::open().present(self.addresses()) };
         present.or_else(|| self.mapping.resident(self.offset, self.bytes)).map(|bytes| bytes as u64)
     }
 
-    /// The addresses of its first byte and after its last byte.
+    /// The span's physical addresses.
     fn addresses(&self) -> Range<usize> {
         let start = self.start() as usize;
         start..start + self.bytes
     }
 
-    /// A range of its bytes.
+    /// A range of the span's bytes, as a span.
     pub(crate) fn part(&self, range: Range<usize>) -> Self {
         Self::new(Arc::clone(&self.mapping), self.offset + range.start, range.end - range.start)
     }
 
-    /// The system's whole pages in it; empty, at its end, if there is none.
+    /// The system's whole pages in the span; an empty range at its end if there is none.
     fn whole_pages(&self) -> Range<usize> {
         let (Range { start, end }, page) = (self.addresses(), system::page_bytes());
         let end = (end / page * page).saturating_sub(start);
@@ -171,8 +171,8 @@ impl Span {
         }
     }
 
-    /// Gives whole pages back where the system makes all threads of the process wait while a mapping goes: unmapped in one
-    /// piece, a gigabyte keeps others from mapping memory for a quarter of a second. Nobody may use the bytes any more.
+    /// Gives whole pages back where the system makes all threads of the process wait while it unmaps: unmapped in one piece, a
+    /// gigabyte keeps others from mapping memory for a quarter of a second. Nobody may use the bytes any more.
     pub(crate) fn abandon(&self) {
         if cfg!(any(target_os = "linux", target_os = "android")) && self.bytes >= LARGE {
             for piece in self.pieces(self.whole_pages()) {
@@ -188,8 +188,8 @@ impl Span {
         range.clone().step_by(step).map(move |start| start..range.end.min(start.saturating_add(step)))
     }
 
-    /// The offset of the first byte in `range` that is not `byte`, but 0 in the system's whole pages if `given_back` is true:
-    /// then untouched pages are as they should be and are not read.
+    /// The offset of the first byte in `range` that is not `byte`. If `given_back` is true, bytes in the system's whole pages
+    /// have to be 0 instead, and untouched pages are not read.
     #[must_use]
     pub fn first_other(&self, range: Range<usize>, byte: u8, given_back: bool) -> Option<usize> {
         let Range { start, end } = range;
@@ -228,7 +228,7 @@ impl Span {
         let wanted = u64::from_ne_bytes([byte; 8]);
         let block = WORDS * size_of::<u64>();
         while end - at >= block {
-            #[allow(clippy::cast_ptr_alignment, reason = "they are read as what may not be aligned")]
+            #[allow(clippy::cast_ptr_alignment, reason = "the words are read as unaligned ones")]
             let words = self.start().wrapping_add(at).cast::<u64>();
             // SAFETY: the words lie inside the span, whose mapping is readable; they need not be aligned.
             let differing = (0..WORDS).fold(0, |all, word| all | unsafe { words.add(word).read_unaligned() } ^ wanted);
@@ -237,11 +237,11 @@ impl Span {
             }
             at += block;
         }
-        // SAFETY: as above.
+        // SAFETY: the byte lies inside the span, whose mapping is readable.
         (at..end).find(|&at| unsafe { self.start().wrapping_add(at).read_volatile() } != byte)
     }
 
-    /// Compares the bytes that both have, the first that differ as unsigned numbers.
+    /// Compares the bytes that both spans have, as `memcmp` does: by the first that differ, as unsigned numbers.
     #[must_use]
     pub fn compare(&self, other: &Self) -> Ordering {
         let bytes = self.bytes.min(other.bytes);
@@ -254,7 +254,7 @@ impl Span {
     /// # Safety
     /// `to` must be valid for as many writes, and no Rust reference to those bytes may be in use.
     pub unsafe fn read(&self, to: *mut u8) {
-        // SAFETY: this side as in `copy_from`, the other by the caller's word; they may even overlap.
+        // SAFETY: the span's side as in `copy_from`; the caller vouches for the other. They may even overlap.
         unsafe { self.start().copy_to(to, self.bytes) };
     }
 
@@ -263,7 +263,7 @@ impl Span {
     /// # Safety
     /// `from` must be valid for as many reads.
     pub unsafe fn write(&self, from: *const u8) {
-        // SAFETY: this side as in `copy_from`, the other by the caller's word; they may even overlap.
+        // SAFETY: the span's side as in `copy_from`; the caller vouches for the other. They may even overlap.
         unsafe { from.copy_to(self.start(), self.bytes) };
     }
 }

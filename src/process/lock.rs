@@ -9,8 +9,8 @@
 //! So such a call lets them go first, by [`Lock::give_way`]. Waiting threads are counted for that, at a cost only to those
 //! that wait.
 //!
-//! Invariants: a panic while it is held poisons it; only [`Lock::recover`] goes in then. A thread that takes a lock it holds
-//! waits for ever. Threads are not served in the order in which they came.
+//! Invariants: a panic while the lock is held poisons it; only [`Lock::recover`] enters then. A thread that takes a lock that it
+//! holds waits for ever. Threads are not served in the order in which they came.
 
 use spin::mutex::{SpinMutex, SpinMutexGuard};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -180,14 +180,14 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_for_long_goes_in_as_well() {
+    fn a_thread_that_waits_for_long_enters_as_well() {
         let lock = Lock::new(0);
         let inside = Barrier::new(2);
         thread::scope(|scope| {
             scope.spawn(|| {
                 lock.with(|value| {
                     inside.wait();
-                    // Until the other has surely given up spinning.
+                    // Until the other thread has surely given up spinning.
                     for _ in 0..1000 {
                         thread::yield_now();
                     }
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn who_takes_it_again_and_again_lets_others_in() {
+    fn a_thread_that_takes_the_lock_again_and_again_lets_others_in() {
         // The steps of a long call, and those after which another has come in.
         const STEPS: usize = 1000;
         let lock = Lock::new((0, Vec::new()));

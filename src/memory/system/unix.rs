@@ -16,7 +16,7 @@ const NO_RESERVE: i32 = libc::MAP_NORESERVE;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const NO_RESERVE: i32 = 0;
 
-/// The length of a new region as the system likes it, given the bytes mapped so far.
+/// The length of a new region that suits the system, given the bytes mapped so far.
 ///
 /// One TiB of 128 that a process has: a heap outgrows the machine's memory before its first region.
 pub fn region_bytes(_mapped: usize) -> usize {
@@ -36,12 +36,12 @@ unsafe impl Send for Map {}
 unsafe impl Sync for Map {}
 
 impl Map {
-    /// Its length, whole pages.
+    /// The map's length, whole pages.
     pub fn len(&self) -> usize {
         self.bytes
     }
 
-    /// Its first byte, a page's.
+    /// The map's first byte, where a page starts.
     pub fn as_mut_ptr(&self) -> *mut u8 {
         self.base.as_ptr()
     }
@@ -89,7 +89,7 @@ fn left_of_limit() -> Option<usize> {
     Some(usize::try_from(limit.rlim_cur).ok()?.saturating_sub(pages * page_bytes()))
 }
 
-/// No other system says so.
+/// Other systems do not say how much of the limit is in use.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const fn left_of_limit() -> Option<usize> {
     None
@@ -112,7 +112,7 @@ fn maps(bytes: usize) -> bool {
 /// The most bytes that the system would map in one piece, to a hundredth.
 pub fn granted() -> usize {
     let (mut granted, mut step) = (0_usize, 1 << (usize::BITS - 2));
-    // Below a megabyte nobody asks, and eight bits are exact enough.
+    // Less than a megabyte does not matter, and eight bits are exact enough.
     while step >= 1 << 20 && step > granted >> 8 {
         if grants(granted + step) {
             granted += step;
@@ -126,7 +126,7 @@ pub fn granted() -> usize {
 pub fn most_mappings() -> usize {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
-        // What every Linux has that nobody has told otherwise.
+        // The default of every Linux.
         const USUAL: usize = 65_530;
         let said = std::fs::read_to_string("/proc/sys/vm/max_map_count");
         said.ok().and_then(|said| said.trim().parse().ok()).unwrap_or(USUAL)
@@ -135,7 +135,8 @@ pub fn most_mappings() -> usize {
     usize::MAX
 }
 
-/// Keeps a range from children made by `fork`, on Linux. A kernel that does not know the advice refuses it, and they get it.
+/// Keeps a range from children made by `fork`, on Linux. A kernel that does not know the advice refuses it, and children get the
+/// range.
 ///
 /// # Safety
 /// The range must be mapped, and start at a page.
@@ -149,13 +150,14 @@ pub unsafe fn dont_fork(base: *mut u8, bytes: usize) {
     let _ = (base, bytes);
 }
 
-/// Has functions called whenever the process forks: before, and after in the parent and in the child. They must not unwind.
+/// Registers functions that are called whenever the process forks: before, and after in the parent and in the child. They must
+/// not unwind.
 #[cfg(feature = "c-abi")]
 pub fn at_fork(before: extern "C" fn(), in_parent: extern "C" fn(), in_child: extern "C" fn()) {
-    // What is asked for once only, which a child could find half done by a thread that it has not got.
+    // This is initialized only once: a child could find it half done by a thread that does not exist there.
     let _ = page_bytes();
     // SAFETY: functions that stay where they are, since the library is never unloaded. Without memory they are not called,
-    // and all is as if nobody had asked.
+    // as if they had not been registered.
     unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
 }
 
@@ -184,12 +186,12 @@ pub fn page_bytes() -> usize {
     *BYTES.get_or_init(|| {
         // SAFETY: sysconf reads a constant of the system.
         let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-        // No system has larger pages than this, should one not say.
+        // If the system does not say: none has larger pages than this.
         usize::try_from(bytes).unwrap_or(64 << 10)
     })
 }
 
-/// Keeps `bytes` at `base` in memory; on Linux they stay out of core dumps, too. Elsewhere nothing does that by range.
+/// Keeps `bytes` at `base` in memory; on Linux they stay out of core dumps, too. Other systems cannot do that for a range.
 ///
 /// # Errors
 /// The process's limit, if it has one, where the system refuses.

@@ -1,13 +1,13 @@
 //! Mappings on Windows.
 //!
-//! Memory is reserved and committed at once: Windows charges all of it against its commit limit (memory and page file)
-//! then, touched or not, and hands out what is charged only. A page that a buffer shows must be committed, or a stale view
+//! Memory is reserved and committed at once: Windows then charges all of it against its commit limit (memory and page file),
+//! touched or not, and hands out only what is charged. A page that a buffer shows must be committed, or a stale view
 //! would fault; so regions start small and double. Pages are 4 KiB on all its processors, ranges of addresses begin at
-//! multiples of 64 KiB. What begins at larger ones is the part that is committed of a longer range, which is reserved only.
+//! multiples of 64 KiB. For a range that begins at a larger multiple, a longer range is reserved and a part of it committed.
 //!
 //! Decommitting (`MEM_DECOMMIT`) is no way to give pages back: there is a moment at which they fault, and committing them
 //! again may be refused. Resetting (`MEM_RESET`) keeps them committed and says that their contents do not matter, and taking
-//! them out of the working set then frees the memory without a write to the page file; the charge stays until the map goes.
+//! them out of the working set then frees the memory without a write to the page file; the charge stays until [`unmap`].
 //! What they hold after that is zeros, or what was there before. So zeros are written first, and either is zeros.
 //!
 //! Locked pages count against the least size of the process's working set, which is enlarged as needed; no heap makes it
@@ -32,7 +32,7 @@ const FIRST_REGION: usize = 64 << 20;
 /// The system's page size in bytes.
 const PAGE: usize = 4096;
 
-/// So much is emptied and reset at a time: zeros written to pages that were never touched take memory until then.
+/// How many bytes are emptied and reset at a time: zeros written to pages that were never touched take memory until then.
 const RESET: usize = 1 << 20;
 
 /// Pages asked about at a time.
@@ -49,7 +49,7 @@ pub fn region_bytes(mapped: usize) -> usize {
 /// A range of committed memory, until [`unmap`].
 #[derive(Debug)]
 pub struct Map {
-    /// Where what is reserved begins.
+    /// Start of the range that is reserved.
     reserved: NonNull<u8>,
     base: NonNull<u8>,
     bytes: usize,
@@ -61,12 +61,12 @@ unsafe impl Send for Map {}
 unsafe impl Sync for Map {}
 
 impl Map {
-    /// Its length.
+    /// The map's length.
     pub fn len(&self) -> usize {
         self.bytes
     }
 
-    /// Its first byte.
+    /// The map's first byte.
     pub fn as_mut_ptr(&self) -> *mut u8 {
         self.base.as_ptr()
     }
@@ -92,8 +92,7 @@ pub fn map(bytes: usize, alignment: usize, residue: usize) -> io::Result<Map> {
     Ok(Map { reserved, base, bytes })
 }
 
-/// Whether the system would commit `bytes`. It is asked rather than made to: what is committed for a moment may enlarge the
-/// page file.
+/// Whether the system would commit `bytes`. Nothing is committed to find out, which might enlarge the page file.
 pub fn grants(bytes: usize) -> bool {
     bytes <= granted()
 }
@@ -108,7 +107,7 @@ pub fn granted() -> usize {
     // SAFETY: the length says what the call may fill in.
     let known = unsafe { GlobalMemoryStatusEx(&raw mut status) } != 0;
     let available = status.ullAvailPageFile.min(status.ullAvailVirtual);
-    // If it does not say, what is mapped will tell.
+    // If the system does not say, assume a terabyte: mapping will fail if there is less.
     if known { usize::try_from(available).unwrap_or(usize::MAX) } else { 1 << 40 }
 }
 
@@ -127,8 +126,8 @@ pub const unsafe fn dont_fork(_base: *mut u8, _bytes: usize) {}
 #[cfg(feature = "c-abi")]
 pub const fn at_fork(_before: extern "C" fn(), _in_parent: extern "C" fn(), _in_child: extern "C" fn()) {}
 
-/// Gives up the end of a map, `bytes` at `base`, and returns whether that is done: the charge for it goes, the addresses stay
-/// reserved until the whole map goes.
+/// Gives up the end of a map, `bytes` at `base`, and returns whether that is done: the charge for it ends, and the addresses stay
+/// reserved until the whole map is unmapped.
 ///
 /// # Safety
 /// The range must be whole pages of a map made by [`map`], and nobody may reach it again.
@@ -229,7 +228,7 @@ pub unsafe fn decommit(base: *mut u8, bytes: usize) -> usize {
         if unsafe { VirtualAlloc(start.cast(), length, MEM_RESET, PAGE_READWRITE) }.is_null() {
             continue;
         }
-        // Of pages that are not locked it says so, and takes them out of the working set.
+        // For pages that are not locked this call fails, and takes them out of the working set.
         // SAFETY: as above; no page of the range is locked.
         unsafe { VirtualUnlock(start.cast(), length) };
         given_back += length;
