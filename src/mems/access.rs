@@ -1,18 +1,18 @@
-//! How a call gets at its heap, again and again: who has it for himself as he likes, all others under its lock (`process/`).
+//! How a call in several steps reaches its heap: directly if the caller owns it, else under its lock (`process/`).
 
 use crate::error::Error;
 use crate::mems::Mems;
 
-/// How the steps of one call get at the heap.
+/// How the steps of one call reach the heap.
 pub(crate) trait Access {
-    /// One step.
+    /// Runs one step.
     fn with<T>(&mut self, step: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error>;
 
-    /// Lets those go first who wait for the heap.
+    /// Lets threads that wait for the heap go first.
     fn give_way(&mut self) {}
 }
 
-/// For who has the heap for himself.
+/// For callers that own the heap.
 impl Access for Mems {
     fn with<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         step(self)

@@ -1,15 +1,15 @@
 //! Many blocks in one call: all of them, or none and nothing changed.
 //!
-//! The addresses are those that as many single calls give, where nobody else allocates meanwhile (and after the quarantine has
-//! been emptied, if a hardened heap is full).
+//! The addresses are those that as many single calls return, unless another thread allocates meanwhile (and after the quarantine
+//! has been emptied, if a hardened heap is full).
 //!
-//! So that nobody waits long for the lock, at most [`STEP`] blocks are made or freed under one holding of it, and others are
-//! let in between two. A call that fails takes its own blocks back; if others have been there meanwhile, the main blocks that
-//! were appended stay, and so do high-water marks. Addresses are checked before the first block is freed: one whose block
-//! another thread frees after that is refused at the end, when the others are free.
+//! So that no thread waits long for the lock, a step under it makes or frees at most [`STEP`] blocks, and waiting threads go first
+//! between two steps. A call that fails takes its own blocks back; if other threads have used the heap meanwhile, the main blocks
+//! that were appended stay, and so do high-water marks. Addresses are checked before the first block is freed: one whose block
+//! another thread frees after that is refused at the end, when the other blocks are free.
 //!
 //! Costs: k times those of a single call. `free_many` sorts the addresses first, O(k log k): that finds an address given twice,
-//! and neighbours are freed one after the other, whose bookkeeping is at hand then.
+//! and frees neighbours one after the other, whose bookkeeping is in the cache then.
 
 use crate::error::Error;
 use crate::heap::Mark;
@@ -17,12 +17,12 @@ use crate::mems::Mems;
 use crate::mems::access::Access;
 use crate::mems::steps::{self, Left};
 
-/// Blocks that are made or freed under one holding of the lock: about a millisecond's worth. Fewer in tests, where the heap is
+/// Most blocks that one step under the lock makes or frees: about a millisecond's worth. Fewer in tests, where the heap is
 /// verified after each.
 const STEP: usize = if cfg!(test) { 64 } else { 4096 };
 
-/// Allocates a block of each of `sizes`, in order, and writes their addresses to `addresses`, which is as long. `made` is
-/// called for each block with the heap locked.
+/// Allocates a block of each of `sizes`, in order, and writes their addresses to `addresses`, which is as long. Calls `made`
+/// for each block, with the heap locked.
 ///
 /// # Errors
 /// The errors of [`Mems::malloc`]; no block has been allocated then.
@@ -59,7 +59,7 @@ fn try_malloc_many(
                 some[..count].iter().for_each(|&address| made(heap, address));
             } else {
                 own += heap.take_back_some(&some[..count]);
-                // If these were all, it is done under one holding of the lock.
+                // If no other step came before, all is undone without releasing the lock.
                 heap.go_back(before, own);
             }
             tried
@@ -78,8 +78,8 @@ fn try_malloc_many(
     Ok(())
 }
 
-/// Takes back the blocks of a call that has failed; `own` have been taken back already. That the heap has ended meanwhile, and
-/// the blocks with it, is as good.
+/// Takes back the blocks of a call that has failed; `own` of them have been taken back already. If the heap has ended meanwhile,
+/// the blocks are gone with it.
 fn take_back(heap: &mut impl Access, addresses: &[u64], before: &Mark, mut own: u64) {
     for addresses in addresses.chunks(STEP) {
         let _ended = heap.with(|heap| {
@@ -94,12 +94,12 @@ fn take_back(heap: &mut impl Access, addresses: &[u64], before: &Mark, mut own: 
     });
 }
 
-/// Frees the blocks that start at `addresses`. `freed` is called for each with the heap locked.
+/// Frees the blocks that start at `addresses`. Calls `freed` for each, with the heap locked.
 ///
 /// # Errors
 /// The errors of [`Mems::free`] for the first address that is not the start of a live block, [`Error::GivenTwice`],
 /// [`Error::Overflow`], [`Error::WriteAfterFree`], [`Error::OutOfMetadata`] without memory for a sorted copy: no block has been
-/// freed then. [`Error::NotAllocated`] as well for a block that another thread frees during the call.
+/// freed then. Also [`Error::NotAllocated`] for a block that another thread frees during the call.
 pub(crate) fn free_many(
     heap: &mut impl Access,
     addresses: &[u64],
@@ -110,7 +110,7 @@ pub(crate) fn free_many(
     sorted.extend_from_slice(addresses);
     sorted.sort_unstable();
     if heap.with(|heap| Ok(heap.options().hardened()))? {
-        // Freed blocks wait there in the order in which they were given.
+        // Freed blocks wait in quarantine in the order in which they were given.
         let bytes = check(heap, addresses, addresses, &sorted)?;
         steps::make_way(heap, addresses.len(), bytes)?;
         return free_all(heap, addresses, freed);
@@ -119,7 +119,7 @@ pub(crate) fn free_many(
         check(heap, addresses, &sorted, &sorted)?;
         return free_all(heap, &sorted, freed);
     }
-    // Under one holding of the lock, so that nobody comes between the check and the frees.
+    // In one step under the lock, so that no other thread comes between the check and the frees.
     let (done, left) = heap.with(|heap| {
         check(heap, addresses, &sorted, &sorted)?;
         Ok(heap.free_some(&sorted, &mut freed))
@@ -132,12 +132,12 @@ pub(crate) fn free_many(
     free_all(heap, &sorted[done..], freed)
 }
 
-/// Checks that each of `addresses` can be freed, in the order of `order`; `sorted` has all of them, too. Returns the bytes of
-/// the blocks in a hardened heap.
+/// Checks that each of `addresses` can be freed, in the order of `order`; `sorted` has all of them, too. In a hardened heap, returns
+/// how many bytes the blocks have.
 fn check(heap: &mut impl Access, addresses: &[u64], order: &[u64], sorted: &[u64]) -> Result<u64, Error> {
     let checked = check_in_steps(heap, order);
     if checked.is_err() && order.as_ptr() != addresses.as_ptr() {
-        // The first of those that were given is to be named.
+        // The error has to name the first in the order given.
         check_in_steps(heap, addresses)?;
     }
     let bytes = checked?;
@@ -163,8 +163,8 @@ fn check_in_steps(heap: &mut impl Access, addresses: &[u64]) -> Result<u64, Erro
     Ok(bytes)
 }
 
-/// Frees blocks that have been checked. Returns the first error of a block that another thread has freed since. A write to a
-/// freed block that is found by now is kept for the next call: of this one's blocks some may be free.
+/// Frees blocks that have been checked. Returns the error of the first block that another thread has freed since. If a write to a
+/// freed block is found, it is kept for the next call to report, since this call may have freed blocks already.
 fn free_all(heap: &mut impl Access, addresses: &[u64], mut freed: impl FnMut(&mut Mems, u64)) -> Result<(), Error> {
     let (mut rest, mut refused, mut late) = (addresses, Ok(()), None);
     while !rest.is_empty() {
@@ -186,7 +186,7 @@ fn free_all(heap: &mut impl Access, addresses: &[u64], mut freed: impl FnMut(&mu
             Err(error) => Err(error),
         };
         match tried {
-            // To a block that left quarantine; the one that was to be freed is live still.
+            // The write was to a block that left quarantine; the block to be freed is still live.
             Err(write @ Error::WriteAfterFree { .. }) => _ = late.get_or_insert(write),
             tried => {
                 refused = refused.and(tried);
@@ -195,7 +195,7 @@ fn free_all(heap: &mut impl Access, addresses: &[u64], mut freed: impl FnMut(&mu
         }
     }
     if refused.is_err() || late.is_some() {
-        // Of a step that was cut short nobody has asked whether pages are due.
+        // A step that ended early has not asked whether pages are due.
         steps::finish_free(heap, 0, Left::Pages, |_| ())?;
     }
     if let Some(write) = late {
@@ -237,8 +237,7 @@ impl Mems {
         (done, tried)
     }
 
-    /// Frees blocks as far as that takes no longer than a step: returns their number, and why there are no more, or what is
-    /// left to do.
+    /// Frees as many of the blocks as one step may. Returns their number, and why there are no more, or what is left to do.
     fn free_some(&mut self, addresses: &[u64], freed: &mut impl FnMut(&mut Self, u64)) -> (usize, Result<Left, Error>) {
         let mut all = Left::Nothing;
         for (done, &address) in addresses.iter().enumerate() {
@@ -252,8 +251,8 @@ impl Mems {
         (addresses.len(), Ok(all))
     }
 
-    /// Takes back blocks that have not been returned to a caller, as if they had never been made, as far as they are there:
-    /// another thread may have guessed an address, and freed it. Returns their number.
+    /// Takes back blocks that were not returned to a caller, as if they had never been made, except those that are gone: another
+    /// thread may have guessed an address, and freed it. Returns how many were taken back.
     fn take_back_some(&mut self, addresses: &[u64]) -> u64 {
         let mut taken = 0;
         for &address in addresses {
@@ -266,8 +265,8 @@ impl Mems {
         taken
     }
 
-    /// Goes back to `before`, whose blocks are all that there are again now that `own` were taken back, unless others have been
-    /// here since. Holes come back as they were: a maximal run of free bytes in a main block is one hole, whatever the order of
+    /// Restores the counters and main blocks of `before` after `own` blocks were taken back, unless other calls have changed the
+    /// heap since. Holes are as they were then: a maximal run of free bytes in a main block is one hole, whatever the order of
     /// frees.
     pub(crate) fn go_back(&mut self, before: &Mark, own: u64) {
         if !self.heap.is_as_at(before, own) {

@@ -1,11 +1,11 @@
-//! Calls about many blocks, and what others do between two of their steps.
+//! Calls with many blocks, and what other threads do between two of their steps.
 
 use super::{STEP, free_many, malloc_many};
 use crate::error::Error;
 use crate::mems::access::Access;
 use crate::mems::{Mems, Options};
 
-/// A heap that lets somebody else in after each step, and counts the steps.
+/// A heap that lets another caller in after each step, and counts the steps.
 struct Watched<F: FnMut(&mut Mems, usize)> {
     heap: Mems,
     between: F,
@@ -45,7 +45,7 @@ fn many_blocks_are_made_and_freed_in_steps() {
         assert_eq!(made, addresses);
         assert!(heap.steps >= 4, "{} steps", heap.steps);
         assert_eq!(heap.heap.stats().live_blocks, MANY as u64);
-        // As single calls give them.
+        // The addresses are those of single calls.
         let mut single = Mems::new(Options::roomy().with_hardened(hardened));
         assert!(addresses.iter().all(|&address| single.malloc(24).unwrap() == address));
         addresses.reverse();
@@ -60,7 +60,7 @@ fn many_blocks_are_made_and_freed_in_steps() {
 fn a_call_that_fails_leaves_what_others_have_resized_or_freed_meanwhile() {
     /// A block whose end takes longer than a step to clear.
     const LARGE: u64 = 2 << 20;
-    /// Of which there is no room for [`MANY`].
+    /// The size of blocks of which there is no room for [`MANY`].
     const SIZE: u64 = 16 << 10;
     let options = Options::roomy().with_zero_on_free(true);
     let mut heap = Mems::new(options.with_max_size(LARGE + 100 * SIZE).unwrap());
@@ -77,7 +77,7 @@ fn a_call_that_fails_leaves_what_others_have_resized_or_freed_meanwhile() {
 }
 
 #[test]
-fn a_call_that_fails_takes_everything_back_if_nobody_was_there_meanwhile() {
+fn a_call_that_fails_takes_everything_back_if_no_other_was_there_meanwhile() {
     for options in [small(Options::default()), small(Options::roomy().with_hardened(true))] {
         let mut heap = Mems::new(options);
         let block = heap.malloc(10).unwrap();
@@ -103,7 +103,7 @@ fn what_others_do_meanwhile_stays_when_a_call_fails() {
     let mut theirs = Vec::new();
     let heap = Mems::new(small(Options::default()));
     let mut heap = watched(heap, |heap, step| {
-        // As long as there is room.
+        // While there is room.
         if step <= 2 {
             theirs.push(heap.malloc(5000).unwrap());
         }
@@ -161,7 +161,7 @@ fn a_block_that_another_frees_meanwhile_is_refused_and_the_others_are_freed() {
 }
 
 #[test]
-fn a_hardened_heap_tells_of_writes_and_overflows_before_it_frees_the_first() {
+fn a_hardened_heap_reports_writes_and_overflows_before_it_frees_the_first() {
     let mut heap = Mems::new(Options::roomy().with_hardened(true));
     let mut addresses = vec![0; MANY];
     heap.malloc_many(&vec![24; MANY], &mut addresses).unwrap();
@@ -173,7 +173,7 @@ fn a_hardened_heap_tells_of_writes_and_overflows_before_it_frees_the_first() {
     assert_eq!(heap.stats().live_blocks, MANY as u64);
     heap.free_many(&addresses).unwrap();
     heap.verify().unwrap();
-    // Nobody can be told of a write by a call that has freed blocks already: the next one tells.
+    // A call that has freed blocks already cannot report a write: the next call does.
     heap.regions.fill(addresses[0], 0, 1);
     crate::mems::steps::make_room(&mut heap, Error::OutOfMetadata { size: 1 }).unwrap();
     let other = heap.malloc(24).unwrap();

@@ -1,8 +1,8 @@
-//! What is done with blocks beyond malloc, free and realloc: finding them, reaching their bytes, allocating them aligned or
-//! cleared, hiding them from the program, and the notes that are taken of them.
+//! Blocks, beyond malloc, free and realloc: finding them, reaching their bytes, allocating them aligned or cleared, hiding them
+//! from the program, and what is noted of them.
 //!
-//! Nothing here touches the bytes but [`Mems::calloc`], for Rust, and [`Mems::discard`]: the binding takes a [`Span`] under its
-//! lock and works on it without. Finding a block is O(1).
+//! Only [`Mems::calloc`], for Rust, and [`Mems::discard`] touch the bytes: the binding takes a [`Span`] under the heap's lock and
+//! works on it without. Finding a block is O(1).
 
 use crate::error::Error;
 use crate::heap::is_size;
@@ -16,20 +16,20 @@ use std::ops::Range;
 pub struct Block {
     /// First address.
     pub start: u64,
-    /// Bytes that were asked for.
+    /// Bytes that were requested.
     pub size: u64,
-    /// Bytes that it has: the same but in heaps that round sizes up.
+    /// Bytes that the block has: more than `size` only in heaps that round sizes up.
     pub usable: u64,
 }
 
 /// The bytes of a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sizes {
-    /// Bytes that are asked for.
+    /// Bytes that are requested.
     pub asked: u64,
-    /// Bytes that these are rounded up by.
+    /// Bytes that `asked` is rounded up by.
     pub padding: u64,
-    /// Bytes that the heap has to find: both, and a canary.
+    /// Bytes that the heap has to find: `asked`, `padding` and a canary.
     pub whole: u64,
 }
 
@@ -40,20 +40,20 @@ impl Sizes {
     }
 }
 
-/// Where the byte at a virtual address stands.
+/// Where in memory the byte at a virtual address is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     /// The serial number of the mapping.
     pub mapping: u64,
-    /// The offset in it.
+    /// The offset in the mapping.
     pub offset: usize,
     /// Bytes of the mapping that are in main blocks.
     pub used: u64,
-    /// The block it is in.
+    /// The block that the byte is in.
     pub block: Block,
 }
 
-/// Refuses what is no alignment of a block.
+/// Refuses a number that cannot be an alignment of a block.
 pub(crate) fn check_alignment(alignment: u64) -> Result<(), Error> {
     if alignment.is_power_of_two() && alignment <= Mems::MAX_ALIGNMENT {
         return Ok(());
@@ -62,7 +62,7 @@ pub(crate) fn check_alignment(alignment: u64) -> Result<(), Error> {
 }
 
 impl Mems {
-    /// Refuses what is no alignment of a block in this heap.
+    /// Refuses a number that cannot be an alignment of a block in this heap.
     pub(crate) fn check_alignment(&self, alignment: u64) -> Result<(), Error> {
         check_alignment(alignment)?;
         if alignment <= self.heap.most_alignment() {
@@ -85,13 +85,13 @@ impl Mems {
 
     /// The live block that holds `address`, as [`Mems::block_at`] finds it, without saying why there is none.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "else it is answered by way of memory, and views wait for it")]
+    #[allow(clippy::inline_always, reason = "else it is returned by way of memory, and views wait for it")]
     fn live_block(&self, address: u64) -> Option<Block> {
         self.block_in(self.heap.location_of(address)?, address)
     }
 
-    /// The block at addresses that are live to the heap, of which `address` is one. `None` if it is hidden, and in padding or
-    /// canary.
+    /// The block that holds `address`, given `found`, the live segment of the heap that it is in. `None` if the block is hidden, or
+    /// `address` is in its padding or canary.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "as `live_block`")]
     pub(crate) fn block_in(&self, found: Range<u64>, address: u64) -> Option<Block> {
@@ -107,8 +107,7 @@ impl Mems {
         Some(Block { start, size, usable })
     }
 
-    /// The block at addresses that are live to the heap, in a hardened heap or one that hides blocks; it has `size` bytes
-    /// without padding.
+    /// [`Mems::block_in`] for a hardened heap or one that hides blocks. The block has `size` bytes without padding.
     #[inline(never)]
     fn guarded_block(&self, address: u64, found: Range<u64>, size: u64) -> Result<Block, Error> {
         if let Some(Range { start, end }) = self.hidden.get(found.start) {
@@ -120,7 +119,7 @@ impl Mems {
         let size = size - CANARY;
         let (start, end) = (found.start + size, found.end);
         if address >= start {
-            // Padding and canary are nobody's.
+            // Padding and canary belong to no block.
             return Err(Error::NotAllocated { address, start, end });
         }
         Ok(Block { start: found.start, size, usable: size })
@@ -155,7 +154,7 @@ impl Mems {
         }
     }
 
-    /// Where the byte at `address` stands. O(1).
+    /// Where in memory the byte at `address` is. O(1).
     ///
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotAllocated`].
@@ -236,14 +235,14 @@ impl Mems {
         Ok(address)
     }
 
-    /// Hides the live block that starts at `address` and is `whole` bytes long. Needs room for it among the hidden ones.
+    /// Hides the live block that starts at `address` and is `whole` bytes long. Needs room among the hidden blocks.
     pub(crate) fn hide(&mut self, address: u64, whole: u64) {
         let padding = if self.options().rounding() > 1 { self.padding.get(address) } else { 0 };
         self.hidden.hide(address..address + whole, padding + self.canary() + self.heap.padding(address));
         (self.exact, self.guarded) = (false, true);
     }
 
-    /// Hides a block no longer: it is live to everyone for the moment.
+    /// Ends the hiding of a block: for the moment it is live to everyone.
     pub(crate) fn end_hiding(&mut self, start: u64) {
         self.hidden.show(start);
         if self.hidden.is_empty() {
@@ -262,13 +261,13 @@ impl Mems {
         if self.options().hardened() { CANARY } else { 0 }
     }
 
-    /// Whether the byte at an address of a block stands at a multiple of `alignment`.
+    /// Whether the byte at an address of a block is at a multiple of `alignment` in memory.
     pub(crate) fn is_aligned(&self, address: u64, alignment: u64) -> bool {
         alignment == 1 || (self.regions.physical(address) as u64).is_multiple_of(alignment)
     }
 
-    /// Notes the alignment that the block at `address` was asked for with, or, if the heap's own is as large, that it has
-    /// none of its own. A note needs room.
+    /// Notes the alignment that was requested for the block at `address`, or forgets the note if the heap's own alignment is as
+    /// large. A note needs room.
     pub(crate) fn note_alignment(&mut self, address: u64, alignment: u64) {
         if alignment > self.options().alignment() {
             self.aligned.set(address, alignment);
@@ -285,7 +284,9 @@ impl Mems {
     pub(crate) fn verify_alignments(&self) -> Result<(), Error> {
         for (start, alignment) in self.aligned.iter() {
             if self.heap.check_block_start(start).is_err() || !self.is_aligned(start, alignment) {
-                return Err(Error::Corrupt(format!("no block at {start} is aligned to {alignment}, as is noted")));
+                return Err(Error::Corrupt(format!(
+                    "there is a note but no block at {start} that is aligned to {alignment}"
+                )));
             }
         }
         Ok(())
@@ -297,8 +298,8 @@ impl Mems {
         self.block_at(address).is_ok()
     }
 
-    /// Frees a block that has not been returned to a caller, since what it was made for has failed. Not into quarantine: that
-    /// can fail, for other blocks' sake.
+    /// Frees a block that was not returned to a caller, since what it was made for has failed. It does not go into quarantine:
+    /// that can fail because of other blocks.
     pub(crate) fn discard(&mut self, address: u64) -> Result<(), Error> {
         if self.options().zero_on_free() {
             let block = self.heap.check_block_start(address)?;
@@ -307,7 +308,7 @@ impl Mems {
         self.free_from(address).map(drop)
     }
 
-    /// What a request for `size` bytes comes to in this heap.
+    /// The bytes of a request for `size` bytes in this heap.
     #[inline]
     pub(crate) fn sizes(&self, size: u64) -> Result<Sizes, Error> {
         if is_size(size) {
@@ -318,7 +319,7 @@ impl Mems {
         }
     }
 
-    /// A block has been made, and its padding is noted: takes all other notes of it.
+    /// Takes all notes of a new block but that of its padding, which has been taken.
     pub(crate) fn note_made(&mut self, address: u64, sizes: Sizes) {
         let end = address + sizes.whole;
         self.note_use(address, end + self.heap.padding(address));

@@ -1,19 +1,18 @@
-//! The hardened heap: writes past a block's end and writes to freed blocks are found out.
+//! The hardened heap, which detects writes past a block's end and writes to freed blocks.
 //!
-//! Behind each block stand [`CANARY`] bytes, and the padding before them, with a pattern that depends on their address; `free`
-//! and `verify` look whether it is whole. A freed block is filled with [`FILL`] and stays in a quarantine (`hidden.rs`), where
-//! nothing is allocated, until many blocks or bytes have followed it; when it leaves, the fill must be whole. Both are old:
-//! Electric Fence and Dmalloc had them in the eighties and nineties, `AddressSanitizer` has them now.
+//! Behind each block are its padding and [`CANARY`] bytes, with a pattern that depends on their address; `free` and `verify`
+//! check it. A freed block is filled with [`FILL`] and stays in a quarantine (`hidden.rs`), where nothing is allocated, until many
+//! blocks or bytes have followed it; when it leaves, the fill is checked. Both ideas are old: Electric Fence and Dmalloc had them
+//! in the eighties and nineties, `AddressSanitizer` has them now.
 //!
 //! Of a block of [`LARGE`] bytes or more only the ends are filled: its whole pages are given back to the system, and must be
-//! zero when it leaves. So it takes no memory meanwhile, what was never touched is not, and to find out that it has not been
-//! written to takes no time if the system shows which pages are untouched. Both are done without the heap's lock
-//! (`steps.rs`), and no call looks at more than [`PIECE`] bytes of it, or as many as it frees itself: the others of its bytes
-//! are looked at by the frees that follow, and until then it waits beside what quarantine holds. Small blocks, too, leave some
-//! thousand for each free at most.
+//! zero when it leaves. So it takes no memory meanwhile, pages that were never touched stay untouched, and checking it takes no
+//! time if the system shows which pages are untouched. Giving back and checking are done without the heap's lock (`steps.rs`).
+//! A call checks at most [`PIECE`] bytes of the block, or as many as it frees itself: later frees check the rest, and until then
+//! the block waits, in addition to what the quarantine may hold. At most some thousand small blocks leave for each free.
 //!
-//! A request that finds no room empties the quarantine, and is tried once more. A write that is found then, by a call that can
-//! tell nobody of it, is kept for the next `free` or `verify`.
+//! A request that finds no room empties the quarantine, and is tried once more. A write that is found then, by a call that cannot
+//! report it, is kept for the next `free` or `verify`.
 
 use crate::error::Error;
 use crate::heap::{FIRST_ADDRESS, Kind};
@@ -28,13 +27,13 @@ pub(crate) const CANARY: u64 = 16;
 /// What freed blocks are filled with.
 const FILL: u8 = 0xdf;
 
-/// So many bytes of a large block are looked at by one `free`, or as many as it frees itself.
+/// How many bytes of a large block one `free` checks, or as many as it frees itself.
 pub(crate) const PIECE: u64 = BYTES;
 
-/// So many blocks leave quarantine under one holding of the lock.
+/// How many blocks leave quarantine in one step under the lock.
 const LEAVING: usize = 1024;
 
-/// A write to a freed block, which was found.
+/// A write to a freed block that was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Written {
     start: u64,
@@ -51,21 +50,21 @@ impl From<Written> for Error {
 /// Whether there is room in quarantine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// There is.
+    /// There is room.
     Free,
-    /// More blocks have to leave first; enough have for one holding of the lock.
+    /// More blocks have to leave first, but enough have left for one step under the lock.
     Busy,
-    /// A large block has to leave next, which is looked at without the lock.
+    /// A large block has to leave next, which is checked without the lock.
     Large,
 }
 
-/// Whether what is done to a block of that length is done without the lock.
+/// Whether a block of this length is filled and checked without the lock.
 pub(crate) const fn is_large(bytes: u64) -> bool {
     bytes >= LARGE as u64
 }
 
-/// Whether one of the bytes of a block that was freed, `part` of which is looked at, has been written to since. Takes long for
-/// large blocks; needs no lock.
+/// Checks `part` of a freed block: an error if a byte of it has been written to since. Takes long for large blocks; needs no
+/// lock.
 pub(crate) fn check_fill(block: &Range<u64>, bytes: &Span, part: Range<u64>) -> Result<(), Written> {
     #[allow(clippy::cast_possible_truncation, reason = "a block is mapped, so its size fits usize")]
     let part = part.start as usize..part.end as usize;
@@ -74,12 +73,12 @@ pub(crate) fn check_fill(block: &Range<u64>, bytes: &Span, part: Range<u64>) -> 
     other.map_or(Ok(()), |offset| Err(Written { start, end, at: start + offset as u64 }))
 }
 
-/// Does to a block's bytes what is done when it is freed. Takes long for large blocks; needs no lock.
+/// Fills a block that is freed. Takes long for large blocks; needs no lock.
 pub(crate) fn fill_freed(bytes: &Span) {
     if is_large(bytes.bytes() as u64) { bytes.give_back(FILL) } else { bytes.fill(FILL) }
 }
 
-/// What stands at an address behind a block.
+/// The canary's byte at an address.
 fn canary(address: u64) -> u8 {
     // The top byte of Knuth's multiplicative hash (The Art of Computer Programming, vol. 3, 6.4): neighbours differ. Never
     // zero, nor a letter: what is written one byte too far is mostly the end of a string.
@@ -87,8 +86,7 @@ fn canary(address: u64) -> u8 {
     top | 0x80
 }
 
-/// Checks that nothing has written to `length` bytes from `start`, each of which should be `expected(address)`; returns the
-/// first address that is not.
+/// The first address, of the `length` bytes from `start`, whose byte is not `expected(address)`: something has written to it.
 fn first_foreign(regions: &Regions, start: u64, length: u64, expected: impl Fn(u64) -> u8) -> Option<u64> {
     let mut bytes = [0; 256];
     let mut at = start;
@@ -127,12 +125,12 @@ impl Mems {
         self.tracker.stack(start).map_or_else(String::new, |stack| format!("; it was allocated\n{stack}"))
     }
 
-    /// The first half of `free` in a hardened heap. `false`: not done yet, `steps::finish_free` goes on. A block whose
-    /// canary is broken stays live, with its canary whole again: an overflow is reported once. So is a write to a block that
-    /// leaves quarantine for this one, which then leaves it.
+    /// The first half of `free` in a hardened heap. Returns `false` if `steps::finish_free` has to continue. A block whose
+    /// canary is broken stays live, with its canary restored: an overflow is reported once. A write to a block that leaves
+    /// quarantine to make room is reported once, too: that block leaves all the same.
     ///
     /// # Errors
-    /// The errors of [`Mems::free`]; [`Error::Overflow`], [`Error::WriteAfterFree`]. The block is live still.
+    /// The errors of [`Mems::free`]; [`Error::Overflow`], [`Error::WriteAfterFree`]. The block is still live then.
     pub(crate) fn quarantine(&mut self, address: u64) -> Result<bool, Error> {
         let whole = self.ready_for_quarantine(address)?;
         if is_large(whole) || self.make_way(1, whole)? != Way::Free {
@@ -142,8 +140,8 @@ impl Mems {
         Ok(true)
     }
 
-    /// Checks that the block that starts at `address` can go into quarantine, and that no write is known of which nobody has
-    /// been told; returns its whole length.
+    /// Checks that the block that starts at `address` can go into quarantine, and that no write is known that was not reported.
+    /// Returns the block's whole length.
     pub(crate) fn ready_for_quarantine(&mut self, address: u64) -> Result<u64, Error> {
         let whole = self.check_before_free(address)?;
         self.tell_of_write()?;
@@ -151,13 +149,14 @@ impl Mems {
         Ok(whole)
     }
 
-    /// Whether a block starts at `address`, in a heap in which that is all that `free` asks for.
+    /// Whether a block starts at `address`, in a heap in which `free` checks nothing else.
     #[inline]
     pub(crate) fn can_plainly_be_freed(&self, address: u64) -> bool {
         !self.guarded && self.heap.is_live_start(address)
     }
 
-    /// Checks that a block starts at `address` and, in a hardened heap, has not been written past; returns its whole length.
+    /// Checks that a block starts at `address` and, in a hardened heap, that nothing has written past its end. Returns its whole
+    /// length.
     pub(crate) fn check_before_free(&self, address: u64) -> Result<u64, Error> {
         let (block, whole) = self.starting(address)?;
         if !self.options().hardened() {
@@ -169,15 +168,15 @@ impl Mems {
         Ok(whole)
     }
 
-    /// An error if a write has been found that was not reported yet. It counts as reported then.
+    /// Reports, as an error, a write that has been found and not been reported yet.
     pub(crate) fn tell_of_write(&self) -> Result<(), Error> {
         self.written.take().map_or(Ok(()), |written| Err(written.into()))
     }
 
-    /// Makes room in quarantine for so many blocks, of `bytes` in sum.
+    /// Makes room in quarantine for `blocks` blocks, of `bytes` in sum.
     ///
     /// # Errors
-    /// [`Error::WriteAfterFree`] for a block that leaves; it has left.
+    /// [`Error::WriteAfterFree`] for a block that leaves; it has left then.
     pub(crate) fn make_way(&mut self, blocks: usize, bytes: u64) -> Result<Way, Error> {
         let mut left = 0;
         for _ in 0..LEAVING {
@@ -206,7 +205,7 @@ impl Mems {
     /// Frees a block that has left quarantine.
     ///
     /// # Errors
-    /// [`Error::WriteAfterFree`]; it is free nevertheless.
+    /// [`Error::WriteAfterFree`]; the block is free nevertheless.
     fn leave_checked(&mut self, block: &Range<u64>) -> Result<(), Error> {
         let length = block.end - block.start;
         let bytes = self.bytes(block.start, length);
@@ -234,11 +233,11 @@ impl Mems {
     pub(crate) fn verify_guards(&self) -> Result<(), Error> {
         self.tell_of_write()?;
         for segment in self.heap.segments(FIRST_ADDRESS) {
-            // Without a block there: it is hidden.
+            // If there is no block at a live segment, it is hidden.
             if segment.kind == Kind::Live
                 && let Some(block) = self.block_in(segment.addresses(), segment.start)
             {
-                // Behind the canary may be what the heap's engine has rounded its size up by.
+                // Behind the canary may be padding of the heap's engine.
                 let end = segment.addresses().end - self.heap.padding(segment.start);
                 self.check_canary(block.start, block.size, end)?;
             }

@@ -1,10 +1,10 @@
-//! Hidden blocks: freed, but not to be handed out yet. To the heap below they are live, to everyone else they are not there.
+//! Hidden blocks: freed, but not to be handed out yet. To the heap below they are live, to all callers they are free.
 //!
-//! A hardened heap keeps what is freed in a quarantine. And what takes long is done to a freed block without the lock that
-//! others wait for: clearing it, giving its pages back, looking whether it was written to. Until that is done it is hidden.
+//! A hardened heap keeps freed blocks in a quarantine. And what takes long is done to a freed block without the heap's lock:
+//! clearing it, giving its pages back, checking whether it was written to. Until that is done the block is hidden.
 //!
-//! Invariants: a block is in `queue` at most once, and then in `blocks`; what is in `blocks` alone is being worked on by the
-//! call that freed it, or for which it leaves quarantine. The sums are those over `blocks`, and over `queue`.
+//! Invariants: a block is in `queue` at most once, and then in `blocks`; a block in `blocks` alone is being worked on by the call
+//! that freed it, or by the call that needs its room in quarantine. The sums are over `blocks` and over `queue`.
 
 use std::collections::{HashMap, TryReserveError, VecDeque};
 use std::ops::Range;
@@ -20,9 +20,9 @@ pub(crate) const BYTES: u64 = 32 << 20;
 struct Entry {
     /// The whole length of the block.
     length: u64,
-    /// How much of that nobody has asked for.
+    /// How many bytes of the block were not requested.
     padding: u64,
-    /// How much of it, from its start, has been looked at since it came to be the oldest in quarantine.
+    /// How many bytes of the block, from its start, have been checked since it became the oldest in quarantine.
     checked: u64,
 }
 
@@ -43,7 +43,7 @@ impl Hidden {
         self.blocks.get(&start).map(|entry| start..start + entry.length)
     }
 
-    /// Whether there is none.
+    /// Whether no block is hidden.
     pub fn is_empty(&self) -> bool {
         self.blocks.is_empty()
     }
@@ -63,7 +63,7 @@ impl Hidden {
         self.bytes
     }
 
-    /// Bytes in hidden blocks that were asked for.
+    /// Bytes in hidden blocks that were requested.
     pub const fn requested(&self) -> u64 {
         self.bytes - self.padding
     }
@@ -73,17 +73,17 @@ impl Hidden {
         self.queue.iter().filter_map(|&start| self.get(start))
     }
 
-    /// Makes room for so many more.
+    /// Makes room for `blocks` more hidden blocks.
     ///
     /// # Errors
     /// If there is no memory.
     pub fn reserve(&mut self, blocks: usize) -> Result<(), TryReserveError> {
         self.blocks.try_reserve(blocks)?;
-        // For those that are hidden only as well: they may come to be in quarantine.
+        // Blocks that are only hidden need room, too: they may go into quarantine.
         self.queue.try_reserve((self.blocks.len() + blocks).saturating_sub(self.queue.len()))
     }
 
-    /// Hides a block, for which there is room. `padding`: how much of it nobody has asked for.
+    /// Hides a block, for which there is room. `padding`: how many bytes of it were not requested.
     pub fn hide(&mut self, block: Range<u64>, padding: u64) {
         let length = block.end - block.start;
         let before = self.blocks.insert(block.start, Entry { length, padding, checked: 0 });
@@ -99,7 +99,7 @@ impl Hidden {
         self.queue.push_back(start);
     }
 
-    /// The oldest block in quarantine, if so many more, of `bytes` in sum, are too much.
+    /// The oldest block in quarantine, if `blocks` more, of `bytes` in sum, are too many.
     pub fn surplus(&self, blocks: usize, bytes: u64) -> Option<Range<u64>> {
         let full = self.queue.len() + blocks > BLOCKS || self.queued_bytes.saturating_add(bytes) > BYTES;
         self.get(*self.queue.front().filter(|_| full)?)
@@ -114,7 +114,7 @@ impl Hidden {
     }
 
     /// Puts the block that [`Hidden::next`] has returned last back as the oldest in quarantine, after its first `checked` bytes
-    /// have been looked at.
+    /// have been checked.
     pub fn put_back(&mut self, start: u64, checked: u64) {
         let entry = self.blocks.get_mut(&start).expect("it is hidden");
         entry.checked = checked;
@@ -122,12 +122,12 @@ impl Hidden {
         self.queue.push_front(start);
     }
 
-    /// How many bytes of a hidden block, from its start, have been looked at.
+    /// How many bytes of a hidden block, from its start, have been checked.
     pub fn checked(&self, start: u64) -> u64 {
         self.blocks.get(&start).map_or(0, |entry| entry.checked)
     }
 
-    /// Hides a block, which is in quarantine no more, no longer.
+    /// Ends the hiding of a block that is not in quarantine.
     pub fn show(&mut self, start: u64) {
         let entry = self.blocks.remove(&start).expect("it is hidden");
         self.bytes -= entry.length;

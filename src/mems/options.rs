@@ -1,8 +1,8 @@
-//! What can be chosen when a heap with memory is made: the options of placement (`heap/options.rs`), which decide about
-//! addresses, and those of memory, which do not. The defaults are the seed's. **The table** of all options stands below.
+//! The options of a heap with memory: the options of placement (`heap/options.rs`), which decide about addresses, and those of
+//! memory, which do not. The defaults are the seed's. **The table** of all options is below.
 //!
-//! What JavaScript gives is read by the table (`node/arguments.rs`), what C gives as well (`c/types.rs`), and what heaps say of
-//! their options is written from it. The typings, the C header and the README are compared with it by a test.
+//! Options from JavaScript (`node/arguments.rs`) and from C (`c/types.rs`) are read by the table, and `Heap.options` is written
+//! from it. A test compares the typings, the C header and the README with it.
 //!
 //! To add an option, add a field, the two methods that read and set it, and a row. Describe it in `index.d.ts` and README's
 //! table. For C, add a field where `mems_options` has reserved ones, and describe it in `include/mems.h`.
@@ -24,7 +24,7 @@ pub struct Options {
     zero_on_free: bool,
     lock: bool,
     dont_fork: bool,
-    /// Whether somebody has said so.
+    /// Whether `dont_fork` was set by the program, rather than assumed.
     dont_fork_said: bool,
 }
 
@@ -45,7 +45,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// What a program wants of a heap of its own, rather than the seed's: [`heap::Options::roomy`], and memory that goes back.
+    /// What a program wants in a heap of its own, unlike the seed's: [`heap::Options::roomy`], and free pages that are given back.
     #[must_use]
     pub fn roomy() -> Self {
         Self { placement: heap::Options::roomy(), trim: true, ..Self::default() }
@@ -83,7 +83,7 @@ impl Options {
         self.placement.min_block_size()
     }
 
-    /// [`heap::Options::with_alignment`]. It decides about physical addresses, too.
+    /// [`heap::Options::with_alignment`], which decides about physical addresses, too.
     ///
     /// # Errors
     /// [`Error::InvalidAlignment`].
@@ -135,7 +135,7 @@ impl Options {
         self.placement.check().map(|()| self)
     }
 
-    /// Whether malloc and free need look at no option: no size is rounded up or has a canary, and freed blocks are not cleared.
+    /// Whether malloc and free depend on no option: no size is rounded up, no block has a canary, and freed blocks are not cleared.
     #[must_use]
     pub const fn is_plain(&self) -> bool {
         self.placement.rounding() == 1 && !self.zero_on_free && !self.hardened
@@ -161,14 +161,14 @@ impl Options {
         self.max_size
     }
 
-    /// These options with canaries and a quarantine, or not. Sizes are rounded up to [`heap::UNIT`] then, and more.
+    /// These options with canaries and a quarantine, or not. With them sizes are rounded up to [`heap::UNIT`], and made longer.
     #[must_use]
     pub const fn with_hardened(self, hardened: bool) -> Self {
         let placement = if hardened { self.placement.with_unit() } else { self.placement };
         Self { placement, hardened, ..self }
     }
 
-    /// Whether overflows and writes to freed blocks are looked for.
+    /// Whether overflows and writes to freed blocks are detected.
     #[must_use]
     pub const fn hardened(&self) -> bool {
         self.hardened
@@ -216,8 +216,8 @@ impl Options {
         Self { dont_fork, dont_fork_said: true, ..self }
     }
 
-    /// [`Options::with_dont_fork`] unless somebody has said so or otherwise: a heap of other options that nobody has said is
-    /// the same heap.
+    /// [`Options::with_dont_fork`], unless the program has set the option. Options that differ only in what was assumed are the
+    /// same.
     #[must_use]
     pub const fn assuming_dont_fork(self, dont_fork: bool) -> Self {
         if self.dont_fork_said { self } else { Self { dont_fork, ..self } }
@@ -229,7 +229,7 @@ impl Options {
         self.dont_fork
     }
 
-    /// The options of a running heap as one that asks for these would have said them.
+    /// The options of a running heap, to be compared with these: `dontFork` counts only if these options set it.
     #[must_use]
     pub const fn as_asked(&self, running: &Self) -> Self {
         let running = *running;
@@ -237,7 +237,7 @@ impl Options {
         Self { dont_fork, dont_fork_said: self.dont_fork_said, ..running }
     }
 
-    /// These options with free pages given back to the system as they come to much, or not. No address changes.
+    /// These options with free pages given back to the system once they are many, or not. No address changes.
     #[must_use]
     pub const fn with_trim(self, trim: bool) -> Self {
         Self { trim, ..self }
@@ -266,17 +266,17 @@ pub enum Access {
 /// A row of the table: an option.
 #[derive(Debug)]
 pub struct Choice {
-    /// The name, as JavaScript has it.
+    /// The name in JavaScript.
     pub name: &'static str,
     /// The name, for Node-API.
     pub key: &'static CStr,
-    /// The name, as messages have it.
+    /// The name in messages.
     pub path: &'static str,
-    /// How it is read and set.
+    /// How the option is read and set.
     pub access: Access,
 }
 
-/// Makes the list of options of the table's rows: a name, and how the option is read and set.
+/// Makes the list of options from the table's rows: a name, and how the option is read and set.
 macro_rules! options {
     ($($(#[doc = $doc:literal])+ $name:literal: $kind:ident($get:expr, $set:expr);)+) => {
         impl Options {
@@ -297,9 +297,9 @@ macro_rules! options {
 }
 
 options! {
-    /// Which hole serves a request. First: it decides what others are by default.
+    /// Which hole serves a request. It comes first, since it decides the defaults of others.
     "policy": Policy(Options::policy, Options::with_policy);
-    /// What sizes are rounded up to a multiple of: 1 or [`heap::UNIT`]. Before `hardened`, which needs the latter.
+    /// What sizes are rounded up to a multiple of: 1 or [`heap::UNIT`]. It comes before `hardened`, which needs the latter.
     "alignment": Alignment(Options::alignment, Options::with_alignment);
     /// Most bytes that main blocks may have in sum, from a page.
     "maxSize": Size(Options::max_size, Options::with_max_size);
@@ -311,7 +311,7 @@ options! {
     "autoTrim": Flag(Options::trim, Options::with_trim);
     /// Whether a new main block has at least an eighth of the heap's length.
     "growingBlocks": Flag(Options::growing_blocks, Options::with_growing_blocks);
-    /// Whether overflows and writes to freed blocks are looked for.
+    /// Whether overflows and writes to freed blocks are detected.
     "hardened": Flag(Options::hardened, Options::with_hardened);
     /// Whether it is noted where blocks are allocated and freed. Not in C, which has no stacks.
     "trackAllocations": Flag(Options::track_allocations, Options::with_track_allocations);
@@ -319,7 +319,7 @@ options! {
     "zeroOnFree": Flag(Options::zero_on_free, Options::with_zero_on_free);
     /// Whether main blocks are kept in memory.
     "lockMemory": Flag(Options::lock, Options::with_lock);
-    /// Whether children made by `fork` do not get the memory. Not in C, whose children go on by themselves.
+    /// Whether children made by `fork` do not get the memory. Not in C, where children go on to use it.
     "dontFork": Flag(Options::dont_fork, Options::with_dont_fork);
 }
 
@@ -358,14 +358,14 @@ impl Choice {
 }
 
 impl Options {
-    /// All options and their values, but for limits that there are not.
+    /// All options and their values, except limits that are not set.
     pub fn settings(&self) -> impl Iterator<Item = (&'static Choice, Setting)> {
         Self::ALL.iter().filter_map(|choice| Some((choice, choice.setting(self)?)))
     }
 }
 
-/// Options as a JavaScript object literal, for messages: the least length of main blocks, what is not as `init()` has it, and
-/// `dontFork` if somebody has said so.
+/// Options as a JavaScript object literal, for messages: the least length of main blocks, whatever differs from the defaults of
+/// `init()`, and `dontFork` if the program has set it.
 impl fmt::Display for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let usual = Self::default();

@@ -1,16 +1,17 @@
-//! Padding: how much larger each block is than what was asked for, in heaps that round sizes up.
+//! Padding: how much larger each block is than its requested size, in heaps that round sizes up.
 //!
-//! A view of a block has the length that was asked for, and statistics can say what rounding costs. Sizes are rounded up to
-//! multiples of 16 bytes, so padding is four bits, kept beside the memory, for each 16 addresses: no two blocks start in the same.
+//! So a view of a block has the requested length, and statistics say what rounding costs. Sizes are rounded up to multiples of 16
+//! bytes, so padding is four bits, kept beside the memory, for each 16 addresses: no two blocks start in the same 16.
 //!
-//! Costs: O(1); 2 KiB for each 64 KiB in which a block with padding ever started, 8 bytes for each before the last of those.
+//! Costs: O(1); 2 KiB for each 64 KiB in which a block with padding has ever started, and 8 bytes for each 64 KiB up to the last
+//! of those.
 
 use std::collections::TryReserveError;
 
 /// Address space, in bytes, whose padding is kept together.
 const SPAN: u64 = 1 << 16;
 
-/// Bytes for that: half a byte for each 16.
+/// Bytes of padding for each [`SPAN`]: half a byte for each 16.
 const BYTES: usize = 1 << 11;
 
 /// The padding of all blocks, by their first addresses.
@@ -20,12 +21,12 @@ pub(crate) struct Padding {
     made: usize,
     /// The sum over all live blocks.
     total: u64,
-    /// Whether the system is said to have no memory.
+    /// Whether tests pretend that the system has no memory.
     #[cfg(test)]
     pub refused: bool,
 }
 
-/// Which byte of which span, and by how many bits it is shifted.
+/// Which byte of which span holds the padding at an address, and by how many bits it is shifted.
 fn place(address: u64) -> (usize, usize, u32) {
     #[allow(clippy::cast_possible_truncation, reason = "what is so large has been allocated, so it fits usize")]
     let (span, byte) = ((address / SPAN) as usize, (address % SPAN / 32) as usize);
@@ -59,7 +60,7 @@ impl Padding {
         self.spans.get(span).and_then(Option::as_ref).map_or(0, |bytes| u64::from(bytes[byte] >> shift & 15))
     }
 
-    /// A block is about to go, whose padding this was.
+    /// Subtracts the padding of a block that is about to be freed or resized.
     pub fn forget(&mut self, padding: u64) {
         self.total -= padding;
     }

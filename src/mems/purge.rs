@@ -2,23 +2,23 @@
 //! `autoTrim`: *dirty* pages are free ones that the system still holds memory for.
 //!
 //! A system call for each free would cost more than the free. So pages that have become wholly free are only noted, and
-//! given back together once they come to a sixteenth of the heap (and at least [`LEAST`] bytes), or [`RUNS`] runs are
-//! noted. What has been handed out again by then stays, as it would only be faulted in anew. jemalloc decays its dirty
-//! pages by time; by amount needs no clock and no thread, and bounds the waste.
+//! given back together once they are a sixteenth of the heap (and at least [`LEAST`] bytes), or [`RUNS`] runs are
+//! noted. Pages that have been handed out again by then stay, as they would only be faulted in anew. jemalloc decays its dirty
+//! pages by time; deciding by amount needs no clock and no thread, and bounds the waste.
 //!
 //! A large block that is freed and allocated again and again would have its pages given back and faulted in each time, which
-//! takes as long as filling it. So when a block of [`LEAST`] bytes or more gets pages that were given back last, more than
-//! twice its length has to come together from then on, up to [`MOST_PATIENCE`] bytes; each giving back halves that. (glibc
-//! raises its thresholds for large blocks likewise.)
+//! takes as long as filling it. So when a block of [`LEAST`] bytes or more gets pages that were given back last, nothing is given
+//! back from then on before more than twice the block's length has been noted, up to [`MOST_PATIENCE`] bytes; each giving back
+//! halves that. (glibc raises its thresholds for large blocks likewise.)
 //!
-//! Giving a gigabyte back takes the system a third of a second. So what is to be given back is only due at first, and then
-//! given back step by step, with the heap's lock released in between: each step looks anew which pages are free.
+//! Giving a gigabyte back takes the system a third of a second. So pages that are to be given back are first marked as due, and
+//! then given back step by step, with the heap's lock released in between: each step looks anew which pages are free.
 //!
 //! Invariants: at most [`RUNS`] runs are noted, each of whole pages that were free when it was noted; those that are due are in
 //! order of address, the lowest last.
 //!
-//! Costs: a free O(1), and nothing but arithmetic unless it completes a page; giving back O(r log r) for r runs, and a
-//! system call for each hole in them.
+//! Costs: O(1) for a free, and only arithmetic unless it completes a page; O(r log r) for giving back r runs, and a system call
+//! for each hole in them.
 
 use crate::error::Error;
 use crate::heap::{FIRST_ADDRESS, Freed, Kind, PAGE, next_page_start, page_start};
@@ -43,22 +43,22 @@ pub(crate) struct DirtyPages {
     bytes: u64,
     /// Runs that are to be given back now.
     due: Vec<Range<u64>>,
-    /// From the first to the last address of what was given back last.
+    /// The addresses from the first to the last page that was given back last.
     given_back: Range<u64>,
-    /// So many bytes wait at least.
+    /// At least this many bytes wait to be given back.
     patience: u64,
 }
 
-/// Runs that are given back by the call that has taken them. In order of address, the lowest last.
+/// Runs that the call that has taken them gives back, in order of address, the lowest last.
 #[derive(Debug, Default)]
 pub(crate) struct Due {
     runs: Vec<Range<u64>>,
-    /// The length of a step in the run that has been begun; 0 before.
+    /// The length of a step in the run that is being given back; 0 before the first step.
     step: u64,
 }
 
 impl Due {
-    /// Takes what is given back in one step.
+    /// Takes the addresses that one step gives back.
     pub fn next(&mut self) -> Option<Range<u64>> {
         let run = self.runs.last_mut()?;
         let Range { start, end } = *run;
@@ -76,8 +76,8 @@ impl Due {
 }
 
 impl DirtyPages {
-    /// Notes the pages that a free has completed. Returns whether it is time to give back, for a heap of `mapped` bytes, or
-    /// something is due still.
+    /// Notes the pages that a free has completed. Returns whether it is time to give pages back, in a heap of `mapped` bytes, or
+    /// runs are still due.
     #[inline]
     pub fn note(&mut self, freed: &Freed, mapped: u64) -> bool {
         // The pages of the hole that the block has become or reaches into.
@@ -88,7 +88,7 @@ impl DirtyPages {
             return false;
         }
         let bytes = run.end - run.start;
-        // Blocks are often freed in the order of their addresses, or against it, or one again and again.
+        // Blocks are often freed in order of address, or in reverse, or the same one again and again.
         match self.runs.last_mut() {
             Some(last) if last.start <= run.start && run.end <= last.end => return false,
             Some(last) if last.end == run.start => last.end = run.end,
@@ -114,7 +114,7 @@ impl DirtyPages {
         }
     }
 
-    /// Makes all runs due, beside those that are. Without memory for that they are forgotten; `trim()` still finds them.
+    /// Makes all runs due, in addition to those that are. Without memory for that they are forgotten; `trim()` still finds them.
     pub fn fall_due(&mut self) {
         let mut runs = self.take();
         runs.reverse();
@@ -131,7 +131,7 @@ impl DirtyPages {
         !self.due.is_empty()
     }
 
-    /// Takes all runs that are due: who takes them gives them back.
+    /// Takes all runs that are due, which the caller then gives back.
     pub fn take_due(&mut self) -> Due {
         Due { runs: std::mem::take(&mut self.due), step: 0 }
     }
@@ -164,7 +164,7 @@ impl DirtyPages {
     }
 }
 
-/// Gives the pages back that are due and that no other call has taken.
+/// Gives back the pages that are due and that no other call has taken.
 pub(crate) fn give_pages_back(heap: &mut impl Access) {
     let mut due = heap.with(|heap| Ok(heap.dirty.take_due())).unwrap_or_default();
     // A heap that has ended has none.
@@ -185,7 +185,7 @@ pub(crate) fn trim(heap: &mut impl Access) -> Result<u64, Error> {
     })?;
     let (mut bytes, mut next) = (0, Some(FIRST_ADDRESS));
     while let Some(from) = next {
-        // What was given back of a heap that has ended meanwhile was given back.
+        // If the heap has ended meanwhile, what was given back before still counts.
         let Ok(step) = heap.with(|heap| Ok(heap.trim_step(from, end))) else { break };
         bytes += step.0;
         next = step.1;
@@ -212,9 +212,9 @@ impl Mems {
         let holder = self.heap.segments(from).next().expect("it is below the heap's end");
         let holder_end = page_start(holder.addresses().end);
         let (start, stop) = match holder.kind {
-            // Of a large hole in larger steps, but of nothing else.
+            // A large hole is given back in larger steps, and nothing but the hole.
             Kind::Hole => (from, (from + step(holder.size)).min(holder_end.max(from + STEP))),
-            // A block that reaches far need not be gone through.
+            // A long block is skipped.
             Kind::Live => (holder_end.max(from), holder_end.max(from) + STEP),
         };
         let stop = stop.min(end);
@@ -225,7 +225,7 @@ impl Mems {
     /// Gives some of the pages in `due` back that are still free; returns whether there were any.
     pub(crate) fn purge_step(&mut self, due: &mut Due) -> bool {
         let Some(Range { start, end }) = due.next() else { return false };
-        // The heap may be another by now, and shorter.
+        // The heap may be another one by now, and shorter.
         let end = end.min(self.end());
         if start < end {
             self.decommit(start..end);
@@ -233,7 +233,7 @@ impl Mems {
         true
     }
 
-    /// Gives the whole pages inside holes in a range back, and returns their bytes.
+    /// Gives back the whole pages inside holes in a range, and returns their bytes.
     fn decommit(&mut self, range: Range<u64>) -> u64 {
         let (regions, mut bytes) = (&self.regions, 0);
         // A page of the system may begin in the range before, where that is larger than one of MeMS.
@@ -242,13 +242,13 @@ impl Mems {
         bytes
     }
 
-    /// A block has these addresses now.
+    /// Records that a block has these addresses now.
     pub(crate) fn note_use(&mut self, start: u64, end: u64) {
         self.used_end = self.used_end.max(end);
         self.dirty.note_use(start, end);
     }
 
-    /// Pages may have become free. Returns whether some are to be given back now.
+    /// Records a free, which may have completed pages. Returns whether pages are to be given back now.
     pub(crate) fn note_freed(&mut self, freed: &Freed) -> bool {
         let due = self.options().trim() && self.dirty.note(freed, self.heap.mapped());
         if due {
@@ -303,7 +303,7 @@ mod tests {
         assert!(dirty.note(&block, large));
         dirty.take();
         dirty.note_use(start, start + LEAST - 1);
-        assert!(dirty.note(&block, large), "a small block says nothing");
+        assert!(dirty.note(&block, large), "a small block changes nothing");
         dirty.take();
         dirty.note_use(end, end + large);
         assert!(dirty.note(&block, large), "nor do other pages");

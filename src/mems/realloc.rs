@@ -1,8 +1,8 @@
 //! Giving a block another size: in place where what follows it allows that, else as a new block, to which its bytes are copied.
 //!
-//! A realloc is done in two steps, so that a caller that holds a lock can copy or clear without it: `start_` makes room, or
+//! A realloc is done in two steps, so that a caller that holds a lock can copy or clear without it: `start_realloc` makes room, or
 //! splits off the end that is to be cleared, and returns a [`Realloc`], which says what is left to do. Whatever fails, fails
-//! before the block is touched: the notes that need memory are taken first and restored where the heap refuses.
+//! before the block is touched: notes that need memory are taken first, and restored if the heap refuses.
 //!
 //! Amortized O(log n) for n segments, besides the bytes that are copied or cleared.
 
@@ -25,21 +25,21 @@ pub struct Realloc {
     /// The new bytes and the old ones, which are to be copied; then the old block is to be freed. `None`: it was resized
     /// in place.
     pub copy: Option<(Span, Span)>,
-    /// The end that a block has lost, where that is cleared first: a hidden block, and its bytes.
+    /// The end that the block has lost, if it has to be cleared first: a hidden block, and its bytes.
     pub(crate) tail: Option<(u64, Span)>,
     /// Whether pages are to be given back.
     pub(crate) pages: bool,
-    /// The heap before the block was made that it moves to, if it moves.
+    /// If the block moves: the state of the heap before the new block was made.
     pub(crate) before: Option<Mark>,
 }
 
-/// Resizes the block at `old`: `start` is the first step, which is tried a second time if a quarantine can be emptied for it.
-/// If the block has moved, its bytes are copied without the lock,
-/// however many they are, and the old block is freed; `freed` is called with the heap locked then. Returns the new address.
+/// Resizes the block at `old`. `start` is the first step, which is tried a second time if a quarantine can be emptied for it. If
+/// the block has moved, its bytes are copied without the lock, however many they are, and the old block is freed; `freed` is
+/// called then, with the heap locked. Returns the new address.
 ///
 /// # Errors
-/// What `start` returns, and those of [`Mems::free`]: the new block is not returned then. [`Error::Closed`] or
-/// [`Error::Finished`] if the heap has ended in between.
+/// Those of `start`; those of [`Mems::free`], with the new block taken back; [`Error::Closed`] or [`Error::Finished`] if the heap
+/// has ended in between.
 pub(crate) fn realloc(
     heap: &mut impl Access,
     old: u64,
@@ -65,8 +65,8 @@ pub(crate) fn realloc(
     Ok(address)
 }
 
-/// Takes back a block that has not been returned to a caller, since what it was made for has failed: it counts as no call. If
-/// nobody else has been at the heap since, that is as it was `before`.
+/// Takes back a block that was not returned to a caller, since what it was made for has failed: it counts as no call. If no other
+/// call has changed the heap since, the heap is as it was `before`.
 fn take_back(heap: &mut impl Access, address: u64, before: Option<&Mark>) {
     let taken_back = |heap: &mut Mems| {
         heap.heap.forget_pair();
@@ -99,7 +99,7 @@ fn take_back(heap: &mut impl Access, address: u64, before: Option<&Mark>) {
 
 impl Mems {
     /// Resizes the block that starts at `address` to `size` bytes, in place if what follows it allows, else as a new block
-    /// to which the caller copies. It keeps the alignment that it was allocated with. Amortized O(log n).
+    /// to which the caller copies. The block keeps the alignment that it was allocated with. Amortized O(log n).
     ///
     /// # Errors
     /// The errors of [`Mems::free`] and [`Mems::malloc`]; nothing has changed then.
@@ -107,8 +107,8 @@ impl Mems {
         self.start_realloc_aligned(address, size, None)
     }
 
-    /// [`Mems::start_realloc`] of a block whose physical address is to be a multiple of `alignment` from now on, if one is
-    /// given.
+    /// [`Mems::start_realloc`] for a block whose physical address has to be a multiple of `alignment` from now on, if an alignment
+    /// is given.
     ///
     /// # Errors
     /// The errors of [`Mems::free`] and [`Mems::malloc_aligned`]; nothing has changed then.
@@ -117,7 +117,7 @@ impl Mems {
         let sizes = self.sizes(size)?;
         let alignment = alignment.unwrap_or_else(|| self.aligned.get(address));
         self.check_alignment(alignment)?;
-        // In a hardened heap always to another place: what still uses the old one is found out.
+        // A hardened heap always moves the block, so that uses of the old address are detected.
         if self.options().hardened() || !self.is_aligned(address, alignment) {
             return self.start_move(block, size, alignment);
         }
@@ -134,7 +134,7 @@ impl Mems {
             };
         }
         let padding = self.padding.get(address);
-        // The note first: it is what can fail.
+        // The note comes first, since it can fail.
         self.padding.set(address, sizes.padding).map_err(|_| Error::OutOfMetadata { size })?;
         self.padding.forget(padding);
         let resized = self.heap.resize(address, sizes.whole);
@@ -149,7 +149,7 @@ impl Mems {
                 self.note_use(address, address + sizes.whole + self.heap.padding(address));
                 self.note_alignment(address, alignment);
                 if self.options().zero_on_free() {
-                    // What the block has lost, and what it has kept without having been asked to.
+                    // Clear what the block has lost, and the padding that it has kept.
                     self.regions.fill(address + size, 0, whole.saturating_sub(size));
                 }
                 let pages = freed.is_some_and(|freed| self.note_freed(&freed));
@@ -159,8 +159,8 @@ impl Mems {
         }
     }
 
-    /// Shortens a block. What it loses is hidden until it has been cleared, and then to be freed by [`Mems::free_tail`].
-    /// `None`, and nothing has changed: the heap's engine splits no live blocks.
+    /// Shortens a block. The end that it loses is hidden until it has been cleared, and is freed by [`Mems::free_tail`] then.
+    /// `None`: the heap's engine does not split live blocks, and nothing has changed.
     fn start_shrink(&mut self, block: Block, sizes: Sizes) -> Result<Option<Realloc>, Error> {
         let failed = |_| Error::OutOfMetadata { size: sizes.asked };
         let (address, tail) = (block.start, block.start + sizes.whole);
@@ -175,7 +175,7 @@ impl Mems {
             self.padding.forget(sizes.padding);
             return split.map(|_| None);
         }
-        // Whatever stood there before: no padding is noted without a need for memory.
+        // Whatever was noted there before: noting no padding needs no memory.
         let noted = self.padding.set(tail, 0);
         debug_assert!(noted.is_ok(), "it needs no memory");
         let length = block.start + block.usable - tail;
@@ -215,7 +215,8 @@ impl Mems {
         self.realloc_aligned(address, size, None)
     }
 
-    /// [`Mems::realloc`] of a block whose physical address is to be a multiple of `alignment` from now on, if one is given.
+    /// [`Mems::realloc`] for a block whose physical address has to be a multiple of `alignment` from now on, if an alignment is
+    /// given.
     ///
     /// # Errors
     /// The errors of [`Mems::start_realloc_aligned`].

@@ -1,11 +1,11 @@
-//! Calls in steps: what takes long, so that nobody waits for the heap's lock meanwhile.
+//! Calls in steps: what takes long is done in several steps, so that no thread waits long for the heap's lock.
 //!
-//! A step under the lock takes at most a millisecond or two. Giving pages back to the system is done step by step, and others
-//! get in between two steps. Clearing or checking a large block, and giving its pages back, is done without the lock: the block
-//! is hidden before (`hidden.rs`), so that nobody is handed it and a second `free` of it finds it freed.
+//! A step under the lock takes at most a millisecond or two. Giving pages back to the system is done step by step, and waiting
+//! threads go first between two steps. Clearing or checking a large block, and giving its pages back, is done without the lock:
+//! the block is hidden before (`hidden.rs`), so that it is not handed out, and a second `free` finds it freed.
 //!
-//! Invariant: what a step under the lock leaves behind is a sound heap, whatever others do before the next step; each step
-//! looks anew at all that it is about. The heap may even end in between.
+//! Invariant: a step under the lock leaves a sound heap behind, whatever other calls do before the next step; each step looks
+//! anew at all that it works on. The heap may even end in between.
 
 use crate::error::Error;
 use crate::memory::Span;
@@ -17,13 +17,13 @@ use std::ops::Range;
 
 /// What is left to do after the first step of a `free`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use = "it is to be done"]
+#[must_use = "what is left has to be done"]
 pub(crate) enum Left {
     /// Nothing.
     Nothing,
     /// The block is free; pages are to be given back.
     Pages,
-    /// The block is not free yet: that takes longer.
+    /// The block is not free yet: freeing it takes longer.
     Block,
 }
 
@@ -33,25 +33,25 @@ enum Step {
     Done,
     /// Nothing, but there are more steps.
     Again,
-    /// The block is hidden: it is to be cleared.
+    /// The block is hidden, and has to be cleared.
     Clear(Span),
-    /// The block is hidden: it is to be filled.
+    /// The block is hidden, and has to be filled.
     Fill(Span),
-    /// Another block has been taken out of quarantine: it is to be looked at.
+    /// Another block has been taken out of quarantine, and has to be checked.
     Check(Suspect),
 }
 
-/// A large block that leaves quarantine once all of its bytes have been looked at.
+/// A large block that leaves quarantine once all of its bytes have been checked.
 struct Suspect {
     block: Range<u64>,
     bytes: Span,
-    /// How many bytes have been looked at, from its start.
+    /// How many bytes have been checked, from the block's start.
     checked: u64,
-    /// Whether it is to be cleared when it leaves.
+    /// Whether the block is cleared when it leaves.
     clear: bool,
 }
 
-/// Does what is left after [`Mems::start_free`]. `freed` is called with the heap locked when the block has been freed.
+/// Does what is left after [`Mems::start_free`]. Calls `freed`, with the heap locked, when the block has been freed.
 ///
 /// # Errors
 /// The errors of [`Mems::free`].
@@ -99,7 +99,7 @@ fn free_block(heap: &mut impl Access, address: u64, freed: impl FnOnce(&mut Mems
     loop {
         let step = heap.with(|heap| {
             let step = heap.free_step(address, spent)?;
-            // From here on it is free to everyone else.
+            // From here on the block is free to all other callers.
             if !matches!(step, Step::Again | Step::Check(..))
                 && let Some(freed) = freed.take()
             {
@@ -131,11 +131,11 @@ fn free_block(heap: &mut impl Access, address: u64, freed: impl FnOnce(&mut Mems
     }
 }
 
-/// Looks at the next bytes of a block that leaves quarantine, `most` of them. It is free if these were the last, and back in
-/// quarantine if not. Returns how many bytes that were.
+/// Checks the next `most` bytes of a block that leaves quarantine. The block is free if these were its last bytes, and back in
+/// quarantine if not. Returns how many bytes were checked.
 ///
 /// # Errors
-/// [`Error::WriteAfterFree`]; it is free then.
+/// [`Error::WriteAfterFree`]; the block is free then.
 fn look_at(heap: &mut impl Access, suspect: &Suspect, most: u64) -> Result<u64, Error> {
     let Suspect { block, bytes, checked, clear } = suspect;
     let (start, length) = (block.start, block.end - block.start);
@@ -156,9 +156,8 @@ fn look_at(heap: &mut impl Access, suspect: &Suspect, most: u64) -> Result<u64, 
     Ok(stop - checked)
 }
 
-/// Makes room in quarantine for so many blocks, of `bytes` in sum, that are to be freed next: all room that they need, or what
-/// can be had by looking at as many bytes of large blocks, at least [`PIECE`]; a step in which small ones leave counts as a
-/// [`PIECE`].
+/// Makes room in quarantine for `blocks` blocks, of `bytes` in sum, that are freed next: all the room that they need, or what
+/// checking as many bytes of large blocks, at least [`PIECE`], makes; a step in which small blocks leave counts as a [`PIECE`].
 ///
 /// # Errors
 /// [`Error::WriteAfterFree`] for a write that has not been reported yet, or to a block that leaves.
@@ -192,23 +191,23 @@ pub(crate) fn allocate<T>(
     heap.with(&mut allocate).or_else(|refused| {
         make_room(heap, refused)?;
         let allocated = heap.with(allocate);
-        // What left quarantine may have completed pages.
+        // Blocks that left quarantine may have completed pages.
         give_pages_back(heap);
         allocated
     })
 }
 
-/// Frees the blocks in quarantine for a request that was `refused`: what waits there is better than nothing. A write to one of
-/// them is kept for the next `free` or `verify`.
+/// Frees the blocks in quarantine for a request that was `refused` for want of room. A write to one of them is kept for the next
+/// `free` or `verify` to report.
 ///
 /// # Errors
-/// `refused` if it does not say that there is no room, or no block was in quarantine.
+/// `refused`, if that is an error other than a want of room, or if no block was in quarantine.
 pub(crate) fn make_room(heap: &mut impl Access, refused: Error) -> Result<(), Error> {
     if !refused.is_no_room() || heap.with(|heap| Ok(heap.hidden.is_quarantine_empty()))? {
         return Err(refused);
     }
     loop {
-        // Beside so many bytes no block stays.
+        // Room for this many bytes leaves no block in quarantine.
         let step = heap.with(|heap| {
             heap.way_step(0, u64::MAX).or_else(|found| heap.keep_write(found).map(|()| Some(Step::Again)))
         })?;
@@ -223,12 +222,12 @@ pub(crate) fn make_room(heap: &mut impl Access, refused: Error) -> Result<(), Er
     }
 }
 
-/// The end of a call whose work is done: that the heap has ended meanwhile, and the block with it, is as good.
+/// The end of a call whose work is done: it does not matter if the heap, and the block with it, has ended meanwhile.
 pub(crate) const fn settle(_ended: &Result<(), Error>) {}
 
 impl Mems {
-    /// The next step of freeing a block that takes more than one. For it, `spent` bytes of blocks that leave
-    /// quarantine have been looked at so far, or as much has been done.
+    /// The next step of freeing a block that takes more than one step. `spent`: how many bytes of blocks that leave quarantine the
+    /// call has checked so far, or the equivalent in other work.
     fn free_step(&mut self, address: u64, spent: u64) -> Result<Step, Error> {
         if !self.options().hardened() {
             let (_, whole) = self.starting(address)?;
@@ -250,7 +249,7 @@ impl Mems {
         Ok(Step::Done)
     }
 
-    /// The next step of making room in quarantine for so many blocks, of `bytes` in sum; `None` if there is room.
+    /// The next step of making room in quarantine for `blocks` blocks, of `bytes` in sum; `None` if there is room.
     fn way_step(&mut self, blocks: usize, bytes: u64) -> Result<Option<Step>, Error> {
         Ok(match self.make_way(blocks, bytes)? {
             Way::Free => None,

@@ -1,4 +1,4 @@
-//! What others find, and may do, between two steps of a call.
+//! What other calls find, and may do, between two steps of a call.
 
 use super::{allocate, free, make_room};
 use crate::error::Error;
@@ -15,15 +15,15 @@ const MIB: u64 = 1 << 20;
 /// Whether the system charges what is mapped, touched or not.
 const CHARGED: bool = cfg!(windows);
 
-/// A heap that lets somebody else in after each step.
+/// A heap that lets another caller in after each step.
 struct Watched<F: FnMut(&mut Mems, usize)> {
     heap: Mems,
-    /// What the other does, told how many steps there have been.
+    /// What the other caller does, given how many steps there have been.
     between: F,
     steps: usize,
-    /// Whether the memory is measured, which takes long of a terabyte where the system has no quick answer.
+    /// Whether the memory is measured, which takes long for a terabyte on some systems.
     measures: bool,
-    /// Most bytes in memory that a step has given back.
+    /// The most bytes in memory that one step has given back.
     most: u64,
 }
 
@@ -60,7 +60,7 @@ fn resident(heap: &Mems) -> Option<u64> {
     heap.spans().iter().map(crate::memory::Span::resident).sum()
 }
 
-/// What a heap says that finds no room.
+/// The error of a request that finds no room.
 fn full() -> Error {
     Error::OutOfMetadata { size: 1 }
 }
@@ -79,7 +79,7 @@ fn heap(options: Options) -> Mems {
 }
 
 #[test]
-fn pages_go_back_a_few_at_a_time_and_others_get_in_between() {
+fn pages_are_given_back_a_few_at_a_time_and_others_get_in_between() {
     let bytes = 64 * MIB;
     for by_itself in [true, false] {
         let mut mems = heap(Options::roomy().with_trim(by_itself));
@@ -89,7 +89,7 @@ fn pages_go_back_a_few_at_a_time_and_others_get_in_between() {
         write(&mems, kept, 100, 2);
         let mut taken = Vec::new();
         let mut watched = Watched::new(mems, |heap, step| {
-            // From the hole that is being given back, before that gets there and behind it.
+            // Blocks from the hole that is being given back, before and behind the place that has been reached.
             if step > 1 && taken.len() < 5 {
                 let block = heap.malloc(3 * MIB).unwrap();
                 write(heap, block, 3 * MIB, 7);
@@ -154,7 +154,7 @@ fn a_large_block_is_hidden_while_it_is_cleared_or_filled() {
         let mut watched = Watched::new(mems, |heap, _| {
             if !heap.owns(block) && heap.heap().find(block).is_ok() {
                 seen += 1;
-                // A second free of it, and whatever else is done with the address.
+                // A second free is refused, and so is whatever else is done with the address.
                 assert!(matches!(heap.free(block), Err(Error::NotAllocated { .. })));
                 assert!(matches!(heap.free_many(&[block]), Err(Error::NotAllocated { .. })));
                 assert!(matches!(heap.get(block + 1), Err(Error::NotAllocated { .. })));
@@ -201,7 +201,7 @@ fn other_blocks_are_what_they_were_while_one_is_hidden() {
             return;
         }
         seen += 1;
-        // What sizes are rounded up by is a block's own.
+        // Padding belongs to its block.
         assert_eq!(heap.block_at(resized).unwrap().usable, 16);
         assert!(heap.get(resized + 15).is_ok() && heap.span(resized, 16).is_ok());
         assert_eq!(heap.realloc(resized, 2), Ok(resized));
@@ -257,7 +257,7 @@ fn a_write_to_a_large_freed_block_is_found_wherever_it_is() {
         bytes.part(offset..offset + 1).fill(0x55);
         let found = |error: Result<(), Error>| matches!(error, Err(Error::WriteAfterFree { at: found, .. }) if found == block + at);
         assert!(found(mems.verify()), "at {at}");
-        // It has to leave for this one, without the lock.
+        // The freed block has to leave quarantine for this one, without the lock.
         let large = mems.malloc(40 * MIB).unwrap();
         let mut watched = Watched::new(mems, |_, _| ());
         let mut told = 0;
@@ -278,7 +278,7 @@ fn a_realloc_that_fails_counts_as_no_call() {
         let bytes = mems.span(first, 1).unwrap();
         mems.free(first).unwrap();
         bytes.fill(0x55);
-        // The first has to leave quarantine for it.
+        // The first block has to leave quarantine for this one.
         let block = mems.malloc(40 * MIB).unwrap();
         let before = mems.stats();
         assert!(matches!(mems.realloc(block, 2 * MIB), Err(Error::WriteAfterFree { .. })));
@@ -307,14 +307,14 @@ fn many_blocks_leave_quarantine_a_few_at_a_time() {
     free(&mut watched, large, |_| ()).unwrap();
     let mut mems = watched.heap;
     assert!((1..150).contains(&most), "{most} of 700 blocks left in one step");
-    // A free of little does little, whatever waits.
+    // A free of a small block does little work, whatever waits.
     let large = mems.malloc(33 * MIB).unwrap();
     let blocks: Vec<_> = (0..700).map(|_| mems.malloc(40_000).unwrap()).collect();
     let small: Vec<_> = (0..9).map(|_| mems.malloc(16).unwrap()).collect();
     for block in blocks {
         mems.free(block).unwrap();
     }
-    // As if it had been freed while these were.
+    // As if this block had been freed while those were.
     let whole = mems.check_before_free(large).unwrap();
     mems.hidden.reserve(1).unwrap();
     mems.detain(large, whole);
@@ -331,7 +331,7 @@ fn many_blocks_leave_quarantine_a_few_at_a_time() {
 #[test]
 fn a_large_block_is_looked_at_piece_by_piece_by_the_frees_that_follow() {
     let piece = super::PIECE;
-    // The last byte of each piece, and none.
+    // The last byte of a piece, another byte, or none.
     for written in [None, Some(piece - 1), Some(3 * piece - 1), Some(3 * piece + 99)] {
         let mut mems = heap(Options::roomy().with_hardened(true));
         let large = mems.malloc(3 * piece + 100).unwrap();
@@ -356,7 +356,7 @@ fn a_large_block_is_looked_at_piece_by_piece_by_the_frees_that_follow() {
                 break;
             }
         }
-        // What frees much looks at much.
+        // A call that frees many bytes checks many.
         let [first, second] = [5, 6].map(|pieces| mems.malloc(pieces * piece).unwrap());
         mems.free(first).unwrap();
         mems.free(second).unwrap();
@@ -399,11 +399,11 @@ fn a_malloc_that_empties_the_quarantine_lets_others_in() {
     let mut mems = heap(options);
     let (kept, freed) = (mems.malloc(100).unwrap(), mems.malloc(40 * MIB).unwrap());
     free(&mut mems, freed, |_| ()).unwrap();
-    // So it has to be read before it leaves.
+    // A write, so that the block has to be read before it leaves.
     mems.regions.fill(freed + 20 * MIB, 1, 1);
     let mut alone = 0;
     let mut watched = Watched::unmeasured(mems, |heap, _| {
-        // It has left quarantine and is not free yet: it is looked at, and others get in.
+        // The block has left quarantine and is not free yet: it is being checked, and others get in.
         if heap.stats().quarantined >= 40 * MIB && heap.hidden.is_quarantine_empty() {
             alone += 1;
             assert!(matches!(heap.get(freed), Err(Error::NotAllocated { .. })));
@@ -415,14 +415,14 @@ fn a_malloc_that_empties_the_quarantine_lets_others_in() {
     let large = allocate(&mut watched, |heap| heap.malloc(40 * MIB)).unwrap();
     let mut mems = watched.heap;
     assert!(alone > 0, "it is read with the heap unlocked");
-    // A malloc could not tell of the write.
+    // A malloc cannot report the write.
     let told = free(&mut mems, small, |_| ());
     assert!(matches!(told, Err(Error::WriteAfterFree { start, .. }) if start == freed), "{told:?}");
     for block in [small, kept, large] {
         free(&mut mems, block, |_| ()).unwrap();
     }
     mems.verify().unwrap();
-    // What can never be had empties the quarantine as well, and changes nothing else.
+    // A request that can never succeed empties the quarantine as well, and changes nothing else.
     let refused = allocate(&mut mems, |heap| heap.malloc(65 * MIB));
     assert!(matches!(refused, Err(Error::LimitReached { .. })), "{refused:?}");
     assert_eq!((mems.stats().quarantined, mems.stats().live), (0, 0));

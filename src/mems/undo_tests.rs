@@ -1,21 +1,21 @@
-//! Calls that fail after the heap has found them a block: nothing has changed.
+//! Calls that fail after the heap has found a block for them: nothing has changed.
 
 use super::{Mems, Options, steps};
 use crate::error::Error;
 use crate::heap::{PolicyKind, Stats};
 
-/// Sizes of a request that is refused: for one a hole is large enough, for the other no main block.
+/// Sizes of requests that are refused: a hole is large enough for the first, and no main block can be for the second.
 const REFUSED: [u64; 2] = [1000, (8 << 20) + 1];
 
-/// A heap with holes of several sizes, and a block of 3200 bytes. A search that goes on from the last one looks at a small hole first,
-/// and goes on from another place once it has found one of [`REFUSED`] bytes. No block has padding.
+/// A heap with holes of several sizes, and a block of 3200 bytes. A search that continues where the last one ended looks at a
+/// small hole first, and continues elsewhere once it has found one of [`REFUSED`] bytes. No block has padding.
 fn heap(options: Options) -> (Mems, u64) {
     let mut heap = Mems::new(options);
     let blocks: Vec<_> = [1600, 160, 3200, 160, 6400, 160].map(|size| heap.malloc(size).unwrap()).into();
     for hole in [blocks[0], blocks[4]] {
         heap.free(hole).unwrap();
     }
-    // A request that finds no room would do that.
+    // A request that finds no room would empty the quarantine, so it is emptied first.
     if options.hardened() {
         steps::make_room(&mut heap, Error::OutOfMetadata { size: 0 }).unwrap();
     }
@@ -24,7 +24,7 @@ fn heap(options: Options) -> (Mems, u64) {
     (heap, blocks[2])
 }
 
-/// What can be seen of a heap, and where its next blocks come to be.
+/// What can be seen of a heap, and where its next blocks are.
 fn seen(mut heap: Mems) -> (Stats, Vec<String>, [u64; 3]) {
     heap.verify().unwrap();
     let (stats, lines) = (heap.stats(), heap.lines().unwrap());
@@ -33,8 +33,8 @@ fn seen(mut heap: Mems) -> (Stats, Vec<String>, [u64; 3]) {
     (Stats { metadata: 0, peak_metadata: 0, ..stats }, lines, next)
 }
 
-/// The policies whose heap is as it was when a block has been taken back, with and without what is done to blocks beside.
-/// Segregated fit notes no padding here, and may keep a span that it has made.
+/// The policies whose heap is as it was after a block has been taken back, with and without padding and canaries. Segregated fit
+/// is not among them: its padding is not noted here, and it may keep a span that it has made.
 fn all_options() -> impl Iterator<Item = Options> {
     let exact = PolicyKind::ALL.iter().filter(|&&policy| policy != PolicyKind::Segregated);
     exact.flat_map(|&policy| {

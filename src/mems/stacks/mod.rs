@@ -3,10 +3,10 @@
 //! The binding captures the JavaScript stack before each call. Stacks repeat, so each is kept once (`texts.rs`), as long as a
 //! live block or a remembered freed one has it. Of freed blocks the last [`FREED`] are remembered.
 //!
-//! Invariants: each entry of `live` is one use of its stack, each of `freed` one of both of its. Whatever cannot be noted, for
-//! want of memory, is not known: no call fails for that.
+//! Invariants: each entry of `live` is one use of its stack, and each entry of `freed` one use of each of its two. If there is no
+//! memory for a note, nothing is known of the block, and no call fails.
 //!
-//! Costs: microseconds to capture a stack, and some 20 bytes a block beside the texts: for debugging.
+//! Costs: microseconds to capture a stack, and some 20 bytes for each block beside the texts. It is for debugging.
 
 mod texts;
 
@@ -21,7 +21,7 @@ use std::sync::atomic::AtomicBool;
 /// How many freed blocks are remembered.
 const FREED: usize = 10_000;
 
-/// Whether any heap of the process has ever tracked: as long as none has, no call need ask its heap.
+/// Whether any heap of the process has ever tracked allocations: until one has, calls need not ask their heap.
 pub(crate) static IN_USE: AtomicBool = AtomicBool::new(false);
 
 /// A block that is not live any more.
@@ -29,7 +29,7 @@ pub(crate) static IN_USE: AtomicBool = AtomicBool::new(false);
 struct Past {
     allocated: StackId,
     freed: StackId,
-    /// Tells it from an earlier one at the same address.
+    /// Distinguishes the block from an earlier one at the same address.
     serial: u64,
 }
 
@@ -39,14 +39,14 @@ pub(crate) struct Tracker {
     stacks: Stacks,
     live: HashMap<u64, StackId>,
     freed: HashMap<u64, Past>,
-    /// The order in which they were freed.
+    /// The addresses and serial numbers of remembered blocks, in the order in which they were freed.
     order: VecDeque<(u64, u64)>,
     serial: u64,
     peak: usize,
 }
 
 impl Tracker {
-    /// A block has been allocated.
+    /// Notes that a block was allocated.
     pub fn allocated(&mut self, address: u64, stack: &Stack) {
         if self.live.try_reserve(1).is_ok()
             && let Some(stack) = self.stacks.begin_use(stack)
@@ -57,7 +57,7 @@ impl Tracker {
         self.note_peak();
     }
 
-    /// A block has been freed.
+    /// Notes that a block was freed.
     pub fn freed(&mut self, address: u64, stack: &Stack) {
         let Some(allocated) = self.live.remove(&address) else { return };
         if self.freed.try_reserve(1).is_err() || self.order.try_reserve(1).is_err() {
@@ -78,12 +78,12 @@ impl Tracker {
         self.note_peak();
     }
 
-    /// Nothing is known of the block at an address any more.
+    /// Forgets what is known of the block at an address.
     pub fn forget(&mut self, address: u64) {
         if let Some(stack) = self.live.remove(&address) {
             self.stacks.end_use(stack);
         }
-        // Its place in the order stays, and names nothing.
+        // Its entry in `order` stays, and names no block.
         let before = self.freed.remove(&address);
         self.let_go(before.as_ref());
     }
@@ -101,7 +101,7 @@ impl Tracker {
         self.live.get(&address).map(|&stack| self.stacks.stack(stack))
     }
 
-    /// Bytes of memory that this takes.
+    /// Bytes of memory that the notes take.
     pub fn bytes(&self) -> usize {
         let tables =
             table_bytes::<(u64, StackId)>(self.live.capacity()) + table_bytes::<(u64, Past)>(self.freed.capacity());
@@ -117,7 +117,7 @@ impl Tracker {
         self.peak = self.peak.max(self.bytes());
     }
 
-    /// An error with what is known of the block at its address.
+    /// `error`, with what is known of the block at its address.
     pub fn explain(&self, error: Error) -> Error {
         let Error::NotAllocated { address, .. } = error else { return error };
         match self.freed.get(&address) {
@@ -138,10 +138,10 @@ impl Mems {
             if passed == most {
                 return Some(segment.start);
             }
-            // The first may only reach over the address.
+            // The first segment may have started before the address.
             if segment.kind == Kind::Live
                 && segment.start >= address
-                // None in quarantine.
+                // Hidden blocks are left out.
                 && let Some(block) = self.block_in(segment.addresses(), segment.start)
             {
                 visit(block);
@@ -153,7 +153,7 @@ impl Mems {
     /// Where the live block that starts at `address` was allocated, if anything is known of that. O(1).
     #[must_use]
     pub fn stack_of(&self, address: u64) -> Option<&Stack> {
-        // An empty one says no more than none.
+        // An empty stack says no more than none.
         self.tracker.stack(address).filter(|stack| !stack.is_empty())
     }
 }
@@ -169,14 +169,14 @@ impl Mems {
         self.tracker.freed(address, stack);
     }
 
-    /// Forgets where a block was allocated and freed: what is done with it now is not noted.
+    /// Forgets where a block was allocated and freed, when a call that captures no stack allocates or frees it.
     pub fn forget_stacks(&mut self, address: u64) {
         if self.options().track_allocations() {
             self.tracker.forget(address);
         }
     }
 
-    /// An error with what is known of the block at its address.
+    /// `error`, with what is known of the block at its address.
     #[must_use]
     pub fn explain(&self, error: Error) -> Error {
         self.tracker.explain(error)
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_life_of_an_address_is_told() {
+    fn the_last_block_at_an_address_is_reported() {
         let mut tracker = Tracker::default();
         for life in ["a", "b"] {
             tracker.allocated(1000, &life.into());
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_forgotten_is_not_told() {
+    fn what_is_forgotten_is_not_reported() {
         let mut tracker = Tracker::default();
         tracker.allocated(1000, &"a".into());
         tracker.freed(1000, &"b".into());
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stack_goes_with_the_last_block_that_has_it() {
+    fn a_stack_is_dropped_with_the_last_block_that_has_it() {
         let mut tracker = Tracker::default();
         let own = |n: u64| Stack::from(format!("{n}: {}", "frame ".repeat(100)).as_str());
         for n in 0..4 * FREED as u64 {

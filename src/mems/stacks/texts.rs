@@ -1,8 +1,8 @@
-//! The texts of stacks, each kept once and only as long as somebody uses it.
+//! The texts of stacks, each kept once and only as long as it is used.
 //!
-//! A [`Stack`] is a text that knows its own hash, so that finding it again takes no look at the text: programs allocate at the
-//! same places again and again. A heap knows it by an id, an index; who notes an id counts as a use, and says when that ends.
-//! With the last use the text goes, and its id is given to another.
+//! A [`Stack`] is a text that knows its own hash, so that the text need not be read to find it again: programs allocate at the
+//! same places again and again. A heap knows a text by an id, an index. Whatever notes an id counts as a use, and reports when the
+//! use ends. With its last use the text is dropped, and its id is given to another.
 //!
 //! Invariants: `ids` has exactly the texts of `entries` that are in use. `vacant` has the indexes of the others, and room for
 //! all, so that ending a use cannot fail.
@@ -15,7 +15,7 @@ use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// A stack as text. A clone is another name of the one text.
+/// A stack as text. Clones share the text.
 #[derive(Debug, Clone)]
 pub struct Stack(Arc<Text>);
 
@@ -25,7 +25,7 @@ struct Text {
     text: Box<str>,
 }
 
-/// Bytes that a [`Stack`] has beside its text: two counters, and what points there.
+/// Bytes that a [`Stack`] takes beside its text: two counters, and the pointer to it.
 const OWN_BYTES: usize = 2 * size_of::<usize>() + size_of::<Text>();
 
 impl From<&str> for Stack {
@@ -64,7 +64,7 @@ impl Hash for Stack {
     }
 }
 
-/// Takes a number that is a hash already for the hash.
+/// A hasher for numbers that are hashes already.
 #[derive(Debug, Default)]
 struct Hashed(u64);
 
@@ -92,7 +92,7 @@ struct Entry {
     uses: u64,
 }
 
-/// See the head of this file.
+/// The texts of one heap's stacks.
 #[derive(Debug, Default)]
 pub(crate) struct Stacks {
     entries: Vec<Option<Entry>>,
@@ -155,7 +155,7 @@ impl Stacks {
         self.entries[id.0 as usize].as_mut().expect("an id is of a text in use")
     }
 
-    /// Bytes of memory that this takes.
+    /// Bytes of memory that the texts and the tables take.
     pub fn bytes(&self) -> usize {
         let lists = self.entries.capacity() * size_of::<Option<Entry>>() + self.vacant.capacity() * size_of::<u32>();
         self.text_bytes + lists + table_bytes::<(Stack, u32)>(self.ids.capacity())
@@ -168,8 +168,8 @@ impl Stacks {
     }
 }
 
-/// Bytes of a hash table that has room for so many entries: those of std are an eighth larger, in a power of two, and keep a
-/// byte beside each.
+/// Bytes of a hash table with room for `capacity` entries: std's tables are an eighth larger, rounded up to a power of two, and
+/// keep a byte beside each entry.
 pub(crate) const fn table_bytes<T>(capacity: usize) -> usize {
     if capacity == 0 { 0 } else { (capacity / 7 * 8).next_power_of_two() * (size_of::<T>() + 1) }
 }
@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_kept_once_and_goes_with_its_last_use() {
+    fn a_text_is_kept_once_and_dropped_with_its_last_use() {
         let mut stacks = Stacks::default();
         let [a, same, b] = ["a", "a", "b"].map(Stack::from);
         let first = stacks.begin_use(&a).unwrap();
@@ -220,7 +220,7 @@ mod tests {
             stacks.end_use(id);
         }
         assert_eq!(full - stacks.bytes(), 1000 * (100 + OWN_BYTES));
-        // What has been given back is used again.
+        // Ids that were given back are used again.
         for n in 0..1000 {
             stacks.begin_use(&format!("{n:0100}").as_str().into()).unwrap();
         }
