@@ -12,10 +12,10 @@
  * resized by mems_heap_realloc(), or its heap ends. Nothing checks how it is used.
  *
  * Heaps. The default heap, whose id is MEMS_DEFAULT_HEAP, is the one that JavaScript's init(), malloc() and so on work
- * on. It places blocks exactly as the original MeMS is meant to, without alignment. All other heaps are made by
+ * on. It places blocks exactly as the original MeMS was meant to, without alignment. All other heaps are made by
  * mems_heap_open(), or by `new Heap()` in JavaScript, and have ids below 2^53. No two heaps of a process ever have the same
  * id, and ids begin at a random number in each process. Every thread of the process can use every heap. Functions without a
- * heap among their arguments work on the default heap; the others work on it as well if they get its id.
+ * heap among their arguments work on the default heap; the others also work on it if they are given its id.
  *
  * Failures. A call that fails has changed nothing. It returns 0, NULL or an error code, as the comment of each function
  * says. Then mems_last_error() and mems_last_error_message() return the reason, until another call of the same thread fails.
@@ -69,7 +69,7 @@ typedef enum mems_error {
   MEMS_ERROR_OUT_OF_MEMORY = 7,
   /* The address lies outside every main block of the heap. */
   MEMS_ERROR_OUT_OF_RANGE = 8,
-  /* The address lies in a hole: its block has been freed, or never was. */
+  /* The address lies in a hole: its block has been freed, or there never was one. */
   MEMS_ERROR_NOT_ALLOCATED = 9,
   /* The address lies inside a block and not at its start. */
   MEMS_ERROR_NOT_BLOCK_START = 10,
@@ -77,11 +77,11 @@ typedef enum mems_error {
   MEMS_ERROR_OUT_OF_BLOCK = 11,
   /* mems_heap_verify() found an invariant broken, which is a bug in MeMS. */
   MEMS_ERROR_CORRUPT = 12,
-  /* A bug in MeMS. The heap at hand refuses all calls until mems_finish() or mems_heap_close() has ended it. */
+  /* A bug in MeMS. The heap refuses all calls until mems_finish() or mems_heap_close() has ended it. */
   MEMS_ERROR_INTERNAL = 13,
   /* A write past the end of a block was found, by mems_heap_free() or mems_heap_verify() of a hardened heap. */
   MEMS_ERROR_OVERFLOW = 14,
-  /* A write to a freed block was found, likewise. */
+  /* A write to a freed block was found, by mems_heap_free() or mems_heap_verify() of a hardened heap. */
   MEMS_ERROR_WRITE_AFTER_FREE = 15,
   /* The system keeps no more of the process's memory from being swapped out. */
   MEMS_ERROR_LOCK_LIMIT = 16,
@@ -101,7 +101,7 @@ typedef enum mems_policy {
   MEMS_POLICY_WORST_FIT = 4,
   /* Blocks of powers of two, split in halves that are joined again. Needs join_empty_blocks to be 0 or -1. */
   MEMS_POLICY_BUDDY = 5,
-  /* Size classes: a block gets a slot of a span of equal ones, a large one whole pages. */
+  /* Size classes: a small block gets a slot in a span of equal slots, a large one gets whole pages. */
   MEMS_POLICY_SEGREGATED = 6
 } mems_policy;
 
@@ -112,7 +112,7 @@ typedef enum mems_policy {
  *   options.max_size = 1 << 30;
  */
 typedef struct mems_options {
-  /* What every block's size is rounded up to a multiple of, in bytes, and every pointer is one of: 1 or 16. Default: 16. */
+  /* Every size is rounded up to a multiple of this number of bytes, and every pointer is one: 1 or 16. Default: 16. */
   uint64_t alignment;
   /* Least length of a new main block in bytes, from 1 to MEMS_MAX_SIZE, rounded up to pages of 4096. Default: 65536. */
   uint64_t min_block_size;
@@ -122,9 +122,9 @@ typedef struct mems_options {
   int32_t growing_blocks;
   /* Whether neighbouring main blocks that are wholly free become one: 1 yes, -1 no. Default: yes; no with MEMS_POLICY_BUDDY. */
   int32_t join_empty_blocks;
-  /* Whether free pages go back to the system by themselves, many at a time: 1 yes, -1 no. Default: yes. */
+  /* Whether free pages are given back to the system without a call, many at a time: 1 yes, -1 no. Default: yes. */
   int32_t auto_trim;
-  /* Whether writes past a block's end and to freed blocks are looked for: 1 yes. Default: no. */
+  /* Whether writes past a block's end and to freed blocks are detected: 1 yes. Default: no. */
   int32_t hardened;
   /* Whether blocks are cleared as they are freed: 1 yes. Default: no. */
   int32_t zero_on_free;
@@ -140,9 +140,9 @@ typedef struct mems_options {
 typedef struct mems_block {
   /* Its first virtual address. */
   uint64_t start;
-  /* Bytes that were asked for. */
+  /* Bytes that were requested. */
   uint64_t size;
-  /* Bytes that it has and that can be used: the same, rounded up to the heap's alignment. */
+  /* Bytes that can be used: `size`, rounded up by the heap. */
   uint64_t usable;
 } mems_block;
 
@@ -152,7 +152,7 @@ typedef struct mems_stats {
   uint64_t mapped;
   /* Bytes in live blocks. */
   uint64_t live;
-  /* Bytes in live blocks that were asked for. */
+  /* Bytes in live blocks that were requested. */
   uint64_t requested;
   /* Bytes in holes. */
   uint64_t hole_bytes;
@@ -175,9 +175,9 @@ typedef struct mems_stats {
   /* Blocks allocated and blocks freed since the heap began; resizing in place is neither. */
   uint64_t mallocs;
   uint64_t frees;
-  /* Bytes that are freed but not to be handed out yet: in a hardened heap's quarantine, or being cleared. */
+  /* Bytes that are freed but not handed out again yet: in a hardened heap's quarantine, or being cleared. */
   uint64_t quarantined;
-  /* Number of blocks that these are. */
+  /* Number of blocks that `quarantined` counts. */
   uint64_t quarantined_blocks;
   /* Zeros. */
   uint64_t reserved[6];
@@ -226,8 +226,9 @@ uint64_t mems_heap_open(const mems_options *options);
 int mems_heap_close(uint64_t heap);
 
 /*
- * Allocates `size` bytes, from 1 to MEMS_MAX_SIZE, by first fit: the front of the lowest hole that is large enough, else of
- * a new main block. Memory that was allocated before still holds its old contents. Amortized O(log n).
+ * Allocates `size` bytes, from 1 to MEMS_MAX_SIZE, by the heap's policy; by default that is first fit: the front of the lowest
+ * hole that is large enough, else of a new main block. Memory that was allocated before still holds its old contents. Amortized
+ * O(log n).
  *
  * Returns the block's virtual address; 0 on failure: MEMS_ERROR_INVALID_SIZE, MEMS_ERROR_OUT_OF_MEMORY,
  * MEMS_ERROR_NOT_INITIALIZED (the default heap), MEMS_ERROR_CLOSED, MEMS_ERROR_UNKNOWN_HEAP (any other),

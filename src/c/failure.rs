@@ -104,7 +104,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // Where the usual text names what only JavaScript has.
+            // Messages for C where the usual text names functions of JavaScript.
             Self::Mems(Error::NotInitialized) => {
                 f.write_str("The default heap is not initialized. Call mems_init() first")
             }
@@ -173,10 +173,10 @@ fn keep(code: Code, message: &dyn fmt::Display) {
     LAST.with(|place| unsafe { place.get().write(last) });
 }
 
-/// Runs the body of a function of the C ABI. Where it fails or panics, the failure becomes the thread's last one, and the
-/// answer is `failed`.
+/// Runs the body of a function of the C ABI. If it fails or panics, the failure becomes the thread's last one, and `failed` is
+/// returned.
 pub(super) fn call<T>(failed: T, body: impl FnOnce() -> Result<T, Failure>) -> T {
-    // Nothing of the body's survives an unwinding but a heap whose lock is poisoned.
+    // Nothing that the body uses survives an unwinding but a heap, whose lock is poisoned.
     let body = AssertUnwindSafe(|| body().map_err(|failure| keep(failure.code(), &failure)));
     match catch_unwind(body) {
         Ok(Ok(answer)) => answer,

@@ -1,14 +1,14 @@
 //! The C ABI: the heaps of the process as C functions, for FFI libraries and for programs in C. Decides nothing.
 //!
-//! They are exported from the addon itself, so a program that loads it once more from JavaScript, by `bun:ffi` say, has
-//! the very heaps that JavaScript has: both ask the registry. `include/mems.h` is the documentation; a test compares it
+//! The functions are exported from the addon itself, so a program that loads it once more from JavaScript, with `bun:ffi` for
+//! example, has the same heaps as JavaScript: both ask the registry. `include/mems.h` is the documentation; a test compares it
 //! with this folder, declaration by declaration.
 //!
 //! - `failure.rs`: from Rust errors and panics to codes and messages, the last of them kept for each thread.
 //! - `types.rs`: the structs.
 //!
 //! Invariants: every body runs inside [`call`], so no panic unwinds into a caller. No caller's memory is touched, and no
-//! block's bytes are, while a lock is held. Virtual address 0 is no block's: it stands for a failure, as NULL does in C.
+//! block's bytes are, while a lock is held. No block is at virtual address 0: it stands for a failure, as NULL does in C.
 //!
 //! The `unsafe` of each `no_mangle` is sound for one reason: the name begins with `mems_`, and nothing else in a process
 //! that has loaded this library may define such names.
@@ -55,7 +55,7 @@ pub extern "C" fn mems_get(address: u64) -> *mut c_void {
     mems_heap_get(DEFAULT_ID, address)
 }
 
-/// Makes a heap and returns its id; 0 on failure, which is the default heap's and never a new one's.
+/// Makes a heap and returns its id; 0 on failure, which is the default heap's id and never that of a new one.
 ///
 /// # Safety
 /// `options` must be null or point to an [`Options`], aligned or not.
@@ -74,12 +74,12 @@ pub extern "C" fn mems_heap_close(heap: u64) -> c_int {
     status(|| match heap {
         DEFAULT_ID => Err(Failure::Argument("The default heap cannot be closed. Call mems_finish()")),
         _ if registry::close(heap)? => Ok(()),
-        // Which of the two it is, closed or never there, any call says.
+        // The error of any call says whether the heap was closed or never existed.
         _ => Ok(registry::with_heap(heap, |_| Err(Error::Closed))?),
     })
 }
 
-/// Calls `allocated`, and once more if a quarantine can be emptied for it; returns the address, 0 on failure.
+/// Calls `allocated`, and once more if a quarantine can be emptied for it. Returns the address, or 0 on failure.
 fn allocate(heap: u64, allocated: impl FnMut(&mut Mems) -> Result<u64, Error>) -> u64 {
     call(0, || Ok(steps::allocate(&mut Handle::new(heap)?, allocated)?))
 }
@@ -126,17 +126,17 @@ pub extern "C" fn mems_heap_realloc(heap: u64, address: u64, size: u64) -> u64 {
     call(0, || Ok(realloc::realloc(&mut Handle::new(heap)?, address, start, |heap| heap.forget_stacks(address))?))
 }
 
-/// Frees a block; nothing if the address is 0.
+/// Frees a block. Does nothing if the address is 0.
 #[unsafe(no_mangle)]
 pub extern "C" fn mems_heap_free(heap: u64, address: u64) -> c_int {
     if address == 0 {
         return Code::Ok as c_int;
     }
-    // Of a block that C frees no stack is known.
+    // No stack is known for a block that C frees.
     status(|| Ok(steps::free(&mut Handle::new(heap)?, address, |heap| heap.forget_stacks(address))?))
 }
 
-/// Where the byte at a virtual address stands.
+/// The physical address of the byte at a virtual address.
 #[unsafe(no_mangle)]
 pub extern "C" fn mems_heap_get(heap: u64, address: u64) -> *mut c_void {
     let physical = call(0, || Ok(registry::with_heap(heap, |heap| heap.get(address))?));
@@ -179,7 +179,7 @@ pub unsafe extern "C" fn mems_heap_trim(heap: u64, bytes: *mut u64) -> c_int {
     status(|| {
         let given_back = purge::trim(&mut Handle::new(heap)?)?;
         if !bytes.is_null() {
-            // SAFETY: it is not null, so the caller vouches for it.
+            // SAFETY: `bytes` is not null, so the caller vouches for it.
             unsafe { bytes.write_unaligned(given_back) };
         }
         Ok(())
@@ -203,7 +203,7 @@ fn status(body: impl FnOnce() -> Result<(), Failure>) -> c_int {
     call(None, || body().map(Some)).map_or_else(|| mems_last_error(), |()| Code::Ok as c_int)
 }
 
-/// Writes an answer to the place that the caller has for it.
+/// Writes a result to the place that the caller gives for it.
 ///
 /// # Safety
 /// `place` must be null or valid for writing a `T`, aligned or not.
@@ -211,7 +211,7 @@ unsafe fn put<T>(name: &'static str, place: *mut T, answer: T) -> Result<(), Fai
     if place.is_null() {
         return Err(Failure::Null(name));
     }
-    // SAFETY: it is not null, so the caller vouches for it.
+    // SAFETY: `place` is not null, so the caller vouches for it.
     unsafe { place.write_unaligned(answer) };
     Ok(())
 }
@@ -220,10 +220,10 @@ unsafe fn put<T>(name: &'static str, place: *mut T, answer: T) -> Result<(), Fai
 mod tests {
     use super::*;
 
-    /// What a child finds of the heaps: a bit for each that is not as it should be.
+    /// What a child of `fork` finds wrong with the heaps: a bit for each.
     fn child(kept: u64, copied: u64, block: u64) -> c_int {
         let mut wrong = 0;
-        // Their memory is not there: a touch would end the child.
+        // The memory of these heaps is not there: touching it would end the child.
         if mems_heap_malloc(kept, 8) != 0 || mems_last_error() != Code::Closed as c_int {
             wrong |= 1;
         }
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_has_no_heap_whose_memory_it_has_not_got() {
+    fn a_child_has_no_heap_whose_memory_it_does_not_have() {
         let options = crate::mems::Options::roomy();
         let kept = registry::open(options.assuming_dont_fork(true)).unwrap();
         let copied = registry::open(options).unwrap();

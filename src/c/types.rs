@@ -1,4 +1,4 @@
-//! The structs of the C ABI. Their layouts never change: what is reserved is where they grow.
+//! The structs of the C ABI. Their layouts never change: they grow into their reserved fields.
 
 use super::failure::Failure;
 use crate::heap;
@@ -21,7 +21,7 @@ pub struct Options {
     pub join_empty_blocks: i32,
     /// Whether free pages go back by themselves; likewise.
     pub auto_trim: i32,
-    /// Whether writes past a block's end and to freed blocks are looked for: above 0 yes.
+    /// Whether writes past a block's end and to freed blocks are detected: above 0 yes.
     pub hardened: i32,
     /// Whether blocks are cleared as they are freed: above 0 yes.
     pub zero_on_free: i32,
@@ -36,7 +36,7 @@ pub struct Options {
 impl Options {
     /// The heap's own options.
     pub(super) fn checked(self) -> Result<mems::Options, Failure> {
-        // A later version's option, or a struct that was not cleared: ignoring it would do what nobody asked for.
+        // This is an option of a later version, or a struct that was not cleared: ignoring it would hide the mistake.
         if self.reserved.iter().any(|&field| field != 0) {
             return Err(Failure::Argument("The reserved fields of mems_options must be zero"));
         }
@@ -81,9 +81,9 @@ impl Options {
 pub struct Block {
     /// First virtual address.
     pub start: u64,
-    /// Bytes that were asked for.
+    /// Bytes that were requested.
     pub size: u64,
-    /// Bytes that it has.
+    /// Bytes that the block has.
     pub usable: u64,
 }
 
@@ -97,7 +97,7 @@ impl From<block::Block> for Block {
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// The table's.
+    /// The statistics of the table.
     pub found: heap::Stats,
     /// Zeros.
     pub reserved: [u64; 24 - heap::Stats::ALL.len()],

@@ -39,7 +39,7 @@ pub(super) fn number_as_size(number: f64) -> Option<u64> {
 /// A number that is whole and not negative.
 #[inline]
 pub(super) fn whole(number: f64) -> Option<u64> {
-    // The cast saturates, drops fractions and makes NaN 0: only a whole number survives the way back.
+    // The cast saturates, drops fractions and makes NaN 0: only a whole number is the same when it is cast back.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "compared just below")]
     let size = number as u64;
     #[allow(clippy::cast_precision_loss, clippy::float_cmp, reason = "inexact above 2^53, which is refused anyway")]
@@ -47,7 +47,7 @@ pub(super) fn whole(number: f64) -> Option<u64> {
     same.then_some(size)
 }
 
-/// An address: a BigInt from 0 to 2^64 - 1. Others are refused as addresses of that heap are that it does not have.
+/// An address: a BigInt from 0 to 2^64 - 1. Others are refused with the same error as an address that is not in the heap.
 #[inline]
 pub(super) fn address(heap: Id, value: Value) -> Result<u64, Failure> {
     match value.bigint() {
@@ -75,7 +75,7 @@ fn no_address(value: Value) -> Failure {
 
 /// The id of a heap, as heap.js keeps it.
 pub(super) fn heap(value: Value) -> Result<Id, Failure> {
-    // What is no id names no heap.
+    // A value that is no id names no heap.
     value.number().and_then(whole).ok_or_else(|| Error::UnknownHeap { id: Id::MAX }.into())
 }
 
@@ -103,7 +103,7 @@ pub(super) fn words(name: &'static str, value: Value) -> Result<Vec<u64>, Failur
     Ok(words)
 }
 
-/// A vector with room for so many.
+/// An empty vector with room for `length` elements.
 pub(super) fn room_for<T>(length: usize) -> Result<Vec<T>, Failure> {
     let mut room = Vec::new();
     room.try_reserve_exact(length).map_err(|_| Error::OutOfMetadata { size: 0 })?;
@@ -117,8 +117,8 @@ pub(super) fn byte(name: &'static str, value: Value) -> Result<u8, Failure> {
     byte.ok_or_else(|| Failure::ArgumentType { name, expected, received: value.described() })
 }
 
-/// The alignment among the options of `malloc` or `realloc`, if they say one. What is no object is ignored:
-/// `sizes.map(malloc)` gives a position here, and the seed took no notice.
+/// The alignment among the options of `malloc` or `realloc`, if they have one. A value that is no object is ignored:
+/// `sizes.map(malloc)` passes a position here, which the seed ignored.
 pub(super) fn alignment(value: Value, function: &'static str) -> Result<Option<u64>, Failure> {
     if value.kind() != ValueType::Object {
         return Ok(None);
@@ -127,7 +127,7 @@ pub(super) fn alignment(value: Value, function: &'static str) -> Result<Option<u
     given.map(|value| power("options.alignment", value)).transpose()
 }
 
-/// The names of the options that `init` has: those of the table.
+/// The names of the options of `init`: those of the table.
 const INIT: [&CStr; Options::ALL.len()] = {
     let mut names = [c""; Options::ALL.len()];
     let mut at = 0;
@@ -138,7 +138,7 @@ const INIT: [&CStr; Options::ALL.len()] = {
     names
 };
 
-/// The names of the options that a new heap has: those of `init`, and who it belongs to.
+/// The names of the options of a new heap: those of `init`, and `owner`.
 const HEAP: [&CStr; INIT.len() + 1] = {
     let mut names = [c"owner"; INIT.len() + 1];
     let (theirs, _) = names.split_at_mut(INIT.len());
@@ -146,7 +146,7 @@ const HEAP: [&CStr; INIT.len() + 1] = {
     names
 };
 
-/// The options of a new heap, over `defaults`, and whether it is to end with its thread.
+/// The options of a new heap, over `defaults`, and whether the heap ends with its thread.
 pub(super) fn heap_options(value: Value, defaults: Options) -> Result<(Options, bool), Failure> {
     if value.kind() == ValueType::Undefined {
         return Ok((defaults, false));
@@ -175,7 +175,7 @@ pub(super) enum Listing {
     Sites,
 }
 
-/// The options of `leaks`: what is listed, and how many of it at most.
+/// The options of `leaks`: what is listed, and the most entries.
 pub(super) fn leaks_options(value: Value) -> Result<(Listing, u64), Failure> {
     if value.kind() == ValueType::Undefined {
         return Ok((Listing::ByAddress, u64::MAX));
@@ -196,7 +196,7 @@ pub(super) fn leaks_options(value: Value) -> Result<(Listing, u64), Failure> {
     Ok((listing, limit))
 }
 
-/// Whether `stats` is to ask the system about pages. What is no object is ignored, as by `malloc`.
+/// Whether `stats` asks the system about pages. A value that is no object is ignored, as by `malloc`.
 pub(super) fn resident(value: Value) -> Result<bool, Failure> {
     if value.kind() != ValueType::Object {
         return Ok(false);
@@ -205,8 +205,8 @@ pub(super) fn resident(value: Value) -> Result<bool, Failure> {
     given.map_or(Ok(false), |value| flag("options.resident", value))
 }
 
-/// An object of options. A misspelt one is refused rather than ignored. Only the object's own enumerable properties are
-/// options: what it inherits, from a polluted `Object.prototype` say, is none.
+/// An object of options. A misspelt option is refused rather than ignored. Only the object's own enumerable properties are
+/// options, not what it inherits, from a polluted `Object.prototype` for example.
 struct Record<'call> {
     object: Value<'call>,
     known: &'static [&'static CStr],
@@ -224,7 +224,7 @@ impl<'call> Record<'call> {
         for name in value.own_names()? {
             let name = name?;
             let Some(index) = known.iter().position(|known| known.to_bytes() == name.as_bytes()) else {
-                // The first decides: there may be millions.
+                // The first unknown name is refused at once: there may be millions.
                 let mut known: Vec<_> = known.iter().map(|known| known.to_string_lossy()).collect();
                 known.sort_unstable();
                 let known = known.join(", ");
@@ -252,7 +252,7 @@ impl<'call> Record<'call> {
         Ok(options.checked()?)
     }
 
-    /// Whether the option `owner` says that a heap is to end with its thread.
+    /// Whether the option `owner` says that a heap ends with its thread.
     fn is_owned(&self) -> Result<bool, Failure> {
         let owner = self.choice(c"owner", "options.owner", "'process' or 'thread'", &["process", "thread"])?;
         Ok(owner == Some(1))
@@ -269,7 +269,7 @@ impl<'call> Record<'call> {
         Ok((value.kind() != ValueType::Undefined).then_some(value))
     }
 
-    /// Which of some words an option is. `expected` is for the message.
+    /// The position in `words` of an option's value. `expected` is for the message.
     fn choice(
         &self,
         key: &CStr,
@@ -281,18 +281,18 @@ impl<'call> Record<'call> {
     }
 }
 
-/// Which of some words a value is.
+/// The position in `words` of a value.
 fn word(name: &'static str, value: Value, expected: &'static str, words: &[&str]) -> Result<usize, Failure> {
     let word = value.string()?.and_then(|given| words.iter().position(|&word| word == given));
     word.ok_or_else(|| Failure::ArgumentType { name, expected, received: value.described() })
 }
 
-/// A number that is to be a power of two, which is for the caller to see.
+/// A number that has to be a power of two, which the caller checks.
 fn power(name: &'static str, value: Value) -> Result<u64, Failure> {
     let Some(number) = value.number() else {
         return Err(Failure::ArgumentType { name, expected: "of type number", received: value.described() });
     };
-    // What is no whole number is no power of two either.
+    // A number that is not whole is no power of two either.
     match whole(number) {
         Some(number) => Ok(number),
         None => Err(Error::InvalidAlignment { alignment: value.text()?, expected: "a power of two" }.into()),

@@ -9,13 +9,14 @@ use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result};
 use napi_derive::napi;
 
-/// Allocates a block of each of `sizes`, a `BigUint64Array`, and writes their addresses to `addresses`, another as long.
+/// Allocates a block of each of `sizes`, a `BigUint64Array`, and writes their addresses to `addresses`, another one of the same
+/// length.
 #[napi]
 pub fn malloc_many(env: Env, heap: Unknown, sizes: Unknown, addresses: Unknown) -> Result<()> {
     run(env, || {
         let heap = argument(env, &heap);
         let id = arguments::heap(heap)?;
-        // First, since it runs JavaScript, which may move the arrays' memory.
+        // The stack comes first, since capturing it runs JavaScript, which may move the arrays' memory.
         let stack = stacks::stack(id, heap)?;
         let sizes = arguments::words("sizes", argument(env, &sizes))?;
         let addresses = argument(env, &addresses);
@@ -40,7 +41,7 @@ pub fn free_many(env: Env, heap: Unknown, addresses: Unknown) -> Result<()> {
     run(env, || {
         let heap = argument(env, &heap);
         let id = arguments::heap(heap)?;
-        // First, as in `malloc_many`.
+        // The stack comes first, as in `malloc_many`.
         let stack = stacks::stack(id, heap)?;
         let addresses = arguments::words("addresses", argument(env, &addresses))?;
         let note = |heap: &mut Mems, address| stacks::note_free(heap, address, stack.as_ref());

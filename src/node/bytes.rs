@@ -1,7 +1,7 @@
 //! The malloc family and the bytes of blocks, as raw callbacks: calloc and realloc, copying, filling, comparing.
 //!
-//! Bytes are touched after the lock is gone, through spans that keep their mapping: however long it takes, other threads
-//! go on.
+//! Bytes are touched after the lock is released, through spans that keep their mapping: however long it takes, other threads
+//! do not wait.
 
 use super::callback::callback;
 use super::failure::Failure;
@@ -11,7 +11,7 @@ use crate::memory::Span;
 use crate::mems::{Mems, realloc, steps};
 use crate::process::registry::{self, Handle, Id};
 
-/// `length` bytes from an address.
+/// The `length` bytes from an address.
 fn span(id: Id, address: Value, length: u64) -> Result<Span, Failure> {
     let address = arguments::address(id, address)?;
     Ok(registry::with_heap(id, |heap| heap.span(address, length))?)
@@ -106,7 +106,7 @@ callback! {
     }
 }
 
-/// Where a `Uint8Array`'s bytes stand, and their number.
+/// The address of a `Uint8Array`'s bytes, and their number.
 fn bytes(name: &'static str, value: Value) -> Result<(*mut u8, usize), Failure> {
     let expected = "a Uint8Array";
     value.bytes().ok_or_else(|| Failure::ArgumentType { name, expected, received: value.described() })

@@ -8,8 +8,8 @@ use super::js_value::{Answer, Value};
 use napi::sys;
 use std::ptr;
 
-/// Runs a callback's body on its first arguments and the number of those given, and makes a JavaScript value of what the
-/// body returns. Returns null, which is `undefined`, where an exception is pending.
+/// Runs a callback's body with its first arguments and the number of arguments given, and makes a JavaScript value of what the
+/// body returns. Returns null, which is `undefined`, if an exception is pending.
 ///
 /// # Safety
 /// `env` and `info` must be those of the running callback.

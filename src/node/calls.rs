@@ -1,7 +1,7 @@
 //! `malloc`, `get` and `free` as raw callbacks with arguments, which know all cases: sizes that are BigInts, options, stacks, and
 //! what is wrong. `hot.rs` has the same calls for the usual ones, and comes here with all others. The heap's id comes first.
 //!
-//! Each reads its arguments, holds the lock for the heap's operation alone, and makes the result after the lock is gone.
+//! Each reads its arguments, holds the lock only for the heap's operation, and makes the result after the lock is released.
 
 use super::callback::{call, callback};
 use super::failure::Failure;
@@ -12,7 +12,7 @@ use crate::mems::steps;
 use crate::process::registry::{self, Handle, Id};
 use napi::sys;
 
-/// Allocates, and returns the address and the id of the very heap.
+/// Allocates a block, and returns its address and its heap's own id, also where `id` stands for the default heap of the moment.
 pub(super) fn allocate(id: Id, size: Value, options: Option<Value>) -> Result<(u64, Id), Failure> {
     let bytes = arguments::size("size", size)?;
     let alignment = options.map_or(Ok(None), |options| arguments::alignment(options, "malloc()"))?.unwrap_or(1);
@@ -23,7 +23,7 @@ pub(super) fn allocate(id: Id, size: Value, options: Option<Value>) -> Result<(u
         stacks::note_malloc(heap, address, stack.as_ref());
         Ok(address)
     })?;
-    // Of the first step on it is the id of that very heap.
+    // From the first step on this is the id of the heap that the call began in.
     Ok((address, heap.id))
 }
 
@@ -45,8 +45,8 @@ pub(super) unsafe extern "C" fn heap_malloc(env: sys::napi_env, info: sys::napi_
 callback! {
     /// `heapAllocate(heap: number, size: number | bigint, options?): [address: bigint, heap: number]`
     ///
-    /// `malloc` that returns the id of the very heap as well, where `heap` may stand for the default one of the moment: by
-    /// that id nothing reaches the block of the next heap at that address.
+    /// `malloc` that also returns the id of the block's heap, since `heap` may stand for the default heap of the moment: with
+    /// that id no later call reaches a block of the next default heap at the same address.
     heap_alloc, |heap, size, options| {
         let id = arguments::heap(heap)?;
         allocate(id, size, Some(options))

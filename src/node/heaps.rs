@@ -1,4 +1,4 @@
-//! Heaps come and go: starting, ending and listing them, and giving their free pages back. `#[napi]` functions, called rarely.
+//! Starting, ending and listing heaps, and giving their free pages back. `#[napi]` functions, called rarely.
 
 use super::failure::{Failure, run};
 use super::js_value::Value;
@@ -76,7 +76,7 @@ fn shown(env: &Env, id: Id) -> std::result::Result<Object<'_>, Failure> {
 #[napi]
 pub fn heaps(env: &Env) -> Result<Vec<Object<'_>>> {
     run(*env, || {
-        // A heap that has been closed meanwhile, or that a panic has left, has nothing to show.
+        // A heap that has been closed meanwhile, or that a panic has poisoned, is left out.
         let list = registry::ids()?.into_iter().map(|id| shown(env, id));
         list.filter(|shown| !matches!(shown, Err(Failure::Mems(_)))).collect::<std::result::Result<_, _>>()
     })

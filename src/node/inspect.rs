@@ -18,8 +18,8 @@ pub fn verify(env: Env, heap: Unknown) -> Result<()> {
     run(env, || Ok(registry::with_heap(id(env, &heap)?, |heap| heap.verify())?))
 }
 
-/// The lines that `printStats` prints, all of this moment, as a function that returns the next one, or null after the
-/// last. They wait outside the JavaScript heap, which may be too small for all of them at once.
+/// The lines that `printStats` prints, all of one moment, as a function that returns the next line, or null after the
+/// last. The lines are kept outside the JavaScript heap, which may be too small for all of them at once.
 #[napi]
 pub fn stats_lines<'env>(env: &'env Env, heap: Unknown) -> Result<Function<'env, (), Option<String>>> {
     let lines =
@@ -27,8 +27,8 @@ pub fn stats_lines<'env>(env: &'env Env, heap: Unknown) -> Result<Function<'env,
     env.create_function_from_closure("nextLine", move |_| Ok(lines.borrow_mut().next()))
 }
 
-/// Statistics of a heap: an object for each group, of the rows that the table has for it (`heap/stats.rs`). The second argument
-/// is the options object or undefined: with `resident` the system is asked about the heap's pages, after the lock is gone,
+/// Statistics of a heap: an object for each group, made from the group's rows of the table (`heap/stats.rs`). The second argument
+/// is the options object or undefined: with `resident` the system is asked about the heap's pages, after the lock is released,
 /// since that takes longer.
 #[napi]
 pub fn stats<'env>(env: &'env Env, heap: Unknown, options: Unknown) -> Result<Object<'env>> {
@@ -45,9 +45,9 @@ pub fn stats<'env>(env: &'env Env, heap: Unknown, options: Unknown) -> Result<Ob
                 object.set(row.name, as_number((row.of)(&stats)))?;
             }
             match (group, resident) {
-                // In main blocks, and in memory.
+                // Bytes of main blocks that are in memory.
                 (Group::Bytes, Some(bytes)) => object.set(c"resident", as_number(bytes))?,
-                // Of 4096 bytes, in main blocks.
+                // Pages of 4096 bytes in main blocks.
                 (Group::Counts, _) => object.set(c"pages", as_number(stats.mapped / heap::PAGE))?,
                 _ => (),
             }
@@ -62,8 +62,8 @@ const fn as_number(value: u64) -> f64 {
     value as f64
 }
 
-/// The first main block at an address or after it, as its first address and the one after its last; nothing at the chain's
-/// end.
+/// The first main block that starts at or after an address, as its first address and the one after its last; nothing at the
+/// chain's end.
 #[napi]
 #[allow(clippy::cast_precision_loss, reason = "addresses are below 2^53")]
 pub fn main_block(env: Env, heap: Unknown, address: Unknown) -> Result<Option<Vec<f64>>> {
@@ -74,12 +74,12 @@ pub fn main_block(env: Env, heap: Unknown, address: Unknown) -> Result<Option<Ve
     })
 }
 
-/// Most segments that one call of `segments` reads: other threads wait meanwhile.
+/// The most segments that one call of `segments` reads: other threads wait meanwhile.
 const SEGMENTS: usize = 1024;
 
-/// Writes segments from the one that holds `address` on, those that start before `end`, as many as fit into `out`, a
-/// `Float64Array`, and no more than [`SEGMENTS`]: for each its first address, its length and 1 for a hole, 0 for a live block.
-/// Returns their number.
+/// Writes the segments from the one that holds `address` to the last that starts before `end` to `out`, a `Float64Array`: as many
+/// as fit, and at most [`SEGMENTS`]. For each it writes the first address, the length, and 1 for a hole or 0 for a live block.
+/// Returns the number of segments.
 #[napi]
 #[allow(clippy::cast_precision_loss, reason = "addresses are below 2^53")]
 pub fn segments(env: Env, heap: Unknown, address: Unknown, end: Unknown, out: Unknown) -> Result<u32> {

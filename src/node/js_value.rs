@@ -23,18 +23,18 @@ pub(super) struct Value<'call> {
     call: PhantomData<&'call ()>,
 }
 
-/// What a value is as a BigInt.
+/// A value, read as a BigInt.
 pub(super) enum BigInt {
-    /// No BigInt at all.
+    /// The value is no BigInt.
     Not,
-    /// One from 0 to 2^64 - 1.
+    /// A BigInt from 0 to 2^64 - 1.
     Fits(u64),
-    /// One below or above.
+    /// A BigInt below or above that.
     Beyond,
 }
 
 impl<'call> Value<'call> {
-    /// A number.
+    /// Makes a JavaScript number.
     ///
     /// # Safety
     /// `env` must be the environment of the running callback, and the lifetime chosen must end with it.
@@ -51,7 +51,7 @@ impl<'call> Value<'call> {
         Self { env, raw, call: PhantomData }
     }
 
-    /// The first arguments of a call, `undefined` where there are fewer, and the number of arguments given.
+    /// The first `N` arguments of a call, `undefined` where there are fewer, and the number of arguments given.
     ///
     /// # Safety
     /// `env` and `info` must be those of the running callback, and the lifetime chosen must end with it.
@@ -66,7 +66,7 @@ impl<'call> Value<'call> {
         Ok((raw.map(|raw| unsafe { Self::new(env, raw) }), count))
     }
 
-    /// Its type.
+    /// The value's type.
     pub fn kind(self) -> ValueType {
         let mut kind = -1;
         // SAFETY: by this type's invariant.
@@ -74,7 +74,7 @@ impl<'call> Value<'call> {
         ValueType::from(kind)
     }
 
-    /// Its value if it is a number.
+    /// The value as a number, if it is one.
     pub fn number(self) -> Option<f64> {
         let mut number = 0.0;
         // SAFETY: by this type's invariant; for another type the call returns a status.
@@ -82,7 +82,7 @@ impl<'call> Value<'call> {
         (status == sys::Status::napi_ok).then_some(number)
     }
 
-    /// Its value if it is a boolean.
+    /// The value as a boolean, if it is one.
     pub fn boolean(self) -> Option<bool> {
         let mut value = false;
         // SAFETY: by this type's invariant; for another type the call returns a status.
@@ -90,7 +90,7 @@ impl<'call> Value<'call> {
         (status == sys::Status::napi_ok).then_some(value)
     }
 
-    /// Its value if it is a BigInt.
+    /// The value as a BigInt, if it is one.
     pub fn bigint(self) -> BigInt {
         let (mut number, mut lossless) = (0, false);
         // SAFETY: by this type's invariant; for another type the call returns a status.
@@ -103,7 +103,7 @@ impl<'call> Value<'call> {
         }
     }
 
-    /// Where the bytes of a typed array stand, and their number. They stay there while the call lasts, unless JavaScript runs
+    /// The address of a `Uint8Array`'s bytes, and their number. They stay there while the call lasts, unless JavaScript runs
     /// meanwhile.
     pub fn bytes(self) -> Option<(*mut u8, usize)> {
         match self.typed_array()? {
@@ -112,7 +112,7 @@ impl<'call> Value<'call> {
         }
     }
 
-    /// A typed array's kind, where its elements stand and their number.
+    /// A typed array's kind, the address of its elements, and their number.
     fn typed_array(self) -> Option<(sys::napi_typedarray_type, *mut c_void, usize)> {
         let (mut kind, mut length, mut data) = (0, 0, ptr::null_mut());
         // SAFETY: by this type's invariant; for another type the call returns a status.
@@ -130,7 +130,7 @@ impl<'call> Value<'call> {
         (status == sys::Status::napi_ok).then_some((kind, data, length))
     }
 
-    /// Where the elements of a `Float64Array` stand, and their number. They stay there as [`Value::bytes`] says.
+    /// The address of a `Float64Array`'s elements, and their number. They stay there as [`Value::bytes`] says.
     pub fn doubles(self) -> Option<(*mut f64, usize)> {
         match self.typed_array()? {
             (sys::TypedarrayType::float64_array, data, length) => Some((data.cast(), length)),
@@ -138,7 +138,7 @@ impl<'call> Value<'call> {
         }
     }
 
-    /// Where the elements of a `BigUint64Array` stand, and their number. They stay there as [`Value::bytes`] says.
+    /// The address of a `BigUint64Array`'s elements, and their number. They stay there as [`Value::bytes`] says.
     pub fn words(self) -> Option<(*mut u64, usize)> {
         /// The kind's number in Node-API from version 6 on; runtimes give it to addons of older versions as well.
         const BIGUINT64_ARRAY: sys::napi_typedarray_type = 10;
@@ -153,12 +153,12 @@ impl<'call> Value<'call> {
         self.raw
     }
 
-    /// The environment whose value it is.
+    /// The environment that the value belongs to.
     pub const fn env(self) -> sys::napi_env {
         self.env
     }
 
-    /// Its text if it is a string, cut after 64 KiB.
+    /// The value's text if it is a string, cut after 64 KiB.
     pub fn long_string(self) -> Option<String> {
         const MOST: usize = 64 << 10;
         let mut short = [0_u8; 2048];
@@ -172,7 +172,7 @@ impl<'call> Value<'call> {
             (status == sys::Status::napi_ok).then_some(length)
         };
         let length = read(&mut short)?;
-        // One that is cut may leave three bytes of a character unwritten, beside the zero at its end.
+        // A text that is cut may leave three bytes of a character unwritten, beside the zero at its end.
         if length + 4 < short.len() {
             return Some(String::from_utf8_lossy(&short[..length]).into_owned());
         }
@@ -209,12 +209,12 @@ impl<'call> Value<'call> {
         Ok(String::from_utf8_lossy(&bytes[..length]).into_owned() + cut)
     }
 
-    /// Its text if it is a string, cut after 80 bytes.
+    /// The value's text if it is a string, cut after 80 bytes.
     pub fn string(self) -> Result<Option<String>, Failure> {
         if self.kind() == ValueType::String { self.text().map(Some) } else { Ok(None) }
     }
 
-    /// Its type in words, and its value where that is short, for "Received ...".
+    /// The value's type in words, and its text where that is short, for "Received ...".
     pub fn described(self) -> String {
         let kind = self.kind();
         let name = kind.to_string().to_lowercase();
@@ -255,8 +255,8 @@ impl<'call> Value<'call> {
         if is_array { Some([element(0)?, element(1)?]) } else { None }
     }
 
-    /// The object's own enumerable properties whose names are no symbols, in no order that is promised. What a Proxy's trap
-    /// throws passes on.
+    /// The names of the object's own enumerable properties that are no symbols, in no particular order. An exception of a Proxy's
+    /// trap is passed on.
     pub fn own_names(self) -> Result<Names<'call>, Failure> {
         let filter = sys::KeyFilter::enumerable | sys::KeyFilter::skip_symbols;
         let (own, as_numbers) = (sys::KeyCollectionMode::own_only, sys::KeyConversion::keep_numbers);
@@ -270,8 +270,8 @@ impl<'call> Value<'call> {
         }
     }
 
-    /// Whether it is an object whose elements are its names, or that has bytes rather than properties: an array, typed array,
-    /// `DataView` or `ArrayBuffer`.
+    /// Whether the value is an object with elements or bytes rather than named properties: an array, typed array, `DataView` or
+    /// `ArrayBuffer`.
     pub fn is_list(self) -> bool {
         let is = |question: unsafe fn(sys::napi_env, sys::napi_value, *mut bool) -> sys::napi_status| {
             let mut answer = false;
@@ -314,7 +314,7 @@ impl Iterator for Names<'_> {
 
 /// What a callback returns.
 pub(super) trait Answer {
-    /// Makes a JavaScript value of it.
+    /// Makes the JavaScript value.
     ///
     /// # Safety
     /// `env` must be the environment of the running callback.
@@ -369,7 +369,7 @@ impl Answer for bool {
     }
 }
 
-/// `undefined`: null says so, and saves the call that would make one.
+/// `undefined`: null stands for it, and saves the call that would make one.
 impl Answer for () {
     #[inline]
     unsafe fn make(self, _env: sys::napi_env) -> Result<sys::napi_value, Failure> {
@@ -377,7 +377,7 @@ impl Answer for () {
     }
 }
 
-/// A value that is made already.
+/// A value that has been made already.
 impl Answer for sys::napi_value {
     unsafe fn make(self, _env: sys::napi_env) -> Result<Self, Failure> {
         Ok(self)

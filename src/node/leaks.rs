@@ -1,13 +1,13 @@
-//! Live blocks, listed for whoever looks for leaks: in order of address, the largest first, by the places that allocated them,
-//! or those places themselves.
+//! Lists of live blocks, to find leaks: in order of address, the largest first, or grouped by the places that allocated them; or
+//! lists of those places.
 //!
-//! A heap may have more blocks than JavaScript has memory for, and others use it meanwhile. So it is walked [`STEP`] segments
-//! at a time, unlocked in between; JavaScript gets [`BATCH`] entries at a time; and an order other than that of addresses is
-//! had by walking again for each selection of the next entries, at most [`MOST_SELECTED`]. What changes during a walk is
-//! seen, or not, but no entry is listed twice.
+//! A heap may have more blocks than JavaScript has memory for, and other threads use it meanwhile. So it is walked [`STEP`]
+//! segments at a time, unlocked in between; JavaScript gets [`BATCH`] entries at a time; and for an order other than that of
+//! addresses the heap is walked again for each selection of the next entries, at most [`MOST_SELECTED`]. A change during a walk
+//! may be seen or not, but no entry is listed twice.
 //!
 //! Costs: O(n) for blocks by address and for sites; else O(n log k) for each selection of k: the first for few entries, each
-//! later one for four times as many, so that whoever stops early, or sets a limit, pays for one walk.
+//! later one for four times as many, so that a caller that stops early, or sets a limit, pays for one walk.
 
 use super::arguments::{Listing, leaks_options};
 use super::failure::{Failure, run};
@@ -30,7 +30,7 @@ const BATCH: usize = 1024;
 const SELECTED: usize = 1024;
 const MOST_SELECTED: usize = 1 << 18;
 
-/// A stack, by its place in memory: equal ones of one heap have the same. 0 without one.
+/// The key of a stack: its address in memory, which equal stacks of one heap share; 0 without a stack.
 fn key_of(stack: Option<&Stack>) -> usize {
     stack.map_or(0, |stack| stack.as_ptr().addr())
 }
@@ -38,12 +38,12 @@ fn key_of(stack: Option<&Stack>) -> usize {
 /// An entry: a block, with its rank in the order, or a site.
 #[derive(Debug)]
 struct Entry {
-    /// The blocks of lower ranks come first, and those of one rank in order of address.
+    /// Blocks of lower ranks come first, and blocks of the same rank in order of address.
     rank: u64,
-    /// Of a site the first one.
+    /// The block's address, or that of a site's first block.
     address: u64,
     bytes: u64,
-    /// Blocks.
+    /// Number of blocks.
     count: u64,
     stack: Option<Stack>,
 }
@@ -78,13 +78,13 @@ impl Ord for Entry {
     }
 }
 
-/// There is no memory for the list.
+/// The error when there is no memory for the list.
 fn no_room<E>(_: E) -> Error {
     Error::OutOfMetadata { size: 0 }
 }
 
-/// Calls `visit` for all live blocks of a heap, unlocked every [`STEP`] segments; `before` is called without the lock, and
-/// makes room for what a step may find.
+/// Calls `visit` for all live blocks of a heap, and unlocks it every [`STEP`] segments. Calls `before` without the lock before
+/// each step, to make room for what the step may find.
 fn visit_all<T>(
     id: Id,
     state: &mut T,
@@ -111,7 +111,7 @@ fn sites(id: Id) -> std::result::Result<Vec<Entry>, Error> {
         |sites| sites.try_reserve(STEP).map_err(no_room),
         |sites, heap, block| {
             let stack = heap.stack_of(block.start);
-            // Whoever is listed keeps its stack, so that no other takes that place in memory.
+            // An entry keeps its stack, so that no other stack takes that place in memory.
             let site = sites.entry(key_of(stack)).or_insert_with(|| Entry {
                 count: 0,
                 bytes: 0,
@@ -128,7 +128,7 @@ fn sites(id: Id) -> std::result::Result<Vec<Entry>, Error> {
     Ok(list)
 }
 
-/// A list as it goes on.
+/// The state of a list that is being read.
 struct Walk {
     /// The heap's own id: a default heap that is started later has another.
     id: Id,
@@ -137,11 +137,11 @@ struct Walk {
     left: u64,
     /// Entries that wait to be given out.
     ready: vec::IntoIter<Entry>,
-    /// Where the walk has come to; `None` at its end.
+    /// The address at which the walk continues; `None` at its end.
     next: Option<u64>,
     /// The last entry that has been selected.
     last: Option<(u64, u64)>,
-    /// Entries of the next selection.
+    /// Number of entries in the next selection.
     room: usize,
     /// The ranks of sites, by their stacks, which are kept meanwhile.
     ranks: HashMap<usize, u64>,
@@ -179,7 +179,7 @@ impl Walk {
         batch.extend(self.ready.by_ref().take(most));
         self.left -= batch.len() as u64;
         if self.left == 0 || batch.is_empty() {
-            // Stacks are not kept longer than they are wanted.
+            // Stacks are not kept longer than they are needed.
             (self.ready, self.sites) = (Vec::new().into_iter(), Vec::new());
         }
         Ok(batch)
@@ -242,9 +242,10 @@ impl Walk {
 pub struct LeaksBatch {
     /// Whether they are sites.
     pub sites: bool,
-    /// Three of each: a block's address or the number of a site's blocks, bytes that were asked for, and an index of `stacks`.
+    /// Three numbers for each entry: a block's address or the number of a site's blocks, the requested bytes, and an index of
+    /// `stacks`.
     pub numbers: Vec<f64>,
-    /// Stacks; empty where they are not known.
+    /// Stacks; an empty text where none is known.
     pub stacks: Vec<String>,
 }
 
@@ -266,13 +267,13 @@ fn listed(batch: &[Entry], sites: bool) -> std::result::Result<LeaksBatch, Failu
     Ok(LeaksBatch { sites, numbers, stacks })
 }
 
-/// Lists live blocks, or the places that allocated them, as a function that returns the next of them, or null after the last.
+/// Lists live blocks, or the places that allocated them, as a function that returns the next batch, or null after the last.
 /// The options are an object or undefined.
 #[napi]
 pub fn leaks<'env>(env: &'env Env, heap: Unknown, options: Unknown) -> Result<Function<'env, (), Option<LeaksBatch>>> {
     let walk = RefCell::new(run(*env, || {
         let (listing, limit) = leaks_options(argument(*env, &options))?;
-        // The id of this very heap: a default heap that is started later has another.
+        // The id of the heap that runs now: a default heap that is started later has another.
         let ((), id) = Handle::new(id(*env, &heap)?)?.with_id(|_| Ok(()))?;
         Ok(Walk::new(id, listing, limit)?)
     })?);

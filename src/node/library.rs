@@ -1,4 +1,5 @@
-//! Where this library was loaded from (FFI users load it once more, by its path), and its version, which the loader compares.
+//! The path from which this library was loaded (FFI users load it once more by that path), and its version, which the loader
+//! compares.
 
 use napi_derive::napi;
 

@@ -39,8 +39,8 @@ use napi_derive::napi;
 #[napi(module_exports)]
 fn register(mut exports: Object) -> Result<()> {
     failure::keep_panics_quiet();
-    // The default heap is the process's, not that of the thread that happens to load the addon: it must not be unloaded
-    // when a worker ends. (On ELF systems it is linked so; elsewhere this does it.)
+    // The default heap belongs to the process, not to the thread that happens to load the addon, so the addon must not be unloaded
+    // when a worker ends. (On ELF systems it is linked to stay; elsewhere this call keeps it.)
     napi::bindgen_prelude::retain_current_module_for_unload_safety();
     // The table of raw callbacks; `#[napi]` functions export themselves. A test compares both with what `lib` calls.
     let callbacks: [(_, Callback); 14] = [

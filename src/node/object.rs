@@ -54,7 +54,7 @@ impl<'call> Made<'call> {
     }
 }
 
-/// The object itself, with all its properties at once, which takes a call of the runtime instead of one each.
+/// The object itself, whose properties are all set by one call of the runtime instead of one call each.
 impl Answer for Made<'_> {
     unsafe fn make(self, env: sys::napi_env) -> Result<sys::napi_value, Failure> {
         let mut raw = ptr::null_mut();

@@ -1,10 +1,11 @@
 //! Heaps that end with the thread that made them: those of `new Heap({ owner: 'thread' })`.
 //!
-//! A heap outlives the thread that made it, so that others can go on with it. Where that is not wanted, say in a worker that
-//! may be terminated at any moment, the runtime's cleanup hook ends the heap as the thread's environment ends.
+//! Other heaps outlive the thread that made them, so that other threads can continue to use them. With `owner: 'thread'`, for
+//! example in a worker that may be terminated at any moment, the runtime's cleanup hook ends the heap when the thread's
+//! environment ends.
 //!
-//! Costs: 8 bytes for each such heap of a thread. Those that have been closed by then are dropped from the list whenever it
-//! would grow, so it has at most twice as many entries as there ever were open heaps.
+//! Costs: 8 bytes for each such heap of a thread. Heaps that have been closed are dropped from the list whenever it would grow, so
+//! it has at most twice as many entries as heaps were ever open at once.
 
 use super::failure::Failure;
 use super::js_value::check;
@@ -22,7 +23,7 @@ thread_local! {
     static HOOKED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Makes room for one more heap of this thread, whose end the environment will tell: what can fail, before the heap is made.
+/// Makes room for one more heap of this thread, and registers the cleanup hook: all that can fail, before the heap is made.
 ///
 /// # Safety
 /// `env` must be the environment of the running callback.
@@ -49,7 +50,7 @@ pub(super) fn own(heap: Id) {
 unsafe extern "C" fn end_all(_: *mut c_void) {
     HOOKED.set(false);
     for heap in OWNED.take() {
-        // Nobody is left to be told of a failure, and a panic must not go on into the runtime.
+        // Nothing is left to report a failure to, and a panic must not unwind into the runtime.
         let _ = catch_unwind(|| registry::close(heap));
     }
 }

@@ -1,15 +1,15 @@
 //! JavaScript stacks, for heaps that track their allocations.
 //!
-//! A stack is captured before the heap is locked, since that runs JavaScript, and noted with the operation under one lock:
-//! another thread may have the same address the moment it is free. What captures it is a function of `lib/stacks.js`, one for
-//! each copy of the package that an environment has loaded: a vm context may have one of its own, and is not kept alive by
-//! it, so the references are weak. A debugging aid makes no call fail: where that function throws, or returns anything else
-//! than `captureStacks` says, the stack is empty.
+//! A stack is captured before the heap is locked, since that runs JavaScript, and noted together with the operation, under one
+//! lock: another thread may get the same address as soon as it is free. A function of `lib/stacks.js` captures it. Each copy of
+//! the package in an environment has one: a vm context may have its own, which must not keep the context alive, so the references
+//! are weak. A debugging aid makes no call fail: if the function throws, or returns anything but what `captureStacks` describes,
+//! the stack is empty.
 //!
-//! A text crosses from JavaScript once: the function gives each stack that it knows a number, with the text the first time,
-//! and alone from then on.
+//! A text crosses from JavaScript once: the function gives each stack a number, and returns it with the text the first time, and
+//! alone from then on.
 //!
-//! Costs: a call into JavaScript, which takes most of the time; the texts that its function knows, as many as that says.
+//! Costs: a call into JavaScript, which takes most of the time; the memory of the texts to which the function has given numbers.
 
 use super::failure::Failure;
 use super::js_value::{Value, check};
@@ -25,18 +25,18 @@ use std::sync::atomic::Ordering;
 /// Most texts that are kept for one function, whatever numbers it gives them.
 const MOST_KEPT: usize = 1 << 16;
 
-/// What captures stacks in one environment.
+/// The functions that capture stacks in one environment.
 struct Captures {
     env: sys::napi_env,
-    /// Of those that are still there, the last one counts.
+    /// The last of these that still exists is called.
     functions: Vec<Capture>,
 }
 
 /// A function that captures stacks.
 struct Capture {
-    /// A weak reference to it.
+    /// A weak reference to the function.
     function: sys::napi_ref,
-    /// The stacks that it knows, by the numbers that it gave them.
+    /// The stacks that the function knows, by the numbers that it gave them.
     kept: Vec<Stack>,
 }
 
@@ -47,14 +47,14 @@ thread_local! {
 
 /// `captureStacks(capture: () => string | number | [number, string]): undefined`
 ///
-/// The stack of the running call is a text; or the one that has had this number; or a text that has this number from now on,
-/// instead of another that may have had it. Numbers begin at 0, and a new one is one more than the highest.
+/// `capture` returns the stack of the running call: a text without a number; the number of a text; or a number and the text that
+/// it stands for from now on, even if it stood for another. Numbers begin at 0, and a new one is one more than the highest.
 pub(super) unsafe extern "C" fn capture_stacks(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: Node calls this with the environment and info of the call that runs.
     unsafe { super::callback::call(env, info, |[function], _| keep(env, function)) }
 }
 
-/// Has a function capture the stacks in `env` from now on, as long as something else keeps it.
+/// Makes `function` capture the stacks in `env` from now on, as long as something else keeps it alive.
 ///
 /// # Safety
 /// `env` must be the environment of the running callback, and `function` a value of it.
@@ -76,7 +76,7 @@ unsafe fn keep(env: sys::napi_env, function: Value) -> Result<(), Failure> {
         };
         let functions = &mut captures[at].functions;
         functions.retain(|&Capture { function, .. }| {
-            // SAFETY: the caller vouches for `env`, whose references these are; who is let go of is not in the list any more.
+            // SAFETY: the caller vouches for `env`, whose references these are; those that are deleted are not in the list any more.
             unsafe {
                 value_of(env, function).is_some() || sys::napi_delete_reference(env, function) != sys::Status::napi_ok
             }
@@ -90,12 +90,12 @@ unsafe fn keep(env: sys::napi_env, function: Value) -> Result<(), Failure> {
     })
 }
 
-/// There is no memory to keep another function.
+/// The error when there is no memory to keep another function.
 fn no_room<E>(_: E) -> Failure {
     Error::OutOfMetadata { size: 0 }.into()
 }
 
-/// What a weak reference names, if that is still there.
+/// The value that a weak reference refers to, if it still exists.
 ///
 /// # Safety
 /// `env` must be the environment of the running callback, and `reference` one of it.
@@ -106,16 +106,16 @@ unsafe fn value_of(env: sys::napi_env, reference: sys::napi_ref) -> Option<sys::
     (status == sys::Status::napi_ok && !value.is_null()).then_some(value)
 }
 
-/// Forgets an environment that ends, and which lets go of its references itself.
+/// Forgets an environment that ends; the runtime deletes its references.
 unsafe extern "C" fn let_go(env: *mut c_void) {
     // It runs on the environment's thread, whose list is there still unless the thread itself is ending.
     let _ = CAPTURES.try_with(|captures| captures.borrow_mut().retain(|of| of.env.cast() != env));
 }
 
-/// The stack of the running call, if the heap wants it; `value` is any of its arguments.
+/// The stack of the running call, if the heap tracks allocations; `value` is any of the call's arguments.
 #[inline]
 pub(super) fn stack(id: Id, value: Value) -> Result<Option<Stack>, Failure> {
-    // As long as no heap has ever wanted stacks, none need be asked.
+    // Until a heap has tracked allocations, no heap need be asked.
     if tracking::IN_USE.load(Ordering::Relaxed) { capture(id, value) } else { Ok(None) }
 }
 
@@ -137,7 +137,7 @@ fn capture(id: Id, value: Value) -> Result<Option<Stack>, Failure> {
     Ok(Some(stack.unwrap_or_else(|| "".into())))
 }
 
-/// What a function returns. Nothing that it throws stays pending.
+/// Calls a function and returns its result. An exception that it throws is cleared.
 ///
 /// # Safety
 /// `env` must be the environment of the running callback, and `function` a value of it; the lifetime chosen must end with the
@@ -160,7 +160,7 @@ unsafe fn call<'call>(env: sys::napi_env, function: sys::napi_value) -> Option<V
     }
 }
 
-/// The stack that is meant by what a function has returned; `name` is the reference to the function.
+/// The stack that `returned`, the result of a capturing function, stands for; `name` is the reference to the function.
 fn read(name: sys::napi_ref, returned: Value) -> Option<Stack> {
     if let Some(number) = returned.number() {
         return with_kept(returned.env(), name, |kept| kept.get(index(number)?).cloned());
@@ -182,14 +182,14 @@ fn read(name: sys::napi_ref, returned: Value) -> Option<Stack> {
     Some(stack)
 }
 
-/// A number of JavaScript's as an index, if it is one.
+/// A JavaScript number as an index, if it is one.
 fn index(number: f64) -> Option<usize> {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is compared with what it was")]
     let index = number as u32;
     (f64::from(index).to_bits() == number.to_bits()).then_some(index as usize)
 }
 
-/// Calls `action` with the stacks that are kept for a function, if it is still there.
+/// Calls `action` with the stacks that are kept for a function, if the function still exists.
 fn with_kept<T>(
     env: sys::napi_env,
     name: sys::napi_ref,
@@ -209,7 +209,7 @@ pub(super) fn note_malloc(heap: &mut Mems, address: u64, stack: Option<&Stack>) 
     }
 }
 
-/// Frees a block, and notes where.
+/// Frees a block, and notes where it was freed.
 #[inline]
 pub(super) fn free(id: Id, address: u64, stack: Option<&Stack>) -> Result<(), Error> {
     let mut heap = Handle::new(id)?;
@@ -224,7 +224,7 @@ pub(super) fn note_free(heap: &mut Mems, address: u64, stack: Option<&Stack>) {
     }
 }
 
-/// An error with what a heap knows of the block at its address.
+/// `error`, with what a heap knows of the block at its address.
 pub(super) fn explained(id: Id, error: Error) -> Error {
     if !tracking::IN_USE.load(Ordering::Relaxed) {
         return error;

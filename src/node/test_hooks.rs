@@ -1,4 +1,4 @@
-//! What only tests call: the feature `test-hooks` is off in the addon that is published.
+//! Functions that only tests call: the feature `test-hooks` is off in the addon that is published.
 
 use super::buffers::span;
 use super::failure::run;

@@ -1,22 +1,22 @@
-//! When the mapping under a buffer may go: what a buffer holds, and what its finalizer does with it.
+//! When the mapping under a buffer may be released: what a buffer holds, and what its finalizer does with it.
 //!
-//! Invariant: a mapping is let go of only when nothing can reach the memory under the buffer.
+//! Invariant: a mapping is released only when nothing can reach the memory under the buffer.
 //!
-//! - The finalizer of a **`SharedArrayBuffer`** runs when the last thread has let go of the memory, and only then.
-//! - The finalizer of an **`ArrayBuffer`** runs in two cases. Either the memory is out of reach: then the mapping goes. Or the
-//!   environment ends (its worker, say) and Node takes the buffer away from it. Then jobs of its threads may still be at
-//!   work on the memory; and the memory may have been moved into another buffer, one without a finalizer of ours that another
-//!   thread has been sent (by `transfer`, or through a byte stream).
+//! - The finalizer of a **`SharedArrayBuffer`** runs when no thread can reach the memory any more, and only then.
+//! - The finalizer of an **`ArrayBuffer`** runs in two cases. Either the memory is out of reach: then the mapping is released. Or
+//!   the environment ends (with its worker, for example) and Node detaches its buffers. Then jobs of its threads may still work
+//!   on the memory; and the memory may have been moved (by `transfer`, or through a byte stream) into another buffer, which has
+//!   no finalizer of ours and was sent to another thread.
 //!
-//! Which of the two it is, runtimes tell in different ways:
-//! - **Node**: an environment that ends calls no JavaScript any more, and says so by the status of each Node-API call that
-//!   would. This is proof, and errs on the safe side. (Cleanup hooks are none: newer versions run them after these
-//!   finalizers.) What becomes of a mapping then, `watch.rs` finds out.
+//! Runtimes differ in how a finalizer can know which of the two cases it is:
+//! - **Node**: an environment that ends calls no JavaScript any more, and the status of each Node-API call that would shows it.
+//!   This is proof, and errs on the safe side. (Cleanup hooks prove nothing: newer versions run them after these finalizers.)
+//!   `watch.rs` finds out whether a mapping can be released then.
 //! - **Bun** runs cleanup hooks before the finalizers of an environment that ends, and may run a finalizer where no Node-API
 //!   call is allowed: a hook notes the end, and from then on mappings stay for good.
 //! - **Deno** runs the finalizer when V8 deletes the memory's last owner, wherever it has moved, on any thread, and the
-//!   environment may be gone: it is as good as that of a `SharedArrayBuffer`.
-//! - Of another runtime nothing is known: mappings stay for good.
+//!   environment may be gone: it is as reliable as that of a `SharedArrayBuffer`.
+//! - Nothing is known of other runtimes: mappings stay for good.
 
 use super::watch::{self, Watched};
 use crate::memory::Mapping;
@@ -30,17 +30,17 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-/// How a runtime's finalizers of `ArrayBuffer`s are to be understood.
+/// What it means in a runtime that the finalizer of an `ArrayBuffer` runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Runtime {
-    /// Node: those of an environment that ends cannot call JavaScript. Whether it has byte streams or `transfer`, which move
-    /// the memory of any buffer.
+    /// Node: a finalizer of an environment that ends cannot call JavaScript. `can_move`: whether this version has byte streams or
+    /// `transfer`, which move the memory of any buffer.
     Node { can_move: bool },
-    /// Bun: they follow the cleanup hooks of an environment that ends.
+    /// Bun: finalizers run after the cleanup hooks of an environment that ends.
     Bun,
-    /// Deno: they run when the memory is out of reach.
+    /// Deno: finalizers run when the memory is out of reach.
     Deno,
-    /// Anything else.
+    /// Any other runtime.
     Unknown,
 }
 
@@ -48,7 +48,7 @@ enum Runtime {
 struct Holder {
     mapping: Arc<Mapping>,
     runtime: Runtime,
-    /// Whether the environment that made the buffer has ended, where a hook says so.
+    /// Whether the environment that made the buffer has ended, in runtimes where a hook records that.
     ended: Option<Arc<AtomicBool>>,
     /// What is known of the buffer when its environment ends.
     watched: Option<Rc<Watched>>,
@@ -59,7 +59,7 @@ pub(super) fn hold_shared(mapping: Arc<Mapping>) -> *mut c_void {
     Box::into_raw(Box::new(mapping)).cast()
 }
 
-/// Lets go of what a `SharedArrayBuffer` holds, on whatever thread was the last to reach its memory.
+/// Releases what a `SharedArrayBuffer` holds, on whatever thread was the last to reach its memory.
 pub(super) unsafe extern "C" fn release_shared(_data: *mut c_void, holder: *mut c_void) {
     // SAFETY: `holder` comes from `hold_shared`, and a finalizer runs once.
     drop(unsafe { Box::from_raw(holder.cast::<Arc<Mapping>>()) });
@@ -84,16 +84,16 @@ pub(super) unsafe fn hold(env: sys::napi_env, mapping: Arc<Mapping>) -> Result<*
     Ok(Box::into_raw(Box::new(Holder { mapping, runtime, ended, watched: None })).cast())
 }
 
-/// Lets go of what a buffer would have held that has not been made.
+/// Releases what a buffer would have held that was not made.
 ///
 /// # Safety
 /// `holder` must come from [`hold`], and no finalizer may be given it.
 pub(super) unsafe fn let_go(holder: *mut c_void) {
-    // SAFETY: the caller vouches for it.
+    // SAFETY: the caller vouches for `holder`.
     drop(unsafe { Box::from_raw(holder.cast::<Holder>()) });
 }
 
-/// Watches a buffer that has just been made, if it is to be watched.
+/// Watches a buffer that has just been made, if its runtime needs that.
 ///
 /// # Safety
 /// `env` must be the environment of the running callback, `buffer` an `ArrayBuffer` of it that has been made with `holder`,
@@ -107,8 +107,8 @@ pub(super) unsafe fn watch(env: sys::napi_env, buffer: sys::napi_value, holder: 
     }
 }
 
-/// Lets go of what an `ArrayBuffer` holds, or keeps it. May run on any turn, even inside a Node-API call (Bun, Deno): it takes
-/// no lock.
+/// Releases what an `ArrayBuffer` holds, or keeps it. May run on any turn, even inside a Node-API call (Bun, Deno): it takes no
+/// lock.
 pub(super) unsafe extern "C" fn release(env: sys::napi_env, _data: *mut c_void, holder: *mut c_void) {
     // SAFETY: `holder` comes from `hold`, and a finalizer runs once.
     let Holder { mapping, runtime, ended, watched } = *unsafe { Box::from_raw(holder.cast::<Holder>()) };
@@ -131,14 +131,14 @@ pub(super) unsafe extern "C" fn release(env: sys::napi_env, _data: *mut c_void, 
 }
 
 thread_local! {
-    /// What the environments of this thread have left behind.
+    /// Mappings that the environments of this thread have left behind.
     static LEFT: RefCell<Vec<Arc<Mapping>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Keeps a mapping as long as the thread lives: by then Node has waited for all jobs of its environments.
 fn keep_until_thread_ends(mapping: Arc<Mapping>) {
     let mut left = Some(mapping);
-    // Neither fails but where memory is short, or the thread is nearly gone; then the mapping stays for good.
+    // This fails only if memory is short, or the thread is nearly gone; then the mapping stays for good.
     let _ = LEFT.try_with(|list| {
         let mut list = list.borrow_mut();
         if list.try_reserve(1).is_ok() {
@@ -148,7 +148,7 @@ fn keep_until_thread_ends(mapping: Arc<Mapping>) {
     std::mem::forget(left);
 }
 
-/// The runtime of this process, asked for once.
+/// The runtime of this process, found out once.
 ///
 /// # Safety
 /// `env` must be the environment of the running callback.
@@ -178,7 +178,7 @@ unsafe fn runtime(env: sys::napi_env) -> Result<Runtime, Failure> {
     Ok(*RUNTIME.get_or_init(|| runtime))
 }
 
-/// Whether there is a property, from the global object on.
+/// Whether there is a property at `path`, which begins at the global object.
 ///
 /// # Safety
 /// `env` must be the environment of the running callback.

@@ -1,5 +1,5 @@
-//! Buffers over a heap's memory: `span.rs` makes them, `ending.rs` and `watch.rs` say when the memory under one may go. Here
-//! is what JavaScript calls for them.
+//! Buffers over a heap's memory: `span.rs` makes them, `ending.rs` and `watch.rs` decide when the memory under one may be
+//! released. This file has the functions that JavaScript calls.
 
 mod ending;
 pub(super) mod span;
@@ -19,15 +19,15 @@ use std::sync::Arc;
 pub struct BufferSpan<'a> {
     /// An external `SharedArrayBuffer` or `ArrayBuffer` over a buffer span of the region.
     pub buffer: Unknown<'a>,
-    /// The offset of the buffer span in it: there are bytes before that mean nothing.
+    /// The offset of the buffer span in `buffer`: the bytes before it mean nothing.
     pub start: f64,
-    /// The offset of the address in it.
+    /// The offset of the address in `buffer`.
     pub offset: f64,
-    /// The lowest name that a buffer span of the heap can have: those below are of heaps that have ended.
+    /// The lowest name that a buffer span of the heap can have: lower names are of heaps that have ended.
     pub first_name: f64,
 }
 
-/// A new buffer over the buffer span round a virtual address inside a live block or, if `length` is not 0, over so many bytes
+/// A new buffer over the buffer span round a virtual address inside a live block or, if `length` is not 0, over `length` bytes
 /// from there: a `SharedArrayBuffer` if `shared` says so and the runtime can make one. Internal: it may reach past the block.
 #[napi]
 #[allow(clippy::cast_precision_loss, reason = "offsets and names are below 2^53")]
@@ -42,7 +42,7 @@ pub fn buffer_span<'env>(
         let id = id(env, &heap)?;
         let address = arguments::address(id, argument(env, &address))?;
         let length = arguments::length("length", argument(env, &length))?;
-        // Unless told so, it makes the kind that everything takes.
+        // By default this makes the kind of buffer that every function takes.
         let shared = argument(env, &shared).boolean().unwrap_or(false);
         let (span, range, first) = registry::with_heap(id, |heap| {
             let span = heap.span(address, length)?;
@@ -52,9 +52,9 @@ pub fn buffer_span<'env>(
             } else {
                 (offset, span.bytes())
             };
-            // While the heap cannot end.
+            // Under the lock, so that the heap cannot end meanwhile.
             mapping.promise(range.0 + range.1);
-            // Of a heap's mappings the first is the oldest.
+            // The first of a heap's mappings is the oldest.
             let first = heap.spans().first().map_or(0, |span| span::first_name(span.mapping().serial()));
             Ok((span, range, first))
         })?;
@@ -68,7 +68,7 @@ pub fn buffer_span<'env>(
     })
 }
 
-/// Says that this thread, a worker, ends before the process does.
+/// Records that this thread, a worker, ends before the process does.
 #[napi]
 pub fn thread_ends() {
     watch::thread_ends();

@@ -25,8 +25,8 @@ use std::sync::Arc;
 /// Half a buffer span: 2 GiB less 64 KiB, since Node 14 allows 4 GiB - 1 byte.
 const HALF: usize = (2 << 30) - (64 << 10);
 
-/// Lengths of the buffer spans of small regions, which begin where the region does. A region outgrows four at most. The first is
-/// what thousands of small heaps have, and V8 counts an `ArrayBuffer`'s bytes as memory in use.
+/// Lengths of the buffer spans of small regions, which begin where the region does. A region outgrows at most four. The first is
+/// short since thousands of small heaps have it, and V8 counts an `ArrayBuffer`'s bytes as memory in use.
 const SHORT: [usize; 4] = [64 << 10, 1 << 20, 16 << 20, 256 << 20];
 
 /// Which of the short buffer spans shows all of a region of which `used` bytes are in main blocks.
@@ -36,7 +36,7 @@ fn short(used: u64) -> Option<usize> {
 }
 
 /// The buffer span round `offset` of `mapping`, of which `used` bytes are in main blocks: where it starts in the mapping, and its
-/// length. Else than a short one, it is the one that begins in the same half.
+/// length. If it is none of the short ones, it is the one that begins in the same half as `offset`.
 pub(in crate::node) fn around(mapping: &Mapping, offset: usize, used: u64) -> (usize, usize) {
     let (start, length) = match short(used) {
         Some(kind) => (0, SHORT[kind]),
@@ -45,12 +45,12 @@ pub(in crate::node) fn around(mapping: &Mapping, offset: usize, used: u64) -> (u
     (start, length.min(mapping.bytes() - start))
 }
 
-/// Most buffer spans of a mapping that have a name: those of the 128 TiB that a process has. The short ones have the last names,
-/// which no mapping has use for.
+/// The most buffer spans of a mapping: those of the 128 TiB that a process has. The short ones have the last names, which no
+/// mapping is long enough to need.
 const NAMES: u64 = 1 << 16;
 
-/// The name of the buffer span round an offset of a mapping, by which JavaScript keeps it, and where in it the offset is. No
-/// other buffer span of the process ever has it.
+/// The name of the buffer span round an offset of a mapping, by which JavaScript keeps the buffer, and where in the span the offset
+/// is. No other buffer span of the process ever has the same name.
 /// Below 2^53, since 2^37 mappings are never made.
 #[inline]
 pub(in crate::node) fn name(mapping: u64, offset: usize, used: u64) -> (u64, usize) {
@@ -71,8 +71,8 @@ pub(in crate::node) fn can_share() -> bool {
     create_shared().is_some()
 }
 
-/// An external buffer over `length` bytes of `mapping` from `start`, and the bytes in it before those: a `SharedArrayBuffer`
-/// if `shared` says so and the runtime can make one, else an `ArrayBuffer`.
+/// An external buffer over `length` bytes of `mapping` from `start`, and the number of bytes in the buffer before those: a
+/// `SharedArrayBuffer` if `shared` says so and the runtime can make one, else an `ArrayBuffer`.
 ///
 /// # Safety
 /// `env` must be the environment of the running callback.
@@ -90,8 +90,8 @@ pub(in crate::node) unsafe fn buffer(
     let data = mapping.base().wrapping_add(start).wrapping_sub(front).cast::<c_void>();
     let all = length + front;
     let create_shared = if shared { create_shared() } else { None };
-    // On a status that comes before a buffer is made nothing else will release its holder; on any other it may, and a mapping
-    // that stays is better than one released twice.
+    // If the status shows that no buffer was made, nothing else will release its holder; with any other status something may, and
+    // a mapping that stays is better than one that is released twice.
     let is_early = |status| {
         [
             sys::Status::napi_no_external_buffers_allowed,
@@ -130,7 +130,7 @@ pub(in crate::node) unsafe fn buffer(
     match status {
         sys::Status::napi_ok => Ok((value, front)),
         sys::Status::napi_no_external_buffers_allowed => Err(Failure::NoBuffers),
-        // The runtime says so by a code of its own, and only of lengths.
+        // This code means a length that the runtime does not allow, and nothing else.
         sys::Status::napi_generic_failure => {
             let mut exception = ptr::null_mut();
             // SAFETY: the caller vouches for `env`.
@@ -141,23 +141,23 @@ pub(in crate::node) unsafe fn buffer(
     }
 }
 
-/// What [`refused`] returns.
+/// The value that [`refused`] returns.
 #[cfg(feature = "test-hooks")]
 pub(in crate::node) static REFUSE: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
 
-/// For tests: whether to do as a runtime that allows no buffers.
+/// For tests: whether to behave like a runtime that allows no buffers.
 #[cfg(feature = "test-hooks")]
 pub(in crate::node) fn refused() -> bool {
     REFUSE.load(std::sync::atomic::Ordering::Relaxed)
 }
 
-/// Only the runtime refuses.
+/// Always `false` outside of tests: only the runtime refuses.
 #[cfg(not(feature = "test-hooks"))]
 pub(in crate::node) const fn refused() -> bool {
     false
 }
 
-/// `node_api_create_external_sharedarraybuffer`.
+/// The type of `node_api_create_external_sharedarraybuffer`.
 type CreateShared = unsafe extern "C" fn(
     sys::napi_env,
     *mut c_void,

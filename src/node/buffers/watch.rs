@@ -1,12 +1,12 @@
 //! Whether the memory of an `ArrayBuffer` has been moved into another one by the time that its environment ends (Node).
 //!
-//! Node detaches a buffer before it runs the buffer's finalizer then, so that the finalizer cannot tell. But it goes through
-//! all buffers of native memory by age, some versions from the newest on (22, 26), others from the oldest (24). So there are
-//! two *sentinels*, one made before all that are watched and one after them, and the finalizer of one runs first. It looks
-//! which of them are detached already. (Where a version of Node goes another way, all are detached by then, and are taken for
-//! moved, which is the safe side.)
+//! When an environment ends, Node detaches a buffer before it runs the buffer's finalizer, so the finalizer cannot know. But Node
+//! visits all buffers of native memory by age, some versions from the newest on (22, 26), others from the oldest (24). So there
+//! are two *sentinels*, one older and one newer than all watched buffers, and the finalizer of one of them runs first. It looks
+//! which watched buffers are detached already. (If a version of Node visits them in another order, all are detached by then, and
+//! are taken for moved, which is the safe side.)
 //!
-//! Only threads that end before the process have use for it: they say so ([`thread_ends`]).
+//! Only threads that end before the process need this: they call [`thread_ends`].
 
 use napi::sys;
 use std::cell::{Cell, RefCell};
@@ -17,11 +17,11 @@ use std::rc::Rc;
 /// A buffer that is watched.
 pub(super) struct Watched {
     env: sys::napi_env,
-    /// A weak reference to it.
+    /// A weak reference to the buffer.
     reference: sys::napi_ref,
-    /// Where it stands in [`State::buffers`].
+    /// The buffer's position in [`State::buffers`].
     index: Cell<usize>,
-    /// Whether it had its memory when the environment ended.
+    /// Whether the buffer still had its memory when the environment ended.
     kept_memory: Cell<bool>,
 }
 
@@ -30,7 +30,7 @@ struct State {
     /// Whether the thread ends before the process.
     ends: bool,
     buffers: Vec<Rc<Watched>>,
-    /// The newest sentinel: its environment, and a reference that keeps it. The oldest is kept as long as the environment.
+    /// The newest sentinel: its environment, and a reference that keeps it alive. The oldest lives as long as the environment.
     newest: Option<(sys::napi_env, sys::napi_ref)>,
 }
 
@@ -38,12 +38,12 @@ thread_local! {
     static STATE: RefCell<State> = const { RefCell::new(State { ends: false, buffers: Vec::new(), newest: None }) };
 }
 
-/// Says that this thread ends before the process does.
+/// Records that this thread ends before the process does.
 pub(super) fn thread_ends() {
     STATE.with_borrow_mut(|state| state.ends = true);
 }
 
-/// Prepares for a buffer that is to be watched: makes the oldest sentinel, if there is none.
+/// Prepares for a buffer that will be watched: makes the oldest sentinel, if there is none.
 ///
 /// # Safety
 /// `env` must be the environment of the running callback.
@@ -53,13 +53,13 @@ pub(super) unsafe fn prepare(env: sys::napi_env) {
         // SAFETY: the caller vouches for `env`.
         let newest = unsafe { sentinel(env) }.map(|reference| (env, reference));
         STATE.with_borrow_mut(|state| state.newest = newest);
-        // Its reference is the oldest's for good.
+        // This reference keeps the oldest sentinel for good.
         // SAFETY: as above.
         unsafe { renew(env, false) };
     }
 }
 
-/// Watches a buffer; nothing where it is of no use, or cannot be done.
+/// Watches a buffer. Returns `None` if watching is of no use, or cannot be done.
 ///
 /// # Safety
 /// `env` must be the environment of the running callback, and `buffer` an `ArrayBuffer` of it.
@@ -96,7 +96,7 @@ impl Watched {
     /// # Safety
     /// `env` must be the environment that the buffer was watched in, on its thread.
     pub(super) unsafe fn end(&self, env: sys::napi_env) -> bool {
-        // Fails as the thread's last act only.
+        // This fails only when the thread is nearly gone.
         _ = STATE.try_with(|state| {
             let buffers = &mut state.borrow_mut().buffers;
             let index = self.index.get();
@@ -111,12 +111,13 @@ impl Watched {
     }
 }
 
-/// Makes a sentinel that is newer than all buffers that are watched, in place of the newest so far if that is not the oldest.
+/// Makes a sentinel that is newer than all watched buffers. `replaces`: it takes the place of the newest so far, which is not the
+/// oldest.
 ///
 /// # Safety
 /// `env` must be the environment of the running callback.
 unsafe fn renew(env: sys::napi_env, replaces: bool) {
-    // Without a new one the newest buffer is taken for moved when the environment ends.
+    // Without a new sentinel the newest buffer is taken for moved when the environment ends.
     // SAFETY: the caller vouches for `env`.
     let Some(reference) = (unsafe { sentinel(env) }) else { return };
     let before = STATE.with_borrow_mut(|state| state.newest.replace((env, reference)));
@@ -126,12 +127,12 @@ unsafe fn renew(env: sys::napi_env, replaces: bool) {
     }
 }
 
-/// Makes a sentinel and a reference that keeps it.
+/// Makes a sentinel and a reference that keeps it alive.
 ///
 /// # Safety
 /// `env` must be the environment of the running callback.
 unsafe fn sentinel(env: sys::napi_env) -> Option<sys::napi_ref> {
-    // Memory of its own: no two buffers of native memory may begin at the same byte (Node 14 and 16).
+    // The sentinel has memory of its own: no two buffers of native memory may begin at the same byte (Node 14 and 16).
     let data = Box::into_raw(Box::new(0_u64)).cast::<c_void>();
     let (mut value, mut reference) = (ptr::null_mut(), ptr::null_mut());
     // SAFETY: the caller vouches for `env`; `data` is valid until the finalizer frees it.
@@ -143,8 +144,8 @@ unsafe fn sentinel(env: sys::napi_env) -> Option<sys::napi_ref> {
     is_made.then_some(reference)
 }
 
-/// The finalizer of a sentinel. If the environment ends, it looks which buffers still have their memory; else another sentinel
-/// has taken its place.
+/// The finalizer of a sentinel. If the environment ends, it looks which buffers still have their memory; if not, another sentinel
+/// has taken this one's place.
 unsafe extern "C" fn look(env: sys::napi_env, data: *mut c_void, _hint: *mut c_void) {
     // SAFETY: `data` is the box of `sentinel`, and a finalizer runs once.
     drop(unsafe { Box::from_raw(data.cast::<u64>()) });
