@@ -5,11 +5,11 @@
 // 3. the platform's package, an optional dependency, which must have this package's version;
 // 4. mems.<platform>.node beside the running program, for single executables and bundles.
 //
-// One that is there and does not load, or is not MeMS of this version, is an error, not a reason to try the next. It is there
-// if the runtime says that it could not load it (lib/refusals.js). Whatever else goes wrong at a place, the next is tried:
-// what bundlers put for a file that they did not find throws errors of any kind, and in a single executable `require` knows
-// nothing but what is built into Node.js. Each require has its name written out and stands in a try block: that is how
-// bundlers find what to pack, and know what may be missing.
+// A file that exists but does not load, or is not MeMS of this version, is an error, not a reason to try the next place. It
+// exists if the runtime says that it could not load it (lib/refusals.js). After any other error the next place is tried: what
+// bundlers put for a file that they did not find throws errors of any kind, and in a single executable `require` knows only
+// what is built into Node.js. Each require has its name written out and is in a try block, so that bundlers find what to pack,
+// and know what may be missing.
 // biome-ignore-all lint/style/useNodejsImportProtocol: the first versions of Node 14 cannot require a node: name.
 'use strict';
 

@@ -1,8 +1,8 @@
 // Stacks that have been seen, as a tree: each path from the root is a stack, the innermost frame first.
 //
-// A frame is known by its file and its position there, as V8's call sites have them. V8 finds a position in time that grows
-// with the length of the function, a microsecond in some of the runtime's own. Those are told apart by their names alone, so
-// that stacks which differ in nothing but a position in the runtime's code are one.
+// A frame is known by its file and its position there, as V8's call sites have them. V8 takes longer to find a position the
+// longer the function is: a microsecond in some functions of the runtime. So the runtime's frames are distinguished by their
+// names only, and stacks that differ only in a position in the runtime's code count as one.
 //
 // Costs: a look-up of 10 ns a frame besides asking V8 for the file (60 ns) and the position (100 ns in a short function); 100
 // bytes for each frame that is kept.
@@ -46,7 +46,7 @@ function frameOf(root, sites, from, to) {
   let frame = root;
   for (let i = from; i < to; i++) {
     const site = sites[i];
-    // Code without a file is told apart by its text alone.
+    // Code without a file is distinguished by its text.
     const file = site.getScriptNameOrSourceURL() ?? String(site);
     const key = isOfRuntime(file) ? site.getFunctionName() : site.getPosition();
     frame = callerOf(frame, file, key);

@@ -27,8 +27,8 @@ const { stackOfCall } = require('./stacks.js');
 const { widthOf } = require('./view-types.js');
 const { Views, blockOf, rangeOf } = require('./views.js');
 
-// What a heap keeps stands under symbols rather than in private fields, which a Proxy of the heap would not have: what reads
-// them through it gets at the heap's. They are not enumerable, so nothing that copies or compares a heap sees them.
+// The state of a heap is under symbols rather than in private fields: a Proxy of the heap passes symbols on to the heap, and has
+// no private fields. They are not enumerable, so nothing that copies or compares a heap sees them.
 const ID = Symbol('id');
 const VIEWS = Symbol('views');
 
@@ -273,7 +273,7 @@ Object.defineProperty(Heap.prototype, INSPECT, {
   writable: true,
 });
 
-// The addon keeps what captures stacks no longer than something here does.
+// The addon has only a weak reference to the function that captures stacks, so this keeps it alive.
 Object.defineProperty(Heap.prototype, Symbol('stacks'), { value: stackOfCall });
 binding.captureStacks(stackOfCall);
 

@@ -24,7 +24,7 @@ function detailsOf(id, read) {
 function inspector(id, read) {
   return function inspect(depth, options, inspectInside = util.inspect) {
     const name = nameOf(this, (heap) => heap.constructor.name) ?? 'Heap';
-    // As for every object that is nested deeper than is asked for.
+    // As util.inspect() shows every object that is nested deeper than was requested.
     if (depth < 0) return `[${name}]`;
     try {
       const details = id(this) === undefined ? {} : detailsOf(id(this), read);

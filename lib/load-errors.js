@@ -59,7 +59,7 @@ const nameOf = ({ kind, file }, { name }) => (kind === 'package' ? packageFor(na
 function cureFor({ kind }, { name }) {
   switch (kind) {
     case 'named':
-      return ['MEMS_LIBRARY_PATH names it: let it name the right file, or unset it.'];
+      return ['MEMS_LIBRARY_PATH names this file. Set it to the right file, or unset it.'];
     case 'package':
       return [...reinstall(name), ...build('Or build it')];
     case 'beside':
@@ -101,7 +101,9 @@ function listTried(host, tried) {
 function notInstalled({ name }) {
   const others = installedFor(name).map(packageFor);
   return [
-    ...(others.length > 0 ? [`Installed is one for another system: ${others.join(', ')}.`] : []),
+    ...(others.length > 0
+      ? [`A package for another system is installed: ${others.join(', ')}.`]
+      : []),
     `npm installs it with ${PACKAGE}, as an optional dependency, but leaves it out if`,
     '- optional dependencies are omitted (--omit=optional, --no-optional),',
     '- package-lock.json was written on another system and lists only what was installed there,',
@@ -173,7 +175,7 @@ function addonMissing(host, tried, bundled) {
 function namedOtherwise(file) {
   return makeError('ERR_MEMS_ADDON_MISSING', [
     `MEMS_LIBRARY_PATH names ${file}: the name of an addon ends in .node.`,
-    'Let it name the addon, or unset it.',
+    'Set it to the path of the addon, or unset it.',
   ]);
 }
 
@@ -182,7 +184,7 @@ function namedMissing({ file }, cause) {
   const lines = [
     `MEMS_LIBRARY_PATH names ${file}: ${isAbsent(cause) ? 'not there' : firstLine(cause)}.`,
   ];
-  lines.push(...flagForLooking([cause]), 'Let it name the addon, or unset it.');
+  lines.push(...flagForLooking([cause]), 'Set it to the path of the addon, or unset it.');
   return makeError('ERR_MEMS_ADDON_MISSING', lines, cause);
 }
 

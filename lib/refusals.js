@@ -5,7 +5,7 @@ const isDeno = () => Boolean(process.versions.deno);
 
 /** Whether `error` says that permission to see or load a file was not given. */
 function isDenial({ code, name }) {
-  // What Deno throws has no code; before version 2 the name was the second.
+  // Errors of Deno have no code; before version 2 the name was PermissionDenied.
   return code === 'ERR_ACCESS_DENIED' || name === 'NotCapable' || name === 'PermissionDenied';
 }
 
@@ -16,7 +16,7 @@ function isDenial({ code, name }) {
 function isRefusal(error) {
   const { code, name, message } = Object(error);
   if (code === 'ERR_DLOPEN_FAILED' || code === 'ERR_DLOPEN_DISABLED') return true;
-  // Deno's come from its dlopen, or from before it.
+  // Errors of Deno come from its dlopen, or from a check before it.
   if (!isDeno() || code !== undefined) return false;
   return name === 'TypeError' ? /\n +path: /.test(message) : needsFfi(error);
 }

@@ -6,9 +6,9 @@
 // what the program would have, by its own Error.prepareStackTrace and source maps, as far as those return text. No call
 // fails because of its stack.
 //
-// Costs: what the engine takes to capture a stack, and a third to a half more once it is known (a seventh where its text is
-// read), which bench/stacks.js measures. Some kilobytes for each of
-// the last stacks (see KEPT), the text included, which the addon has.
+// Costs: the time that the engine takes to capture a stack, and a third to a half more once the stack is known (a seventh where
+// its text is read), which bench/stacks.js measures; some kilobytes for each of the last stacks (see KEPT), with the text, which
+// the addon keeps.
 
 // biome-ignore-all lint/style/useNodejsImportProtocol: the first versions of Node 14 cannot require a node: name.
 'use strict';

@@ -4,8 +4,8 @@
 // buffer span of gigabytes, and a view is made from it by offset and length. A span is kept as long as its heap is the same:
 // the addon returns its name with every look-up, and a name is never given twice.
 //
-// There are two kinds of buffer over the same memory. Buffers are for I/O: they stand over an ArrayBuffer, which everything
-// that takes bytes takes. Typed arrays and DataViews are for sharing: they stand over a SharedArrayBuffer where the runtime
+// There are two kinds of buffer over the same memory. Buffers are for I/O: they are views of an ArrayBuffer, which every function
+// that takes bytes accepts. Typed arrays and DataViews are for sharing: they are views of a SharedArrayBuffer where the runtime
 // can make one over native memory; some functions of Node (fetch, WebSocket) send the text of such a view.
 
 // biome-ignore-all lint/style/useNodejsImportProtocol: the first versions of Node 14 cannot require a node: name.
@@ -44,7 +44,7 @@ const bufferOver = isClassOfBuffers
   ? (memory, start, bytes) => new Species(memory, start, bytes)
   : (memory, start, bytes) => Buffer.from(memory, start, bytes);
 
-/** How many elements of a width there are from the address just looked up: so many, or all that were asked for. */
+/** The number of elements of a view from the address just looked up: `length`, or all up to the end of the requested size. */
 function elementsOf(address, length, width) {
   const rest = integers[SMALL_REST];
   if (length === undefined && rest < MOST) return (rest / width) | 0;
@@ -66,7 +66,7 @@ function checkedElements(address, length, width) {
   throw fail(RangeError, 'ERR_MEMS_OUT_OF_BLOCK', message);
 }
 
-/** The bytes of a range: so many from an address, or all that were asked for. */
+/** The bytes of a range from an address: `length`, or all up to the end of the requested size. */
 function rangeOf(heap, address, length) {
   locate(heap, address);
   return elementsOf(address, length, 1);
@@ -147,7 +147,7 @@ class BufferSpans {
     let bytes = this.all.get(name);
     // It has no bytes if they were moved, by transfer() or to another thread.
     if (bytes === undefined || bytes.length === 0) bytes = this.make(address);
-    // The one used last stands last.
+    // The span used last is the last in the map.
     this.all.delete(name);
     this.all.set(name, bytes);
     this.name = name;
@@ -166,7 +166,7 @@ class BufferSpans {
     return Buffer.from(buffer, start);
   }
 
-  /** Whether so many bytes from the address just looked up are in the current buffer span. */
+  /** Whether `bytes` bytes from the address just looked up are in the current buffer span. */
   shows(bytes) {
     // It has no bytes if they were moved, by transfer() or to another thread.
     if (place[NAME] !== this.name || this.bytes.length === 0) return false;
@@ -203,7 +203,7 @@ class BufferSpans {
   }
 
   /**
-   * A buffer to copy from or to, if one is at hand. Making one costs more than many a copy: only a buffer span that is asked for
+   * A buffer to copy from or to, if there is one. Making one costs more than many copies, so only a buffer span that is needed
    * twice in a row is made.
    */
   bufferAtHand(address, length) {

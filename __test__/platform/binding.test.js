@@ -218,7 +218,7 @@ describe('an addon that loads', () => {
     assert.equal(code, 'ERR_MEMS_ADDON_BROKEN');
     assert.deepEqual(message.split('\n'), [
       `${koffi} loads, but it is not MeMS: it is an addon of another package.`,
-      'MEMS_LIBRARY_PATH names it: let it name the right file, or unset it.',
+      'MEMS_LIBRARY_PATH names this file. Set it to the right file, or unset it.',
     ]);
   });
 
@@ -243,7 +243,7 @@ describe('the environment', () => {
     assert.deepEqual([code, cause], ['ERR_MEMS_ADDON_MISSING', 'MODULE_NOT_FOUND']);
     const lines = [
       `MEMS_LIBRARY_PATH names ${file}: not there.`,
-      'Let it name the addon, or unset it.',
+      'Set it to the path of the addon, or unset it.',
     ];
     assert.equal(message, lines.join('\n'));
   });
@@ -302,7 +302,7 @@ describe('no addon', () => {
     installation.addPackage(OTHER, 'an addon');
     const { code, message } = installation.load();
     assert.equal(code, 'ERR_MEMS_ADDON_MISSING');
-    const line = `Installed is one for another system: ${MAIN}-${OTHER}.`;
+    const line = `A package for another system is installed: ${MAIN}-${OTHER}.`;
     assert.ok(message.split('\n').includes(line), message);
   });
 

@@ -108,7 +108,7 @@ async function modulesOfAnotherSystem(fixture) {
   assert.deepEqual(await fixture.installedIn(project), [fixture.name, fixture.other.name]);
   const error = await loadError(fixture, project);
   assert.equal(error.code, 'ERR_MEMS_ADDON_MISSING');
-  const line = `\nInstalled is one for another system: ${fixture.other.name}.\n`;
+  const line = `\nA package for another system is installed: ${fixture.other.name}.\n`;
   assert.ok(error.message.includes(line), error.message);
   await cure(fixture, project.withFlags(fixture.flags), error);
 }
