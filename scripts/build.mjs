@@ -8,7 +8,7 @@
 //                                          kind beside package.json
 //
 // --tests with platforms builds the addons for tests as well, into target/cross/<triple>/test-addon. Without a platform all other
-// options go to `napi build`.
+// options are passed to `napi build`.
 import { spawnSync } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -20,7 +20,7 @@ const CHECKOUT = dirname(dirname(fileURLToPath(import.meta.url)));
 const RELEASE = ['--release', '--dts', 'target/binding.d.ts'];
 const TESTS = ['--features', 'test-hooks', '--output-dir', 'target/test-addon'];
 
-/** Builds for this system by napi's command. Its path, not its name: on Windows only a shell finds that. */
+/** Builds for this system with napi's command, started by its path: on Windows only a shell finds the name. */
 function buildHere(args) {
   const cli = join(dirname(createRequire(import.meta.url).resolve('@napi-rs/cli')), 'cli.js');
   const command = [cli, 'build', '--platform', '--no-js', ...args];

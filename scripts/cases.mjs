@@ -1,4 +1,4 @@
-// Writes the cases that the tests' model shares with Rust: __test__/fixtures/cases.json, after a change of the model's rules.
+// Writes __test__/fixtures/cases.json, the cases that the tests' model shares with Rust. Run it after a change of the model's rules.
 //   npm run cases
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

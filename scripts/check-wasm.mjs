@@ -1,7 +1,7 @@
 // npm run check:wasm
 //
-// Builds src/heap by itself for WebAssembly, and runs it: it knows nothing of memory, of the system or of Node-API, so that a page
-// can show it in a browser. Addresses must be those of the addon, for each policy.
+// Builds src/heap by itself for WebAssembly, and runs it: it depends neither on memory, nor on the system, nor on Node-API, so that
+// a page can show it in a browser. Its addresses must be the same as the addon's, for each policy.
 
 import { readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -21,7 +21,7 @@ async function policies() {
   return rows.map(([, number, name]) => [name, Number(number)]);
 }
 
-/** Rustup's own linker: the fetched compiler comes without one for WebAssembly. */
+/** Rustup's own linker: the fetched compiler has none for WebAssembly. */
 async function linker() {
   const root = (await run('rustc', ['--print', 'sysroot'])).trim();
   const host = (await run('rustc', ['-vV'])).match(/^host: (.+)$/m)[1];
@@ -40,7 +40,7 @@ async function build() {
   return join(targetDirectory, TARGET, 'release', 'mems_wasm.wasm');
 }
 
-/** Numbers from 0 to below `most`, the same in every run. */
+/** Makes a generator of numbers from 0 to below its argument, the same numbers in every run. */
 function numbers() {
   let state = 1;
   return (most) => {
@@ -49,7 +49,7 @@ function numbers() {
   };
 }
 
-/** Runs the same calls on both, and throws where they differ. */
+/** Runs the same calls with WebAssembly and with the addon, and throws if they differ. */
 function compare(wasm, { Heap }, policy, number) {
   if (wasm.init(number) !== 1) throw new Error(`no policy has the number ${number}`);
   // Segregated fit rounds sizes by itself, and has no other alignment.

@@ -1,8 +1,8 @@
 // Checks the addon for platforms, on Linux x64, without running its tests there: that its code compiles and links, that it needs no
-// newer C library than it may, and that it loads where it can.
+// newer C library than is allowed, and that it loads if it can be run here.
 //
 //   npm run check                            all platforms
-//   npm run check -- darwin windows          those that these words choose
+//   npm run check -- darwin windows          the platforms that these words choose
 //   npm run check -- --no-link windows       compiles without linking: the quickest way to find a call that only Unix has
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -18,7 +18,7 @@ const TIMEOUT_MS = 120_000;
 
 const compare = (one, other) => one.localeCompare(other, 'en', { numeric: true });
 
-/** The newest glibc of which an addon needs something. Throws if that is newer than `oldest`. */
+/** The newest version of glibc from which an addon needs a symbol. Throws if it is newer than `oldest`. */
 async function checkGlibc(addon, oldest) {
   const output = await run('readelf', ['--version-info', '--wide', addon]);
   const versions = [...output.matchAll(/Name: GLIBC_(\d+(?:\.\d+)+)/g)].map(
@@ -27,7 +27,7 @@ async function checkGlibc(addon, oldest) {
   if (versions.length === 0) throw new Error(`${addon} names no version of glibc`);
   const newest = versions.sort(compare).at(-1);
   if (compare(newest, oldest) <= 0) return `glibc ${newest}`;
-  throw new Error(`it needs glibc ${newest}, and may need ${oldest} at most`);
+  throw new Error(`it needs glibc ${newest}, and must need at most ${oldest}`);
 }
 
 /** Runs the smoke suite with an addon of this platform. */

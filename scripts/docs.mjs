@@ -1,8 +1,8 @@
 // Makes the reference into target/reference: pages of all that index.d.ts declares, with README.md and the documents in docs.
 //   npm run docs
-// TypeDoc makes it, and looks whether every link leads somewhere: those between declarations, and those of documents to files,
-// headings and pictures. A warning is a failure. TypeDoc is fetched into the cache with a TypeScript that it can use: it asks
-// for one before version 7 as its peer, and npm installs only one peer of a name, which is the newer one here.
+// TypeDoc makes it, and checks that every link leads somewhere: between declarations, and from documents to files, headings and
+// pictures. A warning is a failure. TypeDoc is fetched into the cache with a TypeScript that it can use: it needs a version
+// before 7 as its peer, and npm installs only one version of a peer, which is the newer one here.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { runScript } from './lib/rows.mjs';
@@ -18,7 +18,7 @@ const OPTIONS = {
   readme: 'README.md',
   projectDocuments: ['docs/*.md', 'CHANGELOG.md', 'CONTRIBUTING.md'],
   out: OUT,
-  // Neither depends on where this clone comes from.
+  // The reference does not depend on where this clone comes from.
   disableSources: true,
   disableGit: true,
   githubPages: false,

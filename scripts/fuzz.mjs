@@ -1,5 +1,5 @@
-// Fuzzes the heap against its shadow: npm run fuzz -- [seconds], 60 unless said. Needs a nightly Rust toolchain, as
-// all of libFuzzer's users do, and installs cargo-fuzz where it is missing.
+// Fuzzes the heap against its shadow: npm run fuzz -- [seconds], by default 60. Needs a nightly Rust toolchain, as all users of
+// libFuzzer do, and installs cargo-fuzz if it is missing.
 
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';

@@ -1,10 +1,10 @@
-// Whether each part of the code uses only what stands below it, and no two use each other, directly or by way of others.
+// Checks that each part of the code uses only what is below it, and that no two parts use each other, directly or through others.
 //   npm run lint -- floors
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { CHECKOUT } from './lib/runtimes.mjs';
 
-/** The rooms of `src`, the lowest floor first. A room uses those of lower floors, and none of its own floor. */
+/** The rooms of `src`, the lowest floor first. A room uses rooms of lower floors, and none of its own floor. */
 const FLOORS = [['page'], ['error'], ['heap', 'memory'], ['mems'], ['process'], ['node', 'c']];
 
 /** The folders of JavaScript in which no file may lead back to itself. */
@@ -43,7 +43,7 @@ function* named(text, before = []) {
   }
 }
 
-/** What a file of Rust uses and hands on, by paths; its tests may use anything. */
+/** What a file of Rust uses and re-exports, as paths; its tests may use anything. */
 function uses(text) {
   const code = text
     .replace(/#\[cfg\(test\)\][^;{]*\bmod \w+ \{[\s\S]*/, '')
@@ -66,7 +66,7 @@ function uses(text) {
   return { used, handedOn };
 }
 
-/** By name, the modules that a crate's files are. */
+/** The modules that a crate's files are, by name. */
 async function modules(folder) {
   const found = new Map();
   for (const file of await files(folder, /(?<!tests)\.rs$/)) {
@@ -85,7 +85,7 @@ async function modules(folder) {
 const parentOf = (module) => module.split('::').slice(0, -1).join('::');
 const join2 = (module, name) => (module === '' ? name : `${module}::${name}`);
 
-/** The module where what a path names is defined; nothing for another crate's. */
+/** The module that defines what a path names; undefined if it is in another crate. */
 function target(all, from, path, seen = 0) {
   const [first, ...rest] = path;
   let module = from;
@@ -135,16 +135,16 @@ function circle(arrows) {
   return undefined;
 }
 
-/** The crate of a folder: what is wrong with who uses whom. Inside a module, its parts are looked at as wholes. */
+/** The problems with the uses in the crate of a folder. Inside a module, its parts are looked at as wholes. */
 async function crate(folder, floors) {
   const problems = [];
   const all = await modules(folder);
-  /** By module, the arrows among its parts. */
+  /** The arrows among the parts of each module, by module. */
   const inside = new Map();
   for (const [module, { file, used }] of all) {
     if (module === '') continue;
     if (used.some(([first, name]) => first === 'crate' && /^[A-Z]/.test(name))) {
-      problems.push(`${file} uses what the roof, lib.rs, hands on`);
+      problems.push(`${file} uses what the roof, lib.rs, re-exports`);
     }
     const [room] = module.split('::');
     for (const to of new Set(used.map((path) => target(all, module, path)))) {
@@ -153,7 +153,7 @@ async function crate(folder, floors) {
       }
       const [other] = to.split('::');
       if (floors && other !== room && floorOf(other) >= floorOf(room)) {
-        problems.push(`${file} uses ${to}, which does not stand below it`);
+        problems.push(`${file} uses ${to}, which is not below it`);
       }
       const [mine, theirs] = [module.split('::'), to.split('::')];
       const at = mine.findIndex((name, depth) => name !== theirs[depth]);
@@ -177,7 +177,7 @@ async function crate(folder, floors) {
   return problems;
 }
 
-/** The JavaScript of a folder: which of its files lead back to themselves. */
+/** The JavaScript files of a folder that lead back to themselves. */
 async function scripts(folder) {
   const arrows = new Map();
   for (const file of await files(folder, /\.[cm]?js$/)) {

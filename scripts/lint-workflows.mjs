@@ -1,5 +1,5 @@
-// Lints the workflows of the hosted CI with actionlint, which knows their schema and expressions, and sees to it that
-// every action is pinned to a commit: a tag can be moved to other code.
+// Lints the workflows of the hosted CI with actionlint, which knows their schema and expressions, and checks that every action is
+// pinned to a commit: a tag can be moved to other code.
 //   npm run lint -- workflows
 //   node scripts/lint-workflows.mjs [file ...]
 import { readdirSync, readFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// Looks for all that can be found without running the code.
+// Checks all that can be checked without running the code.
 //
 //   npm run lint                      everything
 //   npm run lint -- links rustfmt     some of it, by name
@@ -34,9 +34,9 @@ const CHECKS = {
   workflows: () => [script('lint-workflows.mjs')],
   // The lock files of the crates that the tests do not build.
   locks: () => [script('lint-locks.mjs')],
-  // Who uses whom.
+  // Which parts of the code use which.
   floors: () => [script('lint-floors.mjs')],
-  // All that is written from the table of platforms.
+  // All files that are written from the table of platforms.
   platforms: () => [[...script('write-platforms.mjs'), '--check']],
   // Whether each relative link of the documents leads to a file that is there, and its anchor to a heading.
   links: () => [[...bin('remark-cli', 'cli.js'), ...DOCUMENTS, ...VALIDATE_LINKS, ...REMARK]],
@@ -66,6 +66,6 @@ if (unknown.length > 0) {
 }
 for (const name of words.length > 0 ? words : names) {
   console.log(`> ${name}`);
-  // The first that fails is the last: what it says is read then.
+  // The first check that fails ends the run, so that its output is the last that is printed.
   if (!CHECKS[name]().every(run)) process.exit(1);
 }

@@ -19,7 +19,7 @@ const SIZES = /(?<=<!-- sizes:[^\n]*-->\n).*?(?=<!-- \/sizes -->)/s;
 
 const kilobytes = (bytes) => `${(bytes / 1000).toFixed(0)} kB`;
 
-/** The addons to pack, by platform; those of a release are built for the oldest systems, so they come first. */
+/** The addons to pack, by platform. Addons in target/cross are built for the oldest systems, so they come first. */
 async function chooseAddons(folder) {
   const [host, file] = hostAddon(CHECKOUT);
   const found = new Map([[host, file], ...(await addonsIn(folder))]);

@@ -1,26 +1,25 @@
-// The platforms that MeMS has addons for: the one table of them. What says platforms is written from it by
+// The table of the platforms that MeMS has addons for. Other lists of platforms are written from it by
 // scripts/write-platforms.mjs, which `npm run fix` runs and `npm run lint` checks: the targets in package.json, the loader
-// (binding.js, lib/load-errors.js) and the hosted CI. Scripts read it.
+// (binding.js, lib/load-errors.js) and the hosted CI. Scripts read the table.
 //
 // To add a platform, add a row, run `npm run fix`, then `npm run check -- <name>` and `npm run pack:all -- --write`.
 //
 // Each row:
 //
 // - `name`: the platform as the napi CLI names it. Its addon is mems.<name>.node, its package ends in -<name>.
-// - `title`: the platform in words, as the documents have it.
+// - `title`: the platform in words, for the documents.
 // - `triple`: the platform as Rust names it. The addon of a release is built for that.
 // - `os`, `cpu`, `libc`: what the manifest of its package says to npm.
-// - `packages`: the npm packages that hold the binary of each runtime, and for Node.js before 18 `oldNode` where that is
-//   another one. A runtime of which npm has none for the platform has no entry.
-// - `absent`: the runtimes of which there are no binaries for the platform at all.
+// - `packages`: the npm packages that hold the binary of each runtime, and `oldNode` if Node.js before 18 has another package.
+//   A runtime without an npm package for the platform has no entry.
+// - `absent`: the runtimes that have no binaries for the platform at all.
 // - `cross`: how its addon is built on Linux x64: the linker (a key of LINKERS in lib/cross.mjs), the file that cargo makes,
-//   the triple where it is not that of a release, the oldest glibc that the addon may need, flags of rustc, whether
-//   symbols are stripped.
-// - `suite`: how its tests run on Linux x64, where they can: `under` which machine (a key of MACHINES in lib/machines.mjs), on
-//   which runtimes unless some are named, which test files cannot run there and why, and on which versions of
-//   Node.js the installation is tested.
-// - `hosted`: where the hosted CI builds it and runs it, `builder` and `runner`; which runtimes there are for it there, and in
-//   `note` why not all of them.
+//   the triple if it is not that of a release, the oldest glibc that the addon may need, flags of rustc, whether symbols are
+//   stripped.
+// - `suite`: how its tests run on Linux x64, if they can: `under` which machine (a key of MACHINES in lib/machines.mjs), on
+//   which runtimes by default, which test files cannot run there and why, and on which versions of Node.js the installation is
+//   tested.
+// - `hosted`: where the hosted CI builds and runs it, `builder` and `runner`; on which runtimes, and in `note` why not on all.
 
 const MAJORS = [14, 16, 18, 20, 22, 24, 26];
 
@@ -142,7 +141,7 @@ export const PLATFORMS = [
       deno: '@deno/win32-arm64',
     },
     absent: ['14', '16', '18'],
-    // Proof that it links, no more: nothing here runs it. It exports every function, not only those of Node-API and C.
+    // This proves only that it links: nothing here runs it. It exports every function, not only those of Node-API and C.
     cross: { ...WINDOWS, triple: 'aarch64-pc-windows-gnullvm', linker: 'zig-windows' },
     hosted: {
       builder: 'windows-11-arm',
@@ -198,7 +197,7 @@ export const REFUSED = [
 /** The major versions of Node.js that MeMS runs on and is tested with. */
 export const NODE_VERSIONS = MAJORS;
 
-// What people say for what Node.js calls otherwise.
+// What people call the systems that Node.js calls otherwise.
 const ALIASES = { win32: ['windows'], darwin: ['macos'] };
 
 /** The words that choose a platform: its names, and the parts of its name. */
@@ -214,9 +213,9 @@ export const findPlatform = (name) =>
   PLATFORMS.find((platform) => [platform.name, platform.triple].includes(name));
 
 /**
- * Takes words of a command line apart: `{ platforms, others }`, of which the first are the rows of `among` that any word
- * chooses (`windows`, `musl`, `linux-x64-gnu`, a triple), in the order of the table. Throws where a word chooses a platform that is not
- * in `among`, and says `why`.
+ * Sorts the words of a command line into `{ platforms, others }`: `platforms` are the rows of `among` that any word chooses
+ * (`windows`, `musl`, `linux-x64-gnu`, a triple), in the order of the table. Throws, with `why` in the message, if a word chooses a
+ * platform that is not in `among`.
  */
 export function choosePlatforms(words, among = PLATFORMS, why = '') {
   const chosen = new Set();

@@ -1,6 +1,6 @@
-// Builds the addon where the package arrives as source. npm runs this after `npm install` in a clone, and in the clone
-// that it makes for `npm install git+https://...`, before it packs that. It never runs for what comes from a registry or
-// a tarball. Uses nothing but Node's own modules.
+// Builds the addon if the package arrives as source. npm runs this after `npm install` in a clone, and in the clone that it makes
+// for `npm install git+https://...`, before it packs that. It never runs for packages from a registry or a tarball. It uses only
+// Node's own modules.
 //
 // Without Cargo it says so and succeeds: nothing else of the clone needs the addon, and one may be put there later. A
 // build that fails does fail the install. MEMS_PREPARE=no turns it off, for scripts that build by themselves.
@@ -23,12 +23,12 @@ function prepare() {
   if (process.env.MEMS_PREPARE === 'no') return 0;
   if (run('cargo', ['--version'], 'ignore') !== 0) {
     console.error(
-      `${NOT_BUILT}: that takes Cargo. Install Rust from rustup.rs, then \`npm run build\`.`,
+      `${NOT_BUILT}: building needs Cargo. Install Rust from rustup.rs, then run \`npm run build\`.`,
     );
     return 0;
   }
   if (!existsSync(path.join(root, 'node_modules', '@napi-rs', 'cli'))) {
-    console.error(`${NOT_BUILT}: that takes the development dependencies (\`npm ci\`).`);
+    console.error(`${NOT_BUILT}: building needs the development dependencies (\`npm ci\`).`);
     return 0;
   }
   const status = run('npm', ['run', '--silent', 'build'], 'inherit');

@@ -1,6 +1,6 @@
-// Publishes the packages that `npm run pack:all -- --all` left in target/packages: the platforms' first, then the main
-// package, so that whoever gets the new main package gets its addon too. What is published already is passed over, so a
-// run that broke off can be run again.
+// Publishes the packages that `npm run pack:all -- --all` has made in target/packages: the platforms' packages first, then the main
+// package, so that everyone who gets the new main package gets its addon too. Packages that are published already are skipped, so
+// an interrupted run can be repeated.
 //
 //   node scripts/publish.mjs v2.0.0 [--publish] [--project folder] [-- options of npm publish]
 //
@@ -17,7 +17,7 @@ import { PLATFORMS } from './platforms.mjs';
 
 const CHECKOUT = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** Throws unless all that names the version names this one. */
+/** Throws unless the tag, Cargo.toml and the changelog have this version. */
 async function checkVersion(project, tag, { version }) {
   if (tag !== `v${version}`) throw new Error(`the tag is ${tag}, but package.json has ${version}`);
   const cargo = await readFile(join(project, 'Cargo.toml'), 'utf8');
@@ -27,7 +27,7 @@ async function checkVersion(project, tag, { version }) {
   if (!changelog.includes(`\n## [${version}]`)) throw new Error(`CHANGELOG.md has no ${version}`);
 }
 
-/** The packages in the order they are to be published in; throws unless they are all there, and belong together. */
+/** The packages in the order in which they have to be published. Throws unless they are all there, and belong together. */
 function checkPackages(packages, { name, version }) {
   const platforms = PLATFORMS.map((platform) => packages.get(`${name}-${platform.name}`));
   const main = packages.get(name);
@@ -43,7 +43,7 @@ function checkPackages(packages, { name, version }) {
   return found;
 }
 
-/** A version before a release is not what `npm install` gets: 2.0.0-alpha.0 goes under the name "alpha". */
+/** The tag for npm. `npm install` does not get prereleases: 2.0.0-alpha.0 is published with the tag "alpha". */
 const distTag = (version) => /-([a-z]+)/.exec(version)?.[1] ?? 'latest';
 
 async function isPublished(project, { name, version }, options) {

@@ -25,7 +25,7 @@ function run(what, command, args, cure) {
   process.exit(status ?? 1);
 }
 
-/** Whether node_modules is what the lock file says, as far as its age tells. */
+/** Whether node_modules is what the lock file says, as far as its age shows. */
 function installed() {
   const stamp = path.join(root, 'node_modules', '.package-lock.json');
   return (
@@ -45,7 +45,7 @@ run(
   'MeMS is built from Rust: install it from rustup.rs.',
 );
 if (!installed()) {
-  // Warnings only say which Node the tools of a tool would rather have.
+  // Warnings only say which version of Node the dependencies of tools prefer.
   const quiet = ['--no-audit', '--no-fund', '--loglevel=error'];
   run('Installing the development dependencies', 'npm', ['ci', ...quiet]);
 }

@@ -1,7 +1,7 @@
 // Hunts for crashes: runs the random program of __test__/soak on runtimes, one after the other.
 //   npm run soak -- [--seconds N] [--seed N] [--offline] [20 22 24 26 bun deno ...]
-// A signal, an exit code, or a minute without a word is a failure; the seed that is printed does the same again, as far as
-// threads allow.
+// A signal, an exit code, or a minute without output is a failure. The seed that is printed repeats the run, as far as threads
+// allow.
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -15,7 +15,7 @@ const SILENCE_MS = 60_000;
 /** What makes a runtime's garbage collector callable; Bun's always is. */
 const GC_FLAGS = { node: ['--expose-gc'], bun: [], deno: ['--v8-flags=--expose-gc'] };
 
-/** What the program says it has done, and what heaps have refused and found. */
+/** What the program reports: what it has done, and what heaps have refused and found. */
 const COUNTS = {
   steps: 0,
   ends: 0,

@@ -1,7 +1,7 @@
-// Writes the table of what is supported into README.md, from what the last runs of `npm run test:on` and every build for another
-// platform left in the cache, and from nothing else.
+// Writes the table of supported platforms into README.md, only from the results that the last runs of `npm run test:on` and the
+// last builds for other platforms have left in the cache.
 //   npm run support -- [--check]
-// --check writes nothing, and fails if the table is not what it would write.
+// --check writes nothing, and fails if the table is out of date.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -13,10 +13,10 @@ import { PLATFORMS } from './platforms.mjs';
 
 const DOCUMENT = join(CHECKOUT, 'README.md');
 const PLACE = /(?<=<!-- support:[^\n]*-->\n).*?(?=<!-- \/support -->)/s;
-// The first that knows of a platform and runtime has the word: all tests say more than the smoke suite.
+// The first check with a result for a platform and runtime counts: all tests say more than the smoke suite.
 const CHECKS = ['tests', 'runtimes'];
 
-/** What the last run says of a runtime on a platform; undefined if there was none. */
+/** The result of the last run of a runtime on a platform; undefined if there was none. */
 const findRun = (runs, platform, runtime) =>
   runs.find((run) => run.platform === platform && run.runtime === runtime);
 
@@ -28,7 +28,7 @@ function cell(runs, built, { name: platform, absent }, runtime) {
   return built.has(platform) ? 'built' : '';
 }
 
-/** Which versions ran, of each runtime of which any did. */
+/** The versions that ran, for each runtime that ran at all. */
 function versions(runs) {
   const of = (name) => [
     ...new Set(runs.filter(({ runtime }) => runtime === name).map((run) => run.version)),

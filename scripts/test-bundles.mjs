@@ -1,6 +1,6 @@
-// Bundles and single executables of a program that uses the package, made by each bundler and run on each runtime where
-// nothing else of the program is; and what the package says where the addon is not beside them, or where the runtime was
-// started so that it loads none.
+// Makes bundles and single executables of a program that uses the package, with each bundler, and runs them on each runtime in a
+// folder that has nothing else of the program. Checks also what the package says if the addon is not beside them, or if the runtime
+// was started so that it loads no addon.
 //   npm run test:package -- bundles [--offline] [name of a way ...]
 import assert from 'node:assert/strict';
 import { copyFile, mkdir, mkdtemp, readdir, realpath, rename } from 'node:fs/promises';
@@ -68,7 +68,7 @@ async function runWay({ made, binary, out, embeds }) {
   if (!embeds) assert.equal(dirname(library), out);
 }
 
-/** Without the addon, the error names every place and says what to do; then that works. */
+/** Without the addon, the error names every place and says what to do. Does that, after which the program works. */
 async function runWithout({ made, binary, out }) {
   const addons = (await readdir(out)).filter((name) => name.endsWith('.node'));
   for (const name of addons) await rename(join(out, name), join(out, `${name}.away`));
@@ -84,7 +84,7 @@ async function runWithout({ made, binary, out }) {
   await runWay({ made, binary, out });
 }
 
-/** What a runtime says that was started so that it loads no addon, and that the flag it names helps. */
+/** Checks what the package says on a runtime that was started so that it loads no addon, and that the flag it names helps. */
 async function runFlags(app, binary, { refused, line, helps }) {
   const options = { cwd: app.folder, env, timeout: TIMEOUT_MS };
   const run = (flags) => start(binary, [...flags, 'main.cjs'], options);
@@ -148,7 +148,7 @@ await runScriptIn('mems-bundles-', async (scratch) => {
       }
     }
   }
-  // From here on a program has nothing but what was built.
+  // From here on a program has only what was built.
   await app.remove();
   for (const one of built) {
     await addRow(rows, { ...one.row, step: 'run' }, () => runWay(one));

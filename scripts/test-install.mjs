@@ -1,14 +1,14 @@
 // Installs the packed packages into empty projects, from tarballs and from a registry on this machine, runs the seed's
-// example there, and breaks each installation in a way that happens to users: the error must say so, and its cure work.
+// example there, and breaks each installation in a way that happens to users: the error must say so, and its advice must help.
 //
-//   npm run test:package -- install                    on Node 14 and 26; what is packed is packed anew before
+//   npm run test:package -- install                    on Node 14 and 26, after packing the packages anew
 //   npm run test:package -- install 20                 on other versions
-//   npm run test:package -- install windows musl       for other platforms, of which the addons have been built
+//   npm run test:package -- install windows musl       for other platforms, whose addons have been built
 //
-// --offline fetches no runtime; --here takes the Node.js that runs this, and no other. --git also installs from a clone of this
-// repository's last commit, which builds: that takes Cargo, minutes, and npm's registry or cache.
+// --offline fetches no runtime; --here uses only the Node.js that runs this. --git also installs from a clone of this repository's
+// last commit, which is built then: that takes Cargo, minutes, and npm's registry or cache.
 //
-// --runner names a module whose default export runs Node.js in another way, or is a list of such:
+// --runner names a module whose default export runs Node.js in another way, or is a list of such runners:
 //   { name, platform: 'win32-x64-msvc', runNode(args, cwd): Promise<{ code, output }> }
 // The arguments name files relative to `cwd`, which is below the system's temporary folder. npm itself runs here and
 // installs for `platform`, which must have been packed. Such runners take the place of the runtimes.

@@ -1,4 +1,4 @@
-// Which of a runtime's functions take views of MeMS memory: probes every runtime in the cache, and writes docs/interop.md.
+// Finds out which functions of a runtime take views of MeMS memory: probes every runtime in the cache, and writes docs/interop.md.
 //   npm run test:package -- interop [--offline] [14 16 18 20 22 24 26 bun deno ...]
 // With runtimes named it only prints what it found: the document has a column for each.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';

@@ -1,6 +1,6 @@
-// The random tests, longer than `npm test` has time for: five times as many programs as there, each operation of which is
-// followed by the text; recorded programs from beginning to end; ten times as many calls of the raw exports. Variables that
-// are set already stay as they are, and what follows -- names files instead of those.
+// Runs the random tests for longer than `npm test` has time for: five times as many programs, with printStats() compared after each
+// operation; recorded programs from beginning to end; ten times as many calls of the raw exports. Variables that are set already
+// stay as they are. Files named after -- are run instead.
 //   npm run test:long [-- __test__/oracle/policies.test.js ...]
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';

@@ -1,13 +1,13 @@
-// Tests on other runtimes and platforms than the one at hand, which are fetched into the cache.
+// Tests on other runtimes and platforms than this one, which are fetched into the cache.
 //
 //   npm run test:on                            the smoke suite on every runtime, with the addon as last built here
 //   npm run test:on -- 14 26 bun               on some of them
-//   npm run test:on -- windows arm64 musl      all tests on the platforms that these words choose, with the addon as it is released
+//   npm run test:on -- windows arm64 musl      all tests on the platforms that these words choose, with the addon of a release
 //   npm run test:on -- linux-x64-gnu 20 bun    on some runtimes
-//   npm run test:on -- refused                 that processors which MeMS is not made for are told so
+//   npm run test:on -- refused                 that MeMS says so on processors that it does not support
 //
-// --offline fetches no runtime. Of a platform, --files name,name runs only these test files (views, platform/binding; api/ for all of a subject), and --no-rust
-// leaves the Rust tests out. Delete runtimes/ in the cache to fetch newer versions.
+// --offline fetches no runtime. On platforms, --files name,name runs only these test files (views, platform/binding; api/ for all
+// of a subject), and --no-rust leaves the Rust tests out. Delete runtimes/ in the cache to fetch newer versions.
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { testPlatform } from './lib/platform-suite.mjs';

@@ -1,5 +1,5 @@
-// Tests the package as its users have it: installed, typed, bundled, in their test runners, its memory given to the functions of
-// their runtime. Each of these says at its head what may follow its name.
+// Tests the package as its users have it: installed, typed, bundled, in their test runners, its memory passed to the functions of
+// their runtime. The head of each script says which arguments may follow its name.
 //
 //   npm run test:package                                  all of them
 //   npm run test:package -- types bundles                 some of them
@@ -17,7 +17,7 @@ const TESTS = {
   interop: ['test-interop.mjs'],
 };
 
-/** Runs a script to its end; whether it succeeded. */
+/** Runs a script to its end. Returns whether it succeeded. */
 function run(script, args) {
   const command = [join(FOLDER, script), ...args];
   return spawnSync(process.execPath, command, { stdio: 'inherit' }).status === 0;
@@ -28,7 +28,7 @@ const named = words.filter((word, at) => word in TESTS && words.indexOf(word) ==
 const rest = words.filter((word) => !(word in TESTS));
 if (rest.length > 0 && named.length !== 1) {
   const known = Object.keys(TESTS).join(', ');
-  console.error(`What ${rest.join(' ')} is for is not clear: name one of ${known}`);
+  console.error(`It is not clear what ${rest.join(' ')} is for: name one of ${known}`);
   process.exit(1);
 }
 let passed = true;

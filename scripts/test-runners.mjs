@@ -8,7 +8,7 @@ import { CHECKOUT, HOST, progress, start } from './lib/runtimes.mjs';
 import { fromNpm } from './lib/tools.mjs';
 
 const NAME = '@sambhav-gautam/osmemoryallocator';
-// Fixed, so that a failure is ours.
+// Fixed versions, so that a failure is due to a change of MeMS.
 const RUNNERS = { jest: '30.5.2', vitest: '4.1.12' };
 const TIMEOUT_MS = 120_000;
 
@@ -40,7 +40,7 @@ const WAYS = {
   ...Object.fromEntries(
     ['forks', 'threads', 'vmForks', 'vmThreads'].map((pool) => [
       `Vitest, ${pool}`,
-      // In one worker: what is left by one file the other finds.
+      // In one worker, so that one file finds what the other has left.
       [...VITEST, '--pool', pool, '--maxWorkers=1'],
     ]),
   ),
@@ -55,7 +55,7 @@ for (const [name, args] of Object.entries(WAYS)) {
     timeout: TIMEOUT_MS,
     env: { ...process.env, NO_COLOR: '1', CI: '1' },
   });
-  // Of two files with three tests each.
+  // There are two files with three tests each.
   const isRun = /Tests:? +6 passed/.test(output);
   if (code !== 0 || !isRun) {
     console.error(`${reason}: ${output}`);

@@ -20,7 +20,7 @@ const VALGRIND = [
   '--error-exitcode=1',
 ].join(' ');
 
-/** The ways to run them, each `{ toolchain, args, env }`. */
+/** The ways to run the tests, each `{ toolchain, args, env }`. */
 const WAYS = {
   asan: {
     toolchain: ['+nightly'],

@@ -1,4 +1,4 @@
-// The typings under every version of TypeScript from 4.9 on, with the types of Node.js that go with it and without any, for each
+// Checks the typings with every version of TypeScript from 4.9 on, with the types of Node.js that fit it and without any, for each
 // way of resolving modules. Compilers are fetched from npm into the cache.
 //   npm run test:package -- types [version ...]
 import { mkdtemp } from 'node:fs/promises';

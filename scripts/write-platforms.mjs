@@ -1,4 +1,4 @@
-// Writes what says platforms from the table of them (platforms.mjs): the targets in package.json, the loader, the hosted CI.
+// Writes the lists of platforms from the table (platforms.mjs): the targets in package.json, the loader, the hosted CI.
 //
 //   node scripts/write-platforms.mjs             writes, as `npm run fix` does
 //   node scripts/write-platforms.mjs --check     only says what is out of date, as `npm run lint` does
@@ -18,7 +18,7 @@ function manifest(text) {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 
-/** The requires of the loader, each with its name written out, in the order in which they stand there. */
+/** The requires of the loader, each with its name written out, in the order in which they are there. */
 const REQUIRES = [
   (name) => `require('./mems.${name}.node')`,
   (name) => `require('${PACKAGE}-${name}/package.json').version`,
@@ -38,7 +38,7 @@ function loader(text) {
   return written;
 }
 
-/** Replaces what stands between `begin`, a pattern, and a line that only closes it. */
+/** Replaces the lines between `begin`, a pattern, and a line that only closes it. */
 function replaceBetween(text, begin, end, lines) {
   const pattern = new RegExp(`(${begin}\\n).*?(?=^${end}$)`, 'ms');
   if (!pattern.test(text)) throw new Error(`${begin} is not there`);
@@ -60,7 +60,7 @@ function entry(cells, note) {
   return [...(note ? [`# ${note}`] : []), ...text].map((line) => `          ${line}`);
 }
 
-/** The matrices of the hosted CI, by the job they are of. */
+/** The matrices of the hosted CI, by job. */
 const MATRICES = {
   test: [...new Set(PLATFORMS.map(({ hosted }) => hosted.runner))].map(
     (runner) => `          - ${runner}`,

@@ -1,6 +1,6 @@
 'use strict';
 
-// What npm runs in a clone after `npm install`: it must not fail where nothing can be built.
+// What npm runs in a clone after `npm install`: it must not fail if nothing can be built.
 
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -21,7 +21,7 @@ function prepare(changes) {
 test('without Cargo it says so and succeeds', () => {
   const { status, stdout, stderr } = prepare({ PATH: path.join(__dirname, 'nowhere') });
   assert.deepEqual([status, stdout], [0, '']);
-  assert.match(stderr, /^The addon was not built: that takes Cargo\..*rustup\.rs.*\n$/);
+  assert.match(stderr, /^The addon was not built: building needs Cargo\..*rustup\.rs.*\n$/);
 });
 
 test('it can be turned off', () => {

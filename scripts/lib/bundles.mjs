@@ -1,14 +1,14 @@
-// Bundles and single executables of a program that uses the package, as their users make them. Each way takes
-// `{ tools, binary, app, out }`: what requires the bundlers, the runtime that is to run it, the folder of the program
-// (main.cjs and main.mjs, with node_modules) and an empty folder to build into. It returns the arguments of the runtime, or
-// the path of an executable.
+// Bundles and single executables of a program that uses the package, as users make them. Each way is a function of
+// `{ tools, binary, app, out }`: a `require` for the bundlers, the runtime that will run the result, the folder of the program
+// (main.cjs and main.mjs, with node_modules) and an empty folder to build into. It returns the arguments of the runtime, or the
+// path of an executable.
 import { copyFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { HOST } from './runtimes.mjs';
 import { fromNpm, run } from './tools.mjs';
 
-// What the checks are made with, fixed so that a failure is ours.
+// Fixed versions of the bundlers, so that a failure is due to a change of MeMS.
 const TOOLS = {
   esbuild: '0.28.2',
   postject: '1.0.0-alpha.6',
@@ -22,13 +22,13 @@ const TOOLS = {
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 const EXECUTABLE = process.platform === 'win32' ? 'program.exe' : 'program';
 
-/** The bundlers, installed into the cache if they are not there: what requires them. */
+/** A `require` for the bundlers, which are installed into the cache if they are not there. */
 export async function openTools() {
   const folder = await fromNpm(`bundlers-${HOST}`, TOOLS);
   return createRequire(join(folder, 'package.json'));
 }
 
-/** By esbuild, which copies the addon. */
+/** A bundle made by esbuild, which copies the addon. */
 async function esbuild({ tools, app, out }, options = {}) {
   await tools('esbuild').build({
     entryPoints: [join(app, 'main.cjs')],
@@ -43,7 +43,7 @@ async function esbuild({ tools, app, out }, options = {}) {
   return [join(out, 'main.js')];
 }
 
-/** By esbuild as an ES module, which needs a `require` of its own. */
+/** A bundle made by esbuild as an ES module, which needs a `require` of its own. */
 async function esbuildModule(place) {
   await esbuild(place, {
     entryPoints: [join(place.app, 'main.mjs')],
@@ -56,7 +56,7 @@ async function esbuildModule(place) {
   return [join(place.out, 'main.mjs')];
 }
 
-/** By Rollup, which leaves addons and what is in try blocks alone: the addon is put beside the bundle. */
+/** A bundle made by Rollup, which does not touch addons nor code in try blocks: the addon is put beside the bundle. */
 async function rollup({ tools, app, out, addon }, format) {
   const [commonjs, json, resolve] = ['commonjs', 'json', 'node-resolve'].map((name) => {
     const plugin = tools(`@rollup/plugin-${name}`);
@@ -75,7 +75,7 @@ async function rollup({ tools, app, out, addon }, format) {
   return [file];
 }
 
-/** By webpack, whose node-loader copies the addon. */
+/** A bundle made by webpack, whose node-loader copies the addon. */
 async function webpack({ tools, app, out }) {
   const compiler = tools('webpack')({
     mode: 'production',
@@ -99,7 +99,7 @@ async function webpack({ tools, app, out }) {
   return [join(out, 'main.js')];
 }
 
-/** By Bun, for itself or for Node.js. */
+/** A bundle made by Bun, for itself or for Node.js. */
 async function bun({ binary, app, out, bunBinary = binary }, target) {
   await run(bunBinary, ['build', 'main.cjs', `--target=${target}`, `--outdir=${out}`], {
     cwd: app,
@@ -107,7 +107,7 @@ async function bun({ binary, app, out, bunBinary = binary }, target) {
   return [join(out, 'main.js')];
 }
 
-/** By Bun into one executable. */
+/** An executable made by Bun. */
 async function bunCompile({ binary, app, out }, ...flags) {
   const file = join(out, EXECUTABLE);
   await run(binary, ['build', 'main.cjs', '--compile', `--outfile=${file}`, ...flags], {
@@ -116,7 +116,7 @@ async function bunCompile({ binary, app, out }, ...flags) {
   return file;
 }
 
-/** What a single executable of Node.js is made from, as the file that says so. */
+/** Writes the configuration from which a single executable of Node.js is made, and returns its path. */
 async function configureSea(place, more) {
   const [main] = await esbuild(place);
   const config = join(place.out, 'sea.json');
@@ -125,7 +125,7 @@ async function configureSea(place, more) {
   return config;
 }
 
-/** A single executable by postject, which puts the program into a copy of Node.js. */
+/** A single executable made by postject, which puts the program into a copy of Node.js. */
 async function sea(place) {
   const { tools, binary, out } = place;
   const [blob, file] = [join(out, 'sea.blob'), join(out, EXECUTABLE)];
@@ -137,7 +137,7 @@ async function sea(place) {
   return file;
 }
 
-/** A single executable by Node.js alone, which newer ones can make. */
+/** A single executable made by Node.js itself, which newer versions can do. */
 async function buildSea(place) {
   const file = join(place.out, EXECUTABLE);
   const config = await configureSea(place, { output: file });
@@ -145,7 +145,7 @@ async function buildSea(place) {
   return file;
 }
 
-/** The ways, each with the runtimes it is for. `beside` is whether the addon is to be put beside what came out. */
+/** The ways, each with the runtimes that it is for. `beside`: whether the addon is put beside the result. */
 export const WAYS = [
   { name: 'esbuild', runtimes: ['14', '20', '26'], build: esbuild },
   { name: 'esbuild, ES module', runtimes: ['20', '26'], build: esbuildModule },

@@ -7,12 +7,12 @@ import { BUILDS, compilerFor, mingwLinker, zigLinker, zigWindowsLinker } from '.
 
 const LINKERS = { zig: zigLinker, 'zig-windows': zigWindowsLinker, mingw: mingwLinker };
 
-/** How a platform's addon is built on Linux x64: its row of the table, with all that may be left out there. */
+/** How a platform's addon is built on Linux x64: its row of the table, with all defaults filled in. */
 function targetOf({ name, triple, cross }) {
   return { name, triple, flags: [], ...cross };
 }
 
-/** How to run cargo for a target: `{ command, args, env }`, of which the arguments follow cargo's command. */
+/** How to run cargo for a target: `{ command, args, env }`; the arguments follow cargo's command. */
 async function prepare(target) {
   const compiler = await compilerFor(target.triple);
   const linker = await LINKERS[target.linker]();
@@ -21,7 +21,7 @@ async function prepare(target) {
   const env = {
     ...process.env,
     CARGO_TARGET_DIR: BUILDS,
-    // Nobody looks with a debugger, and linking takes half the time.
+    // No debugger is used, and linking takes half the time without debug information.
     CARGO_PROFILE_DEV_DEBUG: 'false',
     ...compiler.env,
     ...linker.env,
@@ -85,5 +85,5 @@ export async function checkTypes({ triple }) {
   await cargo(`checking ${triple}`, args, env);
 }
 
-/** Whether building a platform's addon compiles the very code of its release: else that is to be checked by itself. */
+/** Whether building a platform's addon compiles the same code as its release, which has to be checked by itself otherwise. */
 export const buildsRelease = ({ triple, cross }) => (cross.triple ?? triple) === triple;

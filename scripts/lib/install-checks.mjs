@@ -1,5 +1,5 @@
-// What must hold of the package as a user gets it: tarballs, installed by npm into empty projects. Each check takes a
-// fixture (see install-fixture.mjs) and throws where something is not as it should be.
+// Checks of the package as a user gets it: tarballs, installed by npm into empty projects. Each check takes a fixture (see
+// install-fixture.mjs) and throws if something is wrong.
 import assert from 'node:assert/strict';
 import { copyFile, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ const REQUIRE = /const mems = require\('([^']+)'\);/;
 
 const example = () => readFile(join(CHECKOUT, 'examples', 'seed.js'), 'utf8');
 
-/** A pattern for what the README shows of the example; where the system puts the memory, nobody can know. */
+/** A pattern for the output of the example in the README; only the physical address can be any. */
 async function exampleOutput() {
   const readme = (await readFile(join(CHECKOUT, 'README.md'), 'utf8')).replaceAll('\r', '');
   const [, shown] = readme.match(/## Quick start\n.*?\n```text\n(.*?)```/s);
@@ -51,7 +51,7 @@ async function loadError(fixture, project) {
   return JSON.parse(output);
 }
 
-/** Does what the error's message says, to the letter; then the package must work. */
+/** Does exactly what the error's message says, after which the package must work. */
 async function cure(fixture, project, { message }) {
   const [, remove] = /^Remove (node_modules\/\S+) and/m.exec(message) ?? [];
   if (remove) await rm(join(project.folder, remove), { recursive: true });

@@ -1,4 +1,4 @@
-// What the install checks work on: the packed packages in a registry of their own, and how to run what was installed.
+// The fixture of the install checks: the packed packages in a registry of their own, and how to run what was installed.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PLATFORMS } from '../platforms.mjs';
@@ -9,7 +9,7 @@ import { Registry } from './registry.mjs';
 import { packRelease, readManifest, readPackage, readPackages } from './release.mjs';
 import { CHECKOUT, chooseRuntimes, HOST, openRuntime, start } from './runtimes.mjs';
 
-// Nothing listens on the port that discards.
+// Nothing listens on this port, that of the discard protocol.
 const UNREACHABLE = 'http://127.0.0.1:9/';
 const OLD_VERSION = '0.0.1';
 const RUN_TIMEOUT_MS = 180_000;
@@ -20,7 +20,7 @@ async function openPackage(file) {
   return { file, manifest, name, version, id: `${name}@${version}` };
 }
 
-/** Packages for the platforms that were not built: right in all but the addon. */
+/** Packages for the platforms that were not built: complete except for the addon. */
 async function packStandIns(names, into) {
   await mkdir(into);
   const addon = join(into, 'addon');
@@ -73,7 +73,7 @@ export async function openPackages(packed, scratch) {
   return { main, packages, built, names, registry, scratch };
 }
 
-/** What the checks take, for one runner: `{ name, platform, runNode(args, cwd) }`. */
+/** The fixture for one runner: `{ name, platform, runNode(args, cwd) }`. */
 export function makeFixture(opened, runner) {
   const { main, packages, names, registry, scratch } = opened;
   const { platform } = runner;
@@ -114,7 +114,7 @@ export function makeFixture(opened, runner) {
   };
 }
 
-/** A Node.js binary as a runner; `startIt` starts it, in another way than start() if need be. */
+/** A Node.js binary as a runner; `startIt` starts it, if start() cannot. */
 export function nodeRunner(name, platform, binary, startIt = start) {
   const env = { ...process.env };
   delete env.MEMS_LIBRARY_PATH;
@@ -125,7 +125,7 @@ export function nodeRunner(name, platform, binary, startIt = start) {
   };
 }
 
-/** Node.js for another platform, under what runs it here, as runners; of the versions in its row unless some are named. */
+/** Node.js for another platform, run by its machine here, as runners; by default of the versions in its row. */
 export async function platformRunners(platform, names, offline) {
   const { name, suite } = platform;
   const { name: under, runtimes: known, open } = machineFor(platform);

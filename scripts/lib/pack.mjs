@@ -29,8 +29,8 @@ export async function npm(args, cwd, env = {}) {
 
 /**
  * Runs `npm pack` on the package `spec` ('.' is the one in `cwd`) and returns npm's report of the
- * tarball: `filename`, `version`, `size`, `files`. No script of the package runs, but that npm 10 runs `prepare` all the same:
- * that of this package is told to do nothing.
+ * tarball: `filename`, `version`, `size`, `files`. No script of the package runs, except that npm 10 always runs `prepare`, which
+ * is told to do nothing.
  */
 export async function npmPack(spec, cwd, options = []) {
   const args = ['pack', spec, '--json', '--ignore-scripts', '--loglevel=error', ...options];

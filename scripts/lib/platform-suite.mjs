@@ -1,5 +1,5 @@
-// The whole check of a platform, here or under an emulator: builds the addon as it is released, makes a checkout as it would
-// be there, runs the tests there, and keeps how it went.
+// The whole check of a platform, here or under an emulator: builds the addon as for a release, makes a checkout as it would be on
+// the platform, runs the tests there, and keeps the results.
 import { buildAddon, buildRustTests } from './cross.mjs';
 import { machineFor } from './machines.mjs';
 import { saveResults } from './results.mjs';
@@ -8,9 +8,9 @@ import { makeStage } from './stage.mjs';
 import { chooseFiles, runRustTests, runSuite, testFiles } from './suite.mjs';
 
 /**
- * Tests a platform, and returns the rows of a table. `runtimes` are names, those of the platform's row if there are none; with
- * `names` (views, platform/binding; api/ for all of a subject) only those test files run, and nothing is kept; `rust` is
- * whether the Rust tests run.
+ * Tests a platform, and returns the rows of a table. `runtimes` are names, by default those in the platform's row; with `names`
+ * (views, platform/binding; api/ for all of a subject) only those test files run, and no results are kept; `rust` is whether the
+ * Rust tests run.
  */
 export async function testPlatform(platform, { runtimes, names, rust, offline }) {
   const { name, suite } = platform;

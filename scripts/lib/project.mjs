@@ -18,8 +18,8 @@ export class Project {
   #options;
 
   /**
-   * Makes one in `parent`. `registry` is an address; `cache` the folder that npm keeps what it fetched in; `flags` what
-   * every npm install gets.
+   * Makes a project in `parent`. `registry` is its address; `cache` is the folder of npm's cache; `flags` are the flags of every
+   * npm install.
    */
   static async create({ parent = tmpdir(), registry, cache, flags = [] }) {
     const project = new Project();
@@ -30,7 +30,7 @@ export class Project {
     return project;
   }
 
-  /** This project, as one where npm install gets other flags. */
+  /** This project, with other flags for npm install. */
   withFlags(flags) {
     const project = new Project();
     project.folder = this.folder;

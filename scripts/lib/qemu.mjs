@@ -2,11 +2,11 @@
 // share.
 //
 // Programs start others of their kind, so the kernel is told to start those for arm64 under QEMU: in a user namespace, where
-// that needs no root and ends with the program. Pages are 4 KiB there, and memory is ordered as on x64: neither 16 KiB pages
-// nor arm64's order can be seen this way.
+// that needs no root and ends with the program. Pages are 4 KiB there, and memory is ordered as on x64: bugs that only 16 KiB pages
+// or arm64's order show cannot be found this way.
 //
-// QEMU is that of Debian's newest stable release: before version 8 it kept a note of every page that is mapped, gigabytes, and
-// half a minute, for the terabyte of address space of a heap.
+// QEMU is that of Debian's newest stable release: before version 8 it kept a note of every page that is mapped, which took
+// gigabytes and half a minute for a heap's terabyte of address space.
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { start } from './runtimes.mjs';
@@ -21,7 +21,7 @@ const PROCESSORS = {
 };
 const LIBRARIES = ['libc6', 'libgcc-s1', 'libstdc++6', 'libatomic1'];
 
-// What the file of a 64-bit little-endian ELF program for the processor begins with, and which bits of that count.
+// The first bytes of the file of a 64-bit little-endian ELF program for the processor, and which bits of them count.
 const MAGIC = String.raw`\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00`;
 const MASK = String.raw`\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff`;
 const REGISTER = `
@@ -35,7 +35,7 @@ exec "$@"
 async function fetchQemu(processor) {
   const { qemu, folder, debian } = PROCESSORS[processor];
   const programs = await fromStableDebian('qemu', 'qemu-user', async (made) => {
-    // Of its fifty processors a few are needed.
+    // Only a few of its fifty processors are needed.
     const needed = Object.values(PROCESSORS).map((each) => `qemu-${each.qemu}`);
     const bin = join(made, 'usr', 'bin');
     const others = (await readdir(bin)).filter((name) => !needed.includes(name));
@@ -52,7 +52,7 @@ async function fetchQemu(processor) {
 /** Returns `{ start(program, args, options) }`, which runs arm64 programs as start() in runtimes.mjs does its own. */
 export async function openQemu() {
   const { qemu, environment } = await fetchQemu('arm64');
-  // Tests compile programs for what runs them.
+  // Tests compile programs for the machine that runs them.
   const CC = await zigCompiler('aarch64-linux-gnu.2.17');
   const inNamespace = ['-rm', 'sh', '-ec', REGISTER, 'sh', MAGIC, MASK, qemu];
   return {
@@ -64,7 +64,7 @@ export async function openQemu() {
   };
 }
 
-/** As openQemu, for programs of any processor of the list that start no others. */
+/** Does what openQemu does, for programs of any processor of the list that start no other programs. */
 export async function openSimpleQemu(processor) {
   const { qemu, environment } = await fetchQemu(processor);
   return {

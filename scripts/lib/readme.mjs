@@ -1,11 +1,11 @@
-// The README as it is packed, made from the one of the repository, which has parts for either reader:
+// Makes the README of the package from that of the repository, which has parts for both kinds of reader:
 //
-//   <!-- clone -->            what only a clone is shown, up to
+//   <!-- clone -->            from here only for readers in a clone, up to
 //   <!-- /clone -->
-//   <!-- installed            a comment in the repository, so not shown there; what is in it is shown in the package, up to
+//   <!-- installed            from here only for readers of the package (a comment in the repository is not shown), up to
 //   /installed -->
 //
-// Links to files that are not packed lead to the repository, to the version's tag.
+// Links to files that are not packed are replaced by links into the repository, at the version's tag.
 
 const CLONE = /^<!-- clone -->\n.*?^<!-- \/clone -->\n/gms;
 const INSTALLED = /^<!-- installed\n(.*?)^\/installed -->\n/gms;

@@ -1,4 +1,4 @@
-// A package registry on this machine, for tests: what npm asks of one to install and to publish, with tarballs in memory.
+// A package registry on this machine, for tests: it has what npm needs to install and to publish, with tarballs in memory.
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -9,10 +9,10 @@ export class Registry {
   #packages = new Map();
   #server;
   url;
-  /** What was published by npm, in order. */
+  /** What npm has published, in order. */
   received = [];
 
-  /** Starts one; `close()` ends it. */
+  /** Starts a registry, which `close()` ends. */
   static async open() {
     const registry = new Registry();
     registry.#server = createServer((request, response) => registry.#answer(request, response));
@@ -28,7 +28,7 @@ export class Registry {
     this.#packages.set(name, versions.set(version, { manifest, tarball }));
   }
 
-  /** Ends it, with the connections that npm left open. */
+  /** Ends the registry, with the connections that npm left open. */
   close() {
     this.#server.closeAllConnections();
     return new Promise((closed) => this.#server.close(closed));
@@ -54,7 +54,7 @@ export class Registry {
     this.received.push(`${manifest.name}@${manifest.version}`);
   }
 
-  /** All that there is to know of a package: its versions, the last of them the latest. */
+  /** The document of a package: its versions, of which the last is the latest. */
   #document(name) {
     const versions = {};
     for (const [version, { manifest, tarball }] of this.#packages.get(name)) {

@@ -1,8 +1,8 @@
 // The tarballs a release publishes: the main package, and a small one for each platform that holds its addon.
 //
-// They are laid out in a folder of their own. The manifest in the checkout names no platform package, since a lock file
-// can only name what the registry has, and those of the next version are not there yet; the packed one names all of them,
-// and nothing that only a checkout needs.
+// They are laid out in a folder of their own. The manifest in the checkout names no platform package, since a lock file can only
+// name packages in the registry, and those of the next version are not there yet. The packed manifest names all of them, and
+// nothing that only a checkout needs.
 import { execFile } from 'node:child_process';
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -62,8 +62,8 @@ export async function addonsIn(folder) {
 }
 
 /**
- * Copies what npm would publish of `checkout` into the folder `to`, but for addons that were built in it. The README is that
- * for who has installed the package.
+ * Copies what npm would publish of `checkout` into the folder `to`, except for addons that were built in it. The README is the one
+ * for users of the package.
  */
 async function copyPublished(checkout, to) {
   const { files } = await npmPack('.', checkout, ['--dry-run']);
@@ -96,11 +96,11 @@ async function packInto(folder, into) {
 
 /**
  * Packs the project in `checkout` into the existing folder `into`: the main package, and a package for each platform of
- * `addons`, a map (or list of pairs) of platforms to files. Returns `{ main, platforms }`, of which the second is a map of
- * platforms to packages, each package `{ tarball, name, version, size, unpackedSize, files }`.
+ * `addons`, a map (or list of pairs) of platforms to files. Returns `{ main, platforms }`, the package and a map of platforms to
+ * packages, each package `{ tarball, name, version, size, unpackedSize, files }`.
  */
 export async function packRelease(checkout, into, addons) {
-  // Loaded late: what else is in this file must work before the development dependencies are there.
+  // Loaded late, since the rest of this file must work before the development dependencies are installed.
   const { NapiCli } = await import('@napi-rs/cli');
   const stage = join(into, 'stage');
   await rm(stage, { recursive: true, force: true });

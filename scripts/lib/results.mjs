@@ -1,5 +1,5 @@
-// What the last runs of the checks found, kept in the cache, results/<check>.json: an object of rows by name, each with
-// when and of which commit it was. A run replaces the rows it made, and leaves the others.
+// The results of the last runs of the checks, kept in the cache, in results/<check>.json: an object of rows by name, each with its
+// time and commit. A run replaces the rows that it made, and leaves the others.
 import { execFileSync } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

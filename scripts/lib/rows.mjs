@@ -1,11 +1,11 @@
-// What scripts have in common that try one thing after the other, and print how it went as a table with a row for each.
+// Functions for scripts that run one thing after the other, and print the results as a table with a row for each.
 import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Table } from 'console-table-printer';
 import { CACHE, openRuntime, progress, start } from './runtimes.mjs';
 
-/** Runs a script: whatever `main` throws is printed, as its message, and makes the process fail. */
+/** Runs a script: the message of whatever `main` throws is printed, and the process fails. */
 export async function runScript(main) {
   try {
     await main();
@@ -15,7 +15,7 @@ export async function runScript(main) {
   }
 }
 
-/** As runScript, with an empty folder for `main(scratch)`, which is removed at the end. */
+/** Does what runScript does, with an empty folder for `main(scratch)`, which is removed at the end. */
 export function runScriptIn(prefix, main) {
   return runScript(async () => {
     // The real path, since programs report it.
@@ -28,10 +28,10 @@ export function runScriptIn(prefix, main) {
   });
 }
 
-/** What a row of a table says of an error. */
+/** The text of an error in a row of a table. */
 export const failure = (error) => `FAILED: ${error.message.split('\n')[0]}`;
 
-/** Does what `action` does, and adds a row to `rows` with its `result`: "ok", or what it threw. */
+/** Runs `action`, and adds a row to `rows` with its `result`: "ok", or what it threw. */
 export async function addRow(rows, row, action) {
   const end = progress(Object.values(row).join(', '));
   let result = 'ok';
@@ -47,8 +47,8 @@ export async function addRow(rows, row, action) {
 
 /**
  * Runs a program on each runtime and returns the rows. `run(binary, row, runtime)` starts it and returns what start() does;
- * `summary` is what it prints when it has come to its end; `fill(row, match)` takes the row's cells from there, and returns
- * whether all is well. `cells` are those of a row whose program has not said anything.
+ * `summary` is a pattern for what it prints at its end; `fill(row, match)` fills the row's cells from that, and returns whether
+ * all is well. `cells` are those of a row whose program has printed nothing.
  */
 export async function runRows(runtimes, { offline, cells, run, summary, fill }) {
   await mkdir(CACHE, { recursive: true });
@@ -73,7 +73,7 @@ export async function runRows(runtimes, { offline, cells, run, summary, fill }) 
   return rows;
 }
 
-/** Prints rows as a table, those whose `result` is not "ok" in red; if there are any, the process is to fail. */
+/** Prints rows as a table, those whose `result` is not "ok" in red; if there are any, the process fails. */
 export function reportRows(rows) {
   const columns = Object.keys(rows[0]).map((name) => ({
     name,

@@ -12,9 +12,9 @@ import { npmPack } from './pack.mjs';
 const { hostPlatform } = createRequire(import.meta.url)('../../lib/platform.js');
 
 export const CHECKOUT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-/** Where all is kept that scripts fetch, and the results of their last runs; MEMS_CACHE names another folder than .cache. */
+/** The folder of all that scripts fetch, and of the results of their last runs: .cache, unless MEMS_CACHE names another. */
 export const CACHE_ROOT = resolve(process.env.MEMS_CACHE ?? join(CHECKOUT, '.cache'));
-/** Where runtimes are kept. */
+/** The folder of runtimes. */
 export const CACHE = join(CACHE_ROOT, 'runtimes');
 const PROGRESS_MS = 5_000;
 const VERSION_TIMEOUT_MS = 60_000;
@@ -39,7 +39,7 @@ export function runtimesOf(platform) {
 
 export const RUNTIMES = runtimesOf(HOST);
 
-/** What every runtime is run with: Deno keeps its own cache beside the runtimes, and looks for no newer version. */
+/** The environment of every runtime: Deno keeps its own cache beside the runtimes, and looks for no newer version. */
 export const ENVIRONMENT = {
   ...process.env,
   DENO_DIR: join(CACHE, 'deno-dir'),
@@ -93,7 +93,7 @@ export function start(command, args, options = {}) {
   });
 }
 
-/** Says on the error stream that `what` is under way, until the returned function is called. */
+/** Shows on the error stream that `what` is in progress, until the returned function is called. */
 export function progress(what) {
   const begin = Date.now();
   const seconds = () => ((Date.now() - begin) / 1000).toFixed(1);
@@ -139,7 +139,7 @@ async function fetchRuntime({ spec, binary, platform, fetch }, offline) {
   return found;
 }
 
-/** A runtime's binary and version, fetched if it is not there. `startIt` starts it, in another way than start() if need be. */
+/** A runtime's binary and version, fetched if it is not there. `startIt` starts it, if start() cannot. */
 export async function openRuntime(runtime, offline, startIt = start) {
   const binary = await fetchRuntime(runtime, offline);
   const asked = await startIt(binary, ['--version'], { timeout: VERSION_TIMEOUT_MS });

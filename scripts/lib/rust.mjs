@@ -1,16 +1,15 @@
 // Rust for other targets: which compiler and linker build for one, and the environment cargo needs for that.
 //
-// - The toolchain of the machine, where it has the target's standard library (`rustup target add`).
-// - Else Debian's compiler for browsers, the newest there is, which comes with the source of the standard library: cargo
-//   builds that as well. Only the machine's cargo is used with it. It moves with Debian's security updates, so its version
-//   is read, not fixed.
+// - The toolchain of the machine, if it has the target's standard library (`rustup target add`).
+// - Otherwise Debian's compiler for browsers, its newest, which comes with the source of the standard library: cargo builds that
+//   as well. The machine's cargo is used with it. Its version changes with Debian's security updates, so it is read, not fixed.
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { CHECKOUT } from './runtimes.mjs';
 import { fromDebian, fromPyPi, run } from './tools.mjs';
 
-/** Where cargo builds for other platforms. Apart from its other builds: it does not see that the linker is another. */
+/** Where cargo builds for other platforms: apart from its other builds, since it does not notice another linker. */
 export const BUILDS = join(CHECKOUT, 'target', 'cross', 'build');
 
 /** Puts a folder first on a search path of the environment. */
@@ -30,7 +29,7 @@ async function debianCompiler() {
   const env = {
     RUSTC: join(root, 'usr', 'bin', 'rustc'),
     LD_LIBRARY_PATH: before(libraries, process.env.LD_LIBRARY_PATH),
-    // It is a stable version, and building the standard library is not stable.
+    // The compiler is a stable version, and building the standard library is an unstable feature.
     RUSTC_BOOTSTRAP: '1',
   };
   return { env, args: ['-Zbuild-std=std,panic_unwind'] };
@@ -55,8 +54,8 @@ export async function zigLinker() {
 }
 
 /**
- * Makes a C compiler for a target of Zig's (aarch64-linux-gnu.2.17), as one program, and returns it. Zig makes no check of
- * syntax alone: what is compiled goes nowhere then. For musl it links statically, unless `flags` has -dynamic.
+ * Makes a C compiler for a target of Zig's (aarch64-linux-gnu.2.17), as one program, and returns it. Zig cannot only check the
+ * syntax: it compiles, and the output is dropped. For musl it links statically, unless `flags` has -dynamic.
  */
 export async function zigCompiler(target, flags = []) {
   const { CARGO_ZIGBUILD_ZIG_PATH: zig, CARGO_ZIGBUILD_CACHE_DIR: cache } = (await zigLinker()).env;
@@ -79,7 +78,7 @@ async function nodeLibrary() {
   const folder = join(BUILDS, 'libnode');
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'libnode.dll'), '');
-  // Empty ones will do; MinGW looks for the first, Zig for the second.
+  // Empty libraries are enough; MinGW looks for the first, Zig for the second.
   await writeFile(join(folder, 'libnode.dll.a'), '!<arch>\n');
   await writeFile(join(folder, 'libnode.a'), '!<arch>\n');
   return folder;

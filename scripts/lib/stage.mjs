@@ -10,7 +10,7 @@ import { run } from './tools.mjs';
 const LOCK = 'package-lock.json';
 const INSTALLED = 'installed.json';
 
-/** Copies the files of the checkout that git has or would take, and removes what was there but the dependencies. */
+/** Copies the files of the checkout that git has or would add, and removes what was there except the dependencies. */
 async function copyFiles(folder) {
   const list = await run('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard']);
   for (const name of await readdir(folder)) {
@@ -19,7 +19,7 @@ async function copyFiles(folder) {
   }
   for (const file of list.split('\0').filter(Boolean)) {
     await mkdir(join(folder, dirname(file)), { recursive: true });
-    // Deleted, and not yet committed as such.
+    // The file is deleted, and that is not committed yet.
     await cp(join(CHECKOUT, file), join(folder, file)).catch((error) => {
       if (error.code !== 'ENOENT') throw error;
     });

@@ -1,5 +1,5 @@
 // The tests of a platform: all of the JavaScript suite on Node.js, file by file; the smoke suite alone on runtimes without
-// Node's test runner; and the Rust tests. Each returns a row of the table. `emulator` is what starts programs there.
+// Node's test runner; and the Rust tests. Each returns a row of the table. `emulator` starts programs for the platform.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openRuntime, progress } from './runtimes.mjs';
@@ -8,7 +8,7 @@ const FILE_TIMEOUT_MS = 900_000;
 const COUNTS = ['tests', 'pass', 'fail', 'cancelled', 'skipped'];
 /** Under emulation random programs are slow: there are fewer of them, and shorter ones. */
 const FEWER = { MEMS_PROGRAMS: '30', MEMS_SOAK_STEPS: '3000', PROPTEST_CASES: '16' };
-/** Where every instruction is translated, long programs are shorter as well. */
+/** If every instruction is translated, long programs are shorter as well. */
 const SHORTER = {
   MEMS_OPERATIONS: '100000',
   MEMS_TRACE_OPERATIONS: '100000',
@@ -28,7 +28,7 @@ const emptyRow = (runtime) => ({
   result: 'ok',
 });
 
-/** Adds what `node --test-reporter=tap` says at its end to a row; whether it says so, and that nothing failed. */
+/** Adds to a row what `node --test-reporter=tap` prints at its end. Returns whether it did, and nothing failed. */
 function addTap(row, output) {
   const counts = COUNTS.map((name) => output.match(new RegExp(`^# ${name} (\\d+)\\r?$`, 'm'))?.[1]);
   if (counts.includes(undefined)) return false;
@@ -40,7 +40,7 @@ function addTap(row, output) {
   return tests > 0 && failed + cancelled === 0;
 }
 
-/** Adds what the smoke suite says at its end. */
+/** Adds to a row what the smoke suite prints at its end. */
 function addSmoke(row, output) {
   const [, passed, failed] = output.match(/(\d+) passed, (\d+) failed\s*$/) ?? [];
   if (passed === undefined) return false;
@@ -50,7 +50,7 @@ function addSmoke(row, output) {
   return row.passed > 0 && Number(failed) === 0;
 }
 
-/** Adds what Rust's test runner says at its end. */
+/** Adds to a row what Rust's test runner prints at its end. */
 function addRust(row, output) {
   const said = output.match(/^test result: \S+ (\d+) passed; (\d+) failed; (\d+) ignored/m);
   if (!said) return false;

