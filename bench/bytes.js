@@ -1,5 +1,5 @@
-// What using memory costs from JavaScript: views, reading and writing, copying, growing, heaps of one's own. Each beside
-// what a Node user has without MeMS.
+// What using memory costs from JavaScript: views, reading and writing, copying, growing, heaps of one's own. Each is measured
+// beside what a Node user has without MeMS.
 
 'use strict';
 
@@ -19,7 +19,7 @@ function named(bytes) {
   return bytes >= KIB ? `${bytes / KIB} KiB` : `${bytes} B`;
 }
 
-/** Contenders of an action each, timed over n calls. */
+/** One contender for each action, timed over n calls. */
 function contenders(n, actions) {
   return Object.entries(actions).map(([name, action]) => ({
     name,
@@ -37,7 +37,7 @@ function memmove() {
 
 /**
  * Making views, against the least that it could take: a callback that does nothing, and the view itself. Each has a loop of
- * its own: one that calls them all as functions is timed as well, 10 ns a call.
+ * its own: a loop that calls all of them as functions would add 10 ns a call.
  */
 async function views({ quick, turns }) {
   const { bigIntToUndefined } = loadFloor();
@@ -46,7 +46,7 @@ async function views({ quick, turns }) {
   const address = heap.malloc(KIB);
   const bytes = heap.buffer(address);
   const { buffer, byteOffset } = bytes;
-  // Read, so that no view can be left out.
+  // Each view is read, so that the compiler cannot leave it out.
   let read = 0;
   const of = (name, least, made) => {
     const loops = { 'an empty callback and the view': least, [name]: made };
@@ -99,7 +99,7 @@ async function views({ quick, turns }) {
   return tables;
 }
 
-/** `read` and `write`, against a Buffer's copy: into a new one, as `read` returns one, and into one that is there. */
+/** `read` and `write`, against a Buffer's copy: into a new Buffer, which `read` returns too, and into an existing one. */
 async function bytes({ quick, turns }) {
   const heap = new Heap();
   const tables = [];
@@ -198,7 +198,7 @@ async function heaps({ quick, turns }) {
   };
   const actions = { 'the default heap': () => mems.free(mems.malloc(64)) };
   for (const [name, heap] of Object.entries(kinds)) {
-    // A block stays in each: none is empty.
+    // A block stays in each heap, so that none is empty.
     heap.malloc(64);
     actions[name] = () => heap.free(heap.malloc(64));
   }

@@ -1,9 +1,9 @@
 // npm run bench:gc [-- --quick]
 // npm run bench:gc -- --report
 //
-// What the garbage collector has to do with a million records of about a kilobyte, held in MeMS, in Buffers or as objects,
-// and what process.memoryUsage() shows of MeMS memory. Prints tables and keeps the figures in target/gc.json; a full run
-// also writes docs/memory.md and docs/memory.svg from them, and --report makes them anew without measuring.
+// Measures the work of the garbage collector with a million records of about a kilobyte, held in MeMS, in Buffers or as objects,
+// and what process.memoryUsage() shows of MeMS memory. Prints tables and keeps the figures in target/gc.json; a full run also
+// writes docs/memory.md and docs/memory.svg from them, and --report makes these anew without measuring.
 //
 // memoryUsage() is asked on every Node that npm run test:on has fetched (MEMS_CACHE names another cache), else on
 // this one alone.
@@ -29,12 +29,12 @@ const RECORDS = options.quick ? 200_000 : 1_000_000;
 const OPERATIONS = options.quick ? 1_000_000 : 3_000_000;
 const ROUNDS = options.quick ? 1 : 5;
 const USAGE_BYTES = 256 << 20;
-/** Room for a heap of objects of that size; the same for all. */
+/** Enough room for the JavaScript heap with the objects; the same for all. */
 const FLAGS = ['--expose-gc', '--max-old-space-size=8192'];
 
 const program = (name) => path.join('bench', 'gc', name);
 
-/** Figures of several runs, nested as they are, each as `{ median, spread }`. */
+/** Figures of several runs, nested as in a run, each as `{ median, spread }`. */
 function merged(runs) {
   if (typeof runs[0] === 'number') return { median: median(runs), spread: deviation(runs) };
   return Object.fromEntries(

@@ -1,5 +1,5 @@
-// Many small heaps, as a program has them that gives each request or document one of its own: where nothing that a heap keeps
-// for its next call is of use.
+// Many small heaps, as in a program that gives each request or document one of its own: what a heap caches for its next call is of
+// no use there.
 
 'use strict';
 
@@ -24,7 +24,7 @@ function replacing(heaps, n) {
         const at = i % HEAPS;
         const { malloc, free } = heaps[at];
         const own = blocks[at];
-        // Another block each time that it is this heap's turn, and other sizes.
+        // Each time that this heap has its turn, another block and another size.
         const slot = (i * 7 + ((i / HEAPS) | 0)) % BLOCKS;
         free(own[slot]);
         own[slot] = malloc(size(i));

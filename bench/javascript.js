@@ -1,4 +1,4 @@
-// What the calls cost from JavaScript: MeMS against what a Node user could take instead, and against empty callbacks.
+// What the calls cost from JavaScript: MeMS against what a Node user could use instead, and against empty callbacks.
 
 'use strict';
 
@@ -48,7 +48,7 @@ async function calls(quick, progress) {
   const { malloc, get, free } = mems;
   mems.init();
   const address = malloc(64);
-  // What they return is kept, as programs keep them: the compiler makes no BigInt that nobody has.
+  // The results are kept, as programs keep them: the compiler would not make a BigInt that is not used.
   const kept = new Array(1024).fill(address);
   const pair = [
     {
@@ -99,11 +99,11 @@ async function calls(quick, progress) {
   return results;
 }
 
-/** `init` and the first malloc, in this process again and again and as the first calls of a process of their own. */
+/** `init` and the first malloc: in this process again and again, and as the first calls of a new process. */
 async function starts(quick, progress) {
   const { numberToBigInt, bigIntToUndefined } = loadFloor();
   const n = quick ? 200 : 1000;
-  // One by one, as a heap must end before the next: the clock's own time is in both.
+  // One by one, as a heap must end before the next begins; both contain the clock's own time.
   const oneByOne = (action, after) => () => {
     let spent = 0;
     for (let i = 0; i < n; i++) {

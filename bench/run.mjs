@@ -2,8 +2,8 @@
 // npm run bench -- --report
 //
 // Measures MeMS against other allocators, natively and from JavaScript, prints tables, and keeps the figures in
-// target/bench.json. A full run also writes docs/performance.md and docs/performance.svg from them; --write has a quick
-// run do so too, and --report makes them anew without measuring, as it does docs/memory.md if npm run bench:gc has been run.
+// target/bench.json. A full run also writes docs/performance.md and docs/performance.svg from them; with --write a quick run does
+// so too. --report makes them anew without measuring, and also docs/memory.md if npm run bench:gc has been run.
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -32,7 +32,7 @@ const { values: options } = parseArgs({
 const all = options.native === options.javascript;
 const secondsSince = (begun) => (Number(process.hrtime.bigint() - begun) / 1e9).toFixed(0);
 
-/** Builds what is measured with; what has not changed since the last run costs nothing. */
+/** Builds the programs that measure; what has not changed since the last run costs nothing. */
 async function build() {
   if (all || options.native) await buildNative(options.quick);
   if (all || options.javascript) {

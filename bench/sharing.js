@@ -1,4 +1,4 @@
-// What it costs to let a worker thread have data: a heap's id and an address, or a copy by postMessage.
+// What it costs to give data to a worker thread: a heap's id and an address, or a copy by postMessage.
 
 'use strict';
 
@@ -23,7 +23,7 @@ async function roundTrip(worker, message) {
 
 /** All tables: `{ group, workload, rows }`. */
 async function measureSharing({ quick, progress }) {
-  // A worker each, so that neither tidies up after the other while its time is taken.
+  // A worker for each, so that neither collects the other's garbage while it is timed.
   const [copier, sharer] = [new Worker(__filename), new Worker(__filename)];
   await Promise.all([copier, sharer].map((worker) => once(worker, 'message')));
   const heap = new Heap();
@@ -48,7 +48,7 @@ async function measureSharing({ quick, progress }) {
   return tables;
 }
 
-/** The worker: it keeps a heap that it knows. */
+/** The worker, which keeps a heap once it knows it. */
 function serve() {
   let known;
   parentPort.on('message', ({ data, heap, block }) => {

@@ -9,16 +9,16 @@ const vm = require('node:vm');
 const path = require('node:path');
 const { deviation, median, time } = require('./lib/measure.js');
 
-/** Calls that are timed at once, and how often: few at once, so that some are timed while nobody else has the processor. */
+/** How many calls are timed at once, and how often: few at once, so that some are timed while no other program runs. */
 const CALLS = 200;
 const ROUNDS = 200;
-/** Frames of the program's, and those of MeMS's own down to the one that captures. */
+/** Frames of the program, and frames of MeMS down to the one that captures. */
 const FRAMES = 10;
 const OWN = 3;
 
 const CAPTURE = 'the capture alone';
 
-/** What an engine has to do to say where a call comes from: call sites, or text where it has no such in another realm. */
+/** What an engine has to do to capture a stack: call sites, or text if another realm of the engine has no call sites. */
 function capture() {
   const Other = vm.runInNewContext('Error');
   Other.prepareStackTrace = (_, sites) => sites;
@@ -35,7 +35,7 @@ function capture() {
   };
 }
 
-/** Calls a function under so many frames that differ. */
+/** Calls a function under `depth` more frames. */
 const nested = (depth, call) => (depth === 0 ? call() : [nested(depth - 1, call)]);
 
 function contenders() {

@@ -53,8 +53,8 @@ function readTrace(name) {
 }
 
 /**
- * A trace of blocks of 24 bytes alone, of which a random one is replaced again and again: the smallest objects that programs
- * have in numbers, for which a call takes a first-fit heap longest beside others.
+ * A trace of only 24-byte blocks, of which a random one is replaced again and again: the smallest objects of which programs have
+ * many. With them a first-fit heap is slowest, compared with others.
  */
 function smallBlocks() {
   const [slots, replaced] = [50_000, 100_000];
@@ -78,8 +78,8 @@ function smallBlocks() {
 }
 
 /**
- * Runs operations `from`..`to` of a trace on an allocator. `live` holds the block in each slot. A realloc is a new block,
- * then the old one's end.
+ * Runs operations `from`..`to` of a trace on an allocator. `live` holds the block in each slot. A realloc allocates a new block,
+ * then frees the old one.
  */
 function replay({ kind, slot, size }, live, from, to, { malloc, free }) {
   for (let i = from; i < to; i++) {
@@ -91,8 +91,8 @@ function replay({ kind, slot, size }, live, from, to, { malloc, free }) {
 }
 
 /**
- * `replay` as a function of its own. What is compiled for one allocator is not the code of another then, as in a program that
- * uses one: a function that has called many is compiled for none of them.
+ * Makes a copy of `replay`. So the engine compiles it for one allocator, as in a program that uses only one: a function that has
+ * called several allocators is compiled for none of them.
  */
 function makeReplay() {
   return new Function('MALLOC', 'FREE', `return ${replay}`)(MALLOC, FREE);

@@ -7,14 +7,14 @@
 
 const { PerformanceObserver, constants, monitorEventLoopDelay } = require('node:perf_hooks');
 
-/** A record: a number, a count, a time, and bytes of between half and one and a half times this. */
+/** A record is a number, a count, a time, and a payload of between half and one and a half times this many bytes. */
 const MEAN = 1000;
 const HEAD = 24;
 /** Operations between two turns of the event loop. */
 const SLICE = 256;
-/** Garbage: a request's own objects, of which so many stay for a while. */
+/** Garbage is the objects of requests: this many stay for a while. */
 const YOUNG = 2000;
-/** Bytes of a record's payload that a read looks at. */
+/** How many bytes of a record's payload a read looks at. */
 const LOOK = 16;
 
 /** Marsaglia's xorshift32: the same pattern for all. */
@@ -27,10 +27,10 @@ function random(below) {
 }
 const payloadLength = () => (MEAN >> 1) + random(MEAN);
 
-/** What payloads are cut from. */
+/** The bytes that payloads are cut from. */
 const SOURCE = Buffer.alloc(1 << 16, 'The quick brown fox jumps over the lazy dog. ');
 
-/** Records in Buffers or in blocks seen as Buffers: the same code on `at(i)`. */
+/** Records in Buffers, or in blocks viewed as Buffers: the same code on `at(i)`. */
 function inBytes({ at, put }) {
   return {
     make(i, length, from) {
@@ -82,7 +82,7 @@ const CONTENDERS = {
     const all = new Map();
     return {
       make(i, length, from) {
-        // A string of its own, of a byte a character.
+        // A new string, of one byte for each character.
         const text = SOURCE.latin1Slice(from, from + length);
         all.set(i, { balance: i, updates: 0, written: from, text });
       },
@@ -108,7 +108,7 @@ const KINDS = {
   [constants.NODE_PERFORMANCE_GC_WEAKCB]: 'weak',
 };
 
-/** Sees every collection: milliseconds and number of each kind, and the longest. */
+/** Records every collection: milliseconds and number of each kind, and the longest. */
 class Collections {
   constructor() {
     this.clear();
@@ -131,7 +131,7 @@ class Collections {
     }
   }
 
-  /** All since it was cleared. Entries come a turn of the event loop late. */
+  /** All collections since it was cleared. Entries arrive a turn of the event loop late. */
   async taken() {
     await new Promise((resolve) => setTimeout(resolve, 20));
     this.add(this.observer.takeRecords());
@@ -155,7 +155,7 @@ function inSlices(n, action) {
   });
 }
 
-/** Does the work of a phase; returns its time, what was collected, and how long the event loop waited at most. */
+/** Does the work of a phase. Returns its time, the collections, and the longest delay of the event loop. */
 async function phase(collections, n, action) {
   const delay = monitorEventLoopDelay({ resolution: 1 });
   delay.enable();
@@ -186,7 +186,7 @@ async function main(contender, records, operations) {
   });
 
   const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage();
-  // Asked for by hand: what one full collection takes with the records there.
+  // A forced collection: the time that one full collection takes while the records are there.
   const begun = process.hrtime.bigint();
   global.gc();
   const full = Number(process.hrtime.bigint() - begun) / 1e6;

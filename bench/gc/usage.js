@@ -1,7 +1,7 @@
-// What process.memoryUsage() shows of MeMS memory, in a process of its own: node bench/gc/usage.js bytes
+// Measures what process.memoryUsage() shows of MeMS memory, in a process of its own: node bench/gc/usage.js bytes
 //
-// Prints as JSON how far each figure has grown, in bytes: once blocks of so many bytes are written, and once there is a
-// view of them as well; and how many milliseconds the first view of the heap takes, with a million objects that live.
+// Prints as JSON how far each figure has grown, in bytes: when blocks of this many bytes are written, and when there is a view of
+// them as well; and how many milliseconds the first view of the heap takes, with a million live objects.
 
 'use strict';
 
@@ -10,7 +10,7 @@ const { Heap } = require('@sambhav-gautam/osmemoryallocator');
 const bytes = Number(process.argv[2]);
 const objects = Array.from({ length: 1e6 }, (_, index) => ({ index, text: `object ${index}` }));
 const heap = new Heap();
-// What a heap needs once is there before.
+// What a heap needs once is made before.
 heap.free(heap.malloc(16));
 
 function usage() {

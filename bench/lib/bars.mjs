@@ -4,7 +4,7 @@ import * as echarts from 'echarts';
 
 const WIDTH = 880;
 const PANEL = 300;
-/** Of a panel: for its heading, its legend and the names below its bars. */
+/** The heights of a panel's heading and legend, and of the names below its bars. */
 const ABOVE = 74;
 const BELOW = 34;
 

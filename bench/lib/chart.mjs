@@ -3,7 +3,7 @@
 import { bars } from './bars.mjs';
 import { contenders, timesOf, title, traces } from './summary.mjs';
 
-/** One colour an allocator, told apart by those who see few colours too (after Okabe and Ito). */
+/** One colour for each allocator, which colour-blind people can distinguish, too (after Okabe and Ito). */
 const COLOURS = {
   MeMS: '#d55e00',
   'MeMS, joining and trimming': '#e69f00',

@@ -1,12 +1,12 @@
-// Documents made from figures: texts with places to fill.
+// Documents made from figures: texts with places that are filled.
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { root } from './process.mjs';
 
 /**
- * The text of bench/`name`, with `{{part}}` replaced by the part of that name. What stands between the lines `{{#part}}`
- * and `{{/part}}` is left out where the part is empty: its figures were not measured.
+ * The text of bench/`name`, with `{{part}}` replaced by the part of that name. The text between the lines `{{#part}}` and
+ * `{{/part}}` is left out if the part is empty: its figures were not measured.
  */
 export function fill(name, parts) {
   const text = readFileSync(path.join(root, 'bench', name), 'utf8');

@@ -1,4 +1,4 @@
-// What the figures of a run depend on.
+// The machine and the system, on which the figures of a run depend.
 
 import os from 'node:os';
 import { run } from './process.mjs';

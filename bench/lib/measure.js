@@ -1,5 +1,5 @@
-// Timing in turns: every round runs each contender once, so that a change of the machine's speed meets them all, and
-// ratios are taken within rounds.
+// Timing in turns: every round runs each contender once, so that a change of the machine's speed affects all of them, and ratios
+// are taken within rounds.
 
 'use strict';
 
@@ -29,7 +29,7 @@ async function inTurns(contenders, rounds, progress = () => {}) {
       if (out.has(name)) continue;
       const ns = await run();
       if (ns === undefined) out.add(name);
-      // The first round warms up: code is compiled, memory is there.
+      // The first round warms up: after it code is compiled, and memory is mapped.
       else if (round >= 0) times.get(name).push(ns);
       progress();
     }

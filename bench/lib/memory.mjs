@@ -1,4 +1,4 @@
-// docs/memory.md and docs/memory.svg: what npm run bench:gc has measured, put into the text of bench/memory.md, and its
+// Writes docs/memory.md, the text of bench/memory.md with the figures of npm run bench:gc, and docs/memory.svg, and prints the
 // tables on the terminal.
 
 import { writeFileSync } from 'node:fs';
@@ -68,7 +68,7 @@ function usageCells(usage) {
   });
 }
 
-/** The tables of a run, by the names that bench/memory.md has for them. */
+/** The tables of a run, by their names in bench/memory.md. */
 function tablesOf({ holders, usage, usageBytes }) {
   return {
     collected: {

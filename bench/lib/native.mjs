@@ -1,4 +1,4 @@
-// What is measured natively: time a call (Criterion), hard patterns, memory taken. The programs are in bench/native.
+// The native measurements: time a call (Criterion), hard patterns, memory. The programs are in bench/native.
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
@@ -13,7 +13,7 @@ const environment = (quick) => ({
   ...(quick ? { MEMS_BENCH: 'quick' } : {}),
 });
 
-/** What a run is built with: a quick one without optimising across crates, which takes longer than measuring. */
+/** The flags with which a run is built: a quick one does not optimise across crates, which takes longer than measuring. */
 const profile = (quick) => ['--profile', quick ? 'quick' : 'release'];
 
 /** Runs a program of bench/native and returns the lines it prints. */
@@ -57,7 +57,7 @@ function criterionResults(since, folder = criterion) {
   return results.sort((a, b) => a.written - b.written);
 }
 
-/** Adds to tables of times how long each contender takes in terms of libc. */
+/** Adds to tables of times how many times as long as libc each contender takes. */
 function withRatios(tables) {
   for (const { rows } of tables) {
     const libc = rows.find(({ name }) => name === 'libc').ns;
@@ -68,7 +68,7 @@ function withRatios(tables) {
 
 const compiling = (text) => /^Compiling/.test(text) && progress(`Native: ${text}`);
 
-/** Builds the programs that a run takes, so that building is not in the time that measuring takes. */
+/** Builds the programs of a run, so that the time of measuring does not contain building. */
 export async function buildNative(quick) {
   const names = ['measure', ...(quick ? [] : ['adversarial'])];
   const bins = names.flatMap((name) => ['--bin', name]);
@@ -138,7 +138,7 @@ function adversarial() {
   return repeated(5, async () => (await program('adversarial')).map(parse), ['ns']);
 }
 
-/** The versions of what MeMS is compared with, as `name version`. */
+/** The versions of the allocators that MeMS is compared with, as `name version`. */
 async function versions() {
   const args = ['metadata', '--format-version', '1', '--locked'];
   const { packages, resolve } = JSON.parse(await run('cargo', args, { cwd: native }));

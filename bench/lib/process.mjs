@@ -1,4 +1,4 @@
-// Running other programs, and saying how far a run is.
+// Running other programs, and showing the progress of a run.
 
 import { spawn } from 'node:child_process';
 import path from 'node:path';

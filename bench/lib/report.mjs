@@ -1,4 +1,4 @@
-// docs/performance.md: the figures of a run put into the text of bench/performance.md.
+// Writes docs/performance.md, the text of bench/performance.md with the figures of a run.
 
 import { fill } from './document.mjs';
 import { median, range, ratios, shares, timesOf } from './summary.mjs';
@@ -13,7 +13,7 @@ function slowestPattern(adversarial) {
   return `*${slowest.name}* (${figure(slowest.ns.median, slowest.ns.spread, 0)} ns a call)`;
 }
 
-/** What stands in the text as `{{name}}`. */
+/** The parts for which the text has `{{name}}`. */
 function parts(data) {
   const { date, machine, peers, packages, quick, footprint, adversarial } = data;
   const tables = Object.entries(tablesOf(data));

@@ -1,4 +1,4 @@
-// What tables, chart and text say of a run, taken from its figures: nothing here measures.
+// What tables, chart and text say about a run, computed from its figures: nothing here measures.
 
 import { median } from './measure.js';
 
@@ -28,7 +28,7 @@ function row(rows, name) {
   return found;
 }
 
-/** How many times as long `name` takes as `other`, for each table: as the table says it, if it does. */
+/** How many times as long as `other` `name` takes, for each table: the table's own ratio, if it has one. */
 export function ratios(tables, name, other) {
   return tables.map(({ rows }) =>
     other === rows[0].name ? row(rows, name).ratio : row(rows, name).ns / row(rows, other).ns,

@@ -1,5 +1,5 @@
-// Tables `{ title, headings, rows }`, on the terminal and in markdown, and the numbers in them. In each row the first cell is
-// text, and so are as many as `texts` says; the others are numbers.
+// Tables `{ title, headings, rows }`, on the terminal and in markdown, and the numbers in them. In each row the first cell, or the
+// first `texts` cells, are text; the others are numbers.
 
 import { Table } from 'console-table-printer';
 import { markdownTable } from 'markdown-table';
@@ -20,7 +20,7 @@ export function figure(value, spread, digits) {
     : `${number(value, digits)} ± ${number(spread, digits)}`;
 }
 
-/** How many times as much: with two digits that count, however small. */
+/** A ratio, with two significant digits, however small it is. */
 export function times(ratio) {
   return `${ratio < 0.1 ? Number(ratio.toPrecision(2)) : ratio.toFixed(2)}x`;
 }

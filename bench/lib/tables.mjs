@@ -1,4 +1,4 @@
-// The tables of a run, from its figures: what is printed on the terminal, and stands in docs/performance.md.
+// The tables of a run, from its figures, which are printed on the terminal and are in docs/performance.md.
 
 import { title as asTitle, contenders, median, shares, timesOf, traces } from './summary.mjs';
 import { figure, times } from './table.mjs';
@@ -9,7 +9,7 @@ function timeCell(row) {
   return `${figure(row.ns, row.spread, 1)} (${times(row.ratio)})`;
 }
 
-/** One line a workload, one column an allocator. */
+/** One line for each workload, one column for each allocator. */
 function timesTable(title, tables) {
   const names = [...new Set(tables.flatMap(({ rows }) => rows.map(({ name }) => name)))];
   const lines = tables.map(({ workload, rows }) => [
@@ -19,7 +19,7 @@ function timesTable(title, tables) {
   return { title, headings: ['', ...names.map(asTitle)], rows: lines };
 }
 
-/** One line a call. */
+/** One line for each call. */
 function callsTable(title, tables) {
   const lines = tables.flatMap(({ workload, rows }) =>
     rows.map((row) => [workload, row.name, timeCell(row)]),
@@ -96,7 +96,7 @@ function adversarialTable(adversarial) {
   return { title: 'patterns hard on a first-fit heap', headings, rows: lines };
 }
 
-/** All tables of a run, by the names that bench/performance.md has for them. Those of what was not measured are empty. */
+/** All tables of a run, by their names in bench/performance.md. Tables of what was not measured are empty. */
 export function tablesOf(data) {
   const { footprint, metadata, adversarial } = data;
   const natively = (title, group) =>

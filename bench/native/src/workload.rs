@@ -38,7 +38,7 @@ pub fn traces() -> impl Iterator<Item = &'static str> {
 /// Reads a trace.
 ///
 /// # Errors
-/// What reading the file gives, or `InvalidData`.
+/// The error of reading the file, or `InvalidData`.
 pub fn read(name: &'static str) -> io::Result<Trace> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../traces/{name}.rep.gz"));
     let mut text = String::new();
@@ -69,7 +69,7 @@ impl Trace {
         self.ops.iter().map(|op| if matches!(op, Op::Realloc(..)) { 2 } else { 1 }).sum()
     }
 
-    /// Replays the trace and gives back what it left. Returns the time of the replay alone. `touch` sees every new block.
+    /// Replays the trace and frees what it has left. Returns the time of the replay alone. `touch` is called with every new block.
     pub fn replay<A: Allocator>(&self, mut touch: impl FnMut(&A, A::Block, usize)) -> Duration {
         let mut allocator = A::new();
         let mut live: Vec<Option<(A::Block, usize)>> = vec![None; self.slots];
@@ -166,7 +166,7 @@ pub struct Churn<A: Allocator> {
 }
 
 impl<A: Allocator> Churn<A> {
-    /// Fills up to `count` live blocks and replaces each twice on average, so that measuring begins in a steady state.
+    /// Allocates `count` blocks and replaces each twice on average, so that measuring begins in a steady state.
     #[must_use]
     pub fn new(count: usize, sizes: Sizes) -> Self {
         let live = Vec::with_capacity(count);
@@ -192,7 +192,7 @@ impl<A: Allocator> Churn<A> {
         }
     }
 
-    /// The allocator, to ask it about itself.
+    /// The allocator, for its statistics.
     pub fn allocator(&mut self) -> &mut A {
         &mut self.allocator
     }

@@ -1,5 +1,5 @@
 //! An addon of empty callbacks with the signatures of `malloc`, `get` and `free`: what a call costs that does nothing. It is
-//! no part of the library, so that it is not built anew when that changes.
+//! not part of the library, so that it is not built anew when the library changes.
 
 use napi::bindgen_prelude::{JsObjectValue, Object, Result};
 use napi::sys;

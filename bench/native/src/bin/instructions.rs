@@ -1,5 +1,5 @@
-//! A fixed workload to count instructions of: `instructions TRACE [REPLAYS]` replays a trace on MeMS so many times (1).
-//! With 0 it only reads the trace; the difference is the heap's own.
+//! A fixed workload whose instructions are counted: `instructions TRACE [REPLAYS]` replays a trace on MeMS, once by default.
+//! With 0 it only reads the trace; the difference is what the heap takes.
 
 use mems_bench::contenders::Mems;
 use mems_bench::workload::{TRACES, read};

@@ -27,32 +27,32 @@ const POOL: usize = 16 << 30;
 
 /// An allocator under test.
 pub trait Allocator {
-    /// Its name in tables.
+    /// The allocator's name in tables.
     const NAME: &'static str;
-    /// What it returns and takes back.
+    /// What stands for a block in calls.
     type Block: Copy;
 
     fn new() -> Self;
     fn malloc(&mut self, size: usize) -> Self::Block;
     fn free(&mut self, block: Self::Block, size: usize);
 
-    /// Where the block's bytes stand, for those that hand out memory.
+    /// The address of the block's bytes, for allocators that hand out memory.
     fn address(&self, _block: Self::Block) -> Option<NonNull<u8>> {
         None
     }
 
-    /// Where the block starts in the allocator's own range, for those that hand out places in one.
+    /// The start of the block in the allocator's own range, for allocators that hand out offsets.
     fn offset(&self, _block: Self::Block) -> Option<u64> {
         None
     }
 
-    /// The allocator's own statistics, for those that have them.
+    /// The allocator's own statistics, if it has any.
     fn stats(&mut self) -> Option<Stats> {
         None
     }
 }
 
-/// Lazily committed memory for those that manage a pool.
+/// Lazily committed memory for allocators that manage a pool.
 fn pool() -> MmapMut {
     MmapOptions::new().len(POOL).no_reserve_swap().map_anon().expect("there is address space for the pool")
 }

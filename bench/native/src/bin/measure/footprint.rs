@@ -1,8 +1,8 @@
 //! How much memory the recorded traces take with each allocator, one line of JSON for each trace and allocator.
 //!
 //! Each replay has a process of its own, which writes every byte of every block it gets. What it needs for the replay
-//! itself stands in two vectors that are resident before the allocator is made and stay until the end, so that what the
-//! process gains over that moment is the allocator's: blocks, what is lost between them, and its bookkeeping.
+//! itself is in two vectors that are resident before the allocator is made and stay until the end, so that what the
+//! process gains from that moment on is due to the allocator: blocks, what is lost between them, and its bookkeeping.
 //!
 //! Only anonymous pages are counted: code that is paged in as it first runs is no memory that was allocated. They are read
 //! from `/proc/self/statm` after every block of a page or more and every [`PERIOD`] operations, so that fewer than that many
@@ -28,7 +28,7 @@ const PAGE: usize = 4096;
 
 type Replay = fn(&[u8], usize) -> Footprint;
 
-/// Who replays, by name, and an environment variable that its process gets.
+/// An allocator that replays, by name, and an environment variable for its process.
 struct Contender {
     name: &'static str,
     replay: Replay,
@@ -40,7 +40,7 @@ const CONTENDERS: [Contender; 8] = [
     contender::<Mems<true>>(),
     contender::<Libc>(),
     contender::<Mimalloc>(),
-    // It asks for huge pages, of which one byte in use makes 2 MiB resident.
+    // mimalloc asks for huge pages, in which one byte in use makes 2 MiB resident.
     Contender {
         name: "mimalloc, no huge pages",
         setting: Some(("MIMALLOC_ALLOW_THP", "0")),
@@ -112,7 +112,7 @@ fn replay<A: Allocator>(ops: &[u8], slots: usize) -> Footprint {
             let reach = allocator.offset(block).map(|start| start + size as u64);
             footprint.reach = footprint.reach.max(reach);
         }
-        // Before the old block of a realloc goes: for a moment there are both.
+        // Before the old block of a realloc is freed: for a moment there are both.
         if size >= PAGE || at % PERIOD == 0 {
             footprint.see(before, residence.bytes());
             footprint.ask(&mut allocator);

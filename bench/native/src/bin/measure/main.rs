@@ -1,4 +1,4 @@
-//! What `npm run bench` measures natively, as one program, so that what it has of the peers and of Criterion is linked once:
+//! The native measurements of `npm run bench`, as one program, so that the peers and Criterion are linked once:
 //! `measure times|once|footprint|metadata`. The last three print lines of JSON.
 
 mod footprint;
@@ -8,7 +8,7 @@ mod times;
 
 fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
-    // More arguments are for a process of its own that one of them starts.
+    // More arguments are for a process that one of these starts.
     match arguments.split_first() {
         Some((what, [])) if what == "times" => times::run(),
         Some((what, [])) if what == "metadata" => metadata::run(),

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 type Replay = fn(&Trace) -> Duration;
 
-/// Who replays, by name.
+/// The allocators that replay, by name.
 const CONTENDERS: [(&str, Replay); 6] = [
     contender::<Libc>(),
     contender::<Mems>(),
@@ -58,7 +58,7 @@ pub fn run(arguments: &[String]) {
     }
     let rounds = if is_quick() { 3 } else { 9 };
     for trace in traces() {
-        // In turns, so that a change of the machine's speed meets all.
+        // In turns, so that a change of the machine's speed affects all of them.
         let measured: Vec<_> = (0..rounds).map(|_| CONTENDERS.map(|(name, _)| measure(name, trace))).collect();
         for (at, (name, _)) in CONTENDERS.iter().enumerate() {
             let own = || measured.iter().map(|round| round[at]);

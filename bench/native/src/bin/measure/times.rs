@@ -1,5 +1,5 @@
-//! Time per call of malloc and free, measured by Criterion, which keeps it in the folder that `CRITERION_HOME` names.
-//! `npm run bench` makes tables of that.
+//! Time per call of malloc and free, measured by Criterion, which keeps the results in the folder that `CRITERION_HOME` names.
+//! `npm run bench` makes tables of them.
 //!
 //! `MEMS_BENCH=quick` measures a part in a short time.
 
