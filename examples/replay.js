@@ -1,6 +1,6 @@
 // Replays the allocations of a real program through MeMS and shows what the heap looked like.
 //
-//   node examples/replay.js [trace]     the traces are in bench/traces; redis unless named
+//   node examples/replay.js [trace]     the traces are in bench/traces; the default is redis
 
 'use strict';
 

@@ -1,6 +1,6 @@
 // One data set, four worker threads that ask it questions, and three ways to let them see it.
 //
-//   node examples/shared-dataset.js [repeats]     4 unless given: about a quarter of a gigabyte of columns
+//   node examples/shared-dataset.js [repeats]     by default 4: about a quarter of a gigabyte of columns
 //
 // The data set is every allocator call that six real programs made, as recorded in bench/traces (SQLite, redis, Node.js,
 // gcc, git, Python), unpacked into typed columns and repeated, as if each program had run several times. One thread loads
@@ -24,7 +24,7 @@ const { Heap } = require('@sambhav-gautam/osmemoryallocator');
 
 const WORKERS = 4;
 const QUERIES = 16;
-/** Numbers in a query's answer: one a class of sizes, doubling from 16 bytes. */
+/** Numbers in a query's result: one for each class of sizes, doubling from 16 bytes. */
 const CLASSES = 16;
 /** The ways take turns, and the table shows medians. */
 const ROUNDS = 3;

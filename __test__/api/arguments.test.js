@@ -1,8 +1,8 @@
 'use strict';
 
 // Proves that every wrong kind of argument is refused with its exact code and class, with a heap
-// and without one, that none of them is converted or truncated into something that would do, and
-// that nothing prints besides printStats and finish.
+// and without one, that none of them is converted or truncated into a valid value, and that
+// nothing prints besides printStats and finish.
 
 const { afterEach, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -19,7 +19,7 @@ const RANGE = 'ERR_MEMS_OUT_OF_RANGE';
 
 afterEach(() => finishQuietly(mems));
 
-// Converted to a number, all of these would be an 8, or fail with an error that is not ours.
+// Converted to a number, all of these would be an 8, or fail with an error that is not one of MeMS.
 const trap = () => {
   throw new Error('the argument was converted');
 };
@@ -108,7 +108,7 @@ const OUTSIDE = [
 const hasDigits = (value) => typeof value === 'bigint' || Number.isSafeInteger(value);
 const mentioned = (value) => (hasDigits(value) && !Object.is(value, -0) ? [value] : []);
 
-// inspect and not String, which would spring the traps.
+// inspect and not String, which would call the traps.
 const title = (name, value) => `${name}(${inspect(value, { breakLength: Infinity })})`;
 
 /** One live block from 1000 to 1007 and a hole behind it, up to 5095. */
@@ -117,7 +117,7 @@ function startHeap() {
   assert.equal(mems.malloc(8), 1000n);
 }
 
-/** Refused on a running heap, of which it changes nothing. */
+/** Asserts that a call is refused on a running heap, and changes nothing of it. */
 function assertRefusedRunning(call, code, ...mentions) {
   startHeap();
   const text = capture(() => mems.printStats());
@@ -146,7 +146,7 @@ describe('malloc', () => {
 
   for (const value of WRONG_SIZES) {
     test(title('malloc', value), () => {
-      // A size that is wrong on any heap is refused as such, even where there is no heap.
+      // A size that is wrong on any heap is refused for its size, even if there is no heap.
       assertRefused(() => mems.malloc(value), SIZE, ...mentioned(value));
       assertRefusedRunning(() => mems.malloc(value), SIZE, ...mentioned(value));
     });
@@ -194,7 +194,7 @@ for (const name of ['get', 'free']) {
 }
 
 describe('init', () => {
-  // Refused where it would start a heap, and where one is running already.
+  // The options are refused when they would start a heap, and when one is running already.
   function assertRefusedAlways(options, code, ...mentions) {
     assertRefused(() => mems.init(options), code, ...mentions);
     assertRefused(() => mems.stats(), 'ERR_MEMS_NOT_INITIALIZED');
@@ -254,7 +254,7 @@ describe('init', () => {
     });
   }
 
-  test('takes undefined, no options, and all there are', () => {
+  test('takes undefined, no options, and all options', () => {
     for (const options of [
       undefined,
       {},
@@ -291,7 +291,7 @@ describe('a huge BigInt', () => {
   });
 });
 
-describe('arguments too many', () => {
+describe('too many arguments', () => {
   test('are ignored by every function', () => {
     mems.init(undefined, null, { minBlockSize: 8192 });
     assert.equal(mems.malloc(8, 16, 'x'), 1000n);
@@ -369,7 +369,7 @@ describe('printing', () => {
     verify();
     stats();
     if (refused < 100) throw new Error(`only ${refused} calls were refused`);
-    // No finish: a heap that is left behind at the end of the process is not worth a word either.
+    // No finish: a heap that is left at the end of the process prints nothing either.
   }
 
   function printAndFinish() {

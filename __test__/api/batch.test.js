@@ -11,7 +11,7 @@ const { Random, reproducible } = require('../helpers/random.js');
 beforeEach(() => mems.init());
 afterEach(() => finishQuietly(mems));
 
-/** What must not change when a call is refused: all but the room that bookkeeping has grown. */
+/** What must not change when a call is refused: everything except the room that bookkeeping has grown. */
 function state() {
   const { bytes, peak, ...rest } = mems.stats();
   bytes.metadata = peak.metadata = 0;
@@ -126,7 +126,7 @@ test('an address that cannot be freed leaves the others live', () => {
   }
 });
 
-test('an address or size that is no 64-bit number is named as it is', () => {
+test('an address or size that is no 64-bit number is named in the error', () => {
   assertRefusedWhole(
     () => mems.mallocMany([2n ** 64n + 8n]),
     'ERR_MEMS_INVALID_SIZE',

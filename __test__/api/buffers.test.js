@@ -1,6 +1,6 @@
 'use strict';
 
-// What stands behind views: two kinds of buffer, their types, which buffers are kept, and when their memory goes.
+// The buffers behind views: their two kinds and their types, which are kept, and when their memory is released.
 
 const { afterEach, beforeEach, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -24,7 +24,7 @@ beforeEach(() => {
 });
 afterEach(() => heap.close());
 
-/** Runs a script in a process of its own, whose collector can be called. */
+/** Runs a script in a process of its own, in which gc() can be called. */
 function run(script) {
   const root = JSON.stringify(path.join(__dirname, '..', '..'));
   const args = ['--expose-gc', '-e', `const root = ${root};${script}`];
@@ -70,7 +70,7 @@ describe('the kind of buffer', () => {
     }
   });
 
-  test('is refused by name where there is no other', { skip: CAN_SHARE && 'there is' }, () => {
+  test('is refused by name where there is only one', { skip: CAN_SHARE && 'there are two' }, () => {
     const p = heap.malloc(64);
     const options = { shared: true };
     const calls = [
@@ -128,7 +128,7 @@ describe('a type', () => {
     assert.ok(view.byteOffset >= byteOffset && view.byteLength <= size);
   }
 
-  test('has the width of the runtime’s own that it descends from, whatever it says', () => {
+  test('has the width of the runtime’s own type that it extends, whatever it says', () => {
     const p = heap.malloc(64, { alignment: 64 });
     for (const width of [1, 0, -8, 64, Number.NaN, undefined, '4', 2 ** 40]) {
       class Liar extends Float64Array {}
@@ -234,7 +234,7 @@ describe('a call that cannot make its view', () => {
     heap.verify();
   });
 
-  test('frees nobody else’s block where the constructor has ended the heap', () => {
+  test('frees no block of another heap where the constructor has ended the heap', () => {
     mems.init();
     const mine = new Error('mine');
     let stranger;
@@ -268,7 +268,7 @@ describe('a call that cannot make its view', () => {
   });
 
   test('refuses what is too long for the runtime as it does what is too long for the block', () => {
-    // Memory that nobody touches.
+    // Memory that is never touched.
     const size = Math.min(2 * constants.MAX_LENGTH, 2 ** 45);
     if (constants.MAX_LENGTH >= size) return;
     const p = heap.malloc(size);
@@ -324,7 +324,7 @@ describe('buffers are kept', () => {
     assert.equal(new Set(views.map(({ buffer }) => buffer)).size, 16);
   });
 
-  test('and reading and writing make none but for what is asked for in a row', LARGE, () => {
+  test('and reading and writing make one only for repeated requests', LARGE, () => {
     const p = heap.malloc(16 * SPAN);
     const at = (i) => p + BigInt(i * SPAN);
     const bytes = Uint8Array.of(255, 254, 0);
@@ -390,7 +390,7 @@ describe('the memory under a buffer', () => {
     const settle = async () => { for (let i = 0; i < 5; i++) { gc(); await new Promise(setImmediate); } };
   `;
 
-  test('goes when the buffer has been collected', { skip }, () => {
+  test('is released when the buffer has been collected', { skip }, () => {
     const script = `
       ${MAPPINGS}
       const { Heap } = require(root);

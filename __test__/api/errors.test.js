@@ -1,8 +1,8 @@
 'use strict';
 
 // Proves that every public function refuses every odd value in every place by an error that is documented: it has a code of
-// the typings' union, is an Error of this realm, says so in a few words, and nothing has changed. What the user's own code
-// throws, in a getter or a trap, passes as it is.
+// the typings' union, is an Error of this realm with a short message, and nothing has changed. What the user's own code throws, in a
+// getter or a trap, is passed on unchanged.
 
 const { after, before, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -97,8 +97,8 @@ const ODD = {
 };
 
 /**
- * Good arguments for each function, of which one at a time is made odd; `p` is a block of 64 bytes. Functions that take odd
- * values as they are, and those without arguments, have none.
+ * Good arguments for each function, of which one at a time is made odd; `p` is a block of 64 bytes. Functions that accept odd
+ * values, and functions without arguments, have none.
  */
 const ARGUMENTS = {
   malloc: [8, { alignment: 8 }],
@@ -123,7 +123,7 @@ const ARGUMENTS = {
   owns: ['p'],
 };
 
-/** Calls, and what was thrown; a call that is served is undone. */
+/** Makes a call, and returns what it threw. A call that succeeds is undone. */
 function outcomeOf(call, heap, good) {
   const live = new Set(Array.from(heap.leaks(), ({ address }) => address));
   let error;
@@ -222,7 +222,7 @@ describe('odd values', () => {
     assert.deepEqual(Heap.list(), before);
   });
 
-  test('what takes no arguments takes no notice of them', () => {
+  test('functions without arguments ignore them', () => {
     for (const [, odd] of Object.entries(ODD)) {
       for (const name of ['trim', 'verify', 'printStats']) {
         capture(() => heap[name](odd));
@@ -232,7 +232,7 @@ describe('odd values', () => {
   });
 });
 
-test('an element that throws is thrown on, and one that shortens its list is refused', () => {
+test('what reading an element throws is passed on, and an element that shortens its list is refused', () => {
   const heap = new Heap();
   const list = [8, 8, 8];
   Object.defineProperty(list, 1, {

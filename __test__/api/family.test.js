@@ -1,6 +1,6 @@
 'use strict';
 
-// The malloc family: calloc, realloc, aligned blocks, and what is known of a block.
+// The malloc family: calloc, realloc, aligned blocks, blockOf and usableSize.
 
 const { afterEach, beforeEach, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -25,7 +25,7 @@ describe('calloc', () => {
     assert.ok(read(beyond).every((byte) => byte === 0));
   });
 
-  test('refuses products that are no size', () => {
+  test('refuses products that are not valid sizes', () => {
     assertRefused(() => calloc(2 ** 30, 2 ** 30), 'ERR_MEMS_INVALID_SIZE', '1073741824');
     assertRefused(() => calloc(2 ** 53 - 1, 2 ** 53 - 1), 'ERR_MEMS_INVALID_SIZE');
     assertRefused(() => calloc(0, 8), 'ERR_MEMS_INVALID_SIZE', '0');
@@ -48,7 +48,7 @@ describe('alignment', () => {
     mems.verify();
   });
 
-  test('is refused if it is none', () => {
+  test('is refused if it is not valid', () => {
     for (const alignment of [0, 3, 2 ** 22, -8, 0.5, NaN]) {
       assertRefused(
         () => malloc(8, { alignment }),
@@ -80,7 +80,7 @@ describe('realloc keeps the alignment', () => {
         heap.write(p, 'kept');
         const places = new Set();
         for (let size = 20; size < 1000; size *= 2) {
-          // Until something stands behind it, so that it moves.
+          // Until another block is behind it, so that it moves.
           while (heap.malloc(Math.max(8, alignment / 16)) < p);
           p = heap.realloc(p, size);
           places.add(p);
@@ -107,7 +107,7 @@ describe('realloc keeps the alignment', () => {
     }
   });
 
-  test('or gives the block another that is asked for, moving it if need be', () => {
+  test('or gives the block another one that is requested, and moves it if it has to', () => {
     malloc(3);
     const p = malloc(8, { alignment: 4 });
     assert.equal(p, 1004n);
@@ -125,7 +125,7 @@ describe('realloc keeps the alignment', () => {
     mems.verify();
   });
 
-  test('and refuses what is none, changing nothing', () => {
+  test('and refuses one that is not valid, with nothing changed', () => {
     const p = malloc(8);
     const lines = mems.stats();
     for (const alignment of [0, 3, 2 ** 22]) {
@@ -161,7 +161,7 @@ describe('realloc', () => {
     assert.equal(realloc(p, 50n), p);
   });
 
-  test('moves where it must, and takes what it holds along', () => {
+  test('moves if it has to, and keeps its contents', () => {
     const p = malloc(100);
     malloc(1);
     fill(p, 7);

@@ -1,6 +1,6 @@
 'use strict';
 
-// The default heap ends and begins anew, at the same addresses: nothing that began in one may touch the next.
+// The default heap ends and begins anew, at the same addresses: nothing that began in one heap may touch the next.
 
 const { afterEach, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -22,7 +22,7 @@ function restart() {
 describe('a block as an object, of a default heap that has ended', () => {
   const dispose = { skip: Symbol.dispose === undefined };
 
-  test('frees nobody else’s block', () => {
+  test('frees no block of the next heap', () => {
     mems.init();
     const [old, longer] = [mems.allocate(8), mems.allocate(5000)];
     finishQuietly(mems);
@@ -35,7 +35,7 @@ describe('a block as an object, of a default heap that has ended', () => {
     assert.ok(mems.owns(mine));
   });
 
-  test('is disposed of without a word, at the end of a scope', dispose, () => {
+  test('is disposed of without an error, at the end of a scope', dispose, () => {
     mems.init();
     const [old, longer] = [mems.allocate(8), mems.allocate(5000)];
     finishQuietly(mems);
@@ -46,7 +46,7 @@ describe('a block as an object, of a default heap that has ended', () => {
     assert.ok(mems.owns(mine));
   });
 
-  test('shows nobody else’s bytes', () => {
+  test('shows no bytes of the next heap', () => {
     mems.init();
     const [seen, unseen] = [mems.allocate(8), mems.allocate(8)];
     seen.view.fill(1);
@@ -56,7 +56,7 @@ describe('a block as an object, of a default heap that has ended', () => {
     assertRefused(() => unseen.view, 'ERR_MEMS_CLOSED');
   });
 
-  test('is as ever in the heap that is there', () => {
+  test('works as before in a heap that has not ended', () => {
     mems.init();
     const block = mems.allocate(8, { alignment: 8 });
     block.view.write('whatever');

@@ -1,6 +1,6 @@
 'use strict';
 
-// Heaps as objects: their options, their ends, and that they know nothing of each other.
+// Heaps as objects: their options, how they end, and that they are independent of each other.
 
 const { afterEach, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -16,7 +16,7 @@ const root = JSON.stringify(require.resolve('@sambhav-gautam/osmemoryallocator')
 afterEach(() => finishQuietly(mems));
 
 describe('a heap', () => {
-  test('is its own, whatever others do', () => {
+  test('is independent of other heaps', () => {
     const [a, b] = [new Heap(), new Heap()];
     assert.notEqual(a.id, b.id);
     const [p, q] = [a.malloc(100), b.malloc(100)];
@@ -32,7 +32,7 @@ describe('a heap', () => {
     b.close();
   });
 
-  test('rounds sizes up to 16 unless it is made otherwise', () => {
+  test('rounds sizes up to 16 by default', () => {
     const heap = new Heap();
     const [p, q] = [heap.malloc(1), heap.malloc(20)];
     assert.equal(q - p, 16n);
@@ -61,7 +61,7 @@ describe('a heap', () => {
     exact.close();
   });
 
-  test('keeps to its limit', () => {
+  test('keeps within its limit', () => {
     const heap = new Heap({ maxSize: 1 << 20 });
     heap.malloc(1 << 19);
     const error = assertRefused(() => heap.malloc(1 << 20), 'ERR_MEMS_OUT_OF_MEMORY', '1048576');
@@ -80,7 +80,7 @@ describe('a heap', () => {
     heap.close();
   });
 
-  test('refuses options that are none', () => {
+  test('refuses options that do not exist or are not valid', () => {
     assertRefused(
       () => new Heap({ aligment: 16 }),
       'ERR_INVALID_ARG_VALUE',
@@ -173,7 +173,7 @@ describe('close', () => {
 });
 
 describe('attach', () => {
-  test('refuses what is no id', () => {
+  test('refuses values that are not ids', () => {
     for (const id of [1, 65535, 65536, 65536 * 1000, 2 ** 50, Number.MAX_SAFE_INTEGER, -1])
       assertRefused(() => Heap.attach(id), 'ERR_MEMS_UNKNOWN_HEAP');
     for (const id of [undefined, '1', 1n, 1.5, NaN]) {
@@ -181,7 +181,7 @@ describe('attach', () => {
     }
   });
 
-  test('tells a heap that is closed from one that never was', () => {
+  test('distinguishes a closed heap from one that never existed', () => {
     const heap = new Heap();
     const { id } = heap;
     heap.close();
@@ -340,7 +340,7 @@ describe('Heap.list()', () => {
     assert.equal(Heap.list().length, before);
   });
 
-  test('finds what a dead worker has left', async () => {
+  test('finds heaps that a dead worker has left', async () => {
     const source = `
       const { parentPort } = require('node:worker_threads');
       const { Heap } = require(${root});
@@ -375,7 +375,7 @@ describe('the owner of a heap', () => {
   ]) {
     test(`is a thread ${how}: its heaps end with it`, async () => {
       const worker = new Worker(source(end), { eval: true });
-      // Node's once() would take the error for its own.
+      // Node's once() would throw the error.
       const event = (name) => new Promise((resolve) => worker.once(name, resolve));
       const [exit, message] = [event('exit'), event('message')];
       worker.on('error', (error) => assert.equal(error.message, 'on purpose'));
@@ -390,7 +390,7 @@ describe('the owner of a heap', () => {
     });
   }
 
-  test('is one of the two that there are, and the default heap has none', () => {
+  test('is one of two values, and the default heap has none', () => {
     for (const owner of ['', 'worker', 1, null, true])
       assertRefused(() => new Heap({ owner }), 'ERR_INVALID_ARG_TYPE', 'options.owner');
     assertRefused(() => mems.init({ owner: 'thread' }), 'ERR_INVALID_ARG_VALUE', 'owner', 'init()');

@@ -32,7 +32,7 @@ function assertHarmless(call, code, ...mentions) {
 
 /** The call is refused because there is no heap, and a heap can still be started. */
 function assertNeedsInit(call) {
-  // The remedy belongs into the message, and it is a call of init.
+  // The message has to name the remedy, a call of init.
   assertRefused(call, 'ERR_MEMS_NOT_INITIALIZED', /init/);
   assertRefused(() => mems.stats(), 'ERR_MEMS_NOT_INITIALIZED', /init/);
   mems.init();
@@ -50,7 +50,7 @@ function heapWithHole() {
   mems.free(hole);
 }
 
-// What get and free have in common: both want an address inside a live block.
+// get and free both need an address inside a live block.
 for (const name of ['free', 'get']) {
   describe(`${name} of a wrong address`, () => {
     test('freed already', () => {
@@ -86,14 +86,14 @@ for (const name of ['free', 'get']) {
       assertHarmless(() => mems[name](address), 'ERR_MEMS_NOT_ALLOCATED', 2000n);
     });
 
-    test('never given: before the first main block and behind the last', () => {
+    test('never returned: before the first main block and behind the last', () => {
       heapWithHole();
       for (const address of [0n, 1n, 999n, 5096n, 1_000_000n, 2n ** 53n, 2n ** 64n - 1n]) {
         assertHarmless(() => mems[name](address), 'ERR_MEMS_OUT_OF_RANGE', address);
       }
     });
 
-    test('never given: no main block is there yet', () => {
+    test('never returned: no main block is there yet', () => {
       mems.init();
       assertHarmless(() => mems[name](1000n), 'ERR_MEMS_OUT_OF_RANGE', 1000n);
     });
@@ -253,7 +253,7 @@ describe('init twice', () => {
     mems.malloc(1000);
     const other = () => mems.init({ minBlockSize: 8192 });
     assertHarmless(other, 'ERR_MEMS_ALREADY_INITIALIZED', /finish|same/);
-    // The refused option must not have crept in: one more main block is one more page.
+    // The refused option must not have been applied: one more main block is one more page.
     assert.equal(mems.malloc(4000), 5096n);
     assert.equal(mems.stats().counts.pages, 2);
   });

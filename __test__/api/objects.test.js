@@ -1,7 +1,7 @@
 'use strict';
 
-// Proves that a heap is an object like others: it shows what it is, works behind a Proxy and as a subclass, says what is
-// wrong when a method is called on something else, and cannot be mistaken for something that can be posted.
+// Proves that a heap is an object like others: it shows what it is, works behind a Proxy and as a subclass, throws a helpful error
+// when a method is called on something else, and does not look like something that can be posted.
 
 const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -142,7 +142,7 @@ describe('a heap behind a Proxy', () => {
   });
 });
 
-describe('a method called on something else than a heap', () => {
+describe('a method called on something other than a heap', () => {
   const { proxy: revoked, revoke } = Proxy.revocable(new Heap(), {});
   revoke();
   const receivers = [undefined, null, 0, 8n, 'heap', Symbol('heap'), {}, [], () => {}, revoked];

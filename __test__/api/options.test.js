@@ -1,7 +1,7 @@
 'use strict';
 
-// Proves that options are an object's own enumerable properties and nothing else: what has elements or bytes is refused at
-// once, whatever Object.prototype has been given harms nothing, and what a getter throws passes as it is.
+// Proves that options are an object's own enumerable properties and nothing else: objects with elements or bytes are refused at
+// once, properties of Object.prototype do no harm, and what a getter throws is passed on unchanged.
 
 const { afterEach, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -14,7 +14,7 @@ const MANY = 1e7;
 
 afterEach(() => finishQuietly(mems));
 
-/** Calls with options, on a heap that is running or is to be made; each returns a heap that was made, or nothing. */
+/** Calls with options, on a running heap or to make one; each returns the heap that it made, or nothing. */
 const CALLS = {
   init: (options) => {
     finishQuietly(mems);
@@ -42,7 +42,7 @@ const revoked = () => {
   return proxy;
 };
 
-describe('what has no options in it is refused', () => {
+describe('objects that cannot be options are refused', () => {
   const bytes = new Uint8Array(MANY);
   const things = {
     'a typed array': bytes,
@@ -93,7 +93,7 @@ describe('what has no options in it is refused', () => {
     assertRefused(() => new Heap(text), 'ERR_INVALID_ARG_VALUE', /"0" is not an option/);
   });
 
-  test('but malloc() takes no notice of what is no object, a position say', () => {
+  test('but malloc() ignores values that are not objects, for example a position', () => {
     mems.init();
     assert.deepEqual([8, 8].map(mems.malloc), [1000n, 1008n]);
     for (const ignored of [null, undefined, 0, 1n, 'x', true, Symbol('x'), () => {}]) {
@@ -126,7 +126,7 @@ describe('options are own and enumerable', () => {
     revoke();
   });
 
-  test('what is inherited, or not enumerable, is none', () => {
+  test('inherited properties, and those that are not enumerable, are not options', () => {
     const hidden = Object.defineProperty({}, 'maxSize', { value: 'wrong' });
     const inherited = Object.create({ maxSize: 'wrong', other: 1 });
     class WithGetter {
@@ -149,7 +149,7 @@ describe('options are own and enumerable', () => {
   });
 });
 
-test('what a getter or a trap throws passes, and nothing has changed', () => {
+test('what a getter or a trap throws is passed on, and nothing has changed', () => {
   mems.init();
   mems.malloc(8);
   const before = [mems.stats(), Heap.list()];
@@ -208,7 +208,7 @@ describe('a polluted Object.prototype', () => {
     'a value that cannot be written': { value: 3, enumerable: true, writable: false },
   };
 
-  /** Runs the body while Object.prototype has the property. What is compared is compared after. */
+  /** Runs the body while Object.prototype has the property. Results are compared afterwards. */
   function polluted(name, descriptor, body) {
     const bare = Object.assign(Object.create(null), { ...descriptor, configurable: true });
     Object.defineProperty(Object.prototype, name, bare);
@@ -288,7 +288,7 @@ describe('maxSize', () => {
     new Heap({ maxSize: 4096 }).close();
   });
 
-  test('below minBlockSize is had to the last byte, in one main block', () => {
+  test('below minBlockSize can be used to the last byte, in one main block', () => {
     for (const options of [
       { maxSize: 8192 },
       { maxSize: 8192, minBlockSize: 1 << 20 },

@@ -1,6 +1,6 @@
 'use strict';
 
-// printStats of heaps that are large, or change while they are printed.
+// printStats of large heaps, and of heaps that change while they are printed.
 
 const { test } = require('node:test');
 const assert = require('node:assert/strict');

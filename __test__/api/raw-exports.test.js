@@ -1,6 +1,6 @@
 'use strict';
 
-// The addon's own exports are a `require(library)` away: they check what they are given, whoever calls. Whatever that is, the
+// Any program can call the addon's own exports, by `require(library)`, so they check their arguments. Whatever these are, the
 // process lives, no heap is poisoned, and a call that throws has changed nothing.
 
 const { describe, test } = require('node:test');
@@ -15,7 +15,7 @@ const CALLS = Number(process.env.MEMS_RAW_CALLS ?? 10_000);
 // What MEMS_LIBRARY_PATH names, where that is set: the path that the addon itself knows.
 const raw = require(mems.library);
 const WRONG_TYPE = 'ERR_INVALID_ARG_TYPE';
-/** What no number that is an id, or no id of a heap, is refused by. */
+/** The error for a value that is no id, or for an id that no heap has. */
 const NO_HEAP = /^ERR_MEMS_(CLOSED|UNKNOWN_HEAP)$/;
 
 /** An array whose memory has gone to another buffer. */
@@ -91,7 +91,7 @@ describe('lists of many blocks', () => {
 });
 
 describe('the memory of quick calls', () => {
-  test('is the addon’s own: moved away, it takes nobody else’s', () => {
+  test('belongs to the addon: moving its buffer away takes nothing from it', () => {
     const heap = new mems.Heap();
     const calls = raw.makeCalls();
     const numbers = new Float64Array(calls.memory);
@@ -118,7 +118,7 @@ describe('the memory of quick calls', () => {
     heap.close();
   });
 
-  test('is checked at each call, whatever stands there', () => {
+  test('is checked at each call, whatever is written there', () => {
     const heap = new mems.Heap();
     const calls = raw.makeCalls();
     const numbers = new Float64Array(calls.memory);
@@ -163,7 +163,7 @@ test('ids and places that are no whole numbers name nothing', () => {
   finishQuietly(mems);
 });
 
-/** What no caller should give: each time a new one, since calls may keep or change it. */
+/** Values that no caller should pass: new ones each time, since calls may keep or change them. */
 function oddValues(random, ids, addresses) {
   const lists = [
     BigUint64Array,
@@ -275,7 +275,7 @@ test(`${CALLS} calls with random arguments end no process and poison no heap`, (
         const answer = call(...args);
         worked++;
         if (typeof answer === 'bigint') addresses[addresses.length % 20] = answer;
-        // A function that goes on: what it goes through may have ended.
+        // A function that returns the next part of a list: the list's heap may have ended.
         if (typeof answer === 'function') answer();
       } catch (error) {
         const { code } = error;
@@ -286,7 +286,7 @@ test(`${CALLS} calls with random arguments end no process and poison no heap`, (
       }
       if (i % 1000 === 0) control.verify();
     }
-    // Enough of them are no mistakes: the heaps have been at work.
+    // Enough of the calls succeed: the heaps have been used.
     assert.ok(worked > CALLS / 20, `${worked} calls worked`);
     for (const id of ids) {
       try {
@@ -306,7 +306,7 @@ test(`${CALLS} calls with random arguments end no process and poison no heap`, (
     finishQuietly(mems);
   }));
 
-/** Starts a heap by options, a small one if they say nothing of that. */
+/** Starts a heap with options; a small one by default. */
 function limited(start, [options, ...rest]) {
   const plain = typeof options === 'object' && options?.constructor === Object;
   return start(

@@ -16,7 +16,7 @@ afterEach(() => {
   forget();
 });
 
-/** The pages given back, where the system's are those of MeMS (4 KiB); where they are larger only bounds are known. */
+/** The pages given back, if the system's pages are as large as those of MeMS (4 KiB); if they are larger, only bounds are known. */
 function assertTrimmed(expected) {
   const trimmed = mems.trim();
   if (process.platform === 'win32' || process.arch === 'x64') assert.equal(trimmed, expected);

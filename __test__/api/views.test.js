@@ -14,7 +14,7 @@ beforeEach(() => mems.init());
 afterEach(() => finishQuietly(mems));
 
 describe('buffer', () => {
-  test('is over the block itself, as long as what was asked for', () => {
+  test('is over the block itself, as long as the requested size', () => {
     const p = malloc(100);
     const bytes = buffer(p);
     assert.ok(Buffer.isBuffer(bytes));
@@ -140,7 +140,7 @@ describe('view', () => {
     });
   }
 
-  test('gives a DataView, a Buffer, and a Uint8Array unasked', () => {
+  test('gives a DataView, a Buffer, and by default a Uint8Array', () => {
     const p = malloc(20);
     view(p + 1n, DataView).setFloat64(3, 1.5);
     assert.equal(view(p, DataView, 12).getFloat64(4), 1.5);
@@ -149,7 +149,7 @@ describe('view', () => {
     assert.equal(view(p).constructor, Uint8Array);
   });
 
-  test('refuses what is no type', () => {
+  test('refuses values that are not types of views', () => {
     const p = malloc(8);
     for (const type of [Array, ArrayBuffer, {}, 'Uint8Array', null, 8, { BYTES_PER_ELEMENT: 1 }]) {
       assertRefused(() => view(p, type), 'ERR_INVALID_ARG_TYPE', 'Type');

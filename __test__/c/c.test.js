@@ -1,6 +1,6 @@
 'use strict';
 
-// include/mems.h says what src/c does, the addon exports just that, and a program in C can use it.
+// include/mems.h declares what src/c defines, the addon exports exactly that, and a program in C can use it.
 
 const { before, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -17,7 +17,7 @@ const rust = readdirSync(path.join(root, 'src', 'c'))
   .map((name) => source(path.join('src', 'c', name)))
   .join('\n');
 
-/** A type of Rust as C writes it, with the name of what has it. */
+/** A declaration in C of something with a type of Rust and a name. */
 function inC(type, name) {
   const types = {
     u64: 'uint64_t',
@@ -55,7 +55,7 @@ describe('the header and the source agree', () => {
 
   test('on every field of every struct, in order', () => {
     const defined = [...rust.matchAll(/#\[repr\(C\)\].*?pub struct (\w+) \{(.*?)\n\}/gs)];
-    // The table of statistics stands in its struct as it is: package/tables.test.js compares it.
+    // The struct of statistics is the table itself: package/tables.test.js compares it.
     const written = (field, type) =>
       type === 'heap::Stats'
         ? statistics.map((row) => inC('u64', row.field))
@@ -91,7 +91,7 @@ describe('the header and the source agree', () => {
   });
 
   test('and no code ever changes', () => {
-    // Programs are compiled with these numbers: add to the list, at its end, and change nothing.
+    // Programs are compiled with these numbers: add to the end of the list, and change nothing else.
     const names =
       'INVALID_ARGUMENT INVALID_SIZE INVALID_ALIGNMENT NOT_INITIALIZED ALREADY_INITIALIZED CLOSED ' +
       'OUT_OF_MEMORY OUT_OF_RANGE NOT_ALLOCATED NOT_BLOCK_START OUT_OF_BLOCK CORRUPT INTERNAL ' +
@@ -106,7 +106,7 @@ describe('the header and the source agree', () => {
   test('with JavaScript on what errors are called', () => {
     const thrown = new Set(source('src/error.rs').match(/ERR_MEMS_\w+/g));
     for (const code of thrown) assert.ok(codes.has(code.replace('ERR_MEMS', 'MEMS_ERROR')), code);
-    // An argument's type is JavaScript's affair, a NULL is C's.
+    // Only JavaScript refuses types of arguments, and only C refuses NULL.
     assert.equal(codes.size, thrown.size + 2);
   });
 });

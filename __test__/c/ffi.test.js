@@ -1,6 +1,6 @@
 'use strict';
 
-// The C functions called by FFI, in the process that has JavaScript's heaps: they are the same heaps.
+// The C functions called by FFI, in a process whose JavaScript uses MeMS: both have the same heaps.
 
 const { afterEach, beforeEach, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -14,7 +14,7 @@ const { assertRefused, finishQuietly } = require('../helpers/capture.js');
 const { codes, functions, structs } = require('../helpers/header.js');
 const { commentsOf, options, statistics } = require('../helpers/tables.js');
 
-// The header is all that is told to koffi: structs, then prototypes.
+// koffi gets only the header: structs, then prototypes.
 for (const [name, fields] of structs) {
   const types = fields.map((field) => {
     const [, type, key, length] = field.match(/^(\w+) (\w+)(?:\[(\d+)\])?$/);
@@ -174,7 +174,7 @@ describe('a heap by its id', () => {
       () => c.heap_realloc(id, 0, 64),
     ];
     for (const allocate of ways) {
-      // Lives of one address: JavaScript's, which C ends, and C's, which JavaScript ends.
+      // Blocks at one address: one of JavaScript, which C frees, and one of C, which JavaScript frees.
       const p = heap.malloc(64);
       assert.notEqual([...heap.leaks()][0].stack, '');
       c.heap_free(id, p);
@@ -182,7 +182,7 @@ describe('a heap by its id', () => {
       assert.deepEqual([...heap.leaks()], [{ address: p, size: 64, stack: '' }]);
       heap.free(p);
       assertRefused(() => heap.free(p), 'ERR_MEMS_NOT_ALLOCATED', /in the hole/);
-      // A life that both ends of are known, and one of C's alone.
+      // A block with both stacks known, and one that only C has allocated and freed.
       heap.free(heap.malloc(64));
       assertRefused(() => heap.free(p), 'ERR_MEMS_NOT_ALLOCATED', /first freed/);
       assert.equal(BigInt(allocate()), p);

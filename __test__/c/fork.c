@@ -20,7 +20,7 @@ static uint64_t (*heap_open)(const mems_options *);
 static void *(*heap_get)(uint64_t, uint64_t);
 static uint64_t other;
 
-/* A function's address, by way of an object pointer: ISO C knows no other. */
+/* A function's address, by way of an object pointer: ISO C has no other. */
 static void find(void *library, const char *name, void *function) {
   void *found = dlsym(library, name);
   if (!found) {

@@ -33,7 +33,7 @@ static void fail(int line, const char *condition) {
 }
 
 static void load(const char *path) {
-  /* Lazily, as the way that asks least; the addon needs no symbol of Node.js either way. */
+  /* Lazily, which demands least; the addon needs no symbol of Node.js in any case. */
   void *library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
   void *symbol;
   if (library == NULL) {

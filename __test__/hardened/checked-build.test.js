@@ -50,7 +50,7 @@ test('random calls of the raw exports find each heap sound after every operation
   assert.equal(status, 0, stdout);
 });
 
-test('calls share memory of the runtime’s where it allows no buffers over the addon’s', () => {
+test('calls share the runtime’s memory where it allows no buffers over the addon’s', () => {
   const program = `
     const assert = require('node:assert/strict');
     const binding = require(${JSON.stringify(path.join(root, 'binding.js'))});

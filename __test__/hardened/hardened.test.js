@@ -1,6 +1,6 @@
 'use strict';
 
-// Heaps that look for mistakes: overflows, writes to freed blocks, double frees, leaks; and heaps for secrets.
+// Heaps that detect mistakes: overflows, writes to freed blocks, double frees, leaks; and heaps for secrets.
 
 const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -45,7 +45,7 @@ describe('a hardened heap', () => {
     });
   }
 
-  test('shows no byte behind what was asked for', () => {
+  test('shows no byte behind the requested size', () => {
     const heap = new Heap({ hardened: true });
     const p = heap.malloc(20);
     assert.deepEqual(heap.blockOf(p), { address: p, size: 20, usableSize: 20 });
@@ -103,7 +103,7 @@ describe('a hardened heap', () => {
     heap.close();
   });
 
-  test('keeps a write that a malloc finds for the next call that can tell of it', () => {
+  test('keeps a write that a malloc finds for the next call that can report it', () => {
     for (const tell of [
       (heap) => heap.verify(),
       (heap, block) => heap.free(block),
@@ -126,7 +126,7 @@ describe('a hardened heap', () => {
     }
   });
 
-  test('finds a write to a large freed block, whose pages have gone back', () => {
+  test('finds a write to a large freed block, whose pages were given back', () => {
     const heap = new Heap({ hardened: true, minBlockSize: 32 << 20 });
     // The blocks behind it begin and end inside a page.
     heap.malloc(100);
@@ -146,7 +146,7 @@ describe('a hardened heap', () => {
     heap.close();
   });
 
-  test('counts calls, and what waits apart from what lives', () => {
+  test('counts calls, and quarantined blocks apart from live ones', () => {
     const heap = new Heap({ hardened: true });
     const blocks = [100, 200, 2 << 20].map((size) => heap.malloc(size));
     heap.free(blocks[0]);
@@ -160,7 +160,7 @@ describe('a hardened heap', () => {
     heap.close();
   });
 
-  test('hands a freed block out late, and knows it for freed', () => {
+  test('hands a freed block out late, and knows that it is freed', () => {
     const heap = new Heap({ hardened: true });
     const p = heap.malloc(100);
     heap.free(p);
@@ -192,7 +192,7 @@ describe('a hardened heap', () => {
     heap.close();
   });
 
-  test('hands out what waits before it refuses', () => {
+  test('hands out quarantined blocks before it refuses', () => {
     const heap = new Heap({ hardened: true, maxSize: 1 << 20 });
     for (let i = 0; i < 100; i++) heap.free(heap.malloc(200_000));
     heap.verify();
@@ -225,7 +225,7 @@ describe('a hardened heap', () => {
     heap.close();
   });
 
-  test('is whole after a mallocMany that fails when what waits has been handed out', () => {
+  test('is sound after a mallocMany that fails after the quarantine was emptied', () => {
     const heap = new Heap({ hardened: true, maxSize: 1 << 16 });
     const kept = heap.malloc(1000);
     for (let i = 0; i < 10; i++) heap.free(heap.malloc(2000));
@@ -242,7 +242,7 @@ describe('a hardened heap', () => {
     heap.close();
   });
 
-  test('realloc that tells of a write leaves no block behind', () => {
+  test('a realloc that reports a write leaves no block behind', () => {
     const heap = new Heap({ hardened: true });
     const p = heap.malloc(17 << 20);
     const stale = [10, 17 << 20].map((size) => heap.malloc(size));
@@ -266,7 +266,7 @@ describe('a hardened heap', () => {
     heap.close();
   });
 
-  test('knows every byte of a freed block for freed', () => {
+  test('knows of every byte of a freed block that it is freed', () => {
     const heap = new Heap({ hardened: true });
     const p = heap.malloc(100);
     heap.free(p);
@@ -295,7 +295,7 @@ describe('trackAllocations', () => {
     return heap.malloc(size);
   }
 
-  test('lists what lives, with the stack of the call that made it', () => {
+  test('lists live blocks, with the stacks of the calls that allocated them', () => {
     const heap = new Heap({ trackAllocations: true });
     const p = allocateHere(heap, 100);
     const [q, r] = [heap.calloc(2, 8), heap.mallocMany([10])[0]];
@@ -421,7 +421,7 @@ describe('secrets', () => {
     heap.close();
   });
 
-  test('lock names the limit that it meets', { skip: process.platform !== 'linux' }, () => {
+  test('lock names the limit that it reaches', { skip: process.platform !== 'linux' }, () => {
     const script = `
       const { Heap } = require(${root});
       const heap = new Heap({ lockMemory: true, growingBlocks: false, minBlockSize: 65536 });

@@ -1,6 +1,6 @@
 'use strict';
 
-// leaks(): what is live, read as it is walked, in each order and by site; of millions of blocks as of none.
+// leaks(): live blocks, read as the heap is walked, in each order and by site; of millions of blocks or none.
 
 const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -16,7 +16,7 @@ const root = path.join(__dirname, '..', '..');
 /** Heaps to list: plain, with padding, with a quarantine. */
 const KINDS = [{}, { alignment: 1 }, { hardened: true }];
 
-/** Blocks of random sizes at three places, and what is left of them after every third is freed. */
+/** Blocks of random sizes, allocated at three places, and those that are left after every third is freed. */
 function filled(heap, random, count) {
   const places = {
     here: (size) => heap.malloc(size),
@@ -42,7 +42,7 @@ test('lists blocks by address, size and site, and sites, each as many as are wan
     const random = new Random();
     for (const options of KINDS) {
       const heap = new Heap({ trackAllocations: true, ...options });
-      // More than are handed on at once, and than the first selection has room for.
+      // More than one batch has, and than the first selection has room for.
       const blocks = filled(heap, random, 5000);
       const sums = {};
       for (const { place, size } of blocks) {
@@ -84,7 +84,7 @@ test('lists blocks by address, size and site, and sites, each as many as are wan
   }));
 
 describe('a list', () => {
-  test('is an iterator that can be left, and goes on with what is there', () => {
+  test('is an iterator that can be left, and continues with the blocks that exist then', () => {
     const heap = new Heap();
     heap.mallocMany(new Uint8Array(10_000).fill(8));
     const list = heap.leaks();
@@ -95,7 +95,7 @@ describe('a list', () => {
     assert.deepEqual(other.next().value, first);
     heap.freeMany(Array.from(heap.leaks(), ({ address }) => address));
     const late = heap.malloc(8);
-    // What was read before may be told, no block twice, and nothing below.
+    // Blocks that were read before may be listed, but none twice, and none at lower addresses.
     let last = first.address;
     for (const { address } of other) {
       assert.ok(address > last);

@@ -1,7 +1,7 @@
 'use strict';
 
-// trackAllocations: whatever a program does to its Error, no call fails because of a stack, and the stack is as good as it can be: the
-// frames of the program, as many as Error.stackTraceLimit says. What is kept of it is counted, and goes with the blocks.
+// trackAllocations: whatever a program does to its Error, no call fails because of a stack, and the stack is as good as it can be:
+// the frames of the program, as many as Error.stackTraceLimit says. The memory of stacks is counted, and released with the blocks.
 
 const { afterEach, beforeEach, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -96,7 +96,7 @@ describe('a program that has changed its Error', () => {
     });
   }
 
-  test('a frozen one, and one whose stacks are not to be had', () => {
+  test('a frozen Error, and one whose stacks cannot be read', () => {
     const program = `
       const { Heap } = require(${JSON.stringify(root)});
       const heap = new Heap({ trackAllocations: true });
@@ -110,7 +110,7 @@ describe('a program that has changed its Error', () => {
     assert.deepEqual([stdout, stderr], ['true\n1\n', '']);
   });
 
-  test('one without room for a stack', () => {
+  test('an Error without room for a stack', () => {
     const address = heap.malloc(8);
     let deepest = 0;
     const descend = (depth) => {
@@ -211,7 +211,7 @@ describe('a stack', () => {
     }
   });
 
-  test('is that of its own call, however many others there have been', () => {
+  test('is that of its own call, however many other calls there have been', () => {
     const places = Array.from(
       { length: 1500 },
       (_, i) => new Function('heap', `return heap.malloc(8);\n//# sourceURL=place-${i}.js`),
@@ -228,7 +228,7 @@ describe('a stack', () => {
     }
   });
 
-  test('is told of another thread’s block as well', async () => {
+  test('is shown for another thread’s block as well', async () => {
     const { Worker } = require('node:worker_threads');
     const address = heap.malloc(8);
     const program = `
@@ -247,7 +247,7 @@ describe('the memory of stacks', () => {
   const place = (name) =>
     new Function('heap', `return heap.malloc(8);\n//# sourceURL=${name}${'x'.repeat(500)}.js`);
 
-  test('is given back with the last block that has them, and counted as long as they are there', () => {
+  test('is given back with the last block that has them, and counted until then', () => {
     const start = heap.stats().bytes.metadata;
     const blocks = Array.from({ length: 500 }, (_, i) => place(i)(heap));
     const { bytes, peak } = heap.stats();

@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const { capture, quietly } = require('./console.js');
 const { errorClass } = require('./model.js');
 
-/** Gives the heap back, if there is one, without a line in the output of the tests. */
+/** Ends the heap, if there is one, and prints nothing. */
 function finishQuietly({ finish }) {
   quietly(() => {
     try {
@@ -19,7 +19,7 @@ function finishQuietly({ finish }) {
 
 function pattern(mention) {
   if (mention instanceof RegExp) return mention;
-  // Neighbouring digits are shut out: a message about 15001 does not name 1500.
+  // Neighbouring digits are excluded: a message about 15001 does not name 1500.
   const text = String(mention).replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
   return new RegExp(`(?<!\\d)${text}(?!\\d)`);
 }

@@ -1,4 +1,4 @@
-// What is printed through console.log: told, or kept out of the output of the tests. Runs on every runtime back to Node 14.
+// Captures what is printed through console.log, or keeps it out of the output of the tests. Runs on every runtime back to Node 14.
 // biome-ignore-all lint/style/useNodejsImportProtocol: Node 14 cannot require a node: name.
 
 'use strict';

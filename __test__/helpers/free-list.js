@@ -4,7 +4,7 @@
 // restated: a second oracle for first, best and worst fit that shares nothing with the model. It is the simulator's with a list
 // in the order of addresses that is coalesced, and no header: -l ADDRSORT -C -H 0.
 
-/** Whether a policy would rather have the node `other` than `chosen`, which comes first in the list. */
+/** Whether a policy prefers the node `other` to `chosen`, which comes first in the list. */
 const PREFERS = {
   'first-fit': () => false,
   'best-fit': (other, chosen) => other.size < chosen.size,

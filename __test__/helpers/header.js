@@ -7,7 +7,7 @@ const path = require('node:path');
 
 const file = path.join(__dirname, '..', '..', 'include', 'mems.h');
 
-/** One line without comments or needless space. */
+/** The text on one line, without comments or extra space. */
 const bare = (text) =>
   text
     .replace(/\/\*.*?\*\//gs, ' ')

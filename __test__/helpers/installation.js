@@ -1,7 +1,6 @@
 'use strict';
 
-// A project outside the checkout in which the package is installed, with stand-ins for platform packages: what the
-// loader does there, and what it says when it finds nothing.
+// A project outside the checkout in which the package is installed, with stand-ins for platform packages, for tests of the loader.
 
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -47,7 +46,7 @@ class Installation {
     return path.join(this.path(name), main);
   }
 
-  /** Makes of the loader what a bundler makes that finds no addon: each require of one throws `error`. */
+  /** Changes the loader as a bundler does that finds no addon: each require of one throws `error`. */
   bundle(error) {
     const file = path.join(this.main, 'binding.js');
     const text = fs.readFileSync(file, 'utf8');

@@ -23,7 +23,7 @@ function bytes(address, length) {
   return new Uint8Array(buffer, offset, length);
 }
 
-/** Lets go of all buffers, so that a finished heap's memory can go. */
+/** Drops all buffers, so that a finished heap's memory can be released. */
 function forget() {
   spans = [];
 }

@@ -1,9 +1,9 @@
 'use strict';
 
-// The model: the heap of MeMS once more, in the plainest way there is. A list of holes in the order of their addresses, searched
-// from the front by the policy, and a map of live blocks; no index, no cleverness, and nothing shared with the Rust core.
-// Where the two disagree, read this one against the rules first. Recorded programs run on it as well, with thousands of holes:
-// hence two arrays of numbers, not one of objects.
+// The model: the heap of MeMS again, written as plainly as possible. A list of holes in order of address, which the policy searches
+// from the front, and a map of live blocks; no index, and nothing shared with the Rust core. If the two disagree, compare the model
+// with the rules first. Recorded programs run on it as well, with thousands of holes: hence two arrays of numbers, not one of
+// objects.
 
 const { PAGE, POLICIES } = require('./policies.js');
 
@@ -62,7 +62,7 @@ class Model {
     /** Where main blocks start: holes never join across one. */
     this.borders = new Set();
     this.holes = { starts: [], sizes: [] };
-    /** The size of each live block by its address, and what it was asked for with where that is less. */
+    /** The size of each live block by its address, and its requested size if that is less. */
     this.live = new Map();
     this.requests = new Map();
     this.peak = { mapped: 0, live: 0, holes: 0, largestHole: 0 };
@@ -87,7 +87,7 @@ class Model {
     const start = starts[at];
     const rests = this.policy.rests(size, sizes[at] - size);
     if (rests.length === 1) {
-      // Nearly always: quicker than to take a hole out and put another in.
+      // This is the usual case, and quicker than removing a hole and inserting another.
       starts[at] = start + size;
       sizes[at] = rests[0];
     } else {
@@ -170,7 +170,7 @@ class Model {
     return low;
   }
 
-  /** Joins the hole at a position with the one behind it, if they join; whether they did. */
+  /** Joins the hole at a position with the one behind it, if they join. Returns whether they did. */
   join(at) {
     const { starts, sizes } = this.holes;
     const next = starts[at + 1];
@@ -277,7 +277,7 @@ class Model {
     return lines;
   }
 
-  /** What stats() must return, without `metadata`: that one is the heap's own affair. */
+  /** What stats() must return, without `metadata`, for which the model has no rule. */
   stats() {
     const { sizes } = this.holes;
     const mapped = this.mappedBytes();

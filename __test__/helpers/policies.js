@@ -1,10 +1,10 @@
 'use strict';
 
-// Every policy in the plainest way there is: which of all holes serves a request. `choose(holes, size)` is given the holes in
-// the order of their addresses, as { starts, sizes }, and returns the position of one, or -1.
+// Every policy, written as plainly as possible: which of all holes serves a request. `choose(holes, size)` takes the holes in order
+// of address, as { starts, sizes }, and returns the position of one, or -1.
 //
-// What else a policy decides are the sizes of blocks and main blocks and which holes join; only the buddy system has rules of
-// its own there.
+// A policy also decides about the sizes of blocks and main blocks and about which holes join; only the buddy system has rules of its
+// own for that.
 
 const PAGE = 4096;
 
@@ -36,7 +36,7 @@ class Policy {
     return true;
   }
 
-  /** Tells that the block from `start` to before `end` was taken. */
+  /** Records that the block from `start` to before `end` was taken. */
   taken(_start, _end) {}
 }
 
@@ -47,7 +47,7 @@ class FirstFit extends Policy {
   }
 }
 
-/** Goes on where the last search ended: at the hole that it used, or what has become of that hole's rest. */
+/** Continues where the last search ended: at the rest of the hole that it used, or the hole that the rest is part of now. */
 class NextFit extends Policy {
   rover = 0;
 

@@ -1,20 +1,20 @@
 'use strict';
 
-// Properties that hold of random values, by fast-check: what fails is made as short as it can be, and says how to have it
-// again. MEMS_SEED=<seed> gives the same values; MEMS_PATH=<path> beside it begins with the shortest one that fails, in the
-// property that MEMS_STREAM=<number> names where a test has several.
+// Properties that hold for random values, with fast-check: a failure is made as short as possible, and says how to repeat it.
+// MEMS_SEED=<seed> gives the same values; with MEMS_PATH=<path> the shortest one that fails comes first, in the property that
+// MEMS_STREAM=<number> names if a test has several.
 
 const fc = require('fast-check');
 const { seed } = require('./random.js');
 
-/** How long a failure may be made shorter, at most. */
+/** How long shrinking a failure may take. */
 const SHRINK_MS = 120_000;
 
 const { MEMS_PATH: path, MEMS_STREAM: only } = process.env;
 
 /**
- * Checks `holds`, which throws if it does not hold, of `runs` values of an arbitrary. `stream` parts the properties of a
- * test: each has values of its own. `show` says what a value is, in a failure.
+ * Checks that `holds`, which throws if a property does not hold, accepts `runs` values of an arbitrary. `stream` distinguishes the
+ * properties of a test: each has values of its own. `show` describes a value in a failure.
  */
 function check(t, arbitrary, holds, { runs = 100, stream = 0, show = fc.stringify } = {}) {
   if (only !== undefined && Number(only) !== stream) return;

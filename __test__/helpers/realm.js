@@ -1,7 +1,7 @@
 'use strict';
 
-// Loads the package as test runners do: its JavaScript evaluated in a context of node:vm, which has an Error, an Object
-// and an Array of its own; the addon and what is built into Node from outside.
+// Loads the package as test runners do: its JavaScript is evaluated in a context of node:vm, which has an Error, an Object and an
+// Array of its own; the addon and Node's own modules come from outside.
 
 const { readFileSync } = require('node:fs');
 const { createRequire, isBuiltin } = require('node:module');

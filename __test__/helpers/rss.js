@@ -2,7 +2,7 @@
 
 'use strict';
 
-// How much memory the process has. QEMU tells a program 0 of itself; what Linux says of QEMU includes the program's.
+// How much memory the process has. QEMU reports 0 to a program; what Linux reports for QEMU includes the program's memory.
 
 const fs = require('fs');
 

@@ -1,7 +1,7 @@
 'use strict';
 
-// Reads what is said of options, statistics and calls of the addon, wherever it is: the tables in Rust, the typings, the C
-// header's comments and the README. For tests that compare them with each other and with what there is at run time.
+// Reads the descriptions of options, statistics and functions of the addon: from the tables in Rust, the typings, the C header's
+// comments and the README. For tests that compare them with each other and with what there is at run time.
 
 const { readFileSync, readdirSync } = require('node:fs');
 const path = require('node:path');
@@ -10,7 +10,7 @@ const root = path.join(__dirname, '..', '..');
 const read = (...parts) => readFileSync(path.join(root, ...parts), 'utf8').replaceAll('\r', '');
 const inCamelCase = (name) => name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
 
-/** The matches of a pattern, which must have some: a table that is written otherwise is not one without rows. */
+/** The matches of a pattern. There must be some: a table whose form has changed must not pass for one without rows. */
 function found(text, pattern) {
   const matches = [...text.matchAll(pattern)];
   if (matches.length === 0) throw new Error(`${pattern} is found nowhere`);
@@ -72,7 +72,7 @@ function callsOfFace() {
       see(name, match.endsWith('(') ? argumentsFrom(text, start) : 0);
     }
   }
-  // The loader's own.
+  // Functions that only the loader calls.
   for (const [, name] of read('binding.js').matchAll(/\baddon\.(\w+)\(/g)) see(name, 0);
   return calls;
 }
@@ -90,8 +90,7 @@ function argumentsFrom(text, start) {
 }
 
 /**
- * The members that the typings declare for an interface, by name: what the comment says, the type, and for an object its own
- * members.
+ * The members that the typings declare for an interface, by name: the comment, the type, and for an object its own members.
  */
 function membersOf(name) {
   const [, body] = found(

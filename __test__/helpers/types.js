@@ -1,6 +1,6 @@
 'use strict';
 
-// The types of which views can be, everywhere from Node 14 on.
+// The types that views can have on every runtime from Node 14 on.
 
 const ARRAY_TYPES = [
   Int8Array,

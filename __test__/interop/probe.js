@@ -1,12 +1,12 @@
-// Tries on the runtime it runs on what takes views of MeMS memory, and prints a cell for each row of docs/interop.md:
+// Tries which functions of the runtime that runs it take views of MeMS memory, and prints a cell for each row of docs/interop.md:
 //   works    on the memory itself, no copy of it is left
 //   text     takes the bytes for text, and sends that
 //   copies   gives another thread or object a copy
 //   refused  throws, with the error's name (its message, where no name says anything)
 //   absent   the runtime has no such function
-//   untried  fails with ordinary bytes as well, with the system's code: that says nothing of views
-// Each probe looks at the bytes that came of it, which are no UTF-8: what takes a view and does nothing with it is "wrong".
-// Two columns: of what buffer() returns, and of what view() returns.
+//   untried  fails with ordinary bytes as well, with the system's code, which says nothing about views
+// Each probe compares the bytes that arrive, which are no UTF-8: a function that takes a view and does nothing with it is "wrong".
+// There are two columns: for what buffer() returns, and for what view() returns.
 // biome-ignore-all lint/style/useNodejsImportProtocol: Node 14 cannot require a node: name.
 
 'use strict';
@@ -28,7 +28,7 @@ const { Heap } = require('../..');
 /** A hundred bytes that are no text. */
 const BYTES = Buffer.from(Array.from({ length: 25 }, () => [255, 254, 0, 128]).flat());
 const ABSENT = new Error('absent');
-/** That the runtime could not do it with ordinary bytes either, for the cause that the code names. */
+/** The error of a probe that fails with ordinary bytes, too, for the cause that the code names. */
 class Untried extends Error {}
 const LIMIT_MS = 20000;
 
@@ -154,7 +154,7 @@ async function withServer(server, use) {
   }
 }
 
-/** A request to an echo by fetch, and its answer's bytes. What cannot connect says nothing of views. */
+/** A request to an echo by fetch, and the response's bytes. A failure to connect says nothing about views. */
 async function fetched(body, plain) {
   const fetch = given('fetch');
   const server = http.createServer((request, response) => request.pipe(response));

@@ -1,6 +1,6 @@
 'use strict';
 
-// The cases that the model shares with Rust are what the model gives today, and the heap gives the same.
+// The cases that the model shares with Rust are up to date with the model, and the heap gives the same results.
 
 const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -13,7 +13,7 @@ const { PAGE } = require('../helpers/policies.js');
 
 const FILE = path.join(__dirname, '..', 'fixtures', 'cases.json');
 const text = readFileSync(FILE, 'utf8').replaceAll('\r', '');
-/** What the model has where a case names nothing: the options of init(). */
+/** The model's options unless a case names others: those of init(). */
 const DEFAULTS = {
   alignment: 1,
   minBlockSize: PAGE,

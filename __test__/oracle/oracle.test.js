@@ -46,7 +46,7 @@ const ORDERS = {
   lifo: (_, count) => count - 1,
 };
 
-/** Whether the next step allocates; `state.filling` is there for those that need a memory. */
+/** Whether the next step allocates; `state.filling` is for the modes that need to remember something. */
 const BALANCES = {
   even: (random) => random.chance(0.5),
   full: (random) => random.chance(0.8),
@@ -66,7 +66,7 @@ const SCALES = {
 };
 const LARGE = Math.ceil(PROGRAMS / 5);
 
-// And so many with empty blocks joined, which changes addresses: the oracle joins them too.
+// This many more programs join empty blocks, which changes addresses: the oracle joins them too.
 const JOINING = Math.ceil(PROGRAMS / 5);
 const ALL = PROGRAMS + LARGE + JOINING;
 
@@ -99,7 +99,7 @@ function makePlan(number) {
   };
 }
 
-/** What came of a call: its value, or the code and class of its error. */
+/** The outcome of a call: its value, or the code and class of its error. */
 function outcome(call) {
   try {
     return { value: call() };
@@ -194,7 +194,7 @@ class Program {
     assert.equal(this.both('get', address + offset).value, base + offset);
   }
 
-  /** A call that is most likely wrong; whether it is, the model knows. */
+  /** A call that is most likely wrong; the model knows whether it is. */
   misuse() {
     if (this.random.chance(0.15)) {
       const sizes = [0, -0, -1, 1.5, NaN, Infinity, 2 ** 53, 0n, -5n, 2n ** 53n, 2n ** 64n + 8n];
@@ -297,7 +297,7 @@ function format({ code, isOfClass, value }) {
 
 afterEach(() => finishQuietly(mems));
 
-test('the oracle itself agrees with the example in the design', () => {
+test('the oracle itself agrees with the example of the seed', () => {
   const model = new Model();
   assert.equal(model.malloc(1000), 1000n);
   assert.deepEqual(model.statsText(), printed.one);

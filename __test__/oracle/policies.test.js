@@ -1,8 +1,8 @@
 'use strict';
 
 // Proves that each policy places blocks where its model does: call by call in random programs, in heaps of many options, with
-// the text of printStats; first, best and worst fit also where a simulator of a textbook does; and all of them on a recorded
-// program, whose memory the policies map as much of as they are known to.
+// the text of printStats; first, best and worst fit also where a textbook's simulator does; and all policies with a recorded
+// program, for which they map the known number of bytes.
 
 const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -19,7 +19,7 @@ const { Heap } = mems;
 const PROGRAMS = Number(process.env.MEMS_PROGRAMS ?? 200);
 const OPERATIONS = Number(process.env.MEMS_TRACE_OPERATIONS ?? Number.POSITIVE_INFINITY);
 const FIRST = 1000;
-/** Where sizes are exact and nothing but the policy places. */
+/** Options with exact sizes, so that only the policy decides about placement. */
 const EXACT = {
   alignment: 1,
   minBlockSize: PAGE,
@@ -30,7 +30,7 @@ const EXACT = {
 /** Live blocks of a program, at most: each call is followed by a text as long as the heap. */
 const MOST = 24;
 
-/** What a recorded program, gcc's cc1, maps by each policy with the options of init(): bytes. */
+/** The bytes that a recorded program, gcc's cc1, maps with each policy and the options of init(). */
 const GCC_MAPS = {
   'first-fit': 4_120_576,
   'next-fit': 8_785_920,
@@ -67,8 +67,8 @@ function sizeFor(random, holes) {
 }
 
 /**
- * Runs a program on a heap and what it is compared with: `malloc` and `free` make one call to both and compare what comes of
- * it, `holes` are the sizes of holes.
+ * Runs a program on a heap and on what it is compared with: `malloc` and `free` make one call on both and compare the results,
+ * `holes` are the sizes of holes.
  */
 function runSteps(words, { malloc, free, holes }) {
   const live = [];
@@ -83,7 +83,7 @@ function runSteps(words, { malloc, free, holes }) {
   }
 }
 
-// Where a block goes with segregated fit is nobody's business: its oracle is a list of what is live (rust/segregated.rs).
+// Segregated fit has no rule for addresses: its oracle is a list of live blocks (rust/segregated.rs).
 const WITHOUT_MODEL = ['segregated'];
 
 test('each policy has a model, and each model a policy', () => {
@@ -150,7 +150,7 @@ Object.keys(POLICIES).forEach((policy, stream) => {
       check(t, fc.tuple(options, fc.boolean(), steps(300)), run, { runs: PROGRAMS, stream, show });
     });
 
-    test('maps of a recorded program what it is known to, address for address', (t) => {
+    test('maps the known number of bytes for a recorded program, and places it address for address', (t) => {
       const { kind, slot, size, count: whole } = readTrace('gcc-cc1');
       const count = Math.min(whole, OPERATIONS);
       const heap = new Heap({ policy, ...EXACT });

@@ -13,7 +13,7 @@ const mems = require('@sambhav-gautam/osmemoryallocator');
 const { init, malloc, get, free, printStats, finish, verify, stats } = mems;
 
 const text = () => capture(() => printStats());
-/** Only the lines of the main blocks, for tests that are about nothing else. */
+/** Only the lines of the main blocks. */
 const chains = () => text().filter((line) => line.startsWith('MAIN'));
 
 beforeEach(() => init());
@@ -189,7 +189,7 @@ describe('printStats', () => {
     assert.deepEqual(text(), printed.empty);
   });
 
-  test('of the example in the design, one console.log a line', () => {
+  test('of the example of the seed, one console.log for each line', () => {
     malloc(1000);
     assert.deepEqual(text(), printed.one);
     malloc(3);
@@ -244,7 +244,7 @@ describe('stats and verify', () => {
     assert.equal(verify(), undefined);
   });
 
-  test('ask the system for the bytes in memory only if they are to', () => {
+  test('ask the system for the bytes in memory only with the option', () => {
     const p = malloc(8192);
     assert.ok(!('resident' in stats().bytes) || stats().bytes.resident === undefined);
     assert.equal(stats({ resident: false }).bytes.resident, undefined);

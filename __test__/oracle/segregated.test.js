@@ -1,7 +1,7 @@
 'use strict';
 
 // Segregated fit from JavaScript, with each option of a heap: no block overlaps another, sizes and contents are exact, bad frees
-// are refused with the right code, and chains and statistics add up. Where a block goes is the engine's business.
+// are refused with the right code, and chains and statistics add up. The engine may place a block anywhere.
 
 const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -17,7 +17,7 @@ function size(random) {
   return 1 + random(most);
 }
 
-/** Runs a program on a heap and on a list of what is live. */
+/** Runs a program on a heap and on a list of live blocks. */
 function run(heap, words) {
   const live = new Map();
   const compare = (address, { bytes, fill }) => {

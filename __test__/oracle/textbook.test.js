@@ -1,8 +1,7 @@
 'use strict';
 
-// The exercises that textbooks set on placement, with the published results: from the heap through its public API, in a
-// memory of 4096 bytes and no more, and by the model. fixtures/textbook.json names the source of each, and how the results
-// were checked.
+// Exercises on placement from textbooks, with the published results: with the heap through its public API, in a memory of only 4096
+// bytes, and with the model. fixtures/textbook.json names the source of each, and how the results were checked.
 
 const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -59,7 +58,7 @@ const plain = ({ kind, live = kind === 'live', start, size }) => ({
 
 const holesOf = (memory) => memory.chains().flatMap((main) => main.filter(({ live }) => !live));
 
-/** The address of a block, or '-' where there is no room; then nothing may have changed, and the largest hole be told. */
+/** The address of a block, or '-' if there is no room; then nothing may have changed, and the error names the largest hole. */
 function ask(memory, size) {
   const before = memory.chains();
   try {

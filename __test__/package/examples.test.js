@@ -2,8 +2,8 @@
 
 // Every example in the typings runs, and returns what its comments say.
 //
-// A comment behind a statement is a value if it begins with a literal (what follows a colon is prose), a condition if it
-// has ===, an error if it begins with "throws"; else prose.
+// A comment behind a statement is a value if it begins with a literal (text after a colon is prose), a condition if it has ===,
+// an error if it begins with "throws"; otherwise prose.
 
 const { afterEach, beforeEach, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -44,7 +44,7 @@ function checked(line) {
   return `${first} $same(${value}, ${literal.replace(/^BigUint64Array (.*)$/, 'BigUint64Array.from($1)')});`;
 }
 
-/** Whether two values are alike; a string that ends with ... stands for all that begin so. */
+/** Whether two values are equal; a string that ends with ... equals all that begin like it. */
 function same(actual, expected) {
   const cut = (value, pattern) => {
     if (typeof pattern === 'string' && pattern.endsWith('...')) {
@@ -71,7 +71,7 @@ describe('the example of', () => {
   for (const { name, lines } of examples()) {
     test(name, () => {
       finishQuietly(mems);
-      // Those that do not start a heap of options of their own have a new one.
+      // Examples that do not start a heap with options of their own get a new one.
       if (!lines.some((line) => /^(mems\.)?init\(/.test(line))) mems.init();
       const source = lines.map(checked).join('\n');
       const names = Object.keys(mems).filter(
@@ -81,7 +81,7 @@ describe('the example of', () => {
       const printed = capture(() =>
         run(require, same, refused, ...names.map((each) => mems[each])),
       );
-      // What it prints stands in comments of their own at its end.
+      // What an example prints is in comments at its end.
       const said = lines.slice(lines.findLastIndex((line) => !line.startsWith('// ')) + 1);
       if (said.length > 0)
         assert.deepEqual(

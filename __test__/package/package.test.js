@@ -47,8 +47,8 @@ before(async () => {
   await write('package.json', '{ "name": "outside", "version": "1.0.0", "private": true }\n');
   const tarballs = [release.main.tarball, release.platform.tarball];
   const quiet = ['--ignore-scripts', '--offline', '--no-audit', '--no-fund'];
-  // Under an emulator npm is the machine's, and not for what this Node runs on: it can be told so, and believes that of
-  // optional dependencies.
+  // Under an emulator npm runs on the machine and would install for that: flags tell it the platform, which it heeds for optional
+  // dependencies.
   const flags = ['--save-optional', ...platformFlags(hostPlatform().name)];
   await npm(['install', ...quiet, ...flags, ...tarballs], project);
   // What a project in TypeScript has; the typings speak of Buffers.
@@ -195,7 +195,7 @@ test('publint finds nothing in either', async () => {
   }
 });
 
-// Says why it does not run: what it stands on does not load there.
+// The reason why it does not run: what it depends on does not load there.
 const TOO_OLD = Number(process.versions.node.split('.')[0]) < 20 && 'takes Node 20';
 
 test('attw finds that types and code are of one kind', { skip: TOO_OLD }, async () => {
@@ -272,7 +272,7 @@ test('the typings report misuse, each line of it and no other', async () => {
   }
 });
 
-test('the README that is packed is for who has installed the package', async () => {
+test('the README that is packed is for users of the package', async () => {
   const folder = path.join(project, 'node_modules', ...NAME.split('/'));
   const readme = (await fs.readFile(path.join(folder, 'README.md'), 'utf8')).replaceAll('\r', '');
   assert.doesNotMatch(readme, /not published|[Oo]nce it is published|npm start|npm test\b/);

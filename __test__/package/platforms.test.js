@@ -1,7 +1,7 @@
 'use strict';
 
-// The one table of platforms (scripts/platforms.mjs): what is written from it is up to date, and what others know of platforms
-// agrees with it. That `npm run lint` looks for the first as well says which file to write anew.
+// The table of platforms (scripts/platforms.mjs): what is written from it is up to date, and other lists of platforms agree with
+// it. `npm run lint` checks the first as well, and names the files that are out of date.
 
 const { before, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -42,7 +42,7 @@ describe('the table of platforms', () => {
     assert.ok(names().includes(hostPlatform().name), hostPlatform().name);
   });
 
-  test('is what the tables of the documents are of, row by row', () => {
+  test('has the rows of the tables in the documents', () => {
     const rowsIn = (text, cell) => [...text.matchAll(cell)].map(([, value]) => value.trim());
     const support = /<!-- support:.*?<!-- \/support -->/s.exec(read('README.md'))[0];
     const titles = table.PLATFORMS.map(({ title }) => title.replace(' or newer', '+'));
@@ -64,7 +64,7 @@ describe('the table of platforms', () => {
     }
   });
 
-  test('has platforms chosen by their names, triples and parts, and tells other words apart', () => {
+  test('lets words choose platforms by name, triple and part, and returns other words', () => {
     const chosen = (words, among) => {
       const { platforms, others } = table.choosePlatforms(words, among, 'not here');
       return [platforms.map(({ name }) => name), others];
@@ -91,7 +91,7 @@ describe('the table of platforms', () => {
   });
 });
 
-test('CONTRIBUTING.md has every npm script, and none that there is not', () => {
+test('CONTRIBUTING.md has every npm script, and no others', () => {
   const { scripts } = JSON.parse(read('package.json'));
   const text = read('CONTRIBUTING.md');
   const named = text.matchAll(/\bnpm (?:run ([a-z]+(?::[a-z]+)*)|(start|test)\b)/g);
@@ -104,7 +104,7 @@ test('CONTRIBUTING.md has every npm script, and none that there is not', () => {
   }
 });
 
-test('what documents, scripts and sources call an npm script is one', () => {
+test('npm scripts that documents, scripts and sources name exist', () => {
   const { scripts } = JSON.parse(read('package.json'));
   const folders = ['__test__', 'bench', 'docs', 'examples', 'lib', 'scripts', 'src'];
   const below = (folder) =>

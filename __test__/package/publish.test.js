@@ -48,7 +48,7 @@ beforeEach(async () => {
 afterEach(() => registry.close());
 after(() => fs.rm(project, { recursive: true, force: true }));
 
-/** Runs the script and returns its lines, and with `code` 1 what it said was wrong. */
+/** Runs the script and returns its lines, and with `code` 1 its error. */
 async function publish(tag, ...switches) {
   const { host } = new URL(registry.url);
   const options = [`--registry=${registry.url}`, `--//${host}/:_authToken=none`];
@@ -74,7 +74,7 @@ test('the platform packages go first, and the main package last', async () => {
   );
 });
 
-test('a second run passes over what is there', async () => {
+test('a second run skips what is there', async () => {
   const { readPackages } = await import('../../scripts/lib/release.mjs');
   for (const { file, manifest } of [...(await readPackages(packages)).values()].slice(0, -2)) {
     registry.publish(manifest, await fs.readFile(file));

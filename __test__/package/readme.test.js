@@ -1,6 +1,6 @@
 'use strict';
 
-// Every example of the documents that is followed by its output runs and prints just that.
+// Every example of the documents that is followed by its output runs and prints exactly that.
 
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -25,14 +25,14 @@ function examplesOf(text) {
 }
 const examples = examplesOf(readme);
 
-/** A pattern for the output shown; where the system puts the memory, no README can know. */
+/** A pattern for the output shown, with any physical address. */
 function patternOf(output) {
   const parts = output.split('<physical address>');
   const escaped = parts.map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
   return new RegExp(`^${escaped.join('\\d+n')}$`);
 }
 
-test('the documents name the versions of Rust and Node that building takes, and no other', () => {
+test('the documents name the versions of Rust and Node that building needs, and no others', () => {
   const read = (name) => readFileSync(path.join(root, name), 'utf8');
   const [, rust] = /^rust-version = "(.*)"$/m.exec(read('Cargo.toml'));
   const [, node] = /split\('\.'\)\[0\]\) < (\d+)\)/.exec(read('scripts/setup.mjs'));

@@ -1,8 +1,8 @@
 'use strict';
 
-// What Rust has tables of is the same everywhere: options, statistics and the functions of the addon. Each is said once there;
-// what the typings, the C header and the README say of it is compared here, with the tables and with what there is at run time,
-// so that one that is forgotten somewhere, or is nowhere else, is found. (C at run time: c/ffi.test.js.)
+// Rust has tables of options, of statistics and of the addon's functions. This compares the typings, the C header and the README
+// with the tables, and with what there is at run time, so that a row that is missing in one of them is found. (C at run time:
+// c/ffi.test.js.)
 
 const { afterEach, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -19,7 +19,7 @@ afterEach(() => finishQuietly(mems));
 
 describe('the table of statistics', () => {
   const typings = tables.membersOf('Stats');
-  // JavaScript has these beside the table: how many pages that is, what only the system knows, and shares, made in lib/heap.js.
+  // Statistics that only JavaScript has: the number of pages, what only the system knows, and shares, computed in lib/heap.js.
   const beside = { bytes: ['resident'], counts: ['pages'] };
   const { fragmentation, ...groups } = Object.fromEntries(
     [...typings].map(([group, { members }]) => [group, sorted(members.keys())]),
@@ -54,7 +54,7 @@ describe('the table of statistics', () => {
   });
 
   test('never loses a row or changes its place, since programs in C are compiled with it', () => {
-    // Add what is new to the end, and change nothing.
+    // Add new rows at the end, and change nothing else.
     const fields =
       'mapped live requested hole_bytes largest_hole metadata main_blocks live_blocks holes peak_mapped peak_live ' +
       'peak_hole_bytes peak_largest_hole peak_metadata mallocs frees quarantined quarantined_blocks';
@@ -118,7 +118,7 @@ describe('the table of options', () => {
     }
   });
 
-  /** By kind: the type in the typings, and in C; a value that is no default; values that are refused, and by what. */
+  /** For each kind: the type in the typings and in C; a value that is no default; values that are refused, and their errors. */
   const KINDS = {
     Flag: { type: 'boolean', inC: 'int32_t', refused: { 1: 'ERR_INVALID_ARG_TYPE' } },
     Size: {
@@ -168,7 +168,7 @@ describe('the table of options', () => {
     });
   }
 
-  test('is what the C header has fields of, but for what has no meaning in C', () => {
+  test('has the fields of the C header, except options that C does not have', () => {
     const javascriptOnly = ['trackAllocations', 'dontFork'];
     const inC = tables.options.filter(({ name }) => !javascriptOnly.includes(name));
     const fields = structs.get('mems_options').filter((field) => !/ reserved\[/.test(field));
@@ -183,7 +183,7 @@ describe('the functions of the addon', () => {
   const functions = tables.addonFunctions();
   const called = tables.callsOfFace();
 
-  test('are those of the table and of #[napi], and say what they take', () => {
+  test('are those of the table and of #[napi], and have comments with their parameters', () => {
     const exported = Object.keys(raw).filter((name) => typeof raw[name] === 'function');
     // The addon for tests has some more.
     const others = ['panicWithTheHeapLocked', 'refuseBuffers'];
@@ -194,7 +194,7 @@ describe('the functions of the addon', () => {
     for (const [name, parameters] of functions) assert.notEqual(parameters, undefined, name);
   });
 
-  test('are all called by the face, which calls no others, nor with more than they take', () => {
+  test('are all called by lib, which calls no others, and with no more arguments than they take', () => {
     assert.deepEqual(sorted(called.keys()), sorted(functions.keys()));
     for (const [name, given] of called) assert.ok(given <= functions.get(name), name);
   });

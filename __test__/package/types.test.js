@@ -1,7 +1,7 @@
 'use strict';
 
-// The typings compile for whoever has them, under the oldest TypeScript that they are for and the newest, with the types of
-// Node.js and without. `npm run test:package -- types` tries those between.
+// The typings compile with the oldest TypeScript that they support and with the newest, with the types of Node.js and without.
+// `npm run test:package -- types` tries the versions in between.
 
 const { after, before, describe, test } = require('node:test');
 const assert = require('node:assert/strict');

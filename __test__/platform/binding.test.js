@@ -1,7 +1,7 @@
 'use strict';
 
-// Where the loader finds the addon, and what it says where there is none, or not the right one. Other platforms are
-// acted: a program sets what the process says of itself before it loads the package.
+// Where the loader finds the addon, and what it says if there is none, or not the right one. Other platforms are simulated: a
+// program changes what the process says about itself before it loads the package.
 
 const { afterEach, beforeEach, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -22,7 +22,7 @@ const actAs = (platform, arch) => `
   Object.defineProperty(process, 'platform', { value: '${platform}' });
   Object.defineProperty(process, 'arch', { value: '${arch}' });`;
 
-/** A program that is nothing but what the loader reads of it: its dynamic linker, named behind a header or two. */
+/** A program that has only what the loader reads: its dynamic linker, named behind a header or two. */
 function elf(interpreter) {
   const text = Buffer.from(`${interpreter}\0`);
   const bytes = Buffer.alloc(64 + 2 * 56);
@@ -73,7 +73,7 @@ describe('the addon is found', () => {
   });
 });
 
-describe('the addon is found by a program that is no longer files of its own', () => {
+describe('the addon is found by a bundled program', () => {
   // What `require` of an absent file throws in a single executable, and after bun build.
   const ERRORS = {
     'a single executable': `Object.assign(new Error('No such built-in module'), { code: 'ERR_UNKNOWN_BUILTIN_MODULE' })`,
@@ -121,7 +121,7 @@ describe('the addon is found by a program that is no longer files of its own', (
     });
   }
 
-  test('one beside the program that does not load is an error, and what to do', () => {
+  test('an addon beside the program that does not load is an error, which says what to do', () => {
     installation.bundle(ERRORS['a single executable']);
     const addon = installation.write(path.join('place', ADDON), 'not an addon');
     const { code, message } = installation.load({ before: runFrom('place') });
@@ -201,7 +201,7 @@ describe('an addon that loads', () => {
   const OURS = `{ libraryPath: () => '', libraryVersion: () => '1.0.0' }`;
 
   for (const exports of ['{}', 'undefined', '42', '{ malloc() {} }']) {
-    test(`and exports ${exports} is named as a stranger's`, () => {
+    test(`and exports ${exports} is named as that of another package`, () => {
       installation.addPackage(HOST, 'an addon');
       const { code, message } = installation.load({ before: exporting(exports) });
       assert.equal(code, 'ERR_MEMS_ADDON_BROKEN');
@@ -210,7 +210,7 @@ describe('an addon that loads', () => {
     });
   }
 
-  test('and is another package, in truth: koffi', (t) => {
+  test('and is really of another package, koffi', (t) => {
     const koffi = addonOfKoffi();
     if (!koffi) return t.skip('koffi has no addon here');
     const named = { MEMS_LIBRARY_PATH: koffi };
@@ -236,7 +236,7 @@ describe('an addon that loads', () => {
 });
 
 describe('the environment', () => {
-  test('names a file that is not there: that is said, and no other is tried', () => {
+  test('names a file that is not there: the error says so, and no other is tried', () => {
     installation.addPackage(HOST, fs.readFileSync(library));
     const file = path.join(installation.folder, 'none.node');
     const { code, message, cause } = installation.load({ env: { MEMS_LIBRARY_PATH: file } });
@@ -257,7 +257,7 @@ describe('the environment', () => {
     }
   });
 
-  test('has a variable of all packages that are built with napi-rs: it is not ours', () => {
+  test('has a variable of all packages that are built with napi-rs: it is ignored', () => {
     const addon = installation.addPackage(HOST, fs.readFileSync(library));
     const env = { NAPI_RS_NATIVE_LIBRARY_PATH: path.join(installation.folder, 'theirs.node') };
     assert.deepEqual(installation.load({ env }), { library: addon });
@@ -280,7 +280,7 @@ describe('no addon', () => {
     `  npm install ${manifest.repository.url}`,
   ];
 
-  test('without the package: which it is, why it may be missing and how to get it', () => {
+  test('without the package: the error names it, why it may be missing and how to get it', () => {
     const { code, message, cause } = installation.load();
     assert.deepEqual([code, cause], ['ERR_MEMS_ADDON_MISSING', undefined]);
     const { description } = hostPlatform();
@@ -298,7 +298,7 @@ describe('no addon', () => {
     assert.match(description, /^\w+ \w+.* \(64-bit, little-endian\)$/);
   });
 
-  test("with another platform's package alone: that it is for another", () => {
+  test("with only another platform's package: the error says that it is for another", () => {
     installation.addPackage(OTHER, 'an addon');
     const { code, message } = installation.load();
     assert.equal(code, 'ERR_MEMS_ADDON_MISSING');
@@ -306,7 +306,7 @@ describe('no addon', () => {
     assert.ok(message.split('\n').includes(line), message);
   });
 
-  test('in a clone: that it is to be built', () => {
+  test('in a clone: the error says that it has to be built', () => {
     installation.write(path.join(installation.main, 'Cargo.toml'), '');
     const { code, message } = installation.load();
     assert.equal(code, 'ERR_MEMS_ADDON_MISSING');
@@ -344,7 +344,7 @@ describe('no addon', () => {
     assert.ok(message.endsWith(BUILD.join('\n')), message);
   });
 
-  test('that loads, of those built here: no other is tried', () => {
+  test('that loads, among those built here: no other is tried', () => {
     installation.addPackage(HOST, fs.readFileSync(library));
     const file = installation.write(path.join(installation.main, ADDON), 'not an addon');
     const { code, message, cause } = installation.load();
@@ -353,7 +353,7 @@ describe('no addon', () => {
     assert.match(message, /^Build it again from source/m);
   });
 
-  test('for a C library as old as this: what is needed and what is there', () => {
+  test('for a C library as old as this: the error says what is needed and what is there', () => {
     // As the dynamic linker words it; an addon that needs a newer library than there is cannot be made here.
     const before = `process.dlopen = () => {
       const message = "libc.so.6: version \`GLIBC_2.99' not found (required by x.node)";

@@ -11,10 +11,10 @@ const { finishQuietly } = require('../helpers/capture.js');
 
 const { Heap } = mems;
 
-/** Why nobody says which mappings children get; false if the system does. */
+/** Why the system does not say which mappings children get; false if it does. */
 function untold() {
   if (process.platform !== 'linux') return 'Linux tells';
-  // Every kernel has it of the stack, and QEMU, which writes the file itself, of nothing.
+  // Every kernel has it for the stack. QEMU, which writes the file itself, has it for nothing.
   const isReal = /^VmFlags:.* gd\b/m.test(readFileSync('/proc/self/smaps', 'latin1'));
   return !isReal && 'an emulator does not tell';
 }
@@ -33,7 +33,7 @@ function isKept(heap, address) {
 afterEach(() => finishQuietly(mems));
 
 describe('children', { skip: process.platform === 'win32' && 'Windows has no fork' }, () => {
-  test('do not get the memory of heaps, unless that is said', { skip: untold() }, () => {
+  test('do not get the memory of heaps by default', { skip: untold() }, () => {
     for (const [dontFork, expected] of [
       [undefined, true],
       [true, true],
@@ -51,7 +51,7 @@ describe('children', { skip: process.platform === 'win32' && 'Windows has no for
     }
   });
 
-  test('run, and the heaps of this process go on', () => {
+  test('run, and the heaps of this process continue to work', () => {
     mems.init();
     const heap = new Heap();
     const blocks = [mems, heap].map((one) => [one, one.malloc(100)]);
@@ -66,7 +66,7 @@ describe('children', { skip: process.platform === 'win32' && 'Windows has no for
   });
 });
 
-test('init takes no notice of dontFork on a running heap unless it is given', () => {
+test('init ignores dontFork on a running heap unless it is given', () => {
   for (const dontFork of [true, false]) {
     mems.init({ dontFork });
     mems.init();

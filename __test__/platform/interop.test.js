@@ -1,6 +1,6 @@
 'use strict';
 
-// docs/interop.md says what the running Node does, as far as it has a column for this major version.
+// docs/interop.md says what the running Node does, if it has a column for this major version.
 
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -12,7 +12,7 @@ const { Heap } = require('@sambhav-gautam/osmemoryallocator');
 const PROBE = path.join(__dirname, '..', 'interop', 'probe.js');
 const DOCUMENT = path.join(__dirname, '..', '..', 'docs', 'interop.md');
 
-/** The document's tables by what they are of, each as rows of cells. */
+/** The document's tables, each as rows of cells, by their subject. */
 function tables() {
   const lines = readFileSync(DOCUMENT, 'utf8').split('\n');
   const found = {};

@@ -41,7 +41,7 @@ function rounds({ root, touch }) {
       const { buffer, offset } = binding.bufferSpan(0, 1000n, 0, true);
       const { mapped } = mems.stats().bytes;
       new Uint8Array(buffer, offset, mapped).fill(1);
-      // Its memory can move into a buffer that MeMS never hears of: the mapping has to stay.
+      // Its memory can move into a buffer that MeMS does not know of: the mapping has to stay.
       kept = buffer instanceof ArrayBuffer && typeof buffer.transfer === 'function';
     }
     quietly(mems.finish);
@@ -49,7 +49,7 @@ function rounds({ root, touch }) {
   let begun;
   let kept = false;
   let done = 0;
-  // A turn of the event loop a round: finalizers of buffers run between turns.
+  // One turn of the event loop for each round: finalizers of buffers run between turns.
   (function next() {
     round();
     if (++done === WARM_UP) begun = measure();
@@ -90,7 +90,7 @@ for (const [title, touch] of [
 test('a thousand ended heaps leave the process its address space, though their buffers live on', {
   skip: process.platform !== 'linux' && 'Linux tells',
 }, () => {
-  // All in one turn: no buffer can be let go meanwhile.
+  // All in one turn: no buffer can be released meanwhile.
   const program = `
     const { readFileSync } = require('node:fs');
     const mems = require(${JSON.stringify(path.join(__dirname, '..', '..'))});

@@ -1,7 +1,7 @@
 'use strict';
 
-// A system that refuses memory: under a limit on address space (ulimit -v) MeMS reserves less, goes
-// on in further regions, and says ERR_MEMS_OUT_OF_MEMORY with what was asked and what is there.
+// A system that refuses memory: under a limit on address space (ulimit -v) MeMS reserves less, uses
+// further regions, and throws ERR_MEMS_OUT_OF_MEMORY with what was requested and what is there.
 
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -127,7 +127,7 @@ const GO_ON = `
   new Worker('', { eval: true }).on('exit', (code) => assert.equal(code, 0));
 `;
 
-// Each heap reserved 64 GiB once, so that some two thousand took all that a process has, and V8 ended it.
+// Each heap once reserved 64 GiB, so that some two thousand took all that a process has, and V8 ended it.
 test(
   'thousands of heaps with a block each leave JavaScript, WebAssembly and workers room',
   options,
@@ -167,7 +167,7 @@ for (const kib of [1.5 * MIB, LIMIT_KIB]) {
           { code: 'ERR_MEMS_OUT_OF_MEMORY', size: 16 },
         );
         assert.ok(heaps.length > 300, heaps.length + ' heaps');
-        // What one gives back another can have.
+        // What one heap gives back another can use.
         for (const heap of heaps.splice(0, 10)) heap.close();
         new mems.Heap().malloc(8);
         const objects = Array.from({ length: 500_000 }, (_, i) => ({ i }));
@@ -193,7 +193,7 @@ test('a heap reserves no more than its maxSize', options, () => {
   });
 });
 
-test('as many heaps can be open as is said, and no more', options, () => {
+test('as many heaps can be open as is documented, and no more', options, () => {
   limited('unlimited', () => {
     const heaps = Array.from({ length: 32_768 }, () => new mems.Heap());
     assert.throws(() => new mems.Heap(), {
@@ -220,7 +220,7 @@ test('an option that no block can meet is named in the refusal', options, () => 
 });
 
 test(
-  'a refused malloc changes nothing, and what is said to be available can be had',
+  'a refused malloc changes nothing, and what the error says is available can be allocated',
   options,
   () => {
     limited(LIMIT_KIB, () => {

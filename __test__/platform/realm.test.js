@@ -1,7 +1,7 @@
 'use strict';
 
-// Proves that in a realm of its own, as jest and vitest give one to each test file, whatever the package throws and returns
-// is of that realm's classes, that nothing of this is spent elsewhere, and that the realm can go when nobody needs it.
+// Proves that in a realm of its own, which jest and vitest give to each test file, all that the package throws and returns is of
+// that realm's classes, that this costs nothing elsewhere, and that the realm can be collected when it is no longer used.
 
 const { afterEach, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -29,7 +29,7 @@ function thrownBy(call) {
   return assert.fail('nothing was thrown');
 }
 
-/** Objects whose class the runtime shares with every realm: of those nothing is made here. */
+/** Objects whose class the runtime shares with every realm: they are not converted. */
 const SHARED = [Buffer, ArrayBuffer];
 
 /** Asserts that a value, and all that it holds, is of the other realm. */
@@ -145,7 +145,7 @@ test('elsewhere the addon is used as it is', () => {
   }
 });
 
-test('a realm can be collected when nobody needs it', async () => {
+test('a realm can be collected when it is no longer used', async () => {
   v8.setFlagsFromString('--expose-gc');
   const gc = vm.runInNewContext('gc');
   const contexts = Array.from({ length: 5 }, () => {

@@ -1,7 +1,7 @@
 'use strict';
 
-// Memory that was never touched is not touched by any call, in any kind of heap; and other threads use a heap while much of it
-// is freed.
+// Memory that was never touched is not touched by any call, in any kind of heap; and other threads can use a heap while much of
+// it is freed.
 
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -40,7 +40,7 @@ for (const options of kinds) {
   });
 }
 
-test('others allocate while a large block is freed, and nobody is handed it', async () => {
+test('other threads allocate while a large block is freed, and none is handed it', async () => {
   // Each of the threads frees blocks of some MiB, and looks that nobody writes to the blocks it has.
   const script = `
     const { parentPort, workerData: { id, root, mark } } = require('node:worker_threads');

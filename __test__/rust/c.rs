@@ -59,7 +59,7 @@ fn message() -> String {
     unsafe { CStr::from_ptr(mems_last_error_message()) }.to_str().unwrap().to_owned()
 }
 
-/// The last call failed like this.
+/// Asserts that the last call failed with this code and message.
 fn assert_failed(code: Code, text: &str) {
     assert_eq!(mems_last_error(), code as c_int, "{}", message());
     assert!(message().contains(text), "{}", message());
@@ -140,7 +140,7 @@ fn zero_is_what_null_is_in_c() {
 }
 
 #[test]
-fn mistakes_are_told_and_change_nothing() {
+fn mistakes_are_reported_and_change_nothing() {
     let heap = Heap::open(Options { max_size: 1 << 20, ..Options::default() });
     let block = heap.malloc(64);
     let before = heap.stats();

@@ -1,5 +1,5 @@
-//! The cases that JavaScript's model shares with Rust, on the heap and on the shadow of the property tests: three that were
-//! written apart give the same addresses and the same text.
+//! The cases that JavaScript's model shares with Rust, on the heap and on the shadow of the property tests: three implementations
+//! that were written independently give the same addresses and the same text.
 //!
 //! `npm run cases` writes them. A call is `+size@address`, `+size@-` where memory is refused, or `-address`.
 
@@ -35,7 +35,7 @@ fn options(case: &Value, policy: PolicyKind) -> Options {
     options
 }
 
-/// The shadow of a case, where it is one of the shadow's: with all the memory there is.
+/// The shadow of a case, unless the case limits the memory, which the shadow cannot.
 fn shadow(case: &Value, options: Options) -> Option<Shadow> {
     let is_its = case["options"]["maxSize"].is_null();
     is_its.then(|| Shadow::new(options))

@@ -30,7 +30,7 @@ pub enum Op {
     /// Frees or gets an address that may be anything: must be refused or not exactly as the shadow does.
     Wild(u64),
     Get(usize, u64),
-    /// Mallocs of these sizes and of one that no system has, all in one call: must be refused and change nothing.
+    /// Mallocs of these sizes and of one that is too large for any system, all in one call: must be refused and change nothing.
     Refused(Vec<u64>),
     /// Gives free pages back: nothing but the contents of holes may change.
     Trim,
@@ -148,7 +148,7 @@ impl Shadow {
         self.malloc_aligned(size, alignment)
     }
 
-    /// Whether a block can have another size where it stands; it has it then.
+    /// Resizes a block in place if that is possible. Returns whether it was.
     fn resize(&mut self, address: u64, size: u64) -> bool {
         let size = size.next_multiple_of(self.unit);
         for block in &mut self.blocks {

@@ -1,7 +1,7 @@
 //! Property test of segregated fit: random programs on a heap and on a list of what is live at once.
 //!
-//! Where a block goes is the engine's business. What must hold is that no block overlaps another, that sizes are exact to the byte
-//! and contents kept, that every address that is not a live block's start is refused with the right code, and that chains and
+//! The engine may place a block anywhere. What must hold is that no block overlaps another, that sizes are exact to the byte and
+//! contents kept, that every address that is not a live block's start is refused with the right code, and that chains and
 //! statistics add up. `verify()` runs after every step.
 
 mod program;

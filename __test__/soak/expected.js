@@ -1,4 +1,4 @@
-// Which errors a heap may throw, by its options and by who else uses it; all others are failures.
+// Which errors a heap may throw, depending on its options and on whether other threads use it; all others are failures.
 
 'use strict';
 
@@ -18,7 +18,7 @@ const LOCK = 'ERR_MEMS_LOCK_LIMIT';
 const OVERFLOW = 'ERR_MEMS_OVERFLOW';
 const WRITE_AFTER_FREE = 'ERR_MEMS_WRITE_AFTER_FREE';
 
-/** Does something in a heap that is not this thread's alone. */
+/** Does something in a heap that other threads use, too. */
 function unlessEnded(action, { hardened = false, lockMemory = false } = {}) {
   try {
     return action();
@@ -27,7 +27,7 @@ function unlessEnded(action, { hardened = false, lockMemory = false } = {}) {
       ENDED.includes(error.code) ||
       error.code === FULL ||
       error.name === 'DataCloneError' ||
-      // Anybody writes anywhere there.
+      // Every thread writes anywhere there.
       (hardened && (error.code === OVERFLOW || error.code === WRITE_AFTER_FREE)) ||
       (lockMemory && error.code === LOCK);
     if (!expected) throw error;
@@ -35,7 +35,7 @@ function unlessEnded(action, { hardened = false, lockMemory = false } = {}) {
   }
 }
 
-/** Whether a heap of these options, which is this thread's alone, may refuse to allocate by this error. */
+/** Whether a heap with these options, which only this thread uses, may refuse to allocate with this error. */
 function isFull(error, { maxSize, lockMemory }) {
   return (
     (error.code === FULL && maxSize !== undefined) || (error.code === LOCK && lockMemory === true)

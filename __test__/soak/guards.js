@@ -1,5 +1,5 @@
-// What programs do to a heap that guards against it, once it is done: writes past a block's end and to freed blocks have to
-// be found and named, and the heap goes on as if nothing had been.
+// Mistakes of programs that hardened heaps detect: writes past a block's end and to freed blocks have to be found and named, and
+// the heap has to continue to work as if nothing had happened.
 
 'use strict';
 
@@ -47,7 +47,7 @@ function overflow(shadow) {
   const free = random.pick([
     () => heap.free(block.address),
     () => heap.freeMany(shadow.pointersWith(block)),
-    // A full heap has no room to move to, and says that.
+    // A full heap has no room to move to, and reports that.
     options.maxSize ? undefined : () => heap.realloc(block.address, random.int(1, block.size)),
     undefined,
   ]);
@@ -79,7 +79,7 @@ function writeAfterFree(shadow) {
   if (stale.size > 0 && random.chance(0.1)) flush(shadow);
 }
 
-/** Makes all that waits be handed out: at the latest then every write to it has been reported. */
+/** Makes the heap hand out its quarantine: by then every write to it has been reported. */
 function flush(shadow) {
   const { heap, stale } = shadow;
   const address = heap.malloc(MORE_THAN_WAITS);

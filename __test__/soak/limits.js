@@ -1,4 +1,4 @@
-// What the process has, and how much more of it there may be after a while.
+// The resources of the process, and how much they may grow.
 // biome-ignore-all lint/style/useNodejsImportProtocol: Node 14 cannot require a node: name.
 
 'use strict';
@@ -6,7 +6,7 @@
 const fs = require('fs');
 const { rss } = require('../helpers/rss.js');
 
-/** How much more there may be at the end than after a quarter of the run: far more than noise, far less than a leak. */
+/** How much they may grow from a quarter of the run to its end: far more than noise, far less than a leak. */
 const MOST_GROWTH = { rss: 512 * 2 ** 20, mappings: 3000 };
 
 const collect = typeof Bun !== 'undefined' ? () => Bun.gc(true) : () => global.gc?.();

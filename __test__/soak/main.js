@@ -1,15 +1,15 @@
-// Soak: a random program that does to MeMS what real programs do by mistake, for as long as it is told to, on any runtime.
+// Soak: a random program that makes with MeMS the mistakes that real programs make, for a given time, on any runtime.
 //
 //   node --expose-gc __test__/soak/main.js <seed> <seconds> [<operations>]
 //
-// It has heaps of two kinds. A checked heap is this thread's alone: all its blocks are shadowed, so a byte that is wrong is
-// noticed (shadow.js). In a wild heap anything goes: views are written to after their block is freed, jobs of the runtime's
-// threads are in flight on it, workers allocate in it and are terminated. Once a heap has ended its views are everybody's.
-// Heaps have options in all combinations (options.js): hardened ones have to find what is written where it should not be
-// (guards.js), full ones may refuse (with `ulimit -l 256` before, those that lock do so as well, unless root runs it).
-// Whatever happens, the process has to live, invariants have to hold, and memory has to stay bounded.
+// It has heaps of two kinds. Only this thread uses a checked heap: all its blocks are shadowed, so a wrong byte is noticed
+// (shadow.js). In a wild heap everything is allowed: views are written to after their block is freed, jobs of the runtime's threads
+// work on it, workers allocate in it and are terminated. Once a heap has ended, every thread may use its views. Heaps have options
+// in all combinations (options.js): hardened ones have to find bad writes (guards.js), full ones may refuse (with `ulimit -l 256`,
+// locked ones as well, unless root runs it). Whatever happens, the process has to live, invariants have to hold, and memory has to
+// stay bounded.
 //
-// The seed decides what is done; the races are the machine's.
+// The seed decides what is done; the machine decides about races.
 // biome-ignore-all lint/style/useNodejsImportProtocol: Node 14 cannot require a node: name.
 
 'use strict';
@@ -186,7 +186,7 @@ class Soak {
     const block = random.pick(blocks);
     if (random.chance(0.5)) return heap.fill(block.address, random.int(0, 255));
     const size = random.size();
-    // Nobody knows what became of it if this throws.
+    // If this throws, the state of the block is unknown.
     random.take(blocks);
     blocks.push({ address: heap.realloc(block.address, size), size });
   }

@@ -1,5 +1,5 @@
-// A heap and what this thread knows of it: which blocks are its own, and what is in them. Every block has a pattern of its
-// own, which is looked at before it is freed: a byte that differs was written by somebody who had no right to.
+// A heap and what this thread knows about it: its blocks and their contents. Every block has a pattern of its own, which is compared
+// before the block is freed: a byte that differs is a bug in MeMS.
 
 'use strict';
 

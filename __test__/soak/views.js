@@ -9,7 +9,7 @@ const { TYPES } = require('../helpers/types.js');
 /** Whether a view over a SharedArrayBuffer can be asked for. */
 const CAN_SHARE = require('../../binding.js').canShare();
 
-/** What a view is to stand over, or nothing of that. */
+/** The kind of buffer that a view is over, or nothing for the default. */
 const anyOptions = (random) =>
   random.chance(0.5) ? undefined : { shared: CAN_SHARE && random.chance(0.5) };
 
@@ -39,7 +39,7 @@ function hasBytes(view) {
   }
 }
 
-/** Reads a view here and there; writes to it as well if nobody minds. */
+/** Reads a view here and there, and writes to it if that is allowed. */
 function touch(view, random, write) {
   if (!hasBytes(view)) return 0;
   const bytes = bytesOf(view);

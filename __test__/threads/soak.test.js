@@ -1,7 +1,7 @@
 'use strict';
 
-// The short form of `npm run soak`: so many steps of its random program on the Node that runs the tests. Whatever it does
-// to blocks, heaps, views and workers, the process lives and every invariant holds.
+// A short form of `npm run soak`: some steps of its random program on the Node that runs the tests. Whatever it does to blocks,
+// heaps, views and workers, the process lives and every invariant holds.
 
 const { test } = require('node:test');
 const assert = require('node:assert/strict');

@@ -1,7 +1,7 @@
 // How to test code that uses MeMS with jest: a heap for each test file, made before its tests and closed after them.
 //
-// Jest runs many test files in one process, each in a realm of its own. The default heap, that of init() and finish(), is the
-// process's: what one file leaves there, the next one finds. A Heap of the file's own is nobody else's.
+// Jest runs many test files in one process, each in a realm of its own. All of them share the default heap, that of init() and
+// finish(): what one file leaves there, the next one finds. A Heap of its own belongs to one file.
 
 'use strict';
 

@@ -1,8 +1,8 @@
 // How to test code that uses MeMS with Vitest: a heap for each test file, made before its tests and closed after them.
 //
-// With the pools threads and vmThreads, Vitest runs test files in one process, several at a time. The default heap, that of
-// init() and finish(), is the process's: what one file leaves there another one finds, and finish() ends it for all. A Heap of
-// the file's own is nobody else's. This works with every pool: forks, threads, vmForks and vmThreads.
+// With the pools threads and vmThreads, Vitest runs test files in one process, several at a time. All of them share the default
+// heap, that of init() and finish(): what one file leaves there another one finds, and finish() ends it for all. A Heap of its own
+// belongs to one file. This works with every pool: forks, threads, vmForks and vmThreads.
 
 import { Heap } from '@sambhav-gautam/osmemoryallocator';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
