@@ -65,7 +65,7 @@ pub enum Error {
     OutOfBlock {
         /// The first address of the range.
         address: u64,
-        /// Its length.
+        /// The length of the range.
         length: u64,
         /// First address of the block.
         start: u64,

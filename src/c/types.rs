@@ -15,11 +15,11 @@ pub struct Options {
     pub min_block_size: u64,
     /// Most bytes of all main blocks; 0 for no limit.
     pub max_size: u64,
-    /// Whether main blocks grow with the heap: above 0 yes, below no; 0 for yes.
+    /// Whether main blocks grow with the heap: above 0 yes, below no; 0 for yes. The next two are read in the same way.
     pub growing_blocks: i32,
-    /// Whether empty main blocks are joined; likewise.
+    /// Whether empty main blocks are joined.
     pub join_empty_blocks: i32,
-    /// Whether free pages go back by themselves; likewise.
+    /// Whether free pages are given back without a call.
     pub auto_trim: i32,
     /// Whether writes past a block's end and to freed blocks are detected: above 0 yes.
     pub hardened: i32,

@@ -47,13 +47,13 @@ impl Fit {
         Some(freed(start, &released))
     }
 
-    /// Tells the policy what has become of the bytes from `start` on, which were released.
+    /// Lets the policy record what has become of the bytes from `start` on, which were released.
     fn record_released(&mut self, start: u64, released: &segments::Freed) {
         let (hole, end) = released.hole;
         self.record_merged(start..start + released.size, hole..end);
     }
 
-    /// Tells the policy that the bytes of `middle` are part of the hole `hole` now, whose other bytes were holes before.
+    /// Lets the policy record that the bytes of `middle` are part of the hole `hole` now, whose other bytes were holes before.
     fn record_merged(&mut self, middle: Range<u64>, hole: Range<u64>) {
         for part in [hole.start..middle.start, middle.end..hole.end] {
             if !part.is_empty() {

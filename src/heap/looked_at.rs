@@ -1,7 +1,7 @@
 //! What a search would have cost with a list: how many holes a list in order of address looks at to place a request.
 //!
 //! The index finds a hole without looking at those before it. Lessons and recordings compare policies by what the plain list of
-//! their textbooks does, so it is counted here, by walking the chains: for whoever asks, and never in a call that allocates.
+//! their textbooks does, so it is counted here, by walking the chains: on request, and never in a call that allocates.
 //!
 //! Costs: O(n) for n segments with first and next fit; O(1) with the policies that look at every hole.
 

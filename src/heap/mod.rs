@@ -59,7 +59,7 @@ use std::ops::Range;
 /// The largest size that can be asked for: JavaScript's largest safe integer.
 pub const MAX_SIZE: u64 = (1 << 53) - 1;
 
-/// Whether so many bytes can be asked for: from 1 to [`MAX_SIZE`].
+/// Whether `bytes` bytes can be requested: from 1 to [`MAX_SIZE`].
 #[must_use]
 pub const fn is_size(bytes: u64) -> bool {
     bytes != 0 && bytes <= MAX_SIZE
@@ -79,7 +79,7 @@ pub struct Freed {
 pub enum Resized {
     /// The block has its new size.
     InPlace {
-        /// What went back to the holes, if the block has shrunk.
+        /// The bytes that became a hole, if the block has shrunk.
         freed: Option<Freed>,
     },
     /// The block has to move: a live block or too short a hole follows it. Nothing has changed.

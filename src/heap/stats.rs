@@ -47,9 +47,9 @@ impl Group {
 pub struct Statistic {
     /// The group that it is in.
     pub group: Group,
-    /// Its name in the group.
+    /// The statistic's name in the group.
     pub name: &'static CStr,
-    /// Its value.
+    /// The statistic's value.
     pub of: fn(&Stats) -> u64,
 }
 

@@ -28,7 +28,7 @@ static MAPPINGS: AtomicUsize = AtomicUsize::new(0);
 /// with more it is plentiful.
 const PLENTY: usize = 1 << 40;
 
-/// What an engine needs to go on where address space is scarce: its heap, which has a limit of 2 to 4 GiB, and the heaps of
+/// What an engine needs to continue where address space is scarce: its heap, which has a limit of 2 to 4 GiB, and the heaps of
 /// the C library, 64 MiB reserved for each thread.
 const NEEDED: usize = 4 << 30;
 

@@ -78,7 +78,7 @@ impl Mapping {
         budget::gave_back(self.mapped.load(Ordering::Relaxed), parts);
     }
 
-    /// Bytes of address space that the system is asked for when `bytes` are reserved; `None` if there are not so many.
+    /// Bytes of address space that the system is asked for when `bytes` are reserved; `None` if the number does not fit `usize`.
     pub(super) fn needed(bytes: usize) -> Option<usize> {
         bytes.checked_add(FRONT + ALIGNMENT)
     }

@@ -2,9 +2,8 @@
 //! without reading or writing it.
 //!
 //! Linux shows that for each page in `/proc/self/pagemap`: a page that is neither in memory nor in swap is zero. (`mincore`,
-//! which does not tell a page in swap from an untouched one, is not enough.) Since Linux 6.7 the `PAGEMAP_SCAN` call goes
-//! from one touched page to the next, in microseconds for terabytes without any. On other systems all pages may hold
-//! something.
+//! which does not distinguish a page in swap from an untouched one, is not enough.) Since Linux 6.7 the `PAGEMAP_SCAN` call
+//! finds the next touched page, in microseconds for terabytes without any. On other systems all pages may hold something.
 //!
 //! Costs: some 20 us to open, so it is used only for much memory; then, for a gigabyte, 0.05 ms where it is untouched and 4 ms
 //! where it is not (before Linux 6.7: 1 ms and 13 ms).

@@ -151,7 +151,7 @@ impl Regions {
         }
     }
 
-    /// Takes back the `bytes` that were carved last; a region that is empty then goes back to the system.
+    /// Takes back the `bytes` that were carved last; a region that is empty then is given back to the system.
     ///
     /// # Panics
     /// If the last region has fewer carved.

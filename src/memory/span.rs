@@ -24,7 +24,7 @@ const COPIED_PLAINLY: usize = 4 << 20;
 /// memory have to wait.
 pub const STEP: u64 = 4 << 20;
 
-/// The most steps, however long the range is: a range longer than so many steps of [`STEP`] has no memory behind most of it.
+/// The most steps, however long the range is: a range longer than this many steps of [`STEP`] has no memory behind most of it.
 const MOST_STEPS: u64 = 1 << 16;
 
 /// The length of the steps in which a range of `bytes` is given back. A multiple of [`STEP`].

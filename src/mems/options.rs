@@ -307,7 +307,7 @@ options! {
     "minBlockSize": Size(Options::min_block_size, Options::with_min_block_size);
     /// Whether neighbouring main blocks that are wholly free become one.
     "joinEmptyBlocks": Flag(Options::join_empty_blocks, Options::with_join_empty_blocks);
-    /// Whether free pages go back to the system by themselves.
+    /// Whether free pages are given back to the system without a call.
     "autoTrim": Flag(Options::trim, Options::with_trim);
     /// Whether a new main block has at least an eighth of the heap's length.
     "growingBlocks": Flag(Options::growing_blocks, Options::with_growing_blocks);
@@ -319,7 +319,7 @@ options! {
     "zeroOnFree": Flag(Options::zero_on_free, Options::with_zero_on_free);
     /// Whether main blocks are kept in memory.
     "lockMemory": Flag(Options::lock, Options::with_lock);
-    /// Whether children made by `fork` do not get the memory. Not in C, where children go on to use it.
+    /// Whether children made by `fork` do not get the memory. Not in C, where children continue to use it.
     "dontFork": Flag(Options::dont_fork, Options::with_dont_fork);
 }
 

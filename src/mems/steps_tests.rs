@@ -469,11 +469,11 @@ fn a_copy_that_leaves_untouched_pages_out_is_a_copy() {
     // Where the two overlap nothing is left out.
     let shifted = mems.span(from - 13, size).unwrap();
     let mut before = vec![0; usize::try_from(size).unwrap()];
-    // SAFETY: the vector is so long, and nobody else has it.
+    // SAFETY: the vector has as many bytes as the span, and nothing else uses it.
     unsafe { source.read(before.as_mut_ptr()) };
     shifted.copy_from(&source);
     let mut after = vec![0; before.len()];
-    // SAFETY: as above.
+    // SAFETY: the vector has as many bytes as the span, and nothing else uses it.
     unsafe { shifted.read(after.as_mut_ptr()) };
     assert!(before == after);
 }

@@ -85,14 +85,15 @@ impl Failure {
     /// and nobody is there to catch it.
     fn throw(&self, env: sys::napi_env) {
         let mut pending = false;
-        // SAFETY: `env` is the environment of the running callback; `pending` is a valid place for the answer.
+        // SAFETY: `env` is the environment of the running callback; `pending` is a valid place for the result.
         unsafe { sys::napi_is_exception_pending(env, &raw mut pending) };
         if pending {
             return;
         }
         let message = string(env, &self.to_string());
         let mut error = ptr::null_mut();
-        // SAFETY: `env` as above; `message` is a string of it, or null, which Node-API refuses by status.
+        // SAFETY: `env` is the environment of the running callback; `message` is a string of it, or null, which Node-API refuses by
+        // status.
         let status = unsafe { self.constructor()(env, ptr::null_mut(), message, &raw mut error) };
         if status != sys::Status::napi_ok {
             return;

@@ -108,7 +108,7 @@ unsafe fn value_of(env: sys::napi_env, reference: sys::napi_ref) -> Option<sys::
 
 /// Forgets an environment that ends; the runtime deletes its references.
 unsafe extern "C" fn let_go(env: *mut c_void) {
-    // It runs on the environment's thread, whose list is there still unless the thread itself is ending.
+    // The hook runs on the environment's thread, whose list still exists unless the thread itself is ending.
     let _ = CAPTURES.try_with(|captures| captures.borrow_mut().retain(|of| of.env.cast() != env));
 }
 

@@ -2,7 +2,7 @@
 //! `mems_heap_open()` in C.
 //!
 //! Both know a heap by its id, a number (`id.rs`): 0 is the default heap that is running, and any other id names one heap for
-//! good. Each default heap has such an id as well: a call that began in one must not go on in the next, which allocates the
+//! good. Each default heap has such an id as well: a call that began in one must not continue in the next, which allocates the
 //! same addresses.
 //!
 //! Ids are not secret, and heaps are no security boundary: code that can load this library can list all heaps.
@@ -81,7 +81,7 @@ impl Handle {
 }
 
 /// For calls in several steps, all of which find the heap that the first step has found: when a default heap has ended, a call
-/// that began in it does not go on in the next.
+/// that began in it does not continue in the next.
 impl Access for Handle {
     fn with<T>(&mut self, step: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
         let (done, id) = self.with_id(step)?;

@@ -1,5 +1,5 @@
-//! Next fit, Knuth's modified first fit (The Art of Computer Programming, vol. 1, 2.5, exercise 6): the search goes on where the
-//! last one ended, and begins at the heap's start when it comes to the end.
+//! Next fit, Knuth's modified first fit (The Art of Computer Programming, vol. 1, 2.5, exercise 6): the search continues where the
+//! last one ended, and begins at the heap's start when it reaches the end.
 //!
 //! The last search ended in the hole that it used, so the rest of that hole is looked at first. If a block before the rest has
 //! been freed since, the hole that both have become is looked at first.

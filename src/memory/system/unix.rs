@@ -32,7 +32,7 @@ pub struct Map {
 
 // SAFETY: the memory belongs to no thread, and a `Map` only says where it is.
 unsafe impl Send for Map {}
-// SAFETY: as above.
+// SAFETY: a `Map` has nothing that a thread could change through a reference.
 unsafe impl Sync for Map {}
 
 impl Map {
@@ -47,7 +47,7 @@ impl Map {
     }
 }
 
-/// Maps `bytes` wherever the system likes.
+/// Maps `bytes` at an address that the system chooses.
 fn map_anywhere(bytes: usize) -> io::Result<NonNull<u8>> {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANON | NO_RESERVE;
     // SAFETY: a new map, which replaces none.
@@ -209,7 +209,8 @@ pub unsafe fn lock(base: *mut u8, bytes: usize) -> Result<(), Option<u64>> {
         return Err((known && limit.rlim_cur != libc::RLIM_INFINITY).then_some(said));
     }
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    // SAFETY: as above. A kernel that does not know the advice refuses it, and nothing is lost.
+    // SAFETY: the caller vouches for the range; the advice changes nothing in this process. A kernel that does not know it refuses
+    // it, and nothing is lost.
     unsafe {
         libc::madvise(base.cast(), bytes, libc::MADV_DONTDUMP)
     };

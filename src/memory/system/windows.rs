@@ -57,7 +57,7 @@ pub struct Map {
 
 // SAFETY: the memory belongs to no thread, and a `Map` only says where it is.
 unsafe impl Send for Map {}
-// SAFETY: as above.
+// SAFETY: a `Map` has nothing that a thread could change through a reference.
 unsafe impl Sync for Map {}
 
 impl Map {
@@ -76,7 +76,7 @@ impl Map {
 /// above a multiple of `alignment`, a power of two.
 pub fn map(bytes: usize, alignment: usize, residue: usize) -> io::Result<Map> {
     let all = bytes.checked_add(alignment).ok_or(io::ErrorKind::OutOfMemory)?;
-    // SAFETY: a new range, wherever the system likes.
+    // SAFETY: a new range, at an address that the system chooses.
     let reserved = unsafe { VirtualAlloc(ptr::null(), all, MEM_RESERVE, PAGE_READWRITE) }.cast::<u8>();
     let reserved = NonNull::new(reserved).ok_or_else(io::Error::last_os_error)?;
     let before = residue.wrapping_sub(reserved.as_ptr() as usize) % alignment;
@@ -224,12 +224,12 @@ pub unsafe fn decommit(base: *mut u8, bytes: usize) -> usize {
         let (start, length) = (base.wrapping_add(first), (bytes - first).min(RESET));
         // SAFETY: the range is part of the caller's, which is writable and stays so; raw pointers meet no reference.
         unsafe { start.write_bytes(0, length) };
-        // SAFETY: as above. It changes contents only, and those are zeros before and after.
+        // SAFETY: the range is part of the caller's. Only its contents may change, and those are zeros before and after.
         if unsafe { VirtualAlloc(start.cast(), length, MEM_RESET, PAGE_READWRITE) }.is_null() {
             continue;
         }
         // For pages that are not locked this call fails, and takes them out of the working set.
-        // SAFETY: as above; no page of the range is locked.
+        // SAFETY: the range is part of the caller's, and no page of it is locked; contents and protection stay.
         unsafe { VirtualUnlock(start.cast(), length) };
         given_back += length;
     }
@@ -259,7 +259,7 @@ pub fn library_path() -> Option<String> {
     let mut path = Vec::new();
     path.try_reserve_exact(ROOM).ok()?;
     path.resize(ROOM, 0_u16);
-    // SAFETY: the module is this one, loaded while its code runs; there is room for so many units.
+    // SAFETY: the module is this one, loaded while its code runs; there is room for this many units.
     let length = unsafe { GetModuleFileNameW(module, path.as_mut_ptr(), 1 << 15) } as usize;
     if length == 0 || length >= ROOM {
         return None;

@@ -83,7 +83,7 @@ impl Tracker {
         if let Some(stack) = self.live.remove(&address) {
             self.stacks.end_use(stack);
         }
-        // Its entry in `order` stays, and names no block.
+        // The block's entry in `order` stays, and names no block any more.
         let before = self.freed.remove(&address);
         self.let_go(before.as_ref());
     }
@@ -131,8 +131,8 @@ impl Tracker {
 }
 
 impl Mems {
-    /// Calls `visit` for the live blocks that start among the next `most` segments from `address`. Returns the address to go on
-    /// from; `None` at the end. O(log n) and O(1) for each segment.
+    /// Calls `visit` for the live blocks that start among the next `most` segments from `address`. Returns the address to continue
+    /// at; `None` at the end. O(log n), and O(1) for each segment.
     pub fn visit_live(&self, address: u64, most: usize, mut visit: impl FnMut(Block)) -> Option<u64> {
         for (passed, segment) in self.heap().segments(address).enumerate() {
             if passed == most {
@@ -233,7 +233,7 @@ mod tests {
             tracker.forget(n);
         }
         assert_eq!(tracker.stacks.len(), 0);
-        // And at as many addresses as there are blocks.
+        // Distinct stacks, at as many addresses as there are blocks.
         for n in 0..2 * FREED as u64 {
             tracker.allocated(n, &own(2 * n));
             tracker.freed(n, &own(2 * n + 1));

@@ -115,7 +115,7 @@ pub(super) unsafe extern "C" fn release(env: sys::napi_env, _data: *mut c_void, 
     // SAFETY: Node keeps an environment until all finalizers of its buffers have run, and runs them on its thread.
     let has_moved = watched.is_none_or(|watched| unsafe { watched.end(env) });
     let out_of_reach = match runtime {
-        // SAFETY: as above.
+        // SAFETY: Node keeps an environment until all finalizers of its buffers have run, and runs them on its thread.
         Runtime::Node { .. } => unsafe { watch::can_call_javascript(env) },
         Runtime::Bun => ended.is_some_and(|ended| !ended.load(Ordering::Acquire)),
         Runtime::Deno => true,

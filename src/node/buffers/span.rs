@@ -115,7 +115,9 @@ pub(in crate::node) unsafe fn buffer(
     } else {
         // SAFETY: the caller vouches for `env`.
         let holder = unsafe { ending::hold(env, mapping) }?;
-        // SAFETY: as above, but that the finalizer may run while something reaches the memory: it keeps it mapped then.
+        // SAFETY: [data, data + all) lies in the mapping or its front, which `holder` keeps mapped. The finalizer may run while
+        // something reaches the memory, and keeps it mapped then. The caller vouches for `env`. A holder that nobody has is
+        // released.
         unsafe {
             let create = sys::napi_create_external_arraybuffer;
             let status = create(env, data, all, Some(ending::release), holder, &raw mut value);

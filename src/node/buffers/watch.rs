@@ -54,7 +54,7 @@ pub(super) unsafe fn prepare(env: sys::napi_env) {
         let newest = unsafe { sentinel(env) }.map(|reference| (env, reference));
         STATE.with_borrow_mut(|state| state.newest = newest);
         // This reference keeps the oldest sentinel for good.
-        // SAFETY: as above.
+        // SAFETY: the caller vouches for `env`.
         unsafe { renew(env, false) };
     }
 }
@@ -156,7 +156,8 @@ unsafe extern "C" fn look(env: sys::napi_env, data: *mut c_void, _hint: *mut c_v
     _ = STATE.try_with(|state| {
         for watched in state.borrow().buffers.iter().filter(|watched| watched.env == env) {
             let (mut buffer, mut is_detached) = (ptr::null_mut(), true);
-            // SAFETY: as above; the reference is of `env` and not deleted. None of these calls runs a finalizer.
+            // SAFETY: the finalizer runs on the thread of `env`, which Node keeps until then; the reference is of `env` and not
+            // deleted. None of these calls runs a finalizer.
             let known = unsafe {
                 sys::napi_get_reference_value(env, watched.reference, &raw mut buffer) == sys::Status::napi_ok
                     && !buffer.is_null()
