@@ -59,7 +59,7 @@ export interface InitOptions {
   /**
    * Sizes are rounded up to a multiple of this number of bytes, and the physical address of every block is a multiple of
    * it. It is 1, or 16 as for C's `malloc`: then every block is aligned for every type, and no hole is too small to be
-   * used. (Virtual addresses are not multiples of 16. They begin at 1000 and go on from there in steps of 16.)
+   * used. (Virtual addresses are not multiples of 16: they begin at 1000, and continue from there in steps of 16.)
    *
    * @defaultValue 1; 16 for a {@link Heap}
    */
@@ -67,7 +67,7 @@ export interface InitOptions {
   /**
    * Whether child processes that `fork()` makes get none of the heap's memory. Linux only. `child_process.spawn()` forks,
    * and copying the page tables of gigabytes blocks the event loop for hundreds of milliseconds, although the child runs
-   * another program at once and does not use the memory. In a child that goes on with the same program, which cannot be
+   * another program at once and does not use the memory. In a child that continues the same program, which cannot be
    * made from JavaScript, the heap has ended. On a running heap, {@link init} compares this option only if it is given.
    *
    * @defaultValue true; false for a heap made from C
@@ -97,7 +97,7 @@ export interface InitOptions {
    *   holds 65536 blocks or 32 MiB. If something has written to such a block, `ERR_MEMS_WRITE_AFTER_FREE` is thrown by
    *   {@link verify}, or by the {@link free} that would let the block out of quarantine. If a {@link malloc} that found no
    *   other room has let it out, the next call of either throws. A block of 1 MiB or more is filled only at its ends; the
-   *   whole pages between them go back to the system and read as zeros.
+   *   whole pages between them are given back to the system and read as zeros.
    *
    * Each such write is reported once. When {@link free} reports one, the block that it was called with is still allocated.
    * Sizes are rounded up to a multiple of 16 and become 16 bytes larger, and every {@link realloc} moves its block.
@@ -112,7 +112,7 @@ export interface InitOptions {
    *
    * A stack begins where MeMS was called and has at most `Error.stackTraceLimit` frames (10 if that is not a number; never
    * more than 200). `Error.prepareStackTrace` and source maps apply to its text; if they fail, it is the text that the
-   * engine makes. No call fails because its stack cannot be had. Equal stacks are kept once, for as long as a block has
+   * engine makes. No call fails because its stack cannot be read. Equal stacks are kept once, for as long as a block has
    * them, and are part of `bytes.metadata` in {@link Stats}.
    *
    * @defaultValue false
@@ -147,8 +147,8 @@ export interface InitOptions {
    * O(log n) for n blocks and holes. All but the last two take the block from the front of the hole:
    *
    * - `'first-fit'`: the lowest hole that is large enough.
-   * - `'next-fit'`: the first hole that is large enough, searching on from where the last search ended (the rest of the
-   *   hole that it used comes first), and then from the start of the heap.
+   * - `'next-fit'`: the first hole that is large enough. The search continues where the last one ended (the rest of the hole
+   *   that it used comes first), and then at the start of the heap.
    * - `'best-fit'`: the smallest hole that is large enough; of several, the lowest.
    * - `'worst-fit'`: the largest hole; of several, the lowest.
    * - `'buddy'`: every block is a power of two of at least {@link InitOptions.alignment} bytes. The smallest hole that is
@@ -181,8 +181,8 @@ export interface InitOptions {
    */
   joinEmptyBlocks?: boolean;
   /**
-   * Whether free pages go back to the system without a call of {@link trim}: when those freed since the last time come to a
-   * sixteenth of the heap, and to at least 1 MiB, so that few calls of {@link free} pay for a system call. When a block of
+   * Whether free pages are given back to the system without a call of {@link trim}: when those freed since the last time are a
+   * sixteenth of the heap, and at least 1 MiB, so that few calls of {@link free} pay for a system call. When a block of
    * 1 MiB or more is allocated in pages that have just been given back, the heap keeps more free pages from then on: up to
    * twice the block's size, at most 64 MiB. No address changes.
    *
@@ -591,7 +591,7 @@ export function get(address: bigint): bigint;
  * Frees a block. It becomes a hole, which is joined with a hole before it and a hole after it inside its main block.
  * Amortized O(log n).
  *
- * The pages go back to the system at {@link trim} or {@link finish}. With {@link InitOptions.autoTrim},
+ * The pages are given back to the system at {@link trim} or {@link finish}. With {@link InitOptions.autoTrim},
  * {@link InitOptions.zeroOnFree} or {@link InitOptions.hardened} a call can take as long as giving back or filling the
  * memory takes: a third of a second for a gigabyte that was written to. Other threads can use the heap meanwhile.
  *
@@ -673,7 +673,7 @@ export function freeMany(addresses: BigUint64Array | readonly bigint[]): void;
 export function printStats(): void;
 
 /**
- * Ends the default heap and prints a line through `console.log()`. All memory goes back to the system, and every address
+ * Ends the default heap and prints a line through `console.log()`. All memory is given back to the system, and every address
  * becomes invalid. Called in a worker, it ends the heap for the whole process. {@link init} starts a new heap, at address
  * 1000 again.
  *
@@ -788,7 +788,7 @@ export interface Stats {
      * that is no larger than all holes together can be served.
      */
     external: number;
-    /** Internal fragmentation: the fraction of the bytes in live blocks that nobody asked for. */
+    /** Internal fragmentation: the fraction of the bytes in live blocks that was not asked for. */
     internal: number;
     /** The fraction of the bytes in main blocks that is in holes. */
     unused: number;
@@ -947,13 +947,13 @@ export function chains(): IterableIterator<MainBlock>;
 /**
  * The absolute path of the native addon that this package has loaded. It is a shared library with C functions, which an FFI
  * library can call. They are declared and documented in `include/mems.h`, and work on the same heaps as the functions of
- * this module. Loading the library by this path does not load a second copy. Empty if the system cannot tell the path.
+ * this module. Loading the library by this path does not load a second copy. Empty if the system does not know the path.
  *
  * @example
  * const koffi = require('koffi');
  * const malloc = koffi.load(library).func('uint64_t mems_malloc(uint64_t size)');
  * const address = BigInt(malloc(100));
- * buffer(address).write('hello'); // a block is a block, whoever made it
+ * buffer(address).write('hello'); // blocks that C has allocated are like all others
  */
 export const library: string;
 
@@ -1125,7 +1125,7 @@ export class Heap {
   /** As {@link printStats}. */
   printStats(): void;
   /**
-   * Closes the heap for all threads. Its memory goes back to the system, its views show zeros, and from then on every other
+   * Closes the heap for all threads. Its memory is given back to the system, its views show zeros, and from then on every other
    * method throws `ERR_MEMS_CLOSED`. Closing a closed heap does nothing.
    */
   close(): void;

@@ -153,7 +153,7 @@ async function growth({ turns }) {
     'doubling to 16 MiB': [16 * MIB, (size) => size * 2],
     'by 4 KiB to 4 MiB': [4 * MIB, (size) => size + 4 * KIB],
   };
-  // With trimming, memory that is freed goes back, and the next round pays for its pages anew.
+  // With trimming, memory that is freed is given back, and the next round pays for its pages anew.
   const heaps = [new Heap(), new Heap({ autoTrim: false })];
   const tables = [];
   for (const [name, [end, next]] of Object.entries(ways)) {

@@ -138,7 +138,7 @@ typedef struct mems_options {
 
 /* A live block. */
 typedef struct mems_block {
-  /* Its first virtual address. */
+  /* The block's first virtual address. */
   uint64_t start;
   /* Bytes that were requested. */
   uint64_t size;
@@ -192,7 +192,7 @@ typedef struct mems_stats {
 int mems_init(void);
 
 /*
- * Ends the default heap for the whole process, JavaScript included: its memory goes back to the system, and every address
+ * Ends the default heap for the whole process, JavaScript included: its memory is given back to the system, and every address
  * and pointer of it becomes invalid. (Memory that JavaScript still has a view of stays mapped, as zeros.) mems_init()
  * starts a new one.
  *

@@ -145,7 +145,7 @@ class BufferSpans {
   enter(address) {
     const name = place[NAME];
     let bytes = this.all.get(name);
-    // It has no bytes if they were moved, by transfer() or to another thread.
+    // A buffer has no bytes if they were moved, by transfer() or to another thread.
     if (bytes === undefined || bytes.length === 0) bytes = this.make(address);
     // The span used last is the last in the map.
     this.all.delete(name);
@@ -168,7 +168,7 @@ class BufferSpans {
 
   /** Whether `bytes` bytes from the address just looked up are in the current buffer span. */
   shows(bytes) {
-    // It has no bytes if they were moved, by transfer() or to another thread.
+    // A buffer has no bytes if they were moved, by transfer() or to another thread.
     if (place[NAME] !== this.name || this.bytes.length === 0) return false;
     return integers[OFFSET] + bytes <= this.length;
   }

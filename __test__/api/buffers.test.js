@@ -347,7 +347,7 @@ describe('buffers are kept', () => {
         for (let i = 0; i < 16; i++) assert.equal(other.read(q + BigInt(i * SPAN), 3)[1], 254);
       }
     };
-    // But where the last of one round is the first of another.
+    // One is made only where the last span of one round is the first of another.
     assert.ok(buffersMade(once) <= 2);
     assertRefused(() => other.read(q, 16 * SPAN + 1), 'ERR_MEMS_OUT_OF_BLOCK');
     assertRefused(() => other.write(q + BigInt(16 * SPAN) - 1n, bytes), 'ERR_MEMS_OUT_OF_BLOCK');

@@ -2,7 +2,7 @@
 
 // Proves that misuse is refused and does no harm: one test for each mistake a program can make.
 // The error has its exact code and class and names the value, nothing is printed, the heap is
-// afterwards what it was before (statistics, text, invariants), and it goes on working.
+// afterwards what it was before (statistics, text, invariants), and it still works.
 
 const { afterEach, describe, test } = require('node:test');
 const assert = require('node:assert/strict');

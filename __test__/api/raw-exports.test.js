@@ -229,7 +229,7 @@ function oddValues(random, ids, addresses) {
   return () => pick(kinds)();
 }
 
-/** Of the addon for tests: what does harm on purpose. */
+/** Functions of the addon for tests that do harm on purpose. */
 const ON_PURPOSE = new Set(['panicWithTheHeapLocked', 'refuseBuffers']);
 
 test(`${CALLS} calls with random arguments end no process and poison no heap`, (t) =>

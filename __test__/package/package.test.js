@@ -47,8 +47,7 @@ before(async () => {
   await write('package.json', '{ "name": "outside", "version": "1.0.0", "private": true }\n');
   const tarballs = [release.main.tarball, release.platform.tarball];
   const quiet = ['--ignore-scripts', '--offline', '--no-audit', '--no-fund'];
-  // Under an emulator npm runs on the machine and would install for that: flags tell it the platform, which it heeds for optional
-  // dependencies.
+  // Under an emulator npm runs on the machine and would install for that: flags name the platform of optional dependencies.
   const flags = ['--save-optional', ...platformFlags(hostPlatform().name)];
   await npm(['install', ...quiet, ...flags, ...tarballs], project);
   // What a project in TypeScript has; the typings speak of Buffers.

@@ -166,7 +166,7 @@ describe('a runtime that loads no addons', () => {
   test('under the permission model: the flag that helps', { skip }, () => {
     const line = `Allow addons as well: node ${MODEL} --allow-addons (and --allow-fs-read).`;
     assertAdvice({ flags: withModel('--no-warnings') }, line);
-    // And it does help.
+    // With the flag the addon loads.
     const flags = withModel('--no-warnings', '--allow-addons');
     assert.ok(installation.load({ flags }).library);
   });

@@ -41,7 +41,7 @@ function rounds({ root, touch }) {
       const { buffer, offset } = binding.bufferSpan(0, 1000n, 0, true);
       const { mapped } = mems.stats().bytes;
       new Uint8Array(buffer, offset, mapped).fill(1);
-      // Its memory can move into a buffer that MeMS does not know of: the mapping has to stay.
+      // The buffer's memory can move into one that MeMS does not know of: the mapping has to stay.
       kept = buffer instanceof ArrayBuffer && typeof buffer.transfer === 'function';
     }
     quietly(mems.finish);

@@ -78,7 +78,7 @@ test('the heap grows over several regions until the limit, and every byte stays'
   });
 });
 
-// A loop that takes all it can get must leave the engine what it needs to go on: V8 ends the process
+// A loop that takes all it can get must leave the engine what it needs to continue: V8 ends the process
 // where it gets no address space. The sizes make few large regions, and many small ones.
 for (const kib of [LIMIT_KIB / 2, LIMIT_KIB]) {
   for (const size of [4096, 100_000, MIB, 100 * MIB]) {
@@ -186,7 +186,7 @@ test('a heap reserves no more than its maxSize', options, () => {
     const before = reserved();
     const heaps = Array.from({ length: 1000 }, () => new mems.Heap({ maxSize: MIB }));
     for (const heap of heaps) heap.malloc(MIB / 2);
-    // A megabyte each, and what stands in front of it; the C library reserves 64 or 128 for a thread now and then.
+    // A megabyte each, and what is in front of it; the C library reserves 64 or 128 for a thread now and then.
     assert.ok(reserved() - before < 1000 * 1.5, `${reserved() - before} MiB`);
     for (const heap of heaps) heap.malloc(MIB / 4);
     assert.throws(() => heaps[0].malloc(MIB / 2), { code: 'ERR_MEMS_OUT_OF_MEMORY' });

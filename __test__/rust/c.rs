@@ -95,14 +95,14 @@ fn blocks_are_found_resized_and_freed() {
     let moved = mems_heap_realloc(heap.0, first, 5000);
     assert!(moved > guard, "the guard stands in its way");
     for offset in 0..100 {
-        // SAFETY: as above.
+        // SAFETY: the moved block's own bytes.
         assert_eq!(unsafe { heap.bytes(moved + offset).read() }, 7);
     }
     // SAFETY: a null pointer is refused.
     assert_eq!(unsafe { mems_heap_block(heap.0, first, null_mut()) }, Code::NotAllocated as c_int);
     let zeros = mems_heap_calloc(heap.0, 10, 10);
     assert_eq!(zeros, first, "first fit");
-    // SAFETY: as above.
+    // SAFETY: the new block's own byte.
     assert_eq!(unsafe { heap.bytes(zeros + 99).read() }, 0, "though it held sevens");
     let page = mems_heap_aligned(heap.0, 1, 4096);
     assert_eq!(heap.bytes(page).addr() % 4096, 0);

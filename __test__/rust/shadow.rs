@@ -145,7 +145,7 @@ proptest! {
         mems.finish();
     }
 
-    /// Large blocks, so that pages go back now and then: no address and no byte of a live block may change.
+    /// Large blocks, so that pages are given back now and then: no address and no byte of a live block may change.
     #[test]
     fn giving_pages_back_changes_nothing_else(
         program in prop::collection::vec(op(), 1..300),

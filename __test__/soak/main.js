@@ -128,7 +128,7 @@ class Soak {
       [full ? 0 : maxSize ? 8 : 2, () => shadow.makeMany()],
       [2, () => shadow.dropMany()],
       [10, () => place.keep(anyView(shadow.heap, random.pick(shadow.blocks), random))],
-      // They may show anything, and must show something.
+      // Such a view may show anything, and must not crash.
       [10, () => place.views.length > 0 && touch(random.pick(place.views), random, false)],
       [1, () => this.checkedJob(place)],
     ])();
@@ -222,7 +222,7 @@ class Soak {
   move(place) {
     this.done.moves += 1;
     const moved = move(random.pick(place.views), random);
-    // All of the window: bytes of other blocks as well, which in a wild heap are anybody's.
+    // All of the buffer span, with bytes of other blocks, which any thread may use in a wild heap.
     if (moved && !ArrayBuffer.isView(moved)) place.keep(new Uint8Array(moved, 0, 4096));
   }
 

@@ -46,7 +46,7 @@ for (const { id, options } of heaps) {
 }
 if (shared) {
   unlessEnded(() => mems.init());
-  // It has a heap's methods.
+  // The module has a heap's methods.
   attached.push({ heap: mems, options: ANY, own: [] });
 }
 
@@ -64,5 +64,5 @@ let round = 0;
   round += 1;
   if (round < rounds) return setImmediate(next);
   if (leaves === 'exit') process.exit(0);
-  // Else the port keeps nothing alive: the worker ends when its jobs have.
+  // Without `exit` the port keeps nothing alive: the worker ends when its jobs have ended.
 })();

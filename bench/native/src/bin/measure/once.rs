@@ -1,8 +1,8 @@
 //! Time per call of each recorded trace replayed once, in a process of its own, as the program that was recorded ran: one
 //! line of JSON for each trace and allocator, `{ trace, name, ns, spread }`, medians over some rounds.
 //!
-//! What Criterion measures is the same replay again and again, when the processor has seen it all before and libc and
-//! mimalloc have the memory at hand.
+//! Criterion measures the same replay again and again: by then the processor has seen it all before, and libc and mimalloc have
+//! the memory.
 //!
 //! `MEMS_BENCH=quick` takes two traces and few rounds.
 
