@@ -63,7 +63,7 @@ impl Heap {
 
     /// Why an address is refused: it is in no main block, in a hole, or inside a live block where a start is wanted.
     #[cold]
-    pub(super) fn refusal(&self, address: u64) -> Error {
+    pub(crate) fn refusal(&self, address: u64) -> Error {
         let Some(segment) = self.segment_at(address) else {
             return Error::OutOfRange { address: address.to_string(), start: FIRST_ADDRESS, end: self.end() };
         };

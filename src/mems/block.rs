@@ -128,15 +128,15 @@ impl Mems {
     /// Why an address is in no live block.
     #[cold]
     fn no_block(&self, address: u64) -> Error {
-        let guarded = |found: Range<u64>| {
-            let padding = self.heap.padding(found.start) + self.padding.get(found.start);
-            let size = found.end - found.start - padding;
-            self.guarded_block(address, found, size)
-        };
-        self.heap
-            .find(address)
-            .and_then(guarded)
-            .expect_err("what the heap finds is a block unless that is hidden or guarded")
+        match self.heap.refusal(address) {
+            // The segment is live to the heap below: its block is hidden, or the address is in its padding or canary.
+            Error::NotBlockStart { start, end, .. } => {
+                let size = end - start - self.heap.padding(start) - self.padding.get(start);
+                self.guarded_block(address, start..end, size)
+                    .expect_err("a block that is neither hidden nor guarded is found")
+            }
+            refused => refused,
+        }
     }
 
     /// The live block that starts at `address`, and its length with padding and canary. O(1).
@@ -283,7 +283,7 @@ impl Mems {
     /// [`Error::Corrupt`].
     pub(crate) fn verify_alignments(&self) -> Result<(), Error> {
         for (start, alignment) in self.aligned.iter() {
-            if self.heap.check_block_start(start).is_err() || !self.is_aligned(start, alignment) {
+            if !self.heap.is_live_start(start) || !self.is_aligned(start, alignment) {
                 return Err(Error::Corrupt(format!(
                     "there is a note but no block at {start} that is aligned to {alignment}"
                 )));
