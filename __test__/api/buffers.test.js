@@ -180,7 +180,7 @@ describe('a type', () => {
       () => [],
     ];
     for (const make of returns) {
-      // What `new` makes of a function is what that returns.
+      // `new` on such a function returns what the function returns.
       const Own = Object.setPrototypeOf(function Own(...args) {
         return make(...args);
       }, Float64Array);
@@ -289,7 +289,7 @@ describe('a call that cannot make its view', () => {
       const error = assertRefused(call, 'ERR_MEMS_OUT_OF_BLOCK', 'This runtime', 'parts');
       assert.ok(error instanceof RangeError);
     }
-    // Only that of allocate(), which is its caller's.
+    // Only the block of allocate() is left, which its caller has to free.
     assert.equal(heap.stats().bytes.live, before + size);
   });
 });
@@ -337,7 +337,7 @@ describe('buffers are kept', () => {
       for (let i = 0; i < 16; i++) assert.deepEqual([...heap.read(at(i), 3)], [255, 0, 0]);
     };
     heap.buffer(p, 1);
-    // Twice in a row for each i, and then once each.
+    // Each span is needed twice in a row, and then once.
     assert.ok(buffersMade(copy) <= 16);
     const other = new Heap();
     const q = other.malloc(16 * SPAN);

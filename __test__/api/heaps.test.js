@@ -326,7 +326,7 @@ describe('Heap.list()', () => {
     const { mapped, live } = heap.stats().bytes;
     const { options, ...rest } = entry;
     assert.deepEqual(rest, { id: heap.id, bytes: { mapped, live } });
-    // What was given, beside the defaults, which package/tables.test.js compares with what is said of them.
+    // The options that were given; package/tables.test.js checks the defaults.
     const other = new Heap();
     const defaults = Heap.list().find(({ id }) => id === other.id).options;
     other.close();

@@ -102,7 +102,7 @@ describe('a heap behind a Proxy', () => {
     withHeap((heap) => {
       uses(new Proxy(heap, {}));
       uses(new Proxy(heap, { get: (target, key, receiver) => Reflect.get(target, key, receiver) }));
-      // As reactive stores have it, the objects inside are Proxies as well.
+      // In reactive stores the objects inside are Proxies as well.
       const isWrapped = (value) =>
         typeof value === 'object' && value !== null && !ArrayBuffer.isView(value);
       const deep = (target) =>

@@ -317,7 +317,8 @@ function limited(start, [options, ...rest]) {
 
 test('what captures stacks may return anything, or throw', async () => {
   const { Worker } = require('node:worker_threads');
-  // Each with the stack that it is; in a thread of its own, since what captures last does so for the whole thread.
+  // Each return value with the stack that it stands for. In a thread of its own, since the last capturing function is used for all
+  // of a thread.
   const program = `
     const { workerData, parentPort } = require('node:worker_threads');
     const { Heap, library } = require(workerData);

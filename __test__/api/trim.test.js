@@ -36,7 +36,7 @@ test('counts whole pages inside holes, and leaves their neighbours alone', () =>
   const text = capture(mems.printStats);
   assertTrimmed(0);
   mems.free(middle);
-  // The first page holds `before` and `after`; the block of five pages is a hole whole.
+  // The first page holds `before` and `after`; the five pages of the block are free.
   assertTrimmed(5 * 4096);
   assert.ok(isFilled(bytes(before, 100), 7));
   assert.ok(isFilled(bytes(after, 100), 7));
@@ -72,7 +72,7 @@ test('happens by itself with the option', () => {
   const fallen = full - rss();
   assert.ok(fallen > 48 * MIB, `RSS fell by ${fallen} bytes`);
   assert.ok(isFilled(bytes(blocks[0], 2048), 1));
-  // The rest of the first page, which was never a hole whole, and the second page.
+  // Blocks in the rest of the first page, which was never wholly free, and in the second page.
   assert.ok(isFilled(bytes(mems.malloc(2048), 2048), 1));
   assert.ok(isFilled(bytes(mems.malloc(2048), 2048), 0), 'pages given back read as zeros');
   mems.verify();

@@ -99,7 +99,7 @@ describe('buffer', () => {
   });
 
   test('of a small heap is copied in no time where the runtime copies it', () => {
-    // What is shared is not copied at all; else all of the window is.
+    // A shared buffer is not copied at all; of another, the whole buffer span is.
     const copy = structuredClone(buffer(malloc(100)).fill(3));
     assert.equal(copy.length, 100);
     assert.equal(copy[99], 3);

@@ -327,7 +327,7 @@ describe('trackAllocations', () => {
     const { prepareStackTrace } = Error;
     const inner = [];
     Error.prepareStackTrace = () => {
-      // Not of its own captures.
+      // Only once, since this malloc() captures a stack, too.
       if (inner.length === 0) {
         inner.push(undefined);
         inner[0] = heap.malloc(48);

@@ -254,11 +254,11 @@ describe('the memory of stacks', () => {
     assert.ok(bytes.metadata - start > 500 * 500, `${bytes.metadata - start} bytes`);
     assert.ok(peak.metadata >= bytes.metadata);
     heap.freeMany(blocks);
-    // Where they were freed is remembered of the latest, at whose addresses none is allocated by now.
+    // The stacks of the latest frees are remembered, unless a block was allocated at the address since.
     for (let i = 0; i < 25_000; i++) heap.free(heap.malloc(8 + (i % 2)));
     const one = heap.stats().bytes.metadata;
     for (let i = 0; i < 2000; i++) heap.free(place(i)(heap));
-    // All at one address, of which the last free is remembered.
+    // All blocks are at one address, of which the last free is remembered.
     const after = heap.stats().bytes.metadata;
     assert.ok(after - one < 100_000, `${after - one} bytes more`);
     assert.ok(heap.stats().peak.metadata >= after);

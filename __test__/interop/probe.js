@@ -124,7 +124,7 @@ const own = (bytes) =>
     ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     : Buffer.from(bytes);
 
-/** Whether what came of it are the bytes. */
+/** Whether the result is the bytes. */
 function isBytes(bytes) {
   const got = own(bytes);
   if (got.equals(BYTES)) return true;
@@ -340,7 +340,7 @@ const PROBES = {
         buffer: into,
         callback: (bytes) => bytes === 100 && resolve(),
       };
-      // Who does not know of onread gets the bytes in memory of its own.
+      // A runtime without onread returns the bytes in memory of its own.
       return net.connect({ port, host: '127.0.0.1', onread }).on('data', () => resolve());
     });
     if (into[0] === 0) throw ABSENT;
@@ -484,7 +484,7 @@ const PROBES = {
   },
 };
 
-/** What a probe comes to, given a view of a kind. */
+/** The outcome of a probe with a view of a kind. */
 async function cell(probe, make) {
   const heap = new Heap();
   const view = make(heap, heap.malloc(100));

@@ -38,7 +38,7 @@ describe('the table of statistics', () => {
     mems.init();
     mems.malloc(1000);
     const stats = mems.stats({ resident: true });
-    // What the system does not say is not there.
+    // A figure that the system does not give is missing.
     stats.bytes.resident ??= 0;
     assert.deepEqual(sorted(Object.keys(stats)), sorted([...Object.keys(groups), 'fragmentation']));
     for (const [group, names] of Object.entries({ ...groups, fragmentation })) {

@@ -41,7 +41,7 @@ for (const options of kinds) {
 }
 
 test('other threads allocate while a large block is freed, and none is handed it', async () => {
-  // Each of the threads frees blocks of some MiB, and looks that nobody writes to the blocks it has.
+  // Each of the threads frees blocks of some MiB, and checks that nothing writes to the blocks it has.
   const script = `
     const { parentPort, workerData: { id, root, mark } } = require('node:worker_threads');
     const { Heap } = require(root);
@@ -66,7 +66,7 @@ test('other threads allocate while a large block is freed, and none is handed it
     }
     parentPort.postMessage('done');`;
   const root = require.resolve('@sambhav-gautam/osmemoryallocator');
-  // Only where what is freed is not handed out at once, a second free() is sure to be found out.
+  // A second free() is always detected only if freed memory is not handed out at once.
   for (const options of [
     { hardened: true },
     { hardened: true, zeroOnFree: true, autoTrim: false },

@@ -51,7 +51,7 @@ function overflow(shadow) {
     options.maxSize ? undefined : () => heap.realloc(block.address, random.int(1, block.size)),
     undefined,
   ]);
-  // What is to free a block makes it whole again: each write is reported once.
+  // A call that was to free the block repairs it instead: each write is reported once.
   if (free) found(() => shadow.retry(free));
   else bytes[at] = whole;
   if (bytes[at] !== whole) throw new Error('what stands behind a block is not whole again');

@@ -79,7 +79,7 @@ class Soak {
     return new Place(heap, shadow, random, options);
   }
 
-  /** Ends a heap; what is kept of its views may be read and written by anybody from then on. */
+  /** Ends a heap. Any thread may read and write its views that are kept from then on. */
   close() {
     if (this.places.length < 2) return;
     const at = random.int(1, this.places.length - 1);
@@ -328,7 +328,7 @@ class Soak {
     return { before, after };
   }
 
-  /** Ends all there is, and lets the runtime let go of it. */
+  /** Ends everything, and lets the runtime release it. */
   async end() {
     await this.settle(() => this.workers.size > 0 || this.jobs.size > 0);
     this.say('ending');

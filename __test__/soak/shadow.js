@@ -116,7 +116,7 @@ class Shadow {
     this.requested += block.size;
   }
 
-  /** What a size comes to in this heap. */
+  /** The bytes that a size takes in this heap. */
   length(size) {
     const canary = this.options.hardened ? 16 : 0;
     return Math.ceil(size / this.alignment) * this.alignment + canary;

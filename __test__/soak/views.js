@@ -34,7 +34,7 @@ function hasBytes(view) {
   try {
     return view.byteLength > 0;
   } catch {
-    // A DataView says it so.
+    // A DataView without bytes throws.
     return false;
   }
 }
