@@ -47,7 +47,7 @@ impl Chunk {
         self.lines[line % LINES]
     }
 
-    /// Stores the word of a line that was not empty before and is not now.
+    /// Stores the word of a line that was not empty before. If it is empty now, [`Chunk::vacate`] has to follow.
     #[inline]
     pub fn set_line(&mut self, line: usize, word: Line) {
         self.lines[line % LINES] = word;
