@@ -9,6 +9,15 @@ use std::ops::Range;
 /// The first virtual address of every heap.
 pub const FIRST_ADDRESS: u64 = 1000;
 
+/// The largest address that a heap can have: JavaScript's largest safe integer, so that a number can be any address. No system
+/// gives a process so much; [`Heap::reserve_block`](super::Heap::reserve_block) refuses it in any case.
+pub const MAX_ADDRESS: u64 = (1 << f64::MANTISSA_DIGITS) - 1;
+
+/// Whether a heap can have so many bytes in main blocks: their last address is at most [`MAX_ADDRESS`].
+pub(super) const fn can_have(bytes: u64) -> bool {
+    bytes <= MAX_ADDRESS + 1 - FIRST_ADDRESS
+}
+
 /// The address of an offset.
 #[inline]
 pub(super) const fn address_of(offset: u64) -> u64 {

@@ -2,7 +2,7 @@
 //!
 //! Costs: O(1), and what the bookkeeping of a new main block takes.
 
-use super::address::{address_of, offset_of};
+use super::address::{address_of, can_have, offset_of};
 use super::engine::{Engine, NoMetadata};
 use super::{Heap, PAGE};
 use crate::error::Error;
@@ -35,10 +35,11 @@ impl Heap {
     /// fail.
     ///
     /// # Errors
-    /// [`Error::OutOfMetadata`]; nothing has changed then.
+    /// [`Error::OutOfMetadata`], also where an address would be above [`MAX_ADDRESS`](super::MAX_ADDRESS); nothing has changed then.
     pub fn reserve_block(&mut self, bytes: u64) -> Result<(), Error> {
-        let end = self.engine.end() + bytes;
-        self.engine.reserve(end).map_err(|NoMetadata| Error::OutOfMetadata { size: bytes })
+        let end = self.engine.end().checked_add(bytes).filter(|&end| can_have(end));
+        let reserved = end.ok_or(NoMetadata).and_then(|end| self.engine.reserve(end));
+        reserved.map_err(|NoMetadata| Error::OutOfMetadata { size: bytes })
     }
 
     /// Appends a main block of `size` bytes (one of [`Heap::block_size`]) to the main chain, all of it one hole, and returns the
@@ -89,5 +90,36 @@ impl Heap {
         let joined = self.engine.join_empty(start, end)?;
         self.counters.record_join(joined.gone);
         Some(joined.hole)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::error::Error;
+    use crate::heap::{FIRST_ADDRESS, Heap, MAX_ADDRESS, Options, PAGE, PolicyKind};
+
+    /// JavaScript has addresses as numbers, which are exact up to 2^53.
+    #[test]
+    fn no_address_is_above_the_largest_safe_integer() {
+        const SAFE: u64 = 9_007_199_254_740_991;
+        assert_eq!(MAX_ADDRESS, SAFE);
+        #[allow(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the test"
+        )]
+        let by_way_of_a_number = |address: u64| address as f64 as u64;
+        assert_eq!(by_way_of_a_number(SAFE), SAFE);
+        let most = (SAFE + 1 - FIRST_ADDRESS) / PAGE * PAGE;
+        for &policy in PolicyKind::ALL {
+            let mut heap = Heap::new(Options::default().with_policy(policy));
+            heap.reserve_block(PAGE).unwrap();
+            heap.append_block(PAGE, true);
+            for bytes in [most, most + PAGE, 1 << 60, u64::MAX / PAGE * PAGE] {
+                assert_eq!(heap.reserve_block(bytes), Err(Error::OutOfMetadata { size: bytes }), "{policy}, {bytes}");
+            }
+            heap.verify().unwrap();
+        }
     }
 }

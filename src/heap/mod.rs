@@ -42,7 +42,7 @@ mod stats;
 mod verify;
 
 pub use crate::page::PAGE;
-pub use address::{FIRST_ADDRESS, next_page_start, page_start};
+pub use address::{FIRST_ADDRESS, MAX_ADDRESS, next_page_start, page_start};
 pub use chains::{Kind, MainBlock, MainChain, Segment, SubChain};
 pub use options::{Options, UNIT};
 pub use policy::{PolicyKind, UnknownPolicy};

@@ -1,7 +1,7 @@
 //! The integrity check: walks the chains for what holds with any engine, and lets the engine check its own invariants. O(n).
 
 use super::Heap;
-use super::address::FIRST_ADDRESS;
+use super::address::{FIRST_ADDRESS, can_have};
 use super::chains::Kind;
 use super::counters::Counters;
 use super::engine::Engine;
@@ -52,6 +52,7 @@ impl Heap {
             last = Some(block);
         }
         ensure!(chain.last() == last && end == self.end(), "the main chain ends at {end}, the heap at {}", self.end());
+        ensure!(can_have(end - FIRST_ADDRESS), "the heap ends at {end}, above what a number can be");
         Ok(counted)
     }
 
