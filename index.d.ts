@@ -11,6 +11,9 @@
  * The functions of this module use the default heap, which all threads of the process share: an address that {@link malloc}
  * returned in one worker thread is valid in all others. A {@link Heap} is a separate heap, with the same functions as methods.
  *
+ * The functions of this module take and return addresses as BigInts. A {@link Heap} can return numbers instead, if it is made
+ * with {@link HeapOptions.addresses}, and its methods take both.
+ *
  * Every error has a `code`: see {@link ErrorCode}. A call that throws has changed nothing.
  *
  * @example
@@ -348,9 +351,9 @@ export function mallocAs<V extends ArrayBufferView>(
 ): { address: bigint; view: V };
 
 /** A block as an object; see {@link allocate}. */
-export interface Allocation {
+export interface Allocation<Address extends bigint | number = bigint> {
   /** The block's virtual address. */
-  readonly address: bigint;
+  readonly address: Address;
   /** The bytes of the block, as {@link buffer} returns them. Made when it is first read. */
   readonly view: Buffer;
   /**
@@ -534,9 +537,9 @@ export function compare(a: bigint, b: bigint, length: number | bigint): -1 | 0 |
 export function usableSize(address: bigint): number;
 
 /** A live block; see {@link blockOf}. */
-export interface Block {
+export interface Block<Address extends bigint | number = bigint> {
   /** Its virtual address. */
-  address: bigint;
+  address: Address;
   /** The size that was asked for, in bytes. */
   size: number;
   /** The length of the block in bytes; see {@link usableSize}. */
@@ -825,9 +828,9 @@ export interface StatsOptions {
 export function stats(options?: StatsOptions): Stats;
 
 /** A live block; see {@link leaks}. */
-export interface Leak {
+export interface Leak<Address extends bigint | number = bigint> {
   /** The virtual address of the block. */
-  address: bigint;
+  address: Address;
   /** The size that was asked for, in bytes. */
   size: number;
   /**
@@ -911,21 +914,21 @@ export function leaks(
 ): IterableIterator<LeakSite>;
 
 /** A main block; see {@link chains}. */
-export interface MainBlock {
+export interface MainBlock<Address extends bigint | number = bigint> {
   /** The first virtual address of the main block. */
-  start: bigint;
+  start: Address;
   /** The length in bytes, a multiple of 4096. */
   size: number;
   /** The sub-chain: the segments of the main block in order of address. Read while you iterate. */
-  segments: Iterable<Segment>;
+  segments: Iterable<Segment<Address>>;
 }
 
 /** A segment of a sub-chain. */
-export interface Segment {
+export interface Segment<Address extends bigint | number = bigint> {
   /** `'live'` for a block (`P` in {@link printStats}), `'hole'` for a hole (`H`). */
   kind: 'live' | 'hole';
   /** The first virtual address of the segment. */
-  start: bigint;
+  start: Address;
   /** The length in bytes. */
   size: number;
 }
@@ -957,8 +960,50 @@ export function chains(): IterableIterator<MainBlock>;
  */
 export const library: string;
 
+/**
+ * A kind of addresses; see {@link HeapOptions.addresses}. `AddressKind<number>` is `'number'`, and `AddressKind<bigint>` is
+ * `'bigint'`.
+ */
+export type AddressKind<Address extends bigint | number = bigint | number> = Address extends number
+  ? 'number'
+  : 'bigint';
+
+/** The type of the addresses of a kind. What is `any` gives BigInts, as no kind does. */
+export type AddressOf<Kind extends AddressKind> = 0 extends Kind & 1
+  ? bigint
+  : Kind extends 'number'
+    ? number
+    : bigint;
+
+/** The addresses that {@link Heap.mallocMany} returns: a `Float64Array` of numbers, or a `BigUint64Array`. */
+export type AddressArray<Address extends bigint | number> = Address extends number
+  ? Float64Array
+  : BigUint64Array;
+
 /** Options of a {@link Heap}. */
-export interface HeapOptions extends InitOptions {
+export interface HeapOptions<Address extends bigint | number = bigint> extends InitOptions {
+  /**
+   * Whether this object returns addresses as BigInts or as numbers. All of its methods do: {@link malloc} returns `1000` instead
+   * of `1000n`, {@link mallocMany} a `Float64Array`, and {@link get} a physical address that is a number. Every virtual address
+   * is at most `Number.MAX_SAFE_INTEGER`. So is every physical address on the systems that MeMS has addons for; if one were not,
+   * {@link get} would throw `ERR_MEMS_OUT_OF_RANGE` (RangeError).
+   *
+   * Numbers are quicker to compute with, to compare and to look up in a `Map`, and JSON and a `Float64Array` can hold them.
+   * The addresses are the same ones. The option belongs to the object and not to the heap: another object of the same heap, made
+   * by {@link HeapConstructor.attach}, chooses for itself. What methods take may be a BigInt or a number in either case.
+   *
+   * @defaultValue `'bigint'`
+   *
+   * @example
+   * const heap = new Heap({ addresses: 'number' });
+   * const address = heap.malloc(100); // 1000
+   * heap.blockOf(address + 50).address; // 1000
+   * heap.free(address);
+   * const blocks = heap.mallocMany([16, 16]); // Float64Array [1000, 1016]
+   * heap.freeMany(blocks);
+   * heap.close();
+   */
+  addresses?: AddressKind<Address>;
   /**
    * Who owns the heap. With `'thread'` it is closed when the thread that made it ends, even if that is a worker which is
    * terminated. With `'process'` it stays open until {@link Heap.close}.
@@ -968,9 +1013,9 @@ export interface HeapOptions extends InitOptions {
   owner?: 'process' | 'thread';
 }
 
-/** An open heap; see {@link Heap.list}. */
+/** An open heap; see {@link HeapConstructor.list}. */
 export interface HeapEntry {
-  /** The {@link Heap.id} of the heap, for {@link Heap.attach}. 0 for the default heap. */
+  /** The {@link Heap.id} of the heap, for {@link HeapConstructor.attach}. 0 for the default heap. */
   id: number;
   /** Sizes in bytes. */
   bytes: {
@@ -981,7 +1026,7 @@ export interface HeapEntry {
   };
   /**
    * The options of the heap, with the default values of those that were not given. Without `maxSize` if there is no limit, and
-   * without `owner`.
+   * without `owner` and `addresses`.
    */
   options: InitOptions;
 }
@@ -993,34 +1038,133 @@ export interface HeapEntry {
  * {@link Heap.id}.
  *
  * A `Heap` object cannot be sent to another thread: `postMessage()`, `structuredClone()` and `JSON.stringify()` make `{}`
- * of it. Send {@link Heap.id}, and call {@link Heap.attach} there.
+ * of it. Send {@link Heap.id}, and call {@link HeapConstructor.attach} there.
  *
  * `console.log(heap)` shows the id, the policy and the bytes of the heap. The methods also work through a `Proxy` of it. A
  * method that was taken out of the heap, as in `const { malloc } = heap`, throws `ERR_INVALID_THIS` (TypeError). To pass
  * one on, bind it: `heap.malloc.bind(heap)`.
  *
- * @example
- * const heap = new Heap({ maxSize: 1 << 30 });
- * const { address, view } = heap.mallocAs(Float64Array, 1000);
- * heap.close(); // frees everything
+ * The methods take an address as a BigInt or as a number, and return BigInts unless the heap was made with
+ * {@link HeapOptions.addresses}. A number that is no address (a negative one, a fraction, `NaN`, one above
+ * `Number.MAX_SAFE_INTEGER`) is refused as a BigInt is that is outside every main block: by `ERR_MEMS_OUT_OF_RANGE`
+ * (RangeError), and {@link owns} returns `false`.
+ *
+ * @typeParam Address - The type of the addresses that the heap returns.
  */
-export class Heap {
+export interface Heap<Address extends bigint | number = bigint> {
+  /**
+   * The id of the heap, which {@link HeapConstructor.attach} takes. It can be sent to other threads. No other heap of the process
+   * ever has the same id.
+   *
+   * Ids begin at a random number in each process, so that one which is used in another process by mistake is no heap's
+   * there. They are not secret, and heaps are no security boundary: all code of the process can list all heaps and attach
+   * to them.
+   */
+  readonly id: number;
+  /** As {@link malloc}. Sizes are rounded up to a multiple of 16 bytes unless {@link InitOptions.alignment} is 1. */
+  malloc(size: number | bigint, options?: MallocOptions): Address;
+  /** As {@link calloc}. */
+  calloc(count: number | bigint, size: number | bigint): Address;
+  /** As {@link alignedAlloc}. */
+  alignedAlloc(alignment: number, size: number | bigint): Address;
+  /** As {@link realloc}. */
+  realloc(address: bigint | number, size: number | bigint, options?: MallocOptions): Address;
+  /** As {@link mallocAs}. */
+  mallocAs<V extends ArrayBufferView>(
+    Type: ViewConstructor<V>,
+    count: number | bigint,
+    options?: ViewOptions,
+  ): { address: Address; view: V };
+  /** As {@link allocate}. */
+  allocate(size: number | bigint, options?: MallocOptions & ViewOptions): Allocation<Address>;
+  /** As {@link get}. If addresses are numbers it may throw as {@link HeapOptions.addresses} says. */
+  get(address: bigint | number): Address;
+  /** As {@link free}. */
+  free(address: bigint | number): void;
+  /** As {@link mallocMany}. Returns a `Float64Array` if addresses are numbers. */
+  mallocMany(sizes: ArrayLike<number | bigint> & Iterable<number | bigint>): AddressArray<Address>;
+  /** As {@link freeMany}. Takes every array and typed array of addresses, also of BigInts and numbers side by side. */
+  freeMany(addresses: ArrayLike<bigint | number> & Iterable<bigint | number>): void;
+  /** As {@link buffer}. */
+  buffer(address: bigint | number, length?: number | bigint, options?: ViewOptions): Buffer;
+  /** As {@link view}. */
+  view(address: bigint | number): Uint8Array;
+  view<V extends ArrayBufferView>(
+    address: bigint | number,
+    Type: ViewConstructor<V>,
+    length?: number | bigint,
+    options?: ViewOptions,
+  ): V;
+  /** As {@link read}. */
+  read(address: bigint | number, length?: number | bigint): Buffer;
+  /** As {@link write}. */
+  write(address: bigint | number, bytes: ArrayBufferView | string): number;
+  /** As {@link copy}. */
+  copy(to: bigint | number, from: bigint | number, length: number | bigint): void;
+  /** As {@link fill}. */
+  fill(address: bigint | number, byte: number, length?: number | bigint): void;
+  /** As {@link compare}. */
+  compare(a: bigint | number, b: bigint | number, length: number | bigint): -1 | 0 | 1;
+  /** As {@link usableSize}. */
+  usableSize(address: bigint | number): number;
+  /** As {@link blockOf}. */
+  blockOf(address: bigint | number): Block<Address>;
+  /** As {@link owns}. */
+  owns(address: bigint | number): boolean;
+  /** As {@link trim}. */
+  trim(): number;
+  /** As {@link verify}. */
+  verify(): void;
+  /** As {@link stats}. */
+  stats(options?: StatsOptions): Stats;
+  /** As {@link leaks}. */
+  leaks(options?: LeaksOptions & { by?: 'block' }): IterableIterator<Leak<Address>>;
+  leaks(options: LeaksOptions & { by: 'site'; order?: 'size' }): IterableIterator<LeakSite>;
+  /** As {@link chains}. */
+  chains(): IterableIterator<MainBlock<Address>>;
+  /** As {@link printStats}. */
+  printStats(): void;
+  /**
+   * Closes the heap for all threads. Its memory is given back to the system, its views show zeros, and from then on every other
+   * method throws `ERR_MEMS_CLOSED`. Closing a closed heap does nothing.
+   */
+  close(): void;
+  /** Calls {@link Heap.close}, for `using`. Only where the runtime has `Symbol.dispose`. */
+  [Symbol.dispose](): void;
+}
+
+/** The class {@link Heap}: what `new Heap()` makes, and its static methods. A class of one's own can extend it. */
+export interface HeapConstructor {
+  // As of a generic class, so that `instanceof` makes of a value what it did when the class was not generic.
+  // biome-ignore lint/suspicious/noExplicitAny: as said.
+  readonly prototype: Heap<any>;
   /**
    * Makes a heap. No memory is mapped before the first {@link malloc}.
    *
-   * @param options - The options of the heap.
+   * @param options - The options of the heap. With `addresses: 'number'` it is a `Heap<number>`.
    * @throws `ERR_MEMS_INVALID_SIZE`, `ERR_MEMS_INVALID_ALIGNMENT` (RangeError), `ERR_INVALID_ARG_TYPE`,
    * `ERR_INVALID_ARG_VALUE` (TypeError) for an option that is not valid or does not exist.
    * @throws `ERR_MEMS_OUT_OF_MEMORY` if 32768 heaps are open, the most that a process can have.
    */
-  constructor(options?: HeapOptions);
+  // The second type parameter keeps a class that extends `Heap` from having this signature: all that it has must agree.
+  new <Kind extends AddressKind, _ extends never>(
+    options: HeapOptions<bigint | number> & { addresses: Kind },
+  ): Heap<AddressOf<Kind>>;
+  new <Address extends bigint | number = bigint>(
+    ...options: Address extends bigint
+      ? [options?: HeapOptions]
+      : [options: HeapOptions<Address> & { addresses: AddressKind<Address> }]
+  ): Heap<Address>;
+  new (options?: HeapOptions): Heap;
   /**
    * Returns another object for a heap that is open, made by this thread or any other of the process.
    *
    * Called on a subclass of `Heap`, it returns an instance of the subclass: it calls the constructor with `others`, and
-   * when the constructor calls `super()`, that attaches to the heap instead of making one, whatever options it passes.
+   * when the constructor calls `super()`, that attaches to the heap instead of making one. Of the options that it passes only
+   * {@link HeapOptions.addresses} matters, and all others are ignored: they are the heap's.
    *
    * @param id - The {@link Heap.id} of the heap.
+   * @param options - Which addresses the object returns.
    * @param others - Arguments for the constructor of a subclass.
    * @returns An instance of the class that the method was called on.
    * @throws `ERR_MEMS_CLOSED` if the heap with that id is closed.
@@ -1033,8 +1177,16 @@ export class Heap {
    * // In a worker that got heap.id by a message:
    * const same = Heap.attach(heap.id);
    * same.malloc(8) === 1000n; // true
+   * const numbers = Heap.attach(heap.id, { addresses: 'number' });
+   * numbers.malloc(8); // 1016
    */
-  static attach<H extends Heap, Others extends unknown[] = []>(
+  attach<Kind extends AddressKind>(
+    // biome-ignore lint/suspicious/noConfusingVoidType: taken out of the class it has no receiver.
+    this: HeapConstructor | void,
+    id: number,
+    options: HeapOptions<bigint | number> & { addresses: Kind },
+  ): Heap<AddressOf<Kind>>;
+  attach<H extends Heap<bigint | number> = Heap, Others extends unknown[] = []>(
     // biome-ignore lint/suspicious/noConfusingVoidType: taken out of the class it has no receiver.
     this: (new (...others: Others) => H) | void,
     id: number,
@@ -1051,87 +1203,18 @@ export class Heap {
    * const heap = new Heap({ maxSize: 1 << 20 });
    * Heap.list().find(({ id }) => id === heap.id).options.maxSize; // 1048576
    */
-  static list(): HeapEntry[];
-  /**
-   * The id of the heap, which {@link Heap.attach} takes. It can be sent to other threads. No other heap of the process ever
-   * has the same id.
-   *
-   * Ids begin at a random number in each process, so that one which is used in another process by mistake is no heap's
-   * there. They are not secret, and heaps are no security boundary: all code of the process can list all heaps and attach
-   * to them.
-   */
-  readonly id: number;
-  /** As {@link malloc}. Sizes are rounded up to a multiple of 16 bytes unless {@link InitOptions.alignment} is 1. */
-  malloc(size: number | bigint, options?: MallocOptions): bigint;
-  /** As {@link calloc}. */
-  calloc(count: number | bigint, size: number | bigint): bigint;
-  /** As {@link alignedAlloc}. */
-  alignedAlloc(alignment: number, size: number | bigint): bigint;
-  /** As {@link realloc}. */
-  realloc(address: bigint, size: number | bigint, options?: MallocOptions): bigint;
-  /** As {@link mallocAs}. */
-  mallocAs<V extends ArrayBufferView>(
-    Type: ViewConstructor<V>,
-    count: number | bigint,
-    options?: ViewOptions,
-  ): { address: bigint; view: V };
-  /** As {@link allocate}. */
-  allocate(size: number | bigint, options?: MallocOptions & ViewOptions): Allocation;
-  /** As {@link get}. */
-  get(address: bigint): bigint;
-  /** As {@link free}. */
-  free(address: bigint): void;
-  /** As {@link mallocMany}. */
-  mallocMany(sizes: ArrayLike<number | bigint> & Iterable<number | bigint>): BigUint64Array;
-  /** As {@link freeMany}. */
-  freeMany(addresses: BigUint64Array | readonly bigint[]): void;
-  /** As {@link buffer}. */
-  buffer(address: bigint, length?: number | bigint, options?: ViewOptions): Buffer;
-  /** As {@link view}. */
-  view(address: bigint): Uint8Array;
-  view<V extends ArrayBufferView>(
-    address: bigint,
-    Type: ViewConstructor<V>,
-    length?: number | bigint,
-    options?: ViewOptions,
-  ): V;
-  /** As {@link read}. */
-  read(address: bigint, length?: number | bigint): Buffer;
-  /** As {@link write}. */
-  write(address: bigint, bytes: ArrayBufferView | string): number;
-  /** As {@link copy}. */
-  copy(to: bigint, from: bigint, length: number | bigint): void;
-  /** As {@link fill}. */
-  fill(address: bigint, byte: number, length?: number | bigint): void;
-  /** As {@link compare}. */
-  compare(a: bigint, b: bigint, length: number | bigint): -1 | 0 | 1;
-  /** As {@link usableSize}. */
-  usableSize(address: bigint): number;
-  /** As {@link blockOf}. */
-  blockOf(address: bigint): Block;
-  /** As {@link owns}. */
-  owns(address: bigint): boolean;
-  /** As {@link trim}. */
-  trim(): number;
-  /** As {@link verify}. */
-  verify(): void;
-  /** As {@link stats}. */
-  stats(options?: StatsOptions): Stats;
-  /** As {@link leaks}. */
-  leaks(options?: LeaksOptions & { by?: 'block' }): IterableIterator<Leak>;
-  leaks(options: LeaksOptions & { by: 'site'; order?: 'size' }): IterableIterator<LeakSite>;
-  /** As {@link chains}. */
-  chains(): IterableIterator<MainBlock>;
-  /** As {@link printStats}. */
-  printStats(): void;
-  /**
-   * Closes the heap for all threads. Its memory is given back to the system, its views show zeros, and from then on every other
-   * method throws `ERR_MEMS_CLOSED`. Closing a closed heap does nothing.
-   */
-  close(): void;
-  /** Calls {@link Heap.close}, for `using`. Only where the runtime has `Symbol.dispose`. */
-  [Symbol.dispose](): void;
+  list(): HeapEntry[];
 }
+
+/**
+ * The class of heaps of one's own: see the interface {@link Heap:interface}.
+ *
+ * @example
+ * const heap = new Heap({ maxSize: 1 << 30 });
+ * const { address, view } = heap.mallocAs(Float64Array, 1000);
+ * heap.close(); // frees everything
+ */
+export const Heap: HeapConstructor;
 
 /** The error that {@link malloc} throws if there is not enough memory. */
 export interface OutOfMemoryError extends Error {

@@ -4,9 +4,11 @@
 'use strict';
 
 const binding = require('./binding.js');
-const { checkedOptions } = require('./lib/arguments.js');
+const { bigintOnly } = require('./lib/addresses.js');
+const { checkedOptions, isBigAddress } = require('./lib/arguments.js');
 const { malloc: mallocIn, get: getIn, free: freeIn } = require('./lib/calls.js');
 const { Heap, forgetViews, heapOf } = require('./lib/heap.js');
+const { copyOf } = require('./lib/lists.js');
 
 const DEFAULT_HEAP = 0;
 const heap = heapOf(DEFAULT_HEAP);
@@ -24,27 +26,32 @@ function finish() {
   console.log('..........Successfully UnMapped the Memory without Errors .........');
 }
 
+// These functions take BigInts as addresses, as the original's do. The methods of a heap take numbers as well.
+
 // Programs make these calls by the million, so they call the addon without a method in between.
-const malloc = (size, options) => mallocIn(DEFAULT_HEAP, size, options);
-const get = (address) => getIn(DEFAULT_HEAP, address);
-const free = (address) => freeIn(DEFAULT_HEAP, address);
+const malloc = (size, options) => mallocIn(DEFAULT_HEAP, size, options, false);
+const get = (address) => getIn(DEFAULT_HEAP, bigintOnly(address), false);
+const free = (address) => freeIn(DEFAULT_HEAP, bigintOnly(address));
 const calloc = (count, size) => heap.calloc(count, size);
 const alignedAlloc = (alignment, size) => heap.alignedAlloc(alignment, size);
-const realloc = (address, size, options) => heap.realloc(address, size, options);
+const realloc = (address, size, options) => heap.realloc(bigintOnly(address), size, options);
 const mallocAs = (Type, count, options) => heap.mallocAs(Type, count, options);
 const allocate = (size, options) => heap.allocate(size, options);
 const mallocMany = (sizes) => heap.mallocMany(sizes);
-const freeMany = (addresses) => heap.freeMany(addresses);
-const buffer = (address, length, options) => heap.buffer(address, length, options);
-const view = (address, Type, length, options) => heap.view(address, Type, length, options);
-const read = (address, length) => heap.read(address, length);
-const write = (address, bytes) => heap.write(address, bytes);
-const copy = (to, from, length) => heap.copy(to, from, length);
-const fill = (address, byte, length) => heap.fill(address, byte, length);
-const compare = (a, b, length) => heap.compare(a, b, length);
-const usableSize = (address) => heap.usableSize(address);
-const blockOf = (address) => heap.blockOf(address);
-const owns = (address) => heap.owns(address);
+const freeMany = (addresses) => {
+  binding.freeMany(DEFAULT_HEAP, copyOf('addresses', addresses, isBigAddress, get));
+};
+const buffer = (address, length, options) => heap.buffer(bigintOnly(address), length, options);
+const view = (address, Type, length, options) =>
+  heap.view(bigintOnly(address), Type, length, options);
+const read = (address, length) => heap.read(bigintOnly(address), length);
+const write = (address, bytes) => heap.write(bigintOnly(address), bytes);
+const copy = (to, from, length) => heap.copy(bigintOnly(to), bigintOnly(from), length);
+const fill = (address, byte, length) => heap.fill(bigintOnly(address), byte, length);
+const compare = (a, b, length) => heap.compare(bigintOnly(a), bigintOnly(b), length);
+const usableSize = (address) => heap.usableSize(bigintOnly(address));
+const blockOf = (address) => heap.blockOf(bigintOnly(address));
+const owns = (address) => heap.owns(bigintOnly(address));
 const trim = () => heap.trim();
 const verify = () => heap.verify();
 const stats = (options) => heap.stats(options);

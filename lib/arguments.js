@@ -78,9 +78,17 @@ function isSize(size) {
 }
 
 /** Whether `address` is a BigInt from 0 to 2^64 - 1. */
-function isAddress(address) {
+function isBigAddress(address) {
   return typeof address === 'bigint' && BigInt.asUintN(64, address) === address;
 }
+
+/** Whether `address` is a number that can be an address: whole, and from 0 to 2^53 - 1. */
+function isNumberAddress(address) {
+  return Number.isSafeInteger(address) && address >= 0;
+}
+
+/** Whether `address` is one or the other. */
+const isAddress = (address) => isBigAddress(address) || isNumberAddress(address);
 
 /** A count or length, from 0, as a number. */
 function checkedCount(name, count) {
@@ -107,6 +115,9 @@ const getViewBuffer = getter(DataView.prototype, 'buffer');
 
 /** The name of the type of a typed array; undefined for every other value, `DataView` included. */
 const typeNameOf = (value) => getTypeName.call(value);
+
+/** The bytes that a typed array has now: 0 if its buffer is detached. */
+const byteLengthOf = (array) => getByteLength.call(array);
 
 /** Whether a buffer is detached, by transfer() or because it was sent to another thread. */
 function isDetached(buffer) {
@@ -186,87 +197,23 @@ function sharedIn(options, name) {
 /** The kind of an object, as `Object.prototype.toString` returns it. */
 const kindOf = (object) => Object.prototype.toString.call(object).slice('[object '.length, -1);
 
-/** How many elements a copy has room for at first, since a list can claim any length. */
-const ROOM = 1024;
-
-/** The most elements of a list: a copy takes 1 GiB, and the addresses as much. A Proxy can claim any number. */
-const MOST_ELEMENTS = 2 ** 27;
-
-/** The most bytes of a list that is copied in one piece. */
-const MOST_AT_ONCE = 2 ** 25;
-
-/**
- * Whether a list can be copied in one piece, which takes a tenth of the time: all its elements are addresses. Not if it is empty,
- * since its buffer may be detached, nor if it is very long, since there may be no memory.
- */
-function isCopiedAtOnce(list) {
-  if (typeNameOf(list) !== 'BigUint64Array') return false;
-  const bytes = getByteLength.call(list);
-  return bytes > 0 && bytes <= MOST_AT_ONCE;
-}
-
-/**
- * A copy of the elements of a list. Each is read once, since another thread may write to a shared array meanwhile. `refuse` is
- * called with an element that is not valid, and throws as the call for a single block does.
- */
-function copyOf(name, list, isValid, refuse) {
-  if (isValid === isAddress && isCopiedAtOnce(list)) return new BigUint64Array(list);
-  const length = lengthOf(name, list);
-  let copy = new BigUint64Array(Math.min(length, ROOM));
-  for (let i = 0; i < length; i++) {
-    const element = list[i];
-    if (!isValid(element)) refuse(element);
-    // Grown only when it is full: the list may claim thousands of millions of elements and have none.
-    if (i === copy.length) copy = grown(copy, length);
-    copy[i] = BigInt(element);
-  }
-  return copy;
-}
-
-/** The length of an array or typed array. Throws for everything else, also if it is iterable, as a string is. */
-function lengthOf(name, list) {
-  const isArray = !isRevoked(list) && Array.isArray(list);
-  if (!isArray && typeNameOf(list) === undefined) {
-    throw wrongType(name, 'an array or typed array', list, copyOf);
-  }
-  // The length of a Proxy or of a subclass can be any value.
-  const { length } = list;
-  if (!Number.isSafeInteger(length) || length < 0) {
-    throw wrongType(`${name}.length`, 'a whole number', length, copyOf);
-  }
-  if (length <= MOST_ELEMENTS) return length;
-  const message = `A call takes at most ${MOST_ELEMENTS} ${name}. Received ${length}`;
-  throw fail(RangeError, 'ERR_MEMS_INVALID_SIZE', message, copyOf);
-}
-
-/** A longer copy, of at most `length` elements. */
-function grown(copy, length) {
-  try {
-    const longer = new BigUint64Array(Math.min(length, 8 * copy.length));
-    longer.set(copy);
-    return longer;
-  } catch (cause) {
-    const message = `Out of memory for a copy of ${length} elements. Pass fewer at a time`;
-    const error = fail(Error, 'ERR_MEMS_OUT_OF_MEMORY', message, copyOf);
-    define(error, 'cause', cause);
-    throw error;
-  }
-}
-
 module.exports = {
+  byteLengthOf,
   bytesOf,
   checkedCount,
   checkedOptions,
-  copyOf,
   define,
   described,
   fail,
   hasOwn,
   isAddress,
+  isBigAddress,
+  isNumberAddress,
   isRevoked,
   isSize,
   nameOf,
   sharedIn,
   shown,
+  typeNameOf,
   wrongType,
 };

@@ -7,7 +7,8 @@
 'use strict';
 
 const binding = require('../binding.js');
-const { checkedOptions, isAddress } = require('./arguments.js');
+const { readNumber, readPhysical, returned, writeNumber } = require('./addresses.js');
+const { checkedOptions, isBigAddress, isNumberAddress } = require('./arguments.js');
 
 const {
   memory,
@@ -19,10 +20,14 @@ const {
 const numbers = new Float64Array(memory);
 const words = new BigUint64Array(memory);
 const integers = new Int32Array(memory);
+const halves = new Uint32Array(memory);
 
 // What a call takes: the heap's id, and a size as a number or an address as a whole number of 64 bits;
 const HEAP = 0;
 const ARGUMENT = 1;
+// which has two halves of 32 bits;
+const LOW = 2 * ARGUMENT;
+const HIGH = LOW + 1;
 // what it returns: an address,
 const RESULT = 2;
 // or a place: the name of the buffer span round an address,
@@ -38,38 +43,52 @@ const OFFSET = 14;
 const SMALL_REST = 15;
 const MOST = 2 ** 31 - 1;
 
-function malloc(heap, size, options) {
+/** Writes an address that is a number where the addon finds it. Returns whether it could be one. */
+function writeNumberAddress(address) {
+  // Whole numbers below 2^32, the commonest ones, need no other check.
+  if (typeof address === 'number' && address >>> 0 === address) {
+    halves[LOW] = address;
+    halves[HIGH] = 0;
+    return true;
+  }
+  if (!isNumberAddress(address)) return false;
+  writeNumber(halves, LOW, address);
+  return true;
+}
+
+/** `asNumber`: the heap's object returns addresses as numbers. */
+function malloc(heap, size, options, asNumber) {
   // Only objects are options: `sizes.map(malloc)` passes a position here.
   if (typeof size !== 'number' || typeof options === 'object') {
-    return binding.heapMalloc(heap, size, checkedOptions(options));
+    return returned(binding.heapMalloc(heap, size, checkedOptions(options)), asNumber);
   }
   numbers[HEAP] = heap;
   numbers[ARGUMENT] = size;
   callMalloc();
-  return words[RESULT];
+  return asNumber ? readNumber(halves, 2 * RESULT) : words[RESULT];
 }
 
 function free(heap, address) {
-  if (!isAddress(address)) return binding.heapFree(heap, address);
+  if (isBigAddress(address)) words[ARGUMENT] = address;
+  else if (!writeNumberAddress(address)) return binding.heapFree(heap, address);
   numbers[HEAP] = heap;
-  words[ARGUMENT] = address;
   callFree();
 }
 
-function get(heap, address) {
-  if (!isAddress(address)) return binding.heapGet(heap, address);
+function get(heap, address, asNumber) {
+  if (isBigAddress(address)) words[ARGUMENT] = address;
+  else if (!writeNumberAddress(address)) return binding.heapGet(heap, address);
   numbers[HEAP] = heap;
-  words[ARGUMENT] = address;
   callGet();
-  return words[RESULT];
+  return asNumber ? readPhysical(halves, 2 * RESULT, address) : words[RESULT];
 }
 
 /** Looks an address up: what is found stands in `place`, until the next call. */
 function locate(heap, address) {
+  if (isBigAddress(address)) words[ARGUMENT] = address;
   // The addon throws for a value that is not an address, and names it.
-  if (!isAddress(address)) binding.heapGet(heap, address);
+  else if (!writeNumberAddress(address)) binding.heapGet(heap, address);
   numbers[HEAP] = heap;
-  words[ARGUMENT] = address;
   callLocate();
 }
 

@@ -5,12 +5,12 @@
 // Node's global Buffer is a getter, which every view would call.
 const { Buffer } = require('buffer');
 const binding = require('../binding.js');
+const { asNumbers, returned, wantsNumbers } = require('./addresses.js');
 const { Allocation } = require('./allocation.js');
 const {
   bytesOf,
   checkedCount,
   checkedOptions,
-  copyOf,
   define,
   described,
   fail,
@@ -23,6 +23,7 @@ const {
 const calls = require('./calls.js');
 const { mainBlocks } = require('./chains.js');
 const { INSPECT, inspector } = require('./inspect.js');
+const { copyOf } = require('./lists.js');
 const { stackOfCall } = require('./stacks.js');
 const { widthOf } = require('./view-types.js');
 const { Views, blockOf, rangeOf } = require('./views.js');
@@ -31,6 +32,8 @@ const { Views, blockOf, rangeOf } = require('./views.js');
 // no private fields. They are not enumerable, so nothing that copies or compares a heap sees them.
 const ID = Symbol('id');
 const VIEWS = Symbol('views');
+// Whether this object returns addresses as numbers. Another object of the same heap may return BigInts.
+const AS_NUMBER = Symbol('as number');
 
 // A Heap that is posted or cloned arrives as an object without anything in it.
 const AN_ID = 'a heap’s id, a number (to send a heap to a thread, post heap.id)';
@@ -75,18 +78,20 @@ function notAHeap(receiver) {
 }
 
 /** Blocks, or the sites that allocated them, a batch at a time as they are read. `next` returns the next batch. */
-function* listed(next) {
+function* listed(next, asNumber) {
   for (let batch = next(); batch; batch = next()) {
     const { sites, numbers, stacks } = batch;
     for (let i = 0; i < numbers.length; i += 3) {
       const [first, bytes, stack] = [numbers[i], numbers[i + 1], stacks[numbers[i + 2]]];
-      yield sites ? { count: first, bytes, stack } : { address: BigInt(first), size: bytes, stack };
+      if (sites) yield { count: first, bytes, stack };
+      else yield { address: asNumber ? first : BigInt(first), size: bytes, stack };
     }
   }
 }
 
 class Heap {
   constructor(options) {
+    const asNumber = wantsNumbers(options);
     let id;
     if (attaching?.Class === new.target) {
       id = attaching.id;
@@ -98,6 +103,7 @@ class Heap {
     // Configurable, or a Proxy could put nothing else in their place.
     define(this, ID, id, false);
     define(this, VIEWS, new Views(id), false);
+    define(this, AS_NUMBER, asNumber, false);
   }
 
   static attach(id, ...others) {
@@ -116,19 +122,25 @@ class Heap {
   }
 
   malloc(size, options) {
-    return calls.malloc(idOf(this), size, options);
+    return calls.malloc(idOf(this), size, options, this[AS_NUMBER]);
   }
 
   calloc(count, size) {
-    return binding.calloc(idOf(this), count, size);
+    const id = idOf(this);
+    const asNumber = this[AS_NUMBER];
+    return returned(binding.calloc(id, count, size), asNumber);
   }
 
   alignedAlloc(alignment, size) {
-    return binding.heapMalloc(idOf(this), size, { alignment });
+    const id = idOf(this);
+    const asNumber = this[AS_NUMBER];
+    return returned(binding.heapMalloc(id, size, { alignment }), asNumber);
   }
 
   realloc(address, size, options) {
-    return binding.realloc(idOf(this), address, size, options);
+    const id = idOf(this);
+    const asNumber = this[AS_NUMBER];
+    return returned(binding.realloc(id, address, size, options), asNumber);
   }
 
   free(address) {
@@ -136,7 +148,7 @@ class Heap {
   }
 
   get(address) {
-    return calls.get(idOf(this), address);
+    return calls.get(idOf(this), address, this[AS_NUMBER]);
   }
 
   mallocAs(Type, count, options) {
@@ -154,19 +166,22 @@ class Heap {
 
   allocate(size, options) {
     const id = idOf(this);
+    const asNumber = this[AS_NUMBER];
     const { shared, others } = splitOptions(options);
     // Options that are not valid throw here, before there is a block.
     if (shared !== undefined) viewsOf(this).chosen(Buffer, shared, 'allocate()');
     const [address, its] = binding.heapAllocate(id, size, others);
-    return new Allocation(its === id ? this : defaultHeapOf(its), address, shared);
+    const heap = its === id ? this : defaultHeapOf(its);
+    return new Allocation(heap, returned(address, asNumber), shared);
   }
 
   mallocMany(sizes) {
     const id = idOf(this);
+    const asNumber = this[AS_NUMBER];
     const copy = copyOf('sizes', sizes, isSize, (size) => calls.malloc(id, size));
     const addresses = new BigUint64Array(copy.length);
     binding.mallocMany(id, copy, addresses);
-    return addresses;
+    return asNumber ? asNumbers(addresses) : addresses;
   }
 
   freeMany(addresses) {
@@ -211,11 +226,11 @@ class Heap {
   }
 
   usableSize(address) {
-    return blockOf(idOf(this), address).usableSize;
+    return blockOf(idOf(this), address, true).usableSize;
   }
 
   blockOf(address) {
-    return blockOf(idOf(this), address);
+    return blockOf(idOf(this), address, this[AS_NUMBER]);
   }
 
   owns(address) {
@@ -244,11 +259,11 @@ class Heap {
   }
 
   leaks(options) {
-    return listed(binding.leaks(idOf(this), checkedOptions(options)));
+    return listed(binding.leaks(idOf(this), checkedOptions(options)), this[AS_NUMBER]);
   }
 
   chains() {
-    return mainBlocks(idOf(this));
+    return mainBlocks(idOf(this), this[AS_NUMBER]);
   }
 
   printStats() {
@@ -289,7 +304,10 @@ function isHeapClass(Class) {
 function mallocOf(heap, size, options) {
   const id = idOf(heap);
   // A subclass may have a malloc of its own.
-  return id === 0 ? binding.heapAllocate(id, size, options) : [heap.malloc(size, options), id];
+  if (id !== 0) return [heap.malloc(size, options), id];
+  const asNumber = heap[AS_NUMBER];
+  const [address, its] = binding.heapAllocate(id, size, options);
+  return [returned(address, asNumber), its];
 }
 
 /** Frees a block that has not been returned to the caller yet. */

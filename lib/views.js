@@ -72,12 +72,15 @@ function rangeOf(heap, address, length) {
   return elementsOf(address, length, 1);
 }
 
-/** The block round an address. */
-function blockOf(heap, address) {
+/** The block round an address, and its address as a number or a BigInt. */
+function blockOf(heap, address, asNumber) {
   locate(heap, address);
   const inside = place[INSIDE];
-  const first = address - BigInt(inside);
-  return { address: first, size: inside + place[REST], usableSize: inside + place[AVAILABLE] };
+  return {
+    address: asNumber ? Number(address) - inside : BigInt(address) - BigInt(inside),
+    size: inside + place[REST],
+    usableSize: inside + place[AVAILABLE],
+  };
 }
 
 /**

@@ -27,7 +27,7 @@ function examples() {
 }
 
 const LITERAL =
-  /^(?:-?\d[\d_.]*n?|'[^']*'|true|false|(?:BigUint64Array )?\[.*\]|\{.*\})(?=$|:| \()/;
+  /^(?:-?\d[\d_.]*n?|'[^']*'|true|false|(?:(?:BigUint64|Float64)Array )?\[.*\]|\{.*\})(?=$|:| \()/;
 
 /** A line as JavaScript that checks what its comment says. */
 function checked(line) {
@@ -41,7 +41,7 @@ function checked(line) {
   if (comment.includes('===')) return `${statement} $same(${comment}, true);`;
   const [literal] = LITERAL.exec(comment) ?? [];
   if (literal === undefined) return line;
-  return `${first} $same(${value}, ${literal.replace(/^BigUint64Array (.*)$/, 'BigUint64Array.from($1)')});`;
+  return `${first} $same(${value}, ${literal.replace(/^(\w+Array) (.*)$/, '$1.from($2)')});`;
 }
 
 /** Whether two values are equal; a string that ends with ... equals all that begin like it. */

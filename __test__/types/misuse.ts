@@ -41,6 +41,24 @@ malloc(8, { alignment: '8' });
 new Heap({ alignment: 32 });
 // @ts-expect-error a heap's id is read-only
 new Heap().id = 1;
+// @ts-expect-error no such kind of addresses
+new Heap({ addresses: 'string' });
+// @ts-expect-error the original's functions return BigInts
+init({ addresses: 'number' });
+// @ts-expect-error BigInts are the default
+export const wrongHeap: Heap<number> = new Heap();
+// @ts-expect-error a heap of numbers has to be told so
+new Heap<number>();
+// @ts-expect-error numbers, not BigInts
+export const wrongAddress: bigint = new Heap({ addresses: 'number' }).malloc(8);
+// @ts-expect-error numbers, not BigInts
+export const wrongList: BigUint64Array = new Heap({ addresses: 'number' }).mallocMany([8]);
+// @ts-expect-error an address is a BigInt or a number
+new Heap().free('1000');
+// @ts-expect-error no such option of a heap
+new Heap({ adresses: 'number' });
+// @ts-expect-error attached by default as BigInts
+export const wrongAttached: Heap<number> = Heap.attach(1);
 // @ts-expect-error an array is not bytes
 write(1000n, [1, 2, 3]);
 // @ts-expect-error a path is no function

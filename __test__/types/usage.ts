@@ -1,5 +1,6 @@
 // Everything the typings promise, used as they promise it; compiled, never run, by package.test.js.
 import mems, {
+  type AddressArray,
   type Allocation,
   alignedAlloc,
   allocate,
@@ -17,6 +18,7 @@ import mems, {
   freeMany,
   get,
   Heap,
+  type HeapOptions,
   init,
   leaks,
   library,
@@ -120,6 +122,73 @@ class Arena extends Heap {
   }
 }
 export const attached: string = Arena.attach(new Arena('a').id, 'b').label;
+
+// Heaps whose addresses are numbers, and those of BigInts; what methods take may be either.
+const numeric: Heap<number> = new Heap({ addresses: 'number', maxSize: 1 << 20 });
+const ofBigInts: Heap<bigint> = new Heap({ addresses: 'bigint' });
+const usual: Heap = new Heap();
+export const place: number = numeric.malloc(8) + numeric.calloc(1, 8) + numeric.get(1000);
+export const resized: number = numeric.realloc(numeric.alignedAlloc(8, 8), 16) + place;
+export const doublesOf: Float64Array = numeric.mallocMany([8, 8n]);
+export const wordsOf: BigUint64Array = usual.mallocMany([8, 8n]);
+numeric.freeMany(doublesOf);
+usual.freeMany(doublesOf);
+numeric.freeMany(wordsOf);
+numeric.freeMany([1000n, 1016]);
+export const inBoth: Uint8Array = numeric.view(1000n) ?? ofBigInts.view(1000);
+export const numberOf: number =
+  numeric.allocate(8).address + numeric.mallocAs(Uint8Array, 8).address;
+export const blockOfNumbers: Block<number> = numeric.blockOf(1000n);
+export const bigOf: bigint = usual.blockOf(1000).address + ofBigInts.malloc(8);
+for (const { address } of numeric.leaks()) numeric.free(address + 0);
+for (const { start, segments } of numeric.chains()) {
+  for (const segment of segments) console.log(start + segment.start + segment.size);
+}
+export const attachedAsNumbers: Heap<number> = Heap.attach(usual.id, { addresses: 'number' });
+export const attachedAsBigInts: Heap = Heap.attach(numeric.id);
+export const attachedAsBefore: Heap<bigint> = Heap.attach(numeric.id, { addresses: 'bigint' });
+export const made: Heap<number> = new Heap<number>({ addresses: 'number' });
+export const ofInstance: bigint = (usual as InstanceType<typeof Heap>).malloc(8);
+export function release<A extends bigint | number>(heap: Heap<A>, list: AddressArray<A>): A {
+  heap.freeMany(list);
+  return heap.malloc(8);
+}
+export const released: [number, bigint] = [release(numeric, doublesOf), release(usual, wordsOf)];
+export function anyHeap(heap: Heap<bigint | number>): bigint | number {
+  return heap.malloc(8);
+}
+anyHeap(numeric);
+anyHeap(usual);
+export function narrowed(value: unknown): Heap | undefined {
+  return value instanceof Heap ? value : undefined;
+}
+
+// Subclasses: as they were, with options that they pass on, and of numbers.
+class Plain extends Heap {}
+class Passing extends Heap {
+  constructor(options?: HeapOptions) {
+    super(options);
+  }
+
+  override malloc(size: number | bigint): bigint {
+    return super.malloc(size) + 0n;
+  }
+}
+class OfNumbers extends Heap<number> {
+  constructor(readonly label = '') {
+    super({ addresses: 'number' });
+  }
+}
+class OfBigInts extends Heap<bigint> {}
+export const subclasses: [bigint, bigint, number, bigint] = [
+  new Plain({ maxSize: 4096 }).malloc(8),
+  new Passing({ maxSize: 4096 }).malloc(8),
+  new OfNumbers('label').malloc(8),
+  new OfBigInts().malloc(8),
+];
+export const subclass: Plain = Plain.attach(usual.id, { maxSize: 4096 });
+export const subclassOfNumbers: OfNumbers = OfNumbers.attach(usual.id, 'label');
+export const entries: number = Plain.list().length + Heap.list().length;
 export const { attach } = Heap;
 export const thisRefused: ErrorCode = 'ERR_INVALID_THIS';
 

@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::js_value::{BigInt, Value};
 use crate::error::Error;
-use crate::heap::{FIRST_ADDRESS, PolicyKind, is_size};
+use crate::heap::{FIRST_ADDRESS, MAX_ADDRESS, PolicyKind, is_size};
 use crate::mems::{Access, Choice, Mems, Options};
 use crate::process::registry;
 use crate::process::registry::Id;
@@ -47,14 +47,23 @@ pub(super) fn whole(number: f64) -> Option<u64> {
     same.then_some(size)
 }
 
-/// An address: a BigInt from 0 to 2^64 - 1. Others are refused with the same error as an address that is not in the heap.
+/// An address: a BigInt from 0 to 2^64 - 1, or a number that is whole and from 0 to 2^53 - 1. Other BigInts and numbers are
+/// refused with the same error as an address that is not in the heap.
 #[inline]
 pub(super) fn address(heap: Id, value: Value) -> Result<u64, Failure> {
     match value.bigint() {
         BigInt::Fits(address) => Ok(address),
         BigInt::Beyond => Err(beyond(heap, value)),
-        BigInt::Not => Err(no_address(value)),
+        BigInt::Not => match value.number() {
+            Some(number) => number_as_address(number).ok_or_else(|| beyond(heap, value)),
+            None => Err(no_address(value)),
+        },
     }
+}
+
+/// A number as an address. One above [`MAX_ADDRESS`] may have been rounded, and is no heap's in any case.
+fn number_as_address(number: f64) -> Option<u64> {
+    whole(number).filter(|&address| address <= MAX_ADDRESS)
 }
 
 #[cold]
@@ -69,7 +78,7 @@ fn beyond(heap: Id, value: Value) -> Failure {
 
 #[cold]
 fn no_address(value: Value) -> Failure {
-    let expected = "a BigInt, as malloc() returns (1000n, or BigInt(1000))";
+    let expected = "a BigInt or a number, as malloc() returns";
     Failure::ArgumentType { name: "address", expected, received: value.described() }
 }
 
@@ -138,11 +147,13 @@ const INIT: [&CStr; Options::ALL.len()] = {
     names
 };
 
-/// The names of the options of a new heap: those of `init`, and `owner`.
-const HEAP: [&CStr; INIT.len() + 1] = {
-    let mut names = [c"owner"; INIT.len() + 1];
-    let (theirs, _) = names.split_at_mut(INIT.len());
+/// The names of the options of a new heap: those of `init`, `owner`, and `addresses`. The last is read by `lib/addresses.js` and
+/// means nothing to the addon.
+const HEAP: [&CStr; INIT.len() + 2] = {
+    let mut names = [c""; INIT.len() + 2];
+    let (theirs, others) = names.split_at_mut(INIT.len());
     theirs.copy_from_slice(&INIT);
+    others.copy_from_slice(&[c"owner", c"addresses"]);
     names
 };
 

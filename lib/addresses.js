@@ -1,0 +1,74 @@
+// Addresses as numbers. The addon deals in whole numbers of 64 bits, which are BigInts in JavaScript. A heap's object can be made
+// to return numbers instead, by `addresses: 'number'`. What calls take may be either.
+//
+// Invariant: an address of a heap is at most Number.MAX_SAFE_INTEGER (src/heap/address.rs), so a number has all of it. A
+// physical address is below 2^48 on every system that there is an addon for, and is checked all the same.
+//
+// A number of 64 bits is read and written as two halves of 32, the low one first, so that no BigInt has to be made in between.
+// (All processors that MeMS runs on are little-endian.)
+
+'use strict';
+
+const { fail, hasOwn, isRevoked, wrongType } = require('./arguments.js');
+
+/** What the upper half counts. */
+const UPPER = 2 ** 32;
+
+/** The first value of the upper half that makes a number unsafe. */
+const UNSAFE = 2 ** 21;
+
+/** The number in two halves, from `at` on, which is below 2^53. */
+const readNumber = (halves, at) => halves[at] + halves[at + 1] * UPPER;
+
+/** Writes a number from 0 to 2^53 - 1 into two halves, from `at` on. */
+function writeNumber(halves, at, number) {
+  halves[at] = number;
+  // Most numbers are below 2^32, and no division is needed.
+  halves[at + 1] = number < UPPER ? 0 : number / UPPER;
+}
+
+/** The physical address in two halves, from `at` on. `address` is the virtual one, for the message. */
+function readPhysical(halves, at, address) {
+  if (halves[at + 1] < UNSAFE) return readNumber(halves, at);
+  const message =
+    `The physical address of ${address} is above 9007199254740991, and cannot be a number. Get it as a BigInt: ` +
+    'Heap.attach(heap.id).get(address)';
+  throw fail(RangeError, 'ERR_MEMS_OUT_OF_RANGE', message, readPhysical);
+}
+
+/** An address that the addon has returned, as a heap returns it. */
+const returned = (address, asNumber) => (asNumber ? Number(address) : address);
+
+/** The addresses of a BigUint64Array as numbers, in a Float64Array over the same memory. */
+function asNumbers(addresses) {
+  const { buffer } = addresses;
+  const [halves, numbers] = [new Uint32Array(buffer), new Float64Array(buffer)];
+  for (let i = 0; i < numbers.length; i++) numbers[i] = readNumber(halves, 2 * i);
+  return numbers;
+}
+
+/** Whether the options that an object of a heap is made with, which may be any value, ask for numbers. */
+function wantsNumbers(options) {
+  if (typeof options !== 'object' || options === null || isRevoked(options)) return false;
+  const addresses = hasOwn(options, 'addresses') ? options.addresses : undefined;
+  if (addresses === undefined || addresses === 'bigint') return false;
+  if (addresses === 'number') return true;
+  throw wrongType('options.addresses', "'bigint' or 'number'", addresses, wantsNumbers);
+}
+
+/** What the functions of the module take: a BigInt, as in the original. Methods of a Heap take numbers as well. */
+function bigintOnly(address) {
+  if (typeof address === 'bigint') return address;
+  const expected = 'a BigInt, as malloc() returns (1000n, or BigInt(1000))';
+  throw wrongType('address', expected, address, bigintOnly);
+}
+
+module.exports = {
+  asNumbers,
+  bigintOnly,
+  readNumber,
+  readPhysical,
+  returned,
+  wantsNumbers,
+  writeNumber,
+};
