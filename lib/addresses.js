@@ -11,13 +11,13 @@
 
 const { fail, hasOwn, isRevoked, wrongType } = require('./arguments.js');
 
-/** What the upper half counts. */
+/** One unit of the upper half. */
 const UPPER = 2 ** 32;
 
 /** The first value of the upper half that makes a number unsafe. */
 const UNSAFE = 2 ** 21;
 
-/** The number in two halves, from `at` on, which is below 2^53. */
+/** The number below 2^53 in two halves, from `at` on. */
 const readNumber = (halves, at) => halves[at] + halves[at + 1] * UPPER;
 
 /** Writes a number from 0 to 2^53 - 1 into two halves, from `at` on. */

@@ -87,7 +87,7 @@ function isNumberAddress(address) {
   return Number.isSafeInteger(address) && address >= 0;
 }
 
-/** Whether `address` is one or the other. */
+/** Whether `address` is a BigInt or a number that can be an address. */
 const isAddress = (address) => isBigAddress(address) || isNumberAddress(address);
 
 /** A count or length, from 0, as a number. */

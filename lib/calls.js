@@ -1,6 +1,6 @@
 // The calls that programs make by the million: malloc, free, get, and the look-up behind views.
 //
-// What they take and return stands in a few words of memory that the addon reaches as well: a call without arguments costs
+// What they take and return is in a few words of memory that the addon reaches as well: a call without arguments costs
 // a third of one that takes a number and returns a BigInt. Arguments that do not fit there, and
 // those that are not valid, go to the addon's functions with arguments, which know all cases.
 
@@ -83,7 +83,7 @@ function get(heap, address, asNumber) {
   return asNumber ? readPhysical(halves, 2 * RESULT, address) : words[RESULT];
 }
 
-/** Looks an address up: what is found stands in `place`, until the next call. */
+/** Looks an address up: the result is in `place`, until the next call. */
 function locate(heap, address) {
   if (isBigAddress(address)) words[ARGUMENT] = address;
   // The addon throws for a value that is not an address, and names it.

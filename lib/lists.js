@@ -51,7 +51,7 @@ function copyOfNumbers(list, isValid, refuse) {
  */
 function copyOf(name, list, isValid, refuse) {
   const type = typeNameOf(list);
-  // All elements of the one are addresses.
+  // All elements of a BigUint64Array are addresses.
   if (type === 'BigUint64Array' && isValid !== isSize && isCopiedAtOnce(list))
     return new BigUint64Array(list);
   if (type === 'Float64Array' && isCopiedAtOnce(list)) return copyOfNumbers(list, isValid, refuse);

@@ -13,7 +13,7 @@ pub const FIRST_ADDRESS: u64 = 1000;
 /// gives a process so much; [`Heap::reserve_block`](super::Heap::reserve_block) refuses it in any case.
 pub const MAX_ADDRESS: u64 = (1 << f64::MANTISSA_DIGITS) - 1;
 
-/// Whether a heap can have so many bytes in main blocks: their last address is at most [`MAX_ADDRESS`].
+/// Whether a heap can have `bytes` bytes in main blocks: their last address is at most [`MAX_ADDRESS`].
 pub(super) const fn can_have(bytes: u64) -> bool {
     bytes <= MAX_ADDRESS + 1 - FIRST_ADDRESS
 }

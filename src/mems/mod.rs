@@ -4,7 +4,7 @@
 //!   say. `aligned.rs` and `padding.rs`: what is noted of a block beside its addresses.
 //! - `steps.rs`: calls in steps, so that no other thread waits long; `access.rs`: how they get at the heap. `hidden.rs`: blocks
 //!   that are neither live nor free meanwhile.
-//! - `purge.rs`: free pages, and when they go back to the system.
+//! - `purge.rs`: free pages, and when they are given back to the system.
 //! - `hardened.rs`: the canaries and the quarantine of hardened heaps. `stacks/`: where blocks were allocated and freed.
 
 pub(crate) mod access;
@@ -190,8 +190,8 @@ impl Mems {
         Ok(self.heap.append_block(bytes, border))
     }
 
-    /// Frees the block that starts at `address`. Amortized O(log n), and O(size) where it is cleared, or its pages go back to
-    /// the system.
+    /// Frees the block that starts at `address`. Amortized O(log n), and O(size) where it is cleared, or its pages are given back
+    /// to the system.
     ///
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotAllocated`], [`Error::NotBlockStart`]; in a hardened heap [`Error::Overflow`] and
@@ -360,7 +360,7 @@ impl Mems {
         std::mem::forget(self);
     }
 
-    /// Ends the heap: all memory goes back to the system.
+    /// Ends the heap: all memory is given back to the system.
     pub fn finish(self) {
         for span in self.regions.spans() {
             span.abandon();

@@ -1,5 +1,5 @@
 //! The calls that programs make by the million: `malloc`, `free`, `get` and the look-up behind views, without arguments. What
-//! they take and return stands in memory that JavaScript reaches as well (`slots.rs`).
+//! they take and return is in memory that JavaScript reaches as well (`slots.rs`).
 //!
 //! A call that takes a number and returns a BigInt costs three times what one costs that takes and returns nothing: each
 //! value is read or made by a call of its own back into the runtime. What JavaScript writes to a typed array costs a
@@ -133,8 +133,8 @@ fn malloc_with_arguments(env: sys::napi_env, heap: Id, size: f64) -> Result<u64,
     Ok(calls::allocate(heap, size, None)?.0)
 }
 
-/// What is left of a `free`: all of it if nothing has been done to the block yet. A call that goes on with the default heap must
-/// not find the next one, so it begins anew, and says whose block it is.
+/// What is left of a `free`: all of it if nothing has been done to the block yet. A call that continues in the default heap must
+/// not find the next one, so it begins anew, with the id of the block's heap.
 #[cold]
 fn finish_free(env: sys::napi_env, mut heap: Handle, address: u64, left: Option<Left>) -> Result<(), Failure> {
     if let Some(left @ (Left::Nothing | Left::Pages)) = left {

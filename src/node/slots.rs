@@ -1,8 +1,8 @@
-//! The memory that the quickest calls share with JavaScript, and the functions that know it: what they take and return stands
-//! there, as `lib/calls.js` lays it out.
+//! The memory that the quickest calls share with JavaScript, and the functions that know it: what they take and return is there,
+//! as `lib/calls.js` lays it out.
 //!
 //! The functions know their memory by the pointer that they were made with. It is the addon's own, so that nothing JavaScript
-//! does with its buffer takes it away; what stands there may be anything, and is checked at each call. It belongs to one
+//! does with its buffer takes it away; what is there may be anything, and is checked at each call. It belongs to one
 //! thread, as the functions do. Asking for that pointer costs 4.5 ns, so the first functions that a process makes, mostly
 //! those of its main thread, are ones of their own, whose memory a static names. That keeps the heap used last as well.
 
@@ -203,8 +203,8 @@ unsafe fn shared_memory(env: sys::napi_env, slots: *mut Slots) -> Result<(sys::n
 }
 
 /// Makes the functions, and the buffer over the memory that they share with JavaScript. The memory is the addon's own and is
-/// kept for good: whoever moves the buffer away (`transfer`, `structuredClone`) moves what JavaScript has of it, and the
-/// functions go on reading and writing there. They are those of `first`, once in a process, or of `others`.
+/// kept for good: moving the buffer away (`transfer`, `structuredClone`) moves what JavaScript has of it, and the functions still
+/// read and write there. They are those of `first`, once in a process, or of `others`.
 ///
 /// # Safety
 /// `env` must be the environment of the running callback, and the functions be ones for memory of [`memory`], as the first or not.

@@ -32,7 +32,7 @@ const SPAN: u64 = 16 << 10;
 pub(super) struct Class {
     /// Bytes of a slot.
     pub size: u64,
-    /// `units * reciprocal >> 31` is the number of the slot at an offset of so many units in a span.
+    /// `units * reciprocal >> 31` is the number of the slot at an offset of `units` units in a span.
     pub reciprocal: u32,
     /// Pages of a span, from the shortest on.
     pub pages: [u64; LENGTHS],
