@@ -537,6 +537,7 @@ export function compare(a: bigint, b: bigint, length: number | bigint): -1 | 0 |
 export function usableSize(address: bigint): number;
 
 /** A live block; see {@link blockOf}. */
+export interface Block<Address extends bigint | number = bigint> {
   /** The virtual address of the block. */
   address: Address;
   /** The size that was asked for, in bytes. */
