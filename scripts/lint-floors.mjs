@@ -5,7 +5,14 @@ import { dirname, join, relative } from 'node:path';
 import { CHECKOUT } from './lib/runtimes.mjs';
 
 /** The rooms of `src`, the lowest floor first. A room uses rooms of lower floors, and none of its own floor. */
-const FLOORS = [['page'], ['error'], ['heap', 'memory'], ['mems'], ['process'], ['node', 'c']];
+const FLOORS = [
+  ['page', 'table'],
+  ['error'],
+  ['heap', 'memory'],
+  ['mems'],
+  ['process'],
+  ['node', 'c'],
+];
 
 /** The folders of JavaScript in which no file may lead back to itself. */
 const SCRIPTS = ['lib', 'bench', 'scripts'];

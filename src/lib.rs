@@ -28,6 +28,7 @@ mod node;
 mod page;
 #[cfg(feature = "c-abi")]
 mod process;
+mod table;
 
 pub use error::Error;
 pub use mems::{Access, Block, Choice, Mems, Options, Place, Realloc, Setting, Stack};

@@ -8,6 +8,8 @@ mod error;
 mod heap;
 #[path = "../../src/page.rs"]
 mod page;
+#[path = "../../src/table.rs"]
+mod table;
 
 use heap::{Heap, Options, PolicyKind};
 use std::cell::RefCell;

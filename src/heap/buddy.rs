@@ -15,7 +15,7 @@
 //! Costs: O(log n) for n segments, and O(log s) splits or joins for a main block of s bytes.
 
 use super::PAGE;
-use super::engine::{Appended, Engine, Freed, NoMetadata, Resized, Taken, Truncated, stand_on_map};
+use super::engine::{Appended, Engine, Freed, NoMetadata, Released, Resized, Taken, Truncated, stand_on_map};
 use super::holes_by_size::HolesBySize;
 use super::segments::{Joined, Segment, SegmentMap};
 use std::collections::HashMap;
@@ -191,7 +191,15 @@ impl Engine for Buddy {
         Some(Truncated { bytes, main_blocks: usize::from(gone), holes: usize::from(gone) })
     }
 
-    fn release_spare(&mut self) -> Option<usize> {
+    fn waiting(&self) -> (u64, usize) {
+        (0, 0)
+    }
+
+    fn release_cached(&mut self) -> Option<Released> {
+        None
+    }
+
+    fn release_spare(&mut self) -> Option<Released> {
         None
     }
 
@@ -226,6 +234,10 @@ impl Engine for Buddy {
     }
 
     fn peak_slot(&self) -> u64 {
+        0
+    }
+
+    fn slots_end(&self) -> u64 {
         0
     }
 

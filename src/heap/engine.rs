@@ -25,7 +25,8 @@ impl From<TryReserveError> for NoMetadata {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Taken {
     pub start: u64,
-    /// Bytes that the block has: as many as were requested, or more with engines that round.
+    /// Bytes that it has: as many as were asked for, or more in engines that round. In engines that have free slots wait to be taken,
+    /// the bytes of all slots that were taken for that.
     pub size: u64,
     /// How many more holes there are now; negative if there are fewer.
     pub holes: isize,
@@ -34,7 +35,7 @@ pub(super) struct Taken {
 /// A block that was freed, or the end of one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Freed {
-    /// Bytes that were freed.
+    /// Bytes that went back, by the count of [`Taken::size`].
     pub size: u64,
     /// Start and end of what can be given back to the system: the freed bytes, or their whole span if no slot of it is live.
     pub pages: (u64, u64),
@@ -64,6 +65,15 @@ pub(super) struct Truncated {
     pub main_blocks: usize,
     /// How many fewer holes there are.
     pub holes: usize,
+}
+
+/// What was given back that waited for requests.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Released {
+    /// Bytes that went back, by the count of [`Taken::size`].
+    pub bytes: u64,
+    /// By how many there are more holes now.
+    pub holes: isize,
 }
 
 /// A block that was resized where it is.
@@ -105,9 +115,10 @@ macro_rules! with_methods {
         fn append(&mut self, size: u64, region_start: bool) -> Appended;
         /// Removes what was appended last, if it is one hole, or the part of it above `end`.
         fn truncate(&mut self, end: u64) -> Option<Truncated>;
-        /// Frees what is kept for later requests: spans without a live slot. Returns how many fewer holes there are, or `None` if
-        /// nothing was kept.
-        fn release_spare(&mut self) -> Option<usize>;
+        /// Gives back what is kept for requests to come: spans without a live slot. `None`: nothing was kept.
+        fn release_spare(&mut self) -> Option<Released>;
+        /// Gives back all slots that wait to be taken, and then does what [`Engine::release_spare`] does. `None`: nothing was kept.
+        fn release_cached(&mut self) -> Option<Released>;
         /// The size of the largest hole.
         fn largest_hole(&mut self) -> u64;
         /// Calls `visit` with every hole of at least `least` bytes, 128 or more, that reaches into `range`, in order.
@@ -122,6 +133,8 @@ macro_rules! with_methods {
         /// Whether a live block holds `offset`, which is below the end. Cheaper than [`Engine::location_of`], as the block's end
         /// is not looked for.
         fn is_live(&self, offset: u64) -> bool;
+        /// Bytes of the free slots that wait to be taken, which [`Taken::size`] has counted as live, and their number.
+        fn waiting(&self) -> (u64, usize);
         /// Whether a live block starts at `start`.
         fn is_live_start(&self, start: u64) -> bool;
         /// The segment that holds `offset`, which is below the end.
@@ -144,8 +157,10 @@ macro_rules! with_methods {
         fn main_block_within(&self, bytes: u64) -> u64;
         /// The largest alignment of a block; `u64::MAX` if there is no limit.
         fn most_alignment(&self) -> u64;
-        /// The size of the largest hole that a new span has had, in engines that cut pages into slots; else 0.
+        /// The size of the largest hole that there may have been among slots, in engines that cut pages in slots; else 0.
         fn peak_slot(&self) -> u64;
+        /// The offset after the highest page that has ever been cut in slots, in engines that do that; else 0.
+        fn slots_end(&self) -> u64;
         /// The offset after the last main block.
         fn end(&self) -> u64;
         /// Where the next search begins, with policies that continue where their last search ended; else 0.

@@ -4,7 +4,7 @@
 
 use super::Options;
 use super::buddy::Buddy;
-use super::engine::{Appended, Engine, Freed, NoMetadata, Resized, Taken, Truncated, with_methods};
+use super::engine::{Appended, Engine, Freed, NoMetadata, Released, Resized, Taken, Truncated, with_methods};
 use super::fit::Fit;
 use super::policy::{Policies, PolicyKind};
 use super::segments::{Joined, Segment};
@@ -54,6 +54,15 @@ macro_rules! engines {
 with_methods!(engines (Fit Buddy Segregated));
 
 impl AnyEngine {
+    /// The engine, if it is the one that keeps free slots at hand.
+    #[inline]
+    pub fn segregated(&mut self) -> Option<&mut Segregated> {
+        match self {
+            Self::Segregated(engine) => Some(engine),
+            _ => None,
+        }
+    }
+
     /// The engine of a heap with these options.
     pub fn new(options: &Options) -> Self {
         if let Some(policy) = Policies::new(options.policy()) {

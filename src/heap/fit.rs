@@ -10,7 +10,9 @@
 //!
 //! Costs: O(log n) amortized or what the policy says, for malloc; O(1) amortized for the rest.
 
-use super::engine::{Appended, Engine, Freed, NoMetadata, Resized, Taken, Truncated, stand_on_map, whole_pages};
+use super::engine::{
+    Appended, Engine, Freed, NoMetadata, Released, Resized, Taken, Truncated, stand_on_map, whole_pages,
+};
 use super::policy::{Policies, Policy};
 use super::segments::{self, Joined, Segment, SegmentMap};
 use super::{Options, PAGE};
@@ -209,7 +211,15 @@ impl Engine for Fit {
         Some(Truncated { bytes, main_blocks: usize::from(gone), holes: usize::from(gone) })
     }
 
-    fn release_spare(&mut self) -> Option<usize> {
+    fn waiting(&self) -> (u64, usize) {
+        (0, 0)
+    }
+
+    fn release_cached(&mut self) -> Option<Released> {
+        None
+    }
+
+    fn release_spare(&mut self) -> Option<Released> {
         None
     }
 
@@ -242,6 +252,10 @@ impl Engine for Fit {
     }
 
     fn peak_slot(&self) -> u64 {
+        0
+    }
+
+    fn slots_end(&self) -> u64 {
         0
     }
 

@@ -21,7 +21,7 @@ impl Heap {
             // A slot, or a run of pages, is taken without going through a list.
             PolicyKind::Segregated => 1,
             // Which of all holes is the smallest, or the largest, shows when the last has been looked at.
-            _ => self.counters.holes as u64,
+            _ => self.holes(),
         }
     }
 
@@ -30,7 +30,7 @@ impl Heap {
     fn looked_at_from(&self, from: u64, room: u64) -> u64 {
         let end = self.engine.end();
         let (mut looked, mut at) = (0, if from < end { from } else { 0 });
-        while looked < self.counters.holes as u64 {
+        while looked < self.holes() {
             let segment = self.engine.segment_at(at);
             if segment.is_hole {
                 looked += 1;

@@ -3,10 +3,12 @@
 //! Costs: O(1), and what the bookkeeping of a new main block takes.
 
 use super::address::{address_of, can_have, offset_of};
-use super::engine::{Engine, NoMetadata};
+use super::engine::{Engine, NoMetadata, Released};
 use super::{Heap, PAGE};
 use crate::error::Error;
+use crate::table::Table;
 use std::ops::Range;
+use std::sync::atomic::AtomicU8;
 
 impl Heap {
     /// The length, in bytes but whole pages, of the main block that a request of `size` bytes appends if no limit forbids it.
@@ -29,6 +31,20 @@ impl Heap {
     #[must_use]
     pub fn block_size_within(&self, bytes: u64) -> u64 {
         self.engine.main_block_within(bytes)
+    }
+
+    /// Bytes of the table that the engine would like to have before it gets its first main block, from a region of `bytes`; `None`:
+    /// it needs none, or has one.
+    #[must_use]
+    pub fn wants_table(&mut self, bytes: u64) -> Option<usize> {
+        self.engine.segregated()?.wants_table(bytes)
+    }
+
+    /// Gives the engine a table of zeros, of the length that it wants.
+    pub fn set_table(&mut self, table: Table<AtomicU8>) {
+        if let Some(engine) = self.engine.segregated() {
+            engine.set_table(table);
+        }
     }
 
     /// Makes room for the bookkeeping of a main block of `bytes`, so that the [`Heap::append_block`] that follows cannot
@@ -59,8 +75,19 @@ impl Heap {
 
     /// Frees what the engine keeps for later requests. Returns whether there was anything.
     pub fn release_spare(&mut self) -> bool {
-        let Some(fewer) = self.engine.release_spare() else { return false };
-        self.counters.holes -= fewer;
+        let released = self.engine.release_spare();
+        self.record_released(released)
+    }
+
+    /// Gives back what the engine keeps for requests to come, and the slots that it has at hand. Returns whether there was any.
+    pub fn release_cached(&mut self) -> bool {
+        let released = self.engine.release_cached();
+        self.record_released(released)
+    }
+
+    fn record_released(&mut self, released: Option<Released>) -> bool {
+        let Some(Released { bytes, holes }) = released else { return false };
+        self.counters.record_released(bytes, holes);
         self.counters.record_hole(self.engine.largest_hole());
         self.debug_verify();
         true

@@ -126,8 +126,13 @@ impl Heap {
 
     /// Bytes in live blocks. O(1).
     #[must_use]
-    pub const fn live_bytes(&self) -> u64 {
-        self.counters.live
+    pub fn live_bytes(&self) -> u64 {
+        self.counters.live - self.engine.waiting().0
+    }
+
+    /// Number of holes.
+    fn holes(&self) -> u64 {
+        (self.counters.holes + self.engine.waiting().1) as u64
     }
 
     /// Takes `size` bytes from the hole that the policy chooses. `None`: no hole fits, a main block of [`Heap::block_size`] bytes
@@ -144,8 +149,38 @@ impl Heap {
         self.malloc_noted(size, |_| Ok(()))
     }
 
-    /// [`Heap::malloc`], with `note` called with the block's address. If `note` fails, the block is taken back as if it had never
-    /// been.
+    /// Takes a slot that is at hand, in engines that keep some: what most calls of malloc are there. `None`, and nothing has changed:
+    /// [`Heap::malloc`] knows all cases. O(1).
+    #[allow(clippy::inline_always, reason = "as `malloc`")]
+    #[inline(always)]
+    pub(crate) fn malloc_at_hand(&mut self, size: u64) -> Option<u64> {
+        let start = self.engine.segregated()?.take_cached(size)?;
+        self.counters.mallocs += 1;
+        self.debug_verify();
+        Some(address_of(start))
+    }
+
+    /// Frees the block that starts at `address` if its slot can be kept at hand. `false`, and nothing has changed: [`Heap::free`] knows
+    /// all cases. O(1).
+    #[allow(clippy::inline_always, reason = "as `malloc`")]
+    #[inline(always)]
+    pub(crate) fn free_at_hand(&mut self, address: u64) -> bool {
+        let Some(start) = offset_of(address) else { return false };
+        let freed = self.engine.segregated().is_some_and(|engine| engine.give_cached(start));
+        if freed {
+            self.counters.frees += 1;
+            self.debug_verify();
+        }
+        freed
+    }
+
+    /// The address after the highest page that has ever been cut in slots.
+    pub(crate) fn slots_end(&self) -> u64 {
+        address_of(self.engine.slots_end())
+    }
+
+    /// [`Heap::malloc`] of a block of which `note` keeps something, by its address. Where there is no memory for that, the block
+    /// is taken back as if it had never been.
     ///
     /// # Errors
     /// The errors of [`Heap::malloc`]. Nothing has changed then.

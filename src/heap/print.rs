@@ -59,7 +59,7 @@ impl Heap {
             lengths.push(length);
         }
         lines.push(format!("Page used: {}", counters.mapped / PAGE));
-        lines.push(format!("Space unused: {}", counters.mapped - counters.live));
+        lines.push(format!("Space unused: {}", counters.mapped - self.live_bytes()));
         lines.push(format!("Main Chain Length: {}", counters.main_blocks));
         lines.push(line(|out| {
             out.write_str("Sub-chain Length array:")?;

@@ -93,11 +93,11 @@ stats! {
     /// Bytes in main blocks.
     mapped = counters.mapped => Bytes.mapped;
     /// Bytes in live blocks.
-    live = counters.live => Bytes.live;
-    /// Bytes in live blocks that were requested; the rest of `live` is what sizes were rounded up by.
-    requested = counters.live - engine.total_padding() => Bytes.requested;
+    live = counters.live - engine.waiting().0 => Bytes.live;
+    /// Bytes in live blocks that were asked for; the rest is what sizes were rounded up by.
+    requested = counters.live - engine.waiting().0 - engine.total_padding() => Bytes.requested;
     /// Bytes in holes.
-    hole_bytes = counters.mapped - counters.live => Bytes.holes;
+    hole_bytes = counters.mapped - counters.live + engine.waiting().0 => Bytes.holes;
     /// The largest hole; 0 if there is none.
     largest_hole = engine.largest_hole() => Bytes.largestHole;
     /// Bytes the heap's own bookkeeping has allocated, outside the mapped ones.
@@ -107,13 +107,13 @@ stats! {
     /// Number of live blocks.
     live_blocks = counters.mallocs - counters.frees => Counts.live;
     /// Number of holes.
-    holes = counters.holes as u64 => Counts.holes;
+    holes = (counters.holes + engine.waiting().1) as u64 => Counts.holes;
     /// High-water mark of `mapped`. Main blocks are never given back before the heap ends, so it equals `mapped`.
     peak_mapped = counters.mapped => Peak.mapped;
     /// High-water mark of `live` and `quarantined` together.
     peak_live = counters.peak_live => Peak.live;
     /// High-water mark of `hole_bytes` after any call.
-    peak_hole_bytes = counters.peak_hole_bytes => Peak.holes;
+    peak_hole_bytes = counters.peak_hole_bytes.max(counters.mapped - counters.live + engine.waiting().0) => Peak.holes;
     /// High-water mark of `largest_hole` after any call.
     peak_largest_hole = counters.peak_largest_hole.max(engine.peak_slot()) => Peak.largestHole;
     /// High-water mark of `metadata`.
@@ -168,10 +168,10 @@ impl Heap {
 
     /// Restores the counters of `mark`, whose segments have been restored: totals and high-water marks forget what was undone.
     pub fn restore(&mut self, mark: &Mark) {
-        // `forgotten` only ever grows, which shows other callers with marks that something has changed. `holes` stays as it is:
-        // an engine may keep spans that it has made meanwhile, or have given some back.
-        let Counters { forgotten, holes, .. } = self.counters;
-        self.counters = Counters { holes, forgotten, ..mark.counters.clone() };
+        // What only ever grows tells others, who have marks of their own, that somebody was here. An engine may keep spans that
+        // it has made meanwhile, or have given some back.
+        let Counters { forgotten, live, holes, .. } = self.counters;
+        self.counters = Counters { live, holes, forgotten, ..mark.counters.clone() };
         self.counters.record_hole(self.engine.largest_hole());
         self.engine.go_to(mark.position);
         self.debug_verify();

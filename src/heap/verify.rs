@@ -59,15 +59,16 @@ impl Heap {
     /// Compares the counters with those of a walk.
     fn verify_counters(&self, walked: &Counters) -> Result<(), String> {
         let counters = &self.counters;
+        let (waiting, slots) = self.engine.waiting();
         let live_blocks = counters.mallocs.checked_sub(counters.frees);
         ensure!(live_blocks == Some(walked.mallocs), "{live_blocks:?} live blocks counted, {} walked", walked.mallocs);
         ensure!(
-            (counters.mapped, counters.main_blocks, counters.live, counters.holes)
+            (counters.mapped, counters.main_blocks, counters.live - waiting, counters.holes + slots)
                 == (walked.mapped, walked.main_blocks, walked.live, walked.holes),
             "the counters say {counters:?}, a walk {walked:?}"
         );
         ensure!(counters.peak_live >= counters.live, "the peak of live bytes is below the present");
-        ensure!(self.engine.total_padding() <= counters.live, "more padding is counted than live bytes");
+        ensure!(self.engine.total_padding() <= walked.live, "more padding is counted than live bytes");
         Ok(())
     }
 }

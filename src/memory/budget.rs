@@ -87,6 +87,11 @@ impl Budget {
         self.used_up_by(MAPPINGS.load(Ordering::Relaxed))
     }
 
+    /// Whether there are so few mappings that heaps may have some beside those of their regions.
+    pub fn has_mappings_to_spare(&self) -> bool {
+        MAPPINGS.load(Ordering::Relaxed) < self.most_mappings / 3
+    }
+
     fn used_up_by(&self, mappings: usize) -> Option<usize> {
         (mappings >= self.most_mappings).then_some(self.most_mappings)
     }

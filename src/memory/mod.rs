@@ -4,7 +4,8 @@
 //! - `mapping.rs`: one long reservation, committed by the system page by page as it is touched.
 //! - `regions.rs`: the few mappings of a heap, and the arithmetic from virtual to physical.
 //! - `span.rs`: bytes of a mapping, and copying, filling and comparing them.
-//! - `pagemap.rs`: which pages may hold something.
+//! - `table.rs`: mappings for bookkeeping.
+//! - `pagemap.rs`: which of them may hold something.
 //! - `system/unix.rs`, `system/windows.rs`: all other system calls, with a file for each system.
 //!
 //! | | Linux | macOS, BSD | Windows |
@@ -26,6 +27,7 @@ mod span;
 #[cfg_attr(unix, path = "system/unix.rs")]
 #[cfg_attr(windows, path = "system/windows.rs")]
 mod system;
+mod table;
 
 pub use budget::reserved;
 pub use mapping::{ALIGNMENT, Mapping};
@@ -34,6 +36,7 @@ pub use span::{LARGE, STEP, Span, step};
 pub use system::page_bytes;
 #[cfg(feature = "node")]
 pub use system::{exported, library_path};
+pub use table::{LEAD, Tables, tables};
 
 /// Registers functions that are called whenever the process forks (`system/unix.rs`), once all that is measured only once has
 /// been measured.

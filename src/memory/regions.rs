@@ -56,7 +56,13 @@ pub struct Room {
 }
 
 impl Room {
-    /// Whether the room begins a region: what is carved there has no physical neighbour before it.
+    /// Bytes of the region that it begins; 0 if it begins none.
+    #[must_use]
+    pub fn region_bytes(&self) -> usize {
+        self.region.as_ref().map_or(0, |mapping| mapping.bytes())
+    }
+
+    /// Whether it begins a region: what is carved there has no physical neighbour before it.
     #[must_use]
     pub const fn begins_region(&self) -> bool {
         self.region.is_some()
@@ -351,7 +357,7 @@ impl Regions {
 }
 
 /// Whether `bytes` can be mapped beside the headroom.
-fn can_map(bytes: usize) -> bool {
+pub(super) fn can_map(bytes: usize) -> bool {
     let all = Mapping::needed(bytes).and_then(|bytes| bytes.checked_add(budget().headroom()));
     all.is_some_and(system::grants)
 }

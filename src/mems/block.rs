@@ -217,7 +217,7 @@ impl Mems {
     pub fn start_calloc(&mut self, count: u64, size: u64) -> Result<(u64, Option<Span>), Error> {
         let bytes = count.checked_mul(size).filter(|&bytes| is_size(bytes));
         let bytes = bytes.ok_or_else(|| Error::InvalidSize { size: format!("{count} times {size}") })?;
-        let fresh = self.used_end;
+        let fresh = self.used_end.max(self.heap.slots_end());
         let address = self.malloc(bytes)?;
         let used = bytes.min(fresh.saturating_sub(address));
         Ok((address, (used != 0).then(|| self.bytes(address, used))))

@@ -35,9 +35,11 @@ use self::stacks::{IN_USE, Tracker};
 use self::steps::Left;
 use crate::error::Error;
 use crate::heap::{FIRST_ADDRESS, Heap, PAGE, Stats};
-use crate::memory::{Regions, Span};
+use crate::memory::{Mapping, Regions, Span, Tables, tables};
+use crate::table::Table;
 use std::cell::Cell;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A heap with memory behind its addresses. Dropping it gives all memory back (see [`Regions`] for buffers that live on).
 #[derive(Debug)]
@@ -66,6 +68,8 @@ pub struct Mems {
     /// A write to a freed block that has not been reported yet.
     pub(crate) written: Cell<Option<Written>>,
     pub(crate) tracker: Tracker,
+    /// The mapping of the engine's table of states, if it has one, and the words of a front, until there is one.
+    pub(crate) tables: Option<(Arc<Mapping>, Table<AtomicU32>)>,
 }
 
 impl Mems {
@@ -99,6 +103,7 @@ impl Mems {
             hidden: Hidden::default(),
             written: Cell::new(None),
             tracker: Tracker::default(),
+            tables: None,
         }
     }
 
@@ -111,6 +116,9 @@ impl Mems {
     /// [`Error::InvalidSize`], [`Error::OutOfMemory`], [`Error::OutOfMetadata`]; nothing has changed then.
     pub fn malloc(&mut self, size: u64) -> Result<u64, Error> {
         if self.plain {
+            if let Some(address) = self.heap.malloc_at_hand(size) {
+                return Ok(address);
+            }
             let address = match self.heap.malloc(size)? {
                 Some(address) => address,
                 None => self.allocate_in_new_block(Sizes::exact(size), 1)?,
@@ -142,7 +150,15 @@ impl Mems {
             }
         }
         let before = self.heap.mark();
-        self.try_in_new_block(sizes, alignment).inspect_err(|_| self.go_back(&before, 0))
+        match self.try_in_new_block(sizes, alignment) {
+            Err(refused) => {
+                self.go_back(&before, 0);
+                // Slots that were at hand may have been all that a span had left.
+                let note = |address| self.padding.set(address, sizes.padding);
+                self.heap.malloc_aligned(sizes.whole, alignment, note)?.ok_or(refused)
+            }
+            made => made,
+        }
     }
 
     /// [`Mems::allocate_in_new_block`], which leaves the main block behind if it fails.
@@ -184,6 +200,12 @@ impl Mems {
         if self.options().lock() {
             self.regions.lock(&room).map_err(|limit| Error::LockLimit { bytes, limit })?;
         }
+        if let Some(bytes) = self.heap.wants_table(room.region_bytes() as u64)
+            && let Some(Tables { words, bytes, mapping }) = tables(bytes, self.options().dont_fork())
+        {
+            self.heap.set_table(bytes);
+            self.tables = Some((mapping, words));
+        }
         self.heap.reserve_block(bytes).map_err(|_| Error::OutOfMetadata { size })?;
         let border = room.begins_region();
         self.regions.carve(room);
@@ -196,8 +218,15 @@ impl Mems {
     /// # Errors
     /// [`Error::OutOfRange`], [`Error::NotAllocated`], [`Error::NotBlockStart`]; in a hardened heap [`Error::Overflow`] and
     /// [`Error::WriteAfterFree`]. Nothing has changed then.
+    #[inline]
     pub fn free(&mut self, address: u64) -> Result<(), Error> {
-        match self.start_free(address)? {
+        if self.plain && self.heap.free_at_hand(address) { Ok(()) } else { self.free_in_steps(address) }
+    }
+
+    /// [`Mems::free`] in all cases.
+    #[inline(never)]
+    fn free_in_steps(&mut self, address: u64) -> Result<(), Error> {
+        match self.start_free_in_steps(address)? {
             Left::Nothing => Ok(()),
             left => steps::finish_free(self, address, left, |_| ()),
         }
@@ -209,6 +238,14 @@ impl Mems {
     /// The errors of [`Mems::free`].
     #[inline]
     pub(crate) fn start_free(&mut self, address: u64) -> Result<Left, Error> {
+        if self.plain && self.heap.free_at_hand(address) {
+            return Ok(Left::Nothing);
+        }
+        self.start_free_in_steps(address)
+    }
+
+    /// [`Mems::start_free`] in all cases.
+    fn start_free_in_steps(&mut self, address: u64) -> Result<Left, Error> {
         if self.careful { self.start_careful_free(address) } else { self.free_from(address) }
     }
 
@@ -287,7 +324,7 @@ impl Mems {
 
     /// Bytes in live blocks. O(1).
     #[must_use]
-    pub const fn live_bytes(&self) -> u64 {
+    pub fn live_bytes(&self) -> u64 {
         self.heap.live_bytes() - self.hidden.bytes()
     }
 

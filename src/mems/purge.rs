@@ -180,7 +180,7 @@ pub(crate) fn give_pages_back(heap: &mut impl Access) {
 pub(crate) fn trim(heap: &mut impl Access) -> Result<u64, Error> {
     let end = heap.with(|heap| {
         heap.dirty.forget();
-        heap.heap.release_spare();
+        heap.heap.release_cached();
         Ok(heap.end())
     })?;
     let (mut bytes, mut next) = (0, Some(FIRST_ADDRESS));

@@ -19,20 +19,31 @@
 //!
 //! Costs: O(1) amortized for slots, O(log n) for runs of pages.
 
+mod caches;
 mod chunks;
 mod classes;
 mod spans;
 mod states;
 
-use self::classes::{CLASS, MOST, class_aligned, class_for};
-use self::spans::{Given, Spans};
+use self::caches::{Caches, ROOM, Stack};
+use self::classes::{CLASS, Class, MOST, UNIT, class_aligned, class_for};
+use self::spans::{Counted, Given, Spans};
 use self::states::{State, States};
 use super::PAGE;
-use super::engine::{Appended, Engine, Freed, NoMetadata, Resized, Taken, Truncated, whole_pages};
+use super::engine::{Appended, Engine, Freed, NoMetadata, Released, Resized, Taken, Truncated, whole_pages};
 use super::ensure::ensure;
 use super::policy::{FirstFit, Policy};
 use super::segments::{Joined, Segment, SegmentMap};
+use crate::table::Table;
 use std::ops::Range;
+use std::sync::atomic::AtomicU8;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Most states in one table: what JavaScript can number without a double, 32 GiB of addresses.
+const STATES_AT_HAND: u64 = 1 << 31;
+
+/// Pages of a run that are looked at for states where none may be.
+const STATES_CHECKED: u64 = 16;
 
 /// Size classes, and the pages that their spans are of.
 #[derive(Debug)]
@@ -42,9 +53,25 @@ pub(super) struct Segregated {
     policy: FirstFit,
     states: States,
     spans: Spans,
+    caches: Caches,
     total_padding: u64,
-    /// The largest hole that a new span has had when a slot of it was taken.
+    /// The largest slot, or rest behind slots, that a span has ever had.
     peak_slot: u64,
+    /// The offset after the highest span that has ever been.
+    spans_end: u64,
+    /// The highest [`Engine::end`] that has ever been.
+    peak_end: u64,
+}
+
+/// A span that was given back.
+#[derive(Debug, Clone, Copy)]
+struct Dropped {
+    /// Its start and end.
+    pages: (u64, u64),
+    /// Start and end of the hole that it is part of now.
+    hole: (u64, u64),
+    /// By how many there are more holes now that its slots are none.
+    holes: isize,
 }
 
 impl Segregated {
@@ -53,28 +80,147 @@ impl Segregated {
         Self {
             runs: SegmentMap::of_pages(),
             policy: FirstFit::default(),
-            states: States::default(),
+            states: States::new(),
             spans: Spans::new(),
+            caches: Caches::default(),
             total_padding: 0,
             peak_slot: 0,
+            spans_end: 0,
+            peak_end: 0,
         }
     }
 
-    /// Takes a slot of a class for `size` bytes.
-    #[inline]
-    fn take_slot(&mut self, class: usize, size: u64) -> Result<Option<Taken>, NoMetadata> {
-        let mut holes = -1;
-        let start = if let Some(start) = self.spans.take(class) {
-            start
-        } else {
-            let Some(new) = self.add_span(class)? else { return Ok(None) };
-            holes += new;
-            self.spans.take(class).ok_or(NoMetadata)?
-        };
-        let slot = CLASS[class].size;
+    /// Bytes of the table that would hold the states of the first region, which has `bytes`. `None`: there is a table, or there are
+    /// main blocks already.
+    pub fn wants_table(&self, bytes: u64) -> Option<usize> {
+        if self.end() > 0 || self.states.has_table() {
+            return None;
+        }
+        usize::try_from((bytes / UNIT).min(STATES_AT_HAND)).ok()
+    }
+
+    /// Keeps states in a table of zeros from now on.
+    pub fn set_table(&mut self, table: Table<AtomicU8>) {
+        self.states.set_table(table);
+    }
+
+    /// Takes a slot for `size` bytes that waits in a cache: what most calls of malloc are. Returns where it starts.
+    /// `None`, and nothing has changed: [`Engine::malloc`] knows all cases.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "what it returns would go through memory")]
+    pub fn take_cached(&mut self, size: u64) -> Option<u64> {
+        if size.wrapping_sub(1) >= MOST {
+            return None;
+        }
+        self.take_slot_cached(class_for(size), size)
+    }
+
+    /// [`Segregated::take_cached`] of a class.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "as `take_cached`")]
+    fn take_slot_cached(&mut self, class: usize, size: u64) -> Option<u64> {
+        let (start, slot) = self.caches.get_mut(class)?.pop()?;
         self.states.set(start, State::Slot(class), slot - size);
         self.total_padding += slot - size;
-        Ok(Some(Taken { start, size: slot, holes }))
+        Some(start)
+    }
+
+    /// Frees the block that starts at `start` if it is a slot of whose class the cache has room: what most calls of free are. `false`,
+    /// and nothing has changed: [`Engine::free`] knows all cases.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "what it returns would go through memory")]
+    pub fn give_cached(&mut self, start: u64) -> bool {
+        let Some((there, class, padding)) = self.states.quick(start) else { return false };
+        let Some(stack) = self.caches.get_mut(class) else { return false };
+        if !stack.push(start) {
+            return false;
+        }
+        there.store(0, Relaxed);
+        self.total_padding -= padding;
+        true
+    }
+
+    /// Takes a slot of a class for `size` bytes.
+    fn take_slot(&mut self, class: usize, size: u64) -> Result<Option<Taken>, NoMetadata> {
+        if let Some(start) = self.take_slot_cached(class, size) {
+            return Ok(Some(Taken { start, size: 0, holes: 0 }));
+        }
+        let Some(taken) = self.fill_cache(class)? else { return Ok(None) };
+        let padding = CLASS[class].size - size;
+        self.states.set(taken.start, State::Slot(class), padding);
+        self.total_padding += padding;
+        Ok(Some(taken))
+    }
+
+    /// Fills the empty cache of a class from a span, which is made if there is none. Returns the lowest slot, which is not put there,
+    /// with the bytes of all slots that have left the span. `None`: there is no run of pages even for the shortest span.
+    #[cold]
+    fn fill_cache(&mut self, class: usize) -> Result<Option<Taken>, NoMetadata> {
+        self.caches.reserve(class)?;
+        let mapped = self.end();
+        let stack = self.caches.get_mut(class).ok_or(NoMetadata)?;
+        stack.grow(class, mapped);
+        let (mut slots, mut holes) = ([0; ROOM], 0);
+        let wanted = &mut slots[..stack.limit().div_ceil(2)];
+        let mut taken = self.spans.take(class, wanted);
+        if taken == 0 {
+            let Some(new) = self.add_span(class)? else { return Ok(None) };
+            holes = new;
+            taken = self.spans.take(class, wanted);
+        }
+        let stack = self.caches.get_mut(class).ok_or(NoMetadata)?;
+        let (&start, others) = slots[..taken].split_first().ok_or(NoMetadata)?;
+        // The lowest last, which is taken first.
+        for &slot in others.iter().rev() {
+            if !stack.push(slot) {
+                self.spans.give(slot);
+                taken -= 1;
+            }
+        }
+        holes -= taken.cast_signed();
+        Ok(Some(Taken { start, size: taken as u64 * CLASS[class].size, holes }))
+    }
+
+    /// Makes room in the full cache of a class, whose older half goes back to the spans, until one of these goes back. Returns how many
+    /// slots have gone back, and that span.
+    #[cold]
+    fn flush_cache(&mut self, class: usize) -> (usize, Option<Dropped>) {
+        let mapped = self.end();
+        let Some(stack) = self.caches.get_mut(class) else { return (0, None) };
+        stack.grow(class, mapped);
+        if stack.len() < stack.limit() {
+            return (0, None);
+        }
+        let mut oldest = [0; ROOM];
+        let half = stack.len().div_ceil(2);
+        stack.slots().zip(&mut oldest[..half]).for_each(|(slot, copy)| *copy = slot);
+        let (mut given, mut dropped) = (0, None);
+        while given < half && dropped.is_none() {
+            let slot = oldest[given];
+            given += 1;
+            if self.spans.give(slot) == Some(Given::Span) {
+                dropped = self.drop_span(slot);
+            }
+        }
+        if let Some(stack) = self.caches.get_mut(class) {
+            stack.drop_oldest(given);
+        }
+        (given, dropped)
+    }
+
+    /// Gives all slots in caches back to their spans, and spans without a live slot. `None`: there were no such slots.
+    fn flush_caches(&mut self) -> Option<Released> {
+        let mut released = Released { bytes: 0, holes: 0 };
+        for (class, Class { size, .. }) in CLASS.iter().enumerate() {
+            while let Some(slot) = self.caches.get_mut(class).and_then(Stack::pop_oldest) {
+                released.bytes += size;
+                released.holes += 1;
+                if self.spans.give(slot) == Some(Given::Span) {
+                    released.holes += self.drop_span(slot)?.holes;
+                }
+            }
+        }
+        (released.bytes > 0).then_some(released)
     }
 
     /// Makes a span of a class, as long as there are pages for. Returns by how many holes there are more. `None`: there is no run
@@ -89,8 +235,8 @@ impl Segregated {
             self.spans.reserve(range.clone())?;
             let rest = self.runs.take_at(start, pages)?.rest;
             let span = self.spans.insert(range.start, class, length);
-            let slot = if span.slots() > 1 { CLASS[class].size } else { 0 };
-            self.peak_slot = self.peak_slot.max(slot).max(CLASS[class].tail(length));
+            self.peak_slot = self.peak_slot.max(span.class().size).max(CLASS[class].tail(length));
+            self.spans_end = self.spans_end.max(span.range().end);
             return Ok(Some(span.holes() - isize::from(rest == 0)));
         }
         Ok(None)
@@ -141,13 +287,13 @@ impl Segregated {
         Some(Freed { size, pages: (start, start + size), hole: bytes(hole), holes })
     }
 
-    /// Gives the span at an offset back, whose last live slot, of `size` bytes, has been freed.
+    /// Gives the span at an offset back, all of whose slots are free.
     #[cold]
-    fn drop_span(&mut self, offset: u64, size: u64) -> Option<Freed> {
+    fn drop_span(&mut self, offset: u64) -> Option<Dropped> {
         let span = self.spans.remove(offset)?;
         let Range { start, end } = span.range();
         let (hole, holes) = self.free_run(start / PAGE)?;
-        Some(Freed { size, pages: (start, end), hole: bytes(hole), holes: 1 + holes - span.holes() })
+        Some(Dropped { pages: (start, end), hole: bytes(hole), holes: holes - span.holes() })
     }
 
     /// The live block of whole pages, or the hole among runs, that holds an offset.
@@ -188,8 +334,6 @@ const fn bytes((start, end): (u64, u64)) -> (u64, u64) {
 }
 
 impl Engine for Segregated {
-    #[inline(always)]
-    #[allow(clippy::inline_always, reason = "what it returns would go through memory")]
     fn malloc(&mut self, size: u64) -> Result<Option<Taken>, NoMetadata> {
         if size > MOST {
             return self.take_pages(size, 1);
@@ -208,19 +352,28 @@ impl Engine for Segregated {
         self.free(start).expect("it was taken");
     }
 
-    #[inline(always)]
-    #[allow(clippy::inline_always, reason = "what it returns would go through memory")]
     fn free(&mut self, start: u64) -> Option<Freed> {
         let (state, padding) = self.states.take(start)?;
         self.total_padding -= padding;
         let State::Slot(class) = state else { return self.free_pages(start) };
-        let size = CLASS[class].size;
-        if self.spans.give(start)? == Given::Span {
-            return self.drop_span(start, size);
+        let slot = CLASS[class].size;
+        let mut freed = Freed { size: 0, pages: (start, start + slot), hole: (start, start + slot), holes: 0 };
+        if self.caches.get_mut(class)?.push(start) {
+            return Some(freed);
         }
-        let pages = (start, start + size);
-        let (hole, holes) = (pages, 1);
-        Some(Freed { size, pages, hole, holes })
+        let (mut given, mut dropped) = self.flush_cache(class);
+        if !self.caches.get_mut(class)?.push(start) {
+            given += 1;
+            if self.spans.give(start)? == Given::Span {
+                dropped = self.drop_span(start);
+            }
+        }
+        (freed.size, freed.holes) = (given as u64 * slot, given.cast_signed());
+        if let Some(Dropped { pages, hole, holes }) = dropped {
+            (freed.pages, freed.hole) = (pages, hole);
+            freed.holes += holes;
+        }
+        Some(freed)
     }
 
     /// A block that becomes smaller stays where it is: programs rely on that.
@@ -259,6 +412,7 @@ impl Engine for Segregated {
         let merges = !begins && self.runs.last_start_before(end).is_some_and(|last| last.1);
         let hole = self.runs.append(size / PAGE, region_start);
         self.policy.on_hole_added(hole, self.runs.end() - hole);
+        self.peak_end = self.peak_end.max(self.end());
         Appended { hole: hole * PAGE, main_blocks: usize::from(begins), holes: usize::from(!merges) }
     }
 
@@ -270,15 +424,24 @@ impl Engine for Segregated {
         Some(Truncated { bytes: pages * PAGE, main_blocks: usize::from(gone && begins), holes: usize::from(gone) })
     }
 
-    fn release_spare(&mut self) -> Option<usize> {
-        let (mut fewer, mut from) = (None, 0);
+    fn release_cached(&mut self) -> Option<Released> {
+        let (cached, spare) = (self.flush_caches(), self.release_spare());
+        let holes = |released: Option<Released>| released.map_or(0, |released| released.holes);
+        cached.or(spare).map(|released| Released { holes: holes(cached) + holes(spare), ..released })
+    }
+
+    fn release_spare(&mut self) -> Option<Released> {
+        let (mut released, mut from) = (None, 0);
         while let Some((number, start)) = self.spans.spare(from) {
-            // Its holes were counted when its last slot was freed.
-            let freed = self.drop_span(start, 0)?;
-            fewer = Some(fewer.unwrap_or(0) + (1 - freed.holes).unsigned_abs());
+            let Released { bytes, holes } = released.unwrap_or(Released { bytes: 0, holes: 0 });
+            released = Some(Released { bytes, holes: holes + self.drop_span(start)?.holes });
             from = number + 1;
         }
-        fewer
+        released
+    }
+
+    fn waiting(&self) -> (u64, usize) {
+        self.caches.waiting()
     }
 
     fn growing_block(&self) -> Option<u64> {
@@ -319,13 +482,16 @@ impl Engine for Segregated {
 
     #[inline]
     fn location_of(&self, offset: u64) -> (u64, u64) {
-        let found = if let Some(span) = self.spans.at(offset) { span.slot_at(offset) } else { self.run_at(offset) };
+        if let Some(State::Slot(class)) = self.states.get(offset) {
+            return (offset, offset + CLASS[class].size);
+        }
+        let found = self.segment_at(offset);
         if found.is_hole { (0, 0) } else { (found.start, found.end) }
     }
 
     #[inline]
     fn is_live(&self, offset: u64) -> bool {
-        self.location_of(offset) != (0, 0)
+        self.states.get(offset).is_some() || self.location_of(offset) != (0, 0)
     }
 
     #[inline]
@@ -334,7 +500,10 @@ impl Engine for Segregated {
     }
 
     fn segment_at(&self, offset: u64) -> Segment {
-        self.spans.at(offset).map_or_else(|| self.run_at(offset), |span| span.slot_at(offset))
+        let Some(span) = self.spans.at(offset) else { return self.run_at(offset) };
+        let slot = span.slot_at(offset);
+        // A slot that waits in a cache is a hole as well.
+        Segment { is_hole: self.states.get(slot.start).is_none(), ..slot }
     }
 
     fn next_border(&self, offset: u64) -> u64 {
@@ -346,13 +515,14 @@ impl Engine for Segregated {
     }
 
     fn largest_hole(&mut self) -> u64 {
-        (self.runs.largest_hole() * PAGE).max(self.spans.largest_hole())
+        (self.runs.largest_hole() * PAGE).max(self.spans.largest_hole()).max(self.caches.largest_slot())
     }
 
     fn holes(&mut self, range: Range<u64>, least: u64, visit: &mut dyn FnMut(Range<u64>)) {
         let mut at = range.start;
         while at < range.end.min(self.end()) {
-            let segment = self.segment_at(at);
+            // Whoever has taken a slot may hand it out meanwhile, so that is no hole here.
+            let segment = self.spans.at(at).map_or_else(|| self.run_at(at), |span| span.slot_at(at));
             let end = match self.spans.at(at) {
                 // Its slots are too short, each of them.
                 Some(span) if span.class().size < least => span.range().end,
@@ -369,6 +539,10 @@ impl Engine for Segregated {
         self.peak_slot
     }
 
+    fn slots_end(&self) -> u64 {
+        self.spans_end
+    }
+
     fn position(&self) -> u64 {
         0
     }
@@ -376,22 +550,39 @@ impl Engine for Segregated {
     fn go_to(&mut self, _position: u64) {}
 
     fn bytes(&self) -> usize {
-        self.runs.bytes() + self.states.bytes() + self.spans.bytes()
+        self.runs.bytes() + self.states.bytes(self.end()) + self.spans.bytes() + self.caches.bytes()
     }
 
     fn peak_bytes(&self) -> usize {
-        // What stands beside the map never shrinks.
-        self.runs.peak_bytes() + self.states.bytes() + self.spans.bytes()
+        // What stands beside the map never shrinks, but for the end of the states.
+        self.runs.peak_bytes() + self.states.bytes(self.peak_end) + self.spans.bytes() + self.caches.bytes()
     }
 
     fn verify(&self) -> Result<(), String> {
         self.runs.verify(|_, right| self.runs.is_border(right.start))?;
         let is_live = |start, class| self.states.get(start) == Some(State::Slot(class));
-        let (mut blocks, pages) = self.spans.verify(is_live)?;
-        let (mut page, mut in_spans) = (0, 0);
+        let Counted { live: mut blocks, cached, pages } = self.spans.verify(is_live)?;
+        for (class, stack) in self.caches.iter().enumerate() {
+            let mut slots: Vec<_> = stack.slots().collect();
+            slots.sort_unstable();
+            slots.dedup();
+            ensure!(
+                slots.len() == cached[class],
+                "{} slots of class {class} have been taken, {} wait",
+                cached[class],
+                slots.len()
+            );
+            for slot in slots {
+                let at = self.spans.at(slot).map(|span| (span.class().size, span.slot_at(slot)));
+                let expected = Segment { start: slot, end: slot + CLASS[class].size, is_hole: false };
+                ensure!(at == Some((CLASS[class].size, expected)), "what waits at {slot} is no slot of class {class}");
+                ensure!(self.states.get(slot).is_none(), "the slot at {slot} waits, and is live");
+            }
+        }
+        let (mut page, mut in_spans, mut states, mut padding) = (0, 0, 0, 0);
         while page < self.runs.end() {
             let run = self.runs.segment_at(page);
-            let (start, end) = bytes((run.start, run.end));
+            let (start, mut end) = bytes((run.start, run.end));
             if let Some(span) = self.spans.at(start) {
                 ensure!(!run.is_hole && span.range() == (start..end), "the span at {start} is no run of pages");
                 in_spans += run.end - run.start;
@@ -399,15 +590,15 @@ impl Engine for Segregated {
                 let is_block = self.states.get(start) == Some(State::Pages);
                 ensure!(is_block != run.is_hole, "the run of pages at {start} is neither a block nor free, or both");
                 blocks += u64::from(is_block);
+                end = end.min(start + STATES_CHECKED * PAGE);
+            }
+            for (start, state) in self.states.iter(start..end) {
+                states += 1;
+                padding += self.states.padding(start, state);
             }
             page = run.end;
         }
         ensure!(in_spans == pages, "spans have {pages} pages, {in_spans} of them are runs");
-        let (mut states, mut padding) = (0, 0);
-        for (start, state) in self.states.iter() {
-            states += 1;
-            padding += self.states.padding(start, state);
-        }
         ensure!(states == blocks, "{states} live blocks have states, {blocks} are there");
         ensure!(padding == self.total_padding, "{padding} bytes of padding, {} counted", self.total_padding);
         Ok(())

@@ -1,8 +1,8 @@
 //! Spans: runs of pages that are cut in slots of one class, and which of them are free.
 //!
 //! A span is described outside of its pages, in 64 bytes: a bit for each slot, set if that is free. The spans of a class that have
-//! free slots are a list; a malloc takes the lowest free slot of the first one. A span goes back when all of its slots are free,
-//! unless it is the only one of the list: the next malloc would make it again.
+//! free slots are a list; the lowest free slots of the first one are taken. A slot that has been taken is a live block or waits in a
+//! cache. A span goes back when all of its slots are free, unless it is the only one of the list: the next malloc would make it again.
 //!
 //! Invariants (checked by [`Spans::verify`]): a span is in its class's list if it has a free slot; `free` counts the bits; each
 //! page of a span, and no other, has its number in `by_page`.
@@ -70,6 +70,17 @@ pub(super) struct Spans {
 
 const _: () = assert!(WORDS as u64 * 64 == SLOTS, "a bit for each slot");
 
+/// What [`Spans::verify`] has counted.
+#[derive(Debug)]
+pub(super) struct Counted {
+    /// Slots that are live blocks.
+    pub live: u64,
+    /// Slots of each class that have been taken and are not live.
+    pub cached: [usize; CLASSES],
+    /// Pages of all spans.
+    pub pages: u64,
+}
+
 /// What a slot that was given back has done to its span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Given {
@@ -124,7 +135,7 @@ impl Span {
         ((offset - self.start) / UNIT * u64::from(self.reciprocal)) >> 31
     }
 
-    /// The slot, or the tail, that holds an offset of the span. A slot may be live.
+    /// The slot, or the tail, that holds an offset of the span. A slot is a hole here if it has not been taken.
     pub fn slot_at(&self, offset: u64) -> Segment {
         let (number, size) = (self.slot_of(offset), self.class().size);
         let start = self.start + number * size;
@@ -148,30 +159,38 @@ impl Spans {
         Self { all: Vec::new(), vacant: Vec::new(), lists: Vec::new(), by_page: Vec::new(), made: 0 }
     }
 
-    /// Takes the lowest free slot of the first span of a class that has one.
-    #[inline]
-    pub fn take(&mut self, class: usize) -> Option<u64> {
-        let number = self.lists.get(class)?.first;
-        let span = self.all.get_mut(number as usize)?;
-        let word = (0..span.bits.len()).find(|&word| span.bits[word] != 0)?;
-        let slot = word as u64 * 64 + u64::from(span.bits[word].trailing_zeros());
-        span.bits[word] &= span.bits[word] - 1;
-        span.free -= 1;
-        let start = span.start + slot * u64::from(span.size);
+    /// Takes the lowest free slots of the first span of a class that has any, at most as many as `slots` is long. Returns how many
+    /// it has written there, in order.
+    pub fn take(&mut self, class: usize, slots: &mut [u64]) -> usize {
+        let Some(number) = self.lists.get(class).map(|list| list.first) else { return 0 };
+        let Some(span) = self.all.get_mut(number as usize) else { return 0 };
+        let mut taken = 0;
+        for (word, bits) in span.bits.iter_mut().enumerate() {
+            while *bits != 0
+                && let Some(start) = slots.get_mut(taken)
+            {
+                let slot = word as u64 * 64 + u64::from(bits.trailing_zeros());
+                *start = span.start + slot * u64::from(span.size);
+                *bits &= *bits - 1;
+                span.free -= 1;
+                taken += 1;
+            }
+        }
         if span.free == 0 {
             self.unlist(number);
         }
-        Some(start)
+        taken
     }
 
-    /// Gives the slot of a live block back that starts at `start`.
-    #[inline]
+    /// Gives back the slot that starts at `start` and has been taken. `None`, and nothing has changed: there is none.
     #[allow(clippy::cast_possible_truncation, reason = "below `SLOTS`")]
     pub fn give(&mut self, start: u64) -> Option<Given> {
         let number = self.number_at(start)?;
         let span = &mut self.all[number as usize];
         let slot = span.slot_of(start);
-        debug_assert!(slot < span.slots() && !span.is_free(slot));
+        if slot >= span.slots() || span.is_free(slot) || span.start + slot * u64::from(span.size) != start {
+            return None;
+        }
         span.bits[slot as usize / 64] |= 1 << (slot % 64);
         span.free += 1;
         let (free, slots, class) = (span.free, span.slots, usize::from(span.class));
@@ -329,10 +348,11 @@ impl Spans {
             + self.made * size_of::<[u32; PAGES]>()
     }
 
-    /// Checks lists, counts and pages; `is_live` says whether the slot at an offset is a live block of a class. Returns the
-    /// number of live slots and the pages of all spans. O(slots).
-    pub fn verify(&self, is_live: impl Fn(u64, usize) -> bool) -> Result<(u64, u64), String> {
-        let (mut listed, mut live, mut pages) = (0, 0, 0);
+    /// Checks lists, counts and pages; `is_live` says whether the slot at an offset is a live block of a class. Returns how many
+    /// slots of each class are live, and how many have been taken and are not live, and the pages of all spans. O(slots).
+    pub fn verify(&self, is_live: impl Fn(u64, usize) -> bool) -> Result<Counted, String> {
+        let mut counted = Counted { live: 0, cached: [0; CLASSES], pages: 0 };
+        let mut listed = 0;
         for (class, list) in self.lists.iter().enumerate() {
             let (mut number, mut previous) = (list.first, NONE);
             while let Some(span) = self.all.get(number as usize) {
@@ -357,22 +377,21 @@ impl Spans {
             );
             for slot in 0..span.slots() {
                 let start = span.start + slot * span.class().size;
-                ensure!(
-                    span.is_free(slot) != is_live(start, usize::from(span.class)),
-                    "the slot at {start} is neither live nor free, or both"
-                );
+                let is_live = is_live(start, usize::from(span.class));
+                ensure!(!is_live || !span.is_free(slot), "the slot at {start} is both live and free");
+                counted.live += u64::from(is_live);
+                counted.cached[usize::from(span.class)] += usize::from(!is_live && !span.is_free(slot));
             }
             for page in span.range().step_by(4096) {
                 ensure!(self.number_at(page) == u32::try_from(number).ok(), "the page at {page} is not its span's");
             }
             with_free += usize::from(span.free > 0);
-            live += span.slots() - u64::from(span.free);
-            pages += (span.range().end - span.start) / PAGE;
+            counted.pages += (span.range().end - span.start) / PAGE;
             lengths[usize::from(span.class)][usize::from(span.length)] += 1;
         }
         ensure!(with_free == listed, "{with_free} spans have free slots, {listed} are listed");
-        let counted = self.lists.iter().map(|list| list.lengths);
-        ensure!(self.lists.is_empty() || counted.eq(lengths), "spans are counted that are not there");
-        Ok((live, pages))
+        let in_lists = self.lists.iter().map(|list| list.lengths);
+        ensure!(self.lists.is_empty() || in_lists.eq(lengths), "spans are counted that are not there");
+        Ok(counted)
     }
 }

@@ -5,9 +5,10 @@
 //!  0            no live block starts here
 //!  1..=16       a block of the class of 16 bytes; so many were asked for
 //!  17..=67      a block of class 1..=51
+//!  68..=118     a block of class 1..=51 of which somebody keeps a note, so that it takes more than a quick call to free it
 //!  127          a block of whole pages
-//!  128 | seven bits, in the byte behind a block's state, and twice seven more behind that one in blocks of more than 128 bytes:
-//!               the bytes of the block that were not asked for
+//!  128 | seven bits, in the byte behind a block's state; seven more behind that one in blocks of more than 128 bytes, and again
+//!               in those of more than 16 KiB: the bytes of the block that were not asked for
 //! ```
 //!
 //! So one byte says whether an address may be freed: double, interior and wild frees are found exactly, without looking for a
@@ -15,19 +16,42 @@
 //!
 //! Invariant: a byte is a state only where a block that is live starts.
 //!
-//! Costs: O(1); 4 KiB for each 64 KiB of address space in which a block ever started.
+//! The states of the first part of the address space are one table in memory that others can reach too, if there is one; those
+//! behind it are in chunks, which are made as they are needed.
+//!
+//! Costs: O(1); a sixteenth of the address space in which a block ever started.
 
 use super::chunks::{self, Chunks};
 use super::classes::{CLASS, CLASSES, UNIT};
 use crate::heap::segments::Boxed;
+use crate::table::Table;
 use std::collections::TryReserveError;
 use std::ops::Range;
+use std::sync::atomic::AtomicU8;
+use std::sync::atomic::Ordering::{Relaxed, Release};
 
 /// Address space whose states are kept together, in bytes.
 const CHUNK: u64 = 64 << 10;
 
 /// States in a chunk.
 const STATES: usize = (CHUNK / UNIT) as usize;
+
+/// The first state of slots of which somebody keeps a note: those of the class of 32 bytes.
+const NOTED: u8 = 68;
+
+/// The first state of slots that may have padding of more than fourteen bits.
+const QUICK: u8 = 16 + 48;
+
+/// The bits of padding that stand in the two bytes behind a slot's state, by class.
+const PADDING_BITS: [u16; QUICK as usize] = {
+    let mut bits = [0x3fff; QUICK as usize];
+    let mut class = 0;
+    while class < WIDE {
+        bits[class] = 0x7f;
+        class += 1;
+    }
+    bits
+};
 
 /// A block of whole pages.
 const PAGES: u8 = 127;
@@ -45,8 +69,11 @@ pub(super) enum State {
 }
 
 /// The states of a heap.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct States {
+    /// States of the first part of the address space.
+    table: Table<AtomicU8>,
+    /// States behind the table.
     chunks: Chunks<u8, STATES>,
     made: usize,
 }
@@ -65,13 +92,13 @@ const fn is_wide(class: usize) -> bool {
 /// The first class of more than 128 bytes.
 const WIDE: usize = 8;
 
-/// The live block that starts at an offset whose byte is given.
+/// The live block that starts where `byte` is.
 #[inline]
-fn state(offset: u64, byte: u8) -> Option<State> {
+fn state(byte: u8) -> Option<State> {
     match byte {
-        _ if !offset.is_multiple_of(UNIT) => None,
+        1..NOTED => Some(State::Slot(usize::from(byte.saturating_sub(16)))),
+        NOTED..PAGES => Some(State::Slot(usize::from(byte - NOTED) + 1)),
         PAGES => Some(State::Pages),
-        byte @ 1..PAGES => Some(State::Slot(usize::from(byte.saturating_sub(16)))),
         _ => None,
     }
 }
@@ -83,6 +110,7 @@ fn padding(state: State, [first, low, middle, high]: [u8; 4]) -> u64 {
     match state {
         State::Slot(0) => UNIT - u64::from(first),
         State::Slot(class) if !is_wide(class) => bits(low),
+        State::Slot(class) if 16 + class < QUICK.into() => bits(low) | bits(middle) << 7,
         _ => bits(low) | bits(middle) << 7 | bits(high) << 14,
     }
 }
@@ -97,22 +125,58 @@ fn bytes(state: State, padding: u64) -> ([u8; 4], usize) {
     match state {
         State::Slot(0) => ([(UNIT - padding) as u8, 0, 0, 0], 1),
         State::Slot(class) if !is_wide(class) => ([16 + class as u8, low, 0, 0], 2),
+        State::Slot(class) if 16 + class < QUICK.into() => ([16 + class as u8, low, middle, 0], 3),
         State::Slot(class) => ([16 + class as u8, low, middle, high], 4),
         State::Pages => ([PAGES, low, middle, high], 4),
     }
 }
 
 impl States {
+    /// No states.
+    pub const fn new() -> Self {
+        Self { table: Table::EMPTY, chunks: Vec::new(), made: 0 }
+    }
+
+    /// Keeps the states of the first part of the address space in `table`, which is all zeros. No state has been reserved before.
+    pub fn set_table(&mut self, table: Table<AtomicU8>) {
+        debug_assert!(self.made == 0 && self.table.is_empty());
+        self.table = table;
+    }
+
+    /// Whether there is a table, or states that stand in none.
+    pub fn has_table(&self) -> bool {
+        !self.table.is_empty() || self.made > 0
+    }
+
     /// Makes room for the states of blocks that start in a range.
     ///
     /// # Errors
     /// If there is no memory; nothing has changed then that can be seen.
     pub fn reserve(&mut self, range: Range<u64>) -> Result<(), TryReserveError> {
-        chunks::reserve(&mut self.chunks, &mut self.made, place(range.start).0..=place(range.end - 1).0)
+        let start = range.start.max(self.table.len() as u64 * UNIT);
+        if start >= range.end {
+            return Ok(());
+        }
+        chunks::reserve(&mut self.chunks, &mut self.made, place(start).0..=place(range.end - 1).0)
+    }
+
+    /// The states of a block that starts at `offset`, and the next three, if they are in the table.
+    #[inline]
+    fn in_table(&self, offset: u64) -> Option<&[AtomicU8; 4]> {
+        let at = usize::try_from(offset / UNIT).ok()?;
+        self.table.get(at..at + 4)?.try_into().ok()
     }
 
     #[inline]
     fn byte(&self, offset: u64) -> u8 {
+        match usize::try_from(offset / UNIT).ok().and_then(|at| self.table.get(at)) {
+            Some(byte) => byte.load(Relaxed),
+            None => self.byte_in_chunk(offset),
+        }
+    }
+
+    #[cold]
+    fn byte_in_chunk(&self, offset: u64) -> u8 {
         let (chunk, at) = place(offset);
         match self.chunks.get(chunk) {
             Some(Some(chunk)) => chunk[0][at],
@@ -120,10 +184,12 @@ impl States {
         }
     }
 
-    #[inline]
+    #[cold]
     fn put(&mut self, offset: u64, byte: u8) {
         let (chunk, at) = place(offset);
-        if let Some(Some(chunk)) = self.chunks.get_mut(chunk) {
+        if let Some(there) = usize::try_from(offset / UNIT).ok().and_then(|at| self.table.get(at)) {
+            there.store(byte, Relaxed);
+        } else if let Some(Some(chunk)) = self.chunks.get_mut(chunk) {
             chunk[0][at] = byte;
         }
     }
@@ -131,13 +197,36 @@ impl States {
     /// The live block that starts at `offset`.
     #[inline]
     pub fn get(&self, offset: u64) -> Option<State> {
-        state(offset, self.byte(offset))
+        if offset.is_multiple_of(UNIT) { state(self.byte(offset)) } else { None }
+    }
+
+    /// The state of the live block that starts at `offset`, as it stands in the table, its class and its padding, for slots of at
+    /// most 16 KiB of which nobody keeps a note. `None`: there is no such block, or it takes more to find it.
+    #[inline]
+    pub fn quick(&self, offset: u64) -> Option<(&AtomicU8, usize, u64)> {
+        if !offset.is_multiple_of(UNIT) {
+            return None;
+        }
+        let there = self.in_table(offset)?;
+        let [first, low, middle] = [0, 1, 2].map(|number| there[number].load(Relaxed));
+        if first.wrapping_sub(1) >= QUICK - 1 {
+            return None;
+        }
+        let class = usize::from(first.saturating_sub(16));
+        // Without a branch that depends on the class, which nobody can predict.
+        let bits = u16::from(low & (PADDING - 1)) | u16::from(middle & (PADDING - 1)) << 7;
+        let behind = bits & PADDING_BITS[class];
+        let padding = if class == 0 { UNIT - u64::from(first) } else { behind.into() };
+        Some((&there[0], class, padding))
     }
 
     /// The bytes of the live block that starts at `offset` that were not asked for.
     #[inline]
     pub fn padding(&self, offset: u64, state: State) -> u64 {
-        let bytes = [0, 1, 2, 3].map(|number| self.byte(offset + number * UNIT));
+        let bytes = match self.in_table(offset) {
+            Some(there) => [0, 1, 2, 3].map(|number| there[number].load(Relaxed)),
+            None => [0, 1, 2, 3].map(|number| self.byte(offset + number * UNIT)),
+        };
         padding(state, bytes)
     }
 
@@ -146,26 +235,24 @@ impl States {
     #[inline]
     pub fn set(&mut self, offset: u64, state: State, padding: u64) {
         let (bytes, len) = bytes(state, padding);
-        let (chunk, at) = place(offset);
-        if let Some(Some([states])) = self.chunks.get_mut(chunk).map(Option::as_deref_mut)
-            && let Some(there) = states[at..].first_chunk_mut::<4>()
-        {
-            there[0] = bytes[0];
-            if len > 1 {
-                there[1] = bytes[1];
-            }
-            if len > 2 {
-                (there[2], there[3]) = (bytes[2], bytes[3]);
-            }
-            return;
+        let Some(there) = self.in_table(offset) else { return self.set_in_chunks(offset, bytes, len) };
+        // The first one last: who finds it finds the padding.
+        if len > 1 {
+            there[1].store(bytes[1], Relaxed);
         }
-        self.set_across(offset, bytes, len);
+        if len > 2 {
+            there[2].store(bytes[2], Relaxed);
+        }
+        if len > 3 {
+            there[3].store(bytes[3], Relaxed);
+        }
+        there[0].store(bytes[0], Release);
     }
 
-    /// [`States::set`] of a block whose states are not all in one chunk.
+    /// [`States::set`] of a block whose states are not all in the table.
     #[cold]
-    fn set_across(&mut self, offset: u64, bytes: [u8; 4], len: usize) {
-        for (at, &byte) in bytes.iter().take(len).enumerate() {
+    fn set_in_chunks(&mut self, offset: u64, bytes: [u8; 4], len: usize) {
+        for (at, &byte) in bytes.iter().take(len).enumerate().rev() {
             self.put(offset + at as u64 * UNIT, byte);
         }
     }
@@ -173,42 +260,43 @@ impl States {
     /// Records that the live block that starts at `offset` is none any more. Returns it, and its padding.
     #[inline]
     pub fn take(&mut self, offset: u64) -> Option<(State, u64)> {
-        let (chunk, at) = place(offset);
-        let [states] = self.chunks.get_mut(chunk)?.as_deref_mut()?;
-        if let Some(&mut [ref mut first, low, middle, high]) =
-            states.get_mut(at..).and_then(|bytes| bytes.first_chunk_mut())
-        {
-            let state = state(offset, *first)?;
-            let padding = padding(state, [*first, low, middle, high]);
-            *first = 0;
-            return Some((state, padding));
+        if !offset.is_multiple_of(UNIT) {
+            return None;
         }
-        self.take_across(offset)
+        let Some(there) = self.in_table(offset) else { return self.take_from_chunks(offset) };
+        let bytes = [0, 1, 2, 3].map(|number| there[number].load(Relaxed));
+        let state = state(bytes[0])?;
+        there[0].store(0, Relaxed);
+        Some((state, padding(state, bytes)))
     }
 
-    /// [`States::take`] of a block whose states are not all in one chunk.
+    /// [`States::take`] of a block whose states are not all in the table.
     #[cold]
-    fn take_across(&mut self, offset: u64) -> Option<(State, u64)> {
+    fn take_from_chunks(&mut self, offset: u64) -> Option<(State, u64)> {
         let state = self.get(offset)?;
         let padding = self.padding(offset, state);
         self.put(offset, 0);
         Some((state, padding))
     }
 
-    /// The offsets at which live blocks start, and their states.
-    pub fn iter(&self) -> impl Iterator<Item = (u64, State)> {
-        let chunks = self.chunks.iter().enumerate().filter(|chunk| chunk.1.is_some());
-        let starts = chunks.flat_map(|(chunk, _)| (0..STATES).map(move |at| chunk as u64 * CHUNK + at as u64 * UNIT));
+    /// The offsets in a range of whole units at which live blocks start, and their states.
+    pub fn iter(&self, range: Range<u64>) -> impl Iterator<Item = (u64, State)> {
+        let starts = (range.start / UNIT..range.end / UNIT).map(|unit| unit * UNIT);
         starts.filter_map(|offset| Some((offset, self.get(offset)?)))
     }
 
-    /// Bytes of bookkeeping.
-    pub fn bytes(&self) -> usize {
-        self.chunks.capacity() * size_of::<Option<Boxed<[u8; STATES]>>>() + self.made * STATES
+    /// Bytes of bookkeeping below `end`.
+    #[allow(clippy::cast_possible_truncation, reason = "what is so large has been reserved, so it fits usize")]
+    pub fn bytes(&self, end: u64) -> usize {
+        self.table.len().min((end / UNIT) as usize)
+            + self.chunks.capacity() * size_of::<Option<Boxed<[u8; STATES]>>>()
+            + self.made * STATES
     }
 }
 
-const _: () = assert!(16 + CLASSES < PAGES as usize, "a state for each class");
+const _: () =
+    assert!(16 + CLASSES == NOTED as usize && NOTED as usize + CLASSES - 1 < PAGES as usize, "a state for each class");
+const _: () = assert!(CLASS[QUICK as usize - 17].size == 1 << 14, "what fourteen bits say");
 const _: () = assert!(CLASS[WIDE - 1].size == 128, "what seven bits say");
 
 #[cfg(test)]
@@ -219,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_state_says_class_and_padding() {
-        let mut states = States::default();
+        let mut states = States::new();
         assert_eq!(states.get(4096), None);
         states.reserve(0..CHUNK + 1).unwrap();
         for (class, Class { size, .. }) in CLASS.iter().enumerate() {
@@ -234,7 +322,7 @@ mod tests {
             states.set(0, State::Pages, padding);
             assert_eq!((states.get(0), states.padding(0, State::Pages)), (Some(State::Pages), padding));
         }
-        assert_eq!(states.iter().map(|found| found.0).collect::<Vec<_>>(), [0, CHUNK - 32]);
+        assert_eq!(states.iter(0..2 * CHUNK).map(|found| found.0).collect::<Vec<_>>(), [0, CHUNK - 32]);
         assert_eq!((states.take(0), states.take(0)), (Some((State::Pages, PAGE - 1)), None));
         assert_eq!((states.get(0), states.get(1 << 50)), (None, None));
     }

@@ -1,0 +1,47 @@
+//! Tables: numbers of a mapping that bookkeeping stands in, and that JavaScript may be shown.
+//!
+//! ```text
+//!  the mapping  | words (LEAD bytes) | bytes of the table ... |
+//! ```
+//!
+//! Costs: two system calls to make them. The system gives memory page by page, as it is touched.
+
+use super::budget::budget;
+use super::mapping::Mapping;
+use crate::table::Table;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU32};
+
+/// Bytes of the mapping in front of the table of bytes: a table of words.
+pub const LEAD: usize = 16 << 10;
+
+/// Two tables in one mapping.
+#[derive(Debug)]
+pub struct Tables {
+    /// Zeros, at the beginning of the mapping.
+    pub words: Table<AtomicU32>,
+    /// Zeros, [`LEAD`] bytes from the beginning of the mapping.
+    pub bytes: Table<AtomicU8>,
+    /// The mapping that they stand in.
+    pub mapping: Arc<Mapping>,
+}
+
+/// Tables, the one of bytes as long as `bytes`. `None`: the system has no room for them, or there are so many mappings already that
+/// regions need the rest.
+#[must_use]
+pub fn tables(bytes: usize, dont_fork: bool) -> Option<Tables> {
+    if !budget().has_mappings_to_spare() {
+        return None;
+    }
+    let whole = bytes.checked_add(LEAD)?;
+    let mapping = super::regions::can_map(whole).then(|| Mapping::reserve(whole, 0, dont_fork).ok()).flatten()?;
+    let mapping = Arc::new(mapping);
+    mapping.promise(whole);
+    let owner = || Box::new(Arc::clone(&mapping));
+    let (first, words) = (mapping.base(), LEAD / size_of::<AtomicU32>());
+    // SAFETY: the mapping has so many bytes from there on, whole pages of zeros, stays as it is while a table holds it, and is handed
+    // to nobody but for buffers over it. A mapping begins at a page.
+    let (words, bytes) =
+        unsafe { (Table::new(first, words, owner()), Table::new(first.wrapping_add(LEAD), bytes, owner())) };
+    Some(Tables { words, bytes, mapping })
+}

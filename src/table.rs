@@ -1,0 +1,59 @@
+//! A table of atomic numbers that stands elsewhere, in memory that can be reached by others as well. (Of its own, so that bookkeeping
+//! that knows nothing of memory can use one.)
+//!
+//! Invariant: the numbers stay where they are, and can be read and written, as long as the table lives.
+
+use std::any::Any;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU8, AtomicU32};
+
+/// What a table is of: atomic numbers, of which any bytes are one.
+///
+/// # Safety
+/// Whatever stands in memory, aligned for the type, must be a value of it.
+pub unsafe trait Number: Sync + 'static {}
+
+// SAFETY: any byte is one.
+unsafe impl Number for AtomicU8 {}
+// SAFETY: any four bytes are one.
+unsafe impl Number for AtomicU32 {}
+
+/// The numbers, and what keeps them.
+pub struct Table<N: Number> {
+    numbers: &'static [N],
+    /// Dropped with the table: the numbers may be gone then.
+    _owner: Option<Box<dyn Any + Send + Sync>>,
+}
+
+impl<N: Number> Table<N> {
+    /// A table without numbers.
+    pub const EMPTY: Self = Self { numbers: &[], _owner: None };
+
+    /// A table of the `length` numbers at `first`, which `owner` keeps.
+    ///
+    /// # Safety
+    /// As long as `owner` lives, the numbers must be readable, writable and aligned, and nobody may reach them but by atomic
+    /// operations, or as JavaScript does.
+    pub unsafe fn new(first: *mut u8, length: usize, owner: Box<dyn Any + Send + Sync>) -> Self {
+        // SAFETY: the caller vouches for the numbers, and for who else reaches them; any bytes are some. The slice is handed out by
+        // `deref` alone, for no longer than the table lives, and the table keeps the owner.
+        let numbers = unsafe { std::slice::from_raw_parts(first.cast::<N>(), length) };
+        Self { numbers, _owner: Some(owner) }
+    }
+}
+
+impl<N: Number> Deref for Table<N> {
+    type Target = [N];
+
+    #[inline]
+    fn deref(&self) -> &[N] {
+        self.numbers
+    }
+}
+
+impl<N: Number> fmt::Debug for Table<N> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "a table of {} numbers", self.numbers.len())
+    }
+}
