@@ -165,7 +165,10 @@ export interface InitOptions {
    *   merge, and so is what is left at the end of a class's pages: a hole that is smaller than a page serves its own class
    *   only, whatever `largestHole` in {@link Stats} and `available` of an error say. A block that becomes smaller keeps its
    *   slot. Main blocks are as long as the memory behind them is in one piece: {@link InitOptions.joinEmptyBlocks} says
-   *   nothing here. {@link InitOptions.alignment} is 16 unless it is given, and 1 throws `ERR_INVALID_ARG_VALUE`.
+   *   nothing here. {@link InitOptions.alignment} is 16 unless it is given, and 1 throws `ERR_INVALID_ARG_VALUE`. Some free
+   *   slots of each class wait to be handed out next: `peak.live` counts them as live, so it may be higher than the bytes that
+   *   ever were, by up to 256 KiB for each class. As long as only the thread that made the heap knows it, most calls of
+   *   `malloc` and `free` are made in JavaScript (see {@link Heap.id}).
    *
    * @defaultValue `'first-fit'`
    *
@@ -1059,6 +1062,9 @@ export interface Heap<Address extends bigint | number = bigint> {
    * Ids begin at a random number in each process, so that one which is used in another process by mistake is no heap's
    * there. They are not secret, and heaps are no security boundary: all code of the process can list all heaps and attach
    * to them.
+   *
+   * A heap whose policy is `'segregated'` is known only to its thread until that reads this property: most calls of `malloc` and
+   * `free` are made in JavaScript then, without a lock. Reading it ends that for good, and takes O(slots that wait).
    */
   readonly id: number;
   /** As {@link malloc}. Sizes are rounded up to a multiple of 16 bytes unless {@link InitOptions.alignment} is 1. */
@@ -1169,7 +1175,7 @@ export interface HeapConstructor {
    * @returns An instance of the class that the method was called on.
    * @throws `ERR_MEMS_CLOSED` if the heap with that id is closed.
    * @throws `ERR_MEMS_UNKNOWN_HEAP` if no heap of this process has had that id, for example because another process sent
-   * it.
+   * it; or if the heap is known only to another thread, which has not read its {@link Heap.id} yet.
    * @throws `ERR_INVALID_ARG_TYPE` (TypeError).
    *
    * @example

@@ -39,6 +39,12 @@ function readPhysical(halves, at, address) {
 /** An address that the addon has returned, as a heap returns it. */
 const returned = (address, asNumber) => (asNumber ? Number(address) : address);
 
+/** An address that the caller has passed, of either kind, as a heap returns it. */
+function inKind(address, asNumber) {
+  if (asNumber) return Number(address);
+  return typeof address === 'bigint' ? address : BigInt(address);
+}
+
 /** The addresses of a BigUint64Array as numbers, in a Float64Array over the same memory. */
 function asNumbers(addresses) {
   const { buffer } = addresses;
@@ -66,6 +72,7 @@ function bigintOnly(address) {
 module.exports = {
   asNumbers,
   bigintOnly,
+  inKind,
   readNumber,
   readPhysical,
   returned,

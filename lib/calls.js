@@ -16,6 +16,8 @@ const {
   free: callFree,
   get: callGet,
   locate: callLocate,
+  fillFront,
+  flushFront,
 } = binding.makeCalls();
 const numbers = new Float64Array(memory);
 const words = new BigUint64Array(memory);
@@ -92,7 +94,17 @@ function locate(heap, address) {
   callLocate();
 }
 
+/** Makes one of the two calls for fronts, with a class. */
+function callWith(call, heap, number) {
+  numbers[HEAP] = heap;
+  numbers[ARGUMENT] = number;
+  call();
+}
+
 module.exports = {
+  callWith,
+  fillFront,
+  flushFront,
   malloc,
   free,
   get,

@@ -5,7 +5,7 @@
 // Node's global Buffer is a getter, which every view would call.
 const { Buffer } = require('buffer');
 const binding = require('../binding.js');
-const { asNumbers, returned, wantsNumbers } = require('./addresses.js');
+const { asNumbers, inKind, returned, wantsNumbers } = require('./addresses.js');
 const { Allocation } = require('./allocation.js');
 const {
   bytesOf,
@@ -22,6 +22,7 @@ const {
 } = require('./arguments.js');
 const calls = require('./calls.js');
 const { mainBlocks } = require('./chains.js');
+const { Front, publish } = require('./front.js');
 const { INSPECT, inspector } = require('./inspect.js');
 const { copyOf } = require('./lists.js');
 const { stackOfCall } = require('./stacks.js');
@@ -32,6 +33,7 @@ const { Views, blockOf, rangeOf } = require('./views.js');
 // no private fields. They are not enumerable, so nothing that copies or compares a heap sees them.
 const ID = Symbol('id');
 const VIEWS = Symbol('views');
+const FRONT = Symbol('front');
 // Whether this object returns addresses as numbers. Another object of the same heap may return BigInts.
 const AS_NUMBER = Symbol('as number');
 
@@ -41,7 +43,7 @@ const AN_ID = 'a heap’s id, a number (to send a heap to a thread, post heap.id
 // The heap that is being attached to: its id, and the class whose constructor is to take it instead of opening one.
 let attaching;
 
-// The next two are compiled into every method, so they are as short as can be: a longer one made a view slower.
+// The next three are compiled into every method, so they are as short as can be: a longer one made a view slower.
 
 /** The id of the heap that a method was called on. */
 function idOf(heap) {
@@ -59,6 +61,17 @@ function viewsOf(heap) {
   try {
     const views = heap[VIEWS];
     if (views !== undefined) return views;
+  } catch (error) {
+    passOn(error, heap);
+  }
+  throw notAHeap(heap);
+}
+
+/** The front of the heap that a method was called on. */
+function frontOf(heap) {
+  try {
+    const front = heap[FRONT];
+    if (front !== undefined) return front;
   } catch (error) {
     passOn(error, heap);
   }
@@ -93,22 +106,26 @@ class Heap {
   constructor(options) {
     const asNumber = wantsNumbers(options);
     let id;
+    let isNew = false;
     if (attaching?.Class === new.target) {
       id = attaching.id;
       // Only this object attaches. Another heap that the constructor of a subclass makes is a new one.
       attaching = undefined;
     } else {
       id = binding.open(checkedOptions(options));
+      isNew = true;
     }
     // Configurable, or a Proxy could put nothing else in their place.
     define(this, ID, id, false);
     define(this, VIEWS, new Views(id), false);
+    define(this, FRONT, new Front(id, asNumber, isNew), false);
     define(this, AS_NUMBER, asNumber, false);
   }
 
   static attach(id, ...others) {
     if (!Number.isSafeInteger(id)) throw wrongType('id', AN_ID, id);
     binding.attach(id);
+    publish(id);
     // biome-ignore lint/complexity/noThisInStatic: a subclass makes an object of its own.
     return attachAs(isHeapClass(this) ? this : Heap, id, others);
   }
@@ -118,10 +135,16 @@ class Heap {
   }
 
   get id() {
+    // Whoever reads it may pass it on to another thread.
+    publish(idOf(this));
     return idOf(this);
   }
 
   malloc(size, options) {
+    if (options === undefined) {
+      const address = frontOf(this).malloc(size);
+      if (address !== undefined) return address;
+    }
     return calls.malloc(idOf(this), size, options, this[AS_NUMBER]);
   }
 
@@ -140,11 +163,13 @@ class Heap {
   realloc(address, size, options) {
     const id = idOf(this);
     const asNumber = this[AS_NUMBER];
+    if (options === undefined && frontOf(this).resize(address, size))
+      return inKind(address, asNumber);
     return returned(binding.realloc(id, address, size, options), asNumber);
   }
 
   free(address) {
-    calls.free(idOf(this), address);
+    if (!frontOf(this).free(address)) calls.free(idOf(this), address);
   }
 
   get(address) {
@@ -276,6 +301,7 @@ class Heap {
     if (idOf(this) === 0) {
       throw fail(Error, 'ERR_MEMS_CLOSED', 'The default heap cannot be closed. Call finish()');
     }
+    frontOf(this).end();
     viewsOf(this).clear();
     binding.close(idOf(this));
   }

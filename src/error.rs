@@ -105,6 +105,15 @@ pub enum Error {
         id: u64,
     },
 
+    /// A heap that only the thread that has made it knows.
+    #[error(
+        "The heap with the id {id} belongs to the thread that made it until that reads its id. Pass the id that heap.id returns there"
+    )]
+    NotPublished {
+        /// The id.
+        id: u64,
+    },
+
     /// The default heap in which a call, or a block as an object, began.
     #[error("The block no longer exists: finish() has ended the default heap that it was in")]
     Finished,
@@ -285,7 +294,7 @@ impl Error {
             Self::InvalidAlignment { .. } => "ERR_MEMS_INVALID_ALIGNMENT",
             Self::OutOfBlock { .. } => "ERR_MEMS_OUT_OF_BLOCK",
             Self::Closed | Self::Finished => "ERR_MEMS_CLOSED",
-            Self::UnknownHeap { .. } => "ERR_MEMS_UNKNOWN_HEAP",
+            Self::UnknownHeap { .. } | Self::NotPublished { .. } => "ERR_MEMS_UNKNOWN_HEAP",
             Self::OutOfRange { .. } => "ERR_MEMS_OUT_OF_RANGE",
             Self::NotAllocated { .. } | Self::FreedBefore { .. } | Self::GivenTwice { .. } => "ERR_MEMS_NOT_ALLOCATED",
             Self::Overflow { .. } => "ERR_MEMS_OVERFLOW",

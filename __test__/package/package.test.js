@@ -141,6 +141,7 @@ test('the main tarball holds the expected files, and no addon', (t) => {
     'lib/calls.js',
     'lib/chains.js',
     'lib/frames.js',
+    'lib/front.js',
     'lib/heap.js',
     'lib/inspect.js',
     'lib/lists.js',

@@ -81,7 +81,7 @@ impl Failure {
                 Error::InvalidAlignment { .. } => Code::InvalidAlignment,
                 Error::OutOfBlock { .. } => Code::OutOfBlock,
                 Error::Closed | Error::Finished => Code::Closed,
-                Error::UnknownHeap { .. } => Code::UnknownHeap,
+                Error::UnknownHeap { .. } | Error::NotPublished { .. } => Code::UnknownHeap,
                 Error::OutOfRange { .. } => Code::OutOfRange,
                 Error::NotAllocated { .. } | Error::FreedBefore { .. } | Error::GivenTwice { .. } => Code::NotAllocated,
                 Error::Overflow { .. } => Code::Overflow,

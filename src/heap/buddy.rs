@@ -191,6 +191,12 @@ impl Engine for Buddy {
         Some(Truncated { bytes, main_blocks: usize::from(gone), holes: usize::from(gone) })
     }
 
+    fn mark_noted(&mut self, _start: u64) {}
+
+    fn calls(&self) -> (u64, u64) {
+        (0, 0)
+    }
+
     fn waiting(&self) -> (u64, usize) {
         (0, 0)
     }

@@ -92,6 +92,19 @@ impl Counters {
         self.holes = self.holes.wrapping_add_signed(holes);
     }
 
+    /// Counts `size` bytes as live that wait for requests now, by which there are so many more holes.
+    pub fn record_lent(&mut self, size: u64, holes: isize) {
+        self.live += size;
+        self.peak_live = self.peak_live.max(self.live);
+        self.holes = self.holes.wrapping_add_signed(holes);
+    }
+
+    /// Counts calls that a front has made.
+    pub fn record_calls(&mut self, mallocs: u64, frees: u64) {
+        self.mallocs += mallocs;
+        self.frees += frees;
+    }
+
     /// Counts the last `size` bytes of a block that became a hole, as [`Counters::record_free`] does.
     pub fn record_shrink(&mut self, size: u64, holes: isize, hole: u64) {
         self.record_free(size, holes, hole);

@@ -119,6 +119,8 @@ macro_rules! with_methods {
         fn release_spare(&mut self) -> Option<Released>;
         /// Gives back all slots that wait to be taken, and then does what [`Engine::release_spare`] does. `None`: nothing was kept.
         fn release_cached(&mut self) -> Option<Released>;
+        /// Says that somebody keeps a note of the block that starts at `start`, which is to be taken back when that is freed.
+        fn mark_noted(&mut self, start: u64);
         /// The size of the largest hole.
         fn largest_hole(&mut self) -> u64;
         /// Calls `visit` with every hole of at least `least` bytes, 128 or more, that reaches into `range`, in order.
@@ -135,6 +137,8 @@ macro_rules! with_methods {
         fn is_live(&self, offset: u64) -> bool;
         /// Bytes of the free slots that wait to be taken, which [`Taken::size`] has counted as live, and their number.
         fn waiting(&self) -> (u64, usize);
+        /// How many blocks a front has handed out, and how many it has freed.
+        fn calls(&self) -> (u64, u64);
         /// Whether a live block starts at `start`.
         fn is_live_start(&self, start: u64) -> bool;
         /// The segment that holds `offset`, which is below the end.

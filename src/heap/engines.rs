@@ -40,6 +40,7 @@ macro_rules! engines {
     (@enum ($($engine:ident)+)) => {
         /// The engine of a heap: one of the table. No `dyn`: a match costs malloc and free two instructions.
         #[derive(Debug)]
+        #[allow(clippy::large_enum_variant, reason = "a heap has one of them, and a box would cost each call a load")]
         pub(super) enum AnyEngine {
             $($engine($engine)),+
         }

@@ -29,6 +29,7 @@ mod engine;
 mod engines;
 mod ensure;
 mod fit;
+mod front;
 mod holes_by_size;
 mod looked_at;
 mod lookup;
@@ -46,6 +47,7 @@ pub use address::{FIRST_ADDRESS, MAX_ADDRESS, next_page_start, page_start};
 pub use chains::{Kind, MainBlock, MainChain, Segment, SubChain};
 pub use options::{Options, UNIT};
 pub use policy::{PolicyKind, UnknownPolicy};
+pub use segregated::size_classes;
 pub use stats::{Group, Mark, Statistic, Stats};
 
 use crate::error::Error;

@@ -105,7 +105,7 @@ stats! {
     /// Number of main blocks.
     main_blocks = counters.main_blocks as u64 => Counts.mainBlocks;
     /// Number of live blocks.
-    live_blocks = counters.mallocs - counters.frees => Counts.live;
+    live_blocks = counters.mallocs + engine.calls().0 - counters.frees - engine.calls().1 => Counts.live;
     /// Number of holes.
     holes = (counters.holes + engine.waiting().1) as u64 => Counts.holes;
     /// High-water mark of `mapped`. Main blocks are never given back before the heap ends, so it equals `mapped`.
@@ -119,9 +119,9 @@ stats! {
     /// High-water mark of `metadata`.
     peak_metadata = engine.peak_bytes() as u64 => Peak.metadata;
     /// Successful calls of `malloc`.
-    mallocs = counters.mallocs => Totals.malloc;
+    mallocs = counters.mallocs + engine.calls().0 => Totals.malloc;
     /// Successful calls of `free`.
-    frees = counters.frees => Totals.free;
+    frees = counters.frees + engine.calls().1 => Totals.free;
     /// Bytes in blocks that are freed but kept from being handed out again for a while: neither live nor holes.
     quarantined = 0 => Bytes.quarantined;
     /// Number of blocks that `quarantined` counts.

@@ -60,7 +60,8 @@ impl Heap {
     fn verify_counters(&self, walked: &Counters) -> Result<(), String> {
         let counters = &self.counters;
         let (waiting, slots) = self.engine.waiting();
-        let live_blocks = counters.mallocs.checked_sub(counters.frees);
+        let (mallocs, frees) = self.engine.calls();
+        let live_blocks = (counters.mallocs + mallocs).checked_sub(counters.frees + frees);
         ensure!(live_blocks == Some(walked.mallocs), "{live_blocks:?} live blocks counted, {} walked", walked.mallocs);
         ensure!(
             (counters.mapped, counters.main_blocks, counters.live - waiting, counters.holes + slots)

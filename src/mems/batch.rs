@@ -272,6 +272,7 @@ impl Mems {
         if !self.heap.is_as_at(before, own) {
             return;
         }
+        self.empty_front();
         self.heap.release_cached();
         while self.heap.end() > before.end() {
             let Some(bytes) = self.heap.truncate(before.end()) else { return };

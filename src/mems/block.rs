@@ -271,6 +271,7 @@ impl Mems {
     pub(crate) fn note_alignment(&mut self, address: u64, alignment: u64) {
         if alignment > self.options().alignment() {
             self.aligned.set(address, alignment);
+            self.heap.mark_noted(address);
         } else {
             self.aligned.forget(address);
         }

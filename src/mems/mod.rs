@@ -11,6 +11,7 @@ pub(crate) mod access;
 mod aligned;
 pub(crate) mod batch;
 pub(crate) mod block;
+pub(crate) mod front;
 mod hardened;
 mod hidden;
 mod options;
@@ -27,6 +28,7 @@ pub use realloc::Realloc;
 pub use stacks::Stack;
 
 use self::aligned::Aligned;
+use self::front::Known;
 use self::hardened::{CANARY, Written, is_large};
 use self::hidden::Hidden;
 use self::padding::Padding;
@@ -68,8 +70,18 @@ pub struct Mems {
     /// A write to a freed block that has not been reported yet.
     pub(crate) written: Cell<Option<Written>>,
     pub(crate) tracker: Tracker,
-    /// The mapping of the engine's table of states, if it has one, and the words of a front, until there is one.
-    pub(crate) tables: Option<(Arc<Mapping>, Table<AtomicU32>)>,
+    /// The tables that the engine has, if it has any.
+    tables: Option<EngineTables>,
+    /// Who may use the heap.
+    known: Known,
+}
+
+/// Tables of an engine, in memory that JavaScript can be shown.
+#[derive(Debug)]
+struct EngineTables {
+    mapping: Arc<Mapping>,
+    /// The words of a front, until there is one.
+    words: Option<Table<AtomicU32>>,
 }
 
 impl Mems {
@@ -104,6 +116,7 @@ impl Mems {
             written: Cell::new(None),
             tracker: Tracker::default(),
             tables: None,
+            known: Known::Published,
         }
     }
 
@@ -152,6 +165,7 @@ impl Mems {
         let before = self.heap.mark();
         match self.try_in_new_block(sizes, alignment) {
             Err(refused) => {
+                self.empty_front();
                 self.go_back(&before, 0);
                 // Slots that were at hand may have been all that a span had left.
                 let note = |address| self.padding.set(address, sizes.padding);
@@ -204,7 +218,7 @@ impl Mems {
             && let Some(Tables { words, bytes, mapping }) = tables(bytes, self.options().dont_fork())
         {
             self.heap.set_table(bytes);
-            self.tables = Some((mapping, words));
+            self.tables = Some(EngineTables { mapping, words: Some(words) });
         }
         self.heap.reserve_block(bytes).map_err(|_| Error::OutOfMetadata { size })?;
         let border = room.begins_region();

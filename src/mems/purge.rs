@@ -180,6 +180,7 @@ pub(crate) fn give_pages_back(heap: &mut impl Access) {
 pub(crate) fn trim(heap: &mut impl Access) -> Result<u64, Error> {
     let end = heap.with(|heap| {
         heap.dirty.forget();
+        heap.empty_front();
         heap.heap.release_cached();
         Ok(heap.end())
     })?;

@@ -1,9 +1,12 @@
 //! Starting, ending and listing heaps, and giving their free pages back. `#[napi]` functions, called rarely.
 
+use super::arguments;
 use super::failure::{Failure, run};
 use super::js_value::Value;
 use super::object::Made;
-use super::{arguments, owner};
+use super::owner::{self, AtEnd};
+use crate::error::Error;
+use crate::heap::PolicyKind;
 use crate::mems::purge;
 use crate::mems::{Options, Setting};
 use crate::process::registry::{self, Handle, Id};
@@ -40,13 +43,20 @@ pub fn open(env: Env, options: Unknown) -> Result<f64> {
     run(env, || {
         let (options, owned) =
             arguments::heap_options(argument(env, &options), Options::roomy().assuming_dont_fork(true))?;
-        if !owned {
+        let is_private = options.placement().policy() == PolicyKind::Segregated;
+        if !owned && !is_private {
             return Ok(registry::open(options)? as f64);
         }
         // SAFETY: `env` is this call's own.
         unsafe { owner::reserve(env.raw()) }?;
         let heap = registry::open(options)?;
-        owner::own(heap);
+        if is_private {
+            registry::with_heap(heap, |heap| {
+                heap.keep_private();
+                Ok(())
+            })?;
+        }
+        owner::own(heap, if owned { AtEnd::Close } else { AtEnd::Publish });
         Ok(heap as f64)
     })
 }
@@ -94,10 +104,13 @@ pub fn close(env: Env, heap: Unknown) -> Result<bool> {
     run(env, || Ok(registry::close(id(env, &heap)?)?))
 }
 
-/// Throws unless a heap is open.
+/// Throws unless a heap is open that this thread may use.
 #[napi]
 pub fn attach(env: Env, heap: Unknown) -> Result<()> {
-    run(env, || Ok(registry::with_heap(id(env, &heap)?, |_| Ok(()))?))
+    run(env, || {
+        let id = id(env, &heap)?;
+        Ok(registry::with_heap(id, |heap| if heap.is_known_here() { Ok(()) } else { Err(Error::NotPublished { id }) })?)
+    })
 }
 
 /// Ends the default heap.

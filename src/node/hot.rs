@@ -14,6 +14,7 @@ use super::js_value::Value;
 use super::slots::{self, Found, Functions, Memory};
 use super::{arguments, calls};
 use crate::mems::Place;
+use crate::mems::purge::give_pages_back;
 use crate::mems::steps::{self, Left};
 use crate::process::registry::{Handle, Id};
 use napi::sys;
@@ -125,6 +126,30 @@ callback! {
     }
 }
 
+callback! {
+    /// Lends slots of the class that is the argument, a number, to the heap's front, if there is room.
+    fill_front, |_env, memory| {
+        let (found, class) = (memory.heap()?, class(memory.argument()));
+        Ok(found.with(|heap| heap.fill_front(class))?)
+    }
+}
+
+callback! {
+    /// Takes slots of the class that is the argument, a number, back from the heap's front.
+    flush_front, |_env, memory| {
+        let (mut found, class) = (memory.heap()?, class(memory.argument()));
+        if found.with(|heap| heap.flush_front(class))? {
+            give_pages_back(&mut found);
+        }
+        Ok(())
+    }
+}
+
+/// The number of a class, or one that no class has.
+fn class(argument: u64) -> usize {
+    arguments::whole(f64::from_bits(argument)).and_then(|class| usize::try_from(class).ok()).unwrap_or(usize::MAX)
+}
+
 /// `malloc` of what need be no size, in all cases.
 #[cold]
 fn malloc_with_arguments(env: sys::napi_env, heap: Id, size: f64) -> Result<u64, Failure> {
@@ -150,10 +175,12 @@ fn functions<const IS_FIRST: bool>() -> Functions {
         (c"free", free::<IS_FIRST>),
         (c"get", get::<IS_FIRST>),
         (c"locate", locate::<IS_FIRST>),
+        (c"fillFront", fill_front::<IS_FIRST>),
+        (c"flushFront", flush_front::<IS_FIRST>),
     ]
 }
 
-/// `makeCalls(): { memory: ArrayBuffer, malloc, free, get, locate }`
+/// `makeCalls(): { memory: ArrayBuffer, malloc, free, get, locate, fillFront, flushFront }`
 pub(super) unsafe extern "C" fn make_calls(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: Node calls this with the environment and info of the call that runs; the functions are ones of this file.
     unsafe {

@@ -5,6 +5,7 @@
 //!   copying and so on. Both are raw callbacks (`callback.rs`).
 //! - `heaps.rs`, `inspect.rs`, `batch.rs`, `leaks.rs`: everything else by subject, as `#[napi]` functions.
 //! - `arguments.rs`: sizes, addresses and options; over `js_value.rs`, one JavaScript value. `object.rs`: objects that calls return.
+//! - `front.rs`: what JavaScript is shown of a heap, to make calls of it by itself.
 //! - `failure.rs`: the one place where a Rust error, or a panic, becomes a JavaScript exception.
 //! - `buffers/`: buffers over a heap's memory, and when the memory under a buffer may go.
 //! - `stacks.rs`: stacks of calls, for heaps that track their allocations.
@@ -18,6 +19,7 @@ mod bytes;
 mod callback;
 mod calls;
 mod failure;
+mod front;
 mod heaps;
 mod hot;
 mod inspect;

@@ -1,10 +1,11 @@
-//! Heaps that end with the thread that made them: those of `new Heap({ owner: 'thread' })`.
+//! What becomes of heaps when the thread that made them ends: heaps with the option `owner: 'thread'` end as well, and heaps that
+//! only their thread knows are published.
 //!
 //! Other heaps outlive the thread that made them, so that other threads can continue to use them. With `owner: 'thread'`, for
 //! example in a worker that may be terminated at any moment, the runtime's cleanup hook ends the heap when the thread's
 //! environment ends.
 //!
-//! Costs: 8 bytes for each such heap of a thread. Heaps that have been closed are dropped from the list whenever it would grow, so
+//! Costs: 16 bytes for each such heap of a thread. Heaps that have been closed are dropped from the list whenever it would grow, so
 //! it has at most twice as many entries as heaps were ever open at once.
 
 use super::failure::Failure;
@@ -17,8 +18,17 @@ use std::ffi::c_void;
 use std::panic::catch_unwind;
 use std::ptr;
 
+/// What becomes of a heap when its thread ends.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum AtEnd {
+    /// It ends as well.
+    Close,
+    /// Others may go on with it.
+    Publish,
+}
+
 thread_local! {
-    static OWNED: RefCell<Vec<Id>> = const { RefCell::new(Vec::new()) };
+    static OWNED: RefCell<Vec<(Id, AtEnd)>> = const { RefCell::new(Vec::new()) };
     /// Whether the running environment will call `end_all`.
     static HOOKED: Cell<bool> = const { Cell::new(false) };
 }
@@ -35,22 +45,28 @@ pub(super) unsafe fn reserve(env: sys::napi_env) -> Result<(), Failure> {
     }
     OWNED.with_borrow_mut(|owned| {
         if owned.len() == owned.capacity() {
-            owned.retain(|&id| registry::with_heap(id, |_| Ok(())).is_ok());
+            owned.retain(|&(id, _)| registry::with_heap(id, |_| Ok(())).is_ok());
         }
         owned.try_reserve(1).map_err(|_| Error::OutOfMetadata { size: 0 }.into())
     })
 }
 
-/// Notes that a heap ends with this thread, after [`reserve`].
-pub(super) fn own(heap: Id) {
-    OWNED.with_borrow_mut(|owned| owned.push(heap));
+/// Notes what becomes of a heap of this thread, after [`reserve`].
+pub(super) fn own(heap: Id, at_end: AtEnd) {
+    OWNED.with_borrow_mut(|owned| owned.push((heap, at_end)));
 }
 
-/// Ends all heaps of the thread whose environment ends.
+/// Ends or publishes all heaps of the thread whose environment ends.
 unsafe extern "C" fn end_all(_: *mut c_void) {
     HOOKED.set(false);
-    for heap in OWNED.take() {
+    for (heap, at_end) in OWNED.take() {
         // Nothing is left to report a failure to, and a panic must not unwind into the runtime.
-        let _ = catch_unwind(|| registry::close(heap));
+        let _ = catch_unwind(|| match at_end {
+            AtEnd::Close => registry::close(heap).map(drop),
+            AtEnd::Publish => registry::with_heap(heap, |heap| {
+                heap.publish();
+                Ok(())
+            }),
+        });
     }
 }

@@ -19,7 +19,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Functions by their names.
-pub(super) type Functions = [(&'static CStr, Callback); 4];
+pub(super) type Functions = [(&'static CStr, Callback); 6];
 
 /// What `lib/calls.js` and this file exchange, in words, each a double or a whole number of 64 bits.
 #[repr(C)]

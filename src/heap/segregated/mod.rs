@@ -14,6 +14,9 @@
 //!
 //! Each free slot is a hole of its own, and so is what is behind the last slot of a span: slots never merge, spans do.
 //!
+//! `slots.rs`: taking and giving back slots; `caches.rs`: those that wait; `front.rs`: those that JavaScript has. `pages.rs`: runs of
+//! pages. `spans.rs`, `states.rs`, `classes.rs`: what these are.
+//!
 //! Invariants: runs of pages tile the heap, and slots and a tail each span; a live run is a span or a block; two neighbouring
 //! runs are both holes only where a region begins. `verify` checks them.
 //!
@@ -22,28 +25,30 @@
 mod caches;
 mod chunks;
 mod classes;
+mod front;
+mod pages;
+mod slots;
 mod spans;
 mod states;
+mod verify;
 
-use self::caches::{Caches, ROOM, Stack};
-use self::classes::{CLASS, Class, MOST, UNIT, class_aligned, class_for};
-use self::spans::{Counted, Given, Spans};
+use self::caches::Caches;
+use self::classes::{CLASS, MOST, UNIT, class_aligned, class_for};
+use self::front::Front;
+pub(super) use self::front::FrontFailed;
+use self::slots::Dropped;
+use self::spans::{Given, Spans};
 use self::states::{State, States};
 use super::PAGE;
 use super::engine::{Appended, Engine, Freed, NoMetadata, Released, Resized, Taken, Truncated, whole_pages};
-use super::ensure::ensure;
 use super::policy::{FirstFit, Policy};
 use super::segments::{Joined, Segment, SegmentMap};
 use crate::table::Table;
 use std::ops::Range;
 use std::sync::atomic::AtomicU8;
-use std::sync::atomic::Ordering::Relaxed;
 
 /// Most states in one table: what JavaScript can number without a double, 32 GiB of addresses.
 const STATES_AT_HAND: u64 = 1 << 31;
-
-/// Pages of a run that are looked at for states where none may be.
-const STATES_CHECKED: u64 = 16;
 
 /// Size classes, and the pages that their spans are of.
 #[derive(Debug)]
@@ -54,6 +59,7 @@ pub(super) struct Segregated {
     states: States,
     spans: Spans,
     caches: Caches,
+    front: Option<Front>,
     total_padding: u64,
     /// The largest slot, or rest behind slots, that a span has ever had.
     peak_slot: u64,
@@ -63,15 +69,10 @@ pub(super) struct Segregated {
     peak_end: u64,
 }
 
-/// A span that was given back.
-#[derive(Debug, Clone, Copy)]
-struct Dropped {
-    /// Its start and end.
-    pages: (u64, u64),
-    /// Start and end of the hole that it is part of now.
-    hole: (u64, u64),
-    /// By how many there are more holes now that its slots are none.
-    holes: isize,
+/// Bytes of a slot of each class.
+#[allow(clippy::cast_possible_truncation, reason = "at most `MOST`")]
+pub fn size_classes() -> impl Iterator<Item = u32> {
+    CLASS.iter().map(|class| class.size as u32)
 }
 
 impl Segregated {
@@ -83,6 +84,7 @@ impl Segregated {
             states: States::new(),
             spans: Spans::new(),
             caches: Caches::default(),
+            front: None,
             total_padding: 0,
             peak_slot: 0,
             spans_end: 0,
@@ -102,229 +104,6 @@ impl Segregated {
     /// Keeps states in a table of zeros from now on.
     pub fn set_table(&mut self, table: Table<AtomicU8>) {
         self.states.set_table(table);
-    }
-
-    /// Takes a slot for `size` bytes that waits in a cache: what most calls of malloc are. Returns where it starts.
-    /// `None`, and nothing has changed: [`Engine::malloc`] knows all cases.
-    #[inline(always)]
-    #[allow(clippy::inline_always, reason = "what it returns would go through memory")]
-    pub fn take_cached(&mut self, size: u64) -> Option<u64> {
-        if size.wrapping_sub(1) >= MOST {
-            return None;
-        }
-        self.take_slot_cached(class_for(size), size)
-    }
-
-    /// [`Segregated::take_cached`] of a class.
-    #[inline(always)]
-    #[allow(clippy::inline_always, reason = "as `take_cached`")]
-    fn take_slot_cached(&mut self, class: usize, size: u64) -> Option<u64> {
-        let (start, slot) = self.caches.get_mut(class)?.pop()?;
-        self.states.set(start, State::Slot(class), slot - size);
-        self.total_padding += slot - size;
-        Some(start)
-    }
-
-    /// Frees the block that starts at `start` if it is a slot of whose class the cache has room: what most calls of free are. `false`,
-    /// and nothing has changed: [`Engine::free`] knows all cases.
-    #[inline(always)]
-    #[allow(clippy::inline_always, reason = "what it returns would go through memory")]
-    pub fn give_cached(&mut self, start: u64) -> bool {
-        let Some((there, class, padding)) = self.states.quick(start) else { return false };
-        let Some(stack) = self.caches.get_mut(class) else { return false };
-        if !stack.push(start) {
-            return false;
-        }
-        there.store(0, Relaxed);
-        self.total_padding -= padding;
-        true
-    }
-
-    /// Takes a slot of a class for `size` bytes.
-    fn take_slot(&mut self, class: usize, size: u64) -> Result<Option<Taken>, NoMetadata> {
-        if let Some(start) = self.take_slot_cached(class, size) {
-            return Ok(Some(Taken { start, size: 0, holes: 0 }));
-        }
-        let Some(taken) = self.fill_cache(class)? else { return Ok(None) };
-        let padding = CLASS[class].size - size;
-        self.states.set(taken.start, State::Slot(class), padding);
-        self.total_padding += padding;
-        Ok(Some(taken))
-    }
-
-    /// Fills the empty cache of a class from a span, which is made if there is none. Returns the lowest slot, which is not put there,
-    /// with the bytes of all slots that have left the span. `None`: there is no run of pages even for the shortest span.
-    #[cold]
-    fn fill_cache(&mut self, class: usize) -> Result<Option<Taken>, NoMetadata> {
-        self.caches.reserve(class)?;
-        let mapped = self.end();
-        let stack = self.caches.get_mut(class).ok_or(NoMetadata)?;
-        stack.grow(class, mapped);
-        let (mut slots, mut holes) = ([0; ROOM], 0);
-        let wanted = &mut slots[..stack.limit().div_ceil(2)];
-        let mut taken = self.spans.take(class, wanted);
-        if taken == 0 {
-            let Some(new) = self.add_span(class)? else { return Ok(None) };
-            holes = new;
-            taken = self.spans.take(class, wanted);
-        }
-        let stack = self.caches.get_mut(class).ok_or(NoMetadata)?;
-        let (&start, others) = slots[..taken].split_first().ok_or(NoMetadata)?;
-        // The lowest last, which is taken first.
-        for &slot in others.iter().rev() {
-            if !stack.push(slot) {
-                self.spans.give(slot);
-                taken -= 1;
-            }
-        }
-        holes -= taken.cast_signed();
-        Ok(Some(Taken { start, size: taken as u64 * CLASS[class].size, holes }))
-    }
-
-    /// Makes room in the full cache of a class, whose older half goes back to the spans, until one of these goes back. Returns how many
-    /// slots have gone back, and that span.
-    #[cold]
-    fn flush_cache(&mut self, class: usize) -> (usize, Option<Dropped>) {
-        let mapped = self.end();
-        let Some(stack) = self.caches.get_mut(class) else { return (0, None) };
-        stack.grow(class, mapped);
-        if stack.len() < stack.limit() {
-            return (0, None);
-        }
-        let mut oldest = [0; ROOM];
-        let half = stack.len().div_ceil(2);
-        stack.slots().zip(&mut oldest[..half]).for_each(|(slot, copy)| *copy = slot);
-        let (mut given, mut dropped) = (0, None);
-        while given < half && dropped.is_none() {
-            let slot = oldest[given];
-            given += 1;
-            if self.spans.give(slot) == Some(Given::Span) {
-                dropped = self.drop_span(slot);
-            }
-        }
-        if let Some(stack) = self.caches.get_mut(class) {
-            stack.drop_oldest(given);
-        }
-        (given, dropped)
-    }
-
-    /// Gives all slots in caches back to their spans, and spans without a live slot. `None`: there were no such slots.
-    fn flush_caches(&mut self) -> Option<Released> {
-        let mut released = Released { bytes: 0, holes: 0 };
-        for (class, Class { size, .. }) in CLASS.iter().enumerate() {
-            while let Some(slot) = self.caches.get_mut(class).and_then(Stack::pop_oldest) {
-                released.bytes += size;
-                released.holes += 1;
-                if self.spans.give(slot) == Some(Given::Span) {
-                    released.holes += self.drop_span(slot)?.holes;
-                }
-            }
-        }
-        (released.bytes > 0).then_some(released)
-    }
-
-    /// Makes a span of a class, as long as there are pages for. Returns by how many holes there are more. `None`: there is no run
-    /// of pages even for the shortest.
-    #[cold]
-    fn add_span(&mut self, class: usize) -> Result<Option<isize>, NoMetadata> {
-        for length in self.spans.lengths(class) {
-            let pages = CLASS[class].pages[length];
-            let Some(start) = self.policy.choose(&mut self.runs, pages) else { continue };
-            let range = start * PAGE..(start + pages) * PAGE;
-            self.states.reserve(range.clone())?;
-            self.spans.reserve(range.clone())?;
-            let rest = self.runs.take_at(start, pages)?.rest;
-            let span = self.spans.insert(range.start, class, length);
-            self.peak_slot = self.peak_slot.max(span.class().size).max(CLASS[class].tail(length));
-            self.spans_end = self.spans_end.max(span.range().end);
-            return Ok(Some(span.holes() - isize::from(rest == 0)));
-        }
-        Ok(None)
-    }
-
-    /// Takes whole pages for `size` bytes, at a multiple of `alignment`.
-    #[cold]
-    fn take_pages(&mut self, size: u64, alignment: u64) -> Result<Option<Taken>, NoMetadata> {
-        let (pages, align) = (size.div_ceil(PAGE), (alignment / PAGE).max(1));
-        let padded = pages + align - 1;
-        let Some(hole) = self.policy.choose(&mut self.runs, padded) else { return Ok(None) };
-        let start = hole.next_multiple_of(align);
-        self.states.reserve(start * PAGE..start * PAGE + 1)?;
-        let rest = self.runs.take_at(hole, padded)?.rest;
-        let mut holes = -isize::from(rest == 0);
-        let parts = [hole..start, start + pages..hole + padded];
-        for (part, cut) in parts.iter().zip([start, start + pages]) {
-            if !part.is_empty()
-                && let Err(error) = self.runs.split(cut, false)
-            {
-                self.free_run(hole);
-                self.free_run(start);
-                return Err(error.into());
-            }
-        }
-        for part in parts.iter().filter(|part| !part.is_empty()) {
-            holes += self.free_run(part.start).map_or(0, |freed| freed.1);
-        }
-        let (start, padding) = (start * PAGE, pages * PAGE - size);
-        self.states.set(start, State::Pages, padding);
-        self.total_padding += padding;
-        Ok(Some(Taken { start, size: pages * PAGE, holes }))
-    }
-
-    /// Gives the live run that starts at a page back. Returns the hole that it is part of now, in pages, and by how many holes
-    /// there are more.
-    fn free_run(&mut self, page: u64) -> Option<((u64, u64), isize)> {
-        let freed = self.runs.release(page)?;
-        self.policy.on_hole_added(freed.hole.0, freed.hole.1 - freed.hole.0);
-        Some((freed.hole, 1 - freed.merged.cast_signed()))
-    }
-
-    /// Frees the block of whole pages that starts at `start`.
-    #[cold]
-    fn free_pages(&mut self, start: u64) -> Option<Freed> {
-        let size = self.runs.next_start(start / PAGE).0 * PAGE - start;
-        let (hole, holes) = self.free_run(start / PAGE)?;
-        Some(Freed { size, pages: (start, start + size), hole: bytes(hole), holes })
-    }
-
-    /// Gives the span at an offset back, all of whose slots are free.
-    #[cold]
-    fn drop_span(&mut self, offset: u64) -> Option<Dropped> {
-        let span = self.spans.remove(offset)?;
-        let Range { start, end } = span.range();
-        let (hole, holes) = self.free_run(start / PAGE)?;
-        Some(Dropped { pages: (start, end), hole: bytes(hole), holes: holes - span.holes() })
-    }
-
-    /// The live block of whole pages, or the hole among runs, that holds an offset.
-    fn run_at(&self, offset: u64) -> Segment {
-        let Segment { start, end, is_hole } = self.runs.segment_at(offset / PAGE);
-        Segment { start: start * PAGE, end: end * PAGE, is_hole }
-    }
-
-    /// Gives the block of whole pages that starts at `start` as many as `size` bytes need.
-    fn resize_pages(&mut self, start: u64, size: u64) -> Result<Option<Resized>, NoMetadata> {
-        let (page, pages) = (start / PAGE, size.div_ceil(PAGE));
-        let (end, hole_follows) = self.runs.next_start(page);
-        let old = end - page;
-        if pages < old {
-            self.runs.split(page + pages, false)?;
-            let (hole, holes) = self.free_run(page + pages).expect("a live run was split here");
-            let size = (old - pages) * PAGE;
-            let pages = bytes((page + pages, end));
-            return Ok(Some(Resized::Shrunk(Freed { size, pages, hole: bytes(hole), holes })));
-        }
-        if pages == old {
-            return Ok(Some(Resized::Same));
-        }
-        if !hole_follows || self.runs.is_border(end) || self.runs.next_start(end).0 - page < pages {
-            return Ok(None);
-        }
-        let rest = self.runs.grow(end, pages - old)?;
-        if rest > 0 {
-            self.policy.on_hole_added(page + pages, rest);
-        }
-        Ok(Some(Resized::Grown { bytes: (pages - old) * PAGE, holes: -isize::from(rest == 0) }))
     }
 }
 
@@ -358,11 +137,11 @@ impl Engine for Segregated {
         let State::Slot(class) = state else { return self.free_pages(start) };
         let slot = CLASS[class].size;
         let mut freed = Freed { size: 0, pages: (start, start + slot), hole: (start, start + slot), holes: 0 };
-        if self.caches.get_mut(class)?.push(start) {
+        if self.push_cached(class, start) {
             return Some(freed);
         }
         let (mut given, mut dropped) = self.flush_cache(class);
-        if !self.caches.get_mut(class)?.push(start) {
+        if !self.push_cached(class, start) {
             given += 1;
             if self.spans.give(start)? == Given::Span {
                 dropped = self.drop_span(start);
@@ -424,6 +203,10 @@ impl Engine for Segregated {
         Some(Truncated { bytes: pages * PAGE, main_blocks: usize::from(gone && begins), holes: usize::from(gone) })
     }
 
+    fn mark_noted(&mut self, start: u64) {
+        self.states.mark_noted(start);
+    }
+
     fn release_cached(&mut self) -> Option<Released> {
         let (cached, spare) = (self.flush_caches(), self.release_spare());
         let holes = |released: Option<Released>| released.map_or(0, |released| released.holes);
@@ -441,7 +224,13 @@ impl Engine for Segregated {
     }
 
     fn waiting(&self) -> (u64, usize) {
-        self.caches.waiting()
+        let (bytes, slots) = self.caches.waiting();
+        let (more, others) = self.front.as_ref().map_or((0, 0), Front::waiting);
+        (bytes + more, slots + others)
+    }
+
+    fn calls(&self) -> (u64, u64) {
+        self.front.as_ref().map_or((0, 0), Front::calls)
     }
 
     fn growing_block(&self) -> Option<u64> {
@@ -454,7 +243,8 @@ impl Engine for Segregated {
     }
 
     fn total_padding(&self) -> u64 {
-        self.total_padding
+        let more = self.front.as_ref().map_or(0, Front::padding);
+        self.total_padding.wrapping_add_signed(more.into())
     }
 
     fn room_for(&self, size: u64, alignment: u64) -> u64 {
@@ -482,8 +272,11 @@ impl Engine for Segregated {
 
     #[inline]
     fn location_of(&self, offset: u64) -> (u64, u64) {
-        if let Some(State::Slot(class)) = self.states.get(offset) {
-            return (offset, offset + CLASS[class].size);
+        if let Some(State::Slot(class)) = self.states.get(offset)
+            && let end = offset + CLASS[class].size
+            && end <= self.end()
+        {
+            return (offset, end);
         }
         let found = self.segment_at(offset);
         if found.is_hole { (0, 0) } else { (found.start, found.end) }
@@ -515,7 +308,10 @@ impl Engine for Segregated {
     }
 
     fn largest_hole(&mut self) -> u64 {
-        (self.runs.largest_hole() * PAGE).max(self.spans.largest_hole()).max(self.caches.largest_slot())
+        (self.runs.largest_hole() * PAGE)
+            .max(self.spans.largest_hole())
+            .max(self.caches.largest_slot())
+            .max(self.front.as_ref().map_or(0, Front::largest_slot))
     }
 
     fn holes(&mut self, range: Range<u64>, least: u64, visit: &mut dyn FnMut(Range<u64>)) {
@@ -559,48 +355,6 @@ impl Engine for Segregated {
     }
 
     fn verify(&self) -> Result<(), String> {
-        self.runs.verify(|_, right| self.runs.is_border(right.start))?;
-        let is_live = |start, class| self.states.get(start) == Some(State::Slot(class));
-        let Counted { live: mut blocks, cached, pages } = self.spans.verify(is_live)?;
-        for (class, stack) in self.caches.iter().enumerate() {
-            let mut slots: Vec<_> = stack.slots().collect();
-            slots.sort_unstable();
-            slots.dedup();
-            ensure!(
-                slots.len() == cached[class],
-                "{} slots of class {class} have been taken, {} wait",
-                cached[class],
-                slots.len()
-            );
-            for slot in slots {
-                let at = self.spans.at(slot).map(|span| (span.class().size, span.slot_at(slot)));
-                let expected = Segment { start: slot, end: slot + CLASS[class].size, is_hole: false };
-                ensure!(at == Some((CLASS[class].size, expected)), "what waits at {slot} is no slot of class {class}");
-                ensure!(self.states.get(slot).is_none(), "the slot at {slot} waits, and is live");
-            }
-        }
-        let (mut page, mut in_spans, mut states, mut padding) = (0, 0, 0, 0);
-        while page < self.runs.end() {
-            let run = self.runs.segment_at(page);
-            let (start, mut end) = bytes((run.start, run.end));
-            if let Some(span) = self.spans.at(start) {
-                ensure!(!run.is_hole && span.range() == (start..end), "the span at {start} is no run of pages");
-                in_spans += run.end - run.start;
-            } else {
-                let is_block = self.states.get(start) == Some(State::Pages);
-                ensure!(is_block != run.is_hole, "the run of pages at {start} is neither a block nor free, or both");
-                blocks += u64::from(is_block);
-                end = end.min(start + STATES_CHECKED * PAGE);
-            }
-            for (start, state) in self.states.iter(start..end) {
-                states += 1;
-                padding += self.states.padding(start, state);
-            }
-            page = run.end;
-        }
-        ensure!(in_spans == pages, "spans have {pages} pages, {in_spans} of them are runs");
-        ensure!(states == blocks, "{states} live blocks have states, {blocks} are there");
-        ensure!(padding == self.total_padding, "{padding} bytes of padding, {} counted", self.total_padding);
-        Ok(())
+        self.verify_runs()
     }
 }

@@ -40,7 +40,10 @@ const STATES: usize = (CHUNK / UNIT) as usize;
 const NOTED: u8 = 68;
 
 /// The first state of slots that may have padding of more than fourteen bits.
-const QUICK: u8 = 16 + 48;
+const QUICK: u8 = 64;
+
+/// The classes whose slots have no more.
+pub(super) const QUICK_CLASSES: usize = QUICK as usize - 16;
 
 /// The bits of padding that stand in the two bytes behind a slot's state, by class.
 const PADDING_BITS: [u16; QUICK as usize] = {
@@ -146,6 +149,20 @@ impl States {
     /// Whether there is a table, or states that stand in none.
     pub fn has_table(&self) -> bool {
         !self.table.is_empty() || self.made > 0
+    }
+
+    /// How many states of addresses below `end` stand in the table.
+    pub fn in_table_below(&self, end: u64) -> u64 {
+        (self.table.len() as u64).min(end / UNIT)
+    }
+
+    /// Says that somebody keeps a note of the block that starts at `offset`, if it is a slot: more than a quick call frees it then.
+    pub fn mark_noted(&mut self, offset: u64) {
+        let byte = self.byte(offset);
+        // The class of 16 bytes has no such state: no note is kept of what has no alignment of its own.
+        if (17..NOTED).contains(&byte) {
+            self.put(offset, byte - 17 + NOTED);
+        }
     }
 
     /// Makes room for the states of blocks that start in a range.

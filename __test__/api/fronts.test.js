@@ -1,0 +1,289 @@
+'use strict';
+
+// Fronts: malloc and free of a heap that only its thread knows, in JavaScript. What they do must be what the addon does.
+
+const { describe, test } = require('node:test');
+const assert = require('node:assert/strict');
+const { once } = require('node:events');
+const { Worker } = require('node:worker_threads');
+const binding = require('../../binding.js');
+const { Heap } = require('../..');
+const { Numbers } = require('../helpers/random.js');
+
+const POLICY = { policy: 'segregated' };
+
+/** A heap that has a front by now. */
+function heapWithFront(options) {
+  const heap = new Heap({ ...POLICY, ...options });
+  for (let call = 0; call < 100; call++) heap.free(heap.malloc(64));
+  return heap;
+}
+
+/** The id of the newest heap of this thread, without reading it where it was made. */
+const newest = () => Math.max(...Heap.list().map(({ id }) => id));
+
+const hasFront = (id) => binding.front(id) !== null;
+
+/** Runs a function in a worker, with the path of the package and a value. */
+async function inWorker(body, value) {
+  const worker = new Worker(
+    `const { parentPort, workerData } = require('node:worker_threads');
+     parentPort.postMessage((${body})(require(workerData.path), workerData.value));`,
+    { eval: true, workerData: { path: require.resolve('../..'), value } },
+  );
+  // An error of the worker rejects both.
+  const [[message]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')]);
+  return message;
+}
+
+describe('a front', () => {
+  test('begins after some calls, and only for heaps of the quick policy that take nothing more', () => {
+    heapWithFront();
+    assert.ok(hasFront(newest()));
+    for (const options of [{ hardened: true }, { zeroOnFree: true }, { trackAllocations: true }]) {
+      const heap = heapWithFront(options);
+      assert.ok(!hasFront(newest()), JSON.stringify(options));
+      heap.close();
+    }
+    const heap = heapWithFront({ policy: 'first-fit' });
+    assert.ok(!hasFront(newest()));
+    heap.close();
+  });
+
+  test('refuses what the addon refuses, by the same codes', () => {
+    const heap = heapWithFront();
+    const blocks = [8, 16, 17, 100, 128, 129, 1000, 5000, 16_384].map((size) => heap.malloc(size));
+    for (const block of blocks) {
+      for (const inside of [1n, 7n]) {
+        assert.throws(() => heap.free(block + inside), { code: 'ERR_MEMS_NOT_BLOCK_START' });
+      }
+      heap.free(block);
+      assert.throws(() => heap.free(block), { code: 'ERR_MEMS_NOT_ALLOCATED' });
+    }
+    const wild = [0n, 8n, 999n, 1000n - 16n, 2n ** 31n + 8n, 2n ** 35n + 8n, 2n ** 64n - 8n];
+    for (const address of wild) {
+      assert.throws(() => heap.free(address), { code: 'ERR_MEMS_OUT_OF_RANGE' }, `${address}`);
+    }
+    for (const address of [2n ** 64n + blocks[0], -1n, undefined, null, '1000', {}]) {
+      assert.throws(
+        () => heap.free(address),
+        (error) => /^ERR_/.test(error.code),
+        String(address),
+      );
+    }
+    for (const size of [0, -1, 1.5, NaN, Infinity, 2 ** 53, '8', undefined, null, -(2 ** 32) + 8]) {
+      assert.throws(
+        () => heap.malloc(size),
+        (error) => /^ERR_/.test(error.code),
+        String(size),
+      );
+    }
+    heap.verify();
+    heap.close();
+    assert.throws(() => heap.malloc(8), { code: 'ERR_MEMS_CLOSED' });
+    assert.throws(() => heap.free(blocks[0]), { code: 'ERR_MEMS_CLOSED' });
+    assert.throws(() => heap.realloc(blocks[0], 8), { code: 'ERR_MEMS_CLOSED' });
+  });
+
+  test('counts and sizes exactly', () => {
+    const heap = heapWithFront();
+    const random = new Numbers(7);
+    const live = new Map();
+    let requested = 0;
+    for (let step = 0; step < 20_000; step++) {
+      const size = random.int(1, [16, 200, 3000, 40_000][random.int(0, 3)]);
+      if (live.size < 500 || random.int(0, 1) === 0) {
+        const address = heap.malloc(size);
+        assert.ok(!live.has(address));
+        live.set(address, size);
+        requested += size;
+      } else {
+        const [[address, before]] = live;
+        live.delete(address);
+        requested -= before;
+        if (random.int(0, 3) === 0) {
+          live.set(heap.realloc(address, size), size);
+          requested += size;
+        } else heap.free(address);
+      }
+      if (step % 1000 === 0) {
+        heap.verify();
+        const { bytes, counts, totals } = heap.stats();
+        assert.equal(bytes.requested, requested);
+        assert.equal(counts.live, live.size);
+        assert.equal(totals.malloc - totals.free, live.size);
+        assert.equal(bytes.live + bytes.holes, bytes.mapped);
+      }
+    }
+    for (const [address, size] of live) assert.equal(heap.blockOf(address).size, size);
+    heap.freeMany([...live.keys()]);
+    const before = heap.stats().totals;
+    heap.malloc(100);
+    const { totals } = heap.stats();
+    assert.deepEqual(totals, { malloc: before.malloc + 1, free: before.free });
+    heap.close();
+  });
+
+  test('returns one address object for one address, and others for others', () => {
+    const heap = heapWithFront();
+    const blocks = Array.from({ length: 1000 }, () => heap.malloc(48));
+    assert.equal(new Set(blocks).size, 1000);
+    for (let turn = 0; turn < 3; turn++) {
+      for (const block of blocks) heap.free(block);
+      const again = blocks.map(() => heap.malloc(48));
+      assert.equal(new Set(again).size, 1000);
+      for (const block of again) assert.equal(heap.blockOf(block).address, block);
+      blocks.splice(0, blocks.length, ...again);
+    }
+    heap.close();
+  });
+
+  test('leaves blocks with an alignment of their own to the addon, which keeps it', () => {
+    const heap = heapWithFront();
+    for (let turn = 0; turn < 100; turn++) {
+      const block = heap.malloc(100, { alignment: 256 });
+      heap.free(block);
+      const plain = heap.malloc(256);
+      const moved = heap.realloc(heap.realloc(plain, 3000), 200, { alignment: 512 });
+      assert.equal(heap.get(moved) % 512n, 0n);
+      heap.realloc(moved, 210);
+      heap.verify();
+      heap.free(moved);
+    }
+    heap.verify();
+    heap.close();
+  });
+
+  test('gives its slots up for a request that finds no other room', () => {
+    const heap = heapWithFront({ maxSize: 2 ** 20 });
+    for (let size = 16; size < 16_384; size *= 2) {
+      heap.freeMany(Array.from({ length: 4 }, () => heap.malloc(size)));
+      heap.free(heap.malloc(size));
+    }
+    heap.free(heap.malloc(2 ** 20));
+    const untouched = heap.stats().counts;
+    assert.throws(() => heap.mallocMany([100, 3000, 2 ** 30]), { code: 'ERR_MEMS_OUT_OF_MEMORY' });
+    assert.deepEqual(heap.stats().counts, untouched);
+    heap.verify();
+    heap.close();
+  });
+
+  test('grows with the heap, also where more states are shown than before', () => {
+    const heap = heapWithFront();
+    const blocks = [];
+    for (let step = 0; step < 3000; step++) blocks.push(heap.malloc(8000), heap.malloc(10));
+    heap.verify();
+    assert.equal(new Set(blocks).size, blocks.length);
+    for (const block of blocks) heap.free(block);
+    heap.verify();
+    assert.equal(heap.stats().counts.live, 0);
+    heap.close();
+  });
+
+  test('ends when the id is read, and other threads use the heap from then on', async () => {
+    const heap = heapWithFront();
+    const block = heap.malloc(100);
+    const before = heap.stats();
+    const { id } = heap;
+    assert.ok(!hasFront(id));
+    assert.deepEqual(heap.stats().totals, before.totals);
+    const freed = await inWorker(
+      ({ Heap }, [id, address]) => {
+        const heap = Heap.attach(id);
+        heap.free(address);
+        return heap.malloc(100);
+      },
+      [id, block],
+    );
+    heap.free(freed);
+    assert.throws(() => heap.free(freed), { code: 'ERR_MEMS_NOT_ALLOCATED' });
+    heap.verify();
+    heap.close();
+  });
+
+  test('keeps other threads out until then', async () => {
+    const heap = heapWithFront();
+    const id = newest();
+    const attach = ({ Heap }, id) => {
+      try {
+        Heap.attach(id);
+        return 'attached';
+      } catch (error) {
+        return [error.code, error.message];
+      }
+    };
+    const [code, message] = await inWorker(attach, id);
+    assert.equal(code, 'ERR_MEMS_UNKNOWN_HEAP');
+    assert.match(message, /heap\.id/);
+    // Its own thread may attach, which ends the front.
+    const other = Heap.attach(id);
+    other.free(heap.malloc(64));
+    assert.equal(await inWorker(attach, heap.id), 'attached');
+    heap.verify();
+    heap.close();
+  });
+
+  test('is taken back from a worker that ends, and the heap stays', async () => {
+    for (const end of ['', 'process.exit();', 'while (true) heap.free(heap.malloc(64));']) {
+      const worker = new Worker(
+        `const { parentPort, workerData } = require('node:worker_threads');
+         const { Heap } = require(workerData);
+         const heap = new Heap({ policy: 'segregated' });
+         for (let call = 0; call < 100; call++) heap.free(heap.malloc(64));
+         const block = heap.malloc(100);
+         heap.buffer(block).fill(7);
+         parentPort.postMessage(block);
+         ${end}`,
+        { eval: true, workerData: require.resolve('../..') },
+      );
+      const exit = once(worker, 'exit');
+      const [block] = await once(worker, 'message');
+      const id = newest();
+      if (end.startsWith('while')) await worker.terminate();
+      await exit;
+      const heap = Heap.attach(id);
+      const { counts, totals } = heap.stats();
+      // A worker that is stopped in the middle of a call may have taken a block, or not freed it yet.
+      assert.ok(counts.live === 1 || (end.startsWith('while') && counts.live === 2), end);
+      assert.equal(totals.malloc - totals.free, counts.live);
+      assert.ok(heap.buffer(block).every((byte) => byte === 7));
+      heap.free(block);
+      heap.close();
+    }
+  });
+
+  test('spoils its heap and nothing else if somebody writes nonsense to its memory', () => {
+    const random = new Numbers(11);
+    for (let turn = 0; turn < 50; turn++) {
+      const heap = heapWithFront();
+      const blocks = Array.from({ length: 50 }, (_, number) => heap.malloc(1 + number * 50));
+      const { buffer, start, lead, length } = binding.front(newest());
+      const all = new Uint8Array(buffer, start, length);
+      const from = turn % 2 === 0 ? 256 : lead;
+      const to = turn % 2 === 0 ? lead : lead + 8192;
+      for (let byte = 0; byte < 300; byte++) all[random.int(from, to - 1)] = random.int(0, 255);
+      const attempts = [
+        () => heap.malloc(random.int(1, 20_000)),
+        () => heap.free(blocks[random.int(0, 49)]),
+        () => heap.realloc(blocks[random.int(0, 49)], random.int(1, 5000)),
+        () => heap.view(blocks[random.int(0, 49)]).fill(1),
+        () => heap.mallocMany([1, 100, 1000]),
+        () => heap.stats(),
+        () => heap.verify(),
+        () => heap.trim(),
+        () => [...heap.chains()].map(({ segments }) => [...segments]),
+      ];
+      for (let attempt = 0; attempt < 300; attempt++) {
+        try {
+          attempts[random.int(0, attempts.length - 1)]();
+        } catch (error) {
+          assert.match(String(error.code), /^ERR_(MEMS|INVALID)/);
+        }
+      }
+      heap.close();
+    }
+    const heap = heapWithFront();
+    heap.verify();
+    heap.close();
+  });
+});

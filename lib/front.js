@@ -1,0 +1,280 @@
+// Fronts: malloc and free of a heap that only its thread knows, without leaving JavaScript.
+//
+// A front is memory that the addon reaches as well (src/heap/segregated/front.rs lays it out). It has a stack of free slots for
+// each size class, and a byte for each 16 bytes of the heap's addresses, its state: whether a block starts there, of which class,
+// and how many of its bytes were not asked for (src/heap/segregated/states.rs). So malloc() takes a slot off a stack, and free()
+// looks at one byte and puts the slot back; only an empty or full stack takes a call of the addon.
+//
+// Nobody else uses the heap meanwhile: Heap ends the front when the heap's id is read, and the addon takes the lock at each call
+// from then on. A front returns undefined or false for what it does not know: no size, no address, a block of another kind. The
+// addon knows all cases, and throws.
+
+'use strict';
+
+const binding = require('../binding.js');
+const { callWith, fillFront, flushFront } = require('./calls.js');
+
+// Where what stands in the words, all of 32 bits; as doubles and as whole numbers of 64 bits they are half as many.
+const MALLOCS = 0;
+const PADDING = 2;
+const STATES = 3;
+const ADDRESS = 4;
+const TOPS = 64;
+const LIMITS = 128;
+const STACKS = 192;
+/** Words of a stack, a power of two: stacks begin at multiples of it. */
+const PLACES = 64;
+
+/** What addresses of slots are, less 8, in units of 16 bytes, less the number of the first. */
+const STEP = 62;
+
+/** The largest size that a front has slots for, and the classes that there are up to it. */
+const MOST = 16_384;
+const CLASSES = 48;
+/** The first class of which padding takes two bytes. */
+const WIDE = 8;
+/** States of slots that a front frees are below this. */
+const QUICK = 64;
+
+/** Calls of a heap that it takes until it gets a front, which takes longer to make than they do. */
+const CALLS_BEFORE = 32;
+
+/** Bytes of a slot of each class, and the class of each number of units; filled when there is the first heap. */
+const SIZES = new Int32Array(CLASSES);
+const CLASS_OF = new Uint8Array(MOST / 16 + 1);
+/** The class of each state. */
+const CLASS_OF_STATE = new Uint8Array(QUICK);
+
+/** Stands for the memory of a front that there is not: all stacks are empty, and no state is there. */
+const NO_WORDS = new Int32Array(STACKS + PLACES * CLASSES);
+const NO_NUMBERS = new Float64Array(1);
+const NO_ADDRESSES = new BigUint64Array(3);
+const NO_STATES = new Uint8Array(0);
+
+function readClasses() {
+  binding.sizeClasses().forEach((size, number) => {
+    if (number < CLASSES) SIZES[number] = size;
+  });
+  for (let unit = 1, number = 0; unit < CLASS_OF.length; unit++) {
+    if (16 * unit > SIZES[number]) number++;
+    CLASS_OF[unit] = number;
+  }
+  for (let state = 17; state < QUICK; state++) CLASS_OF_STATE[state] = state - 16;
+}
+
+/** By id, the fronts of the heaps that only this thread knows. */
+const fronts = new Map();
+
+class Front {
+  /** A front of a heap that has just been made, or of one that others know: that has none. `asNumber`: it returns numbers. */
+  constructor(heap, asNumber, isNew) {
+    this.heap = heap;
+    this.asNumber = asNumber;
+    this.calls = isNew ? 0 : Number.POSITIVE_INFINITY;
+    if (isNew) fronts.set(heap, this);
+    if (SIZES[0] === 0) readClasses();
+    /** The address objects of slots, as they were freed, by their places in the words. */
+    this.objects = undefined;
+    this.reset();
+  }
+
+  /** Lets go of the memory. */
+  reset() {
+    this.words = NO_WORDS;
+    this.numbers = NO_NUMBERS;
+    this.addresses = NO_ADDRESSES;
+    this.states = NO_STATES;
+    this.objects = undefined;
+  }
+
+  /** Ends the front for good. */
+  end() {
+    fronts.delete(this.heap);
+    this.calls = Number.POSITIVE_INFINITY;
+    this.reset();
+  }
+
+  /** A block of `size` bytes. Returns its unit, or 0: the addon knows more. */
+  take(size) {
+    if (typeof size !== 'number' || size >>> 0 !== size || size > MOST || size === 0) return 0;
+    const number = CLASS_OF[(size + 15) >>> 4];
+    let top = this.words[TOPS + number];
+    if ((top & (PLACES - 1)) === 0) {
+      top = this.fill(number);
+      if ((top & (PLACES - 1)) === 0) return 0;
+    }
+    top--;
+    const { words, states } = this;
+    words[TOPS + number] = top;
+    const unit = words[top];
+    if (number === 0) {
+      states[unit] = size;
+      words[PADDING] += 16 - size;
+    } else {
+      const padding = SIZES[number] - size;
+      states[unit + 1] = 0x80 | padding;
+      if (number >= WIDE) states[unit + 2] = 0x80 | (padding >> 7);
+      states[unit] = number + 16;
+      words[PADDING] += padding;
+    }
+    this.numbers[MALLOCS]++;
+    return unit;
+  }
+
+  /** Frees the block that starts at `unit`, a whole number. Returns where in the words its slot is now, or 0: the addon knows more. */
+  give(unit) {
+    const { states } = this;
+    const state = states[unit];
+    if (!(state > 0 && state < QUICK)) return 0;
+    const number = CLASS_OF_STATE[state];
+    let top = this.words[TOPS + number];
+    if (top === this.words[LIMITS + number]) top = this.flush(number);
+    const { words } = this;
+    let padding = 16 - state;
+    if (number > 0) {
+      padding = states[unit + 1] & 0x7f;
+      if (number >= WIDE) padding |= (states[unit + 2] & 0x7f) << 7;
+    }
+    states[unit] = 0;
+    words[PADDING] -= padding;
+    words[top] = unit;
+    words[TOPS + number] = top + 1;
+    return top;
+  }
+
+  /** The address of a new block of `size` bytes; undefined: the addon knows more. */
+  malloc(size) {
+    const unit = this.take(size);
+    if (unit === 0) return undefined;
+    if (this.asNumber) return 16 * unit + 8;
+    // An address that was freed is an object already, which is returned again.
+    const object = this.objects[this.words[TOPS + CLASS_OF[(size + 15) >>> 4]]];
+    if (object !== undefined) return object;
+    const { words, addresses } = this;
+    words[ADDRESS] = (unit << 4) | 8;
+    words[ADDRESS + 1] = unit >>> 28;
+    return addresses[ADDRESS / 2];
+  }
+
+  /** Frees the block that starts at `address`. Returns whether it has: else the addon knows more. */
+  free(address) {
+    const unit = this.unitOf(address);
+    if (unit === 0) return false;
+    const place = this.give(unit);
+    if (place === 0) return false;
+    if (!this.asNumber) this.objects[place] = typeof address === 'bigint' ? address : undefined;
+    return true;
+  }
+
+  /** The unit of an address that a slot can have; else 0. */
+  unitOf(address) {
+    if (typeof address === 'number') {
+      const unit = (address - 8) / 16;
+      return (unit | 0) === unit && unit > 0 ? unit : 0;
+    }
+    if (typeof address !== 'bigint' || BigInt.asUintN(64, address) !== address) return 0;
+    const { words, addresses } = this;
+    addresses[ADDRESS / 2] = address;
+    const low = words[ADDRESS];
+    const high = words[ADDRESS + 1];
+    if ((low & 15) !== 8 || high >>> 0 > 7) return 0;
+    return (low >>> 4) | (high << 28);
+  }
+
+  /** Gives the block that starts at `address` the size `size` in its slot. Returns whether it has: else the addon knows more. */
+  resize(address, size) {
+    if (typeof size !== 'number' || size >>> 0 !== size || size === 0) return false;
+    const unit = this.unitOf(address);
+    const { words, states } = this;
+    const state = states[unit];
+    if (!(state > 0 && state < QUICK)) return false;
+    const number = CLASS_OF_STATE[state];
+    const padding = SIZES[number] - size;
+    if (padding < 0) return false;
+    if (number === 0) {
+      words[PADDING] += state - size;
+      states[unit] = size;
+      return true;
+    }
+    let before = states[unit + 1] & 0x7f;
+    states[unit + 1] = 0x80 | padding;
+    if (number >= WIDE) {
+      before |= (states[unit + 2] & 0x7f) << 7;
+      states[unit + 2] = 0x80 | (padding >> 7);
+    }
+    words[PADDING] += padding - before;
+    return true;
+  }
+
+  /** Has the addon put slots of a class on their stack, which is empty. Returns its top: it may still be empty. */
+  fill(number) {
+    if (this.states === NO_STATES && !this.begin()) return 0;
+    callWith(fillFront, this.heap, number);
+    const { words, objects } = this;
+    const top = words[TOPS + number];
+    for (let place = STACKS + PLACES * number; place < top; place++) objects[place] = undefined;
+    if (words[STATES] > this.states.length) this.map();
+    return top;
+  }
+
+  /** Has the addon take the older half of the slots of a class off their stack, which is full. Returns its top. */
+  flush(number) {
+    const { words, objects } = this;
+    const before = words[TOPS + number];
+    callWith(flushFront, this.heap, number);
+    const top = words[TOPS + number];
+    if (top < before) {
+      for (let place = STACKS + PLACES * number; place < top; place++)
+        objects[place] = objects[place + before - top];
+    }
+    return top;
+  }
+
+  /** Makes the front when the heap has been called often enough. Returns whether it has. */
+  begin() {
+    if (this.calls++ < CALLS_BEFORE || this.calls === Number.POSITIVE_INFINITY) return false;
+    if (!this.map()) {
+      this.end();
+      return false;
+    }
+    this.objects = new Array(STACKS + PLACES * CLASSES).fill(undefined);
+    return true;
+  }
+
+  /** Makes the arrays over the memory, as long as the heap is by now. Returns whether there is such memory. */
+  map() {
+    const memory = memoryOf(this.heap);
+    if (memory === null) return false;
+    const { buffer, start, lead, length } = memory;
+    this.words = new Int32Array(buffer, start, NO_WORDS.length);
+    this.numbers = new Float64Array(buffer, start, 1);
+    this.addresses = new BigUint64Array(buffer, start, 3);
+    this.states = new Uint8Array(buffer, start + lead - STEP, length - lead + STEP);
+    return true;
+  }
+}
+
+/** Gives other threads access to the heap of an id, which ends its front for good. */
+function publish(heap) {
+  const front = fronts.get(heap);
+  if (front === undefined) return;
+  try {
+    binding.publish(heap);
+  } catch (error) {
+    // Of a heap that has ended the id may still be read.
+    if (error.code !== 'ERR_MEMS_CLOSED') throw error;
+  }
+  front.end();
+}
+
+/** The memory of a heap's front; null if it has none, or the runtime can show none. */
+function memoryOf(heap) {
+  try {
+    return binding.front(heap);
+  } catch (error) {
+    if (error.code !== 'ERR_MEMS_UNSUPPORTED') throw error;
+    return null;
+  }
+}
+
+module.exports = { Front, publish };

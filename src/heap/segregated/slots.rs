@@ -1,0 +1,177 @@
+//! Slots: taking and giving back one, by way of the caches, and the spans that they come from.
+
+use super::caches::{ROOM, Stack};
+use super::classes::{CLASS, Class, MOST, class_for};
+use super::spans::Given;
+use super::states::State;
+use super::{Segregated, bytes};
+use crate::heap::PAGE;
+use crate::heap::engine::{Engine, NoMetadata, Released, Taken};
+use crate::heap::policy::Policy;
+use std::ops::Range;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// A span that was given back.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dropped {
+    /// Its start and end.
+    pub pages: (u64, u64),
+    /// Start and end of the hole that it is part of now.
+    pub hole: (u64, u64),
+    /// By how many there are more holes now that its slots are none.
+    pub holes: isize,
+}
+
+impl Segregated {
+    /// Takes a slot for `size` bytes that waits in a cache: what most calls of malloc are. Returns where it starts.
+    /// `None`, and nothing has changed: [`Engine::malloc`] knows all cases.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "what it returns would go through memory")]
+    pub fn take_cached(&mut self, size: u64) -> Option<u64> {
+        if size.wrapping_sub(1) >= MOST {
+            return None;
+        }
+        self.take_slot_cached(class_for(size), size)
+    }
+
+    /// [`Segregated::take_cached`] of a class.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "as `take_cached`")]
+    fn take_slot_cached(&mut self, class: usize, size: u64) -> Option<u64> {
+        let (start, slot) = self.caches.get_mut(class)?.pop()?;
+        self.states.set(start, State::Slot(class), slot - size);
+        self.total_padding += slot - size;
+        Some(start)
+    }
+
+    /// Frees the block that starts at `start` if it is a slot of whose class the cache has room: what most calls of free are. `false`,
+    /// and nothing has changed: [`Engine::free`] knows all cases.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "what it returns would go through memory")]
+    pub fn give_cached(&mut self, start: u64) -> bool {
+        let Some((there, class, padding)) = self.states.quick(start) else { return false };
+        let Some(stack) = self.caches.get_mut(class) else { return false };
+        if !stack.push(start) {
+            return false;
+        }
+        there.store(0, Relaxed);
+        self.total_padding -= padding;
+        true
+    }
+
+    /// Takes a slot of a class for `size` bytes.
+    pub(super) fn take_slot(&mut self, class: usize, size: u64) -> Result<Option<Taken>, NoMetadata> {
+        if let Some(start) = self.take_slot_cached(class, size) {
+            return Ok(Some(Taken { start, size: 0, holes: 0 }));
+        }
+        let Some(taken) = self.fill_cache(class)? else { return Ok(None) };
+        let padding = CLASS[class].size - size;
+        self.states.set(taken.start, State::Slot(class), padding);
+        self.total_padding += padding;
+        Ok(Some(taken))
+    }
+
+    /// Fills the empty cache of a class from a span, which is made if there is none. Returns the lowest slot, which is not put there,
+    /// with the bytes of all slots that have left the span. `None`: there is no run of pages even for the shortest span.
+    #[cold]
+    fn fill_cache(&mut self, class: usize) -> Result<Option<Taken>, NoMetadata> {
+        self.caches.reserve(class)?;
+        let mapped = self.end();
+        let stack = self.caches.get_mut(class).ok_or(NoMetadata)?;
+        stack.grow(class, mapped);
+        let (mut slots, mut holes) = ([0; ROOM], 0);
+        let wanted = &mut slots[..stack.limit().div_ceil(2)];
+        let mut taken = self.spans.take(class, wanted);
+        if taken == 0 {
+            let Some(new) = self.add_span(class)? else { return Ok(None) };
+            holes = new;
+            taken = self.spans.take(class, wanted);
+        }
+        let stack = self.caches.get_mut(class).ok_or(NoMetadata)?;
+        let (&start, others) = slots[..taken].split_first().ok_or(NoMetadata)?;
+        // The lowest last, which is taken first.
+        for &slot in others.iter().rev() {
+            if !stack.push(slot) {
+                self.spans.give(slot);
+                taken -= 1;
+            }
+        }
+        holes -= taken.cast_signed();
+        Ok(Some(Taken { start, size: taken as u64 * CLASS[class].size, holes }))
+    }
+
+    /// Adds a free slot to the cache of its class. `false`: that is full, or there is none, since a front has taken all slots so far.
+    pub(super) fn push_cached(&mut self, class: usize, start: u64) -> bool {
+        self.caches.get_mut(class).is_some_and(|stack| stack.push(start))
+    }
+
+    /// Makes room in the full cache of a class, whose older half goes back to the spans, until one of these goes back. Returns how many
+    /// slots have gone back, and that span.
+    #[cold]
+    pub(super) fn flush_cache(&mut self, class: usize) -> (usize, Option<Dropped>) {
+        let mapped = self.end();
+        let Some(stack) = self.caches.get_mut(class) else { return (0, None) };
+        stack.grow(class, mapped);
+        if stack.len() < stack.limit() {
+            return (0, None);
+        }
+        let mut oldest = [0; ROOM];
+        let half = stack.len().div_ceil(2);
+        stack.slots().zip(&mut oldest[..half]).for_each(|(slot, copy)| *copy = slot);
+        let (mut given, mut dropped) = (0, None);
+        while given < half && dropped.is_none() {
+            let slot = oldest[given];
+            given += 1;
+            if self.spans.give(slot) == Some(Given::Span) {
+                dropped = self.drop_span(slot);
+            }
+        }
+        if let Some(stack) = self.caches.get_mut(class) {
+            stack.drop_oldest(given);
+        }
+        (given, dropped)
+    }
+
+    /// Gives all slots in caches back to their spans, and spans without a live slot. `None`: there were no such slots.
+    pub(super) fn flush_caches(&mut self) -> Option<Released> {
+        let mut released = Released { bytes: 0, holes: 0 };
+        for (class, Class { size, .. }) in CLASS.iter().enumerate() {
+            while let Some(slot) = self.caches.get_mut(class).and_then(Stack::pop_oldest) {
+                released.bytes += size;
+                released.holes += 1;
+                if self.spans.give(slot) == Some(Given::Span) {
+                    released.holes += self.drop_span(slot)?.holes;
+                }
+            }
+        }
+        (released.bytes > 0).then_some(released)
+    }
+
+    /// Makes a span of a class, as long as there are pages for. Returns by how many holes there are more. `None`: there is no run
+    /// of pages even for the shortest.
+    #[cold]
+    pub(super) fn add_span(&mut self, class: usize) -> Result<Option<isize>, NoMetadata> {
+        for length in self.spans.lengths(class) {
+            let pages = CLASS[class].pages[length];
+            let Some(start) = self.policy.choose(&mut self.runs, pages) else { continue };
+            let range = start * PAGE..(start + pages) * PAGE;
+            self.states.reserve(range.clone())?;
+            self.spans.reserve(range.clone())?;
+            let rest = self.runs.take_at(start, pages)?.rest;
+            let span = self.spans.insert(range.start, class, length);
+            self.peak_slot = self.peak_slot.max(span.class().size).max(CLASS[class].tail(length));
+            self.spans_end = self.spans_end.max(span.range().end);
+            return Ok(Some(span.holes() - isize::from(rest == 0)));
+        }
+        Ok(None)
+    }
+
+    /// Gives the span at an offset back, all of whose slots are free.
+    #[cold]
+    pub(super) fn drop_span(&mut self, offset: u64) -> Option<Dropped> {
+        let span = self.spans.remove(offset)?;
+        let Range { start, end } = span.range();
+        let (hole, holes) = self.free_run(start / PAGE)?;
+        Some(Dropped { pages: (start, end), hole: bytes(hole), holes: holes - span.holes() })
+    }
+}
