@@ -11,6 +11,7 @@ const mems = require('@sambhav-gautam/osmemoryallocator');
 const { readNumber, readPhysical, writeNumber } = require('../../lib/addresses.js');
 const { assertRefused, finishQuietly } = require('../helpers/capture.js');
 const { POLICIES } = require('../helpers/policies.js');
+const { Random, reproducible } = require('../helpers/random.js');
 
 const { Heap } = mems;
 const root = JSON.stringify(require.resolve('@sambhav-gautam/osmemoryallocator'));
@@ -53,7 +54,19 @@ function withHeap(options, body) {
   }
 }
 
-/** Every call that takes an address, as a function of a heap and the address. Each is for a live block of 64 bytes. */
+/**
+ * Heaps whose calls take another way each: through the addon, and in JavaScript as long as only one thread knows the heap
+ * (nobody reads its id).
+ */
+const WAYS = { 'in the addon': {}, 'in a front': { policy: 'segregated' } };
+
+/** A heap that has been called often enough to have a front, if it is of a kind that gets one. */
+function warmed(heap) {
+  for (let i = 0; i < 100; i++) heap.free(heap.malloc(64));
+  return heap;
+}
+
+/** Every call that takes an address, as a function of a heap, the address of a live block of 64 bytes, and that of another. */
 const TAKERS = {
   realloc: (heap, address) => heap.realloc(address, 64),
   get: (heap, address) => heap.get(address),
@@ -64,11 +77,11 @@ const TAKERS = {
   'view of a type': (heap, address) => heap.view(address, Float64Array, 2),
   read: (heap, address) => heap.read(address),
   write: (heap, address) => heap.write(address, 'text'),
-  'copy to': (heap, address) => heap.copy(address, 1000n, 8),
-  'copy from': (heap, address) => heap.copy(1000, address, 8),
+  'copy to': (heap, address, first) => heap.copy(address, BigInt(first), 8),
+  'copy from': (heap, address, first) => heap.copy(Number(first), address, 8),
   fill: (heap, address) => heap.fill(address, 7),
-  'compare the first': (heap, address) => heap.compare(address, 1000n, 8),
-  'compare the second': (heap, address) => heap.compare(1000, address, 8),
+  'compare the first': (heap, address, first) => heap.compare(address, BigInt(first), 8),
+  'compare the second': (heap, address, first) => heap.compare(Number(first), address, 8),
   usableSize: (heap, address) => heap.usableSize(address),
   blockOf: (heap, address) => heap.blockOf(address),
   freeMany: (heap, address) => heap.freeMany([address]),
@@ -150,48 +163,53 @@ for (const kind of KINDS) {
       });
     }
 
-    for (const [call, take] of Object.entries(TAKERS)) {
-      test(`takes a BigInt and a number: ${call}`, () => {
-        for (const convert of [BigInt, Number]) {
-          withHeap({ addresses: kind }, (heap) => {
-            const [first, block] = [heap.malloc(64), heap.malloc(64)];
-            heap.fill(first, 7);
-            heap.fill(block, 7);
-            take(heap, convert(block));
-            const isFreed = call.startsWith('free');
-            assert.equal(heap.owns(block), !isFreed);
-            assert.equal(heap.stats().counts.live, isFreed ? 1 : 2);
-          });
-        }
-      });
-
-      test(`refuses numbers that are no address, and changes nothing: ${call}`, () => {
-        withHeap({ addresses: kind }, (heap) => {
-          heap.malloc(64);
-          const before = heap.stats();
-          for (const bad of [...BAD_NUMBERS, ...OUTSIDE]) {
-            assertRefused(
-              () => take(heap, bad),
-              RANGE,
-              ...(Number.isSafeInteger(bad) ? [] : [/is outside/]),
-            );
-            assert.equal(heap.owns(bad), false);
+    for (const [way, options] of Object.entries(WAYS)) {
+      for (const [call, take] of Object.entries(TAKERS)) {
+        test(`takes a BigInt and a number, ${way}: ${call}`, () => {
+          for (const convert of [BigInt, Number]) {
+            withHeap({ ...options, addresses: kind }, (heap) => {
+              const [first, block] = [warmed(heap).malloc(64), heap.malloc(64)];
+              heap.fill(first, 7);
+              heap.fill(block, 7);
+              take(heap, convert(block), first);
+              const isFreed = call.startsWith('free');
+              assert.equal(heap.owns(block), !isFreed);
+              assert.equal(heap.stats().counts.live, isFreed ? 1 : 2);
+              // What was freed as one or the other is returned as what the heap returns.
+              for (let i = 0; i < 100; i++) assert.equal(typeof heap.malloc(64), kind);
+              heap.verify();
+            });
           }
-          for (const bad of [-1n, 0n, 2n ** 53n, 2n ** 64n, 2n ** 64n + 1000n, 2n ** 200n]) {
-            assertRefused(() => take(heap, bad), RANGE);
-          }
-          for (const bad of NEITHER) {
-            assertRefused(() => take(heap, bad), TYPE, /BigInt or a number/);
-            assertRefused(() => heap.owns(bad), TYPE, /BigInt or a number/);
-          }
-          assertRefused(() => take(heap, 1000 + 64), 'ERR_MEMS_NOT_ALLOCATED', 1064);
-          assert.deepEqual(heap.stats(), before);
-          heap.verify();
-          heap.close();
-          for (const bad of [NaN, -1, 1000])
-            assertRefused(() => take(heap, bad), 'ERR_MEMS_CLOSED');
         });
-      });
+
+        test(`refuses numbers that are no address, and changes nothing, ${way}: ${call}`, () => {
+          withHeap({ ...options, addresses: kind }, (heap) => {
+            const first = warmed(heap).malloc(64);
+            const freed = heap.malloc(64);
+            heap.free(freed);
+            const before = heap.stats();
+            const refused = (bad, ...rest) => assertRefused(() => take(heap, bad, first), ...rest);
+            for (const bad of [...BAD_NUMBERS, ...OUTSIDE]) {
+              refused(bad, RANGE, /is outside/);
+              assert.equal(heap.owns(bad), false);
+            }
+            for (const bad of [-1n, 0n, 2n ** 53n, 2n ** 64n, 2n ** 64n + 1000n, 2n ** 200n]) {
+              refused(bad, RANGE);
+            }
+            for (const bad of NEITHER) {
+              refused(bad, TYPE, /BigInt or a number/);
+              assertRefused(() => heap.owns(bad), TYPE, /BigInt or a number/);
+            }
+            for (const convert of [BigInt, Number]) {
+              refused(convert(freed), 'ERR_MEMS_NOT_ALLOCATED', freed);
+            }
+            assert.deepEqual(heap.stats(), before);
+            heap.verify();
+            heap.close();
+            for (const bad of [NaN, -1, Number(first)]) refused(bad, 'ERR_MEMS_CLOSED');
+          });
+        });
+      }
     }
 
     test('names an address that is freed twice, or is inside a block, as it is', () => {
@@ -344,6 +362,57 @@ for (const kind of KINDS) {
     });
   });
 }
+
+describe('a random program', () => {
+  for (const policy of Object.keys(POLICIES)) {
+    test(`has the same addresses in both kinds of heap, with ${policy}`, (t) =>
+      reproducible(t, () => {
+        const random = new Random();
+        const heaps = KINDS.map((addresses) => new Heap({ policy, addresses }));
+        // The call in both heaps, with an address that is of either type in either heap.
+        const both = (call, ...places) => {
+          const results = heaps.map((heap) =>
+            call(heap, ...places.map((place) => random.pick([BigInt, Number])(place))),
+          );
+          assert.deepEqual(results.map(Number), Array(2).fill(Number(results[0])));
+          for (const [i, kind] of KINDS.entries()) {
+            if (results[i] !== undefined) assert.equal(typeof results[i], kind);
+          }
+          return results[1];
+        };
+        const live = [];
+        for (let step = 0; step < 2000; step++) {
+          const size = random.int(1, random.pick([64, 1000, 30_000]));
+          const at = random.int(0, Math.max(0, live.length - 1));
+          const kind = live.length === 0 ? 0 : random.int(0, 5);
+          if (kind < 2) live.push({ address: both((heap) => heap.malloc(size)), size });
+          else if (kind === 2) live.push({ address: both((heap) => heap.calloc(1, size)), size });
+          else if (kind === 3) {
+            const address = both((heap, p) => heap.realloc(p, size), live[at].address);
+            live[at] = { address, size };
+          } else if (kind === 4) {
+            const inside = live[at].address + random.int(0, live[at].size - 1);
+            assert.equal(
+              both((heap, p) => heap.blockOf(p).address, inside),
+              live[at].address,
+            );
+          } else {
+            const [{ address }] = live.splice(at, 1);
+            both((heap, p) => heap.free(p), address);
+            for (const heap of heaps) {
+              assertRefused(() => heap.free(address), 'ERR_MEMS_NOT_ALLOCATED', address);
+            }
+          }
+        }
+        for (const heap of heaps) {
+          heap.freeMany(live.map(({ address }) => random.pick([BigInt, Number])(address)));
+          assert.equal(heap.stats().counts.live, 0);
+          heap.verify();
+          heap.close();
+        }
+      }));
+  }
+});
 
 describe('addresses of the default heap', () => {
   test('are BigInts for the functions of the module, which take no others', () => {

@@ -133,6 +133,39 @@ async function heapsAsObjects() {
   b.close();
 }
 
+function numberAddresses() {
+  const { Heap } = api();
+  const heap = new Heap({ addresses: 'number' });
+  const twin = Heap.attach(heap.id);
+  const block = heap.malloc(100);
+  assert.strictEqual(block, 1000);
+  assert.strictEqual(twin.blockOf(block + 5).address, 1000n);
+  assert.strictEqual(heap.blockOf(1005n).address, 1000);
+  assert.strictEqual(BigInt(heap.get(block + 5)), twin.get(block) + 5n);
+  heap.view(block, Uint8Array)[99] = 7;
+  assert.strictEqual(twin.read(1099n, 1)[0], 7);
+  const moved = heap.realloc(heap.calloc(2, 8), 1e6);
+  const { address } = heap.mallocAs(Float64Array, 2);
+  const many = heap.mallocMany([16, 16n]);
+  assert.ok(many instanceof Float64Array && many.length === 2);
+  const live = Array.from(heap.leaks(), (leak) => leak.address);
+  const all = [block, moved, address, ...many].sort((a, b) => a - b);
+  assert.deepStrictEqual(live, all);
+  for (const bad of [NaN, -1, 0.5, 2 ** 53, 0, 2 ** 40]) {
+    assertCode('ERR_MEMS_OUT_OF_RANGE', () => heap.free(bad));
+    assertCode('ERR_MEMS_OUT_OF_RANGE', () => twin.view(bad));
+    assertCode('ERR_MEMS_OUT_OF_RANGE', () => heap.freeMany([block, bad]));
+    assert.strictEqual(heap.owns(bad), false);
+  }
+  heap.free(BigInt(block));
+  twin.free(moved);
+  twin.freeMany(Float64Array.of(address));
+  heap.freeMany(many);
+  assert.strictEqual(heap.stats().counts.live, 0);
+  heap.verify();
+  heap.close();
+}
+
 function chainsAndStats() {
   const mems = api();
   mems.freeMany(mems.mallocMany([1000, 5000, 300]).slice(1, 2));
@@ -168,5 +201,6 @@ module.exports = {
   readWriteCopyFillCompare,
   mallocFamily,
   heapsAsObjects,
+  numberAddresses,
   chainsAndStats,
 };
