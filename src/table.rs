@@ -1,5 +1,5 @@
-//! A table of atomic numbers that stands elsewhere, in memory that can be reached by others as well. (Of its own, so that bookkeeping
-//! that knows nothing of memory can use one.)
+//! A table of atomic numbers in memory that others can reach as well. (A file of its own, so that bookkeeping that knows nothing of
+//! memory can use it.)
 //!
 //! Invariant: the numbers stay where they are, and can be read and written, as long as the table lives.
 
@@ -8,21 +8,21 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU8, AtomicU32};
 
-/// What a table is of: atomic numbers, of which any bytes are one.
+/// The elements of a table: atomic numbers, of which any bytes are a value.
 ///
 /// # Safety
-/// Whatever stands in memory, aligned for the type, must be a value of it.
+/// Any bytes in memory that are aligned for the type must be a value of it.
 pub unsafe trait Number: Sync + 'static {}
 
-// SAFETY: any byte is one.
+// SAFETY: any byte is a value.
 unsafe impl Number for AtomicU8 {}
-// SAFETY: any four bytes are one.
+// SAFETY: any four bytes are a value.
 unsafe impl Number for AtomicU32 {}
 
 /// The numbers, and what keeps them.
 pub struct Table<N: Number> {
     numbers: &'static [N],
-    /// Dropped with the table: the numbers may be gone then.
+    /// What keeps the numbers there. It is dropped with the table.
     _owner: Option<Box<dyn Any + Send + Sync>>,
 }
 
@@ -36,8 +36,8 @@ impl<N: Number> Table<N> {
     /// As long as `owner` lives, the numbers must be readable, writable and aligned, and nobody may reach them but by atomic
     /// operations, or as JavaScript does.
     pub unsafe fn new(first: *mut u8, length: usize, owner: Box<dyn Any + Send + Sync>) -> Self {
-        // SAFETY: the caller vouches for the numbers, and for who else reaches them; any bytes are some. The slice is handed out by
-        // `deref` alone, for no longer than the table lives, and the table keeps the owner.
+        // SAFETY: the caller vouches for the numbers, and for all others that reach them; any bytes are numbers. Only `deref` hands
+        // the slice out, for no longer than the table lives, and the table keeps the owner.
         let numbers = unsafe { std::slice::from_raw_parts(first.cast::<N>(), length) };
         Self { numbers, _owner: Some(owner) }
     }

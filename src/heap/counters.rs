@@ -86,13 +86,13 @@ impl Counters {
         self.frees += 1;
     }
 
-    /// Counts `size` bytes as live no more that waited for requests, by which there are so many more holes.
+    /// Counts `size` bytes of cached slots as live no longer, which has added `holes` holes.
     pub fn record_released(&mut self, size: u64, holes: isize) {
         self.live -= size;
         self.holes = self.holes.wrapping_add_signed(holes);
     }
 
-    /// Counts `size` bytes as live that wait for requests now, by which there are so many more holes.
+    /// Counts `size` bytes of slots that are cached now as live, which has added `holes` holes.
     pub fn record_lent(&mut self, size: u64, holes: isize) {
         self.live += size;
         self.peak_live = self.peak_live.max(self.live);

@@ -25,8 +25,8 @@ impl From<TryReserveError> for NoMetadata {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Taken {
     pub start: u64,
-    /// Bytes that it has: as many as were asked for, or more in engines that round. In engines that have free slots wait to be taken,
-    /// the bytes of all slots that were taken for that.
+    /// Bytes that are counted as live: those of the block, with what the engine has rounded its size up by; in an engine that caches
+    /// free slots, those of all slots that have left their span for this block.
     pub size: u64,
     /// How many more holes there are now; negative if there are fewer.
     pub holes: isize,
@@ -35,7 +35,7 @@ pub(super) struct Taken {
 /// A block that was freed, or the end of one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Freed {
-    /// Bytes that went back, by the count of [`Taken::size`].
+    /// Bytes that are not live any more, counted as by [`Taken::size`].
     pub size: u64,
     /// Start and end of what can be given back to the system: the freed bytes, or their whole span if no slot of it is live.
     pub pages: (u64, u64),
@@ -67,12 +67,12 @@ pub(super) struct Truncated {
     pub holes: usize,
 }
 
-/// What was given back that waited for requests.
+/// Free slots that were given back from caches to their spans.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Released {
-    /// Bytes that went back, by the count of [`Taken::size`].
+    /// Bytes of the slots, counted as by [`Taken::size`].
     pub bytes: u64,
-    /// By how many there are more holes now.
+    /// How many more holes there are now; negative if there are fewer.
     pub holes: isize,
 }
 
@@ -115,11 +115,11 @@ macro_rules! with_methods {
         fn append(&mut self, size: u64, region_start: bool) -> Appended;
         /// Removes what was appended last, if it is one hole, or the part of it above `end`.
         fn truncate(&mut self, end: u64) -> Option<Truncated>;
-        /// Gives back what is kept for requests to come: spans without a live slot. `None`: nothing was kept.
+        /// Frees what is kept for later requests: spans without a live slot. `None`: nothing was kept.
         fn release_spare(&mut self) -> Option<Released>;
-        /// Gives back all slots that wait to be taken, and then does what [`Engine::release_spare`] does. `None`: nothing was kept.
+        /// Gives all cached slots back to their spans, and then does what [`Engine::release_spare`] does. `None`: nothing was kept.
         fn release_cached(&mut self) -> Option<Released>;
-        /// Says that somebody keeps a note of the block that starts at `start`, which is to be taken back when that is freed.
+        /// Records that a note is kept of the block that starts at `start`, and has to be dropped when the block is freed.
         fn mark_noted(&mut self, start: u64);
         /// The size of the largest hole.
         fn largest_hole(&mut self) -> u64;
@@ -135,7 +135,7 @@ macro_rules! with_methods {
         /// Whether a live block holds `offset`, which is below the end. Cheaper than [`Engine::location_of`], as the block's end
         /// is not looked for.
         fn is_live(&self, offset: u64) -> bool;
-        /// Bytes of the free slots that wait to be taken, which [`Taken::size`] has counted as live, and their number.
+        /// Bytes of the cached free slots, which [`Taken::size`] has counted as live, and their number.
         fn waiting(&self) -> (u64, usize);
         /// How many blocks a front has handed out, and how many it has freed.
         fn calls(&self) -> (u64, u64);
@@ -161,9 +161,9 @@ macro_rules! with_methods {
         fn main_block_within(&self, bytes: u64) -> u64;
         /// The largest alignment of a block; `u64::MAX` if there is no limit.
         fn most_alignment(&self) -> u64;
-        /// The size of the largest hole that there may have been among slots, in engines that cut pages in slots; else 0.
+        /// An upper bound of the largest hole that there has been among slots, in engines that cut pages into slots; else 0.
         fn peak_slot(&self) -> u64;
-        /// The offset after the highest page that has ever been cut in slots, in engines that do that; else 0.
+        /// The offset after the highest page that has ever been cut into slots, in engines that do that; else 0.
         fn slots_end(&self) -> u64;
         /// The offset after the last main block.
         fn end(&self) -> u64;

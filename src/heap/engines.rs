@@ -55,7 +55,7 @@ macro_rules! engines {
 with_methods!(engines (Fit Buddy Segregated));
 
 impl AnyEngine {
-    /// The engine, if it is the one that keeps free slots at hand.
+    /// The engine, if it is the one that caches free slots.
     #[inline]
     pub fn segregated(&mut self) -> Option<&mut Segregated> {
         match self {

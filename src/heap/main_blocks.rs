@@ -79,7 +79,7 @@ impl Heap {
         self.record_released(released)
     }
 
-    /// Gives back what the engine keeps for requests to come, and the slots that it has at hand. Returns whether there was any.
+    /// Frees what the engine keeps for later requests, cached slots too. Returns whether there was anything.
     pub fn release_cached(&mut self) -> bool {
         let released = self.engine.release_cached();
         self.record_released(released)

@@ -151,7 +151,7 @@ impl Heap {
         self.malloc_noted(size, |_| Ok(()))
     }
 
-    /// Takes a slot that is at hand, in engines that keep some: what most calls of malloc are there. `None`, and nothing has changed:
+    /// Takes a cached slot, in engines that have caches: most calls of malloc do no more there. `None`: nothing has changed, and
     /// [`Heap::malloc`] knows all cases. O(1).
     #[allow(clippy::inline_always, reason = "as `malloc`")]
     #[inline(always)]
@@ -162,8 +162,8 @@ impl Heap {
         Some(address_of(start))
     }
 
-    /// Frees the block that starts at `address` if its slot can be kept at hand. `false`, and nothing has changed: [`Heap::free`] knows
-    /// all cases. O(1).
+    /// Frees the block that starts at `address` if its slot can be cached. Returns `false` if nothing has changed: [`Heap::free`]
+    /// knows all cases. O(1).
     #[allow(clippy::inline_always, reason = "as `malloc`")]
     #[inline(always)]
     pub(crate) fn free_at_hand(&mut self, address: u64) -> bool {
@@ -176,13 +176,13 @@ impl Heap {
         freed
     }
 
-    /// The address after the highest page that has ever been cut in slots.
+    /// The address after the highest page that has ever been cut into slots.
     pub(crate) fn slots_end(&self) -> u64 {
         address_of(self.engine.slots_end())
     }
 
-    /// [`Heap::malloc`] of a block of which `note` keeps something, by its address. Where there is no memory for that, the block
-    /// is taken back as if it had never been.
+    /// [`Heap::malloc`], with `note` called with the block's address. If `note` fails, the block is taken back as if it had never
+    /// been.
     ///
     /// # Errors
     /// The errors of [`Heap::malloc`]. Nothing has changed then.

@@ -168,8 +168,8 @@ impl Heap {
 
     /// Restores the counters of `mark`, whose segments have been restored: totals and high-water marks forget what was undone.
     pub fn restore(&mut self, mark: &Mark) {
-        // What only ever grows tells others, who have marks of their own, that somebody was here. An engine may keep spans that
-        // it has made meanwhile, or have given some back.
+        // `forgotten` only ever grows, which shows other callers with marks that something has changed. `live` and `holes` stay as
+        // they are: an engine may keep spans and slots that it has made or cached meanwhile, or have given some back.
         let Counters { forgotten, live, holes, .. } = self.counters;
         self.counters = Counters { live, holes, forgotten, ..mark.counters.clone() };
         self.counters.record_hole(self.engine.largest_hole());

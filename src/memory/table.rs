@@ -1,4 +1,4 @@
-//! Tables: numbers of a mapping that bookkeeping stands in, and that JavaScript may be shown.
+//! Tables: numbers in a mapping, for bookkeeping that JavaScript may be shown.
 //!
 //! ```text
 //!  the mapping  | words (LEAD bytes) | bytes of the table ... |
@@ -22,12 +22,12 @@ pub struct Tables {
     pub words: Table<AtomicU32>,
     /// Zeros, [`LEAD`] bytes from the beginning of the mapping.
     pub bytes: Table<AtomicU8>,
-    /// The mapping that they stand in.
+    /// The mapping that both tables are in.
     pub mapping: Arc<Mapping>,
 }
 
-/// Tables, the one of bytes as long as `bytes`. `None`: the system has no room for them, or there are so many mappings already that
-/// regions need the rest.
+/// Makes two tables, that of bytes with `bytes` bytes. `None`: the system has no room for them, or regions need the mappings that
+/// are left.
 #[must_use]
 pub fn tables(bytes: usize, dont_fork: bool) -> Option<Tables> {
     if !budget().has_mappings_to_spare() {
@@ -39,8 +39,8 @@ pub fn tables(bytes: usize, dont_fork: bool) -> Option<Tables> {
     mapping.promise(whole);
     let owner = || Box::new(Arc::clone(&mapping));
     let (first, words) = (mapping.base(), LEAD / size_of::<AtomicU32>());
-    // SAFETY: the mapping has so many bytes from there on, whole pages of zeros, stays as it is while a table holds it, and is handed
-    // to nobody but for buffers over it. A mapping begins at a page.
+    // SAFETY: the mapping has as many bytes, whole pages of zeros, stays as it is while a table holds it, and is used otherwise only
+    // by buffers over it. A mapping begins at a page.
     let (words, bytes) =
         unsafe { (Table::new(first, words, owner()), Table::new(first.wrapping_add(LEAD), bytes, owner())) };
     Some(Tables { words, bytes, mapping })

@@ -21,9 +21,9 @@ use std::ptr;
 /// What becomes of a heap when its thread ends.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum AtEnd {
-    /// It ends as well.
+    /// The heap ends as well.
     Close,
-    /// Others may go on with it.
+    /// Other threads may continue to use the heap.
     Publish,
 }
 

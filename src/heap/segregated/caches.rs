@@ -1,11 +1,11 @@
 //! Caches: for each class a stack of free slots that are out of their spans, so that most calls of malloc and free need look for no
 //! span.
 //!
-//! An empty stack is filled with the lowest free slots of a span; of a full one, the slots that were pushed first go back to their
-//! spans. How many slots a stack may hold grows with the heap, so that small heaps keep few.
+//! An empty stack is filled with the lowest free slots of a span; from a full one, the slots that were pushed first are given back to
+//! their spans. How many slots a stack may hold grows with the heap, so that small heaps keep few.
 //!
-//! What is counted as it happens counts slots that wait as live blocks: they are subtracted where somebody looks
-//! ([`Caches::waiting`]), so that a call that finds its slot here has next to nothing to count.
+//! The counters count cached slots as live blocks, and statistics subtract them ([`Caches::waiting`]), so that a call that finds its
+//! slot here has almost nothing to count.
 //!
 //! Costs: O(1).
 
@@ -89,7 +89,7 @@ impl Stack {
         Some(oldest)
     }
 
-    /// Takes so many slots off that were pushed first.
+    /// Drops the `slots` slots that were pushed first.
     #[allow(clippy::cast_possible_truncation, reason = "at most `ROOM`")]
     pub fn drop_oldest(&mut self, slots: usize) {
         self.units.copy_within(slots..usize::from(self.len), 0);
@@ -102,7 +102,7 @@ impl Stack {
         self.limit = (2 * usize::from(self.limit)).min(most(class, mapped)) as u16;
     }
 
-    /// How many slots it may hold.
+    /// How many slots the stack may hold.
     pub fn limit(&self) -> usize {
         self.limit.into()
     }

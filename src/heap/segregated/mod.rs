@@ -2,9 +2,9 @@
 //!
 //! A request of up to 32 KiB gets a slot of its size class: the lowest free one of a *span*, pages that are cut in slots of one size
 //! (Bonwick, "The Slab Allocator", 1994). A larger one, and each span, is a run of whole pages, first fit, from a map of the kind
-//! that first fit itself stands on, whose unit is the page. What a block has beyond what was asked for is its padding, known to
-//! the byte; a byte for each 16 of address space says where live blocks start (`states.rs`), so that a free looks at nothing else
-//! before it knows that it may.
+//! that first fit itself uses, whose unit is the page. What a block has beyond its requested size is its padding, known to the byte;
+//! a byte for each 16 of address space says where live blocks start (`states.rs`), and is all that a free looks at to know whether
+//! the address is valid.
 //!
 //! ```text
 //!  pages of the map   | span of class 48 | run of 3 pages |   hole    | span of class 4096  |
@@ -317,10 +317,10 @@ impl Engine for Segregated {
     fn holes(&mut self, range: Range<u64>, least: u64, visit: &mut dyn FnMut(Range<u64>)) {
         let mut at = range.start;
         while at < range.end.min(self.end()) {
-            // Whoever has taken a slot may hand it out meanwhile, so that is no hole here.
+            // A cached slot may be handed out meanwhile, so it is no hole here.
             let segment = self.spans.at(at).map_or_else(|| self.run_at(at), |span| span.slot_at(at));
             let end = match self.spans.at(at) {
-                // Its slots are too short, each of them.
+                // The span's slots are all too short.
                 Some(span) if span.class().size < least => span.range().end,
                 _ => segment.end,
             };
@@ -350,7 +350,7 @@ impl Engine for Segregated {
     }
 
     fn peak_bytes(&self) -> usize {
-        // What stands beside the map never shrinks, but for the end of the states.
+        // What is kept beside the map never shrinks, except at the end of the states.
         self.runs.peak_bytes() + self.states.bytes(self.peak_end) + self.spans.bytes() + self.caches.bytes()
     }
 

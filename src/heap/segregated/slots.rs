@@ -14,11 +14,11 @@ use std::sync::atomic::Ordering::Relaxed;
 /// A span that was given back.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Dropped {
-    /// Its start and end.
+    /// Start and end of the span.
     pub pages: (u64, u64),
-    /// Start and end of the hole that it is part of now.
+    /// Start and end of the hole that the span is part of now.
     pub hole: (u64, u64),
-    /// By how many there are more holes now that its slots are none.
+    /// How many more holes there are now; negative if there are fewer, as the span's free slots are no holes any more.
     pub holes: isize,
 }
 
@@ -105,8 +105,8 @@ impl Segregated {
         self.caches.get_mut(class).is_some_and(|stack| stack.push(start))
     }
 
-    /// Makes room in the full cache of a class, whose older half goes back to the spans, until one of these goes back. Returns how many
-    /// slots have gone back, and that span.
+    /// Makes room in the full cache of a class: gives its older half back to the spans, until one of these is given back itself.
+    /// Returns how many slots were given back, and that span.
     #[cold]
     pub(super) fn flush_cache(&mut self, class: usize) -> (usize, Option<Dropped>) {
         let mapped = self.end();

@@ -2,7 +2,8 @@
 //!
 //! A span is described outside of its pages, in 64 bytes: a bit for each slot, set if that is free. The spans of a class that have
 //! free slots are a list; the lowest free slots of the first one are taken. A slot that has been taken is a live block or waits in a
-//! cache. A span goes back when all of its slots are free, unless it is the only one of the list: the next malloc would make it again.
+//! cache. A span is given back when all of its slots are free, unless it is the only one of the list: the next malloc would make it
+//! again.
 //!
 //! Invariants (checked by [`Spans::verify`]): a span is in its class's list if it has a free slot; `free` counts the bits; each
 //! page of a span, and no other, has its number in `by_page`.
@@ -42,7 +43,7 @@ pub(super) struct Span {
     length: u8,
     /// Bytes of a slot.
     size: u32,
-    /// `units * reciprocal >> 31` is the number of the slot at an offset of so many units.
+    /// `units * reciprocal >> 31` is the number of the slot at an offset of `units` units.
     reciprocal: u32,
 }
 
@@ -86,7 +87,7 @@ pub(super) struct Counted {
 pub(super) enum Given {
     /// The span has other live slots, or is kept.
     Slot,
-    /// All of the span is free: it has to go back, by [`Spans::remove`].
+    /// All of the span is free: it has to be given back, by [`Spans::remove`].
     Span,
 }
 
@@ -114,7 +115,7 @@ impl Span {
         &CLASS[usize::from(self.class)]
     }
 
-    /// Its offsets.
+    /// The span's offsets.
     pub fn range(&self) -> Range<u64> {
         self.start..self.start + self.class().pages[usize::from(self.length)] * PAGE
     }
@@ -124,7 +125,7 @@ impl Span {
         u64::from(self.slots)
     }
 
-    /// By how many holes there are more because of it when none of its slots is live: the slots, and what is behind them.
+    /// How many holes a span without a live slot is: its slots, and what is behind them.
     pub fn holes(&self) -> isize {
         isize::from(self.slots.cast_signed()) + isize::from(self.class().tail(usize::from(self.length)) > 0)
     }
