@@ -16,6 +16,7 @@ const {
   free: callFree,
   get: callGet,
   locate: callLocate,
+  realloc: callRealloc,
   fillFront,
   flushFront,
 } = binding.makeCalls();
@@ -94,6 +95,21 @@ function locate(heap, address) {
   callLocate();
 }
 
+/** Resizes a block, to a number of bytes that is its size from then on. */
+function realloc(heap, address, size, options, asNumber) {
+  if (typeof size === 'number' && options === undefined) {
+    const isBig = isBigAddress(address);
+    if (isBig) words[ARGUMENT] = address;
+    if (isBig || writeNumberAddress(address)) {
+      numbers[HEAP] = heap;
+      numbers[RESULT] = size;
+      callRealloc();
+      if (words[RESULT] !== 0n) return asNumber ? readNumber(halves, 2 * RESULT) : words[RESULT];
+    }
+  }
+  return returned(binding.realloc(heap, address, size, options), asNumber);
+}
+
 /** Makes one of the two calls for fronts, with a class. */
 function callWith(call, heap, number) {
   numbers[HEAP] = heap;
@@ -107,6 +123,7 @@ module.exports = {
   flushFront,
   malloc,
   free,
+  realloc,
   get,
   locate,
   place: numbers,

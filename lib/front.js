@@ -29,12 +29,13 @@ const PLACES = 64;
 const STEP = 62;
 
 /** The largest size that a front has slots for, and the classes that there are up to it. */
-const MOST = 16_384;
-const CLASSES = 48;
-/** The first class of which padding takes two bytes. */
+const MOST = 32_768;
+const CLASSES = 52;
+/** The first classes of which padding takes two bytes, and three. */
 const WIDE = 8;
+const WIDER = 48;
 /** States of slots that a front frees are below this. */
-const QUICK = 64;
+const QUICK = 68;
 
 /** Calls of a heap that it takes until it gets a front, which takes longer to make than they do. */
 const CALLS_BEFORE = 32;
@@ -113,7 +114,10 @@ class Front {
     } else {
       const padding = SIZES[number] - size;
       states[unit + 1] = 0x80 | padding;
-      if (number >= WIDE) states[unit + 2] = 0x80 | (padding >> 7);
+      if (number >= WIDE) {
+        states[unit + 2] = 0x80 | (padding >> 7);
+        if (number >= WIDER) states[unit + 3] = 0x80 | (padding >> 14);
+      }
       states[unit] = number + 16;
       words[PADDING] += padding;
     }
@@ -133,13 +137,20 @@ class Front {
     let padding = 16 - state;
     if (number > 0) {
       padding = states[unit + 1] & 0x7f;
-      if (number >= WIDE) padding |= (states[unit + 2] & 0x7f) << 7;
+      if (number >= WIDE) padding |= this.wide(unit, number);
     }
     states[unit] = 0;
     words[PADDING] -= padding;
     words[top] = unit;
     words[TOPS + number] = top + 1;
     return top;
+  }
+
+  /** The higher bits of the padding of a block that starts at `unit`, of a class that has such. */
+  wide(unit, number) {
+    const { states } = this;
+    const middle = (states[unit + 2] & 0x7f) << 7;
+    return number < WIDER ? middle : middle | ((states[unit + 3] & 0x7f) << 14);
   }
 
   /** The address of a new block of `size` bytes; undefined: the addon knows more. */
@@ -199,8 +210,9 @@ class Front {
     let before = states[unit + 1] & 0x7f;
     states[unit + 1] = 0x80 | padding;
     if (number >= WIDE) {
-      before |= (states[unit + 2] & 0x7f) << 7;
+      before |= this.wide(unit, number);
       states[unit + 2] = 0x80 | (padding >> 7);
+      if (number >= WIDER) states[unit + 3] = 0x80 | (padding >> 14);
     }
     words[PADDING] += padding - before;
     return true;

@@ -165,7 +165,7 @@ class Heap {
     const asNumber = this[AS_NUMBER];
     if (options === undefined && frontOf(this).resize(address, size))
       return inKind(address, asNumber);
-    return returned(binding.realloc(id, address, size, options), asNumber);
+    return calls.realloc(id, address, size, options, asNumber);
   }
 
   free(address) {

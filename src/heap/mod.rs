@@ -176,6 +176,14 @@ impl Heap {
         freed
     }
 
+    /// The bytes that were asked for of the live slot that starts at `address`, and whether it would keep its place with `size` bytes.
+    /// `None`: no slot starts there, or its engine has none. O(1).
+    #[must_use]
+    pub fn slot_at(&mut self, address: u64, size: u64) -> Option<(u64, bool)> {
+        let (usable, padding) = self.engine.segregated()?.slot_at(offset_of(address)?)?;
+        Some((usable - padding, size <= usable))
+    }
+
     /// The address after the highest page that has ever been cut into slots.
     pub(crate) fn slots_end(&self) -> u64 {
         address_of(self.engine.slots_end())

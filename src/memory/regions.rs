@@ -219,6 +219,21 @@ impl Regions {
         unsafe { self.span(start, to.len() as u64).read(to.as_mut_ptr()) };
     }
 
+    /// Copies bytes from one main block to the same or another; the ranges do not overlap.
+    ///
+    /// # Panics
+    /// If there is no region, or a range is not inside one.
+    pub fn copy(&self, to: u64, from: u64, bytes: u64) {
+        let bytes = usize::try_from(bytes).expect("a main block's size fits usize");
+        let [to, from] = [to, from].map(|start| {
+            let (region, offset) = self.region(start);
+            assert!(offset <= region.mapping.bytes() && bytes <= region.mapping.bytes() - offset);
+            region.mapping.base().wrapping_add(offset)
+        });
+        // SAFETY: both ranges lie in mappings that the regions keep, readable and writable, and are reached by raw pointers only.
+        unsafe { to.copy_from(from, bytes) };
+    }
+
     fn span(&self, start: u64, bytes: u64) -> Span {
         let (mapping, offset) = self.locate(start);
         Span::new(mapping, offset, usize::try_from(bytes).expect("a main block's size fits usize"))

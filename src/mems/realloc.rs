@@ -206,6 +206,23 @@ impl Mems {
         Ok(Realloc { address, copy, tail: None, pages: false, before })
     }
 
+    /// Moves the slot that starts at `address` to another of `size` bytes, in a heap that takes nothing more: what most calls of
+    /// realloc come to there. Returns the new address; `None`, and nothing has changed: [`realloc`] knows all cases. O(size).
+    pub fn move_slot(&mut self, address: u64, size: u64) -> Option<u64> {
+        if !self.plain || size == 0 {
+            return None;
+        }
+        let (old, is_kept) = self.heap.slot_at(address, size)?;
+        if is_kept {
+            return None;
+        }
+        let moved = self.heap.malloc_at_hand(size).or_else(|| self.malloc(size).ok())?;
+        self.regions.copy(moved, address, old.min(size));
+        let freed = self.free(address);
+        debug_assert!(freed.is_ok(), "it was live just now");
+        Some(moved)
+    }
+
     /// Resizes the block that starts at `address` to `size` bytes, keeping what it holds, and returns its address, which
     /// may be another. Amortized O(log n), and O(size) where the block moves.
     ///

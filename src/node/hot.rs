@@ -127,6 +127,22 @@ callback! {
 }
 
 callback! {
+    /// `realloc` of an address to a size, a number that stands where the call returns the address: 0 if the call with arguments has to
+    /// do it, and nothing has changed.
+    realloc, |_env, memory| {
+        let (found, address, size) = (memory.heap()?, memory.argument(), f64::from_bits(memory.second_argument()));
+        let moved = found.with(|heap| {
+            if heap.options().track_allocations() {
+                return Ok(None);
+            }
+            Ok(arguments::number_as_size(size).and_then(|size| heap.move_slot(address, size)))
+        })?;
+        memory.answer(moved.unwrap_or(0));
+        Ok(())
+    }
+}
+
+callback! {
     /// Lends slots of the class that is the argument, a number, to the heap's front, if there is room.
     fill_front, |_env, memory| {
         let (found, class) = (memory.heap()?, class(memory.argument()));
@@ -175,12 +191,13 @@ fn functions<const IS_FIRST: bool>() -> Functions {
         (c"free", free::<IS_FIRST>),
         (c"get", get::<IS_FIRST>),
         (c"locate", locate::<IS_FIRST>),
+        (c"realloc", realloc::<IS_FIRST>),
         (c"fillFront", fill_front::<IS_FIRST>),
         (c"flushFront", flush_front::<IS_FIRST>),
     ]
 }
 
-/// `makeCalls(): { memory: ArrayBuffer, malloc, free, get, locate, fillFront, flushFront }`
+/// `makeCalls(): { memory: ArrayBuffer, malloc, free, get, locate, realloc, fillFront, flushFront }`
 pub(super) unsafe extern "C" fn make_calls(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: Node calls this with the environment and info of the call that runs; the functions are ones of this file.
     unsafe {

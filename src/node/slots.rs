@@ -19,7 +19,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Functions by their names.
-pub(super) type Functions = [(&'static CStr, Callback); 6];
+pub(super) type Functions = [(&'static CStr, Callback); 7];
 
 /// What `lib/calls.js` and this file exchange, in words, each a double or a whole number of 64 bits.
 #[repr(C)]
@@ -119,6 +119,13 @@ impl<const IS_FIRST: bool> Memory<IS_FIRST> {
     pub fn argument(self) -> u64 {
         // SAFETY: by this type's invariant.
         unsafe { (*self.0).argument }
+    }
+
+    /// What stands where the call returns an address, for calls that take two arguments.
+    #[inline]
+    pub fn second_argument(self) -> u64 {
+        // SAFETY: by this type's invariant.
+        unsafe { (*self.0).answer }
     }
 
     #[inline]

@@ -23,7 +23,6 @@ use super::caches::{ROOM, most};
 use super::classes::{CLASS, CLASSES, UNIT};
 use super::slots::Dropped;
 use super::spans::Given;
-use super::states::QUICK_CLASSES;
 use crate::heap::engine::{Engine, Freed, NoMetadata, Taken};
 use crate::table::Table;
 use std::sync::atomic::AtomicU32;
@@ -56,7 +55,7 @@ pub(in crate::heap) struct Corrupt;
 pub(super) struct Front {
     words: Table<AtomicU32>,
     /// How many slots a stack may hold, by class.
-    limits: [u8; QUICK_CLASSES],
+    limits: [u8; CLASSES],
     /// How many more slots have been lent than taken back: negative if the front has freed blocks that it had not handed out.
     lent: i64,
 }
@@ -113,7 +112,7 @@ impl Front {
 
     /// Bytes of all slots that wait, and their number. O(classes).
     pub fn waiting(&self) -> (u64, usize) {
-        (0..QUICK_CLASSES).fold((0, 0), |(bytes, slots), class| {
+        (0..CLASSES).fold((0, 0), |(bytes, slots), class| {
             let len = self.len(class).unwrap_or(0);
             (bytes + len as u64 * CLASS[class].size, slots + len)
         })
@@ -141,7 +140,7 @@ impl Front {
     /// Whether a slot of a class waits, the largest of which has so many bytes; 0 if none does.
     pub fn largest_slot(&self) -> u64 {
         let waits = |class: &usize| self.len(*class).is_ok_and(|len| len > 0);
-        (0..QUICK_CLASSES).rev().find(waits).map_or(0, |class| CLASS[class].size)
+        (0..CLASSES).rev().find(waits).map_or(0, |class| CLASS[class].size)
     }
 
     /// The offsets of all slots of a class that wait.
@@ -183,7 +182,7 @@ impl Segregated {
         self.settle_front();
         let (mapped, shown) = (self.end(), self.states_shown());
         let front = self.front.as_mut().ok_or(FrontFailed::Corrupt)?;
-        if class >= QUICK_CLASSES {
+        if class >= CLASSES {
             return Err(FrontFailed::Corrupt);
         }
         let present = front.len(class)?;
@@ -222,7 +221,7 @@ impl Segregated {
         self.settle_front();
         let mapped = self.end();
         let front = self.front.as_mut().ok_or(FrontFailed::Corrupt)?;
-        if class >= QUICK_CLASSES {
+        if class >= CLASSES {
             return Err(FrontFailed::Corrupt);
         }
         let len = front.len(class)?;
@@ -279,7 +278,7 @@ impl Segregated {
     pub fn empty_front(&mut self) -> (u64, isize) {
         self.settle_front();
         let (mut bytes, mut holes) = (0, 0);
-        for class in 0..QUICK_CLASSES {
+        for class in 0..CLASSES {
             while self.front.as_ref().is_some_and(|front| front.len(class).is_ok_and(|len| len > 0)) {
                 let Ok(freed) = self.take_back(class, ROOM) else { break };
                 bytes += freed.size;

@@ -59,6 +59,12 @@ impl Segregated {
         true
     }
 
+    /// The size of the slot of the live block that starts at `start`, and its padding, if it is one of which nobody keeps a note.
+    pub fn slot_at(&self, start: u64) -> Option<(u64, u64)> {
+        let (_, class, padding) = self.states.quick(start)?;
+        Some((CLASS[class].size, padding))
+    }
+
     /// Takes a slot of a class for `size` bytes.
     pub(super) fn take_slot(&mut self, class: usize, size: u64) -> Result<Option<Taken>, NoMetadata> {
         if let Some(start) = self.take_slot_cached(class, size) {

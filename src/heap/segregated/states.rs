@@ -39,15 +39,12 @@ const STATES: usize = (CHUNK / UNIT) as usize;
 /// The first state of slots of which somebody keeps a note: those of the class of 32 bytes.
 const NOTED: u8 = 68;
 
-/// The first state of slots that may have padding of more than fourteen bits.
-const QUICK: u8 = 64;
-
-/// The classes whose slots have no more.
-pub(super) const QUICK_CLASSES: usize = QUICK as usize - 16;
+/// The first class of more than 16 KiB, whose slots may have padding of more than fourteen bits.
+const WIDER: usize = 48;
 
 /// The bits of padding that stand in the two bytes behind a slot's state, by class.
-const PADDING_BITS: [u16; QUICK as usize] = {
-    let mut bits = [0x3fff; QUICK as usize];
+const PADDING_BITS: [u16; NOTED as usize] = {
+    let mut bits = [0x3fff; NOTED as usize];
     let mut class = 0;
     while class < WIDE {
         bits[class] = 0x7f;
@@ -113,7 +110,7 @@ fn padding(state: State, [first, low, middle, high]: [u8; 4]) -> u64 {
     match state {
         State::Slot(0) => UNIT - u64::from(first),
         State::Slot(class) if !is_wide(class) => bits(low),
-        State::Slot(class) if 16 + class < QUICK.into() => bits(low) | bits(middle) << 7,
+        State::Slot(class) if class < WIDER => bits(low) | bits(middle) << 7,
         _ => bits(low) | bits(middle) << 7 | bits(high) << 14,
     }
 }
@@ -128,7 +125,7 @@ fn bytes(state: State, padding: u64) -> ([u8; 4], usize) {
     match state {
         State::Slot(0) => ([(UNIT - padding) as u8, 0, 0, 0], 1),
         State::Slot(class) if !is_wide(class) => ([16 + class as u8, low, 0, 0], 2),
-        State::Slot(class) if 16 + class < QUICK.into() => ([16 + class as u8, low, middle, 0], 3),
+        State::Slot(class) if class < WIDER => ([16 + class as u8, low, middle, 0], 3),
         State::Slot(class) => ([16 + class as u8, low, middle, high], 4),
         State::Pages => ([PAGES, low, middle, high], 4),
     }
@@ -217,8 +214,8 @@ impl States {
         if offset.is_multiple_of(UNIT) { state(self.byte(offset)) } else { None }
     }
 
-    /// The state of the live block that starts at `offset`, as it stands in the table, its class and its padding, for slots of at
-    /// most 16 KiB of which nobody keeps a note. `None`: there is no such block, or it takes more to find it.
+    /// The state of the live block that starts at `offset`, as it stands in the table, its class and its padding, for slots of which
+    /// nobody keeps a note. `None`: there is no such block, or it takes more to find it.
     #[inline]
     pub fn quick(&self, offset: u64) -> Option<(&AtomicU8, usize, u64)> {
         if !offset.is_multiple_of(UNIT) {
@@ -226,14 +223,17 @@ impl States {
         }
         let there = self.in_table(offset)?;
         let [first, low, middle] = [0, 1, 2].map(|number| there[number].load(Relaxed));
-        if first.wrapping_sub(1) >= QUICK - 1 {
+        if first.wrapping_sub(1) >= NOTED - 1 {
             return None;
         }
         let class = usize::from(first.saturating_sub(16));
         // Without a branch that depends on the class, which nobody can predict.
         let bits = u16::from(low & (PADDING - 1)) | u16::from(middle & (PADDING - 1)) << 7;
-        let behind = bits & PADDING_BITS[class];
-        let padding = if class == 0 { UNIT - u64::from(first) } else { behind.into() };
+        let behind = u64::from(bits & PADDING_BITS[class]);
+        let padding = if class == 0 { UNIT - u64::from(first) } else { behind };
+        // This one is seldom: such slots are.
+        let high = if class < WIDER { 0 } else { u64::from(there[3].load(Relaxed) & (PADDING - 1)) << 14 };
+        let padding = padding | high;
         Some((&there[0], class, padding))
     }
 
@@ -313,7 +313,7 @@ impl States {
 
 const _: () =
     assert!(16 + CLASSES == NOTED as usize && NOTED as usize + CLASSES - 1 < PAGES as usize, "a state for each class");
-const _: () = assert!(CLASS[QUICK as usize - 17].size == 1 << 14, "what fourteen bits say");
+const _: () = assert!(CLASS[WIDER - 1].size == 1 << 14, "what fourteen bits say");
 const _: () = assert!(CLASS[WIDE - 1].size == 128, "what seven bits say");
 
 #[cfg(test)]

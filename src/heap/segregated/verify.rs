@@ -2,7 +2,7 @@
 
 use super::classes::CLASS;
 use super::spans::Counted;
-use super::states::{QUICK_CLASSES, State};
+use super::states::State;
 use super::{Segregated, bytes};
 use crate::heap::PAGE;
 use crate::heap::engine::Engine;
@@ -49,7 +49,7 @@ impl Segregated {
     /// number.
     fn verify_waiting(&self, class: usize, expected: usize) -> Result<(), String> {
         let mut slots: Vec<_> = self.caches.iter().nth(class).map_or_else(Vec::new, |stack| stack.slots().collect());
-        if let Some(front) = self.front.as_ref().filter(|_| class < QUICK_CLASSES) {
+        if let Some(front) = &self.front {
             slots.extend(front.slots(class)?);
         }
         slots.sort_unstable();
