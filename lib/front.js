@@ -19,6 +19,7 @@ const MALLOCS = 0;
 const PADDING = 2;
 const STATES = 3;
 const ADDRESS = 4;
+const ELSEWHERE = 6;
 const TOPS = 64;
 const LIMITS = 128;
 const STACKS = 192;
@@ -86,6 +87,7 @@ class Front {
     this.addresses = NO_ADDRESSES;
     this.states = NO_STATES;
     this.objects = undefined;
+    this.distance = 0n;
   }
 
   /** Ends the front for good. */
@@ -192,6 +194,41 @@ class Front {
     return (low >>> 4) | (high << 28);
   }
 
+  /**
+   * The bytes that were asked for of the block that starts at `unit`, in the first of the heap's regions; -1: the addon knows more.
+   */
+  sizeAt(unit) {
+    const { states } = this;
+    const state = states[unit];
+    if (!(state > 0 && state < QUICK) || unit >= this.words[ELSEWHERE]) return -1;
+    if (state <= 16) return state;
+    const number = state - 16;
+    let padding = states[unit + 1] & 0x7f;
+    if (number >= WIDE) padding |= this.wide(unit, number);
+    return SIZES[number] - padding;
+  }
+
+  /** Whether an address is in the first of the heap's regions, as far as the front knows. */
+  isNear(address) {
+    const unit = this.unitOf(address);
+    return unit > 0 && unit < this.words[ELSEWHERE];
+  }
+
+  /** The bytes of the slot of a block that starts at `address`; 0: the addon knows more. */
+  usableSize(address) {
+    const state = this.states[this.unitOf(address)];
+    return state > 0 && state < QUICK ? SIZES[CLASS_OF_STATE[state]] : 0;
+  }
+
+  /** The physical address of a block that starts at `address`; undefined: the addon knows more. */
+  get(address) {
+    if (typeof address !== 'bigint' || this.asNumber) return undefined;
+    const unit = this.unitOf(address);
+    const state = this.states[unit];
+    if (!(state > 0 && state < QUICK) || unit >= this.words[ELSEWHERE]) return undefined;
+    return address + this.distance;
+  }
+
   /** Gives the block that starts at `address` the size `size` in its slot. Returns whether it has: else the addon knows more. */
   resize(address, size) {
     if (typeof size !== 'number' || size >>> 0 !== size || size === 0) return false;
@@ -257,7 +294,8 @@ class Front {
   map() {
     const memory = memoryOf(this.heap);
     if (memory === null) return false;
-    const { buffer, start, lead, length } = memory;
+    const { buffer, start, lead, length, distance } = memory;
+    this.distance = distance;
     this.words = new Int32Array(buffer, start, NO_WORDS.length);
     this.numbers = new Float64Array(buffer, start, 1);
     this.addresses = new BigUint64Array(buffer, start, 3);

@@ -115,10 +115,11 @@ class Heap {
       id = binding.open(checkedOptions(options));
       isNew = true;
     }
+    const front = new Front(id, asNumber, isNew);
     // Configurable, or a Proxy could put nothing else in their place.
     define(this, ID, id, false);
-    define(this, VIEWS, new Views(id), false);
-    define(this, FRONT, new Front(id, asNumber, isNew), false);
+    define(this, VIEWS, new Views(id, front), false);
+    define(this, FRONT, front, false);
     define(this, AS_NUMBER, asNumber, false);
   }
 
@@ -173,7 +174,8 @@ class Heap {
   }
 
   get(address) {
-    return calls.get(idOf(this), address, this[AS_NUMBER]);
+    const physical = frontOf(this).get(address);
+    return physical === undefined ? calls.get(idOf(this), address, this[AS_NUMBER]) : physical;
   }
 
   mallocAs(Type, count, options) {
@@ -251,7 +253,8 @@ class Heap {
   }
 
   usableSize(address) {
-    return blockOf(idOf(this), address, true).usableSize;
+    const front = frontOf(this);
+    return front.usableSize(address) || blockOf(idOf(this), address).usableSize;
   }
 
   blockOf(address) {
@@ -259,7 +262,7 @@ class Heap {
   }
 
   owns(address) {
-    return binding.owns(idOf(this), address);
+    return frontOf(this).usableSize(address) > 0 || binding.owns(idOf(this), address);
   }
 
   trim() {

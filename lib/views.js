@@ -122,8 +122,9 @@ function anyView(Type, memory, start, elements, width) {
 
 /** The buffer spans of one heap that views of one kind were made from. */
 class BufferSpans {
-  constructor(heap, shared) {
+  constructor(heap, shared, front) {
     this.heap = heap;
+    this.front = front;
     this.shared = shared;
     this.all = new Map();
     // The buffer span that a copy asked for last and that was not made.
@@ -142,6 +143,8 @@ class BufferSpans {
     // Where in the buffer its span begins, and how long it is.
     this.start = 0;
     this.length = 0;
+    // The address of its first byte, a number, if it is in the first of the heap's regions.
+    this.first = Number.NaN;
   }
 
   /** Makes the buffer span round the address just looked up the current one. */
@@ -158,6 +161,8 @@ class BufferSpans {
     this.bytes = bytes;
     this.start = bytes.byteOffset;
     this.length = bytes.length;
+    const first = Number(address) - integers[OFFSET];
+    this.first = this.front.isNear(address) ? first : Number.NaN;
   }
 
   /** The bytes of the buffer span round an address, over a new buffer. */
@@ -176,7 +181,25 @@ class BufferSpans {
     return integers[OFFSET] + bytes <= this.length;
   }
 
+  /**
+   * Where in the current buffer span the block is that starts at `address`, which the front knows; -1: it has to be looked up. A span
+   * has no bytes if they were moved, by transfer() or to another thread.
+   */
+  offsetOf(unit, bytes) {
+    const offset = 16 * unit + 8 - this.first;
+    return offset >= 0 && offset + bytes <= this.length && this.bytes.length !== 0 ? offset : -1;
+  }
+
   buffer(address, length) {
+    const { front } = this;
+    const unit = front.unitOf(address);
+    const size = front.sizeAt(unit);
+    if (size >= 0) {
+      const elements = length === undefined ? size : length;
+      const offset = this.offsetOf(unit, size);
+      if (offset >= 0 && elements >>> 0 === elements && elements <= size)
+        return bufferOver(this.memory, this.start + offset, elements);
+    }
     locate(this.heap, address);
     const bytes = elementsOf(address, length, 1);
     if (!this.shows(bytes)) return this.elsewhere(address, bytes, Buffer, bytes, 1);
@@ -185,6 +208,16 @@ class BufferSpans {
 
   view(address, Type, length) {
     const width = widthOf(Type);
+    const { front } = this;
+    const unit = front.unitOf(address);
+    const size = front.sizeAt(unit);
+    if (size >= 0) {
+      const elements = length === undefined ? (size / width) | 0 : length;
+      const offset = this.offsetOf(unit, size);
+      // Slots are aligned to 16 bytes, as much as any type wants.
+      if (offset >= 0 && elements >>> 0 === elements && elements * width <= size)
+        return viewOver(Type, this.memory, this.start + offset, elements, width);
+    }
     locate(this.heap, address);
     const elements = elementsOf(address, length, width);
     const offset = integers[OFFSET];
@@ -267,11 +300,11 @@ function misaligned(address, Type, width) {
 
 /** The views of one heap, of both kinds. */
 class Views {
-  constructor(heap) {
+  constructor(heap, front) {
     this.heap = heap;
-    this.plain = new BufferSpans(heap, false);
+    this.plain = new BufferSpans(heap, false, front);
     // If the runtime has only one kind of buffer, both are the same.
-    this.shared = CAN_SHARE ? new BufferSpans(heap, true) : this.plain;
+    this.shared = CAN_SHARE ? new BufferSpans(heap, true, front) : this.plain;
   }
 
   /** Drops all buffers. */

@@ -24,6 +24,13 @@ impl Heap {
         self.engine.segregated().is_some_and(|engine| engine.begin_front(words))
     }
 
+    /// Says that memory from the address `end` on is not where the first main block's is.
+    pub fn limit_front(&mut self, end: u64) {
+        if let Some(engine) = self.engine.segregated() {
+            engine.limit_front(super::address::offset_in(end));
+        }
+    }
+
     /// Whether there is a front.
     pub fn has_front(&mut self) -> bool {
         self.engine.segregated().is_some_and(|engine| engine.has_front())

@@ -120,6 +120,15 @@ impl Regions {
         self.list.len()
     }
 
+    /// The virtual address after the first region's last carved byte, if there is a second region; else [`u64::MAX`].
+    #[must_use]
+    pub fn end_of_first(&self) -> u64 {
+        match &self.list[..] {
+            [first, _, ..] => first.end(),
+            _ => u64::MAX,
+        }
+    }
+
     /// Whether `bytes` more can be carved right after the last.
     #[must_use]
     pub fn has_room(&self, bytes: u64) -> bool {

@@ -7,6 +7,7 @@
 //! Invariant: a heap that has been published has no front.
 
 use crate::error::Error;
+use crate::heap::FIRST_ADDRESS;
 use crate::memory::{LEAD, Mapping};
 use crate::mems::Mems;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub struct Shown {
     pub mapping: Arc<Mapping>,
     /// Bytes of the mapping, from its first on, that may be looked at.
     pub bytes: u64,
+    /// The physical address of the heap's first.
+    pub physical: u64,
 }
 
 impl Mems {
@@ -69,8 +72,10 @@ impl Mems {
             if !self.heap.begin_front(words) {
                 return None;
             }
+            self.heap.limit_front(self.regions.end_of_first());
         }
-        Some(Shown { mapping, bytes: self.heap.states_shown() + LEAD as u64 })
+        let physical = self.regions.physical(FIRST_ADDRESS) as u64;
+        Some(Shown { mapping, bytes: self.heap.states_shown() + LEAD as u64, physical })
     }
 
     /// Lends the front slots of a class, if there is room.

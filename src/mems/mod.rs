@@ -223,6 +223,9 @@ impl Mems {
         self.heap.reserve_block(bytes).map_err(|_| Error::OutOfMetadata { size })?;
         let border = room.begins_region();
         self.regions.carve(room);
+        if border {
+            self.heap.limit_front(self.regions.end_of_first());
+        }
         Ok(self.heap.append_block(bytes, border))
     }
 

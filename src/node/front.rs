@@ -3,10 +3,11 @@
 use super::buffers::span;
 use super::failure::run;
 use super::heaps::id;
+use crate::heap::FIRST_ADDRESS;
 use crate::memory::LEAD;
 use crate::mems::front::Shown;
 use crate::process::registry;
-use napi::bindgen_prelude::{FromNapiValue, Unknown};
+use napi::bindgen_prelude::{BigInt, FromNapiValue, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub struct FrontMemory<'env> {
     pub lead: u32,
     /// Bytes from the first word to the end of the buffer.
     pub length: f64,
+    /// What a physical address is more than the virtual one, in the first of the heap's regions.
+    pub distance: BigInt,
 }
 
 /// The memory of a heap's front, which is made if there is none; `null` if the heap has none.
@@ -30,13 +33,19 @@ pub struct FrontMemory<'env> {
 pub fn front<'env>(env: &'env Env, heap: Unknown) -> Result<Option<FrontMemory<'env>>> {
     run(*env, || {
         let shown = registry::with_heap(id(*env, &heap)?, |heap| Ok(heap.front()))?;
-        let Some(Shown { mapping, bytes }) = shown else { return Ok(None) };
+        let Some(Shown { mapping, bytes, physical }) = shown else { return Ok(None) };
         let (_, length) = span::around(&mapping, 0, bytes);
         // SAFETY: `env` is this call's own.
         let (buffer, start) = unsafe { span::buffer(env.raw(), Arc::clone(&mapping), (0, length), false) }?;
         // SAFETY: `buffer` is a value of `env`, just made.
         let buffer = unsafe { Unknown::from_napi_value(env.raw(), buffer) }?;
-        Ok(Some(FrontMemory { buffer, start: start as u32, lead: LEAD as u32, length: length as f64 }))
+        Ok(Some(FrontMemory {
+            buffer,
+            start: start as u32,
+            lead: LEAD as u32,
+            length: length as f64,
+            distance: (physical - FIRST_ADDRESS).into(),
+        }))
     })
 }
 

@@ -4,6 +4,7 @@
 //!  words  0..2        a double: how many blocks the front has handed out
 //!         2           a whole number: by how much padding there is more because of it, since it was last added up
 //!         3           how many states JavaScript may look at
+//!         6           the unit from which on memory is not where the first main block's is
 //!         64 + class  where the stack of the class ends: its top
 //!         128 + class where it ends when it is full
 //!         192 + 64 n  the stack of class n: units from the first address on, as JavaScript counts them (`STEP` more)
@@ -36,9 +37,13 @@ const WORDS: usize = STACKS + PLACES * CLASSES;
 
 const PADDING: usize = 2;
 const STATES: usize = 3;
+const ELSEWHERE: usize = 6;
 const TOPS: usize = 64;
 const LIMITS: usize = 128;
 const STACKS: usize = 192;
+
+/// The largest unit that JavaScript numbers without a double.
+const MOST_UNIT: u32 = (1 << 31) - 1;
 
 /// Words of a stack.
 const PLACES: usize = 64;
@@ -161,6 +166,15 @@ impl Segregated {
     /// Whether there is a front.
     pub fn has_front(&self) -> bool {
         self.front.is_some()
+    }
+
+    /// Says that memory from the offset `end` on is not where the first main block's is.
+    pub fn limit_front(&self, end: u64) {
+        if let Some(front) = &self.front {
+            // Units that do not fit have no state that JavaScript reaches.
+            let unit = u32::try_from(end / UNIT + STEP).unwrap_or(MOST_UNIT).min(MOST_UNIT);
+            front.words[ELSEWHERE].store(unit, Relaxed);
+        }
     }
 
     /// How many bytes of states JavaScript may look at, from its first on.
