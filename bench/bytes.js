@@ -1,4 +1,4 @@
-// What using memory costs from JavaScript: views, reading and writing, copying, growing, heaps of one's own. Each is measured
+// What using memory costs from JavaScript: reading and writing, copying, growing, heaps of one's own. Each is measured
 // beside what a Node user has without MeMS.
 
 'use strict';
@@ -6,7 +6,6 @@
 const mems = require('@sambhav-gautam/osmemoryallocator');
 const { load } = require('./contenders/koffi.js');
 const ours = require('./contenders/mems.js');
-const { loadFloor } = require('./lib/floor.js');
 const { inTurns, time } = require('./lib/measure.js');
 
 const { Heap } = mems;
@@ -33,70 +32,6 @@ function contenders(n, actions) {
 /** libc's memmove, called at physical addresses: the speed of the machine, and a call through an FFI. */
 function memmove() {
   return load().func('uint64_t memmove(uint64_t to, uint64_t from, size_t bytes)');
-}
-
-/**
- * Making views, against the least that it could take: a callback that does nothing, and the view itself. Each has a loop of
- * its own: a loop that calls all of them as functions would add 10 ns a call.
- */
-async function views({ quick, turns }) {
-  const { bigIntToUndefined } = loadFloor();
-  const n = quick ? 100_000 : 500_000;
-  const heap = new Heap();
-  const address = heap.malloc(KIB);
-  const bytes = heap.buffer(address);
-  const { buffer, byteOffset } = bytes;
-  // Each view is read, so that the compiler cannot leave it out.
-  let read = 0;
-  const of = (name, least, made) => {
-    const loops = { 'an empty callback and the view': least, [name]: made };
-    const run = (loop) => () =>
-      time(() => {
-        read += loop();
-      }) / n;
-    return turns(
-      'view',
-      name,
-      Object.entries(loops).map(([each, loop]) => ({ name: each, run: run(loop) })),
-    );
-  };
-  const tables = [
-    await of(
-      'buffer(p)',
-      () => {
-        let sum = 0;
-        for (let i = 0; i < n; i++) {
-          bigIntToUndefined(address);
-          sum += new Uint8Array(buffer, byteOffset, KIB).length;
-        }
-        return sum;
-      },
-      () => {
-        let sum = 0;
-        for (let i = 0; i < n; i++) sum += heap.buffer(address).length;
-        return sum;
-      },
-    ),
-    await of(
-      'view(p, Float64Array)',
-      () => {
-        let sum = 0;
-        for (let i = 0; i < n; i++) {
-          bigIntToUndefined(address);
-          sum += new Float64Array(buffer, byteOffset, KIB / 8).length;
-        }
-        return sum;
-      },
-      () => {
-        let sum = 0;
-        for (let i = 0; i < n; i++) sum += heap.view(address, Float64Array).length;
-        return sum;
-      },
-    ),
-  ];
-  heap.close();
-  if (read === 0) throw new Error('no view had a length');
-  return tables;
 }
 
 /** `read` and `write`, against a Buffer's copy: into a new Buffer, which `read` returns too, and into an existing one. */
@@ -219,7 +154,7 @@ async function measureBytes({ quick, progress }) {
     rows: await inTurns(actions, rounds, progress),
   });
   const tables = [];
-  for (const measure of [views, bytes, copies, growth, heaps]) {
+  for (const measure of [bytes, copies, growth, heaps]) {
     tables.push(...(await measure({ quick, turns })));
   }
   return tables;

@@ -47,7 +47,7 @@ const filling = (n, fill) => () =>
 /** All tables: `{ group, workload, rows }`. */
 async function measureHeaps({ quick, progress }) {
   const [rounds, n] = quick ? [5, 50_000] : [15, 500_000];
-  const libc = koffi.start();
+  const { heap: libc } = koffi.start();
   const one = ours.start();
   const heaps = Array.from({ length: HEAPS }, () => new Heap());
   const each = heaps.map((heap) => ({
@@ -56,7 +56,7 @@ async function measureHeaps({ quick, progress }) {
   }));
   const contenders = {
     [koffi.name]: replacing(new Array(HEAPS).fill(libc), n),
-    'MeMS, one heap': replacing(new Array(HEAPS).fill(one), n),
+    'MeMS, one heap': replacing(new Array(HEAPS).fill(one.heap), n),
     'MeMS, 1,000 heaps': replacing(each, n),
   };
   const runs = Object.entries(contenders).map(([name, { run }]) => ({ name, run }));

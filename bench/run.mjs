@@ -1,8 +1,8 @@
-// npm run bench [-- --quick] [--native | --javascript] [--write]
+// npm run bench [-- --quick] [--native | --javascript] [--only PART]... [--write]
 // npm run bench -- --report
 //
 // Measures MeMS against other allocators, natively and from JavaScript, prints tables, and keeps the figures in
-// target/bench.json. A full run also writes docs/performance.md and docs/performance.svg from them; with --write a quick run does
+// target/bench.json. --only measures a part of them: --only with a name that there is not lists the names. A full run also writes docs/performance.md and docs/performance.svg from them; with --write a quick run does
 // so too. --report makes them anew without measuring, and also docs/memory.md if npm run bench:gc has been run.
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import { chart } from './lib/chart.mjs';
 import { machine } from './lib/machine.mjs';
 import { writeMemoryDocuments } from './lib/memory.mjs';
-import { buildFloor, buildNative, measureNative } from './lib/native.mjs';
+import { buildFloor, buildNative, measureNative, PARTS as NATIVE } from './lib/native.mjs';
 import { progress, root } from './lib/process.mjs';
 import { report } from './lib/report.mjs';
 import { print } from './lib/table.mjs';
@@ -25,26 +25,41 @@ const { values: options } = parseArgs({
     quick: { type: 'boolean', default: false },
     native: { type: 'boolean', default: false },
     javascript: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true, default: [] },
     write: { type: 'boolean', default: false },
     report: { type: 'boolean', default: false },
   },
 });
-const all = options.native === options.javascript;
+const { PARTS: JAVASCRIPT, measure: measureInJavaScript } = createRequire(import.meta.url)(
+  './javascript.js',
+);
+const { only } = options;
+const unknown = only.filter((part) => ![...NATIVE, ...JAVASCRIPT].includes(part));
+if (unknown.length > 0) {
+  const parts = `natively ${NATIVE.join(', ')}; from JavaScript ${JAVASCRIPT.join(', ')}`;
+  throw new Error(`there is no part ${unknown.join(', ')}. The parts are: ${parts}`);
+}
+const among = (parts) => only.length === 0 || parts.some((part) => only.includes(part));
+const both = options.native === options.javascript;
+const wanted = {
+  native: (both || options.native) && among(NATIVE),
+  javascript: (both || options.javascript) && among(JAVASCRIPT),
+};
+/** Whether everything is measured. */
+const all = both && only.length === 0;
 const secondsSince = (begun) => (Number(process.hrtime.bigint() - begun) / 1e9).toFixed(0);
 
 /** Builds the programs that measure; what has not changed since the last run costs nothing. */
 async function build() {
-  if (all || options.native) await buildNative(options.quick);
-  if (all || options.javascript) {
-    await buildFloor();
-  }
+  if (wanted.native) await buildNative(options.quick);
+  if (wanted.javascript) await buildFloor();
 }
 
 async function measureJavaScript() {
-  const { measure } = createRequire(import.meta.url)('./javascript.js');
   let turns = 0;
-  const times = await measure({
+  const times = await measureInJavaScript({
     quick: options.quick,
+    only,
     progress: () => progress(`JavaScript: turn ${++turns}`),
   });
   progress('');
@@ -53,7 +68,7 @@ async function measureJavaScript() {
 
 /** The installed versions of the packages that MeMS is compared with from JavaScript, as `name version`. */
 function packages() {
-  return ['koffi', '@thi.ng/malloc'].map((name) => {
+  return ['koffi', 'sql.js', '@thi.ng/malloc'].map((name) => {
     const file = path.join(root, 'node_modules', name, 'package.json');
     return `${name} ${JSON.parse(readFileSync(file, 'utf8')).version}`;
   });
@@ -61,8 +76,8 @@ function packages() {
 
 async function measure() {
   const nothing = { peers: [], times: [], footprint: [], metadata: [], adversarial: [] };
-  const native = all || options.native ? await measureNative(options.quick) : nothing;
-  const javascript = all || options.javascript ? await measureJavaScript() : [];
+  const native = wanted.native ? await measureNative(options.quick, only) : nothing;
+  const javascript = wanted.javascript ? await measureJavaScript() : [];
   const date = new Date().toISOString().slice(0, 10);
   const data = {
     date,
@@ -104,7 +119,7 @@ if (options.report) {
     `\nMedians with their median absolute deviation; ${cpu}, ${processors} processors, Node ${node}. ` +
       `Building took ${built} s, measuring ${measured} s.`,
   );
-  if (options.quick && (all || options.native)) {
+  if (options.quick && wanted.native) {
     console.log(
       'The native programs of a quick run are not optimised across crates: MeMS takes a tenth more instructions.',
     );

@@ -15,7 +15,11 @@ const FREE = 2;
 
 const KINDS = { a: MALLOC, r: REALLOC, f: FREE };
 
-/** The names of all traces, sorted. */
+/** The traces that a quick benchmark replays, and one that is no recording: see `smallBlocks`. */
+const QUICK = ['gcc-cc1', 'sqlite3'];
+const SMALL_BLOCKS = '24-byte blocks';
+
+/** The names of all recorded traces, sorted. */
 function traceNames() {
   return fs
     .readdirSync(FOLDER)
@@ -26,6 +30,7 @@ function traceNames() {
 
 /** A trace as three columns: kind, slot and size of each operation. */
 function readTrace(name) {
+  if (name === SMALL_BLOCKS) return smallBlocks();
   const text = zlib
     .gunzipSync(fs.readFileSync(path.join(FOLDER, `${name}.rep.gz`)))
     .toString('latin1');
@@ -36,8 +41,6 @@ function readTrace(name) {
     name,
     slots,
     count,
-    /** Calls of malloc and free: a realloc is one of each. */
-    calls: count,
     kind: new Uint8Array(count),
     slot: new Uint32Array(count),
     size: new Float64Array(count),
@@ -45,7 +48,6 @@ function readTrace(name) {
   for (let i = 0; i < count; i++) {
     const [kind, slot, size] = lines[i + 4].split(' ');
     trace.kind[i] = KINDS[kind];
-    if (kind === 'r') trace.calls++;
     trace.slot[i] = Number(slot);
     trace.size[i] = kind === 'f' ? 0 : Math.max(1, Number(size));
   }
@@ -59,7 +61,7 @@ function readTrace(name) {
 function smallBlocks() {
   const [slots, replaced] = [50_000, 100_000];
   const count = slots + 2 * replaced;
-  const trace = { name: '24-byte blocks', slots, count, calls: count };
+  const trace = { name: SMALL_BLOCKS, slots, count };
   Object.assign(trace, { kind: new Uint8Array(count), slot: new Uint32Array(count) });
   trace.size = new Float64Array(count).fill(24);
   let state = 1;
@@ -77,34 +79,26 @@ function smallBlocks() {
   return trace;
 }
 
-/**
- * Runs operations `from`..`to` of a trace on an allocator. `live` holds the block in each slot. A realloc allocates a new block,
- * then frees the old one.
- */
-function replay({ kind, slot, size }, live, from, to, { malloc, free }) {
+/** Runs operations `from`..`to` of a trace on a heap. `live` holds the block in each slot. */
+function replay({ kind, slot, size }, live, from, to, heap) {
   for (let i = from; i < to; i++) {
-    const s = slot[i];
-    const old = live[s];
-    live[s] = kind[i] === FREE ? undefined : malloc(size[i]);
-    if (kind[i] !== MALLOC) free(old);
+    const at = slot[i];
+    if (kind[i] === MALLOC) live[at] = heap.malloc(size[i]);
+    else if (kind[i] === REALLOC) live[at] = heap.realloc(live[at], size[i]);
+    else {
+      heap.free(live[at]);
+      live[at] = undefined;
+    }
   }
 }
 
-/**
- * Makes a copy of `replay`. So the engine compiles it for one allocator, as in a program that uses only one: a function that has
- * called several allocators is compiled for none of them.
- */
-function makeReplay() {
-  return new Function('MALLOC', 'FREE', `return ${replay}`)(MALLOC, FREE);
-}
-
 module.exports = {
-  makeReplay,
+  QUICK,
+  SMALL_BLOCKS,
   replay,
   MALLOC,
   REALLOC,
   FREE,
   traceNames,
   readTrace,
-  smallBlocks,
 };

@@ -2,6 +2,12 @@
 
 'use strict';
 
-const start = () => ({ malloc: Buffer.allocUnsafeSlow, free() {}, stop() {} });
+function realloc(old, size) {
+  const buffer = Buffer.allocUnsafeSlow(size);
+  old.copy(buffer);
+  return buffer;
+}
+
+const start = () => ({ heap: { malloc: Buffer.allocUnsafeSlow, realloc, free() {} }, stop() {} });
 
 module.exports = { name: 'Buffer.allocUnsafeSlow', start };

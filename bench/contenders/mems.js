@@ -1,4 +1,4 @@
-// MeMS: its default heap.
+// MeMS: its default heap, which is first fit.
 
 'use strict';
 
@@ -14,7 +14,8 @@ function stop() {
 
 function start() {
   mems.init();
-  return { malloc: mems.malloc, free: mems.free, stop };
+  const { malloc, realloc, free, get, buffer, view } = mems;
+  return { heap: { malloc, realloc, free, get, buffer, view }, stop };
 }
 
-module.exports = { name: 'MeMS', start, stop };
+module.exports = { name: 'MeMS, first fit', start, stop };

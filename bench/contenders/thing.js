@@ -4,12 +4,18 @@
 
 const POOL = 128 << 20;
 
-async function load() {
+async function start() {
   const { MemPool } = await import('@thi.ng/malloc');
-  return () => {
-    const pool = new MemPool({ size: POOL });
-    return { malloc: (size) => pool.malloc(size), free: (at) => pool.free(at), stop() {} };
+  const pool = new MemPool({ size: POOL });
+  const malloc = (size) => pool.malloc(size);
+  const free = (at) => pool.free(at);
+  // Its own realloc does not free a block that it moves.
+  const realloc = (old, size) => {
+    const moved = malloc(size);
+    free(old);
+    return moved;
   };
+  return { heap: { malloc, realloc, free }, stop() {} };
 }
 
-module.exports = { name: '@thi.ng/malloc', load };
+module.exports = { name: '@thi.ng/malloc', start };

@@ -5,17 +5,19 @@ import { contenders, timesOf, title, traces } from './summary.mjs';
 
 /** One colour for each allocator, which colour-blind people can distinguish, too (after Okabe and Ito). */
 const COLOURS = {
-  MeMS: '#d55e00',
-  'MeMS, joining and trimming': '#e69f00',
+  'MeMS, segregated': '#d55e00',
+  'MeMS Heap': '#d55e00',
+  'MeMS Heap, numbers': '#a63c00',
+  'MeMS, first fit': '#e69f00',
+  'MeMS, joining and trimming': '#f7cf6d',
   libc: '#0072b2',
   'koffi + libc': '#0072b2',
   mimalloc: '#56b4e9',
   'mimalloc, no huge pages': '#a6d8f5',
+  'WebAssembly’s dlmalloc': '#009e73',
   rlsf: '#009e73',
   talc: '#cc79a7',
   'offset-allocator': '#888888',
-  'Buffer.allocUnsafeSlow': '#555555',
-  '@thi.ng/malloc': '#f0e442',
 };
 
 /** Panels `{ heading, axis, categories, series }`, a series being `{ name, values }` with null where there is none. */
@@ -23,7 +25,7 @@ function panels(data) {
   const times = (where, heading, axis) => {
     const tables = timesOf(data, where, 'trace');
     const names = tables[0].rows.map(({ name }) => name);
-    names.sort((a, b) => (title(b) === 'MeMS') - (title(a) === 'MeMS'));
+    names.sort((a, b) => title(b).startsWith('MeMS') - title(a).startsWith('MeMS'));
     const value = ({ rows }, name) => rows.find((row) => row.name === name)?.ns ?? null;
     return {
       heading,
@@ -41,10 +43,7 @@ function panels(data) {
   };
   return [
     times('native', 'Nanoseconds a call, natively', { min: 0 }),
-    times('JavaScript', 'Nanoseconds a call, from JavaScript (logarithmic)', {
-      type: 'log',
-      min: 10,
-    }),
+    times('JavaScript', 'Nanoseconds a call, from JavaScript', { min: 0 }),
     {
       heading:
         'Memory resident at most, times the most bytes live (logarithmic, 1 is nothing lost)',

@@ -138,6 +138,10 @@ function adversarial() {
   return repeated(5, async () => (await program('adversarial')).map(parse), ['ns']);
 }
 
+async function metadata(quick) {
+  return (await measured('metadata', quick)).map((line) => JSON.parse(line));
+}
+
 /** The versions of the allocators that MeMS is compared with, as `name version`. */
 async function versions() {
   const args = ['metadata', '--format-version', '1', '--locked'];
@@ -151,14 +155,21 @@ async function versions() {
   });
 }
 
-/** Everything measured natively: `{ times, footprint, metadata, adversarial, peers }`. */
-export async function measureNative(quick) {
+/** The parts, by the names that `only` has. */
+export const PARTS = ['times', 'once', 'footprint', 'metadata', 'adversarial'];
+
+/**
+ * Everything measured natively: `{ times, footprint, metadata, adversarial, peers }`. `only`: the names of the parts to measure, all
+ * if there are none.
+ */
+export async function measureNative(quick, only) {
+  const part = (name, measure) => (only.length === 0 || only.includes(name) ? measure(quick) : []);
   return {
     peers: await versions(),
-    times: [...(await times(quick)), ...(await once(quick))],
-    footprint: await footprint(quick),
-    metadata: (await measured('metadata', quick)).map((line) => JSON.parse(line)),
+    times: [...(await part('times', times)), ...(await part('once', once))],
+    footprint: await part('footprint', footprint),
+    metadata: await part('metadata', metadata),
     // A quick run leaves these to npm run bench:adversarial.
-    adversarial: quick ? [] : await adversarial(),
+    adversarial: quick ? [] : await part('adversarial', adversarial),
   };
 }

@@ -1,5 +1,6 @@
 // The tables of a run, from its figures, which are printed on the terminal and are in docs/performance.md.
 
+import { ratiosTable } from './ratios.mjs';
 import { title as asTitle, contenders, median, shares, timesOf, traces } from './summary.mjs';
 import { figure, times } from './table.mjs';
 
@@ -57,8 +58,10 @@ function residentTable(footprint) {
 
 function mappedTable(footprint) {
   return shareTable('mapped and bookkeeping, times the most bytes live', footprint, [
-    ['mems', 'mapped', 'MeMS: mapped'],
-    ['mems', 'metadata', 'MeMS: bookkeeping'],
+    ['mems, first fit', 'mapped', 'first fit: mapped'],
+    ['mems, first fit', 'metadata', 'first fit: bookkeeping'],
+    ['mems, segregated', 'mapped', 'segregated: mapped'],
+    ['mems, segregated', 'metadata', 'segregated: bookkeeping'],
     ['mems, joining and trimming', 'mapped', 'joining and trimming: mapped'],
     ['mems, joining and trimming', 'metadata', 'joining and trimming: bookkeeping'],
     ['offset-allocator', 'reach', 'offset-allocator: highest end'],
@@ -66,8 +69,9 @@ function mappedTable(footprint) {
 }
 
 function metadataTable(metadata) {
-  const lines = metadata.map(({ workload, blocks, live, mapped, metadata }) => [
+  const lines = metadata.map(({ name, workload, blocks, live, mapped, metadata }) => [
     workload,
+    asTitle(name),
     blocks.toLocaleString('en-US'),
     (metadata / blocks).toFixed(1),
     (metadata / live).toFixed(3),
@@ -80,8 +84,9 @@ function metadataTable(metadata) {
   ];
   return {
     title: 'bookkeeping of MeMS after churn',
-    headings: ['', 'live blocks', ...per],
+    headings: ['', '', 'live blocks', ...per],
     rows: lines,
+    texts: 2,
   };
 }
 
@@ -103,16 +108,19 @@ export function tablesOf(data) {
     timesTable(`natively, ${title}, ns a call`, timesOf(data, 'native', group));
   const called = (title, group) =>
     callsTable(`from JavaScript, ${title}`, timesOf(data, 'JavaScript', group));
+  const replayed = (title, group) =>
+    timesTable(`from JavaScript, traces, ${title}, ns a call`, timesOf(data, 'JavaScript', group));
   return {
+    ratios: ratiosTable(data),
     'native-traces': natively('traces again and again', 'trace'),
     'native-once': natively('traces once', 'once'),
     'native-churn': natively('churn', 'churn'),
     adversarial: adversarialTable(adversarial),
-    'javascript-traces': timesTable(
-      'from JavaScript, traces, ns a call',
-      timesOf(data, 'JavaScript', 'trace'),
-    ),
-    'javascript-calls': called('single calls', 'calls'),
+    'javascript-traces': replayed('one heap kept', 'trace'),
+    'javascript-fresh': replayed('a heap for each replay', 'fresh'),
+    'javascript-calls': called('malloc and free', 'calls'),
+    'javascript-lookup': called('get', 'lookup'),
+    'javascript-opening': called('a heap opened and closed', 'opening'),
     'javascript-start': called('init and the first malloc', 'start'),
     'javascript-heap': called('heaps of options', 'heap'),
     'javascript-heaps': called('many small heaps', 'heaps'),

@@ -1,18 +1,59 @@
-//! MeMS.
+//! MeMS, with memory behind its addresses.
 
 use super::Allocator;
+use mems::Options;
+use mems::heap::{FIRST_ADDRESS, PolicyKind, Stats};
+use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-/// Exact first fit with virtual addresses, memory behind them included. `TIDY`: with the options joinEmptyBlocks and trim.
-pub struct Mems<const TIDY: bool = false>(mems::Mems);
+/// The options of a heap, and its name in tables.
+pub trait Kind {
+    const NAME: &'static str;
+    fn options() -> Options;
+}
 
-impl<const TIDY: bool> Allocator for Mems<TIDY> {
-    const NAME: &'static str = if TIDY { "mems, joining and trimming" } else { "mems" };
+/// Exact first fit, as the default heap has it.
+pub struct FirstFit;
+
+impl Kind for FirstFit {
+    const NAME: &'static str = "mems, first fit";
+
+    fn options() -> Options {
+        Options::default()
+    }
+}
+
+/// First fit with the options `joinEmptyBlocks` and `autoTrim`.
+pub struct Tidy;
+
+impl Kind for Tidy {
+    const NAME: &'static str = "mems, joining and trimming";
+
+    fn options() -> Options {
+        Options::default().with_join_empty_blocks(true).with_trim(true)
+    }
+}
+
+/// Size classes, with the other options as `new Heap()` has them.
+pub struct Segregated;
+
+impl Kind for Segregated {
+    const NAME: &'static str = "mems, segregated";
+
+    fn options() -> Options {
+        Options::roomy().with_policy(PolicyKind::Segregated)
+    }
+}
+
+/// A heap of one kind.
+pub struct Mems<K: Kind = FirstFit>(mems::Mems, PhantomData<K>);
+
+impl<K: Kind> Allocator for Mems<K> {
+    const NAME: &'static str = K::NAME;
     type Block = u64;
 
     fn new() -> Self {
-        let options = mems::Options::default().with_join_empty_blocks(TIDY).with_trim(TIDY);
-        Self(mems::Mems::new(options))
+        Self(mems::Mems::new(K::options()), PhantomData)
     }
 
     #[inline]
@@ -30,10 +71,10 @@ impl<const TIDY: bool> Allocator for Mems<TIDY> {
     }
 
     fn offset(&self, block: u64) -> Option<u64> {
-        Some(block - mems::heap::FIRST_ADDRESS)
+        Some(block - FIRST_ADDRESS)
     }
 
-    fn stats(&mut self) -> Option<mems::heap::Stats> {
+    fn stats(&mut self) -> Option<Stats> {
         Some(self.0.stats())
     }
 }

@@ -12,7 +12,7 @@ mod rlsf;
 mod talc;
 
 pub use self::libc::Libc;
-pub use self::mems::Mems;
+pub use self::mems::{Mems, Segregated, Tidy};
 pub use self::mimalloc::Mimalloc;
 pub use self::offset_allocator::OffsetAllocator;
 pub use self::rlsf::Rlsf;

@@ -12,7 +12,7 @@
 //!
 //! `MEMS_BENCH=quick` takes two traces.
 
-use mems_bench::contenders::{Allocator, Libc, Mems, Mimalloc, OffsetAllocator, Rlsf, Talc};
+use mems_bench::contenders::{Allocator, Libc, Mems, Mimalloc, OffsetAllocator, Rlsf, Segregated, Talc, Tidy};
 use mems_bench::workload::{Op, Trace, read, traces};
 use std::fs::File;
 use std::hint::black_box;
@@ -35,9 +35,10 @@ struct Contender {
     setting: Option<(&'static str, &'static str)>,
 }
 
-const CONTENDERS: [Contender; 8] = [
+const CONTENDERS: [Contender; 9] = [
     contender::<Mems>(),
-    contender::<Mems<true>>(),
+    contender::<Mems<Tidy>>(),
+    contender::<Mems<Segregated>>(),
     contender::<Libc>(),
     contender::<Mimalloc>(),
     // mimalloc asks for huge pages, in which one byte in use makes 2 MiB resident.
@@ -60,7 +61,7 @@ const fn contender<A: Allocator>() -> Contender {
 struct Footprint {
     /// The most that was resident at once, above the state before the allocator was made.
     resident: Option<u64>,
-    /// In main blocks, at the end.
+    /// The most that main blocks had.
     mapped: Option<u64>,
     /// The most that bookkeeping had allocated.
     metadata: Option<u64>,
@@ -134,7 +135,7 @@ impl Footprint {
 
     fn ask<A: Allocator>(&mut self, allocator: &mut A) {
         if let Some(stats) = allocator.stats() {
-            self.mapped = Some(stats.mapped);
+            self.mapped = self.mapped.max(Some(stats.mapped));
             self.metadata = self.metadata.max(Some(stats.metadata));
         }
     }

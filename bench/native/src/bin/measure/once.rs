@@ -6,7 +6,7 @@
 //!
 //! `MEMS_BENCH=quick` takes two traces and few rounds.
 
-use mems_bench::contenders::{Allocator, Libc, Mems, Mimalloc, OffsetAllocator, Rlsf, Talc};
+use mems_bench::contenders::{Allocator, Libc, Mems, Mimalloc, OffsetAllocator, Rlsf, Segregated, Talc};
 use mems_bench::workload::{TRACES, Trace, is_quick, read, traces};
 use std::process::Command;
 use std::time::Duration;
@@ -14,9 +14,10 @@ use std::time::Duration;
 type Replay = fn(&Trace) -> Duration;
 
 /// The allocators that replay, by name.
-const CONTENDERS: [(&str, Replay); 6] = [
+const CONTENDERS: [(&str, Replay); 7] = [
     contender::<Libc>(),
     contender::<Mems>(),
+    contender::<Mems<Segregated>>(),
     contender::<Mimalloc>(),
     contender::<Rlsf>(),
     contender::<Talc>(),

@@ -5,9 +5,10 @@
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput};
-use mems_bench::contenders::{Allocator, Libc, Mems, Mimalloc, OffsetAllocator, Rlsf, Talc};
+use mems_bench::clock::processor_time;
+use mems_bench::contenders::{Allocator, Libc, Mems, Mimalloc, OffsetAllocator, Rlsf, Segregated, Talc};
 use mems_bench::workload::{Churn, ChurnPlan, Trace, churns, is_quick, read, traces};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 fn trace<A: Allocator>(group: &mut BenchmarkGroup<WallTime>, trace: &Trace) {
     group.bench_function(BenchmarkId::new(A::NAME, trace.name), |bencher| {
@@ -23,9 +24,9 @@ fn churn<A: Allocator>(group: &mut BenchmarkGroup<WallTime>, plan: ChurnPlan) {
     group.bench_function(BenchmarkId::new(A::NAME, plan.name), |bencher| {
         let churn = state.get_or_insert_with(|| Churn::<A>::new(plan.live, plan.sizes));
         bencher.iter_custom(|rounds| {
-            let begun = Instant::now();
+            let begun = processor_time();
             churn.run(rounds * STEPS);
-            begun.elapsed()
+            processor_time() - begun
         });
     });
 }
@@ -34,6 +35,7 @@ macro_rules! all {
     ($function:ident($($argument:expr),*)) => {
         $function::<Libc>($($argument),*);
         $function::<Mems>($($argument),*);
+        $function::<Mems<Segregated>>($($argument),*);
         $function::<Mimalloc>($($argument),*);
         $function::<Rlsf>($($argument),*);
         $function::<Talc>($($argument),*);
