@@ -14,7 +14,7 @@
 const binding = require('../binding.js');
 const { callWith, fillFront, flushFront } = require('./calls.js');
 
-// Where what stands in the words, all of 32 bits; as doubles and as whole numbers of 64 bits they are half as many.
+// What is at which index of the words, which have 32 bits. As doubles and whole numbers of 64 bits, they have half the index.
 const MALLOCS = 0;
 const PADDING = 2;
 const STATES = 3;
@@ -26,7 +26,7 @@ const STACKS = 192;
 /** Words of a stack, a power of two: stacks begin at multiples of it. */
 const PLACES = 64;
 
-/** What addresses of slots are, less 8, in units of 16 bytes, less the number of the first. */
+/** The unit of the heap's first address. An address of a slot is 16 times its unit, and 8. */
 const STEP = 62;
 
 /** The largest size that a front has slots for, and the classes that there are up to it. */
@@ -38,7 +38,7 @@ const WIDER = 48;
 /** States of slots that a front frees are below this. */
 const QUICK = 68;
 
-/** Calls of a heap that it takes until it gets a front, which takes longer to make than they do. */
+/** Calls after which a heap gets a front: making a front takes longer than they do. */
 const CALLS_BEFORE = 32;
 
 /** Bytes of a slot of each class, and the class of each number of units; filled when there is the first heap. */
@@ -47,7 +47,7 @@ const CLASS_OF = new Uint8Array(MOST / 16 + 1);
 /** The class of each state. */
 const CLASS_OF_STATE = new Uint8Array(QUICK);
 
-/** Stands for the memory of a front that there is not: all stacks are empty, and no state is there. */
+/** Stands for the memory of a front that is not made: all stacks are empty, and there are no states. */
 const NO_WORDS = new Int32Array(STACKS + PLACES * CLASSES);
 const NO_NUMBERS = new Float64Array(1);
 const NO_ADDRESSES = new BigUint64Array(3);
@@ -68,7 +68,7 @@ function readClasses() {
 const fronts = new Map();
 
 class Front {
-  /** A front of a heap that has just been made, or of one that others know: that has none. `asNumber`: it returns numbers. */
+  /** The front of a heap. One that is not new may be known to others and gets no memory. `asNumber`: it returns numbers. */
   constructor(heap, asNumber, isNew) {
     this.heap = heap;
     this.asNumber = asNumber;
@@ -80,7 +80,7 @@ class Front {
     this.reset();
   }
 
-  /** Lets go of the memory. */
+  /** Drops the memory. */
   reset() {
     this.words = NO_WORDS;
     this.numbers = NO_NUMBERS;
@@ -97,7 +97,7 @@ class Front {
     this.reset();
   }
 
-  /** A block of `size` bytes. Returns its unit, or 0: the addon knows more. */
+  /** Makes a block of `size` bytes. Returns its unit, or 0: the addon knows more. */
   take(size) {
     if (typeof size !== 'number' || size >>> 0 !== size || size > MOST || size === 0) return 0;
     const number = CLASS_OF[(size + 15) >>> 4];
@@ -160,7 +160,7 @@ class Front {
     const unit = this.take(size);
     if (unit === 0) return undefined;
     if (this.asNumber) return 16 * unit + 8;
-    // An address that was freed is an object already, which is returned again.
+    // An address that was freed is an object already, and is returned again.
     const object = this.objects[this.words[TOPS + CLASS_OF[(size + 15) >>> 4]]];
     if (object !== undefined) return object;
     const { words, addresses } = this;
@@ -169,7 +169,7 @@ class Front {
     return addresses[ADDRESS / 2];
   }
 
-  /** Frees the block that starts at `address`. Returns whether it has: else the addon knows more. */
+  /** Frees the block that starts at `address`. Returns whether it did; if not, the addon knows more. */
   free(address) {
     const unit = this.unitOf(address);
     if (unit === 0) return false;
@@ -311,7 +311,7 @@ function publish(heap) {
   try {
     binding.publish(heap);
   } catch (error) {
-    // Of a heap that has ended the id may still be read.
+    // The id of a heap that has ended may still be read.
     if (error.code !== 'ERR_MEMS_CLOSED') throw error;
   }
   front.end();

@@ -136,7 +136,7 @@ class Heap {
   }
 
   get id() {
-    // Whoever reads it may pass it on to another thread.
+    // The reader may pass it on to another thread.
     publish(idOf(this));
     return idOf(this);
   }

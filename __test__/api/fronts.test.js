@@ -215,7 +215,7 @@ describe('a front', () => {
     const [code, message] = await inWorker(attach, id);
     assert.equal(code, 'ERR_MEMS_UNKNOWN_HEAP');
     assert.match(message, /heap\.id/);
-    // Its own thread may attach, which ends the front.
+    // The heap's own thread may attach, which ends the front.
     const other = Heap.attach(id);
     other.free(heap.malloc(64));
     assert.equal(await inWorker(attach, heap.id), 'attached');

@@ -1,4 +1,4 @@
-//! The front of a heap: free slots that its thread takes and gives back without a call, where the engine has such
+//! The front of a heap: free slots that its thread takes and gives back without a call. Only segregated fit has one
 //! (`segregated/front.rs`).
 
 use super::address::addresses_of;
@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicU32;
 impl From<FrontFailed> for Error {
     fn from(failed: FrontFailed) -> Self {
         match failed {
-            FrontFailed::Corrupt => Self::Corrupt("what stands in the front of the heap cannot be".into()),
+            FrontFailed::Corrupt => Self::Corrupt("the front of the heap holds what cannot be".into()),
             FrontFailed::NoMetadata => Self::OutOfMetadata { size: 0 },
         }
     }
@@ -54,7 +54,8 @@ impl Heap {
         Ok(())
     }
 
-    /// Takes slots of a class back from the front, until a span goes back. Returns what may be given back to the system.
+    /// Takes slots of a class back from the front, until all slots of one span are free. Returns what may be given back to the
+    /// system.
     ///
     /// # Errors
     /// [`Error::Corrupt`] if there is no front or its words are spoiled.

@@ -25,7 +25,7 @@ pub(crate) enum Known {
 /// What JavaScript is shown of a front.
 #[derive(Debug)]
 pub struct Shown {
-    /// The mapping in which the words stand, and the states behind them.
+    /// The mapping that holds the words, and the states behind them.
     pub mapping: Arc<Mapping>,
     /// Bytes of the mapping, from its first on, that may be looked at.
     pub bytes: u64,
@@ -61,7 +61,7 @@ impl Mems {
     }
 
     /// The front, which is made if there is none. `None`: the heap has none, because of its options, because it is published, or
-    /// because its states stand in no table.
+    /// because its states are in no table.
     pub fn front(&mut self) -> Option<Shown> {
         if self.known == Known::Published || !self.options().is_plain() || self.options().track_allocations() {
             return None;

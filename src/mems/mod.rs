@@ -167,7 +167,7 @@ impl Mems {
             Err(refused) => {
                 self.empty_front();
                 self.go_back(&before, 0);
-                // Slots that were at hand may have been all that a span had left.
+                // What the front and the caches have just given back may be enough.
                 let note = |address| self.padding.set(address, sizes.padding);
                 self.heap.malloc_aligned(sizes.whole, alignment, note)?.ok_or(refused)
             }

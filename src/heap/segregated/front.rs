@@ -10,12 +10,12 @@
 //!         192 + 64 n  the stack of class n: units from the first address on, as JavaScript counts them (`STEP` more)
 //! ```
 //!
-//! Slots in a front are out of their spans, as those in caches are, and counted as live likewise. The front is its thread's own: it
-//! changes while the heap is not locked, so nobody but that thread may use the heap meanwhile, except to look at its numbers.
+//! Slots in a front are out of their spans and counted as live, as those in caches are. The front is its thread's own: it changes
+//! while the heap is not locked, so nobody but that thread may use the heap meanwhile, except to look at its numbers.
 //!
-//! Nothing that stands in the words is believed. A top is checked, and a slot goes back only if its span knows it as taken and no
-//! block is live there; else the front is [`Corrupt`], and its slots are lost to the heap. So whoever writes nonsense there spoils his
-//! heap and nothing else.
+//! What is in the words is not trusted. A top is checked, and a slot is taken back only if its span knows it as taken and no block
+//! is live there; otherwise the front is [`Corrupt`], and its slots are lost to the heap. A program that writes nonsense there
+//! spoils its own heap and nothing else.
 //!
 //! Costs: O(1) for each slot that is lent or taken back.
 
@@ -51,7 +51,7 @@ const PLACES: usize = 64;
 /// Slots that a stack may hold at first.
 const FIRST: usize = 8;
 
-/// What stands in the words of a front cannot be.
+/// The words of a front hold what cannot be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::heap) struct Corrupt;
 
@@ -229,8 +229,8 @@ impl Segregated {
         Ok(Some(Taken { start: 0, size: lent * CLASS[class].size, holes: holes - (len - present).cast_signed() }))
     }
 
-    /// Takes the older half of the slots of a class back from the front, until a span goes back. `None`: the front may hold more of
-    /// them by now.
+    /// Takes the older half of the slots of a class back from the front, until all slots of one span are free. `None`: the front may
+    /// hold more of them by now.
     pub fn flush_front(&mut self, class: usize) -> Result<Option<Freed>, FrontFailed> {
         self.settle_front();
         let mapped = self.end();
@@ -245,7 +245,8 @@ impl Segregated {
         self.take_back(class, len.div_ceil(2)).map(Some)
     }
 
-    /// Takes slots of a class back from the front, those that were put there first, at most `most` and only until a span goes back.
+    /// Takes slots of a class back from the front, those that were put there first: at most `most`, and only until all slots of one
+    /// span are free.
     fn take_back(&mut self, class: usize, most: usize) -> Result<Freed, FrontFailed> {
         let size = CLASS[class].size;
         let mut freed = Freed { size: 0, pages: (0, 0), hole: (0, 0), holes: 0 };
@@ -287,8 +288,8 @@ impl Segregated {
         Ok(freed)
     }
 
-    /// Takes all slots back from the front. Returns the bytes and the number of holes that there are more; what cannot be taken back is
-    /// left there.
+    /// Takes all slots back from the front. Returns their bytes, and how many more holes there are. What cannot be taken back is left
+    /// there.
     pub fn empty_front(&mut self) -> (u64, isize) {
         self.settle_front();
         let (mut bytes, mut holes) = (0, 0);

@@ -37,8 +37,8 @@ impl Segregated {
         Ok(Some(Taken { start, size: pages * PAGE, holes }))
     }
 
-    /// Gives the live run that starts at a page back. Returns the hole that it is part of now, in pages, and by how many holes
-    /// there are more.
+    /// Frees the live run that starts at a page. Returns the hole that it is part of now, in pages, and how many more holes there
+    /// are.
     pub(super) fn free_run(&mut self, page: u64) -> Option<((u64, u64), isize)> {
         let freed = self.runs.release(page)?;
         self.policy.on_hole_added(freed.hole.0, freed.hole.1 - freed.hole.0);
@@ -59,7 +59,7 @@ impl Segregated {
         Segment { start: start * PAGE, end: end * PAGE, is_hole }
     }
 
-    /// Gives the block of whole pages that starts at `start` as many as `size` bytes need.
+    /// Resizes the block of whole pages that starts at `start` to as many pages as `size` bytes need.
     pub(super) fn resize_pages(&mut self, start: u64, size: u64) -> Result<Option<Resized>, NoMetadata> {
         let (page, pages) = (start / PAGE, size.div_ceil(PAGE));
         let (end, hole_follows) = self.runs.next_start(page);

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  0            no live block starts here
-//!  1..=16       a block of the class of 16 bytes; so many were asked for
+//!  1..=16       a block of the class of 16 bytes; the number says how many were asked for
 //!  17..=67      a block of class 1..=51
 //!  68..=118     a block of class 1..=51 of which somebody keeps a note, so that it takes more than a quick call to free it
 //!  127          a block of whole pages
@@ -12,12 +12,12 @@
 //! ```
 //!
 //! So one byte says whether an address may be freed: double, interior and wild frees are found exactly, without looking for a
-//! span. The bytes behind a block's state are those of its own addresses, where no block starts.
+//! span. The bytes behind a block's state belong to the block's own addresses, where no block starts.
 //!
 //! Invariant: a byte is a state only where a block that is live starts.
 //!
-//! The states of the first part of the address space are one table in memory that others can reach too, if there is one; those
-//! behind it are in chunks, which are made as they are needed.
+//! The states of the first part of the address space may be in a table, in memory that others can reach too. The states behind it
+//! are in chunks, which are made as they are needed.
 //!
 //! Costs: O(1); a sixteenth of the address space in which a block ever started.
 
@@ -143,12 +143,12 @@ impl States {
         self.table = table;
     }
 
-    /// Whether there is a table, or states that stand in none.
+    /// Whether there is a table, or states in chunks.
     pub fn has_table(&self) -> bool {
         !self.table.is_empty() || self.made > 0
     }
 
-    /// How many states of addresses below `end` stand in the table.
+    /// How many states of addresses below `end` are in the table.
     pub fn in_table_below(&self, end: u64) -> u64 {
         (self.table.len() as u64).min(end / UNIT)
     }
@@ -247,13 +247,13 @@ impl States {
         padding(state, bytes)
     }
 
-    /// Records a live block of a class, or of pages, that starts at `offset` and has so much padding. Its states have been
+    /// Records a live block, a slot or pages, that starts at `offset` and has `padding` bytes of padding. Its states have been
     /// reserved.
     #[inline]
     pub fn set(&mut self, offset: u64, state: State, padding: u64) {
         let (bytes, len) = bytes(state, padding);
         let Some(there) = self.in_table(offset) else { return self.set_in_chunks(offset, bytes, len) };
-        // The first one last: who finds it finds the padding.
+        // The first one last: a thread that finds it finds the padding too.
         if len > 1 {
             there[1].store(bytes[1], Relaxed);
         }
@@ -274,7 +274,7 @@ impl States {
         }
     }
 
-    /// Records that the live block that starts at `offset` is none any more. Returns it, and its padding.
+    /// Records that the block that starts at `offset` is not live any more. Returns its state and padding.
     #[inline]
     pub fn take(&mut self, offset: u64) -> Option<(State, u64)> {
         if !offset.is_multiple_of(UNIT) {

@@ -12,7 +12,7 @@ use crate::heap::ensure::ensure;
 const STATES_CHECKED: u64 = 16;
 
 impl Segregated {
-    /// Checks all of it.
+    /// Checks the whole engine.
     pub(super) fn verify_runs(&self) -> Result<(), String> {
         self.runs.verify(|_, right| self.runs.is_border(right.start))?;
         let is_live = |start, class| self.states.get(start) == Some(State::Slot(class));
