@@ -24,7 +24,7 @@ impl Heap {
         self.engine.segregated().is_some_and(|engine| engine.begin_front(words))
     }
 
-    /// Says that memory from the address `end` on is not where the first main block's is.
+    /// Notes that memory from the address `end` on is not in the first region.
     pub fn limit_front(&mut self, end: u64) {
         if let Some(engine) = self.engine.segregated() {
             engine.limit_front(super::address::offset_in(end));

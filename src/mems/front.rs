@@ -29,7 +29,7 @@ pub struct Shown {
     pub mapping: Arc<Mapping>,
     /// Bytes of the mapping, from its first on, that may be looked at.
     pub bytes: u64,
-    /// The physical address of the heap's first.
+    /// The physical address of the heap's first address.
     pub physical: u64,
 }
 

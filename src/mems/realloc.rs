@@ -206,8 +206,9 @@ impl Mems {
         Ok(Realloc { address, copy, tail: None, pages: false, before })
     }
 
-    /// Moves the slot that starts at `address` to another of `size` bytes, in a heap that takes nothing more: what most calls of
-    /// realloc come to there. Returns the new address; `None`, and nothing has changed: [`realloc`] knows all cases. O(size).
+    /// Moves the slot that starts at `address` to another of `size` bytes, in a heap whose blocks need nothing else done: most calls
+    /// of realloc that move a block do. Returns the new address. `None`: nothing has changed, and [`realloc`] knows all cases.
+    /// O(size).
     pub fn move_slot(&mut self, address: u64, size: u64) -> Option<u64> {
         if !self.plain || size == 0 {
             return None;

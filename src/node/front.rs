@@ -23,7 +23,7 @@ pub struct FrontMemory<'env> {
     pub lead: u32,
     /// Bytes from the first word to the end of the buffer.
     pub length: f64,
-    /// What a physical address is more than the virtual one, in the first of the heap's regions.
+    /// A physical address minus its virtual one, in the heap's first region.
     pub distance: BigInt,
 }
 

@@ -127,8 +127,8 @@ callback! {
 }
 
 callback! {
-    /// `realloc` of an address to a size, a number that stands where the call returns the address: 0 if the call with arguments has to
-    /// do it, and nothing has changed.
+    /// `realloc` of an address to a size, a number, which is where the call returns the new address. It returns 0 if nothing has
+    /// changed, and the call with arguments has to do it.
     realloc, |_env, memory| {
         let (found, address, size) = (memory.heap()?, memory.argument(), f64::from_bits(memory.second_argument()));
         let moved = found.with(|heap| {

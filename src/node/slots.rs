@@ -121,7 +121,7 @@ impl<const IS_FIRST: bool> Memory<IS_FIRST> {
         unsafe { (*self.0).argument }
     }
 
-    /// What stands where the call returns an address, for calls that take two arguments.
+    /// The second argument, in the place of the address that the call returns.
     #[inline]
     pub fn second_argument(self) -> u64 {
         // SAFETY: by this type's invariant.

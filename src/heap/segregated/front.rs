@@ -4,7 +4,7 @@
 //!  words  0..2        a double: how many blocks the front has handed out
 //!         2           a whole number: by how much padding there is more because of it, since it was last added up
 //!         3           how many states JavaScript may look at
-//!         6           the unit from which on memory is not where the first main block's is
+//!         6           the first unit whose memory is not in the heap's first region
 //!         64 + class  where the stack of the class ends: its top
 //!         128 + class where it ends when it is full
 //!         192 + 64 n  the stack of class n: units from the first address on, as JavaScript counts them (`STEP` more)
@@ -168,10 +168,10 @@ impl Segregated {
         self.front.is_some()
     }
 
-    /// Says that memory from the offset `end` on is not where the first main block's is.
+    /// Notes that memory from the offset `end` on is not in the first region.
     pub fn limit_front(&self, end: u64) {
         if let Some(front) = &self.front {
-            // Units that do not fit have no state that JavaScript reaches.
+            // JavaScript reaches no state of units that do not fit.
             let unit = u32::try_from(end / UNIT + STEP).unwrap_or(MOST_UNIT).min(MOST_UNIT);
             front.words[ELSEWHERE].store(unit, Relaxed);
         }

@@ -42,7 +42,7 @@ const NOTED: u8 = 68;
 /// The first class of more than 16 KiB, whose slots may have padding of more than fourteen bits.
 const WIDER: usize = 48;
 
-/// The bits of padding that stand in the two bytes behind a slot's state, by class.
+/// The bits of padding in the two bytes behind a slot's state, by class.
 const PADDING_BITS: [u16; NOTED as usize] = {
     let mut bits = [0x3fff; NOTED as usize];
     let mut class = 0;
@@ -214,8 +214,8 @@ impl States {
         if offset.is_multiple_of(UNIT) { state(self.byte(offset)) } else { None }
     }
 
-    /// The state of the live block that starts at `offset`, as it stands in the table, its class and its padding, for slots of which
-    /// nobody keeps a note. `None`: there is no such block, or it takes more to find it.
+    /// The byte in the table, the class and the padding of the live slot that starts at `offset`. `None`: there is no such slot,
+    /// somebody keeps a note of it, or it is not in the table.
     #[inline]
     pub fn quick(&self, offset: u64) -> Option<(&AtomicU8, usize, u64)> {
         if !offset.is_multiple_of(UNIT) {
@@ -231,7 +231,7 @@ impl States {
         let bits = u16::from(low & (PADDING - 1)) | u16::from(middle & (PADDING - 1)) << 7;
         let behind = u64::from(bits & PADDING_BITS[class]);
         let padding = if class == 0 { UNIT - u64::from(first) } else { behind };
-        // This one is seldom: such slots are.
+        // Rarely read: slots of such classes are rare.
         let high = if class < WIDER { 0 } else { u64::from(there[3].load(Relaxed) & (PADDING - 1)) << 14 };
         let padding = padding | high;
         Some((&there[0], class, padding))
