@@ -1,7 +1,7 @@
-// Looks at the English of comments and documents: npm run lint -- words
+// Checks the English of comments and documents: npm run lint -- words
 //
-// A comment is read by itself, above the line that it is about, so it has a subject of its own. A function returns, as in the
-// documentation of Node.js. What follows is what a program can find of that; the rest is for the reader of a change.
+// A comment is read by itself, above the line that it is about, so it has a subject of its own. Words are used as in the
+// documentation of Node.js: a function returns. This finds phrases that have recurred; reviewers of a change look for the rest.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,11 +27,32 @@ const RULES = [
       /\b(?:answers|answered)\b|\b(?:and|can|it|may|must|not|or|that|they|to|would) answer\b/i,
     instead: 'a function "returns"',
   },
+  { pattern: /\btells?\b/i, instead: 'a function "returns", a message "says"' },
+  { pattern: /\btold apart\b/i, instead: '"distinguished"' },
+  { pattern: /\b(?:be|is|are|was|were) had\b/i, instead: '"allocated", "read" or "found"' },
+  { pattern: /\b(?:any|every|no|some)body[\'’]s\b/i, instead: '"belongs to no ..."' },
+  { pattern: /\bwhoever\b|\bfor who\b/i, instead: 'name who: "the caller", "a reader"' },
+  { pattern: /\bstands?\b(?!-| for\b)/i, instead: '"is", or "stands for"' },
+  {
+    pattern: /\b(?:go|goes|going|gone|went) (?:back|on)\b/i,
+    instead: 'memory is "given back", a call "returns" or "continues"',
+  },
+  { pattern: /\b(?:take|takes|took) no notice\b/i, instead: '"ignores"' },
+  { pattern: /\bbut for\b/i, instead: '"except"' },
+  { pattern: /\bat hand\b/i, instead: 'say where it is' },
+  { pattern: /\bas above\b/i, instead: 'say it again, or name where it is said' },
+  {
+    pattern: /\b(?:for|in|of|than|times|to|with|are|not|room for) so many\b/i,
+    instead: 'name the number: "`count` blocks"',
+  },
 ];
 
 /** How no comment begins. */
 const BEGINNINGS = [
-  { pattern: /^(?:The same|Those of|That of)\b/, instead: 'begin with what the comment is about' },
+  {
+    pattern: /^(?:The same|Those of|That of|And|But|Else|It|Its|Likewise|Of|Their|Them|They)\b/,
+    instead: 'begin with what the comment is about',
+  },
 ];
 
 /** The lines of a source file that are comments, as `{ number, text, first }`; `first` begins a comment. */
