@@ -9,7 +9,7 @@ async function start() {
   const pool = new MemPool({ size: POOL });
   const malloc = (size) => pool.malloc(size);
   const free = (at) => pool.free(at);
-  // Its own realloc does not free a block that it moves.
+  // MemPool's own realloc does not free a block that it moves.
   const realloc = (old, size) => {
     const moved = malloc(size);
     free(old);
