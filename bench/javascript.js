@@ -13,6 +13,7 @@ const { inTurns, time } = require('./lib/measure.js');
 const { measurePairs } = require('./pairs.js');
 const { measureReplays } = require('./replays.js');
 const { measureSharing } = require('./sharing.js');
+const { measureThreads } = require('./threads.js');
 const { measureViews } = require('./views.js');
 
 /** `init` and the first malloc: in this process again and again, and as the first calls of a new process. */
@@ -68,6 +69,7 @@ const PARTS = {
   views: measureViews,
   bytes: measureBytes,
   sharing: measureSharing,
+  threads: measureThreads,
   heaps: measureHeaps,
   replays: measureReplays,
 };

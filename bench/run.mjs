@@ -75,7 +75,7 @@ function packages() {
 }
 
 async function measure() {
-  const nothing = { peers: [], times: [], footprint: [], metadata: [], adversarial: [] };
+  const nothing = { peers: [], times: [], footprint: [], metadata: [], small: [], adversarial: [] };
   const native = wanted.native ? await measureNative(options.quick, only) : nothing;
   const javascript = wanted.javascript ? await measureJavaScript() : [];
   const date = new Date().toISOString().slice(0, 10);

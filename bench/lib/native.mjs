@@ -27,6 +27,10 @@ async function program(name, args = [], quick = false, line = () => {}) {
 
 const measured = (what, quick, line) => program('measure', [what], quick, line);
 
+/** Runs a measurement that prints lines of JSON. */
+const lines = (what) => async (quick) =>
+  (await measured(what, quick)).map((line) => JSON.parse(line));
+
 /**
  * What Criterion keeps of each benchmark since a time: `{ group, contender, workload, ns, spread }`, per call. Results of
  * earlier runs lie beside them.
@@ -86,8 +90,7 @@ export async function buildFloor() {
 /** The traces replayed once, each in a process of its own, as tables of times. */
 async function once(quick) {
   const tables = new Map();
-  for (const line of await measured('once', quick)) {
-    const { trace, ...row } = JSON.parse(line);
+  for (const { trace, ...row } of await lines('once')(quick)) {
     if (!tables.has(trace)) {
       tables.set(trace, { where: 'native', group: 'once', workload: trace, rows: [] });
     }
@@ -126,8 +129,8 @@ async function repeated(rounds, lines, figures) {
 }
 
 function footprint(quick) {
-  const lines = async () => (await measured('footprint', quick)).map((line) => JSON.parse(line));
-  return repeated(quick ? 1 : 3, lines, ['resident', 'mapped', 'metadata', 'reach']);
+  const run = () => lines('footprint')(quick);
+  return repeated(quick ? 1 : 3, run, ['resident', 'mapped', 'metadata', 'reach']);
 }
 
 function adversarial() {
@@ -136,10 +139,6 @@ function adversarial() {
     return { name, ns: Number(ns), calls: Number(calls) };
   };
   return repeated(5, async () => (await program('adversarial')).map(parse), ['ns']);
-}
-
-async function metadata(quick) {
-  return (await measured('metadata', quick)).map((line) => JSON.parse(line));
 }
 
 /** The versions of the allocators that MeMS is compared with, as `name version`. */
@@ -156,10 +155,10 @@ async function versions() {
 }
 
 /** The parts, by the names that `only` has. */
-export const PARTS = ['times', 'once', 'footprint', 'metadata', 'adversarial'];
+export const PARTS = ['times', 'once', 'footprint', 'metadata', 'small', 'adversarial'];
 
 /**
- * Everything measured natively: `{ times, footprint, metadata, adversarial, peers }`. `only`: the names of the parts to measure, all
+ * Everything measured natively: `{ times, footprint, metadata, small, adversarial, peers }`. `only`: the names of the parts to measure, all
  * if there are none.
  */
 export async function measureNative(quick, only) {
@@ -168,7 +167,8 @@ export async function measureNative(quick, only) {
     peers: await versions(),
     times: [...(await part('times', times)), ...(await part('once', once))],
     footprint: await part('footprint', footprint),
-    metadata: await part('metadata', metadata),
+    metadata: await part('metadata', lines('metadata')),
+    small: await part('small', lines('small')),
     // A quick run leaves these to npm run bench:adversarial.
     adversarial: quick ? [] : await part('adversarial', adversarial),
   };

@@ -19,7 +19,7 @@ const WORKLOADS = [
   ['get', 'JavaScript', 'lookup'],
   ['view(p)', 'JavaScript', 'view', ['view(p)']],
   ['new Heap(), malloc(64), close', 'JavaScript', 'opening'],
-  ['two threads, malloc + free', 'JavaScript', 'threads'],
+  ['two threads, a call each', 'JavaScript', 'threads'],
 ];
 
 const isOurs = (name) => /^mems/i.test(name);
@@ -34,7 +34,7 @@ const PEERS = {
   lookup: ['empty callbacks'],
   view: ['the view alone'],
   opening: ['MeMS Heap, first fit'],
-  threads: ['MeMS Heap, first fit'],
+  threads: ['MeMS Heap, first fit', 'koffi'],
 };
 
 /** A line: what was measured, whose figures, of what, and of some ratios the median, the least and the most. */
@@ -61,7 +61,7 @@ function linesOfTimes(data) {
   });
 }
 
-function linesOfMemory({ footprint, metadata }) {
+function linesOfMemory({ footprint, metadata, small }) {
   const lines = [];
   const two = (value) => value.toFixed(2);
   for (const name of ['mems, first fit', 'mems, segregated']) {
@@ -80,6 +80,11 @@ function linesOfMemory({ footprint, metadata }) {
     lines.push(
       line(`bookkeeping, churn, ${workload}`, name, 'bytes a block', [bytes / blocks], two),
     );
+  }
+  for (const { name, mapped, resident } of small) {
+    const kib = (bytes) => [bytes / 1024];
+    lines.push(line('a heap with one block, mapped', name, 'KiB', kib(mapped), two));
+    lines.push(line('a heap with one block, resident', name, 'KiB', kib(resident), two));
   }
   return lines;
 }

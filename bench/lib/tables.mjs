@@ -90,6 +90,18 @@ function metadataTable(metadata) {
   };
 }
 
+function smallTable(small) {
+  const kib = (bytes) => (bytes === null ? '' : (bytes / 1024).toFixed(1));
+  return {
+    title: 'a heap with one block of 64 bytes, KiB',
+    headings: ['', 'mapped', 'bookkeeping', 'resident, with its bookkeeping'],
+    rows: small.map(({ name, mapped, metadata, resident }) => [
+      asTitle(name),
+      ...[mapped, metadata, resident].map(kib),
+    ]),
+  };
+}
+
 function adversarialTable(adversarial) {
   const least = Math.min(...adversarial.map(({ ns }) => ns.median));
   const lines = adversarial.map(({ name, ns, calls }) => [
@@ -103,7 +115,7 @@ function adversarialTable(adversarial) {
 
 /** All tables of a run, by their names in bench/performance.md. Tables of what was not measured are empty. */
 export function tablesOf(data) {
-  const { footprint, metadata, adversarial } = data;
+  const { footprint, metadata, small, adversarial } = data;
   const natively = (title, group) =>
     timesTable(`natively, ${title}, ns a call`, timesOf(data, 'native', group));
   const called = (title, group) =>
@@ -122,6 +134,7 @@ export function tablesOf(data) {
     'javascript-lookup': called('get', 'lookup'),
     'javascript-opening': called('a heap opened and closed', 'opening'),
     'javascript-start': called('init and the first malloc', 'start'),
+    'javascript-threads': called('two threads in one heap', 'threads'),
     'javascript-heap': called('heaps of options', 'heap'),
     'javascript-heaps': called('many small heaps', 'heaps'),
     'javascript-view': called('views', 'view'),
@@ -132,5 +145,6 @@ export function tablesOf(data) {
     resident: residentTable(footprint),
     mapped: mappedTable(footprint),
     metadata: metadataTable(metadata),
+    small: smallTable(small),
   };
 }

@@ -70,17 +70,17 @@ struct Footprint {
 }
 
 /// The anonymous resident pages of this process.
-struct Residence {
+pub struct Residence {
     statm: Option<File>,
 }
 
 impl Residence {
-    fn open() -> Self {
+    pub fn open() -> Self {
         Self { statm: File::open("/proc/self/statm").ok() }
     }
 
     /// Bytes resident now. Allocates nothing.
-    fn bytes(&mut self) -> Option<u64> {
+    pub fn bytes(&mut self) -> Option<u64> {
         let file = self.statm.as_mut()?;
         let mut text = [0; 128];
         file.rewind().ok()?;

@@ -1,9 +1,10 @@
 //! The native measurements of `npm run bench`, as one program, so that the peers and Criterion are linked once:
-//! `measure times|once|footprint|metadata`. The last three print lines of JSON.
+//! `measure times|once|footprint|metadata|small`. All but the first print lines of JSON.
 
 mod footprint;
 mod metadata;
 mod once;
+mod small;
 mod times;
 
 fn main() {
@@ -12,10 +13,11 @@ fn main() {
     match arguments.split_first() {
         Some((what, [])) if what == "times" => times::run(),
         Some((what, [])) if what == "metadata" => metadata::run(),
+        Some((what, [])) if what == "small" => small::run(),
         Some((what, rest)) if what == "once" => once::run(rest),
         Some((what, rest)) if what == "footprint" => footprint::run(rest),
         _ => {
-            eprintln!("usage: measure times|once|footprint|metadata");
+            eprintln!("usage: measure times|once|footprint|metadata|small");
             std::process::exit(2);
         }
     }
