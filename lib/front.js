@@ -90,9 +90,8 @@ class Front {
     this.distance = 0n;
   }
 
-  /** Ends the front for good. */
+  /** Ends the front for good. Only the heap's thread knows the heap still. */
   end() {
-    fronts.delete(this.heap);
     this.calls = Number.POSITIVE_INFINITY;
     this.reset();
   }
@@ -108,6 +107,7 @@ class Front {
     }
     top--;
     const { words, states } = this;
+    // No call comes between the next writes: a thread that is stopped has taken the block or not.
     words[TOPS + number] = top;
     const unit = words[top];
     if (number === 0) {
@@ -245,9 +245,10 @@ class Front {
       return true;
     }
     let before = states[unit + 1] & 0x7f;
+    // No call comes between the next writes, so that a thread that is stopped leaves all of them or none.
+    if (number >= WIDE) before |= this.wide(unit, number);
     states[unit + 1] = 0x80 | padding;
     if (number >= WIDE) {
-      before |= this.wide(unit, number);
       states[unit + 2] = 0x80 | (padding >> 7);
       if (number >= WIDER) states[unit + 3] = 0x80 | (padding >> 14);
     }
@@ -262,8 +263,10 @@ class Front {
     const { words, objects } = this;
     const top = words[TOPS + number];
     for (let place = STACKS + PLACES * number; place < top; place++) objects[place] = undefined;
-    if (words[STATES] > this.states.length) this.map();
-    return top;
+    if (words[STATES] <= this.states.length || this.map()) return top;
+    // Slots whose states cannot be shown would be handed out without one.
+    publish(this.heap);
+    return 0;
   }
 
   /** Has the addon take the older half of the slots of a class off their stack, which is full. Returns its top. */
@@ -314,17 +317,25 @@ function publish(heap) {
     // The id of a heap that has ended may still be read.
     if (error.code !== 'ERR_MEMS_CLOSED') throw error;
   }
+  fronts.delete(heap);
   front.end();
+}
+
+/** Forgets a heap that has been closed. */
+function forget(heap) {
+  const front = fronts.get(heap);
+  fronts.delete(heap);
+  if (front !== undefined) front.end();
 }
 
 /** The memory of a heap's front; null if it has none, or the runtime can show none. */
 function memoryOf(heap) {
   try {
     return binding.front(heap);
-  } catch (error) {
-    if (error.code !== 'ERR_MEMS_UNSUPPORTED') throw error;
+  } catch (_) {
+    // No buffer over native memory, or no more of them. The addon does without.
     return null;
   }
 }
 
-module.exports = { Front, publish };
+module.exports = { Front, forget, publish };

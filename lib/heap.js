@@ -22,7 +22,7 @@ const {
 } = require('./arguments.js');
 const calls = require('./calls.js');
 const { mainBlocks } = require('./chains.js');
-const { Front, publish } = require('./front.js');
+const { Front, forget, publish } = require('./front.js');
 const { INSPECT, inspector } = require('./inspect.js');
 const { copyOf } = require('./lists.js');
 const { stackOfCall } = require('./stacks.js');
@@ -126,7 +126,6 @@ class Heap {
   static attach(id, ...others) {
     if (!Number.isSafeInteger(id)) throw wrongType('id', AN_ID, id);
     binding.attach(id);
-    publish(id);
     // biome-ignore lint/complexity/noThisInStatic: a subclass makes an object of its own.
     return attachAs(isHeapClass(this) ? this : Heap, id, others);
   }
@@ -304,7 +303,7 @@ class Heap {
     if (idOf(this) === 0) {
       throw fail(Error, 'ERR_MEMS_CLOSED', 'The default heap cannot be closed. Call finish()');
     }
-    frontOf(this).end();
+    forget(idOf(this));
     viewsOf(this).clear();
     binding.close(idOf(this));
   }

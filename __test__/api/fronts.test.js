@@ -215,12 +215,21 @@ describe('a front', () => {
     const [code, message] = await inWorker(attach, id);
     assert.equal(code, 'ERR_MEMS_UNKNOWN_HEAP');
     assert.match(message, /heap\.id/);
-    // The heap's own thread may attach, which ends the front.
+    // The heap's own thread may attach.
     const other = Heap.attach(id);
     other.free(heap.malloc(64));
     assert.equal(await inWorker(attach, heap.id), 'attached');
     heap.verify();
     heap.close();
+  });
+
+  test('is nothing that heaps without one need to become known', async () => {
+    for (const options of [{ hardened: true }, { zeroOnFree: true }, { trackAllocations: true }]) {
+      const heap = heapWithFront(options);
+      const attach = ({ Heap }, id) => Heap.attach(id).malloc(100);
+      heap.free(await inWorker(attach, heap.id));
+      heap.close();
+    }
   });
 
   test('is taken back from a worker that ends, and the heap stays', async () => {
@@ -247,6 +256,7 @@ describe('a front', () => {
       assert.ok(counts.live === 1 || (end.startsWith('while') && counts.live === 2), end);
       assert.equal(totals.malloc - totals.free, counts.live);
       assert.ok(heap.buffer(block).every((byte) => byte === 7));
+      heap.verify();
       heap.free(block);
       heap.close();
     }
