@@ -39,7 +39,7 @@ function overflow(shadow) {
   const at = random.int(0, bytes.length - 1);
   const whole = bytes[at];
   bytes[at] ^= random.int(1, 255);
-  const end = block.address + BigInt(block.size);
+  const end = BigInt(block.address) + BigInt(block.size);
   const mentions = [`${block.address}..${end - 1n},`, `at ${end + BigInt(at)}`];
   if (options.trackAllocations) mentions.push('allocated\n', 'shadow.js');
   const found = (action) => refused(action, OVERFLOW, ...mentions);
@@ -69,7 +69,7 @@ function writeAfterFree(shadow) {
   shadow.done.staleWrites += 1;
   const at = random.int(0, view.length - 1);
   view[at] ^= random.int(1, 255);
-  const address = block.address + BigInt(at);
+  const address = BigInt(block.address) + BigInt(at);
   if (stale.size === 0) {
     refused(() => heap.verify(), WRITE_AFTER_FREE, `${block.address}..`, `at ${address}`);
   }

@@ -22,7 +22,7 @@ const { unlessEnded } = require('./expected.js');
 const { overflow, writeAfterFree } = require('./guards.js');
 const { READERS, Scratch, begin, roundTrip } = require('./jobs.js');
 const { checkGrowth, collect, measure } = require('./limits.js');
-const { anyOptions } = require('./options.js');
+const { anyHeapOptions, anyOptions } = require('./options.js');
 const { MOST, Place } = require('./place.js');
 const { Random } = require('./random.js');
 const { Shadow } = require('./shadow.js');
@@ -69,7 +69,7 @@ class Soak {
 
   open() {
     if (this.places.length > MOST.heaps) return;
-    const options = anyOptions(random);
+    const options = anyHeapOptions(random);
     this.done.heaps += 1;
     this.places.push(this.newPlace(new mems.Heap(options), random.chance(0.5), options));
   }

@@ -23,7 +23,12 @@ function anyOptions(random) {
   return options;
 }
 
+/** The options of a new heap: those, and the kind of its addresses, which init() does not let choose. */
+function anyHeapOptions(random) {
+  return { ...anyOptions(random), addresses: random.pick(['bigint', 'number']) };
+}
+
 /** What sizes and addresses are multiples of in a heap. */
 const alignmentOf = ({ alignment, hardened }) => (hardened ? 16 : alignment);
 
-module.exports = { alignmentOf, anyOptions };
+module.exports = { alignmentOf, anyHeapOptions, anyOptions };

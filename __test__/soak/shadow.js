@@ -51,11 +51,11 @@ class Shadow {
     ]);
     const made = this.unlessFull(allocate);
     if (made === undefined) return undefined;
-    const address = typeof made === 'bigint' ? made : made.address;
+    const address = typeof made === 'object' ? made.address : made;
     if (isZero && !heap.read(address).every((byte) => byte === 0)) {
       throw new Error(`calloc(1, ${size}) is not zero`);
     }
-    if (heap.get(address) % BigInt(alignedTo) !== 0n)
+    if (BigInt(heap.get(address)) % BigInt(alignedTo) !== 0n)
       throw new Error(`not aligned to ${alignedTo}`);
     return this.own(address, size, made === address ? undefined : made);
   }
@@ -104,7 +104,7 @@ class Shadow {
     const block = { address, size, mark: this.marks + 1, held: false, handle };
     if (this.random.chance(0.5)) this.heap.fill(address, block.mark);
     else (handle ? handle.view : this.heap.buffer(address)).fill(block.mark);
-    if (this.heap.get(address) % BigInt(this.alignment) !== 0n)
+    if (BigInt(this.heap.get(address)) % BigInt(this.alignment) !== 0n)
       throw new Error(`${address} is not aligned`);
     this.putBack(block);
     return block;

@@ -17,7 +17,7 @@ const anyOptions = (random) =>
 function anyView(heap, { address, size }, random) {
   const Type = random.pick(TYPES);
   const width = Type.BYTES_PER_ELEMENT || 1;
-  const misaligned = heap.get(address) % BigInt(width) !== 0n;
+  const misaligned = BigInt(heap.get(address)) % BigInt(width) !== 0n;
   const options = anyOptions(random);
   if (misaligned || size < width) return heap.buffer(address, undefined, options);
   if (random.chance(0.5)) return heap.view(address, Type, undefined, options);

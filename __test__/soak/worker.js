@@ -41,7 +41,8 @@ function use({ heap, options, own }) {
 // Each heap, with the blocks of this thread in it.
 const attached = [];
 for (const { id, options } of heaps) {
-  const heap = unlessEnded(() => mems.Heap.attach(id));
+  const addresses = random.pick(['bigint', 'number']);
+  const heap = unlessEnded(() => mems.Heap.attach(id, { addresses }));
   if (heap) attached.push({ heap, options, own: [] });
 }
 if (shared) {
