@@ -12,17 +12,19 @@ const { Numbers } = require('../helpers/random.js');
 
 const POLICY = { policy: 'segregated' };
 
-/** A heap that has a front by now. */
+const ids = new WeakMap();
+
+/** A heap that has a front by now, if it can have one. */
 function heapWithFront(options) {
+  const before = new Set(Heap.list().map(({ id }) => id));
   const heap = new Heap({ ...POLICY, ...options });
+  // Reading its own id would end the front.
+  ids.set(heap, Heap.list().find(({ id }) => !before.has(id)).id);
   for (let call = 0; call < 100; call++) heap.free(heap.malloc(64));
   return heap;
 }
 
-/** The id of the newest heap of this thread, without reading it where it was made. */
-const newest = () => Math.max(...Heap.list().map(({ id }) => id));
-
-const hasFront = (id) => binding.front(id) !== null;
+const hasFront = (heap) => binding.front(ids.get(heap)) !== null;
 
 /** Runs a function in a worker, with the path of the package and a value. */
 async function inWorker(body, value) {
@@ -38,15 +40,16 @@ async function inWorker(body, value) {
 
 describe('a front', () => {
   test('begins after some calls, and only for heaps of the quick policy that take nothing more', () => {
-    heapWithFront();
-    assert.ok(hasFront(newest()));
+    const plain = heapWithFront();
+    assert.ok(hasFront(plain));
+    plain.close();
     for (const options of [{ hardened: true }, { zeroOnFree: true }, { trackAllocations: true }]) {
       const heap = heapWithFront(options);
-      assert.ok(!hasFront(newest()), JSON.stringify(options));
+      assert.ok(!hasFront(heap), JSON.stringify(options));
       heap.close();
     }
     const heap = heapWithFront({ policy: 'first-fit' });
-    assert.ok(!hasFront(newest()));
+    assert.ok(!hasFront(heap));
     heap.close();
   });
 
@@ -64,13 +67,16 @@ describe('a front', () => {
     for (const address of wild) {
       assert.throws(() => heap.free(address), { code: 'ERR_MEMS_OUT_OF_RANGE' }, `${address}`);
     }
-    for (const address of [2n ** 64n + blocks[0], -1n, undefined, null, '1000', {}]) {
+    const block = heap.malloc(64);
+    const others = [2n ** 64n + block, block - 2n ** 64n, -1n, undefined, null, '1000', {}];
+    for (const address of others) {
       assert.throws(
         () => heap.free(address),
         (error) => /^ERR_/.test(error.code),
         String(address),
       );
     }
+    assert.equal(heap.blockOf(block).size, 64);
     for (const size of [0, -1, 1.5, NaN, Infinity, 2 ** 53, '8', undefined, null, -(2 ** 32) + 8]) {
       assert.throws(
         () => heap.malloc(size),
@@ -154,6 +160,32 @@ describe('a front', () => {
     heap.close();
   });
 
+  test('makes views as long as their blocks, whatever became of a buffer', () => {
+    const heap = heapWithFront();
+    for (const size of [1, 16, 100, 129, 5000, 20_000]) {
+      const block = heap.malloc(size);
+      const makers = [
+        (length) => heap.view(block, Uint8Array, length),
+        (length) => heap.buffer(block, length),
+      ];
+      for (const make of makers) {
+        for (const length of [0, 1, size, heap.usableSize(block)])
+          assert.equal(make(length).length, length);
+        assert.equal(make().length, size);
+        for (const length of [heap.usableSize(block) + 1, 2 ** 32])
+          assert.throws(() => make(length), { code: 'ERR_MEMS_OUT_OF_BLOCK' });
+        assert.throws(() => make(-1), { code: 'ERR_MEMS_INVALID_SIZE' });
+      }
+      assert.equal(heap.view(block, Float64Array).length, Math.floor(size / 8));
+      heap.buffer(block).fill(size % 256);
+      const { buffer } = heap.buffer(block);
+      if (buffer.transfer) buffer.transfer();
+      assert.equal(heap.buffer(block).length, size);
+      assert.ok(heap.buffer(block).every((byte) => byte === size % 256));
+    }
+    heap.close();
+  });
+
   test('gives its slots up for a request that finds no other room', () => {
     const heap = heapWithFront({ maxSize: 2 ** 20 });
     for (let size = 16; size < 16_384; size *= 2) {
@@ -185,7 +217,7 @@ describe('a front', () => {
     const block = heap.malloc(100);
     const before = heap.stats();
     const { id } = heap;
-    assert.ok(!hasFront(id));
+    assert.ok(!hasFront(heap));
     assert.deepEqual(heap.stats().totals, before.totals);
     const freed = await inWorker(
       ({ Heap }, [id, address]) => {
@@ -203,7 +235,7 @@ describe('a front', () => {
 
   test('keeps other threads out until then', async () => {
     const heap = heapWithFront();
-    const id = newest();
+    const id = ids.get(heap);
     const attach = ({ Heap }, id) => {
       try {
         Heap.attach(id);
@@ -234,6 +266,7 @@ describe('a front', () => {
 
   test('is taken back from a worker that ends, and the heap stays', async () => {
     for (const end of ['', 'process.exit();', 'while (true) heap.free(heap.malloc(64));']) {
+      const before = new Set(Heap.list().map(({ id }) => id));
       const worker = new Worker(
         `const { parentPort, workerData } = require('node:worker_threads');
          const { Heap } = require(workerData);
@@ -247,7 +280,7 @@ describe('a front', () => {
       );
       const exit = once(worker, 'exit');
       const [block] = await once(worker, 'message');
-      const id = newest();
+      const { id } = Heap.list().find((entry) => !before.has(entry.id));
       if (end.startsWith('while')) await worker.terminate();
       await exit;
       const heap = Heap.attach(id);
@@ -267,7 +300,7 @@ describe('a front', () => {
     for (let turn = 0; turn < 50; turn++) {
       const heap = heapWithFront();
       const blocks = Array.from({ length: 50 }, (_, number) => heap.malloc(1 + number * 50));
-      const { buffer, start, lead, length } = binding.front(newest());
+      const { buffer, start, lead, length } = binding.front(ids.get(heap));
       const all = new Uint8Array(buffer, start, length);
       const from = turn % 2 === 0 ? 256 : lead;
       const to = turn % 2 === 0 ? lead : lead + 8192;

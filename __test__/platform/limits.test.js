@@ -18,6 +18,7 @@ function limited(kib, body) {
     const mems = require(${JSON.stringify(root)});
     const { bytes, isFilled } = require(${JSON.stringify(path.join(__dirname, '..', 'helpers', 'memory.js'))});
     const MIB = 2 ** 20;
+    const ROOT = ${JSON.stringify(root)};
     (${body})();
     console.log('done');
   `;
@@ -46,6 +47,31 @@ test('a limit on address space leaves room for the rest of the process', options
     // 256 MiB of ordinary buffers still fit beside the heap.
     const others = Array.from({ length: 4 }, () => Buffer.alloc(64 * MIB, 1));
     assert.equal(others[3].at(-1), 1);
+  });
+});
+
+test('a front makes views of blocks in every region', options, () => {
+  limited(LIMIT_KIB, () => {
+    const heap = new mems.Heap({ policy: 'segregated' });
+    const blocks = [];
+    // Blocks of another region have another distance from their physical addresses. The first of them have states in the front.
+    const distances = new Set();
+    for (let others = 0; others < 100; others += Number(distances.size > 1)) {
+      const address = heap.malloc(32_000);
+      distances.add(heap.get(address) - address);
+      assert.equal(heap.get(address + 1n), heap.get(address) + 1n);
+      heap.view(address, Float64Array, 1)[0] = blocks.length;
+      blocks.push(address);
+    }
+    const { read } = require(`${ROOT}/binding.js`);
+    const number = new Float64Array(1);
+    // The addon's own copy of the bytes. (Reading the id ends the front.)
+    for (const [expected, address] of blocks.entries()) {
+      read(heap.id, address, new Uint8Array(number.buffer));
+      assert.equal(number[0], expected);
+    }
+    heap.verify();
+    heap.close();
   });
 });
 
