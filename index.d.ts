@@ -147,7 +147,7 @@ export interface InitOptions {
   minBlockSize?: number | bigint;
   /**
    * Which hole serves a request. If no hole is large enough, a new main block is made. Every policy takes amortized
-   * O(log n) for n blocks and holes. All but the last two take the block from the front of the hole:
+   * O(log n) for n blocks and holes. All but the last two take the block from the start of the hole:
    *
    * - `'first-fit'`: the lowest hole that is large enough.
    * - `'next-fit'`: the first hole that is large enough. The search continues where the last one ended (the rest of the hole

@@ -66,7 +66,7 @@ describe('malloc', () => {
     assert.equal(malloc(49), 1203n);
   });
 
-  test('takes the front of a hole and leaves the rest a hole', () => {
+  test('takes the start of a hole and leaves the rest a hole', () => {
     malloc(100);
     malloc(1);
     free(1000n);
@@ -101,7 +101,7 @@ describe('malloc', () => {
 });
 
 describe('free', () => {
-  /** Three blocks of 100 bytes in front of a guard, which keeps the last hole apart. */
+  /** Three blocks of 100 bytes before a guard, which keeps the last hole apart. */
   beforeEach(() => {
     for (const size of [100, 100, 100, 1]) malloc(size);
   });

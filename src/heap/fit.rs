@@ -1,6 +1,6 @@
 //! Fit: one map and one policy make an engine. Sizes are exact to the byte.
 //!
-//! Here is what holds whatever the policy is: a block is taken from the front of the hole that the policy chooses, a freed one
+//! Here is what holds whatever the policy is: a block is taken from the start of the hole that the policy chooses, a freed one
 //! merges with the holes on either side, inside its main block, and the policy is told. Changing a live block in place needs
 //! one edit that malloc and free do not: a segment is split. The tail (or head) of a live block that was split is then freed
 //! by an ordinary release.
@@ -77,7 +77,7 @@ impl Fit {
     }
 }
 
-/// A block of `size` bytes that was taken from the front of a hole.
+/// A block of `size` bytes that was taken from the start of a hole.
 #[inline]
 fn plain(taken: segments::Taken, size: u64) -> Taken {
     Taken { start: taken.start, size, holes: -isize::from(taken.rest == 0) }

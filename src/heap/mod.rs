@@ -13,7 +13,7 @@
 //!   heap, and whether it is sound.
 //! - `options.rs`: the options of placement. `looked_at.rs`: what a search would have cost with a list.
 //!
-//! The original's policy, first fit, is exact to the byte: `malloc` takes the front of the lowest-addressed hole that is large
+//! The original's policy, first fit, is exact to the byte: `malloc` takes the start of the lowest-addressed hole that is large
 //! enough, over all main blocks in order; `free` turns the block into a hole and merges it with a hole before and a hole after,
 //! inside its main block. Freeing by boundary neighbours is Knuth's "boundary tag" coalescing (The Art of Computer Programming,
 //! vol. 1, 2.5), with the tags held beside the memory instead of in it.

@@ -5,7 +5,7 @@
 //! when a heap ends, the part behind its main blocks that no buffer was promised ([`Mapping::promise`]) is unmapped at once.
 //! It may be a terabyte, and a buffer may live as long as the process.
 //!
-//! In front of the range are a few pages more, so that no two buffers need to begin at the same byte: Node 14 and 16 end the
+//! Before the range are a few pages more, so that no two buffers need to begin at the same byte: Node 14 and 16 end the
 //! process when they meet a second `ArrayBuffer` over native memory that begins where another does.
 //!
 //! A range begins at an address whose distance from a multiple of [`ALIGNMENT`] is given: so the offsets from a heap's first
@@ -40,7 +40,7 @@ pub const ALIGNMENT: usize = 2 << 20;
 /// How many mappings the system counts if a part of one is locked: that part, and what is before and behind it.
 const LOCKED_PARTS: usize = 3;
 
-/// Bytes in front of a mapping's range: a multiple of every system's page size.
+/// Bytes before a mapping's range: a multiple of every system's page size.
 const FRONT: usize = 64 << 10;
 
 /// How far the beginnings of buffers in the front are apart: aligned for every type.

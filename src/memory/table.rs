@@ -12,7 +12,7 @@ use crate::table::Table;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32};
 
-/// Bytes of the mapping in front of the table of bytes: a table of words.
+/// Bytes of the mapping before the table of bytes: a table of words.
 pub const LEAD: usize = 16 << 10;
 
 /// Two tables in one mapping.

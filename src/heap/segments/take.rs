@@ -1,4 +1,4 @@
-//! Taking a block from the front of a hole: malloc's edit.
+//! Taking a block from the start of a hole: malloc's edit.
 //!
 //! What is left of the hole starts behind the block, in the line of the block's start or in a later one, which may need a chunk or
 //! a bitmap line: that is made before anything changes.
