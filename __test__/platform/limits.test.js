@@ -190,7 +190,7 @@ for (const kib of [1.5 * MIB, LIMIT_KIB]) {
               heap.malloc(8);
             }
           },
-          { code: 'ERR_MEMS_OUT_OF_MEMORY', size: 16 },
+          { code: 'ERR_MEMS_OUT_OF_MEMORY', size: 8 },
         );
         assert.ok(heaps.length > 300, heaps.length + ' heaps');
         // What one heap gives back another can use.

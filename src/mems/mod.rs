@@ -36,7 +36,7 @@ use self::purge::{DirtyPages, LEAST};
 use self::stacks::{IN_USE, Tracker};
 use self::steps::Left;
 use crate::error::Error;
-use crate::heap::{FIRST_ADDRESS, Heap, PAGE, Stats};
+use crate::heap::{FIRST_ADDRESS, Heap, PAGE, Stats, is_size};
 use crate::memory::{Mapping, Regions, Span, Tables, tables};
 use crate::table::Table;
 use std::cell::Cell;
@@ -156,6 +156,10 @@ impl Mems {
     /// Makes room for a block at `alignment`, and allocates it there.
     #[cold]
     pub(crate) fn allocate_in_new_block(&mut self, sizes: Sizes, alignment: u64) -> Result<u64, Error> {
+        // Where the engine rounds sizes up it takes longer ones than a program may ask for. No hole is large enough for one.
+        if !is_size(sizes.asked) {
+            return Err(Error::InvalidSize { size: sizes.asked.to_string() });
+        }
         if self.heap.release_spare() {
             let note = |address| self.padding.set(address, sizes.padding);
             if let Some(address) = self.heap.malloc_aligned(sizes.whole, alignment, note)? {
@@ -176,24 +180,24 @@ impl Mems {
     }
 
     /// [`Mems::allocate_in_new_block`], which leaves the main block behind if it fails.
-    fn try_in_new_block(&mut self, Sizes { whole, padding, .. }: Sizes, alignment: u64) -> Result<u64, Error> {
-        let hole = self.append_block(self.heap.room_for(whole, alignment))?;
+    fn try_in_new_block(&mut self, Sizes { asked, whole, padding }: Sizes, alignment: u64) -> Result<u64, Error> {
+        let hole = self.append_block(self.heap.room_for(whole, alignment), asked)?;
         let note = |address| self.padding.set(address, padding);
         let address = self.heap.malloc_in_new_block(hole, whole, alignment, note)?;
         address.ok_or_else(|| Error::Corrupt(format!("{whole} bytes do not fit a new main block")))
     }
 
-    /// Appends a main block with room for `size` bytes, and returns the address of its hole. What can fail comes first, what
-    /// changes something last.
+    /// Appends a main block with `needed` bytes of room, for a request of `size`, and returns the address of its hole. What can fail
+    /// comes first, what changes something last.
     #[cold]
-    fn append_block(&mut self, size: u64) -> Result<u64, Error> {
-        let (whole, left) = (self.heap.block_size(size), self.room_left());
+    fn append_block(&mut self, needed: u64, size: u64) -> Result<u64, Error> {
+        let (whole, left) = (self.heap.block_size(needed), self.room_left());
         // An empty last block need only grow; its rest is carved behind it and joined with it.
         let missing = whole - self.heap.growing_block().min(whole);
         let mut bytes = if missing < whole && self.regions.has_room(missing) { missing } else { whole };
         if bytes > left {
             // What the request itself needs.
-            bytes -= whole - self.heap.least_block_size(size);
+            bytes -= whole - self.heap.least_block_size(needed);
             if bytes > left {
                 let available = left.max(self.heap.stats().largest_hole);
                 return Err(Error::LimitReached { size, block: bytes, limit: self.options().max_size(), available });
