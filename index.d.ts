@@ -62,7 +62,8 @@ export interface InitOptions {
   /**
    * Sizes are rounded up to a multiple of this number of bytes, and the physical address of every block is a multiple of
    * it. It is 1, or 16 as for C's `malloc`: then every block is aligned for every type, and no hole is too small to be
-   * used. (Virtual addresses are not multiples of 16: they begin at 1000, and continue from there in steps of 16.)
+   * used. (Virtual addresses are not multiples of 16: they begin at 1000, and continue from there in steps of 16.) With 1, a
+   * `Heap` for which no policy is chosen has `'first-fit'`.
    *
    * @defaultValue 1; 16 for a {@link Heap}
    */
@@ -103,7 +104,7 @@ export interface InitOptions {
    *   whole pages between them are given back to the system and read as zeros.
    *
    * Each such write is reported once. When {@link free} reports one, the block that it was called with is still allocated.
-   * Sizes are rounded up to a multiple of 16 and become 16 bytes larger, and every {@link realloc} moves its block.
+   * Sizes become 16 bytes larger and are rounded up, to a multiple of 16 at least, and every {@link realloc} moves its block.
    *
    * @defaultValue false
    */
@@ -164,13 +165,20 @@ export interface InitOptions {
    *   pages; a larger block gets whole pages. Allocating and freeing is O(1). Free slots are holes of their own that never
    *   merge, and so is what is left at the end of a class's pages: a hole that is smaller than a page serves its own class
    *   only, whatever `largestHole` in {@link Stats} and `available` of an error say. A block that becomes smaller keeps its
-   *   slot. Main blocks are as long as the memory behind them is in one piece: {@link InitOptions.joinEmptyBlocks} says
-   *   nothing here. {@link InitOptions.alignment} is 16 unless it is given, and 1 throws `ERR_INVALID_ARG_VALUE`. Some free
+   *   slot. Main blocks are as long as the memory behind them is in one piece. {@link InitOptions.joinEmptyBlocks} is `true` and
+   *   {@link InitOptions.alignment} is 16: with `false` or 1, `'segregated'` throws `ERR_INVALID_ARG_VALUE`. Some free
    *   slots of each class wait to be handed out next: `peak.live` counts them as live, so it may be higher than the bytes that
    *   ever were, by up to 256 KiB for each class. As long as only the thread that made the heap knows it, most calls of
    *   `malloc` and `free` are made in JavaScript (see {@link Heap.id}).
    *
-   * @defaultValue `'first-fit'`
+   * The classes of `'segregated'` are 16 bytes apart up to 128, 8 to a doubling up to 1 KiB and 4 to a doubling up to 32 KiB, so
+   * rounding up adds at most 15 bytes, a ninth or a fifth of the block; whole pages are 4096 bytes. {@link usableSize} returns the
+   * bytes that a block has then.
+   *
+   * A `Heap` whose options leave the policy open has `'segregated'`, unless they ask for something that only the others do:
+   * `alignment: 1` or `joinEmptyBlocks: false`. Then it has `'first-fit'`.
+   *
+   * @defaultValue `'first-fit'`; `'segregated'` for a {@link Heap}
    *
    * @example
    * const heap = new Heap({ policy: 'best-fit' });
@@ -181,7 +189,7 @@ export interface InitOptions {
   /**
    * Whether neighbouring main blocks that are wholly free are joined, so that they can serve a request larger than either.
    * If the last main block is wholly free, it grows by what a request lacks. If `false`, main blocks never change, as in
-   * the original MeMS.
+   * the original MeMS; a `Heap` for which no policy is chosen has `'first-fit'` then.
    *
    * @defaultValue false; true for a {@link Heap}
    */
@@ -1002,7 +1010,7 @@ export interface HeapOptions<Address extends bigint | number = bigint> extends I
    * const address = heap.malloc(100); // 1000
    * heap.blockOf(address + 50).address; // 1000
    * heap.free(address);
-   * const blocks = heap.mallocMany([16, 16]); // Float64Array [1000, 1016]
+   * const blocks = heap.mallocMany([100, 100]); // Float64Array [1000, 1112]: a slot of this size class has 112 bytes
    * heap.freeMany(blocks);
    * heap.close();
    */
@@ -1067,7 +1075,7 @@ export interface Heap<Address extends bigint | number = bigint> {
    * `free` are made in JavaScript then, without a lock. Reading it ends that for good, and takes O(slots that wait).
    */
   readonly id: number;
-  /** As {@link malloc}. Sizes are rounded up to a multiple of 16 bytes unless {@link InitOptions.alignment} is 1. */
+  /** As {@link malloc}. Sizes are rounded up as {@link InitOptions.policy} says: by default to a size class. */
   malloc(size: number | bigint, options?: MallocOptions): Address;
   /** As {@link calloc}. */
   calloc(count: number | bigint, size: number | bigint): Address;
@@ -1185,6 +1193,15 @@ export interface HeapConstructor {
    * same.malloc(8) === 1000n; // true
    * const numbers = Heap.attach(heap.id, { addresses: 'number' });
    * numbers.malloc(8); // 1016
+   *
+   * @example
+   * const heap = new Heap();
+   * const p = heap.malloc(100); // 1000n
+   * heap.usableSize(p); // 112
+   * heap.malloc(100); // 1112n: the next slot
+   * heap.malloc(5); // 5096n: slots of 16 bytes have a page of their own
+   * heap.usableSize(heap.malloc(50_000)); // 53248, 13 pages
+   * heap.close();
    */
   attach<Kind extends AddressKind>(
     // biome-ignore lint/suspicious/noConfusingVoidType: taken out of the class it has no receiver.
@@ -1200,7 +1217,8 @@ export interface HeapConstructor {
   ): H;
   /**
    * Lists the open heaps of the process, whichever thread made them. So you can find and close heaps that a dead worker has
-   * left. O(n) for the most heaps n that were ever open at once.
+   * left. {@link HeapConstructor.attach} refuses the id of a heap that only another thread knows, as long as that thread runs and
+   * has not read {@link Heap.id}. O(n) for the most heaps n that were ever open at once.
    *
    * @returns An entry for each heap; the first is the default heap if it is running. Heaps that other threads open or close
    * meanwhile may or may not be listed.

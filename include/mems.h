@@ -101,7 +101,10 @@ typedef enum mems_policy {
   MEMS_POLICY_WORST_FIT = 4,
   /* Blocks of powers of two, split in halves that are joined again. Needs join_empty_blocks to be 0 or -1. */
   MEMS_POLICY_BUDDY = 5,
-  /* Size classes: a small block gets a slot in a span of equal slots, a large one gets whole pages. */
+  /*
+   * Size classes: a block of up to 32 KiB gets a slot in a span of equal slots, a larger one gets whole pages. Pointers are multiples
+   * of 16. The quickest policy.
+   */
   MEMS_POLICY_SEGREGATED = 6
 } mems_policy;
 
@@ -112,7 +115,10 @@ typedef enum mems_policy {
  *   options.max_size = 1 << 30;
  */
 typedef struct mems_options {
-  /* Every size is rounded up to a multiple of this number of bytes, and every pointer is one: 1 or 16. Default: 16. */
+  /*
+   * Every size is rounded up to a multiple of this number of bytes, and every pointer is one: 1 or 16. Default: 16. With 1 the
+   * policy is MEMS_POLICY_FIRST_FIT unless another one is chosen; MEMS_POLICY_SEGREGATED is refused.
+   */
   uint64_t alignment;
   /* Least length of a new main block in bytes, from 1 to MEMS_MAX_SIZE, rounded up to pages of 4096. Default: 65536. */
   uint64_t min_block_size;
@@ -120,7 +126,10 @@ typedef struct mems_options {
   uint64_t max_size;
   /* Whether a new main block has at least an eighth of the heap's length: 1 yes, -1 no. Default: yes. */
   int32_t growing_blocks;
-  /* Whether neighbouring main blocks that are wholly free become one: 1 yes, -1 no. Default: yes; no with MEMS_POLICY_BUDDY. */
+  /*
+   * Whether neighbouring main blocks that are wholly free become one: 1 yes, -1 no. Default: yes; no with MEMS_POLICY_BUDDY. With
+   * -1 the policy is MEMS_POLICY_FIRST_FIT unless another one is chosen; MEMS_POLICY_SEGREGATED is refused.
+   */
   int32_t join_empty_blocks;
   /* Whether free pages are given back to the system without a call, many at a time: 1 yes, -1 no. Default: yes. */
   int32_t auto_trim;
@@ -130,7 +139,7 @@ typedef struct mems_options {
   int32_t zero_on_free;
   /* Whether main blocks are kept in memory and, on Linux, out of core dumps: 1 yes. Default: no. */
   int32_t lock_memory;
-  /* Which hole serves a request, a value of mems_policy. Default: MEMS_POLICY_FIRST_FIT. */
+  /* Which hole serves a request, a value of mems_policy. Default: MEMS_POLICY_SEGREGATED. */
   uint32_t policy;
   /* Zeros. */
   uint32_t reserved[3];
@@ -226,9 +235,9 @@ uint64_t mems_heap_open(const mems_options *options);
 int mems_heap_close(uint64_t heap);
 
 /*
- * Allocates `size` bytes, from 1 to MEMS_MAX_SIZE, by the heap's policy; by default that is first fit: the front of the lowest
- * hole that is large enough, else of a new main block. Memory that was allocated before still holds its old contents. Amortized
- * O(log n).
+ * Allocates `size` bytes, from 1 to MEMS_MAX_SIZE, by the heap's policy: by default a slot of the size class that holds them, or
+ * whole pages above 32 KiB. In the default heap the block is the front of the lowest hole that is large enough, else of a new main
+ * block. Memory that was allocated before still holds its old contents. Amortized O(log n), O(1) for slots.
  *
  * Returns the block's virtual address; 0 on failure: MEMS_ERROR_INVALID_SIZE, MEMS_ERROR_OUT_OF_MEMORY,
  * MEMS_ERROR_NOT_INITIALIZED (the default heap), MEMS_ERROR_CLOSED, MEMS_ERROR_UNKNOWN_HEAP (any other),

@@ -356,8 +356,13 @@ for (const kind of KINDS) {
         heap.freeMany(Array.from(many, other));
         heap.free(other(last));
         assert.equal(heap.owns(last), false);
-        const highest = Math.max(...[...heap.chains()].map(({ start }) => Number(start)));
-        assert.ok(highest > 2 ** 32 && Number.isSafeInteger(highest));
+        const starts = [...heap.chains()].flatMap(({ segments }) =>
+          [...segments].map(({ start }) => start),
+        );
+        assert.ok(starts.includes(blocks[4]), 'in the chains as well');
+        assert.ok(
+          starts.every((start) => typeof start === kind && Number.isSafeInteger(Number(start))),
+        );
       });
     });
   });
@@ -620,11 +625,12 @@ describe('a heap of numbers is an object like others', () => {
       }
     }
     const heap = new Counting();
-    assert.equal(heap.malloc(64), 1000);
+    const first = heap.malloc(64);
+    assert.equal(typeof first, 'number');
     const { address } = heap.mallocAs(Uint8Array, 8);
-    assert.equal(address, 1064);
+    assert.equal(typeof address, 'number');
     heap.free(BigInt(address));
-    assert.equal(heap.calls, 3);
+    assert.deepEqual([heap.owns(address), heap.owns(first), heap.calls], [false, true, 3]);
     heap.close();
   });
 
@@ -677,7 +683,8 @@ describe('a heap of numbers is an object like others', () => {
       const [, shown] = /^Heap (\{.*\})$/s.exec(inspect(heap, { breakLength: Infinity }));
       assert.match(shown, /id: \d+, policy: '[^']*', bytes: \{ mapped: 65536, live: 112 \}/);
       assert.deepEqual(Reflect.ownKeys({ ...heap }), []);
-      assert.equal(JSON.stringify({ address: heap.malloc(8) }), '{"address":1112}');
+      const address = heap.malloc(8);
+      assert.equal(JSON.stringify({ address }), `{"address":${String(address)}}`);
     });
   });
 

@@ -68,9 +68,12 @@ describe('realloc keeps the alignment', () => {
   const kinds = {
     'the default heap': () => mems,
     'a heap': () => new Heap(),
+    'a heap of first fit': () => new Heap({ policy: 'first-fit' }),
     'a heap of exact sizes': () => new Heap({ alignment: 1 }),
     'a hardened heap': () => new Heap({ hardened: true }),
     'a heap that clears': () => new Heap({ zeroOnFree: true, autoTrim: false }),
+    'a heap of first fit that clears': () =>
+      new Heap({ policy: 'first-fit', zeroOnFree: true, autoTrim: false }),
   };
   for (const [name, make] of Object.entries(kinds)) {
     test(`that a block was allocated with, in ${name}`, () => {
@@ -79,7 +82,7 @@ describe('realloc keeps the alignment', () => {
         let p = heap.alignedAlloc(alignment, 10);
         heap.write(p, 'kept');
         const places = new Set();
-        for (let size = 20; size < 1000; size *= 2) {
+        for (let size = 20; size <= Math.max(640, 8 * alignment); size *= 2) {
           // Until another block is behind it, so that it moves.
           while (heap.malloc(Math.max(8, alignment / 16)) < p);
           p = heap.realloc(p, size);

@@ -32,8 +32,8 @@ describe('a heap', () => {
     b.close();
   });
 
-  test('rounds sizes up to 16 by default', () => {
-    const heap = new Heap();
+  test('of first fit rounds sizes up to 16 by default', () => {
+    const heap = new Heap({ policy: 'first-fit' });
     const [p, q] = [heap.malloc(1), heap.malloc(20)];
     assert.equal(q - p, 16n);
     assert.equal(heap.get(q) % 16n, 0n);
@@ -59,6 +59,86 @@ describe('a heap', () => {
     assert.deepEqual([exact.malloc(1), exact.malloc(3)], [1000n, 1001n]);
     assert.equal(exact.stats().bytes.mapped, 4096);
     exact.close();
+  });
+
+  test('rounds sizes up to its size classes by default, and to whole pages above 32 KiB', () => {
+    const heap = new Heap();
+    const usable = (size) => heap.usableSize(heap.malloc(size));
+    const expected = {
+      1: 16,
+      16: 16,
+      20: 32,
+      100: 112,
+      128: 128,
+      129: 144,
+      257: 288,
+      1000: 1024,
+      1025: 1280,
+      5000: 5120,
+      32768: 32_768,
+      32769: 36_864,
+      1000000: 1_003_520,
+    };
+    for (const [size, bytes] of Object.entries(expected)) assert.equal(usable(Number(size)), bytes);
+    const p = heap.malloc(20);
+    assert.equal(heap.get(p) % 16n, 0n);
+    assert.deepEqual(heap.blockOf(p + 25n), { address: p, size: 20, usableSize: 32 });
+    assert.equal(heap.buffer(p).length, 20, 'a view has what was asked for');
+    assert.equal(heap.buffer(p, 32).length, 32, 'or all, for the asking');
+    assertRefused(() => heap.buffer(p, 33), 'ERR_MEMS_OUT_OF_BLOCK');
+    assert.equal(heap.buffer(p + 25n).length, 0);
+    assert.equal(heap.buffer(p + 25n, 7).length, 7);
+    assertRefused(() => heap.buffer(p + 25n, 8), 'ERR_MEMS_OUT_OF_BLOCK');
+    const sizes = Object.entries(expected);
+    const { live, requested } = heap.stats().bytes;
+    assert.equal(live, 32 + sizes.reduce((sum, [, bytes]) => sum + bytes, 0));
+    assert.equal(requested, 20 + sizes.reduce((sum, [size]) => sum + Number(size), 0));
+    assert.equal(heap.stats().fragmentation.internal, 1 - requested / live);
+    heap.verify();
+    heap.close();
+  });
+
+  test('has the policy that its options leave it', () => {
+    const chosen = (options) => {
+      const heap = new Heap(options);
+      const { policy, alignment, joinEmptyBlocks } = Heap.list().find(
+        ({ id }) => id === heap.id,
+      ).options;
+      heap.close();
+      return [policy, alignment, joinEmptyBlocks];
+    };
+    for (const options of [
+      undefined,
+      {},
+      { policy: undefined },
+      { alignment: 16 },
+      { joinEmptyBlocks: true },
+      { hardened: true },
+      { zeroOnFree: true, trackAllocations: true },
+      { maxSize: 1 << 20, minBlockSize: 4096, growingBlocks: false, autoTrim: false },
+      { policy: 'segregated' },
+    ]) {
+      assert.deepEqual(chosen(options), ['segregated', 16, true], JSON.stringify(options));
+    }
+    // These ask for something that size classes cannot do.
+    assert.deepEqual(chosen({ alignment: 1 }), ['first-fit', 1, true]);
+    assert.deepEqual(chosen({ hardened: true, alignment: 1 }), ['first-fit', 16, true]);
+    assert.deepEqual(chosen({ joinEmptyBlocks: false }), ['first-fit', 16, false]);
+    assert.deepEqual(chosen({ policy: 'best-fit' }), ['best-fit', 16, true]);
+    // A policy that the program has chosen is not exchanged.
+    for (const [option, value] of [
+      ['alignment', 1],
+      ['joinEmptyBlocks', false],
+    ]) {
+      for (const make of [(options) => new Heap(options), mems.init]) {
+        const options = { policy: 'segregated', [option]: value };
+        assertRefused(() => make(options), 'ERR_INVALID_ARG_VALUE', option, 'segregated');
+      }
+    }
+    mems.init({ policy: 'segregated' });
+    mems.finish();
+    mems.init();
+    assert.equal(Heap.list()[0].options.policy, 'first-fit');
   });
 
   test('keeps within its limit', () => {

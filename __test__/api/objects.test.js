@@ -32,7 +32,7 @@ describe('a heap shown by util.inspect()', () => {
   test('says its id, policy and bytes, and that it is closed', () => {
     withHeap((heap) => {
       heap.malloc(100);
-      const shown = `Heap { id: ${heap.id}, policy: 'first-fit', bytes: { mapped: 65536, live: 112 } }`;
+      const shown = `Heap { id: ${heap.id}, policy: 'segregated', bytes: { mapped: 65536, live: 112 } }`;
       assert.equal(inspect(heap, { breakLength: Infinity }), shown);
       assert.match(inspect([[[heap]]], { depth: 2 }), /\[Heap\]/);
       heap.close();

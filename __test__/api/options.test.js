@@ -233,9 +233,14 @@ describe('a polluted Object.prototype', () => {
       for (const name of NAMES) {
         const seen = polluted(name, descriptor, () => {
           mems.init({});
-          const heap = new Heap({});
+          const usual = new Heap({});
+          const p = usual.malloc(8, {});
+          usual.free(p);
+          usual.close();
+          const heap = new Heap({ policy: 'first-fit' });
           const { address } = heap.mallocAs(Float64Array, 8);
           const addresses = [
+            p,
             mems.malloc(8, {}),
             heap.malloc(8, {}),
             heap.alignedAlloc(16, 8),
@@ -250,7 +255,7 @@ describe('a polluted Object.prototype', () => {
             codeOf(() => heap.mallocMany(5)),
             codeOf(() => heap.malloc(2 ** 52)),
             codeOf(() => new Heap({ unknown: 1 })),
-            codeOf(() => heap.view(addresses[1], Uint8Array, 1e6)),
+            codeOf(() => heap.view(addresses[2], Uint8Array, 1e6)),
           ];
           const { bytes, fragmentation } = heap.stats();
           const { options } = Heap.list().find(({ id }) => id === heap.id);
@@ -259,7 +264,7 @@ describe('a polluted Object.prototype', () => {
           mems.finish();
           return { addresses, codes, shown };
         });
-        assert.deepEqual(seen.addresses, [1000n, 1064n, 1080n, 1096n], name);
+        assert.deepEqual(seen.addresses, [1000n, 1000n, 1064n, 1080n, 1096n], name);
         assert.deepEqual(
           seen.codes,
           [
@@ -294,13 +299,19 @@ describe('maxSize', () => {
       { maxSize: 8192, minBlockSize: 1 << 20 },
       { maxSize: 12287 },
     ]) {
-      const heap = new Heap(options);
-      heap.malloc(16);
-      assert.equal(heap.stats().bytes.mapped, 8192);
-      heap.malloc(8192 - 16);
-      assertRefused(() => heap.malloc(16), 'ERR_MEMS_OUT_OF_MEMORY');
-      assert.equal(heap.stats().counts.mainBlocks, 1);
-      heap.close();
+      // The first block of size classes has a page for itself and others of its size.
+      for (const [policy, rest] of [
+        ['first-fit', 8192 - 16],
+        ['segregated', 4096],
+      ]) {
+        const heap = new Heap({ ...options, policy });
+        heap.malloc(16);
+        assert.equal(heap.stats().bytes.mapped, 8192);
+        heap.malloc(rest);
+        assertRefused(() => heap.malloc(rest), 'ERR_MEMS_OUT_OF_MEMORY');
+        assert.deepEqual([heap.stats().bytes.mapped, heap.stats().counts.mainBlocks], [8192, 1]);
+        heap.close();
+      }
     }
   });
 });

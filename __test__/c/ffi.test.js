@@ -11,7 +11,7 @@ const { Worker } = require('node:worker_threads');
 const koffi = require('koffi');
 const mems = require('@sambhav-gautam/osmemoryallocator');
 const { assertRefused, finishQuietly } = require('../helpers/capture.js');
-const { codes, functions, structs } = require('../helpers/header.js');
+const { codes, functions, policies, structs } = require('../helpers/header.js');
 const { commentsOf, options, statistics } = require('../helpers/tables.js');
 
 // koffi gets only the header: structs, then prototypes.
@@ -223,7 +223,18 @@ describe('a heap by its id', () => {
         Policy: [4, 'worst-fit'],
       };
       const [value, shown] = given[kind];
-      assert.deepEqual(optionsOf({ [field]: value }), { ...usual, [name]: shown }, name);
+      // What the default policy cannot do, first fit does.
+      const policy = ['alignment', 'joinEmptyBlocks'].includes(name) ? 'first-fit' : usual.policy;
+      assert.deepEqual(optionsOf({ [field]: value }), { ...usual, policy, [name]: shown }, name);
+    }
+  });
+
+  test('is not made with a policy and an option that the policy does not have', () => {
+    for (const given of [{ alignment: 1 }, { join_empty_blocks: -1 }]) {
+      assert.equal(c.heap_open({ policy: policies.get('MEMS_POLICY_SEGREGATED'), ...given }), 0);
+      assert.equal(c.last_error(), codes.get('MEMS_ERROR_INVALID_ARGUMENT'));
+      const [option] = Object.keys(given);
+      assert.match(c.last_error_message(), /'segregated'/, option);
     }
   });
 

@@ -126,39 +126,49 @@ describe('a hardened heap', () => {
     }
   });
 
-  test('finds a write to a large freed block, whose pages were given back', () => {
-    const heap = new Heap({ hardened: true, minBlockSize: 32 << 20 });
-    // The blocks behind it begin and end inside a page.
-    heap.malloc(100);
-    for (const at of [0, 1 << 20, (3 << 20) - 1]) {
-      const p = heap.malloc(3 << 20);
-      const stale = heap.buffer(p).fill(1);
-      heap.free(p);
-      assert.equal(stale[1 << 20], 0);
-      assert.deepEqual([stale[0], stale[stale.length - 1]], [0xdf, 0xdf]);
-      heap.verify();
-      const before = stale[at];
-      stale[at] = 1;
-      assertRefused(() => heap.verify(), 'ERR_MEMS_WRITE_AFTER_FREE', p, p + BigInt(at));
-      stale[at] = before;
-      heap.verify();
-    }
-    heap.close();
-  });
+  for (const [policy, edge] of [
+    // The blocks of first fit begin and end inside a page, and only whole pages are given back.
+    ['first-fit', 0xdf],
+    ['segregated', 0],
+  ]) {
+    test(`finds a write to a large freed block, whose pages were given back (${policy})`, () => {
+      const heap = new Heap({ hardened: true, policy, minBlockSize: 32 << 20 });
+      heap.malloc(100);
+      for (const at of [0, 1 << 20, (3 << 20) - 1]) {
+        const p = heap.malloc(3 << 20);
+        const stale = heap.buffer(p).fill(1);
+        heap.free(p);
+        assert.equal(stale[1 << 20], 0);
+        assert.deepEqual([stale[0], stale[stale.length - 1]], [edge, edge]);
+        heap.verify();
+        const before = stale[at];
+        stale[at] = 1;
+        assertRefused(() => heap.verify(), 'ERR_MEMS_WRITE_AFTER_FREE', p, p + BigInt(at));
+        stale[at] = before;
+        heap.verify();
+      }
+      heap.close();
+    });
+  }
 
-  test('counts calls, and quarantined blocks apart from live ones', () => {
-    const heap = new Heap({ hardened: true });
-    const blocks = [100, 200, 2 << 20].map((size) => heap.malloc(size));
-    heap.free(blocks[0]);
-    heap.free(blocks[2]);
-    const { bytes, counts, totals } = heap.stats();
-    assert.deepEqual(totals, { malloc: 3, free: 2 });
-    assert.deepEqual([counts.live, counts.quarantined], [1, 2]);
-    assert.deepEqual([bytes.live, bytes.requested], [224, 200]);
-    assert.equal(bytes.quarantined, 128 + (2 << 20) + 16);
-    assert.equal(bytes.live + bytes.quarantined + bytes.holes, bytes.mapped);
-    heap.close();
-  });
+  for (const [policy, live, quarantined] of [
+    ['first-fit', 224, 128 + (2 << 20) + 16],
+    ['segregated', 224, 128 + (2 << 20) + 4096],
+  ]) {
+    test(`counts calls, and quarantined blocks apart from live ones (${policy})`, () => {
+      const heap = new Heap({ hardened: true, policy });
+      const blocks = [100, 200, 2 << 20].map((size) => heap.malloc(size));
+      heap.free(blocks[0]);
+      heap.free(blocks[2]);
+      const { bytes, counts, totals } = heap.stats();
+      assert.deepEqual(totals, { malloc: 3, free: 2 });
+      assert.deepEqual([counts.live, counts.quarantined], [1, 2]);
+      assert.deepEqual([bytes.live, bytes.requested], [live, 200]);
+      assert.equal(bytes.quarantined, quarantined);
+      assert.equal(bytes.live + bytes.quarantined + bytes.holes, bytes.mapped);
+      heap.close();
+    });
+  }
 
   test('hands a freed block out late, and knows that it is freed', () => {
     const heap = new Heap({ hardened: true });
@@ -225,22 +235,27 @@ describe('a hardened heap', () => {
     heap.close();
   });
 
-  test('is sound after a mallocMany that fails after the quarantine was emptied', () => {
-    const heap = new Heap({ hardened: true, maxSize: 1 << 16 });
-    const kept = heap.malloc(1000);
-    for (let i = 0; i < 10; i++) heap.free(heap.malloc(2000));
-    assert.equal(heap.mallocMany([60_000]).length, 1, 'what waits is better than nothing');
-    assertRefused(() => heap.mallocMany([1000, 1000, 60_000]), 'ERR_MEMS_OUT_OF_MEMORY');
-    heap.verify();
-    heap.freeMany([kept]);
-    for (let i = 0; i < 10; i++) heap.free(heap.malloc(200));
-    const before = [...heap.leaks()];
-    assertRefused(() => heap.mallocMany([1000, 1000, 60_000]), 'ERR_MEMS_OUT_OF_MEMORY');
-    heap.verify();
-    assert.deepEqual([...heap.leaks()], before);
-    assert.equal(heap.stats().bytes.live, 60_000 + 16);
-    heap.close();
-  });
+  for (const [policy, live] of [
+    ['first-fit', 60_000 + 16],
+    ['segregated', 61_440],
+  ]) {
+    test(`is sound after a mallocMany that fails after the quarantine was emptied (${policy})`, () => {
+      const heap = new Heap({ hardened: true, policy, maxSize: 1 << 16 });
+      const kept = heap.malloc(1000);
+      for (let i = 0; i < 10; i++) heap.free(heap.malloc(2000));
+      assert.equal(heap.mallocMany([60_000]).length, 1, 'what waits is better than nothing');
+      assertRefused(() => heap.mallocMany([1000, 1000, 60_000]), 'ERR_MEMS_OUT_OF_MEMORY');
+      heap.verify();
+      heap.freeMany([kept]);
+      for (let i = 0; i < 10; i++) heap.free(heap.malloc(200));
+      const before = [...heap.leaks()];
+      assertRefused(() => heap.mallocMany([1000, 1000, 60_000]), 'ERR_MEMS_OUT_OF_MEMORY');
+      heap.verify();
+      assert.deepEqual([...heap.leaks()], before);
+      assert.equal(heap.stats().bytes.live, live);
+      heap.close();
+    });
+  }
 
   test('a realloc that reports a write leaves no block behind', () => {
     const heap = new Heap({ hardened: true });

@@ -160,7 +160,9 @@ describe('the table of options', () => {
       }[kind];
       // Nobody has the right to lock memory everywhere; nothing is locked before the first block.
       const changed = withHeap({ [name]: other }, ({ id }) => optionsOf(id));
-      assert.deepEqual(changed, { ...usual, [name]: other });
+      // What the default policy cannot do, first fit does.
+      const policy = ['alignment', 'joinEmptyBlocks'].includes(name) ? 'first-fit' : usual.policy;
+      assert.deepEqual(changed, { ...usual, policy, [name]: other });
       assert.deepEqual(
         withHeap({ [name]: undefined }, ({ id }) => optionsOf(id)),
         usual,

@@ -4,9 +4,9 @@
 'use strict';
 
 const { OVERFLOW, WRITE_AFTER_FREE, refused } = require('./expected.js');
+const { CANARY } = require('./options.js');
 
-/** Bytes behind each block of a hardened heap, and what freed blocks are filled with. */
-const CANARY = 16;
+/** What freed blocks of a hardened heap are filled with. */
 const FILL = 0xdf;
 const LARGE = 1 << 20;
 /** More than a hardened heap keeps. */
@@ -21,10 +21,11 @@ function checkGone(view, { hardened, zeroOnFree }) {
   if (at !== -1) throw new Error(`a freed block shows ${view[at]} at ${at}, not ${byte}`);
 }
 
-/** The bytes behind a block of a hardened heap that belong to no block; undefined if there are none behind its view. */
-function behind(heap, { address, size }) {
+/** The bytes behind a block of a hardened heap that it checks; undefined if there are none behind the view of the block. */
+function behind({ heap, policy }, { address, size }) {
   const { buffer, byteOffset, byteLength } = heap.buffer(address);
-  const length = Math.ceil(size / 16) * 16 - size + CANARY;
+  const padding = policy === 'segregated' ? 0 : Math.ceil(size / 16) * 16 - size;
+  const length = padding + CANARY;
   const end = byteOffset + byteLength;
   return end + length <= buffer.byteLength ? new Uint8Array(buffer, end, length) : undefined;
 }
@@ -33,7 +34,7 @@ function behind(heap, { address, size }) {
 function overflow(shadow) {
   const { heap, options, random } = shadow;
   const block = random.pick(shadow.blocks);
-  const bytes = behind(heap, block);
+  const bytes = behind(shadow, block);
   if (block.held || !bytes) return;
   shadow.done.overflows += 1;
   const at = random.int(0, bytes.length - 1);

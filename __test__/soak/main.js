@@ -22,7 +22,7 @@ const { unlessEnded } = require('./expected.js');
 const { overflow, writeAfterFree } = require('./guards.js');
 const { READERS, Scratch, begin, roundTrip } = require('./jobs.js');
 const { checkGrowth, collect, measure } = require('./limits.js');
-const { anyHeapOptions, anyOptions } = require('./options.js');
+const { anyHeapOptions, anyOptions, policyOf } = require('./options.js');
 const { MOST, Place } = require('./place.js');
 const { Random } = require('./random.js');
 const { Shadow } = require('./shadow.js');
@@ -75,7 +75,8 @@ class Soak {
   }
 
   newPlace(heap, wild, options) {
-    const shadow = wild ? undefined : new Shadow(heap, random, options, this.done);
+    const policy = policyOf(options, heap === mems ? 'first-fit' : 'segregated');
+    const shadow = wild ? undefined : new Shadow(heap, random, options, policy, this.done);
     return new Place(heap, shadow, random, options);
   }
 

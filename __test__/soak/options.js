@@ -1,6 +1,11 @@
-// Random options of heaps, in all combinations.
+// Random options of heaps, in all combinations, and what they make of sizes.
 
 'use strict';
+
+const PAGE = 4096;
+/** Bytes behind each block of a hardened heap. */
+const CANARY = 16;
+const FITS = ['first-fit', 'next-fit', 'best-fit', 'worst-fit'];
 
 /** The options of a heap; what is left out is the default. */
 function anyOptions(random) {
@@ -20,6 +25,9 @@ function anyOptions(random) {
     options.lockMemory = true;
     options.maxSize = options.maxSize || 1 << 20;
   }
+  const canBeSegregated = options.alignment === 16 && options.joinEmptyBlocks !== false;
+  if (random.chance(0.3))
+    options.policy = random.pick(canBeSegregated ? [...FITS, 'segregated', 'segregated'] : FITS);
   return options;
 }
 
@@ -28,7 +36,49 @@ function anyHeapOptions(random) {
   return { ...anyOptions(random), addresses: random.pick(['bigint', 'number']) };
 }
 
+/** The policy of a heap, of which `usual` is the default one. */
+function policyOf({ policy, alignment, joinEmptyBlocks }, usual) {
+  if (policy !== undefined) return policy;
+  return alignment === 1 || joinEmptyBlocks === false ? 'first-fit' : usual;
+}
+
+/** Bytes of slots, from the smallest on: steps of 16 up to 128, an eighth of a doubling up to 1 KiB, then a quarter, up to 32 KiB. */
+const SLOTS = [];
+for (let size = 16, doubling = 16; size <= 32_768; ) {
+  SLOTS.push(size);
+  if (size >= 2 * doubling) doubling *= 2;
+  if (size < 128) size += 16;
+  else size += doubling / (size < 1024 ? 8 : 4);
+}
+
+/** What a block of `size` bytes takes in a heap of a policy: its bytes, and whether they are whole pages of size classes. */
+function roomOf(size, alignment, options, policy) {
+  const canary = options.hardened ? CANARY : 0;
+  if (policy !== 'segregated') {
+    const unit = alignmentOf(options);
+    return { length: Math.ceil(size / unit) * unit + canary, inPages: false };
+  }
+  const slot = SLOTS.find((bytes) => bytes >= size + canary && bytes % alignment === 0);
+  if (slot !== undefined) return { length: slot, inPages: false };
+  return { length: Math.ceil((size + canary) / PAGE) * PAGE, inPages: true };
+}
+
+/** What `block` takes after it has been given another size where it is. */
+function roomInPlace(block, size, options, policy) {
+  const { length, inPages, alignment } = block;
+  if (policy !== 'segregated') return roomOf(size, alignment, options, policy);
+  return { length: inPages ? Math.ceil(size / PAGE) * PAGE : length, inPages };
+}
+
 /** What sizes and addresses are multiples of in a heap. */
 const alignmentOf = ({ alignment, hardened }) => (hardened ? 16 : alignment);
 
-module.exports = { alignmentOf, anyHeapOptions, anyOptions };
+module.exports = {
+  CANARY,
+  alignmentOf,
+  anyHeapOptions,
+  anyOptions,
+  policyOf,
+  roomInPlace,
+  roomOf,
+};

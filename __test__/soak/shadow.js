@@ -5,14 +5,17 @@
 
 const { WRITE_AFTER_FREE, isFull, refused } = require('./expected.js');
 const { checkGone } = require('./guards.js');
-const { alignmentOf } = require('./options.js');
+const { alignmentOf, roomInPlace, roomOf } = require('./options.js');
 
 const NOT_ALLOCATED = 'ERR_MEMS_NOT_ALLOCATED';
 
 /** What a call that fails must leave alone. */
-function countersOf(heap) {
+function countersOf(heap, policy) {
   const { bytes, counts, peak, totals } = heap.stats();
   const { mapped, live, requested, holes, largestHole } = bytes;
+  // Such a call may give up the empty spans that the heap keeps, whose slots become one hole.
+  if (policy === 'segregated')
+    return JSON.stringify([mapped, live, requested, holes, { ...counts, holes: 0 }, totals]);
   const peaks = [peak.mapped, peak.live, peak.holes, peak.largestHole];
   return [mapped, live, requested, holes, largestHole, counts, totals, peaks]
     .map((value) => JSON.stringify(value))
@@ -20,10 +23,11 @@ function countersOf(heap) {
 }
 
 class Shadow {
-  constructor(heap, random, options, done) {
+  constructor(heap, random, options, policy, done) {
     this.heap = heap;
     this.random = random;
     this.options = options;
+    this.policy = policy;
     this.done = done;
     this.alignment = alignmentOf(options);
     this.blocks = [];
@@ -57,7 +61,7 @@ class Shadow {
     }
     if (BigInt(heap.get(address)) % BigInt(alignedTo) !== 0n)
       throw new Error(`not aligned to ${alignedTo}`);
-    return this.own(address, size, made === address ? undefined : made);
+    return this.own(address, size, alignedTo, { handle: made === address ? undefined : made });
   }
 
   /** Makes several at once: all, or none. */
@@ -65,22 +69,22 @@ class Shadow {
     const sizes = Array.from({ length: this.random.int(1, 20) }, () => this.random.size());
     const made = this.unlessFull(() => this.heap.mallocMany(sizes)) || [];
     made.forEach((address, i) => {
-      this.own(address, sizes[i]);
+      this.own(address, sizes[i], 1);
     });
   }
 
   /** Does what a full heap may refuse, and nothing but that; returns undefined then, and nothing has changed. */
   unlessFull(action) {
-    const { heap, options } = this;
+    const { heap, options, policy } = this;
     // What waits in quarantine may have been given up.
-    const before = options.maxSize && !options.hardened ? countersOf(heap) : undefined;
+    const before = options.maxSize && !options.hardened ? countersOf(heap, policy) : undefined;
     try {
       return action();
     } catch (error) {
       if (!isFull(error, options)) throw error;
       this.done.refusals += 1;
-      if (before !== undefined && countersOf(heap) !== before) {
-        throw new Error(`a refusal changed ${before} to ${countersOf(heap)}`);
+      if (before !== undefined && countersOf(heap, policy) !== before) {
+        throw new Error(`a refusal changed ${before} to ${countersOf(heap, policy)}`);
       }
       this.verify();
       return undefined;
@@ -99,9 +103,9 @@ class Shadow {
     }
   }
 
-  own(address, size, handle = undefined) {
+  own(address, size, alignment, { handle, room = this.roomOf(size, alignment) } = {}) {
     this.marks = (this.marks + 1) % 251;
-    const block = { address, size, mark: this.marks + 1, held: false, handle };
+    const block = { address, size, alignment, ...room, mark: this.marks + 1, held: false, handle };
     if (this.random.chance(0.5)) this.heap.fill(address, block.mark);
     else (handle ? handle.view : this.heap.buffer(address)).fill(block.mark);
     if (BigInt(this.heap.get(address)) % BigInt(this.alignment) !== 0n)
@@ -112,14 +116,13 @@ class Shadow {
 
   putBack(block) {
     this.blocks.push(block);
-    this.bytes += this.length(block.size);
+    this.bytes += block.length;
     this.requested += block.size;
   }
 
-  /** The bytes that a size takes in this heap. */
-  length(size) {
-    const canary = this.options.hardened ? 16 : 0;
-    return Math.ceil(size / this.alignment) * this.alignment + canary;
+  /** The bytes that a block takes in this heap. */
+  roomOf(size, alignment) {
+    return roomOf(size, alignment, this.options, this.policy);
   }
 
   check({ address, size, mark }, length = size) {
@@ -142,7 +145,7 @@ class Shadow {
       return undefined;
     }
     this.check(block);
-    this.bytes -= this.length(block.size);
+    this.bytes -= block.length;
     this.requested -= block.size;
     return block;
   }
@@ -192,13 +195,18 @@ class Shadow {
     const address = this.unlessFull(() => this.retry(() => heap.realloc(block.address, size)));
     if (address === undefined) return this.check(block);
     this.blocks.pop();
-    this.bytes -= this.length(block.size);
+    this.bytes -= block.length;
     this.requested -= block.size;
-    if (address !== block.address) checkGone(old, options);
+    const { alignment } = block;
+    const moved = address !== block.address;
+    const room = moved
+      ? this.roomOf(size, alignment)
+      : roomInPlace(block, size, options, this.policy);
+    if (moved) checkGone(old, options);
     else if (options.hardened) throw new Error(`${address} has not moved`);
-    else checkGone(old.subarray(this.length(size)), options);
+    else checkGone(old.subarray(room.length), options);
     this.check({ address, size, mark: block.mark }, Math.min(size, block.size));
-    this.own(address, size);
+    this.own(address, size, alignment, { room });
   }
 
   /** Copies a block onto another of the same mark, or finds that they differ. */

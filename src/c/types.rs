@@ -34,7 +34,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// The heap's own options.
+    /// The heap's own options. The policy is first fit if none is given and the default one cannot do what other fields ask for.
     pub(super) fn checked(self) -> Result<mems::Options, Failure> {
         // This is an option of a later version, or a struct that was not cleared: ignoring it would hide the mistake.
         if self.reserved.iter().any(|&field| field != 0) {
@@ -53,6 +53,9 @@ impl Options {
                     set(options, policy.ok_or(Failure::Argument("The policy must be a value of mems_policy"))?)
                 }
             };
+            if self.policy == 0 {
+                options = options.or_first_fit();
+            }
         }
         Ok(options.checked()?)
     }

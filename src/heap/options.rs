@@ -29,11 +29,11 @@ impl Default for Options {
 }
 
 impl Options {
-    /// What a program wants in a heap of its own, unlike the seed's: everything aligned, and few main blocks.
+    /// What a program wants in a heap of its own, unlike the seed's: the quickest policy, everything aligned, and few main blocks.
     #[must_use]
     pub const fn roomy() -> Self {
         Self {
-            policy: PolicyKind::FirstFit,
+            policy: PolicyKind::Segregated,
             min_block_size: 16 * PAGE,
             join_empty_blocks: true,
             alignment: UNIT,
@@ -42,12 +42,20 @@ impl Options {
     }
 
     /// These options with another policy: which hole serves a request. With `PolicyKind::Buddy` empty main blocks are not joined;
-    /// with `PolicyKind::Segregated` addresses are multiples of [`UNIT`].
+    /// with `PolicyKind::Segregated` they are, and addresses are multiples of [`UNIT`].
     #[must_use]
     pub const fn with_policy(self, policy: PolicyKind) -> Self {
-        let joins = !matches!(policy, PolicyKind::Buddy);
-        let alignment = if matches!(policy, PolicyKind::Segregated) { UNIT } else { self.alignment };
-        Self { policy, join_empty_blocks: self.join_empty_blocks && joins, alignment, ..self }
+        match policy {
+            PolicyKind::Buddy => Self { policy, join_empty_blocks: false, ..self },
+            PolicyKind::Segregated => Self { policy, join_empty_blocks: true, alignment: UNIT, ..self },
+            _ => Self { policy, ..self },
+        }
+    }
+
+    /// These options, with first fit if they ask for something that their policy cannot do.
+    #[must_use]
+    pub fn or_first_fit(self) -> Self {
+        if self.check().is_ok() { self } else { self.with_policy(PolicyKind::FirstFit) }
     }
 
     /// Which hole serves a request.
@@ -154,6 +162,10 @@ impl Options {
         if self.alignment == 1 && self.policy == PolicyKind::Segregated {
             let because = "its size classes are multiples of 16 bytes";
             return Err(Error::PolicyOption { policy: self.policy.name(), option: "alignment", because });
+        }
+        if !self.join_empty_blocks && self.policy == PolicyKind::Segregated {
+            let because = "its runs of pages are joined always, across main blocks as well";
+            return Err(Error::PolicyOption { policy: self.policy.name(), option: "joinEmptyBlocks", because });
         }
         Ok(())
     }

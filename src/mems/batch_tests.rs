@@ -2,6 +2,7 @@
 
 use super::{STEP, free_many, malloc_many};
 use crate::error::Error;
+use crate::heap::PolicyKind;
 use crate::mems::access::Access;
 use crate::mems::{Mems, Options};
 
@@ -62,7 +63,7 @@ fn a_call_that_fails_leaves_what_others_have_resized_or_freed_meanwhile() {
     const LARGE: u64 = 2 << 20;
     /// The size of blocks of which there is no room for [`MANY`].
     const SIZE: u64 = 16 << 10;
-    let options = Options::roomy().with_zero_on_free(true);
+    let options = Options::roomy().with_policy(PolicyKind::FirstFit).with_zero_on_free(true);
     let mut heap = Mems::new(options.with_max_size(LARGE + 100 * SIZE).unwrap());
     let block = heap.malloc(LARGE).unwrap();
     let mut heap = watched(heap, |heap, step| {

@@ -63,6 +63,12 @@ impl Options {
         Self { placement: self.placement.with_policy(policy), ..self }
     }
 
+    /// [`heap::Options::or_first_fit`].
+    #[must_use]
+    pub fn or_first_fit(self) -> Self {
+        Self { placement: self.placement.or_first_fit(), ..self }
+    }
+
     /// [`heap::Options::policy`].
     #[must_use]
     pub const fn policy(&self) -> PolicyKind {

@@ -246,9 +246,12 @@ impl<'call> Record<'call> {
         Ok(Self { object: value, known, given })
     }
 
-    /// The options of the table, over `defaults`.
+    /// The options of the table, over `defaults`. The policy is first fit if none is given and the one of `defaults` cannot do what
+    /// the other options ask for.
     fn over(&self, defaults: Options) -> Result<Options, Failure> {
         let mut options = defaults;
+        // The policy comes first in the table.
+        let mut has_policy = false;
         for Choice { key, path, access, .. } in Options::ALL {
             let Some(value) = self.get(key)? else { continue };
             options = match access {
@@ -256,9 +259,13 @@ impl<'call> Record<'call> {
                 Access::Size(_, set) => set(options, size(path, value)?)?,
                 Access::Alignment(_, set) => set(options, power(path, value)?)?,
                 Access::Policy(_, set) => {
+                    has_policy = true;
                     set(options, PolicyKind::ALL[word(path, value, PolicyKind::EXPECTED, PolicyKind::NAMES)?])
                 }
             };
+            if !has_policy {
+                options = options.or_first_fit();
+            }
         }
         Ok(options.checked()?)
     }
