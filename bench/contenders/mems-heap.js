@@ -1,4 +1,4 @@
-// MeMS: a Heap with size classes, whose addresses are BigInts or numbers. Its `id` is read only if other threads are to know it:
+// MeMS: a Heap, with size classes as long as no policy is chosen, whose addresses are BigInts or numbers. Its `id` is read only if other threads are to know it:
 // until then it is its thread's own.
 
 'use strict';
@@ -14,8 +14,8 @@ function contender(name, options, published = false) {
   return { name, options, start };
 }
 
-const bigint = { policy: 'segregated' };
-const number = { policy: 'segregated', addresses: 'number' };
+const bigint = {};
+const number = { addresses: 'number' };
 
 module.exports = {
   bigints: contender('MeMS Heap', bigint),
