@@ -8,6 +8,7 @@
 
 use super::budget::budget;
 use super::mapping::Mapping;
+use super::system;
 use crate::table::Table;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32};
@@ -34,7 +35,10 @@ pub fn tables(bytes: usize, dont_fork: bool) -> Option<Tables> {
         return None;
     }
     let whole = bytes.checked_add(LEAD)?;
-    let mapping = super::regions::can_map(whole).then(|| Mapping::reserve(whole, 0, dont_fork).ok()).flatten()?;
+    // The region that the tables are for is much longer, and the system has just been asked whether it has room for that.
+    let mapping = system::has_room_in_limit(whole.saturating_add(budget().headroom()))
+        .then(|| Mapping::reserve_anywhere(whole, dont_fork).ok())
+        .flatten()?;
     let mapping = Arc::new(mapping);
     mapping.promise(whole);
     let owner = || Box::new(Arc::clone(&mapping));

@@ -95,6 +95,11 @@ const fn left_of_limit() -> Option<usize> {
     None
 }
 
+/// Whether the process's limit of address space, if it has one, leaves room for `bytes`.
+pub fn has_room_in_limit(bytes: usize) -> bool {
+    left_of_limit().is_none_or(|left| bytes <= left)
+}
+
 /// Whether the system would map `bytes` in one piece. Under a limit nothing is mapped to find out: the process would have
 /// nothing left meanwhile, and an engine in another thread ends the process then.
 pub fn grants(bytes: usize) -> bool {

@@ -92,6 +92,11 @@ pub fn map(bytes: usize, alignment: usize, residue: usize) -> io::Result<Map> {
     Ok(Map { reserved, base, bytes })
 }
 
+/// Whether the process may have `bytes` more. What is mapped is charged, so that the system is asked.
+pub fn has_room_in_limit(bytes: usize) -> bool {
+    grants(bytes)
+}
+
 /// Whether the system would commit `bytes`. Nothing is committed to find out, which might enlarge the page file.
 pub fn grants(bytes: usize) -> bool {
     bytes <= granted()
