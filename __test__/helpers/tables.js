@@ -131,7 +131,19 @@ function optionsOfReadme() {
   return new Map(rows.map(([, name, rest]) => [name, rest.split('|').map((cell) => cell.trim())]));
 }
 
+/** The numbers that a file names by constants, as it writes them. */
+function constants(...parts) {
+  const pattern = /^(?:pub(?:\(super\))? )?const (\w+)(?:: \w+)? = ([\d_]+);$/gm;
+  return Object.fromEntries(
+    found(read(...parts), pattern).map(([, name, value]) => [
+      name,
+      Number(value.replaceAll('_', '')),
+    ]),
+  );
+}
+
 module.exports = {
+  constants,
   addonFunctions,
   callsOfFace,
   commentsOf,

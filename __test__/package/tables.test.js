@@ -17,6 +17,20 @@ const sorted = (names) => [...names].sort();
 
 afterEach(() => finishQuietly(mems));
 
+test('JavaScript and Rust lay a front out alike', () => {
+  const script = tables.constants('lib', 'front.js');
+  const front = tables.constants('src', 'heap', 'segregated', 'front.rs');
+  const states = tables.constants('src', 'heap', 'segregated', 'states.rs');
+  const shared = 'STEP PADDING STATES ELSEWHERE TOPS LIMITS STACKS PLACES'.split(' ');
+  for (const name of shared) assert.equal(script[name], front[name], name);
+  assert.deepEqual(
+    [script.QUICK, script.WIDE, script.WIDER],
+    [states.NOTED, states.WIDE, states.WIDER],
+  );
+  const classes = raw.sizeClasses();
+  assert.deepEqual([script.CLASSES, script.MOST], [classes.length, classes[classes.length - 1]]);
+});
+
 describe('the table of statistics', () => {
   const typings = tables.membersOf('Stats');
   // Statistics that only JavaScript has: the number of pages, what only the system knows, and shares, computed in lib/heap.js.
