@@ -36,7 +36,7 @@ use self::purge::{DirtyPages, LEAST};
 use self::stacks::{IN_USE, Tracker};
 use self::steps::Left;
 use crate::error::Error;
-use crate::heap::{FIRST_ADDRESS, Heap, PAGE, Stats, is_size};
+use crate::heap::{FIRST_ADDRESS, Heap, PAGE, PolicyKind, Stats, is_size};
 use crate::memory::{Mapping, Regions, Span, Tables, tables};
 use crate::table::Table;
 use std::cell::Cell;
@@ -55,6 +55,8 @@ pub struct Mems {
     pub(crate) regions: Regions,
     /// Whether no option, and no note of an alignment, asks for more than the heap's own work at each call.
     pub(crate) plain: bool,
+    /// Whether most calls find, or leave, a cached slot, and have nothing else to do. (Of blocks with notes the states say so.)
+    cached: bool,
     pub(crate) aligned: Aligned,
     /// Whether freed blocks are cleared, or go into quarantine.
     careful: bool,
@@ -102,6 +104,7 @@ impl Mems {
             options,
             heap: Heap::new(*options.placement()),
             plain: options.is_plain(),
+            cached: options.is_plain() && options.placement().policy() == PolicyKind::Segregated,
             aligned: Aligned::default(),
             careful: options.hardened() || options.zero_on_free(),
             exact: options.placement().is_exact(),
@@ -128,10 +131,12 @@ impl Mems {
     /// # Errors
     /// [`Error::InvalidSize`], [`Error::OutOfMemory`], [`Error::OutOfMetadata`]; nothing has changed then.
     pub fn malloc(&mut self, size: u64) -> Result<u64, Error> {
+        if self.cached
+            && let Some(address) = self.heap.malloc_at_hand(size)
+        {
+            return Ok(address);
+        }
         if self.plain {
-            if let Some(address) = self.heap.malloc_at_hand(size) {
-                return Ok(address);
-            }
             let address = match self.heap.malloc(size)? {
                 Some(address) => address,
                 None => self.allocate_in_new_block(Sizes::exact(size), 1)?,
@@ -241,13 +246,7 @@ impl Mems {
     /// [`Error::WriteAfterFree`]. Nothing has changed then.
     #[inline]
     pub fn free(&mut self, address: u64) -> Result<(), Error> {
-        if self.plain && self.heap.free_at_hand(address) { Ok(()) } else { self.free_in_steps(address) }
-    }
-
-    /// [`Mems::free`] in all cases.
-    #[inline(never)]
-    fn free_in_steps(&mut self, address: u64) -> Result<(), Error> {
-        match self.start_free_in_steps(address)? {
+        match self.start_free(address)? {
             Left::Nothing => Ok(()),
             left => steps::finish_free(self, address, left, |_| ()),
         }
@@ -259,14 +258,9 @@ impl Mems {
     /// The errors of [`Mems::free`].
     #[inline]
     pub(crate) fn start_free(&mut self, address: u64) -> Result<Left, Error> {
-        if self.plain && self.heap.free_at_hand(address) {
+        if self.cached && self.heap.free_at_hand(address) {
             return Ok(Left::Nothing);
         }
-        self.start_free_in_steps(address)
-    }
-
-    /// [`Mems::start_free`] in all cases.
-    fn start_free_in_steps(&mut self, address: u64) -> Result<Left, Error> {
         if self.careful { self.start_careful_free(address) } else { self.free_from(address) }
     }
 
