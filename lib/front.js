@@ -41,6 +41,12 @@ const QUICK = 68;
 /** Calls after which a heap gets a front: making a front takes longer than they do. */
 const CALLS_BEFORE = 32;
 
+/** Codes of errors of heaps that have ended. */
+const ENDED = new Set(['ERR_MEMS_CLOSED', 'ERR_MEMS_NOT_INITIALIZED']);
+
+/** The most that padding may have changed by. */
+const FAR = 2 ** 30;
+
 /** Bytes of a slot of each class, and the class of each number of units; filled when there is the first heap. */
 const SIZES = new Int32Array(CLASSES);
 const CLASS_OF = new Uint8Array(MOST / 16 + 1);
@@ -64,16 +70,14 @@ function readClasses() {
   for (let state = 17; state < QUICK; state++) CLASS_OF_STATE[state] = state - 16;
 }
 
-/** By id, the fronts of the heaps that only this thread knows. */
-const fronts = new Map();
-
 class Front {
   /** The front of a heap. One that is not new may be known to others and gets no memory. `asNumber`: it returns numbers. */
   constructor(heap, asNumber, isNew) {
     this.heap = heap;
     this.asNumber = asNumber;
     this.calls = isNew ? 0 : Number.POSITIVE_INFINITY;
-    if (isNew) fronts.set(heap, this);
+    /** Whether other threads may use the heap. */
+    this.isPublished = false;
     if (SIZES[0] === 0) readClasses();
     /** The address objects of slots, as they were freed, by their places in the words. */
     this.objects = undefined;
@@ -94,6 +98,19 @@ class Front {
   end() {
     this.calls = Number.POSITIVE_INFINITY;
     this.reset();
+  }
+
+  /** Gives other threads access to the heap, which ends its front for good. */
+  publish() {
+    if (this.isPublished) return;
+    try {
+      binding.publish(this.heap);
+    } catch (error) {
+      // The id of a heap that has ended may still be read.
+      if (!ENDED.has(error.code)) throw error;
+    }
+    this.isPublished = true;
+    this.end();
   }
 
   /** Makes a block of `size` bytes. Returns its unit, or 0: the addon knows more. */
@@ -134,7 +151,11 @@ class Front {
     if (!(state > 0 && state < QUICK)) return 0;
     const number = CLASS_OF_STATE[state];
     let top = this.words[TOPS + number];
-    if (top === this.words[LIMITS + number]) top = this.flush(number);
+    if (top === this.words[LIMITS + number]) {
+      top = this.flush(number);
+      // It is still full where another object of the heap has ended the front.
+      if (top === this.words[LIMITS + number]) return 0;
+    }
     const { words } = this;
     let padding = 16 - state;
     if (number > 0) {
@@ -238,7 +259,9 @@ class Front {
     if (!(state > 0 && state < QUICK)) return false;
     const number = CLASS_OF_STATE[state];
     const padding = SIZES[number] - size;
-    if (padding < 0) return false;
+    // The addon adds up what has become much, so that the word holds it, and does all where the front has ended.
+    if (padding < 0 || Math.abs(words[PADDING]) > FAR) return false;
+    if ((words[LIMITS + number] & (PLACES - 1)) === 0) return false;
     if (number === 0) {
       words[PADDING] += state - size;
       states[unit] = size;
@@ -263,9 +286,9 @@ class Front {
     const { words, objects } = this;
     const top = words[TOPS + number];
     for (let place = STACKS + PLACES * number; place < top; place++) objects[place] = undefined;
-    if (words[STATES] <= this.states.length || this.map()) return top;
+    if (words[STATES] >>> 0 <= this.states.length || this.map()) return top;
     // Slots whose states cannot be shown would be handed out without one.
-    publish(this.heap);
+    this.publish();
     return 0;
   }
 
@@ -307,27 +330,6 @@ class Front {
   }
 }
 
-/** Gives other threads access to the heap of an id, which ends its front for good. */
-function publish(heap) {
-  const front = fronts.get(heap);
-  if (front === undefined) return;
-  try {
-    binding.publish(heap);
-  } catch (error) {
-    // The id of a heap that has ended may still be read.
-    if (error.code !== 'ERR_MEMS_CLOSED') throw error;
-  }
-  fronts.delete(heap);
-  front.end();
-}
-
-/** Forgets a heap that has been closed. */
-function forget(heap) {
-  const front = fronts.get(heap);
-  fronts.delete(heap);
-  if (front !== undefined) front.end();
-}
-
 /** The memory of a heap's front; null if it has none, or the runtime can show none. */
 function memoryOf(heap) {
   try {
@@ -338,4 +340,4 @@ function memoryOf(heap) {
   }
 }
 
-module.exports = { Front, forget, publish };
+module.exports = { Front };

@@ -22,7 +22,7 @@ const {
 } = require('./arguments.js');
 const calls = require('./calls.js');
 const { mainBlocks } = require('./chains.js');
-const { Front, forget, publish } = require('./front.js');
+const { Front } = require('./front.js');
 const { INSPECT, inspector } = require('./inspect.js');
 const { copyOf } = require('./lists.js');
 const { stackOfCall } = require('./stacks.js');
@@ -136,7 +136,7 @@ class Heap {
 
   get id() {
     // The reader may pass it on to another thread.
-    publish(idOf(this));
+    frontOf(this).publish();
     return idOf(this);
   }
 
@@ -303,7 +303,7 @@ class Heap {
     if (idOf(this) === 0) {
       throw fail(Error, 'ERR_MEMS_CLOSED', 'The default heap cannot be closed. Call finish()');
     }
-    forget(idOf(this));
+    frontOf(this).end();
     viewsOf(this).clear();
     binding.close(idOf(this));
   }
@@ -341,7 +341,7 @@ function mallocOf(heap, size, options) {
 /** Frees a block that has not been returned to the caller yet. */
 function takeBack(heap, its, address) {
   try {
-    if (its === heap.id) heap.free(address);
+    if (its === idOf(heap)) heap.free(address);
     else calls.free(its, address);
   } catch (_) {
     // The constructor of the view has freed the block or ended the heap. Its own error explains more.

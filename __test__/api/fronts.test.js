@@ -255,6 +255,71 @@ describe('a front', () => {
     heap.close();
   });
 
+  test('counts padding right that far more blocks have got by becoming smaller than a word holds', () => {
+    const heap = heapWithFront();
+    // 70,000 times 32 KiB are more than 2^31 bytes; none of them is touched.
+    const blocks = Array.from({ length: 70_000 }, () => heap.malloc(32_768));
+    for (const block of blocks) assert.equal(heap.realloc(block, 1), block);
+    assert.equal(heap.stats().bytes.requested, blocks.length);
+    heap.close();
+  });
+
+  test('ends where its states do, 32 GiB of addresses from the first', (t) => {
+    const heap = heapWithFront();
+    try {
+      heap.free(heap.malloc(2 ** 35 + 2 ** 20));
+    } catch (error) {
+      return t.skip(error.message);
+    }
+    const blocks = Array.from({ length: 40_000 }, () => heap.malloc(64));
+    assert.equal(new Set(blocks).size, blocks.length);
+    for (const block of blocks) heap.free(block);
+    assert.equal(heap.stats().counts.live, 0);
+    heap.close();
+  });
+
+  test('gives way to another object of the heap in its thread', () => {
+    const heap = heapWithFront();
+    const block = heap.malloc(100);
+    const other = Heap.attach(ids.get(heap));
+    other.free(block);
+    assert.throws(() => heap.free(block), { code: 'ERR_MEMS_NOT_ALLOCATED' });
+    const kept = heap.malloc(100);
+    // The other one ends the front.
+    assert.equal(other.id, ids.get(heap));
+    assert.ok(!hasFront(heap));
+    assert.equal(heap.realloc(kept, 97), kept);
+    heap.free(kept);
+    heap.free(heap.malloc(100));
+    other.verify();
+    assert.equal(other.stats().bytes.requested, 0);
+    const last = heap.malloc(100);
+    other.close();
+    const closed = { code: 'ERR_MEMS_CLOSED' };
+    for (const call of [
+      () => heap.malloc(8),
+      () => heap.free(last),
+      () => heap.get(last),
+      () => heap.view(last),
+      () => heap.owns(last),
+      () => heap.realloc(last, 99),
+    ])
+      assert.throws(call, closed);
+  });
+
+  test('is not ended by a view that cannot be made', () => {
+    const heap = heapWithFront();
+    class Bad extends Uint8Array {
+      constructor(...rest) {
+        super(...rest);
+        throw new Error('on purpose');
+      }
+    }
+    assert.throws(() => heap.mallocAs(Bad, 8), /on purpose/);
+    assert.ok(hasFront(heap));
+    heap.close();
+  });
+
   test('is nothing that heaps without one need to become known', async () => {
     for (const options of [{ hardened: true }, { zeroOnFree: true }, { trackAllocations: true }]) {
       const heap = heapWithFront(options);

@@ -44,11 +44,14 @@ impl Heap {
     /// Lends the front slots of a class. Nothing has changed if there is no room for a span.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if there is no front or its words are spoiled, [`Error::OutOfMetadata`].
+    /// [`Error::Corrupt`] if the words of the front are spoiled.
     pub fn fill_front(&mut self, class: usize) -> Result<(), Error> {
         let engine = self.engine.segregated().ok_or(FrontFailed::Corrupt)?;
-        if let Some(taken) = engine.fill_front(class)? {
-            self.counters.record_lent(taken.size, taken.holes);
+        match engine.fill_front(class) {
+            Ok(Some(taken)) => self.counters.record_lent(taken.size, taken.holes),
+            // The call that follows is refused by its size.
+            Ok(None) | Err(FrontFailed::NoMetadata) => {}
+            Err(FrontFailed::Corrupt) => return Err(FrontFailed::Corrupt.into()),
         }
         self.debug_verify();
         Ok(())
@@ -85,6 +88,12 @@ impl Heap {
         let (mallocs, frees) = engine.end_front();
         self.counters.record_calls(mallocs, frees);
         self.debug_verify();
+    }
+
+    /// Whether it can be said of the block that starts at `address` that somebody keeps a note of it: not of the smallest slots.
+    pub fn can_mark_noted(&mut self, address: u64) -> bool {
+        let start = super::address::offset_in(address);
+        self.engine.segregated().is_none_or(|engine| engine.can_mark_noted(start))
     }
 
     /// Says that somebody keeps a note of the block that starts at `address`.

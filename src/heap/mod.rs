@@ -129,7 +129,7 @@ impl Heap {
     /// Bytes in live blocks. O(1).
     #[must_use]
     pub fn live_bytes(&self) -> u64 {
-        self.counters.live - self.engine.waiting().0
+        self.counters.live.saturating_sub(self.engine.waiting().0)
     }
 
     /// Number of holes.

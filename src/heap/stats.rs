@@ -93,9 +93,9 @@ stats! {
     /// Bytes in main blocks.
     mapped = counters.mapped => Bytes.mapped;
     /// Bytes in live blocks.
-    live = counters.live - engine.waiting().0 => Bytes.live;
+    live = counters.live.saturating_sub(engine.waiting().0) => Bytes.live;
     /// Bytes in live blocks that were asked for; the rest is what sizes were rounded up by.
-    requested = counters.live - engine.waiting().0 - engine.total_padding() => Bytes.requested;
+    requested = counters.live.saturating_sub(engine.waiting().0).saturating_sub(engine.total_padding()) => Bytes.requested;
     /// Bytes in holes.
     hole_bytes = counters.mapped - counters.live + engine.waiting().0 => Bytes.holes;
     /// The largest hole; 0 if there is none.
@@ -105,7 +105,7 @@ stats! {
     /// Number of main blocks.
     main_blocks = counters.main_blocks as u64 => Counts.mainBlocks;
     /// Number of live blocks.
-    live_blocks = counters.mallocs + engine.calls().0 - counters.frees - engine.calls().1 => Counts.live;
+    live_blocks = (counters.mallocs + engine.calls().0).saturating_sub(counters.frees + engine.calls().1) => Counts.live;
     /// Number of holes.
     holes = (counters.holes + engine.waiting().1) as u64 => Counts.holes;
     /// High-water mark of `mapped`. Main blocks are never given back before the heap ends, so it equals `mapped`.

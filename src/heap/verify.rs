@@ -64,7 +64,7 @@ impl Heap {
         let live_blocks = (counters.mallocs + mallocs).checked_sub(counters.frees + frees);
         ensure!(live_blocks == Some(walked.mallocs), "{live_blocks:?} live blocks counted, {} walked", walked.mallocs);
         ensure!(
-            (counters.mapped, counters.main_blocks, counters.live - waiting, counters.holes + slots)
+            (counters.mapped, counters.main_blocks, counters.live.saturating_sub(waiting), counters.holes + slots)
                 == (walked.mapped, walked.main_blocks, walked.live, walked.holes),
             "the counters say {counters:?}, a walk {walked:?}"
         );

@@ -82,7 +82,7 @@ impl Mapping {
 
     /// Uncounts the mapping in the budget of a child of `fork` that does not have it.
     #[cfg(feature = "c-abi")]
-    pub(super) fn forget(&self) {
+    pub(crate) fn forget(&self) {
         let parts = if self.locked.load(Ordering::Relaxed) { LOCKED_PARTS } else { 1 };
         budget::gave_back(self.mapped.load(Ordering::Relaxed), parts);
     }
@@ -191,7 +191,7 @@ impl Mapping {
     }
 
     /// Empties the first `bytes` as [`Mapping::decommit`] does, or by writing zeros if the system refuses.
-    pub(super) fn empty(&self, bytes: usize) {
+    pub(crate) fn empty(&self, bytes: usize) {
         let bytes = bytes.min(self.bytes());
         // Whole pages: the pages in which the range begins and ends hold no other memory.
         let whole = (self.front + bytes).next_multiple_of(system::page_bytes()) - self.front;

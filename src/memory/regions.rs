@@ -228,7 +228,7 @@ impl Regions {
         unsafe { self.span(start, to.len() as u64).read(to.as_mut_ptr()) };
     }
 
-    /// Copies bytes from one main block to the same or another; the ranges do not overlap.
+    /// Copies bytes from one main block to the same or another.
     ///
     /// # Panics
     /// If there is no region, or a range is not inside one.

@@ -63,7 +63,14 @@ impl Mems {
     /// The front, which is made if there is none. `None`: the heap has none, because of its options, because it is published, or
     /// because its states are in no table.
     pub fn front(&mut self) -> Option<Shown> {
-        if self.known == Known::Published || !self.options().is_plain() || self.options().track_allocations() {
+        if self.known == Known::Published
+            || !self.is_known_here()
+            || !self.options().is_plain()
+            || self.options().track_allocations()
+        {
+            return None;
+        }
+        if self.regions.count() == 0 {
             return None;
         }
         let mapping = Arc::clone(&self.tables.as_ref()?.mapping);

@@ -409,6 +409,9 @@ impl Mems {
     #[cfg(feature = "c-abi")]
     pub(crate) fn forget(self) {
         self.regions.forget();
+        if let Some(tables) = &self.tables {
+            tables.mapping.forget();
+        }
         std::mem::forget(self);
     }
 
@@ -418,6 +421,12 @@ impl Mems {
             span.abandon();
         }
         self.regions.release();
+        if let Some(EngineTables { mapping, .. }) = &self.tables
+            && Arc::strong_count(mapping) > 1
+        {
+            // Whoever still has the front finds empty stacks and no states, and has to call.
+            mapping.empty(mapping.bytes());
+        }
     }
 }
 

@@ -118,7 +118,9 @@ impl Mems {
         let alignment = alignment.unwrap_or_else(|| self.aligned.get(address));
         self.check_alignment(alignment)?;
         // A hardened heap always moves the block, so that uses of the old address are detected.
-        if self.options().hardened() || !self.is_aligned(address, alignment) {
+        let is_noted = alignment > self.options().alignment();
+        let stays = self.is_aligned(address, alignment) && (!is_noted || self.heap.can_mark_noted(address));
+        if self.options().hardened() || !stays {
             return self.start_move(block, size, alignment);
         }
         if alignment > self.options().alignment() {

@@ -45,6 +45,8 @@ const STACKS: usize = 192;
 /// The largest unit that JavaScript numbers without a double.
 const MOST_UNIT: u32 = (1 << 31) - 1;
 
+const _: () = assert!(super::STATES_AT_HAND + STEP <= MOST_UNIT as u64, "a unit is a number of 31 bits");
+
 /// Words of a stack.
 const PLACES: usize = 64;
 
@@ -131,10 +133,10 @@ impl Front {
     )]
     pub fn calls(&self) -> (u64, u64) {
         let [low, high] = [0, 1].map(|index| u64::from(self.words[index].load(Relaxed)));
-        let mallocs = f64::from_bits(low | high << 32) as u64;
+        let mallocs = (f64::from_bits(low | high << 32) as u64).min(1 << 53);
         // A slot that was lent, and neither waits nor was taken back, is a block that was handed out and not freed.
         let out = self.lent - self.waiting().1.cast_signed() as i64;
-        (mallocs, mallocs.saturating_add_signed(-out))
+        (mallocs, mallocs.saturating_add_signed(out.saturating_neg()))
     }
 
     /// By how much padding there is more than has been added up.
@@ -183,7 +185,7 @@ impl Segregated {
     }
 
     /// Adds up what the front has counted.
-    fn settle_front(&mut self) {
+    pub(super) fn settle_front(&mut self) {
         let Some(front) = &self.front else { return };
         let padding = front.padding();
         front.words[PADDING].store(0, Relaxed);
@@ -195,7 +197,7 @@ impl Segregated {
     pub fn fill_front(&mut self, class: usize) -> Result<Option<Taken>, FrontFailed> {
         self.settle_front();
         let (mapped, shown) = (self.end(), self.states_shown());
-        let front = self.front.as_mut().ok_or(FrontFailed::Corrupt)?;
+        let Some(front) = self.front.as_mut() else { return Ok(None) };
         if class >= CLASSES {
             return Err(FrontFailed::Corrupt);
         }
@@ -234,7 +236,7 @@ impl Segregated {
     pub fn flush_front(&mut self, class: usize) -> Result<Option<Freed>, FrontFailed> {
         self.settle_front();
         let mapped = self.end();
-        let front = self.front.as_mut().ok_or(FrontFailed::Corrupt)?;
+        let Some(front) = self.front.as_mut() else { return Ok(None) };
         if class >= CLASSES {
             return Err(FrontFailed::Corrupt);
         }
@@ -256,16 +258,20 @@ impl Segregated {
         for (at, slot) in slots[..len].iter_mut().enumerate() {
             *slot = front.slot(class, at)?;
         }
+        // The span checks that there is such a slot, of this class, and that it was taken: of all, before any is given back.
+        for &slot in &slots[..most.min(len)] {
+            let span = self.spans.at(slot).filter(|span| span.class().size == size);
+            let is_taken = span.is_some_and(|span| span.slot_at(slot).start == slot && !span.slot_at(slot).is_hole);
+            if !is_taken || self.states.get(slot).is_some() {
+                return Err(FrontFailed::Corrupt);
+            }
+        }
         let mut given = 0;
         while given < most.min(len) {
             let slot = slots[given];
-            // The span checks that there is such a slot, of this class, and that it was taken.
-            let is_slot = self.spans.at(slot).is_some_and(|span| span.class().size == size);
-            if !is_slot || self.states.get(slot).is_some() {
-                return Err(FrontFailed::Corrupt);
-            }
-            let result = self.spans.give(slot).ok_or(FrontFailed::Corrupt)?;
             given += 1;
+            // One that stands there twice goes back once.
+            let Some(result) = self.spans.give(slot) else { continue };
             freed.size += size;
             freed.holes += 1;
             (freed.pages, freed.hole) = ((slot, slot + size), (slot, slot + size));
@@ -306,7 +312,14 @@ impl Segregated {
     /// Ends the front, from which all slots have been taken back. Returns how many blocks it has handed out, and how many it has freed.
     pub fn end_front(&mut self) -> (u64, u64) {
         self.settle_front();
-        self.front.take().map_or((0, 0), |front| front.calls())
+        let Some(front) = self.front.take() else { return (0, 0) };
+        let calls = front.calls();
+        // Whoever still has the words finds all stacks both empty and full, and has to call.
+        for class in 0..CLASSES {
+            front.words[TOPS + class].store(word(base(class)), Relaxed);
+            front.words[LIMITS + class].store(word(base(class)), Relaxed);
+        }
+        calls
     }
 }
 

@@ -48,7 +48,7 @@ use std::ops::Range;
 use std::sync::atomic::AtomicU8;
 
 /// Most states in one table: what JavaScript can number without a double, 32 GiB of addresses.
-const STATES_AT_HAND: u64 = 1 << 31;
+const STATES_AT_HAND: u64 = (1 << 31) - 256;
 
 /// Size classes, and the pages that their spans are of.
 #[derive(Debug)]
@@ -60,6 +60,7 @@ pub(super) struct Segregated {
     spans: Spans,
     caches: Caches,
     front: Option<Front>,
+    /// Bytes of live blocks that were not asked for, without what the front has not added up: so it may wrap below 0.
     total_padding: u64,
     /// The largest slot, or rest behind slots, that a span has ever had.
     peak_slot: u64,
@@ -133,7 +134,7 @@ impl Engine for Segregated {
 
     fn free(&mut self, start: u64) -> Option<Freed> {
         let (state, padding) = self.states.take(start)?;
-        self.total_padding -= padding;
+        self.total_padding = self.total_padding.wrapping_sub(padding);
         let State::Slot(class) = state else { return self.free_pages(start) };
         let slot = CLASS[class].size;
         let mut freed = Freed { size: 0, pages: (start, start + slot), hole: (start, start + slot), holes: 0 };
@@ -157,6 +158,7 @@ impl Engine for Segregated {
 
     /// A block that becomes smaller stays where it is: programs rely on that.
     fn resize(&mut self, start: u64, size: u64) -> Result<Option<Resized>, NoMetadata> {
+        self.settle_front();
         let Some(state) = self.states.get(start) else { return Ok(None) };
         let before = self.states.padding(start, state);
         let (whole, resized) = match state {
@@ -168,8 +170,8 @@ impl Engine for Segregated {
             }
         };
         self.states.set(start, state, whole - size);
-        self.total_padding += whole - size;
-        self.total_padding -= before;
+        self.total_padding = self.total_padding.wrapping_add(whole - size);
+        self.total_padding = self.total_padding.wrapping_sub(before);
         Ok(Some(resized))
     }
 

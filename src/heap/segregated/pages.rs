@@ -33,7 +33,7 @@ impl Segregated {
         }
         let (start, padding) = (start * PAGE, pages * PAGE - size);
         self.states.set(start, State::Pages, padding);
-        self.total_padding += padding;
+        self.total_padding = self.total_padding.wrapping_add(padding);
         Ok(Some(Taken { start, size: pages * PAGE, holes }))
     }
 

@@ -40,7 +40,7 @@ impl Segregated {
     fn take_slot_cached(&mut self, class: usize, size: u64) -> Option<u64> {
         let (start, slot) = self.caches.get_mut(class)?.pop()?;
         self.states.set(start, State::Slot(class), slot - size);
-        self.total_padding += slot - size;
+        self.total_padding = self.total_padding.wrapping_add(slot - size);
         Some(start)
     }
 
@@ -49,14 +49,23 @@ impl Segregated {
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "what it returns would go through memory")]
     pub fn give_cached(&mut self, start: u64) -> bool {
+        // Behind all spans there are no slots, whatever states say that others can write.
+        if start >= self.spans_end {
+            return false;
+        }
         let Some((there, class, padding)) = self.states.quick(start) else { return false };
         let Some(stack) = self.caches.get_mut(class) else { return false };
         if !stack.push(start) {
             return false;
         }
         there.store(0, Relaxed);
-        self.total_padding -= padding;
+        self.total_padding = self.total_padding.wrapping_sub(padding);
         true
+    }
+
+    /// Whether the state of the block that starts at `start` can say that somebody keeps a note of it.
+    pub fn can_mark_noted(&self, start: u64) -> bool {
+        self.states.get(start) != Some(State::Slot(0))
     }
 
     /// The size of the slot of the live block that starts at `start`, and its padding, if it is one of which nobody keeps a note.
@@ -73,7 +82,7 @@ impl Segregated {
         let Some(taken) = self.fill_cache(class)? else { return Ok(None) };
         let padding = CLASS[class].size - size;
         self.states.set(taken.start, State::Slot(class), padding);
-        self.total_padding += padding;
+        self.total_padding = self.total_padding.wrapping_add(padding);
         Ok(Some(taken))
     }
 
@@ -124,16 +133,19 @@ impl Segregated {
         let mut oldest = [0; ROOM];
         let half = stack.len().div_ceil(2);
         stack.slots().zip(&mut oldest[..half]).for_each(|(slot, copy)| *copy = slot);
-        let (mut given, mut dropped) = (0, None);
-        while given < half && dropped.is_none() {
-            let slot = oldest[given];
+        let (mut gone, mut given, mut dropped) = (0, 0, None);
+        while gone < half && dropped.is_none() {
+            let slot = oldest[gone];
+            gone += 1;
+            // A span takes no slot that it does not know, which spoiled states may have brought here.
+            let Some(result) = self.spans.give(slot) else { continue };
             given += 1;
-            if self.spans.give(slot) == Some(Given::Span) {
+            if result == Given::Span {
                 dropped = self.drop_span(slot);
             }
         }
         if let Some(stack) = self.caches.get_mut(class) {
-            stack.drop_oldest(given);
+            stack.drop_oldest(gone);
         }
         (given, dropped)
     }

@@ -53,6 +53,9 @@ const PADDING_BITS: [u16; NOTED as usize] = {
     bits
 };
 
+/// The last of them.
+const LAST: u8 = 118;
+
 /// A block of whole pages.
 const PAGES: u8 = 127;
 
@@ -97,7 +100,7 @@ const WIDE: usize = 8;
 fn state(byte: u8) -> Option<State> {
     match byte {
         1..NOTED => Some(State::Slot(usize::from(byte.saturating_sub(16)))),
-        NOTED..PAGES => Some(State::Slot(usize::from(byte - NOTED) + 1)),
+        NOTED..=LAST => Some(State::Slot(usize::from(byte - NOTED) + 1)),
         PAGES => Some(State::Pages),
         _ => None,
     }
@@ -312,7 +315,7 @@ impl States {
 }
 
 const _: () =
-    assert!(16 + CLASSES == NOTED as usize && NOTED as usize + CLASSES - 1 < PAGES as usize, "a state for each class");
+    assert!(16 + CLASSES == NOTED as usize && NOTED as usize + CLASSES - 2 == LAST as usize, "a state for each class");
 const _: () = assert!(CLASS[WIDER - 1].size == 1 << 14, "what fourteen bits say");
 const _: () = assert!(CLASS[WIDE - 1].size == 128, "what seven bits say");
 
