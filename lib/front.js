@@ -153,7 +153,7 @@ class Front {
     let top = this.words[TOPS + number];
     if (top === this.words[LIMITS + number]) {
       top = this.flush(number);
-      // It is still full where another object of the heap has ended the front.
+      // The stack is still full where another object of the heap has ended the front.
       if (top === this.words[LIMITS + number]) return 0;
     }
     const { words } = this;
@@ -243,11 +243,13 @@ class Front {
 
   /** The physical address of a block that starts at `address`; undefined: the addon knows more. */
   get(address) {
-    if (typeof address !== 'bigint' || this.asNumber) return undefined;
+    if (typeof address !== (this.asNumber ? 'number' : 'bigint')) return undefined;
     const unit = this.unitOf(address);
     const state = this.states[unit];
     if (!(state > 0 && state < QUICK) || unit >= this.words[ELSEWHERE]) return undefined;
-    return address + this.distance;
+    const physical = address + this.distance;
+    // The addon says what is wrong with a physical address that no number can be.
+    return physical <= Number.MAX_SAFE_INTEGER || !this.asNumber ? physical : undefined;
   }
 
   /** Gives the block that starts at `address` the size `size` in its slot. Returns whether it has: else the addon knows more. */
@@ -321,7 +323,8 @@ class Front {
     const memory = memoryOf(this.heap);
     if (memory === null) return false;
     const { buffer, start, lead, length, distance } = memory;
-    this.distance = distance;
+    // In the kind of the addresses that the heap returns.
+    this.distance = this.asNumber ? Number(distance) : distance;
     this.words = new Int32Array(buffer, start, NO_WORDS.length);
     this.numbers = new Float64Array(buffer, start, 1);
     this.addresses = new BigUint64Array(buffer, start, 3);

@@ -30,7 +30,7 @@ const RULES = [
   { pattern: /\btells?\b/i, instead: 'a function "returns", a message "says"' },
   { pattern: /\btold apart\b/i, instead: '"distinguished"' },
   { pattern: /\b(?:be|is|are|was|were) had\b/i, instead: '"allocated", "read" or "found"' },
-  { pattern: /\b(?:any|every|no|some)body[\'’]s\b/i, instead: '"belongs to no ..."' },
+  { pattern: /\b(?:any|every|no|some)body['’]s\b/i, instead: '"belongs to no ..."' },
   { pattern: /\bwhoever\b|\bfor who\b/i, instead: 'name who: "the caller", "a reader"' },
   { pattern: /\bstands?\b(?!-| for\b)/i, instead: '"is", or "stands for"' },
   {

@@ -424,7 +424,7 @@ impl Mems {
         if let Some(EngineTables { mapping, .. }) = &self.tables
             && Arc::strong_count(mapping) > 1
         {
-            // Whoever still has the front finds empty stacks and no states, and has to call.
+            // JavaScript that still has the front finds empty stacks and no states, and has to call.
             mapping.empty(mapping.bytes());
         }
     }

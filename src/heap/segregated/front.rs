@@ -270,7 +270,7 @@ impl Segregated {
         while given < most.min(len) {
             let slot = slots[given];
             given += 1;
-            // One that stands there twice goes back once.
+            // A slot that is there twice is given back once.
             let Some(result) = self.spans.give(slot) else { continue };
             freed.size += size;
             freed.holes += 1;
@@ -314,7 +314,7 @@ impl Segregated {
         self.settle_front();
         let Some(front) = self.front.take() else { return (0, 0) };
         let calls = front.calls();
-        // Whoever still has the words finds all stacks both empty and full, and has to call.
+        // JavaScript that still has the words finds all stacks both empty and full, and has to call.
         for class in 0..CLASSES {
             front.words[TOPS + class].store(word(base(class)), Relaxed);
             front.words[LIMITS + class].store(word(base(class)), Relaxed);
