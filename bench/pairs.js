@@ -12,7 +12,7 @@ const { koffi, wasm, floor, mems, bigints, published, numbers, publishedNumbers,
 const MEMS = [mems, bigints, published, numbers, publishedNumbers];
 
 /** Blocks that stay, more than a Heap allocates before it gets a front. */
-const BLOCKS = 64;
+const BLOCKS = 256;
 
 /** In the process of a contender: its heap, and the address of one of its blocks. */
 let started;

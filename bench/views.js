@@ -8,7 +8,7 @@ const { inTurns, processorTime } = require('./lib/measure.js');
 
 const { mems, bigints, numbers } = contenders;
 const ALONE = 'the view alone';
-const BLOCKS = 64;
+const BLOCKS = 256;
 const BYTES = 256;
 
 /** In the process of a contender: its heap and blocks, which come in turn, and the views made last, so that each is really made. */

@@ -39,7 +39,7 @@ const WIDER = 48;
 const QUICK = 68;
 
 /** Calls after which a heap gets a front: making a front takes longer than they do. */
-const CALLS_BEFORE = 32;
+const CALLS_BEFORE = 128;
 
 /** Codes of errors of heaps that have ended. */
 const ENDED = new Set(['ERR_MEMS_CLOSED', 'ERR_MEMS_NOT_INITIALIZED']);

@@ -62,7 +62,7 @@ const WAYS = { 'in the addon': {}, 'in a front': { policy: 'segregated' } };
 
 /** A heap that has been called often enough to have a front, if it is of a kind that gets one. */
 function warmed(heap) {
-  for (let i = 0; i < 100; i++) heap.free(heap.malloc(64));
+  for (let i = 0; i < 200; i++) heap.free(heap.malloc(64));
   return heap;
 }
 

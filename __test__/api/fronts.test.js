@@ -20,7 +20,7 @@ function heapWithFront(options) {
   const heap = new Heap({ ...POLICY, ...options });
   // Reading its own id would end the front.
   ids.set(heap, Heap.list().find(({ id }) => !before.has(id)).id);
-  for (let call = 0; call < 100; call++) heap.free(heap.malloc(64));
+  for (let call = 0; call < 200; call++) heap.free(heap.malloc(64));
   return heap;
 }
 
@@ -336,7 +336,7 @@ describe('a front', () => {
         `const { parentPort, workerData } = require('node:worker_threads');
          const { Heap } = require(workerData);
          const heap = new Heap({ policy: 'segregated' });
-         for (let call = 0; call < 100; call++) heap.free(heap.malloc(64));
+         for (let call = 0; call < 200; call++) heap.free(heap.malloc(64));
          const block = heap.malloc(100);
          heap.buffer(block).fill(7);
          parentPort.postMessage(block);
