@@ -248,8 +248,8 @@ class Front {
     const state = this.states[unit];
     if (!(state > 0 && state < QUICK) || unit >= this.words[ELSEWHERE]) return undefined;
     const physical = address + this.distance;
-    // The addon says what is wrong with a physical address that no number can be.
-    return physical <= Number.MAX_SAFE_INTEGER || !this.asNumber ? physical : undefined;
+    // The addon says what is wrong with a physical address that no number can be. (A BigInt is not compared: that takes long.)
+    return this.asNumber && physical > Number.MAX_SAFE_INTEGER ? undefined : physical;
   }
 
   /** Gives the block that starts at `address` the size `size` in its slot. Returns whether it has: else the addon knows more. */
