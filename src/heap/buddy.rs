@@ -15,7 +15,7 @@
 //! Costs: O(log n) for n segments, and O(log s) splits or joins for a main block of s bytes.
 
 use super::PAGE;
-use super::engine::{Appended, Engine, Freed, NoMetadata, Released, Resized, Taken, Truncated, stand_on_map};
+use super::engine::{Appended, Engine, Freed, NoMetadata, Resized, Taken, Truncated, have_no_slots, stand_on_map};
 use super::holes_by_size::HolesBySize;
 use super::segments::{Joined, Segment, SegmentMap};
 use std::collections::HashMap;
@@ -191,23 +191,7 @@ impl Engine for Buddy {
         Some(Truncated { bytes, main_blocks: usize::from(gone), holes: usize::from(gone) })
     }
 
-    fn mark_noted(&mut self, _start: u64) {}
-
-    fn calls(&self) -> (u64, u64) {
-        (0, 0)
-    }
-
-    fn waiting(&self) -> (u64, usize) {
-        (0, 0)
-    }
-
-    fn release_cached(&mut self) -> Option<Released> {
-        None
-    }
-
-    fn release_spare(&mut self) -> Option<Released> {
-        None
-    }
+    have_no_slots!();
 
     fn growing_block(&self) -> Option<u64> {
         None
@@ -237,14 +221,6 @@ impl Engine for Buddy {
     fn most_alignment(&self) -> u64 {
         // Main blocks start at pages, whatever their size.
         PAGE
-    }
-
-    fn peak_slot(&self) -> u64 {
-        0
-    }
-
-    fn slots_end(&self) -> u64 {
-        0
     }
 
     fn position(&self) -> u64 {

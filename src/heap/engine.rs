@@ -245,6 +245,38 @@ macro_rules! stand_on_map {
 }
 pub(super) use stand_on_map;
 
+/// The methods of [`Engine`] that are about slots, for engines that have none: nothing waits, and no note of a block has to be known.
+macro_rules! have_no_slots {
+    () => {
+        fn mark_noted(&mut self, _start: u64) {}
+
+        fn calls(&self) -> (u64, u64) {
+            (0, 0)
+        }
+
+        fn waiting(&self) -> (u64, usize) {
+            (0, 0)
+        }
+
+        fn release_cached(&mut self) -> Option<$crate::heap::engine::Released> {
+            None
+        }
+
+        fn release_spare(&mut self) -> Option<$crate::heap::engine::Released> {
+            None
+        }
+
+        fn peak_slot(&self) -> u64 {
+            0
+        }
+
+        fn slots_end(&self) -> u64 {
+            0
+        }
+    };
+}
+pub(super) use have_no_slots;
+
 /// The length of the longest run of whole pages of at most `bytes`.
 pub(super) const fn whole_pages(bytes: u64) -> u64 {
     bytes / PAGE * PAGE

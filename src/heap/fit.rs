@@ -11,7 +11,7 @@
 //! Costs: O(log n) amortized or what the policy says, for malloc; O(1) amortized for the rest.
 
 use super::engine::{
-    Appended, Engine, Freed, NoMetadata, Released, Resized, Taken, Truncated, stand_on_map, whole_pages,
+    Appended, Engine, Freed, NoMetadata, Resized, Taken, Truncated, have_no_slots, stand_on_map, whole_pages,
 };
 use super::policy::{Policies, Policy};
 use super::segments::{self, Joined, Segment, SegmentMap};
@@ -211,23 +211,7 @@ impl Engine for Fit {
         Some(Truncated { bytes, main_blocks: usize::from(gone), holes: usize::from(gone) })
     }
 
-    fn mark_noted(&mut self, _start: u64) {}
-
-    fn calls(&self) -> (u64, u64) {
-        (0, 0)
-    }
-
-    fn waiting(&self) -> (u64, usize) {
-        (0, 0)
-    }
-
-    fn release_cached(&mut self) -> Option<Released> {
-        None
-    }
-
-    fn release_spare(&mut self) -> Option<Released> {
-        None
-    }
+    have_no_slots!();
 
     fn growing_block(&self) -> Option<u64> {
         if self.joins { self.map.last_empty_block() } else { None }
@@ -255,14 +239,6 @@ impl Engine for Fit {
 
     fn most_alignment(&self) -> u64 {
         u64::MAX
-    }
-
-    fn peak_slot(&self) -> u64 {
-        0
-    }
-
-    fn slots_end(&self) -> u64 {
-        0
     }
 
     fn position(&self) -> u64 {

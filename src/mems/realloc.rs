@@ -38,7 +38,7 @@ pub struct Realloc {
 /// called then, with the heap locked. Returns the new address.
 ///
 /// # Errors
-/// Those of `start`; those of [`Mems::free`], with the new block taken back; [`Error::Closed`] or [`Error::Finished`] if the heap
+/// The errors of `start`; the errors of [`Mems::free`], with the new block taken back; [`Error::Closed`] or [`Error::Finished`] if the heap
 /// has ended in between.
 pub(crate) fn realloc(
     heap: &mut impl Access,

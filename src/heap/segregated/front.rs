@@ -203,14 +203,8 @@ impl Segregated {
         }
         let present = front.len(class)?;
         let wanted = (front.grow(class, mapped) / 2).max(1).saturating_sub(present);
-        let (mut slots, mut holes) = ([0; ROOM], 0);
-        let wanted = &mut slots[..wanted];
-        let mut taken = self.spans.take(class, wanted);
-        if taken == 0 && !wanted.is_empty() {
-            let Some(new) = self.add_span(class)? else { return Ok(None) };
-            holes = new;
-            taken = self.spans.take(class, wanted);
-        }
+        let mut slots = [0; ROOM];
+        let Some((taken, holes)) = self.take_from_spans(class, &mut slots[..wanted])? else { return Ok(None) };
         let Some(front) = self.front.as_mut() else { return Ok(None) };
         let mut len = present;
         // The lowest last, which is taken first.

@@ -94,14 +94,8 @@ impl Segregated {
         let mapped = self.end();
         let stack = self.caches.get_mut(class).ok_or(NoMetadata)?;
         stack.grow(class, mapped);
-        let (mut slots, mut holes) = ([0; ROOM], 0);
-        let wanted = &mut slots[..stack.limit().div_ceil(2)];
-        let mut taken = self.spans.take(class, wanted);
-        if taken == 0 {
-            let Some(new) = self.add_span(class)? else { return Ok(None) };
-            holes = new;
-            taken = self.spans.take(class, wanted);
-        }
+        let (mut slots, wanted) = ([0; ROOM], stack.limit().div_ceil(2));
+        let Some((mut taken, holes)) = self.take_from_spans(class, &mut slots[..wanted])? else { return Ok(None) };
         let stack = self.caches.get_mut(class).ok_or(NoMetadata)?;
         let (&start, others) = slots[..taken].split_first().ok_or(NoMetadata)?;
         // The lowest last, which is taken first.
@@ -111,8 +105,23 @@ impl Segregated {
                 taken -= 1;
             }
         }
-        holes -= taken.cast_signed();
-        Ok(Some(Taken { start, size: taken as u64 * CLASS[class].size, holes }))
+        Ok(Some(Taken { start, size: taken as u64 * CLASS[class].size, holes: holes - taken.cast_signed() }))
+    }
+
+    /// Takes free slots of a class from a span, which is made if there is none, as many as `slots` has room for at most. Returns how
+    /// many it has written there, lowest first, and how many more holes there are because of a new span. `None`: there is no run of
+    /// pages even for the shortest span.
+    pub(super) fn take_from_spans(
+        &mut self,
+        class: usize,
+        slots: &mut [u64],
+    ) -> Result<Option<(usize, isize)>, NoMetadata> {
+        let taken = self.spans.take(class, slots);
+        if taken > 0 || slots.is_empty() {
+            return Ok(Some((taken, 0)));
+        }
+        let Some(holes) = self.add_span(class)? else { return Ok(None) };
+        Ok(Some((self.spans.take(class, slots), holes)))
     }
 
     /// Adds a free slot to the cache of its class. `false`: that is full, or there is none, since a front has taken all slots so far.
