@@ -4,8 +4,10 @@
 //! Invariant: the numbers stay where they are, and can be read and written, as long as the table lives.
 
 use std::any::Any;
+use std::collections::TryReserveError;
 use std::fmt;
 use std::ops::Deref;
+use std::ptr;
 use std::sync::atomic::{AtomicU8, AtomicU32};
 
 /// The elements of a table: atomic numbers, of which any bytes are a value.
@@ -40,6 +42,31 @@ impl<N: Number> Table<N> {
         // the slice out, for no longer than the table lives, and the table keeps the owner.
         let numbers = unsafe { std::slice::from_raw_parts(first.cast::<N>(), length) };
         Self { numbers, _owner: Some(owner) }
+    }
+}
+
+impl Table<AtomicU8> {
+    /// A table of `length` zeros, in memory of its own.
+    ///
+    /// # Errors
+    /// If there is no memory.
+    pub fn zeros(length: usize) -> Result<Self, TryReserveError> {
+        let mut zeros = Vec::new();
+        zeros.try_reserve_exact(length)?;
+        zeros.resize_with(length, AtomicU8::default);
+        let numbers: &'static [AtomicU8] = Vec::leak(zeros);
+        Ok(Self { numbers, _owner: Some(Box::new(Leaked(numbers))) })
+    }
+}
+
+/// Numbers that are freed when this is dropped.
+struct Leaked(&'static [AtomicU8]);
+
+impl Drop for Leaked {
+    fn drop(&mut self) {
+        // SAFETY: `Table::zeros` has leaked a vector of exactly these numbers. Only its table has them, hands them out for no longer
+        // than it lives, and drops this at its end.
+        drop(unsafe { Box::from_raw(ptr::from_ref(self.0).cast_mut()) });
     }
 }
 

@@ -33,14 +33,21 @@ impl Heap {
         self.engine.main_block_within(bytes)
     }
 
-    /// Bytes of the table that the engine would like to have before it gets its first main block, from a region of `bytes`; `None`:
-    /// it needs none, or has one.
+    /// Bytes of the table that can be given to the engine, in a heap whose first region has `bytes`; `None`: it has no use for one, or
+    /// has one.
     #[must_use]
-    pub fn wants_table(&mut self, bytes: u64) -> Option<usize> {
-        self.engine.segregated()?.wants_table(bytes)
+    pub fn takes_table(&mut self, bytes: u64) -> Option<usize> {
+        self.engine.segregated()?.takes_table(bytes)
     }
 
-    /// Gives the engine a table of zeros, of the length that it wants.
+    /// Whether the engine is better off with a table before it gets a main block of `bytes`.
+    #[must_use]
+    pub fn needs_table(&mut self, bytes: u64) -> bool {
+        let end = self.engine.end().saturating_add(bytes);
+        self.engine.segregated().is_some_and(|engine| !engine.is_small(end))
+    }
+
+    /// Gives the engine a table of zeros, of the length that [`Heap::takes_table`] returns.
     pub fn set_table(&mut self, table: Table<AtomicU8>) {
         if let Some(engine) = self.engine.segregated() {
             engine.set_table(table);

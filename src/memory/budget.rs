@@ -87,6 +87,11 @@ impl Budget {
         self.used_up_by(MAPPINGS.load(Ordering::Relaxed))
     }
 
+    /// Whether heaps may reserve `bytes` more.
+    pub fn has_left(&self, bytes: usize) -> bool {
+        bytes <= self.bytes.saturating_sub(RESERVED.load(Ordering::Relaxed))
+    }
+
     /// Whether there are so few mappings that heaps may have some beside those of their regions.
     pub fn has_mappings_to_spare(&self) -> bool {
         MAPPINGS.load(Ordering::Relaxed) < self.most_mappings / 3

@@ -120,6 +120,12 @@ impl Regions {
         self.list.len()
     }
 
+    /// Bytes of the first region, if there is one.
+    #[must_use]
+    pub fn first_bytes(&self) -> Option<usize> {
+        self.list.first().map(|region| region.mapping.bytes())
+    }
+
     /// The virtual address after the first region's last carved byte, if there is a second region; else [`u64::MAX`].
     #[must_use]
     pub fn end_of_first(&self) -> u64 {

@@ -31,11 +31,11 @@ pub struct Tables {
 /// are left.
 #[must_use]
 pub fn tables(bytes: usize, dont_fork: bool) -> Option<Tables> {
-    if !budget().has_mappings_to_spare() {
+    let whole = bytes.checked_add(LEAD)?;
+    // What the budget has left is there: the system is not asked about so little.
+    if !budget().has_mappings_to_spare() || !budget().has_left(whole) {
         return None;
     }
-    let whole = bytes.checked_add(LEAD)?;
-    // The region that the tables are for is much longer, and the system has just been asked whether it has room for that.
     let mapping = system::has_room_in_limit(whole.saturating_add(budget().headroom()))
         .then(|| Mapping::reserve_anywhere(whole, dont_fork).ok())
         .flatten()?;

@@ -70,8 +70,9 @@ impl Mems {
         {
             return None;
         }
-        if self.regions.count() == 0 {
-            return None;
+        // Small heaps have no tables before.
+        if self.tables.is_none() {
+            self.make_tables(self.regions.first_bytes()?);
         }
         let mapping = Arc::clone(&self.tables.as_ref()?.mapping);
         if !self.heap.has_front() {

@@ -72,7 +72,7 @@ pub struct Mems {
     /// A write to a freed block that has not been reported yet.
     pub(crate) written: Cell<Option<Written>>,
     pub(crate) tracker: Tracker,
-    /// The tables that the engine has, if it has any.
+    /// The tables that the engine was given, once it is no longer small or there is a front.
     tables: Option<EngineTables>,
     /// Who may use the heap.
     known: Known,
@@ -223,11 +223,8 @@ impl Mems {
         if self.options().lock() {
             self.regions.lock(&room).map_err(|limit| Error::LockLimit { bytes, limit })?;
         }
-        if let Some(bytes) = self.heap.wants_table(room.region_bytes() as u64)
-            && let Some(Tables { words, bytes, mapping }) = tables(bytes, self.options().dont_fork())
-        {
-            self.heap.set_table(bytes);
-            self.tables = Some(EngineTables { mapping, words: Some(words) });
+        if self.heap.needs_table(bytes) {
+            self.make_tables(self.regions.first_bytes().unwrap_or(room.region_bytes()));
         }
         self.heap.reserve_block(bytes).map_err(|_| Error::OutOfMetadata { size })?;
         let border = room.begins_region();
@@ -236,6 +233,17 @@ impl Mems {
             self.heap.limit_front(self.regions.end_of_first());
         }
         Ok(self.heap.append_block(bytes, border))
+    }
+
+    /// Makes the engine's tables, in a heap whose first region has `bytes`, if the engine takes any and there is room.
+    #[cold]
+    fn make_tables(&mut self, bytes: usize) {
+        if let Some(bytes) = self.heap.takes_table(bytes as u64)
+            && let Some(Tables { words, bytes, mapping }) = tables(bytes, self.options().dont_fork())
+        {
+            self.heap.set_table(bytes);
+            self.tables = Some(EngineTables { mapping, words: Some(words) });
+        }
     }
 
     /// Frees the block that starts at `address`. Amortized O(log n), and O(size) where it is cleared, or its pages are given back

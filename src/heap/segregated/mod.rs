@@ -93,13 +93,16 @@ impl Segregated {
         }
     }
 
-    /// Bytes of the table that would hold the states of the first region, which has `bytes`. `None`: there is a table, or there are
-    /// main blocks already.
-    pub fn wants_table(&self, bytes: u64) -> Option<usize> {
-        if self.end() > 0 || self.states.has_table() {
-            return None;
-        }
-        usize::try_from((bytes / UNIT).min(STATES_AT_HAND)).ok()
+    /// Bytes of the table that would hold the states of the first region, which has `bytes`. `None`: it is too late for a table, or there
+    /// is one.
+    pub fn takes_table(&self, bytes: u64) -> Option<usize> {
+        let states = usize::try_from((bytes / UNIT).min(STATES_AT_HAND)).ok();
+        states.filter(|_| self.states.takes_table())
+    }
+
+    /// Whether the heap can grow to `end` without a table that it is given.
+    pub fn is_small(&self, end: u64) -> bool {
+        self.states.fit(end)
     }
 
     /// Keeps states in a table of zeros from now on.

@@ -16,8 +16,9 @@
 //!
 //! Invariant: a byte is a state only where a block that is live starts.
 //!
-//! The states of the first part of the address space may be in a table, in memory that others can reach too. The states behind it
-//! are in chunks, which are made as they are needed.
+//! The states of the first part of the address space are in a table: at first a short one of its own, so that small heaps take little,
+//! later one that the heap is given, in memory that others can reach too. The states behind the table are in chunks, which are made
+//! as they are needed.
 //!
 //! Costs: O(1); a sixteenth of the address space in which a block ever started.
 
@@ -76,6 +77,8 @@ pub(super) enum State {
 pub(super) struct States {
     /// States of the first part of the address space.
     table: Table<AtomicU8>,
+    /// Whether the table was given, by [`States::set_table`].
+    is_given: bool,
     /// States behind the table.
     chunks: Chunks<u8, STATES>,
     made: usize,
@@ -137,18 +140,29 @@ fn bytes(state: State, padding: u64) -> ([u8; 4], usize) {
 impl States {
     /// No states.
     pub const fn new() -> Self {
-        Self { table: Table::EMPTY, chunks: Vec::new(), made: 0 }
+        Self { table: Table::EMPTY, is_given: false, chunks: Vec::new(), made: 0 }
     }
 
-    /// Keeps the states of the first part of the address space in `table`, which is all zeros. No state has been reserved before.
+    /// Keeps the states of the first part of the address space in `table` from now on, which is all zeros: if [`States::takes_table`].
     pub fn set_table(&mut self, table: Table<AtomicU8>) {
-        debug_assert!(self.made == 0 && self.table.is_empty());
-        self.table = table;
+        debug_assert!(self.takes_table());
+        if table.len() <= self.table.len() {
+            return;
+        }
+        for (to, from) in table.iter().zip(&*self.table) {
+            to.store(from.load(Relaxed), Relaxed);
+        }
+        (self.table, self.is_given) = (table, true);
     }
 
-    /// Whether there is a table, or states in chunks.
-    pub fn has_table(&self) -> bool {
-        !self.table.is_empty() || self.made > 0
+    /// Whether a table can be given: none has been, and no states are in chunks.
+    pub fn takes_table(&self) -> bool {
+        !self.is_given && self.made == 0
+    }
+
+    /// Whether the states of all addresses below `end` fit the table that there is, or the one that is made by itself.
+    pub fn fit(&self, end: u64) -> bool {
+        end <= CHUNK.max(self.table.len() as u64 * UNIT)
     }
 
     /// How many states of addresses below `end` are in the table.
@@ -170,6 +184,9 @@ impl States {
     /// # Errors
     /// If there is no memory; nothing has changed then that can be seen.
     pub fn reserve(&mut self, range: Range<u64>) -> Result<(), TryReserveError> {
+        if self.table.is_empty() && self.made == 0 && range.start < CHUNK {
+            self.table = Table::zeros(STATES)?;
+        }
         let start = range.start.max(self.table.len() as u64 * UNIT);
         if start >= range.end {
             return Ok(());
@@ -308,9 +325,8 @@ impl States {
     /// Bytes of bookkeeping below `end`.
     #[allow(clippy::cast_possible_truncation, reason = "what is so large has been reserved, so it fits usize")]
     pub fn bytes(&self, end: u64) -> usize {
-        self.table.len().min((end / UNIT) as usize)
-            + self.chunks.capacity() * size_of::<Option<Boxed<[u8; STATES]>>>()
-            + self.made * STATES
+        let touched = if self.is_given { self.table.len().min((end / UNIT) as usize) } else { self.table.len() };
+        touched + self.chunks.capacity() * size_of::<Option<Boxed<[u8; STATES]>>>() + self.made * STATES
     }
 }
 
@@ -345,5 +361,23 @@ mod tests {
         assert_eq!(states.iter(0..2 * CHUNK).map(|found| found.0).collect::<Vec<_>>(), [0, CHUNK - 32]);
         assert_eq!((states.take(0), states.take(0)), (Some((State::Pages, PAGE - 1)), None));
         assert_eq!((states.get(0), states.get(1 << 50)), (None, None));
+    }
+
+    #[test]
+    fn a_given_table_takes_over_the_states_of_the_first_one() {
+        let mut states = States::new();
+        states.reserve(0..PAGE).unwrap();
+        assert!(states.takes_table() && states.fit(CHUNK) && !states.fit(CHUNK + PAGE));
+        states.set(16, State::Slot(9), 7);
+        states.set_table(Table::zeros(2 * STATES).unwrap());
+        assert!(!states.takes_table() && states.fit(2 * CHUNK));
+        states.set(CHUNK, State::Slot(0), 3);
+        let found = states.iter(0..3 * CHUNK).map(|(at, state)| (at, states.padding(at, state)));
+        assert_eq!(found.collect::<Vec<_>>(), [(16, 7), (CHUNK, 3)]);
+        assert_eq!(states.take(16), Some((State::Slot(9), 7)));
+        // Behind it there are chunks.
+        states.reserve(2 * CHUNK..2 * CHUNK + PAGE).unwrap();
+        states.set(2 * CHUNK, State::Pages, 5);
+        assert_eq!(states.take(2 * CHUNK), Some((State::Pages, 5)));
     }
 }
