@@ -59,6 +59,17 @@ const NO_NUMBERS = new Float64Array(1);
 const NO_ADDRESSES = new BigUint64Array(3);
 const NO_STATES = new Uint8Array(0);
 
+/** The largest unit that a number of 31 bits can be. */
+const MOST_UNIT = 2 ** 31 - 1;
+
+/**
+ * An address as a whole number of 64 bits, and its halves. Arrays that are constants, over memory outside of the JavaScript heap,
+ * are reached without a look at the arrays.
+ */
+const WHOLE = new BigUint64Array(new ArrayBuffer(8));
+const { asUintN } = BigInt;
+const HALVES = new Int32Array(WHOLE.buffer);
+
 function readClasses() {
   binding.sizeClasses().forEach((size, number) => {
     if (number < CLASSES) SIZES[number] = size;
@@ -202,17 +213,10 @@ class Front {
 
   /** The unit of an address that a slot can have; else 0. */
   unitOf(address) {
-    if (typeof address === 'number') {
-      const unit = (address - 8) / 16;
-      return (unit | 0) === unit && unit > 0 ? unit : 0;
-    }
-    if (typeof address !== 'bigint' || BigInt.asUintN(64, address) !== address) return 0;
-    const { words, addresses } = this;
-    addresses[ADDRESS / 2] = address;
-    const low = words[ADDRESS];
-    const high = words[ADDRESS + 1];
-    if ((low & 15) !== 8 || high >>> 0 > 7) return 0;
-    return (low >>> 4) | (high << 28);
+    if (typeof address !== 'number') return unitOfBig(address);
+    const unit = (address - 8) / 16;
+    // Without a sign and a fraction it is the same number only if it has neither.
+    return (unit & MOST_UNIT) === unit ? unit : 0;
   }
 
   /**
@@ -220,13 +224,14 @@ class Front {
    */
   sizeAt(unit) {
     const { states } = this;
+    // Reading past the end would be slow here from then on, in every heap. (One without a front has no states.)
+    if (unit >= states.length || unit >= this.words[ELSEWHERE]) return -1;
     const state = states[unit];
-    if (!(state > 0 && state < QUICK) || unit >= this.words[ELSEWHERE]) return -1;
-    if (state <= 16) return state;
+    if (state <= 16) return state || -1;
+    if (state >= QUICK) return -1;
     const number = state - 16;
-    let padding = states[unit + 1] & 0x7f;
-    if (number >= WIDE) padding |= this.wide(unit, number);
-    return SIZES[number] - padding;
+    const size = SIZES[number] - (states[unit + 1] & 0x7f);
+    return number < WIDE ? size : size - this.wide(unit, number);
   }
 
   /** Whether an address is in the first of the heap's regions, as far as the front knows. */
@@ -235,21 +240,35 @@ class Front {
     return unit > 0 && unit < this.words[ELSEWHERE];
   }
 
+  /** Whether there is no front yet, but there may be one later. */
+  mayBegin() {
+    return this.states === NO_STATES && this.calls !== Number.POSITIVE_INFINITY;
+  }
+
   /** The bytes of the slot of a block that starts at `address`; 0: the addon knows more. */
   usableSize(address) {
-    const state = this.states[this.unitOf(address)];
+    return this.usableAt(this.unitOf(address));
+  }
+
+  /** The bytes of the slot of a block that starts at `unit`; 0: the addon knows more. */
+  usableAt(unit) {
+    const { states } = this;
+    if (unit >= states.length) return 0;
+    const state = states[unit];
     return state > 0 && state < QUICK ? SIZES[CLASS_OF_STATE[state]] : 0;
   }
 
   /** The physical address of a block that starts at `address`; undefined: the addon knows more. */
   get(address) {
-    if (typeof address !== (this.asNumber ? 'number' : 'bigint')) return undefined;
     const unit = this.unitOf(address);
-    const state = this.states[unit];
-    if (!(state > 0 && state < QUICK) || unit >= this.words[ELSEWHERE]) return undefined;
-    const physical = address + this.distance;
-    // The addon says what is wrong with a physical address that no number can be. (A BigInt is not compared: that takes long.)
-    return this.asNumber && physical > Number.MAX_SAFE_INTEGER ? undefined : physical;
+    const { states } = this;
+    if (unit >= states.length || unit >= this.words[ELSEWHERE]) return undefined;
+    const state = states[unit];
+    if (state === 0 || state >= QUICK) return undefined;
+    // The compiler has to know the kind of what is added.
+    if (this.asNumber)
+      return typeof address === 'number' ? physicalOf(address, this.distance) : undefined;
+    return typeof address === 'bigint' ? address + this.distance : undefined;
   }
 
   /** Gives the block that starts at `address` the size `size` in its slot. Returns whether it has: else the addon knows more. */
@@ -331,6 +350,20 @@ class Front {
     this.states = new Uint8Array(buffer, start + lead - STEP, length - lead + STEP);
     return true;
   }
+}
+
+/** `Front.unitOf` for what is no number. */
+function unitOfBig(address) {
+  if (typeof address !== 'bigint' || asUintN(35, address) !== address) return 0;
+  WHOLE[0] = address;
+  const low = HALVES[0];
+  return (low & 15) === 8 ? (low >>> 4) | (HALVES[1] << 28) : 0;
+}
+
+/** The physical address of a block, as a number. The addon says what is wrong with one that no number can be. */
+function physicalOf(address, distance) {
+  const physical = address + distance;
+  return physical > Number.MAX_SAFE_INTEGER ? undefined : physical;
 }
 
 /** The memory of a heap's front; null if it has none, or the runtime can show none. */

@@ -217,14 +217,19 @@ class Heap {
   }
 
   buffer(address, length, options) {
-    if (options === undefined) return viewsOf(this).plain.buffer(address, length);
+    if (options === undefined) {
+      const buffer = viewsOf(this).plain.quickBuffer(address, length);
+      if (buffer !== undefined) return buffer;
+    }
     return viewsOf(this).chosen(Buffer, options, 'buffer()').buffer(address, length);
   }
 
   view(address, Type = Uint8Array, length, options) {
-    const views = viewsOf(this);
-    if (options === undefined && Type !== Buffer) return views.shared.view(address, Type, length);
-    return views.chosen(Type, options, 'view()').view(address, Type, length);
+    if (options === undefined && Type !== Buffer) {
+      const view = viewsOf(this).shared.quickView(address, Type, length);
+      if (view !== undefined) return view;
+    }
+    return slowView(this, address, Type, length, options);
   }
 
   read(address, length) {
@@ -321,6 +326,13 @@ Object.defineProperty(Heap.prototype, Symbol('stacks'), { value: stackOfCall });
 binding.captureStacks(stackOfCall);
 
 if (Symbol.dispose) Heap.prototype[Symbol.dispose] = Heap.prototype.close;
+
+/** `view` of a heap in all cases. */
+function slowView(heap, address, Type, length, options) {
+  const views = viewsOf(heap);
+  if (options === undefined && Type !== Buffer) return views.shared.view(address, Type, length);
+  return views.chosen(Type, options, 'view()').view(address, Type, length);
+}
 
 /** Whether this is Heap, a class that extends it, or a Proxy of one. */
 function isHeapClass(Class) {

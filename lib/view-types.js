@@ -37,6 +37,19 @@ function widthOf(Type) {
   return otherWidth(Type);
 }
 
+/** The logarithm of `widthOf` to base 2. It is short so that it is compiled into its callers. */
+function shiftOf(Type) {
+  if (Type === Uint8Array) return 0;
+  if (Type === Float64Array) return 3;
+  return otherShift(Type);
+}
+
+/** `shiftOf` for all other types. */
+function otherShift(Type) {
+  if (Type === Int32Array || Type === Uint32Array || Type === Float32Array) return 2;
+  return 31 - Math.clz32(widthOf(Type));
+}
+
 /** `widthOf` for all other types. */
 function otherWidth(Type) {
   if (Type === Int16Array || Type === Uint16Array) return 2;
@@ -94,4 +107,4 @@ function isInside(view, memory, start, bytes) {
   return offset + byteLength.call(view) <= start + bytes;
 }
 
-module.exports = { OWN, isInside, widthOf };
+module.exports = { OWN, isInside, shiftOf, widthOf };

@@ -16,7 +16,7 @@ const { Buffer, constants } = require('buffer');
 const { isMainThread } = require('worker_threads');
 const binding = require('../binding.js');
 const { checkedCount, fail, sharedIn, wrongType } = require('./arguments.js');
-const { OWN, isInside, widthOf } = require('./view-types.js');
+const { OWN, isInside, shiftOf, widthOf } = require('./view-types.js');
 const calls = require('./calls.js');
 
 const { locate, place, NAME, INSIDE, REST, AVAILABLE } = calls;
@@ -84,25 +84,22 @@ function blockOf(heap, address, asNumber) {
 }
 
 /**
- * A view of any type. For the commonest types, written out by name, it takes 12 ns less: the compiler knows what they
- * construct.
+ * A view of any type. For types that are written out by name it takes 12 ns less: the compiler knows what they construct. Only the
+ * two commonest are here, so that `quickView` and all that it calls is short enough to be compiled into its callers.
  */
 function viewOver(Type, memory, start, elements, width) {
   if (Type === Uint8Array) return new Uint8Array(memory, start, elements);
   if (Type === Float64Array) return new Float64Array(memory, start, elements);
-  if (Type === Float32Array) return new Float32Array(memory, start, elements);
-  if (Type === Int32Array) return new Int32Array(memory, start, elements);
-  if (Type === Uint32Array) return new Uint32Array(memory, start, elements);
-  if (Type === DataView) return new DataView(memory, start, elements);
   return otherView(Type, memory, start, elements, width);
 }
 
-/**
- * `viewOver` for all other types. In a function of its own, so that `view` stays small enough to be compiled into its
- * callers.
- */
+/** `viewOver` for all other types. */
 function otherView(Type, memory, start, elements, width) {
+  if (Type === Int32Array) return new Int32Array(memory, start, elements);
+  if (Type === Float32Array) return new Float32Array(memory, start, elements);
+  if (Type === DataView) return new DataView(memory, start, elements);
   if (Type === Int16Array) return new Int16Array(memory, start, elements);
+  if (Type === Uint32Array) return new Uint32Array(memory, start, elements);
   if (Type === Uint16Array) return new Uint16Array(memory, start, elements);
   if (Type === Int8Array) return new Int8Array(memory, start, elements);
   if (Type === BigUint64Array) return new BigUint64Array(memory, start, elements);
@@ -119,6 +116,13 @@ function anyView(Type, memory, start, elements, width) {
   if (isInside(view, memory, start, elements * width)) return view;
   throw wrongType('Type', 'a constructor of views of the memory that it is given', Type);
 }
+
+/** Units of 16 bytes in the first 2 GiB of a buffer span: offsets there are whole numbers of 31 bits. */
+const REACH = 2 ** 27;
+
+// What `BufferSpans.end` is as long as the front knows no block of the current span: it may later, or it never will.
+const NOT_YET = 0;
+const NEVER = -1;
 
 /** The buffer spans of one heap that views of one kind were made from. */
 class BufferSpans {
@@ -143,8 +147,10 @@ class BufferSpans {
     // Where in the buffer its span begins, and how long it is.
     this.start = 0;
     this.length = 0;
-    // The address of its first byte, a number, if it is in the first of the heap's regions.
-    this.first = Number.NaN;
+    // For blocks that the front knows: the unit of the span's first address, and the end in the buffer of what of the span is
+    // within reach.
+    this.firstUnit = 0;
+    this.end = NOT_YET;
   }
 
   /** Makes the buffer span round the address just looked up the current one. */
@@ -161,8 +167,18 @@ class BufferSpans {
     this.bytes = bytes;
     this.start = bytes.byteOffset;
     this.length = bytes.length;
+    this.meetFront(address);
+  }
+
+  /** Finds out whether the front knows blocks of the current span, in which the address just looked up is. */
+  meetFront(address) {
     const first = Number(address) - integers[OFFSET];
-    this.first = this.front.isNear(address) ? first : Number.NaN;
+    if (this.front.isNear(first)) {
+      this.firstUnit = (first - 8) / 16;
+      this.end = Math.min(this.start + this.length, MOST);
+    } else {
+      this.end = this.front.mayBegin() ? NOT_YET : NEVER;
+    }
   }
 
   /** The bytes of the buffer span round an address, over a new buffer. */
@@ -182,42 +198,50 @@ class BufferSpans {
   }
 
   /**
-   * Where in the current buffer span the block is that starts at `address`, which the front knows; -1: it has to be looked up. A span
-   * has no bytes if they were moved, by transfer() or to another thread.
+   * A Buffer of a block in the current span, if the front knows the block; else undefined, as for lengths that are not valid. It is
+   * called for each Buffer, and so short that it is compiled into its callers.
    */
-  offsetOf(unit, bytes) {
-    const offset = 16 * unit + 8 - this.first;
-    return offset >= 0 && offset + bytes <= this.length && this.bytes.length !== 0 ? offset : -1;
-  }
-
-  buffer(address, length) {
+  quickBuffer(address, length) {
     const { front } = this;
     const unit = front.unitOf(address);
     const size = front.sizeAt(unit);
-    if (size >= 0) {
-      const elements = length === undefined ? size : length;
-      const offset = this.offsetOf(unit, size);
-      if (offset >= 0 && elements >>> 0 === elements && elements <= size)
-        return bufferOver(this.memory, this.start + offset, elements);
-    }
+    const at = unit - this.firstUnit;
+    const start = this.start + (at << 4);
+    const elements = length === undefined ? size : length;
+    if (typeof elements !== 'number' || elements >>> 0 !== elements || elements > size)
+      return undefined;
+    if (at >>> 0 >= REACH || start + size > this.end || this.bytes.length === 0) return undefined;
+    return bufferOver(this.memory, start, elements);
+  }
+
+  /** What `quickBuffer` is for Buffers, for views of any other type. Slots are aligned to 16 bytes, as much as any type wants. */
+  quickView(address, Type, length) {
+    const { front } = this;
+    const shift = shiftOf(Type);
+    const unit = front.unitOf(address);
+    const size = front.sizeAt(unit);
+    const at = unit - this.firstUnit;
+    const start = this.start + (at << 4);
+    // No size is -1, and stays so.
+    const most = size >> shift;
+    const elements = length === undefined ? most : length;
+    if (typeof elements !== 'number' || elements >>> 0 !== elements || elements > most)
+      return undefined;
+    // A span has no bytes if they were moved, by transfer() or to another thread.
+    if (at >>> 0 >= REACH || start + size > this.end || this.bytes.length === 0) return undefined;
+    return viewOver(Type, this.memory, start, elements, 1 << shift);
+  }
+
+  buffer(address, length) {
     locate(this.heap, address);
     const bytes = elementsOf(address, length, 1);
     if (!this.shows(bytes)) return this.elsewhere(address, bytes, Buffer, bytes, 1);
+    if (this.end === NOT_YET) this.meetFront(address);
     return bufferOver(this.memory, this.start + integers[OFFSET], bytes);
   }
 
   view(address, Type, length) {
     const width = widthOf(Type);
-    const { front } = this;
-    const unit = front.unitOf(address);
-    const size = front.sizeAt(unit);
-    if (size >= 0) {
-      const elements = length === undefined ? (size / width) | 0 : length;
-      const offset = this.offsetOf(unit, size);
-      // Slots are aligned to 16 bytes, as much as any type wants.
-      if (offset >= 0 && elements >>> 0 === elements && elements * width <= size)
-        return viewOver(Type, this.memory, this.start + offset, elements, width);
-    }
     locate(this.heap, address);
     const elements = elementsOf(address, length, width);
     const offset = integers[OFFSET];
@@ -225,6 +249,7 @@ class BufferSpans {
     if ((offset & (width - 1)) !== 0) throw misaligned(address, Type, width);
     const bytes = elements * width;
     if (!this.shows(bytes)) return this.elsewhere(address, bytes, Type, elements, width);
+    if (this.end === NOT_YET) this.meetFront(address);
     return viewOver(Type, this.memory, this.start + offset, elements, width);
   }
 

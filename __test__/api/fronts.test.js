@@ -186,6 +186,64 @@ describe('a front', () => {
     heap.close();
   });
 
+  test('leaves lengths that are no number to the addon, and knows what the types are', () => {
+    class Own extends Float32Array {}
+    const types = [
+      ...[Uint8Array, Int8Array, Uint8ClampedArray, Uint16Array, Int16Array, Uint32Array, Own],
+      ...[Int32Array, Float32Array, Float64Array, BigUint64Array, BigInt64Array, DataView, Buffer],
+    ];
+    for (const options of [{}, { addresses: 'number' }]) {
+      const heap = heapWithFront(options);
+      for (const size of [1, 8, 100, 3000, 20_000]) {
+        const block = heap.malloc(size);
+        for (const Type of types) {
+          const width = Type.BYTES_PER_ELEMENT ?? 1;
+          const most = Math.floor(size / width);
+          for (const length of [undefined, BigInt(most), most]) {
+            const view = heap.view(block, Type, length);
+            assert.equal(view.constructor, Type);
+            assert.equal(view.byteLength, most * width);
+            assert.equal(heap.view(block, Type, 0).byteLength, 0);
+          }
+          const inside = heap.usableSize(block) + 1;
+          for (const length of [inside, BigInt(inside), 2 ** 40])
+            assert.throws(() => heap.view(block, Type, length), { code: 'ERR_MEMS_OUT_OF_BLOCK' });
+          for (const length of ['1', null, true, Symbol('1'), { valueOf: () => 1 }])
+            assert.throws(() => heap.view(block, Type, length), { code: 'ERR_INVALID_ARG_TYPE' });
+        }
+        assert.equal(heap.buffer(block, BigInt(size)).length, size);
+        assert.throws(() => heap.buffer(block, '1'), { code: 'ERR_INVALID_ARG_TYPE' });
+        assert.throws(() => heap.view(block, Array), { code: 'ERR_INVALID_ARG_TYPE' });
+        heap.free(block);
+        for (const call of ['view', 'buffer', 'get', 'blockOf', 'usableSize'])
+          assert.throws(() => heap[call](block), { code: 'ERR_MEMS_NOT_ALLOCATED' });
+      }
+      heap.close();
+    }
+  });
+
+  test('shows one memory in views from before it began, from inside of blocks, and from its own', () => {
+    for (const addresses of ['bigint', 'number']) {
+      const heap = new Heap({ ...POLICY, addresses });
+      const step = (count) => (addresses === 'number' ? count : BigInt(count));
+      const early = heap.malloc(300);
+      heap.view(early, Uint8Array, 100).fill(1);
+      heap.buffer(early + step(5), 10).fill(2);
+      for (let call = 0; call < 200; call++) heap.free(heap.malloc(64));
+      const late = heap.malloc(3000);
+      heap.view(late + step(1)).fill(3);
+      heap.buffer(late).fill(4, 0, 7);
+      const expected = Buffer.alloc(100, 1).fill(2, 5, 15);
+      for (let turn = 0; turn < 3; turn++) {
+        assert.deepEqual(Buffer.from(heap.view(early, Uint8Array, 100)), expected);
+        assert.deepEqual(heap.read(early, 100), expected);
+        assert.deepEqual(heap.read(late), Buffer.alloc(3000, 3).fill(4, 0, 7));
+        assert.equal(heap.view(early).byteOffset, heap.view(early + step(0)).byteOffset);
+      }
+      heap.close();
+    }
+  });
+
   test('gives its slots up for a request that finds no other room', () => {
     const heap = heapWithFront({ maxSize: 2 ** 20 });
     for (let size = 16; size < 16_384; size *= 2) {
