@@ -218,6 +218,10 @@ impl Engine for Buddy {
         bytes.checked_ilog2().map_or(0, |power| 1 << power)
     }
 
+    fn growth(&self) -> u64 {
+        8
+    }
+
     fn most_alignment(&self) -> u64 {
         // Main blocks start at pages, whatever their size.
         PAGE

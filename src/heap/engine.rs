@@ -159,6 +159,8 @@ macro_rules! with_methods {
         fn main_block_of(&self, bytes: u64) -> u64;
         /// The length of the longest main block of at most `bytes`, whole pages.
         fn main_block_within(&self, bytes: u64) -> u64;
+        /// Where main blocks grow with the heap, a new one is at least the heap's length divided by this.
+        fn growth(&self) -> u64;
         /// The largest alignment of a block; `u64::MAX` if there is no limit.
         fn most_alignment(&self) -> u64;
         /// An upper bound of the largest hole that there has been among slots, in engines that cut pages into slots; else 0.

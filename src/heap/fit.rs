@@ -237,6 +237,10 @@ impl Engine for Fit {
         whole_pages(bytes)
     }
 
+    fn growth(&self) -> u64 {
+        8
+    }
+
     fn most_alignment(&self) -> u64 {
         u64::MAX
     }

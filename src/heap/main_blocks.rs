@@ -16,7 +16,7 @@ impl Heap {
     pub fn block_size(&self, size: u64) -> u64 {
         let mut least = self.options.min_block_size();
         if self.options.growing_blocks() {
-            least = least.max((self.counters.mapped / 8).next_multiple_of(PAGE));
+            least = least.max((self.counters.mapped / self.engine.growth()).next_multiple_of(PAGE));
         }
         self.engine.main_block_of(size.max(least))
     }

@@ -267,6 +267,11 @@ impl Engine for Segregated {
         whole_pages(bytes)
     }
 
+    /// More often than where a request can never use space of two main blocks: one is joined to what is free before it.
+    fn growth(&self) -> u64 {
+        64
+    }
+
     fn most_alignment(&self) -> u64 {
         u64::MAX
     }

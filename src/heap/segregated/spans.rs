@@ -67,6 +67,8 @@ pub(super) struct Spans {
     /// One more than the number of the span that a page belongs to, or 0.
     by_page: Chunks<u32, PAGES>,
     made: usize,
+    /// How many spans have no live slot.
+    spare: usize,
 }
 
 const _: () = assert!(WORDS as u64 * 64 == SLOTS, "a bit for each slot");
@@ -157,7 +159,7 @@ impl Span {
 impl Spans {
     /// No spans.
     pub const fn new() -> Self {
-        Self { all: Vec::new(), vacant: Vec::new(), lists: Vec::new(), by_page: Vec::new(), made: 0 }
+        Self { all: Vec::new(), vacant: Vec::new(), lists: Vec::new(), by_page: Vec::new(), made: 0, spare: 0 }
     }
 
     /// Takes the lowest free slots of the first span of a class that has any, at most as many as `slots` is long. Returns how many
@@ -165,6 +167,7 @@ impl Spans {
     pub fn take(&mut self, class: usize, slots: &mut [u64]) -> usize {
         let Some(number) = self.lists.get(class).map(|list| list.first) else { return 0 };
         let Some(span) = self.all.get_mut(number as usize) else { return 0 };
+        self.spare -= usize::from(span.free == span.slots && !slots.is_empty());
         let mut taken = 0;
         for (word, bits) in span.bits.iter_mut().enumerate() {
             while *bits != 0
@@ -201,6 +204,7 @@ impl Spans {
         if free < slots {
             return Some(Given::Slot);
         }
+        self.spare += 1;
         let span = &self.all[number as usize];
         let is_only = self.lists[class].first == number && span.next == NONE;
         Some(if is_only { Given::Slot } else { Given::Span })
@@ -230,8 +234,12 @@ impl Spans {
             .filter(move |&length| length == 0 || (pages[length] > pages[length - 1] && pages[length] <= all / 16))
     }
 
-    /// Number and start of the first span without a live slot, of the number `from` or a higher one. O(spans).
+    /// Number and start of the first span without a live slot, of the number `from` or a higher one. O(spans), and O(1) if there is none
+    /// of any number.
     pub fn spare(&self, from: usize) -> Option<(usize, u64)> {
+        if self.spare == 0 {
+            return None;
+        }
         let mut spans = self.all.iter().enumerate().skip(from);
         spans.find(|(_, span)| span.slots > 0 && span.free == span.slots).map(|(number, span)| (number, span.start))
     }
@@ -246,10 +254,13 @@ impl Spans {
             self.lists.resize(CLASSES, List { first: NONE, lengths: [0; LENGTHS] });
         }
         if self.vacant.is_empty() {
-            self.all.try_reserve(1)?;
+            if self.all.len() == self.all.capacity() {
+                // Less than twice as many, which would be much of all bookkeeping.
+                self.all.try_reserve_exact(self.all.len() / 8 + 8)?;
+            }
             // Every span may be vacant one day.
             let missing = self.all.capacity().saturating_sub(self.vacant.len());
-            self.vacant.try_reserve(missing)?;
+            self.vacant.try_reserve_exact(missing)?;
         }
         let (first, last) = (place(range.start / PAGE).0, place(range.end / PAGE - 1).0);
         chunks::reserve(&mut self.by_page, &mut self.made, first..=last)
@@ -284,6 +295,7 @@ impl Spans {
         };
         self.set_pages(span.range(), number + 1);
         self.lists[class].lengths[length] += 1;
+        self.spare += 1;
         self.list(number);
         &self.all[number as usize]
     }
@@ -294,6 +306,7 @@ impl Spans {
         self.unlist(number);
         let span = std::mem::replace(&mut self.all[number as usize], Span::VACANT);
         self.lists[usize::from(span.class)].lengths[usize::from(span.length)] -= 1;
+        self.spare -= 1;
         self.set_pages(span.range(), 0);
         self.vacant.push(number);
         Some(span)
@@ -367,7 +380,7 @@ impl Spans {
                 (number, previous) = (span.next, number);
             }
         }
-        let (mut with_free, mut lengths) = (0, [[0; LENGTHS]; CLASSES]);
+        let (mut with_free, mut spare, mut lengths) = (0, 0, [[0; LENGTHS]; CLASSES]);
         for (number, span) in self.all.iter().enumerate().filter(|span| span.1.slots > 0) {
             let free = span.bits.iter().map(|word| word.count_ones()).sum::<u32>();
             ensure!(
@@ -387,10 +400,12 @@ impl Spans {
                 ensure!(self.number_at(page) == u32::try_from(number).ok(), "the page at {page} is not its span's");
             }
             with_free += usize::from(span.free > 0);
+            spare += usize::from(span.free == span.slots);
             counted.pages += (span.range().end - span.start) / PAGE;
             lengths[usize::from(span.class)][usize::from(span.length)] += 1;
         }
         ensure!(with_free == listed, "{with_free} spans have free slots, {listed} are listed");
+        ensure!(spare == self.spare, "{spare} spans have no live slot, {} are counted", self.spare);
         let in_lists = self.lists.iter().map(|list| list.lengths);
         ensure!(self.lists.is_empty() || in_lists.eq(lengths), "spans are counted that are not there");
         Ok(counted)
