@@ -161,7 +161,7 @@ export interface InitOptions {
    *   {@link InitOptions.joinEmptyBlocks} `true`, `'buddy'` throws `ERR_INVALID_ARG_VALUE`. What a block has beyond its
    *   size is internal fragmentation: see `fragmentation.internal` in {@link Stats}. Blocks can be aligned to 4096 bytes at
    *   most.
-   * - `'segregated'`: sizes up to 32 KiB are rounded up to one of 52 size classes, and a block gets a slot of its class's
+   * - `'segregated'`: sizes up to 32 KiB are rounded up to one of 54 size classes, and a block gets a slot of its class's
    *   pages; a larger block gets whole pages. Allocating and freeing is O(1). Free slots are holes of their own that never
    *   merge, and so is what is left at the end of a class's pages: a hole that is smaller than a page serves its own class
    *   only, whatever `largestHole` in {@link Stats} and `available` of an error say. A block that becomes smaller keeps its

@@ -31,12 +31,12 @@ const STEP = 62;
 
 /** The largest size that a front has slots for, and the classes that there are up to it. */
 const MOST = 32_768;
-const CLASSES = 52;
+const CLASSES = 54;
 /** The first classes of which padding takes two bytes, and three. */
 const WIDE = 8;
-const WIDER = 48;
+const WIDER = 50;
 /** States of slots that a front frees are below this. */
-const QUICK = 68;
+const QUICK = 70;
 
 /** Calls after which a heap gets a front: making a front takes longer than they do. */
 const CALLS_BEFORE = 128;

@@ -4,8 +4,8 @@
 //! ```text
 //!  0            no live block starts here
 //!  1..=16       a block of the class of 16 bytes; the number says how many were asked for
-//!  17..=67      a block of class 1..=51
-//!  68..=118     a block of class 1..=51 of which somebody keeps a note, so that it takes more than a quick call to free it
+//!  17..=69      a block of class 1..=53
+//!  70..=122     a block of class 1..=53 of which somebody keeps a note, so that it takes more than a quick call to free it
 //!  127          a block of whole pages
 //!  128 | seven bits, in the byte behind a block's state; seven more behind that one in blocks of more than 128 bytes, and again
 //!               in those of more than 16 KiB: the bytes of the block that were not asked for
@@ -38,10 +38,10 @@ const CHUNK: u64 = 64 << 10;
 const STATES: usize = (CHUNK / UNIT) as usize;
 
 /// The first state of slots of which somebody keeps a note: those of the class of 32 bytes.
-const NOTED: u8 = 68;
+const NOTED: u8 = 70;
 
 /// The first class of more than 16 KiB, whose slots may have padding of more than fourteen bits.
-const WIDER: usize = 48;
+const WIDER: usize = 50;
 
 /// The bits of padding in the two bytes behind a slot's state, by class.
 const PADDING_BITS: [u16; NOTED as usize] = {
@@ -55,7 +55,7 @@ const PADDING_BITS: [u16; NOTED as usize] = {
 };
 
 /// The last of them.
-const LAST: u8 = 118;
+const LAST: u8 = 122;
 
 /// A block of whole pages.
 const PAGES: u8 = 127;
