@@ -38,7 +38,7 @@ function memmove() {
 async function bytes({ quick, turns }) {
   const heap = new Heap();
   const tables = [];
-  for (const size of [64, 64 * KIB]) {
+  for (const size of [64, KIB, 64 * KIB]) {
     const n = Math.ceil((quick ? 2e7 : 1e8) / (size + 400));
     const address = heap.malloc(size);
     const source = Buffer.alloc(size, 1);
@@ -64,7 +64,7 @@ async function copies({ quick, turns }) {
   const native = memmove();
   const heap = new Heap();
   const tables = [];
-  for (const size of [KIB, MIB, 64 * MIB]) {
+  for (const size of [64, KIB, MIB, 64 * MIB]) {
     const n = Math.ceil((quick ? 1e8 : 1e9) / (size + 4 * KIB));
     const [to, from] = [heap.malloc(size), heap.malloc(size)];
     for (const address of [to, from]) heap.fill(address, 1);
@@ -77,6 +77,27 @@ async function copies({ quick, turns }) {
     };
     tables.push(await turns('copy', named(size), contenders(n, actions)));
     heap.freeMany([to, from]);
+  }
+  heap.close();
+  return tables;
+}
+
+/** `fill` and `compare`, against those of Buffers. */
+async function fills({ quick, turns }) {
+  const heap = new Heap();
+  const tables = [];
+  for (const size of [64, KIB, 64 * KIB]) {
+    const n = Math.ceil((quick ? 2e7 : 1e8) / (size + 400));
+    const [a, b] = [heap.malloc(size), heap.malloc(size)];
+    const [target, source] = [Buffer.alloc(size, 1), Buffer.alloc(size, 1)];
+    for (const address of [a, b]) heap.fill(address, 1);
+    const filling = { 'Buffer.fill': () => target.fill(1), fill: () => heap.fill(a, 1) };
+    const comparing = {
+      'Buffer.compare': () => Buffer.compare(target, source),
+      compare: () => heap.compare(a, b, size),
+    };
+    tables.push(await turns('fill', `fill, ${named(size)}`, contenders(n, filling)));
+    tables.push(await turns('fill', `compare, ${named(size)}`, contenders(n, comparing)));
   }
   heap.close();
   return tables;
@@ -154,7 +175,7 @@ async function measureBytes({ quick, progress }) {
     rows: await inTurns(actions, rounds, progress),
   });
   const tables = [];
-  for (const measure of [bytes, copies, growth, heaps]) {
+  for (const measure of [bytes, copies, fills, growth, heaps]) {
     tables.push(...(await measure({ quick, turns })));
   }
   return tables;

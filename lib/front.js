@@ -245,6 +245,12 @@ class Front {
     return this.states === NO_STATES && this.calls !== Number.POSITIVE_INFINITY;
   }
 
+  /** Whether there is a front. A call that it would have made quicker asks, and counts as one of those that a heap gets a front for. */
+  isThere() {
+    if (this.states !== NO_STATES) return true;
+    return this.calls !== Number.POSITIVE_INFINITY && this.begin();
+  }
+
   /** The bytes of the slot of a block that starts at `address`; 0: the addon knows more. */
   usableSize(address) {
     return this.usableAt(this.unitOf(address));

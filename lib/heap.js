@@ -20,6 +20,7 @@ const {
   isSize,
   wrongType,
 } = require('./arguments.js');
+const bytes = require('./bytes.js');
 const calls = require('./calls.js');
 const { mainBlocks } = require('./chains.js');
 const { Front } = require('./front.js');
@@ -218,8 +219,9 @@ class Heap {
 
   buffer(address, length, options) {
     if (options === undefined) {
-      const buffer = viewsOf(this).plain.quickBuffer(address, length);
-      if (buffer !== undefined) return buffer;
+      const { plain } = viewsOf(this);
+      const buffer = plain.quickBuffer(address, length);
+      return buffer === undefined ? plain.buffer(address, length) : buffer;
     }
     return viewsOf(this).chosen(Buffer, options, 'buffer()').buffer(address, length);
   }
@@ -233,27 +235,31 @@ class Heap {
   }
 
   read(address, length) {
-    return viewsOf(this).read(address, length);
+    const views = viewsOf(this);
+    return bytes.read(views, address, length) ?? views.read(address, length);
   }
 
-  write(address, bytes) {
+  write(address, data) {
     const views = viewsOf(this);
-    const source = typeof bytes === 'string' ? Buffer.from(bytes) : bytesOf('bytes', bytes);
+    const source = typeof data === 'string' ? Buffer.from(data) : bytesOf('bytes', data);
     const { length } = source;
-    views.write(address, source);
+    if (!bytes.write(views, address, source)) views.write(address, source);
     return length;
   }
 
   copy(to, from, length) {
+    if (bytes.copy(viewsOf(this), to, from, length)) return;
     binding.copy(idOf(this), to, from, length);
   }
 
   fill(address, byte, length) {
+    if (bytes.fill(viewsOf(this), address, byte, length)) return;
     binding.fill(idOf(this), address, byte, rangeOf(idOf(this), address, length));
   }
 
   compare(a, b, length) {
-    return binding.compare(idOf(this), a, b, length);
+    const order = bytes.compare(viewsOf(this), a, b, length);
+    return order === undefined ? binding.compare(idOf(this), a, b, length) : order;
   }
 
   usableSize(address) {
@@ -262,7 +268,15 @@ class Heap {
   }
 
   blockOf(address) {
-    return blockOf(idOf(this), address, this[AS_NUMBER]);
+    const front = frontOf(this);
+    const unit = front.unitOf(address);
+    const size = front.sizeAt(unit);
+    if (size < 0) return blockOf(idOf(this), address, this[AS_NUMBER]);
+    return {
+      address: inKind(address, this[AS_NUMBER]),
+      size,
+      usableSize: front.usableAt(unit),
+    };
   }
 
   owns(address) {

@@ -138,6 +138,8 @@ test('the main tarball holds the expected files, and no addon', (t) => {
     'lib/addresses.js',
     'lib/allocation.js',
     'lib/arguments.js',
+    'lib/buffer-spans.js',
+    'lib/bytes.js',
     'lib/calls.js',
     'lib/chains.js',
     'lib/frames.js',

@@ -140,6 +140,7 @@ export function tablesOf(data) {
     'javascript-view': called('views', 'view'),
     'javascript-bytes': called('read and write', 'bytes'),
     'javascript-copy': called('copy', 'copy'),
+    'javascript-fill': called('fill and compare', 'fill'),
     'javascript-growth': called('growth', 'growth'),
     'javascript-sharing': called('sharing', 'sharing'),
     resident: residentTable(footprint),
