@@ -244,6 +244,58 @@ describe('a front', () => {
     }
   });
 
+  test('aligns what mallocAs allocates, and asks a malloc of a subclass for that', () => {
+    class Own extends Float64Array {}
+    const types = [Float64Array, BigInt64Array, Int32Array, Uint16Array, Uint8Array, Own, DataView];
+    for (const addresses of ['bigint', 'number']) {
+      const heap = heapWithFront({ addresses });
+      for (let turn = 0; turn < 200; turn++) {
+        for (const count of [1, 3, 100, 5000, 20_000]) {
+          const Type = types[turn % types.length];
+          const { address, view } = heap.mallocAs(Type, count);
+          const width = Type.BYTES_PER_ELEMENT ?? 1;
+          assert.equal(Number(heap.get(address)) % Math.max(width, 16), 0);
+          assert.equal(view.constructor, Type);
+          assert.equal(view.byteLength, count * width);
+          assert.equal(typeof address, addresses);
+          assert.equal(heap.blockOf(address).size, count * width);
+          // A block that moves stays aligned.
+          const moved = heap.realloc(address, 2 * count * width + 1);
+          assert.equal(Number(heap.get(moved)) % 16, 0);
+          heap.free(moved);
+        }
+      }
+      const buffer = heap.mallocAs(Buffer, 10);
+      assert.ok(Buffer.isBuffer(buffer.view) && buffer.view.buffer instanceof ArrayBuffer);
+      heap.free(buffer.address);
+      const { live } = heap.stats().counts;
+      for (const count of [0, 2 ** 52, 2n ** 60n, -1, 1.5])
+        assert.throws(() => heap.mallocAs(Float64Array, count), { code: 'ERR_MEMS_INVALID_SIZE' });
+      for (const count of ['1', null, undefined, Symbol('1')])
+        assert.throws(() => heap.mallocAs(Float64Array, count), { code: 'ERR_INVALID_ARG_TYPE' });
+      assert.throws(() => heap.mallocAs(Array, 1), { code: 'ERR_INVALID_ARG_TYPE' });
+      const tooMany = { code: 'ERR_MEMS_OUT_OF_MEMORY' };
+      assert.throws(() => heap.mallocAs(Float64Array, 2 ** 49), tooMany);
+      assert.equal(heap.stats().counts.live, live);
+      heap.verify();
+      heap.close();
+      assert.throws(() => heap.mallocAs(Uint8Array, 1), { code: 'ERR_MEMS_CLOSED' });
+    }
+    const given = [];
+    class Asking extends Heap {
+      malloc(size, options) {
+        given.push([size, options]);
+        return super.malloc(size, options);
+      }
+    }
+    const asking = new Asking(POLICY);
+    for (let call = 0; call < 200; call++) asking.free(asking.malloc(8));
+    given.length = 0;
+    asking.mallocAs(Int16Array, 5);
+    assert.deepEqual(given, [[10, { alignment: 2 }]]);
+    asking.close();
+  });
+
   test('gives its slots up for a request that finds no other room', () => {
     const heap = heapWithFront({ maxSize: 2 ** 20 });
     for (let size = 16; size < 16_384; size *= 2) {
