@@ -58,6 +58,7 @@ const NO_WORDS = new Int32Array(STACKS + PLACES * CLASSES);
 const NO_NUMBERS = new Float64Array(1);
 const NO_ADDRESSES = new BigUint64Array(3);
 const NO_STATES = new Uint8Array(0);
+const NO_TABLE = new DataView(new ArrayBuffer(4 * STACKS));
 
 /** The largest unit that a number of 31 bits can be. */
 const MOST_UNIT = 2 ** 31 - 1;
@@ -70,6 +71,17 @@ const WHOLE = new BigUint64Array(new ArrayBuffer(8));
 const { asUintN } = BigInt;
 const HALVES = new Int32Array(WHOLE.buffer);
 
+/**
+ * For each state, the bytes of a block without padding, -1 if the addon knows more, and which bits of four bytes that begin with
+ * the state are padding: seven of each byte that padding takes.
+ */
+const SIZE_AT = new Int32Array(256).fill(-1);
+const PADDING_IN = new Int32Array(256);
+/** The bits of padding that its first byte has, its second and its third. */
+const LOW = 0x7f;
+const MIDDLE = LOW << 7;
+const HIGH = LOW << 14;
+
 function readClasses() {
   binding.sizeClasses().forEach((size, number) => {
     if (number < CLASSES) SIZES[number] = size;
@@ -78,7 +90,13 @@ function readClasses() {
     if (16 * unit > SIZES[number]) number++;
     CLASS_OF[unit] = number;
   }
-  for (let state = 17; state < QUICK; state++) CLASS_OF_STATE[state] = state - 16;
+  for (let state = 1; state <= 16; state++) SIZE_AT[state] = state;
+  for (let state = 17; state < QUICK; state++) {
+    const number = state - 16;
+    CLASS_OF_STATE[state] = number;
+    SIZE_AT[state] = SIZES[number];
+    PADDING_IN[state] = number < WIDE ? 0x7f00 : number < WIDER ? 0x7f7f00 : 0x7f7f7f00;
+  }
 }
 
 class Front {
@@ -101,6 +119,10 @@ class Front {
     this.numbers = NO_NUMBERS;
     this.addresses = NO_ADDRESSES;
     this.states = NO_STATES;
+    // The words and the states in one, where the first unit's state is in it, and how many states can be read with what follows.
+    this.table = NO_TABLE;
+    this.lead = 0;
+    this.shown = 0;
     this.objects = undefined;
     this.distance = 0n;
   }
@@ -223,15 +245,14 @@ class Front {
    * The bytes that were asked for of the block that starts at `unit`, in the first of the heap's regions; -1: the addon knows more.
    */
   sizeAt(unit) {
-    const { states } = this;
-    // Reading past the end would be slow here from then on, in every heap. (One without a front has no states.)
-    if (unit >= states.length || unit >= this.words[ELSEWHERE]) return -1;
-    const state = states[unit];
-    if (state <= 16) return state || -1;
-    if (state >= QUICK) return -1;
-    const number = state - 16;
-    const size = SIZES[number] - (states[unit + 1] & 0x7f);
-    return number < WIDE ? size : size - this.wide(unit, number);
+    const { table } = this;
+    // In a DataView, one look at the array serves for the word and the bytes; all processors that MeMS runs on are little-endian.
+    if (unit >= this.shown || unit >= table.getUint32(4 * ELSEWHERE, true)) return -1;
+    // The state, and the bytes that padding may take.
+    const bytes = table.getInt32(this.lead + unit, true);
+    const padding = bytes & PADDING_IN[bytes & 0xff];
+    const low = ((padding >>> 8) & LOW) | ((padding >>> 9) & MIDDLE);
+    return SIZE_AT[bytes & 0xff] - (low | ((padding >>> 10) & HIGH));
   }
 
   /** Whether an address is in the first of the heap's regions, as far as the front knows. */
@@ -267,9 +288,9 @@ class Front {
   /** The physical address of a block that starts at `address`; undefined: the addon knows more. */
   get(address) {
     const unit = this.unitOf(address);
-    const { states } = this;
-    if (unit >= states.length || unit >= this.words[ELSEWHERE]) return undefined;
-    const state = states[unit];
+    const { table } = this;
+    if (unit >= this.shown || unit >= table.getUint32(4 * ELSEWHERE, true)) return undefined;
+    const state = table.getUint8(this.lead + unit);
     if (state === 0 || state >= QUICK) return undefined;
     // The compiler has to know the kind of what is added.
     if (this.asNumber)
@@ -354,6 +375,9 @@ class Front {
     this.numbers = new Float64Array(buffer, start, 1);
     this.addresses = new BigUint64Array(buffer, start, 3);
     this.states = new Uint8Array(buffer, start + lead - STEP, length - lead + STEP);
+    this.table = new DataView(buffer, start, length);
+    this.lead = lead - STEP;
+    this.shown = this.states.length - 3;
     return true;
   }
 }

@@ -145,6 +145,25 @@ describe('the bytes of blocks that a front knows', () => {
     }
   });
 
+  test('are as many as were asked for, in slots of every size', () => {
+    const { heap } = heapWithFront();
+    for (let size = 1; size <= 32_768; size += 1 + (size >> 6)) {
+      const block = heap.malloc(size);
+      const usable = heap.usableSize(block);
+      for (const smaller of [size, usable, size >> 1, 129, 128, 127, 17, 16, 1]) {
+        if (smaller === 0 || smaller > usable) continue;
+        const at = heap.realloc(block, smaller);
+        assert.equal(at, block);
+        assert.equal(heap.blockOf(at).size, smaller);
+        assert.equal(heap.view(at).length, smaller);
+        assert.equal(heap.buffer(at).length, smaller);
+      }
+      heap.free(block);
+    }
+    heap.verify();
+    heap.close();
+  });
+
   test('are moved as if by way of a copy where source and target overlap', () => {
     const { heap } = heapWithFront();
     const block = heap.malloc(4000);
