@@ -172,7 +172,9 @@ export interface InitOptions {
    *   `malloc` and `free` are made in JavaScript (see {@link Heap.id}).
    *
    * The classes of `'segregated'` are 16 bytes apart up to 128, 8 to a doubling up to 1 KiB and 4 to a doubling up to 32 KiB, so
-   * rounding up adds at most 15 bytes, a ninth or a fifth of the block; whole pages are 4096 bytes. {@link usableSize} returns the
+   * rounding up adds at most 15 bytes, a ninth or a fifth of the block; whole pages are 4096 bytes. To keep heaps with a few blocks
+   * small, a heap of 64 KiB that has cut half of its pages into slots gives classes that have none the slots of classes up to twice as
+   * large, for their first blocks. {@link usableSize} returns the
    * bytes that a block has then.
    *
    * A `Heap` whose options leave the policy open has `'segregated'`, unless they ask for something that only the others do:

@@ -9,6 +9,7 @@ const { once } = require('node:events');
 const { Worker } = require('node:worker_threads');
 const mems = require('@sambhav-gautam/osmemoryallocator');
 const { assertRefused, capture, finishQuietly } = require('../helpers/capture.js');
+const { Numbers } = require('../helpers/random.js');
 
 const { Heap } = mems;
 const root = JSON.stringify(require.resolve('@sambhav-gautam/osmemoryallocator'));
@@ -98,6 +99,20 @@ describe('a heap', () => {
     assert.equal(heap.stats().fragmentation.internal, 1 - requested / live);
     heap.verify();
     heap.close();
+  });
+
+  test('that holds 8 kB of blocks of many sizes maps 64 KiB', () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const [heap, numbers] = [new Heap(), new Numbers(seed)];
+      for (let left = 8000; left > 0; ) {
+        const size = Math.min(left, Math.round(2 ** (3 + numbers.int(0, 6000) / 1000)));
+        heap.write(heap.malloc(size), Buffer.alloc(size, size));
+        left -= size;
+      }
+      heap.verify();
+      assert.equal(heap.stats().bytes.mapped, 65_536, `seed ${seed}`);
+      heap.close();
+    }
   });
 
   test('has the policy that its options leave it', () => {

@@ -33,7 +33,7 @@ mod states;
 mod verify;
 
 use self::caches::Caches;
-use self::classes::{CLASS, MOST, UNIT, class_aligned, class_for};
+use self::classes::{CLASS, CLASSES, MOST, UNIT, class_aligned, class_for};
 use self::front::Front;
 pub(super) use self::front::FrontFailed;
 use self::slots::Dropped;
@@ -62,6 +62,8 @@ pub(super) struct Segregated {
     front: Option<Front>,
     /// Bytes of live blocks that were not asked for, without what the front has not added up: so it may wrap below 0.
     total_padding: u64,
+    /// How many slots of larger classes have been taken for each class.
+    larger_taken: [u8; CLASSES],
     /// The largest slot, or rest behind slots, that a span has ever had.
     peak_slot: u64,
     /// The offset after the highest span that has ever been.
@@ -87,6 +89,7 @@ impl Segregated {
             caches: Caches::default(),
             front: None,
             total_padding: 0,
+            larger_taken: [0; CLASSES],
             peak_slot: 0,
             spans_end: 0,
             peak_end: 0,
@@ -121,12 +124,12 @@ impl Engine for Segregated {
         if size > MOST {
             return self.take_pages(size, 1);
         }
-        self.take_slot(class_for(size), size)
+        self.take_slot(class_for(size), size, UNIT)
     }
 
     fn malloc_aligned(&mut self, size: u64, alignment: u64, _hole: Option<u64>) -> Result<Option<Taken>, NoMetadata> {
         match class_aligned(size, alignment) {
-            Some(class) => self.take_slot(class, size),
+            Some(class) => self.take_slot(class, size, alignment.max(UNIT)),
             None => self.take_pages(size, alignment),
         }
     }

@@ -11,6 +11,14 @@ use crate::heap::policy::Policy;
 use std::ops::Range;
 use std::sync::atomic::Ordering::Relaxed;
 
+/// A heap of at most so many bytes uses larger slots for classes of which it has few blocks: a span for each class would make it grow.
+const SMALL: u64 = 64 << 10;
+
+/// How often it does so for a class before that gets a span, and before the heap grows for one: each takes longer than a slot of a
+/// cache.
+const FEW: u8 = 8;
+const MANY: u8 = 16;
+
 /// A span that was given back.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Dropped {
@@ -74,16 +82,51 @@ impl Segregated {
         Some((CLASS[class].size, padding))
     }
 
-    /// Takes a slot of a class for `size` bytes.
-    pub(super) fn take_slot(&mut self, class: usize, size: u64) -> Result<Option<Taken>, NoMetadata> {
+    /// Takes a slot of a class for `size` bytes, at a multiple of `alignment`, which the class's slots are.
+    pub(super) fn take_slot(&mut self, class: usize, size: u64, alignment: u64) -> Result<Option<Taken>, NoMetadata> {
         if let Some(start) = self.take_slot_cached(class, size) {
             return Ok(Some(Taken { start, size: 0, holes: 0 }));
         }
-        let Some(taken) = self.fill_cache(class)? else { return Ok(None) };
+        let (class, taken) = match self.take_larger(class, alignment, FEW)? {
+            Some(larger) => larger,
+            None => match self.fill_cache(class)? {
+                Some(taken) => (class, taken),
+                None => match self.take_larger(class, alignment, MANY)? {
+                    Some(larger) => larger,
+                    None => return Ok(None),
+                },
+            },
+        };
         let padding = CLASS[class].size - size;
         self.states.set(taken.start, State::Slot(class), padding);
         self.total_padding = self.total_padding.wrapping_add(padding);
         Ok(Some(taken))
+    }
+
+    /// Takes a free slot of a larger class instead of one of `class`, of which there is none in any span, in a small heap that has done so
+    /// fewer than `times` times for the class; at a multiple of `alignment`. Returns the slot's class.
+    #[cold]
+    fn take_larger(&mut self, class: usize, alignment: u64, times: u8) -> Result<Option<(usize, Taken)>, NoMetadata> {
+        let is_filling = (SMALL / 2..=SMALL).contains(&self.spans_end) && self.end() <= SMALL;
+        if !is_filling || self.larger_taken[class] >= times || self.spans.has_free(class) {
+            return Ok(None);
+        }
+        let most = (2 * CLASS[class].size).min(PAGE);
+        for (larger, _) in CLASS.iter().enumerate().skip(class + 1).take_while(|larger| larger.1.size <= most) {
+            if !CLASS[larger].size.is_multiple_of(alignment) {
+                continue;
+            }
+            let taken = match self.caches.get_mut(larger).and_then(Stack::pop) {
+                Some((start, _)) => Some(Taken { start, size: 0, holes: 0 }),
+                None if self.spans.has_free(larger) => self.fill_cache(larger)?,
+                None => None,
+            };
+            if let Some(taken) = taken {
+                self.larger_taken[class] += 1;
+                return Ok(Some((larger, taken)));
+            }
+        }
+        Ok(None)
     }
 
     /// Fills the empty cache of a class from a span, which is made if there is none. Returns the lowest slot, which is not put there,

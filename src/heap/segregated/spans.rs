@@ -186,6 +186,11 @@ impl Spans {
         taken
     }
 
+    /// Whether a span of a class has a free slot.
+    pub fn has_free(&self, class: usize) -> bool {
+        self.lists.get(class).is_some_and(|list| list.first != NONE)
+    }
+
     /// Gives back the slot that starts at `start` and has been taken. `None`, and nothing has changed: there is none.
     #[allow(clippy::cast_possible_truncation, reason = "below `SLOTS`")]
     pub fn give(&mut self, start: u64) -> Option<Given> {
