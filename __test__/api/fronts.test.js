@@ -296,6 +296,18 @@ describe('a front', () => {
     asking.close();
   });
 
+  test('is looked at by the addon too, however small its heap may be', () => {
+    for (let maxSize = 4096; maxSize <= 2 ** 18; maxSize += 4096) {
+      const heap = heapWithFront({ maxSize });
+      const block = heap.malloc(100);
+      assert.equal(heap.get(block + 1n), heap.get(block) + 1n);
+      heap.verify();
+      heap.free(block);
+      assert.equal(heap.stats().counts.live, 0);
+      heap.close();
+    }
+  });
+
   test('gives its slots up for a request that finds no other room', () => {
     const heap = heapWithFront({ maxSize: 2 ** 20 });
     for (let size = 16; size < 16_384; size *= 2) {

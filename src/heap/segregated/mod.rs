@@ -99,8 +99,9 @@ impl Segregated {
     /// Bytes of the table that would hold the states of the first region, which has `bytes`. `None`: it is too late for a table, or there
     /// is one.
     pub fn takes_table(&self, bytes: u64) -> Option<usize> {
-        let states = usize::try_from((bytes / UNIT).min(STATES_AT_HAND)).ok();
-        states.filter(|_| self.states.takes_table())
+        let states = usize::try_from((bytes / UNIT).min(STATES_AT_HAND)).ok()?;
+        // A table that was not taken would still be shown to JavaScript, so it is never too short for that.
+        self.states.takes_table().map(|least| states.max(least))
     }
 
     /// Whether the heap can grow to `end` without a table that it is given.

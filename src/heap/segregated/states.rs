@@ -145,19 +145,17 @@ impl States {
 
     /// Keeps the states of the first part of the address space in `table` from now on, which is all zeros: if [`States::takes_table`].
     pub fn set_table(&mut self, table: Table<AtomicU8>) {
-        debug_assert!(self.takes_table());
-        if table.len() <= self.table.len() {
-            return;
-        }
+        debug_assert!(self.takes_table().is_some_and(|least| least <= table.len()));
         for (to, from) in table.iter().zip(&*self.table) {
             to.store(from.load(Relaxed), Relaxed);
         }
         (self.table, self.is_given) = (table, true);
     }
 
-    /// Whether a table can be given: none has been, and no states are in chunks.
-    pub fn takes_table(&self) -> bool {
-        !self.is_given && self.made == 0
+    /// The least length of a table that can be given, which is that of the one it takes over from. `None`: one has been given, or
+    /// states are in chunks.
+    pub fn takes_table(&self) -> Option<usize> {
+        (!self.is_given && self.made == 0).then_some(self.table.len())
     }
 
     /// Whether the states of all addresses below `end` fit the table that there is, or the one that is made by itself.
@@ -367,10 +365,10 @@ mod tests {
     fn a_given_table_takes_over_the_states_of_the_first_one() {
         let mut states = States::new();
         states.reserve(0..PAGE).unwrap();
-        assert!(states.takes_table() && states.fit(CHUNK) && !states.fit(CHUNK + PAGE));
+        assert!(states.takes_table() == Some(STATES) && states.fit(CHUNK) && !states.fit(CHUNK + PAGE));
         states.set(16, State::Slot(9), 7);
         states.set_table(Table::zeros(2 * STATES).unwrap());
-        assert!(!states.takes_table() && states.fit(2 * CHUNK));
+        assert!(states.takes_table().is_none() && states.fit(2 * CHUNK));
         states.set(CHUNK, State::Slot(0), 3);
         let found = states.iter(0..3 * CHUNK).map(|(at, state)| (at, states.padding(at, state)));
         assert_eq!(found.collect::<Vec<_>>(), [(16, 7), (CHUNK, 3)]);
