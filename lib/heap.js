@@ -38,6 +38,9 @@ const FRONT = Symbol('front');
 // Whether this object returns addresses as numbers. Another object of the same heap may return BigInts.
 const AS_NUMBER = Symbol('as number');
 
+/** What all blocks that a front hands out are aligned to, in bytes. */
+const SLOT = 16;
+
 // A Heap that is posted or cloned arrives as an object without anything in it.
 const AN_ID = 'a heap’s id, a number (to send a heap to a thread, post heap.id)';
 
@@ -158,6 +161,10 @@ class Heap {
   alignedAlloc(alignment, size) {
     const id = idOf(this);
     const asNumber = this[AS_NUMBER];
+    if (Number.isInteger(alignment) && alignment > 0 && SLOT % alignment === 0) {
+      const address = frontOf(this).malloc(size);
+      if (address !== undefined) return address;
+    }
     return returned(binding.heapMalloc(id, size, { alignment }), asNumber);
   }
 

@@ -308,6 +308,27 @@ describe('a front', () => {
     }
   });
 
+  test('serves alignedAlloc of what slots are aligned to, and leaves the rest to the addon', () => {
+    const heap = heapWithFront();
+    for (let turn = 0; turn < 50; turn++) {
+      for (const alignment of [1, 2, 4, 8, 16, 32, 4096]) {
+        const block = heap.alignedAlloc(alignment, 1 + turn);
+        assert.equal(heap.get(block) % BigInt(alignment), 0n);
+        assert.equal(heap.blockOf(block).size, 1 + turn);
+        heap.free(block);
+      }
+    }
+    const invalid = { code: 'ERR_MEMS_INVALID_ALIGNMENT' };
+    for (const alignment of [0, -1, -8, 3, 0.5, 1.5, NaN, Infinity, 2 ** 40])
+      assert.throws(() => heap.alignedAlloc(alignment, 8), invalid, String(alignment));
+    for (const alignment of ['8', 8n, null, true, {}, [8], Symbol('8')])
+      assert.throws(() => heap.alignedAlloc(alignment, 8), { code: 'ERR_INVALID_ARG_TYPE' });
+    assert.throws(() => heap.alignedAlloc(8, 0), { code: 'ERR_MEMS_INVALID_SIZE' });
+    assert.throws(() => heap.alignedAlloc(8, '8'), { code: 'ERR_INVALID_ARG_TYPE' });
+    heap.verify();
+    heap.close();
+  });
+
   test('gives its slots up for a request that finds no other room', () => {
     const heap = heapWithFront({ maxSize: 2 ** 20 });
     for (let size = 16; size < 16_384; size *= 2) {
