@@ -1073,8 +1073,8 @@ export interface Heap<Address extends bigint | number = bigint> {
    * there. They are not secret, and heaps are no security boundary: all code of the process can list all heaps and attach
    * to them.
    *
-   * A heap whose policy is `'segregated'` is known only to its thread until that reads this property: most calls of `malloc` and
-   * `free` are made in JavaScript then, without a lock. Reading it ends that for good, and takes O(slots that wait).
+   * A heap whose policy is `'segregated'` is known only to its thread until that reads this property, so that its calls need no
+   * atomic operation. Reading it ends that for good, and takes O(slots that wait).
    */
   readonly id: number;
   /** As {@link malloc}. Sizes are rounded up as {@link InitOptions.policy} says: by default to a size class. */

@@ -1,13 +1,17 @@
-// Fronts: malloc and free of a heap that only its thread knows, without leaving JavaScript.
+// Fronts: malloc and free without leaving JavaScript.
 //
 // A front is memory that the addon reaches as well (src/heap/segregated/front.rs lays it out). It has a stack of free slots for
-// each size class, and a byte for each 16 bytes of the heap's addresses, its state: whether a block starts there, of which class,
-// and how many of its bytes were not asked for (src/heap/segregated/states.rs). So malloc() takes a slot off a stack, and free()
-// looks at one byte and puts the slot back; only an empty or full stack takes a call of the addon.
+// each size class. Beside it there is a byte for each 16 bytes of the heap's addresses, its state: whether a block starts there, of
+// which class, and how many of its bytes were not asked for (src/heap/segregated/states.rs). So malloc() takes a slot off a stack,
+// and free() looks at one byte and puts the slot back; only an empty or full stack takes a call of the addon.
 //
-// Nobody else uses the heap meanwhile: Heap ends the front when the heap's id is read, and the addon takes the lock at each call
-// from then on. A front returns undefined or false for what it does not know: no size, no address, a block of another kind. The
-// addon knows all cases, and throws.
+// A heap is private at first: nobody but its thread knows it. When its id is read, the front ends, and each thread that uses the heap
+// gets a shared front of its own. The stacks are the thread's own still, but the states are not: a shared front frees a block by
+// compare-exchange, so that of two threads that free it at once one has the slot (src/heap/segregated/fronts.rs argues why that is
+// all that is needed).
+//
+// A front returns undefined or false for what it does not know: no size, no address, a block of another kind, one that another thread
+// is freeing. The addon knows all cases, and throws.
 
 'use strict';
 
@@ -19,7 +23,7 @@ const MALLOCS = 0;
 const PADDING = 2;
 const STATES = 3;
 const ADDRESS = 4;
-const ELSEWHERE = 6;
+const BUSY = 7;
 const TOPS = 64;
 const LIMITS = 128;
 const STACKS = 192;
@@ -28,6 +32,12 @@ const PLACES = 64;
 
 /** The unit of the heap's first address. An address of a slot is 16 times its unit, and 8. */
 const STEP = 62;
+
+/** Bytes before the states, and where in them is the first unit whose memory is not in the heap's first region. */
+const LEAD = 16_384;
+const ELSEWHERE = 16_320;
+/** Where the state of the unit 0 would be. */
+const FIRST_STATE = LEAD - STEP;
 
 /** The largest size that a front has slots for, and the classes that there are up to it. */
 const MOST = 32_768;
@@ -40,6 +50,15 @@ const QUICK = 70;
 
 /** Calls after which a heap gets a front: making a front takes longer than they do. */
 const CALLS_BEFORE = 128;
+
+/** Frees of blocks beyond the states that are shown, after which more of them are shown. */
+const FREES_BEFORE = 128;
+
+/** Whether other processors see plain stores in their order, and so the state of a block after its padding. */
+const STORES_ARE_ORDERED = process.arch === 'x64';
+
+/** Whether there are atomic operations on such memory: Node 14 has none. */
+const CAN_SHARE = canCompare();
 
 /** Codes of errors of heaps that have ended. */
 const ENDED = new Set(['ERR_MEMS_CLOSED', 'ERR_MEMS_NOT_INITIALIZED']);
@@ -58,7 +77,7 @@ const NO_WORDS = new Int32Array(STACKS + PLACES * CLASSES);
 const NO_NUMBERS = new Float64Array(1);
 const NO_ADDRESSES = new BigUint64Array(3);
 const NO_STATES = new Uint8Array(0);
-const NO_TABLE = new DataView(new ArrayBuffer(4 * STACKS));
+const NO_TABLE = new DataView(new ArrayBuffer(LEAD));
 
 /** The largest unit that a number of 31 bits can be. */
 const MOST_UNIT = 2 ** 31 - 1;
@@ -82,6 +101,14 @@ const LOW = 0x7f;
 const MIDDLE = LOW << 7;
 const HIGH = LOW << 14;
 
+function canCompare() {
+  try {
+    return Atomics.compareExchange(new Uint8Array(new ArrayBuffer(8)), 1, 0, 1) === 0;
+  } catch (_) {
+    return false;
+  }
+}
+
 function readClasses() {
   binding.sizeClasses().forEach((size, number) => {
     if (number < CLASSES) SIZES[number] = size;
@@ -100,13 +127,18 @@ function readClasses() {
 }
 
 class Front {
-  /** The front of a heap. One that is not new may be known to others and gets no memory. `asNumber`: it returns numbers. */
+  /** The front of a heap, which is shared unless the heap is new. `asNumber`: it returns numbers. */
   constructor(heap, asNumber, isNew) {
     this.heap = heap;
     this.asNumber = asNumber;
-    this.calls = isNew ? 0 : Number.POSITIVE_INFINITY;
     /** Whether other threads may use the heap. */
+    this.isShared = !isNew;
+    /** Whether the heap's id has been read by way of this object. */
     this.isPublished = false;
+    /** How often the heap was called before there was a front. */
+    this.calls = this.isShared && !CAN_SHARE ? Number.POSITIVE_INFINITY : 0;
+    /** Frees of blocks beyond the states that are shown. */
+    this.missed = 0;
     if (SIZES[0] === 0) readClasses();
     /** The address objects of slots, as they were freed, by their places in the words. */
     this.objects = undefined;
@@ -115,25 +147,25 @@ class Front {
 
   /** Drops the memory. */
   reset() {
+    this.number = 0;
     this.words = NO_WORDS;
     this.numbers = NO_NUMBERS;
     this.addresses = NO_ADDRESSES;
     this.states = NO_STATES;
     // The words and the states in one, where the first unit's state is in it, and how many states can be read with what follows.
     this.table = NO_TABLE;
-    this.lead = 0;
     this.shown = 0;
     this.objects = undefined;
     this.distance = 0n;
   }
 
-  /** Ends the front for good. Only the heap's thread knows the heap still. */
+  /** Ends the front for good. */
   end() {
     this.calls = Number.POSITIVE_INFINITY;
     this.reset();
   }
 
-  /** Gives other threads access to the heap, which ends its front for good. */
+  /** Gives other threads access to the heap. If it was private, its front ends, and a shared one begins later. */
   publish() {
     if (this.isPublished) return;
     try {
@@ -143,7 +175,10 @@ class Front {
       if (!ENDED.has(error.code)) throw error;
     }
     this.isPublished = true;
-    this.end();
+    if (this.isShared) return;
+    this.isShared = true;
+    this.reset();
+    this.calls = CAN_SHARE ? 0 : Number.POSITIVE_INFINITY;
   }
 
   /** Makes a block of `size` bytes. Returns its unit, or 0: the addon knows more. */
@@ -155,6 +190,7 @@ class Front {
       top = this.fill(number);
       if ((top & (PLACES - 1)) === 0) return 0;
     }
+    if (this.isShared) return this.takeShared(size, number, top);
     top--;
     const { words, states } = this;
     // No call comes between the next writes: a thread that is stopped has taken the block or not.
@@ -177,6 +213,32 @@ class Front {
     return unit;
   }
 
+  /** `take` of a shared front, whose stack of the class is not empty: it ends at `top`. */
+  takeShared(size, number, top) {
+    const { words, states } = this;
+    // Another thread may have ended the heap: no front has limits then.
+    if (words[LIMITS + number] === 0) return 0;
+    // No call comes between the next writes, as in `take`. Other threads may look on (src/heap/segregated/front.rs).
+    words[BUSY] = 1;
+    this.numbers[MALLOCS]++;
+    words[TOPS + number] = top - 1;
+    const unit = words[top - 1];
+    const padding = SIZES[number] - size;
+    words[PADDING] += padding;
+    if (number > 0) {
+      states[unit + 1] = 0x80 | padding;
+      if (number >= WIDE) {
+        states[unit + 2] = 0x80 | (padding >> 7);
+        if (number >= WIDER) states[unit + 3] = 0x80 | (padding >> 14);
+      }
+    }
+    const state = number === 0 ? size : number + 16;
+    if (STORES_ARE_ORDERED) states[unit] = state;
+    else Atomics.store(states, unit, state);
+    words[BUSY] = 0;
+    return unit;
+  }
+
   /** Frees the block that starts at `unit`, a whole number. Returns where in the words its slot is now, or 0: the addon knows more. */
   give(unit) {
     const { states } = this;
@@ -184,11 +246,12 @@ class Front {
     if (!(state > 0 && state < QUICK)) return 0;
     const number = CLASS_OF_STATE[state];
     let top = this.words[TOPS + number];
-    if (top === this.words[LIMITS + number]) {
+    if (top >= this.words[LIMITS + number]) {
       top = this.flush(number);
-      // The stack is still full where another object of the heap has ended the front.
-      if (top === this.words[LIMITS + number]) return 0;
+      // The stack is still full where another object of the heap has ended the front, which has no limits then.
+      if (top >= this.words[LIMITS + number]) return 0;
     }
+    if (this.isShared) return this.giveShared(unit, state, top);
     const { words } = this;
     let padding = 16 - state;
     if (number > 0) {
@@ -199,6 +262,30 @@ class Front {
     words[PADDING] -= padding;
     words[top] = unit;
     words[TOPS + number] = top + 1;
+    return top;
+  }
+
+  /** `give` of a shared front, which has room for one more slot at `top`. `state`: the block's, as it was just now. */
+  giveShared(unit, state, top) {
+    const { words, states } = this;
+    const number = CLASS_OF_STATE[state];
+    // No call comes between the next writes, as in `take`.
+    words[BUSY] = 1;
+    if (Atomics.compareExchange(states, unit, state, 0) !== state) {
+      // Another thread was quicker.
+      words[BUSY] = 0;
+      return 0;
+    }
+    // The padding of the block that this thread has won, and not that of one that was there before.
+    let padding = 16 - state;
+    if (number > 0) {
+      padding = states[unit + 1] & 0x7f;
+      if (number >= WIDE) padding |= this.wide(unit, number);
+    }
+    words[PADDING] -= padding;
+    words[top] = unit;
+    words[TOPS + number] = top + 1;
+    words[BUSY] = 0;
     return top;
   }
 
@@ -228,9 +315,18 @@ class Front {
     const unit = this.unitOf(address);
     if (unit === 0) return false;
     const place = this.give(unit);
-    if (place === 0) return false;
+    if (place === 0) return this.isShared && this.freeMissed(unit, address);
     if (!this.asNumber) this.objects[place] = typeof address === 'bigint' ? address : undefined;
     return true;
+  }
+
+  /** Frees a block whose state is not shown, if it is by now: in a thread that only frees, or where others have made the heap longer. */
+  freeMissed(unit, address) {
+    if (this.states === NO_STATES) return this.begin() && this.free(address);
+    if (unit < this.states.length || ++this.missed < FREES_BEFORE) return false;
+    this.missed = 0;
+    const before = this.states.length;
+    return this.map() && this.states.length > before && this.free(address);
   }
 
   /** The unit of an address that a slot can have; else 0. */
@@ -247,9 +343,9 @@ class Front {
   sizeAt(unit) {
     const { table } = this;
     // In a DataView, one look at the array serves for the word and the bytes; all processors that MeMS runs on are little-endian.
-    if (unit >= this.shown || unit >= table.getUint32(4 * ELSEWHERE, true)) return -1;
+    if (unit >= this.shown || unit >= table.getUint32(ELSEWHERE, true)) return -1;
     // The state, and the bytes that padding may take.
-    const bytes = table.getInt32(this.lead + unit, true);
+    const bytes = table.getInt32(FIRST_STATE + unit, true);
     const padding = bytes & PADDING_IN[bytes & 0xff];
     const low = ((padding >>> 8) & LOW) | ((padding >>> 9) & MIDDLE);
     return SIZE_AT[bytes & 0xff] - (low | ((padding >>> 10) & HIGH));
@@ -258,7 +354,7 @@ class Front {
   /** Whether an address is in the first of the heap's regions, as far as the front knows. */
   isNear(address) {
     const unit = this.unitOf(address);
-    return unit > 0 && unit < this.words[ELSEWHERE];
+    return unit > 0 && unit < this.table.getUint32(ELSEWHERE, true);
   }
 
   /** Whether there is no front yet, but there may be one later. */
@@ -289,8 +385,8 @@ class Front {
   get(address) {
     const unit = this.unitOf(address);
     const { table } = this;
-    if (unit >= this.shown || unit >= table.getUint32(4 * ELSEWHERE, true)) return undefined;
-    const state = table.getUint8(this.lead + unit);
+    if (unit >= this.shown || unit >= table.getUint32(ELSEWHERE, true)) return undefined;
+    const state = table.getUint8(FIRST_STATE + unit);
     if (state === 0 || state >= QUICK) return undefined;
     // The compiler has to know the kind of what is added.
     if (this.asNumber)
@@ -304,12 +400,15 @@ class Front {
     const unit = this.unitOf(address);
     const { words, states } = this;
     const state = states[unit];
-    if (!(state > 0 && state < QUICK)) return false;
+    // Other threads may free the block meanwhile: the addon claims it first.
+    if (!(state > 0 && state < QUICK) || this.isShared) return false;
     const number = CLASS_OF_STATE[state];
     const padding = SIZES[number] - size;
-    // The addon adds up what has become much, so that the word holds it, and does all where the front has ended.
-    if (padding < 0 || Math.abs(words[PADDING]) > FAR) return false;
-    if ((words[LIMITS + number] & (PLACES - 1)) === 0) return false;
+    if (padding < 0) return false;
+    // The addon adds up what has become much, so that the word holds it.
+    if (Math.abs(words[PADDING]) > FAR) this.flush(number);
+    // A front that has ended has no limits.
+    if (words[LIMITS + number] === 0) return false;
     if (number === 0) {
       words[PADDING] += state - size;
       states[unit] = size;
@@ -330,13 +429,20 @@ class Front {
   /** Has the addon put slots of a class on their stack, which is empty. Returns its top: it may still be empty. */
   fill(number) {
     if (this.states === NO_STATES && !this.begin()) return 0;
-    callWith(fillFront, this.heap, number);
+    callWith(fillFront, this.heap, 64 * this.number + number);
     const { words, objects } = this;
+    if (words[LIMITS + number] === 0) {
+      // The default heap may be another one by now. Of another heap, a newer object in this thread has the front.
+      this.end();
+      if (this.heap === 0) this.calls = 0;
+      return 0;
+    }
     const top = words[TOPS + number];
     for (let place = STACKS + PLACES * number; place < top; place++) objects[place] = undefined;
     if (words[STATES] >>> 0 <= this.states.length || this.map()) return top;
     // Slots whose states cannot be shown would be handed out without one.
-    this.publish();
+    binding.endFront(this.heap);
+    this.end();
     return 0;
   }
 
@@ -344,7 +450,7 @@ class Front {
   flush(number) {
     const { words, objects } = this;
     const before = words[TOPS + number];
-    callWith(flushFront, this.heap, number);
+    callWith(flushFront, this.heap, 64 * this.number + number);
     const top = words[TOPS + number];
     if (top < before) {
       for (let place = STACKS + PLACES * number; place < top; place++)
@@ -366,17 +472,19 @@ class Front {
 
   /** Makes the arrays over the memory, as long as the heap is by now. Returns whether there is such memory. */
   map() {
-    const memory = memoryOf(this.heap);
+    const memory = memoryOf(this.heap, this.number);
     if (memory === null) return false;
-    const { buffer, start, lead, length, distance } = memory;
+    const { number, words, wordsStart, states, statesStart, length, distance } = memory;
     // In the kind of the addresses that the heap returns.
     this.distance = this.asNumber ? Number(distance) : distance;
-    this.words = new Int32Array(buffer, start, NO_WORDS.length);
-    this.numbers = new Float64Array(buffer, start, 1);
-    this.addresses = new BigUint64Array(buffer, start, 3);
-    this.states = new Uint8Array(buffer, start + lead - STEP, length - lead + STEP);
-    this.table = new DataView(buffer, start, length);
-    this.lead = lead - STEP;
+    if (number !== this.number) {
+      this.number = number;
+      this.words = new Int32Array(words, wordsStart, NO_WORDS.length);
+      this.numbers = new Float64Array(words, wordsStart, 1);
+      this.addresses = new BigUint64Array(words, wordsStart, 3);
+    }
+    this.states = new Uint8Array(states, statesStart - STEP, length + STEP);
+    this.table = new DataView(states, statesStart - LEAD, length + LEAD);
     this.shown = this.states.length - 3;
     return true;
   }
@@ -396,10 +504,10 @@ function physicalOf(address, distance) {
   return physical > Number.MAX_SAFE_INTEGER ? undefined : physical;
 }
 
-/** The memory of a heap's front; null if it has none, or the runtime can show none. */
-function memoryOf(heap) {
+/** The memory of a heap's front, which is made if its number is 0; null if it has none, or the runtime can show none. */
+function memoryOf(heap, number) {
   try {
-    return binding.front(heap);
+    return binding.front(heap, number);
   } catch (_) {
     // No buffer over native memory, or no more of them. The addon does without.
     return null;

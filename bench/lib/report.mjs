@@ -46,7 +46,6 @@ function parts(data) {
     'classes-traces-mimalloc': against(native('trace'), classes, 'mimalloc', 2),
     'classes-churn-mimalloc': against(native('churn'), classes, 'mimalloc', 2),
     'koffi-first': against(script('trace'), 'MeMS, first fit', 'koffi + libc', 2),
-    'koffi-published': against(script('calls'), 'MeMS Heap, published', 'koffi + libc', 2),
     'wasm-bigints': against(script('trace'), 'MeMS Heap', WASM, 2),
     'wasm-numbers': against(script('trace'), 'MeMS Heap, numbers', WASM, 2),
     'wasm-pair': against(script('calls'), 'MeMS Heap, numbers', WASM, 2),

@@ -244,7 +244,7 @@ impl Engine for Buddy {
         self.bytes() - self.map.bytes() + self.map.peak_bytes()
     }
 
-    fn verify(&self) -> Result<(), String> {
+    fn verify(&self, _is_still: bool) -> Result<(), String> {
         self.map.verify(|left, right| {
             let size = left.end - left.start;
             self.map.is_border(right.start) || self.buddy(left.start, size) != Some(right.start) || {

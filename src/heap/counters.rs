@@ -3,7 +3,7 @@
 //! Identities (checked by `verify.rs`): live + holes = mapped, in bytes; live blocks + holes = segments; successful mallocs -
 //! frees = live blocks; no peak is below the present value.
 
-use super::engine::{Appended, Truncated};
+use super::engine::{Appended, Truncated, Waiting};
 
 /// The counters of one heap. Sizes are bytes.
 ///
@@ -45,6 +45,21 @@ impl Counters {
             resizes: 0,
             forgotten: 0,
         }
+    }
+
+    /// Bytes in live blocks, without the slots that wait.
+    pub fn live_without(&self, waiting: &Waiting) -> u64 {
+        self.live.saturating_sub(waiting.bytes)
+    }
+
+    /// Successful calls of `malloc`, with those of fronts.
+    pub const fn mallocs_with(&self, waiting: &Waiting) -> u64 {
+        self.mallocs + waiting.mallocs
+    }
+
+    /// Successful calls of `free`, with those of fronts. (While fronts work, theirs may be counted before the `malloc`.)
+    pub fn frees_with(&self, waiting: &Waiting) -> u64 {
+        self.frees.saturating_add(waiting.frees).min(self.mallocs_with(waiting))
     }
 
     /// Counts `size` bytes more, all of them in holes.
@@ -102,7 +117,7 @@ impl Counters {
     /// Counts calls that a front has made.
     pub fn record_calls(&mut self, mallocs: u64, frees: u64) {
         self.mallocs += mallocs;
-        self.frees += frees;
+        self.frees = self.frees.saturating_add(frees);
     }
 
     /// Counts the last `size` bytes of a block that became a hole, as [`Counters::record_free`] does.

@@ -9,7 +9,7 @@
 use super::PAGE;
 use super::segments::{Joined, Segment};
 use std::collections::TryReserveError;
-use std::ops::Range;
+use std::ops::{Add, Range};
 
 /// There is no memory for an engine's bookkeeping. Nothing has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +76,32 @@ pub(super) struct Released {
     pub holes: isize,
 }
 
+/// What is not in the counters: free slots that wait for requests, which are counted as live, and what fronts have done by themselves.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Waiting {
+    /// Bytes of the slots.
+    pub bytes: u64,
+    /// Number of slots.
+    pub slots: usize,
+    /// How many blocks fronts have handed out.
+    pub mallocs: u64,
+    /// How many blocks fronts have freed.
+    pub frees: u64,
+}
+
+impl Add for Waiting {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            bytes: self.bytes + other.bytes,
+            slots: self.slots + other.slots,
+            mallocs: self.mallocs + other.mallocs,
+            frees: self.frees.saturating_add(other.frees),
+        }
+    }
+}
+
 /// A block that was resized where it is.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Resized {
@@ -119,8 +145,9 @@ macro_rules! with_methods {
         fn release_spare(&mut self) -> Option<Released>;
         /// Gives all cached slots back to their spans, and then does what [`Engine::release_spare`] does. `None`: nothing was kept.
         fn release_cached(&mut self) -> Option<Released>;
-        /// Records that a note is kept of the block that starts at `start`, and has to be dropped when the block is freed.
-        fn mark_noted(&mut self, start: u64);
+        /// Records that a note is kept of the block that starts at `start`, and has to be dropped when the block is freed. Returns
+        /// `false` if no live block starts there.
+        fn mark_noted(&mut self, start: u64) -> bool;
         /// The size of the largest hole.
         fn largest_hole(&mut self) -> u64;
         /// Calls `visit` with every hole of at least `least` bytes, 128 or more, that reaches into `range`, in order.
@@ -135,10 +162,10 @@ macro_rules! with_methods {
         /// Whether a live block holds `offset`, which is below the end. Cheaper than [`Engine::location_of`], as the block's end
         /// is not looked for.
         fn is_live(&self, offset: u64) -> bool;
-        /// Bytes of the cached free slots, which [`Taken::size`] has counted as live, and their number.
-        fn waiting(&self) -> (u64, usize);
-        /// How many blocks a front has handed out, and how many it has freed.
-        fn calls(&self) -> (u64, u64);
+        /// The free slots that wait for requests, which [`Taken::size`] has counted as live, and what fronts have done.
+        fn waiting(&self) -> Waiting;
+        /// What changes with each call that a front does by itself. `None`: a front is in the middle of one, or it cannot be known.
+        fn activity(&self) -> Option<(u64, u64)>;
         /// Whether a live block starts at `start`.
         fn is_live_start(&self, start: u64) -> bool;
         /// The segment that holds `offset`, which is below the end.
@@ -175,8 +202,8 @@ macro_rules! with_methods {
         fn bytes(&self) -> usize;
         /// High-water mark of [`Engine::bytes`].
         fn peak_bytes(&self) -> usize;
-        /// Checks the engine's own invariants.
-        fn verify(&self) -> Result<(), String>;
+        /// Checks the engine's own invariants: only those that hold while fronts work, unless all is still.
+        fn verify(&self, is_still: bool) -> Result<(), String>;
     }
 }
     };
@@ -250,14 +277,16 @@ pub(super) use stand_on_map;
 /// The methods of [`Engine`] that are about slots, for engines that have none: nothing waits, and no note of a block has to be known.
 macro_rules! have_no_slots {
     () => {
-        fn mark_noted(&mut self, _start: u64) {}
-
-        fn calls(&self) -> (u64, u64) {
-            (0, 0)
+        fn mark_noted(&mut self, start: u64) -> bool {
+            self.is_live_start(start)
         }
 
-        fn waiting(&self) -> (u64, usize) {
-            (0, 0)
+        fn activity(&self) -> Option<(u64, u64)> {
+            Some((0, 0))
+        }
+
+        fn waiting(&self) -> $crate::heap::engine::Waiting {
+            $crate::heap::engine::Waiting::default()
         }
 
         fn release_cached(&mut self) -> Option<$crate::heap::engine::Released> {

@@ -4,7 +4,7 @@
 
 use super::Options;
 use super::buddy::Buddy;
-use super::engine::{Appended, Engine, Freed, NoMetadata, Released, Resized, Taken, Truncated, with_methods};
+use super::engine::{Appended, Engine, Freed, NoMetadata, Released, Resized, Taken, Truncated, Waiting, with_methods};
 use super::fit::Fit;
 use super::policy::{Policies, PolicyKind};
 use super::segments::{Joined, Segment};

@@ -262,7 +262,7 @@ impl Engine for Fit {
         self.map.peak_bytes() + self.policy.bytes()
     }
 
-    fn verify(&self) -> Result<(), String> {
+    fn verify(&self, _is_still: bool) -> Result<(), String> {
         let is_empty_block = |hole: &Segment| self.map.is_border(hole.start) && self.map.is_border(hole.end);
         self.map.verify(|left, right| {
             let joined =

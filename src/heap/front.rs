@@ -1,13 +1,14 @@
-//! The front of a heap: free slots that its thread takes and gives back without a call. Only segregated fit has one
-//! (`segregated/front.rs`).
+//! The fronts of a heap: free slots that threads take and give back without a call. Only segregated fit has them
+//! (`segregated/fronts.rs`).
 
-use super::address::addresses_of;
+use super::address::{addresses_of, offset_in};
 use super::engine::{self, Engine};
 use super::segregated::FrontFailed;
 use super::{Freed, Heap};
 use crate::error::Error;
 use crate::table::Table;
 use std::sync::atomic::AtomicU32;
+use std::thread::ThreadId;
 
 impl From<FrontFailed> for Error {
     fn from(failed: FrontFailed) -> Self {
@@ -19,21 +20,22 @@ impl From<FrontFailed> for Error {
 }
 
 impl Heap {
-    /// Makes a front in `words`, which are zeros. Returns whether it has: not all engines have fronts.
-    pub fn begin_front(&mut self, words: Table<AtomicU32>) -> bool {
-        self.engine.segregated().is_some_and(|engine| engine.begin_front(words))
+    /// Makes a front for a thread that has none, in `words`, which are zeros. `shared`: other threads may have fronts from now on.
+    /// Returns its number. `None`: not all engines have fronts, and there may be too many.
+    pub fn begin_front(&mut self, words: Table<AtomicU32>, thread: ThreadId, shared: bool) -> Option<u32> {
+        self.engine.segregated()?.begin_front(words, thread, shared)
     }
 
     /// Notes that memory from the address `end` on is not in the first region.
-    pub fn limit_front(&mut self, end: u64) {
+    pub fn limit_fronts(&mut self, end: u64) {
         if let Some(engine) = self.engine.segregated() {
-            engine.limit_front(super::address::offset_in(end));
+            engine.limit_fronts(offset_in(end));
         }
     }
 
-    /// Whether there is a front.
-    pub fn has_front(&mut self) -> bool {
-        self.engine.segregated().is_some_and(|engine| engine.has_front())
+    /// Whether there is a front of that number.
+    pub fn has_front(&mut self, number: u32) -> bool {
+        self.engine.segregated().is_some_and(|engine| engine.has_front(number))
     }
 
     /// How many states JavaScript may look at.
@@ -41,13 +43,13 @@ impl Heap {
         self.engine.segregated().map_or(0, |engine| engine.states_shown())
     }
 
-    /// Lends the front slots of a class. Nothing has changed if there is no room for a span.
+    /// Lends a front slots of a class. Nothing has changed if there is no room for a span, or no such front.
     ///
     /// # Errors
     /// [`Error::Corrupt`] if the words of the front are spoiled.
-    pub fn fill_front(&mut self, class: usize) -> Result<(), Error> {
-        let engine = self.engine.segregated().ok_or(FrontFailed::Corrupt)?;
-        match engine.fill_front(class) {
+    pub fn fill_front(&mut self, number: u32, class: usize) -> Result<(), Error> {
+        let Some(engine) = self.engine.segregated() else { return Ok(()) };
+        match engine.fill_front(number, class) {
             Ok(Some(taken)) => self.counters.record_lent(taken.size, taken.holes),
             // The call that follows is refused by its size.
             Ok(None) | Err(FrontFailed::NoMetadata) => {}
@@ -57,47 +59,54 @@ impl Heap {
         Ok(())
     }
 
-    /// Takes slots of a class back from the front, until all slots of one span are free. Returns what may be given back to the
-    /// system.
+    /// Takes slots of a class back from a front, until all slots of one span are free. Returns what may be given back to the system.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if there is no front or its words are spoiled.
-    pub fn flush_front(&mut self, class: usize) -> Result<Option<Freed>, Error> {
-        let engine = self.engine.segregated().ok_or(FrontFailed::Corrupt)?;
-        let freed = engine.flush_front(class)?.map(|engine::Freed { size, pages, hole: (start, end), holes }| {
-            self.counters.record_released(size, holes);
-            self.counters.record_hole(end - start);
-            Freed { block: addresses_of(pages.0, pages.1), hole: addresses_of(start, end) }
-        });
+    /// [`Error::Corrupt`] if the words of the front are spoiled.
+    pub fn flush_front(&mut self, number: u32, class: usize) -> Result<Option<Freed>, Error> {
+        let Some(engine) = self.engine.segregated() else { return Ok(None) };
+        let freed =
+            engine.flush_front(number, class)?.map(|engine::Freed { size, pages, hole: (start, end), holes }| {
+                self.counters.record_released(size, holes);
+                self.counters.record_hole(end - start);
+                Freed { block: addresses_of(pages.0, pages.1), hole: addresses_of(start, end) }
+            });
         self.debug_verify();
         Ok(freed)
     }
 
-    /// Takes all slots back from the front.
-    pub fn empty_front(&mut self) {
-        let Some(engine) = self.engine.segregated().filter(|engine| engine.has_front()) else { return };
-        let (bytes, holes) = engine.empty_front();
+    /// Takes all slots back from the front of a thread, which is the running one.
+    pub fn empty_front(&mut self, thread: ThreadId) {
+        let Some(engine) = self.engine.segregated() else { return };
+        let (bytes, holes) = engine.empty_front(thread);
         self.counters.record_released(bytes, holes);
         self.debug_verify();
     }
 
-    /// Takes all slots back from the front, and ends it.
-    pub fn end_front(&mut self) {
-        self.empty_front();
-        let Some(engine) = self.engine.segregated() else { return };
-        let (mallocs, frees) = engine.end_front();
-        self.counters.record_calls(mallocs, frees);
+    /// Takes all slots back from the front of a thread, which is the running one, and ends it.
+    pub fn end_front(&mut self, thread: ThreadId) {
+        self.empty_front(thread);
+        if let Some((mallocs, frees)) = self.engine.segregated().and_then(|engine| engine.end_front(thread)) {
+            self.counters.record_calls(mallocs, frees);
+        }
         self.debug_verify();
+    }
+
+    /// Ends all fronts, with the heap: no call finds a slot there any more. What they hold is lost.
+    pub fn end_fronts(&mut self) {
+        if let Some(engine) = self.engine.segregated() {
+            engine.end_fronts();
+        }
     }
 
     /// Whether it can be said of the block that starts at `address` that somebody keeps a note of it: not of the smallest slots.
     pub fn can_mark_noted(&mut self, address: u64) -> bool {
-        let start = super::address::offset_in(address);
+        let start = offset_in(address);
         self.engine.segregated().is_none_or(|engine| engine.can_mark_noted(start))
     }
 
-    /// Says that somebody keeps a note of the block that starts at `address`.
-    pub fn mark_noted(&mut self, address: u64) {
-        self.engine.mark_noted(super::address::offset_in(address));
+    /// Says that somebody keeps a note of the block that starts at `address`. Returns `false` if no live block starts there.
+    pub fn mark_noted(&mut self, address: u64) -> bool {
+        self.engine.mark_noted(offset_in(address))
     }
 }

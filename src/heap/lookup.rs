@@ -69,6 +69,8 @@ impl Heap {
         };
         let Range { start, end } = segment.addresses();
         match segment.kind {
+            // A block that starts there now was made by another thread's front after the address was looked at.
+            Kind::Live if start == address => Error::NotAllocated { address, start, end },
             Kind::Hole => Error::NotAllocated { address, start, end },
             Kind::Live => Error::NotBlockStart { address, start, end },
         }

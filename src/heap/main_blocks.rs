@@ -8,7 +8,7 @@ use super::{Heap, PAGE};
 use crate::error::Error;
 use crate::table::Table;
 use std::ops::Range;
-use std::sync::atomic::AtomicU8;
+use std::sync::atomic::{AtomicU8, AtomicU32};
 
 impl Heap {
     /// The length, in bytes but whole pages, of the main block that a request of `size` bytes appends if no limit forbids it.
@@ -47,10 +47,11 @@ impl Heap {
         self.engine.segregated().is_some_and(|engine| !engine.is_small(end))
     }
 
-    /// Gives the engine a table of zeros, of the length that [`Heap::takes_table`] returns.
-    pub fn set_table(&mut self, table: Table<AtomicU8>) {
+    /// Gives the engine a table of zeros, of the length that [`Heap::takes_table`] returns, and a word for what
+    /// [`Heap::limit_fronts`] notes.
+    pub fn set_table(&mut self, table: Table<AtomicU8>, elsewhere: Table<AtomicU32>) {
         if let Some(engine) = self.engine.segregated() {
-            engine.set_table(table);
+            engine.set_table(table, elsewhere);
         }
     }
 

@@ -129,12 +129,12 @@ impl Heap {
     /// Bytes in live blocks. O(1).
     #[must_use]
     pub fn live_bytes(&self) -> u64 {
-        self.counters.live.saturating_sub(self.engine.waiting().0)
+        self.counters.live_without(&self.engine.waiting())
     }
 
     /// Number of holes.
     fn holes(&self) -> u64 {
-        (self.counters.holes + self.engine.waiting().1) as u64
+        (self.counters.holes + self.engine.waiting().slots) as u64
     }
 
     /// Takes `size` bytes from the hole that the policy chooses. `None`: no hole fits, a main block of [`Heap::block_size`] bytes

@@ -9,7 +9,7 @@
 use super::Heap;
 use super::address::address_of;
 use super::counters::Counters;
-use super::engine::Engine;
+use super::engine::{Engine, Waiting};
 use super::engines::AnyEngine;
 use std::ffi::CStr;
 
@@ -57,7 +57,7 @@ pub struct Statistic {
 /// from, and its group and name in JavaScript.
 macro_rules! stats {
     (
-        ($counters:ident, $engine:ident);
+        ($counters:ident, $waiting:ident, $engine:ident);
         $($(#[doc = $doc:literal])+ $field:ident = $value:expr => $group:ident.$name:ident;)+
     ) => {
         /// Statistics of a heap at one moment. Sizes are bytes.
@@ -81,7 +81,7 @@ macro_rules! stats {
             )+];
 
             /// The statistics of a heap.
-            fn new($counters: &Counters, $engine: &mut AnyEngine) -> Self {
+            fn new($counters: &Counters, $waiting: &Waiting, $engine: &mut AnyEngine) -> Self {
                 Self { $($field: $value,)+ }
             }
         }
@@ -89,15 +89,15 @@ macro_rules! stats {
 }
 
 stats! {
-    (counters, engine);
+    (counters, waiting, engine);
     /// Bytes in main blocks.
     mapped = counters.mapped => Bytes.mapped;
     /// Bytes in live blocks.
-    live = counters.live.saturating_sub(engine.waiting().0) => Bytes.live;
+    live = counters.live_without(waiting) => Bytes.live;
     /// Bytes in live blocks that were asked for; the rest is what sizes were rounded up by.
-    requested = counters.live.saturating_sub(engine.waiting().0).saturating_sub(engine.total_padding()) => Bytes.requested;
+    requested = counters.live_without(waiting).saturating_sub(engine.total_padding()) => Bytes.requested;
     /// Bytes in holes.
-    hole_bytes = counters.mapped - counters.live + engine.waiting().0 => Bytes.holes;
+    hole_bytes = counters.mapped - counters.live_without(waiting) => Bytes.holes;
     /// The largest hole; 0 if there is none.
     largest_hole = engine.largest_hole() => Bytes.largestHole;
     /// Bytes the heap's own bookkeeping has allocated, outside the mapped ones.
@@ -105,23 +105,23 @@ stats! {
     /// Number of main blocks.
     main_blocks = counters.main_blocks as u64 => Counts.mainBlocks;
     /// Number of live blocks.
-    live_blocks = (counters.mallocs + engine.calls().0).saturating_sub(counters.frees + engine.calls().1) => Counts.live;
+    live_blocks = counters.mallocs_with(waiting) - counters.frees_with(waiting) => Counts.live;
     /// Number of holes.
-    holes = (counters.holes + engine.waiting().1) as u64 => Counts.holes;
+    holes = (counters.holes + waiting.slots) as u64 => Counts.holes;
     /// High-water mark of `mapped`. Main blocks are never given back before the heap ends, so it equals `mapped`.
     peak_mapped = counters.mapped => Peak.mapped;
     /// High-water mark of `live` and `quarantined` together.
     peak_live = counters.peak_live => Peak.live;
     /// High-water mark of `hole_bytes` after any call.
-    peak_hole_bytes = counters.peak_hole_bytes.max(counters.mapped - counters.live + engine.waiting().0) => Peak.holes;
+    peak_hole_bytes = counters.peak_hole_bytes.max(counters.mapped - counters.live_without(waiting)) => Peak.holes;
     /// High-water mark of `largest_hole` after any call.
     peak_largest_hole = counters.peak_largest_hole.max(engine.peak_slot()) => Peak.largestHole;
     /// High-water mark of `metadata`.
     peak_metadata = engine.peak_bytes() as u64 => Peak.metadata;
     /// Successful calls of `malloc`.
-    mallocs = counters.mallocs + engine.calls().0 => Totals.malloc;
+    mallocs = counters.mallocs_with(waiting) => Totals.malloc;
     /// Successful calls of `free`.
-    frees = counters.frees + engine.calls().1 => Totals.free;
+    frees = counters.frees_with(waiting) => Totals.free;
     /// Bytes in blocks that are freed but kept from being handed out again for a while: neither live nor holes.
     quarantined = 0 => Bytes.quarantined;
     /// Number of blocks that `quarantined` counts.
@@ -180,6 +180,8 @@ impl Heap {
     /// Statistics of this moment. Amortized O(log n): the largest hole is looked up.
     #[must_use]
     pub fn stats(&mut self) -> Stats {
-        Stats::new(&self.counters, &mut self.engine)
+        // Once, so that all statistics are of one moment, also where other threads have fronts.
+        let waiting = self.engine.waiting();
+        Stats::new(&self.counters, &waiting, &mut self.engine)
     }
 }

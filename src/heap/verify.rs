@@ -8,14 +8,26 @@ use super::engine::Engine;
 use super::ensure::ensure;
 use crate::error::Error;
 
+/// How often all is checked again where other threads have changed something meanwhile.
+const TRIES: usize = 3;
+
 impl Heap {
-    /// Checks every invariant of the segments, of what finds them and of the counters. O(n).
+    /// Checks every invariant of the segments, of what finds them and of the counters. While other threads take and free blocks in
+    /// fronts of theirs, only what they cannot change is checked. O(n).
     ///
     /// # Errors
     /// [`Error::Corrupt`] with the first invariant found broken.
     pub fn verify(&self) -> Result<(), Error> {
-        let walked = self.engine.verify().and_then(|()| self.walk());
-        walked.and_then(|walked| self.verify_counters(&walked)).map_err(Error::Corrupt)
+        for _ in 0..TRIES {
+            let before = self.engine.activity();
+            let walked = self.engine.verify(true).and_then(|()| self.walk());
+            let checked = walked.and_then(|walked| self.verify_counters(&walked));
+            if checked.is_ok() || (before.is_some() && before == self.engine.activity()) {
+                return checked.map_err(Error::Corrupt);
+            }
+            // What was found broken may be the work of a front meanwhile.
+        }
+        self.engine.verify(false).map_err(Error::Corrupt)
     }
 
     /// Walks both kinds of chains, which must tile the heap. Returns what it has counted, the live blocks as `mallocs`.
@@ -59,12 +71,12 @@ impl Heap {
     /// Compares the counters with those of a walk.
     fn verify_counters(&self, walked: &Counters) -> Result<(), String> {
         let counters = &self.counters;
-        let (waiting, slots) = self.engine.waiting();
-        let (mallocs, frees) = self.engine.calls();
-        let live_blocks = (counters.mallocs + mallocs).checked_sub(counters.frees + frees);
+        let waiting = &self.engine.waiting();
+        let live_blocks = counters.mallocs_with(waiting).checked_sub(counters.frees.saturating_add(waiting.frees));
         ensure!(live_blocks == Some(walked.mallocs), "{live_blocks:?} live blocks counted, {} walked", walked.mallocs);
+        let (live, holes) = (counters.live_without(waiting), counters.holes + waiting.slots);
         ensure!(
-            (counters.mapped, counters.main_blocks, counters.live.saturating_sub(waiting), counters.holes + slots)
+            (counters.mapped, counters.main_blocks, live, holes)
                 == (walked.mapped, walked.main_blocks, walked.live, walked.holes),
             "the counters say {counters:?}, a walk {walked:?}"
         );

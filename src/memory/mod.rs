@@ -36,7 +36,7 @@ pub use span::{LARGE, STEP, Span, step};
 pub use system::page_bytes;
 #[cfg(feature = "node")]
 pub use system::{exported, library_path};
-pub use table::{LEAD, Tables, tables};
+pub use table::{LEAD, Tables, tables, words};
 
 /// Registers functions that are called whenever the process forks (`system/unix.rs`), once all that is measured only once has
 /// been measured.

@@ -253,7 +253,7 @@ impl Mems {
 
     /// Takes back blocks that were not returned to a caller, as if they had never been made, except those that are gone: another
     /// thread may have guessed an address, and freed it. Returns how many were taken back.
-    fn take_back_some(&mut self, addresses: &[u64]) -> u64 {
+    pub(crate) fn take_back_some(&mut self, addresses: &[u64]) -> u64 {
         let mut taken = 0;
         for &address in addresses {
             self.forget_stacks(address);

@@ -271,7 +271,10 @@ impl Mems {
     pub(crate) fn note_alignment(&mut self, address: u64, alignment: u64) {
         if alignment > self.options().alignment() {
             self.aligned.set(address, alignment);
-            self.heap.mark_noted(address);
+            if !self.heap.mark_noted(address) {
+                // Another thread's front has guessed the address, and freed the block.
+                self.aligned.forget(address);
+            }
         } else {
             self.aligned.forget(address);
         }

@@ -1,14 +1,16 @@
-//! The front of a heap in one thread: free slots that JavaScript takes and gives back without a call (`lib/front.js`).
+//! The fronts of a heap: free slots that JavaScript takes and gives back without a call (`lib/front.js`), a front for each thread.
 //!
-//! Only the thread that has made a heap may have a front, and only as long as nobody else knows the heap. *Publishing* it, which
-//! reading its id does, ends the front for good: all calls of all threads take the lock from then on. So what is in the front needs
-//! no atomic operation, and no free of one thread can cross one of another.
+//! A heap is *private* at first: only the thread that has made it may use it, and its front needs no atomic operation. Reading the
+//! heap's id *publishes* it: the front ends, and other threads may use the heap, and have fronts. What such fronts free they win
+//! from each other, and from the addon, by compare-exchange (`heap/segregated/fronts.rs`).
 //!
-//! Invariant: a heap that has been published has no front.
+//! Invariants: a front is used by one thread, and by calls of it under the heap's lock; a private heap has at most one. Where
+//! several threads use a heap, a live block may be freed at any time, also while the heap is locked: a call that needs it to stay
+//! claims it.
 
 use crate::error::Error;
 use crate::heap::FIRST_ADDRESS;
-use crate::memory::{LEAD, Mapping};
+use crate::memory::{LEAD, Mapping, words};
 use crate::mems::Mems;
 use std::sync::Arc;
 use std::thread::{self, ThreadId};
@@ -25,9 +27,13 @@ pub(crate) enum Known {
 /// What JavaScript is shown of a front.
 #[derive(Debug)]
 pub struct Shown {
-    /// The mapping that holds the words, and the states behind them.
-    pub mapping: Arc<Mapping>,
-    /// Bytes of the mapping, from its first on, that may be looked at.
+    /// What JavaScript names the front by.
+    pub number: u32,
+    /// The mapping whose first [`LEAD`] bytes are the words of the front. `None`: they were shown when it was made.
+    pub words: Option<Arc<Mapping>>,
+    /// The mapping that holds the states, [`LEAD`] bytes from its first.
+    pub states: Arc<Mapping>,
+    /// Bytes of that mapping, from its first on, that may be looked at.
     pub bytes: u64,
     /// The physical address of the heap's first address.
     pub physical: u64,
@@ -39,17 +45,27 @@ impl Mems {
         self.known = Known::To(thread::current().id());
     }
 
-    /// Ends the front, if there is one, and lets every thread use the heap.
+    /// Lets every thread use the heap. If only this thread has, ends its front.
     pub fn publish(&mut self) {
-        self.heap.end_front();
-        self.known = Known::Published;
+        if self.known != Known::Published {
+            self.end_front();
+            self.known = Known::Published;
+        }
     }
 
-    /// Takes all slots back from the front, if this is its thread: JavaScript waits for the running call meanwhile.
+    /// Ends this thread's front: no slot waits in it any more.
+    pub fn end_front(&mut self) {
+        self.heap.end_front(thread::current().id());
+    }
+
+    /// Ends all fronts, since the heap ends: JavaScript that has one is told that, as all callers are.
+    pub(crate) fn end_fronts(&mut self) {
+        self.heap.end_fronts();
+    }
+
+    /// Takes all slots back from this thread's front. (JavaScript waits for the running call meanwhile.)
     pub(crate) fn empty_front(&mut self) {
-        if self.known == Known::To(thread::current().id()) {
-            self.heap.empty_front();
-        }
+        self.heap.empty_front(thread::current().id());
     }
 
     /// Whether the running thread may use the heap by its id.
@@ -60,46 +76,56 @@ impl Mems {
         }
     }
 
-    /// The front, which is made if there is none. `None`: the heap has none, because of its options, because it is published, or
-    /// because its states are in no table.
-    pub fn front(&mut self) -> Option<Shown> {
-        if self.known == Known::Published
-            || !self.is_known_here()
-            || !self.options().is_plain()
-            || self.options().track_allocations()
-        {
+    /// The front of a number, or a new one of this thread, in place of the last one, if the number is 0. `None`: the heap has no
+    /// fronts, because of its options, or because its states are in no table; there are too many; or the front has ended.
+    pub fn front(&mut self, number: u32) -> Option<Shown> {
+        if number == 0 {
+            return self.begin_front();
+        }
+        if self.heap.has_front(number) { self.shown(number, None) } else { None }
+    }
+
+    fn begin_front(&mut self) -> Option<Shown> {
+        if !self.is_known_here() || !self.options().is_plain() || self.options().track_allocations() {
             return None;
         }
         // Small heaps have no tables before.
         if self.tables.is_none() {
             self.make_tables(self.regions.first_bytes()?);
         }
-        let mapping = Arc::clone(&self.tables.as_ref()?.mapping);
-        if !self.heap.has_front() {
-            let words = self.tables.as_mut()?.words.take()?;
-            if !self.heap.begin_front(words) {
-                return None;
-            }
-            self.heap.limit_front(self.regions.end_of_first());
-        }
+        let tables = self.tables.as_mut()?;
+        // The first front has its words beside the states.
+        let (words, mapping) = match tables.words.take() {
+            Some(words) => (words, Arc::clone(&tables.mapping)),
+            None => words(self.options.dont_fork())?,
+        };
+        let thread = thread::current().id();
+        self.heap.end_front(thread);
+        let number = self.heap.begin_front(words, thread, self.known == Known::Published)?;
+        self.heap.limit_fronts(self.regions.end_of_first());
+        self.shown(number, Some(mapping))
+    }
+
+    fn shown(&mut self, number: u32, words: Option<Arc<Mapping>>) -> Option<Shown> {
+        let states = Arc::clone(&self.tables.as_ref()?.mapping);
         let physical = self.regions.physical(FIRST_ADDRESS) as u64;
-        Some(Shown { mapping, bytes: self.heap.states_shown() + LEAD as u64, physical })
+        Some(Shown { number, words, states, bytes: self.heap.states_shown() + LEAD as u64, physical })
     }
 
-    /// Lends the front slots of a class, if there is room.
+    /// Lends a front slots of a class, if there is room.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if there is no front or its words are spoiled, [`Error::OutOfMetadata`].
-    pub fn fill_front(&mut self, class: usize) -> Result<(), Error> {
-        self.heap.fill_front(class)
+    /// [`Error::Corrupt`] if the words of the front are spoiled.
+    pub fn fill_front(&mut self, number: u32, class: usize) -> Result<(), Error> {
+        self.heap.fill_front(number, class)
     }
 
-    /// Takes slots of a class back from the front. Returns whether pages are to be given back to the system now.
+    /// Takes slots of a class back from a front. Returns whether pages are to be given back to the system now.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if there is no front or its words are spoiled.
-    pub fn flush_front(&mut self, class: usize) -> Result<bool, Error> {
-        let freed = self.heap.flush_front(class)?;
+    /// [`Error::Corrupt`] if the words of the front are spoiled.
+    pub fn flush_front(&mut self, number: u32, class: usize) -> Result<bool, Error> {
+        let freed = self.heap.flush_front(number, class)?;
         Ok(freed.is_some_and(|freed| self.options().trim() && self.note_freed(&freed)))
     }
 }

@@ -82,7 +82,7 @@ pub struct Mems {
 #[derive(Debug)]
 struct EngineTables {
     mapping: Arc<Mapping>,
-    /// The words of a front, until there is one.
+    /// The words of the first front, until there is one.
     words: Option<Table<AtomicU32>>,
 }
 
@@ -230,7 +230,7 @@ impl Mems {
         let border = room.begins_region();
         self.regions.carve(room);
         if border {
-            self.heap.limit_front(self.regions.end_of_first());
+            self.heap.limit_fronts(self.regions.end_of_first());
         }
         Ok(self.heap.append_block(bytes, border))
     }
@@ -239,9 +239,9 @@ impl Mems {
     #[cold]
     fn make_tables(&mut self, bytes: usize) {
         if let Some(bytes) = self.heap.takes_table(bytes as u64)
-            && let Some(Tables { words, bytes, mapping }) = tables(bytes, self.options().dont_fork())
+            && let Some(Tables { words, word, bytes, mapping }) = tables(bytes, self.options().dont_fork())
         {
-            self.heap.set_table(bytes);
+            self.heap.set_table(bytes, word);
             self.tables = Some(EngineTables { mapping, words: Some(words) });
         }
     }
@@ -432,7 +432,7 @@ impl Mems {
         if let Some(EngineTables { mapping, .. }) = &self.tables
             && Arc::strong_count(mapping) > 1
         {
-            // JavaScript that still has the front finds empty stacks and no states, and has to call.
+            // JavaScript that still has a front finds that it has ended, and no states.
             mapping.empty(mapping.bytes());
         }
     }

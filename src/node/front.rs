@@ -1,10 +1,11 @@
 //! Fronts: what JavaScript is shown of a heap, so that it takes and frees blocks of it without a call (`lib/front.js`).
 
 use super::buffers::span;
-use super::failure::run;
+use super::failure::{Failure, run};
 use super::heaps::id;
+use super::owner;
 use crate::heap::FIRST_ADDRESS;
-use crate::memory::LEAD;
+use crate::memory::{LEAD, Mapping};
 use crate::mems::front::Shown;
 use crate::process::registry;
 use napi::bindgen_prelude::{BigInt, FromNapiValue, Unknown};
@@ -12,49 +13,81 @@ use napi::{Env, Result};
 use napi_derive::napi;
 use std::sync::Arc;
 
-/// The memory of a front.
+/// A front and its memory.
 #[napi(object)]
 pub struct FrontMemory<'env> {
-    /// An `ArrayBuffer` over the words and the states.
-    pub buffer: Unknown<'env>,
+    /// What JavaScript names the front by.
+    pub number: u32,
+    /// An `ArrayBuffer` over the words, if the front is new.
+    pub words: Option<Unknown<'env>>,
     /// Where the words begin in it.
-    pub start: u32,
-    /// Bytes from there to the first state.
-    pub lead: u32,
-    /// Bytes from the first word to the end of the buffer.
+    pub words_start: u32,
+    /// An `ArrayBuffer` over the states.
+    pub states: Unknown<'env>,
+    /// Where the states begin in it.
+    pub states_start: u32,
+    /// Bytes from the first state to the end of the buffer.
     pub length: f64,
     /// A physical address minus its virtual one, in the heap's first region.
     pub distance: BigInt,
 }
 
-/// The memory of a heap's front, which is made if there is none; `null` if the heap has none.
+/// A buffer over the first bytes of a mapping, and where they begin in it.
+fn buffer_over(env: &Env, mapping: Arc<Mapping>, bytes: usize) -> std::result::Result<(Unknown<'_>, u32), Failure> {
+    // SAFETY: `env` is that of the running call.
+    let (buffer, start) = unsafe { span::buffer(env.raw(), mapping, (0, bytes), false) }?;
+    // SAFETY: `buffer` is a value of `env`, just made.
+    let buffer = unsafe { Unknown::from_napi_value(env.raw(), buffer) }?;
+    #[allow(clippy::cast_possible_truncation, reason = "a page or two")]
+    Ok((buffer, start as u32))
+}
+
+/// The front of a heap that has a number, or a new one of this thread if the number is 0; `null` if there is none.
 #[napi]
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "below 2^32")]
-pub fn front<'env>(env: &'env Env, heap: Unknown) -> Result<Option<FrontMemory<'env>>> {
+pub fn front<'env>(env: &'env Env, heap: Unknown, number: u32) -> Result<Option<FrontMemory<'env>>> {
     run(*env, || {
-        let shown = registry::with_heap(id(*env, &heap)?, |heap| Ok(heap.front()))?;
-        let Some(Shown { mapping, bytes, physical }) = shown else { return Ok(None) };
-        let (_, length) = span::around(&mapping, 0, bytes);
+        let id = id(*env, &heap)?;
         // SAFETY: `env` is this call's own.
-        let (buffer, start) = unsafe { span::buffer(env.raw(), Arc::clone(&mapping), (0, length), false) }?;
-        // SAFETY: `buffer` is a value of `env`, just made.
-        let buffer = unsafe { Unknown::from_napi_value(env.raw(), buffer) }?;
+        unsafe { owner::reserve(env.raw()) }?;
+        let shown = registry::with_heap(id, |heap| Ok(heap.front(number)))?;
+        let Some(Shown { number, words, states, bytes, physical }) = shown else { return Ok(None) };
+        if words.is_some() {
+            owner::own_front(id);
+        }
+        let words = words.map(|mapping| buffer_over(env, mapping, LEAD)).transpose()?;
+        let (_, length) = span::around(&states, 0, bytes);
+        let (states, start) = buffer_over(env, states, length)?;
         Ok(Some(FrontMemory {
-            buffer,
-            start: start as u32,
-            lead: LEAD as u32,
-            length: length as f64,
+            number,
+            words: words.map(|words| words.0),
+            words_start: words.map_or(0, |words| words.1),
+            states,
+            states_start: start + LEAD as u32,
+            length: (length - LEAD) as f64,
             distance: (physical - FIRST_ADDRESS).into(),
         }))
     })
 }
 
-/// Ends the front of a heap, and lets every thread use the heap.
+/// Lets every thread use a heap. If only this thread has, ends its front.
 #[napi]
 pub fn publish(env: Env, heap: Unknown) -> Result<()> {
     run(env, || {
         registry::with_heap(id(env, &heap)?, |heap| {
             heap.publish();
+            Ok(())
+        })?;
+        Ok(())
+    })
+}
+
+/// Ends this thread's front of a heap.
+#[napi]
+pub fn end_front(env: Env, heap: Unknown) -> Result<()> {
+    run(env, || {
+        registry::with_heap(id(env, &heap)?, |heap| {
+            heap.end_front();
             Ok(())
         })?;
         Ok(())

@@ -56,7 +56,7 @@ pub fn open(env: Env, options: Unknown) -> Result<f64> {
                 Ok(())
             })?;
         }
-        owner::own(heap, if owned { AtEnd::Close } else { AtEnd::Publish });
+        owner::own(heap, if owned { AtEnd::Close } else { AtEnd::Leave });
         Ok(heap as f64)
     })
 }

@@ -143,27 +143,29 @@ callback! {
 }
 
 callback! {
-    /// Lends slots of the class that is the argument, a number, to the heap's front, if there is room.
+    /// Lends slots to one of the heap's fronts, if there is room. The argument says which front and class.
     fill_front, |_env, memory| {
-        let (found, class) = (memory.heap()?, class(memory.argument()));
-        Ok(found.with(|heap| heap.fill_front(class))?)
+        let (found, (front, class)) = (memory.heap()?, front_and_class(memory.argument()));
+        Ok(found.with(|heap| heap.fill_front(front, class))?)
     }
 }
 
 callback! {
-    /// Takes slots of the class that is the argument, a number, back from the heap's front.
+    /// Takes slots back from one of the heap's fronts. The argument says which front and class.
     flush_front, |_env, memory| {
-        let (mut found, class) = (memory.heap()?, class(memory.argument()));
-        if found.with(|heap| heap.flush_front(class))? {
+        let (mut found, (front, class)) = (memory.heap()?, front_and_class(memory.argument()));
+        if found.with(|heap| heap.flush_front(front, class))? {
             give_pages_back(&mut found);
         }
         Ok(())
     }
 }
 
-/// The number of a class, or one that no class has.
-fn class(argument: u64) -> usize {
-    arguments::whole(f64::from_bits(argument)).and_then(|class| usize::try_from(class).ok()).unwrap_or(usize::MAX)
+/// The number of a front and of a class: the argument is 64 times the first, and the second. Numbers that none has, for what is no
+/// such argument.
+fn front_and_class(argument: u64) -> (u32, usize) {
+    let whole = arguments::whole(f64::from_bits(argument)).unwrap_or(0);
+    (u32::try_from(whole / 64).unwrap_or(0), usize::try_from(whole % 64).unwrap_or(usize::MAX))
 }
 
 /// `malloc` of what need be no size, in all cases.

@@ -1,11 +1,11 @@
-//! What becomes of heaps when the thread that made them ends: heaps with the option `owner: 'thread'` end as well, and heaps that
-//! only their thread knows are published.
+//! What becomes of heaps when a thread ends: those that it has made with the option `owner: 'thread'` end as well; those that only it
+//! knows are published; and its fronts end.
 //!
 //! Other heaps outlive the thread that made them, so that other threads can continue to use them. With `owner: 'thread'`, for
 //! example in a worker that may be terminated at any moment, the runtime's cleanup hook ends the heap when the thread's
 //! environment ends.
 //!
-//! Costs: 16 bytes for each such heap of a thread. Heaps that have been closed are dropped from the list whenever it would grow, so
+//! Costs: 16 bytes for each such heap or front of a thread. Heaps that have been closed are dropped from the list whenever it would grow, so
 //! it has at most twice as many entries as heaps were ever open at once.
 
 use super::failure::Failure;
@@ -23,8 +23,8 @@ use std::ptr;
 pub(super) enum AtEnd {
     /// The heap ends as well.
     Close,
-    /// Other threads may continue to use the heap.
-    Publish,
+    /// Other threads may continue to use the heap, and what waits in the thread's front is theirs.
+    Leave,
 }
 
 thread_local! {
@@ -56,15 +56,25 @@ pub(super) fn own(heap: Id, at_end: AtEnd) {
     OWNED.with_borrow_mut(|owned| owned.push((heap, at_end)));
 }
 
-/// Ends or publishes all heaps of the thread whose environment ends.
+/// Notes that this thread has a front of a heap, after [`reserve`].
+pub(super) fn own_front(heap: Id) {
+    OWNED.with_borrow_mut(|owned| {
+        if owned.iter().all(|&(id, _)| id != heap) {
+            owned.push((heap, AtEnd::Leave));
+        }
+    });
+}
+
+/// Ends or leaves all heaps of the thread whose environment ends.
 unsafe extern "C" fn end_all(_: *mut c_void) {
     HOOKED.set(false);
     for (heap, at_end) in OWNED.take() {
         // Nothing is left to report a failure to, and a panic must not unwind into the runtime.
         let _ = catch_unwind(|| match at_end {
             AtEnd::Close => registry::close(heap).map(drop),
-            AtEnd::Publish => registry::with_heap(heap, |heap| {
+            AtEnd::Leave => registry::with_heap(heap, |heap| {
                 heap.publish();
+                heap.end_front();
                 Ok(())
             }),
         });

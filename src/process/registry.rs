@@ -186,7 +186,11 @@ pub(crate) fn ids() -> Result<Vec<Id>, Error> {
 /// possible.
 fn take(handle: Handle) -> Option<Mems> {
     handle.slot.recover(|slot| {
-        let heap = if handle.names(slot.id) { slot.heap.take() } else { None };
+        let mut heap = if handle.names(slot.id) { slot.heap.take() } else { None };
+        // Under the lock, so that no front hands out a block when a call has found that the heap has ended.
+        if let Some(heap) = &mut heap {
+            heap.end_fronts();
+        }
         // The slot is sound: only the heap that was taken out was poisoned.
         let taken = heap.is_some();
         (heap, taken)

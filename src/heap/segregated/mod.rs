@@ -14,7 +14,7 @@
 //!
 //! Each free slot is a hole of its own, and so is what is behind the last slot of a span: slots never merge, spans do.
 //!
-//! `slots.rs`: taking and giving back slots; `caches.rs`: those that wait; `front.rs`: those that JavaScript has. `pages.rs`: runs of
+//! `slots.rs`: taking and giving back slots; `caches.rs`: those that wait; `front.rs`, `fronts.rs`: those that JavaScript has. `pages.rs`: runs of
 //! pages. `spans.rs`, `states.rs`, `classes.rs`: what these are.
 //!
 //! Invariants: runs of pages tile the heap, and slots and a tail each span; a live run is a span or a block; two neighbouring
@@ -26,6 +26,7 @@ mod caches;
 mod chunks;
 mod classes;
 mod front;
+mod fronts;
 mod pages;
 mod slots;
 mod spans;
@@ -36,19 +37,24 @@ use self::caches::Caches;
 use self::classes::{CLASS, CLASSES, MOST, UNIT, class_aligned, class_for};
 use self::front::Front;
 pub(super) use self::front::FrontFailed;
+use self::fronts::Fronts;
 use self::slots::Dropped;
 use self::spans::{Given, Spans};
 use self::states::{State, States};
 use super::PAGE;
-use super::engine::{Appended, Engine, Freed, NoMetadata, Released, Resized, Taken, Truncated, whole_pages};
+use super::engine::{Appended, Engine, Freed, NoMetadata, Released, Resized, Taken, Truncated, Waiting, whole_pages};
 use super::policy::{FirstFit, Policy};
 use super::segments::{Joined, Segment, SegmentMap};
 use crate::table::Table;
 use std::ops::Range;
-use std::sync::atomic::AtomicU8;
+use std::sync::atomic::Ordering::Acquire;
+use std::sync::atomic::{AtomicU8, AtomicU32, fence};
 
 /// Most states in one table: what JavaScript can number without a double, 32 GiB of addresses.
 const STATES_AT_HAND: u64 = (1 << 31) - 256;
+
+/// Whether other processors see the stores of JavaScript in their order.
+const STORES_ARE_ORDERED: bool = cfg!(target_arch = "x86_64");
 
 /// Size classes, and the pages that their spans are of.
 #[derive(Debug)]
@@ -59,8 +65,10 @@ pub(super) struct Segregated {
     states: States,
     spans: Spans,
     caches: Caches,
-    front: Option<Front>,
-    /// Bytes of live blocks that were not asked for, without what the front has not added up: so it may wrap below 0.
+    fronts: Fronts,
+    /// A word for JavaScript: the first unit whose memory is not in the heap's first region. Empty as long as there is no table.
+    elsewhere: Table<AtomicU32>,
+    /// Bytes of live blocks that were not asked for, without what fronts have not added up: so it may wrap below 0.
     total_padding: u64,
     /// How many slots of larger classes have been taken for each class.
     larger_taken: [u8; CLASSES],
@@ -87,7 +95,8 @@ impl Segregated {
             states: States::new(),
             spans: Spans::new(),
             caches: Caches::default(),
-            front: None,
+            fronts: Fronts::default(),
+            elsewhere: Table::EMPTY,
             total_padding: 0,
             larger_taken: [0; CLASSES],
             peak_slot: 0,
@@ -109,9 +118,20 @@ impl Segregated {
         self.states.fit(end)
     }
 
+    /// Bytes of live blocks that were not asked for, as they have been counted.
+    fn padding_counted(&self) -> i64 {
+        self.total_padding.wrapping_add_signed(self.fronts.padding()).cast_signed()
+    }
+
+    /// Bytes of bookkeeping beside runs and states.
+    fn beside(&self) -> usize {
+        self.spans.bytes() + self.caches.bytes() + self.fronts.bytes()
+    }
+
     /// Keeps states in a table of zeros from now on.
-    pub fn set_table(&mut self, table: Table<AtomicU8>) {
+    pub fn set_table(&mut self, table: Table<AtomicU8>, elsewhere: Table<AtomicU32>) {
         self.states.set_table(table);
+        self.elsewhere = elsewhere;
     }
 }
 
@@ -165,15 +185,18 @@ impl Engine for Segregated {
 
     /// A block that becomes smaller stays where it is: programs rely on that.
     fn resize(&mut self, start: u64, size: u64) -> Result<Option<Resized>, NoMetadata> {
-        self.settle_front();
         let Some(state) = self.states.get(start) else { return Ok(None) };
-        let before = self.states.padding(start, state);
-        let (whole, resized) = match state {
+        let (before, whole, resized) = match state {
             State::Slot(class) if size > CLASS[class].size => return Ok(None),
-            State::Slot(class) => (CLASS[class].size, Resized::Same),
+            State::Slot(class) => {
+                // Another thread's front may have freed the block meanwhile.
+                let Some(padding) = self.states.claim(start, state) else { return Ok(None) };
+                (padding, CLASS[class].size, Resized::Same)
+            }
             State::Pages => {
+                let before = self.states.padding(start, state);
                 let Some(resized) = self.resize_pages(start, size)? else { return Ok(None) };
-                (size.next_multiple_of(PAGE), resized)
+                (before, size.next_multiple_of(PAGE), resized)
             }
         };
         self.states.set(start, state, whole - size);
@@ -212,8 +235,8 @@ impl Engine for Segregated {
         Some(Truncated { bytes: pages * PAGE, main_blocks: usize::from(gone && begins), holes: usize::from(gone) })
     }
 
-    fn mark_noted(&mut self, start: u64) {
-        self.states.mark_noted(start);
+    fn mark_noted(&mut self, start: u64) -> bool {
+        self.states.mark_noted(start)
     }
 
     fn release_cached(&mut self) -> Option<Released> {
@@ -232,14 +255,19 @@ impl Engine for Segregated {
         released
     }
 
-    fn waiting(&self) -> (u64, usize) {
+    fn waiting(&self) -> Waiting {
         let (bytes, slots) = self.caches.waiting();
-        let (more, others) = self.front.as_ref().map_or((0, 0), Front::waiting);
-        (bytes + more, slots + others)
+        self.fronts.waiting() + Waiting { bytes, slots, ..Waiting::default() }
     }
 
-    fn calls(&self) -> (u64, u64) {
-        self.front.as_ref().map_or((0, 0), Front::calls)
+    fn activity(&self) -> Option<(u64, u64)> {
+        // Where processors may reorder stores, what a front is in the middle of is not known.
+        if self.states.is_shared() && !STORES_ARE_ORDERED {
+            return None;
+        }
+        // The second of two readings comes after all that was read before it.
+        fence(Acquire);
+        self.fronts.activity()
     }
 
     fn growing_block(&self) -> Option<u64> {
@@ -252,8 +280,8 @@ impl Engine for Segregated {
     }
 
     fn total_padding(&self) -> u64 {
-        let more = self.front.as_ref().map_or(0, Front::padding);
-        self.total_padding.wrapping_add_signed(more.into())
+        // While fronts work, a block's padding may be taken away before it has been added.
+        u64::try_from(self.padding_counted()).unwrap_or(0)
     }
 
     fn room_for(&self, size: u64, alignment: u64) -> u64 {
@@ -325,7 +353,7 @@ impl Engine for Segregated {
         (self.runs.largest_hole() * PAGE)
             .max(self.spans.largest_hole())
             .max(self.caches.largest_slot())
-            .max(self.front.as_ref().map_or(0, Front::largest_slot))
+            .max(self.fronts.iter().map(Front::largest_slot).max().unwrap_or(0))
     }
 
     fn holes(&mut self, range: Range<u64>, least: u64, visit: &mut dyn FnMut(Range<u64>)) {
@@ -360,15 +388,15 @@ impl Engine for Segregated {
     fn go_to(&mut self, _position: u64) {}
 
     fn bytes(&self) -> usize {
-        self.runs.bytes() + self.states.bytes(self.end()) + self.spans.bytes() + self.caches.bytes()
+        self.runs.bytes() + self.states.bytes(self.end()) + self.beside()
     }
 
     fn peak_bytes(&self) -> usize {
         // What is kept beside the map never shrinks, except at the end of the states.
-        self.runs.peak_bytes() + self.states.bytes(self.peak_end) + self.spans.bytes() + self.caches.bytes()
+        self.runs.peak_bytes() + self.states.bytes(self.peak_end) + self.beside()
     }
 
-    fn verify(&self) -> Result<(), String> {
-        self.verify_runs()
+    fn verify(&self, is_still: bool) -> Result<(), String> {
+        self.verify_all(is_still)
     }
 }

@@ -57,8 +57,9 @@ impl Segregated {
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "what it returns would go through memory")]
     pub fn give_cached(&mut self, start: u64) -> bool {
-        // Behind all spans there are no slots, whatever states say that others can write.
-        if start >= self.spans_end {
+        // Behind all spans there are no slots, whatever states say that others can write; and where other threads have fronts, a
+        // block has to be won from them.
+        if start >= self.spans_end || self.states.is_shared() {
             return false;
         }
         let Some((there, class, padding)) = self.states.quick(start) else { return false };

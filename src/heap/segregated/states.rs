@@ -6,6 +6,7 @@
 //!  1..=16       a block of the class of 16 bytes; the number says how many were asked for
 //!  17..=69      a block of class 1..=53
 //!  70..=122     a block of class 1..=53 of which somebody keeps a note, so that it takes more than a quick call to free it
+//!  126          a slot that a call works on under the heap's lock, so that no front may free it
 //!  127          a block of whole pages
 //!  128 | seven bits, in the byte behind a block's state; seven more behind that one in blocks of more than 128 bytes, and again
 //!               in those of more than 16 KiB: the bytes of the block that were not asked for
@@ -29,7 +30,7 @@ use crate::table::Table;
 use std::collections::TryReserveError;
 use std::ops::Range;
 use std::sync::atomic::AtomicU8;
-use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 
 /// Address space whose states are kept together, in bytes.
 const CHUNK: u64 = 64 << 10;
@@ -57,6 +58,9 @@ const PADDING_BITS: [u16; NOTED as usize] = {
 /// The last of them.
 const LAST: u8 = 122;
 
+/// A slot that a call works on under the heap's lock.
+const CLAIMED: u8 = 126;
+
 /// A block of whole pages.
 const PAGES: u8 = 127;
 
@@ -82,6 +86,8 @@ pub(super) struct States {
     /// States behind the table.
     chunks: Chunks<u8, STATES>,
     made: usize,
+    /// Whether fronts of several threads may change states in the table at once, and while the heap is locked.
+    is_shared: bool,
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "what is so large has been reserved, so it fits usize")]
@@ -140,7 +146,7 @@ fn bytes(state: State, padding: u64) -> ([u8; 4], usize) {
 impl States {
     /// No states.
     pub const fn new() -> Self {
-        Self { table: Table::EMPTY, is_given: false, chunks: Vec::new(), made: 0 }
+        Self { table: Table::EMPTY, is_given: false, chunks: Vec::new(), made: 0, is_shared: false }
     }
 
     /// Keeps the states of the first part of the address space in `table` from now on, which is all zeros: if [`States::takes_table`].
@@ -163,18 +169,53 @@ impl States {
         end <= CHUNK.max(self.table.len() as u64 * UNIT)
     }
 
-    /// How many states of addresses below `end` are in the table.
+    /// Lets fronts of several threads change states in the table, from now on.
+    pub fn share(&mut self) {
+        self.is_shared = true;
+    }
+
+    /// Whether fronts of several threads may change states in the table.
+    #[inline]
+    pub fn is_shared(&self) -> bool {
+        self.is_shared
+    }
+
+    /// How many states of addresses below `end` are in the table, those of each block that may start there too.
     pub fn in_table_below(&self, end: u64) -> u64 {
-        (self.table.len() as u64).min(end / UNIT)
+        (self.table.len() as u64).saturating_sub(3).min(end / UNIT)
     }
 
     /// Says that somebody keeps a note of the block that starts at `offset`, if it is a slot: more than a quick call frees it then.
-    pub fn mark_noted(&mut self, offset: u64) {
+    /// Returns `false` if no live block starts there.
+    pub fn mark_noted(&mut self, offset: u64) -> bool {
         let byte = self.byte(offset);
         // The class of 16 bytes has no such state: no note is kept of what has no alignment of its own.
         if (17..NOTED).contains(&byte) {
-            self.put(offset, byte - 17 + NOTED);
+            return self.exchange(offset, byte, byte - 17 + NOTED);
         }
+        state(byte).is_some()
+    }
+
+    /// Puts `after` where `before` is the state of a live block. Returns `false`, with nothing changed, if another thread has freed the
+    /// block meanwhile.
+    fn exchange(&mut self, offset: u64, before: u8, after: u8) -> bool {
+        if let Some([there, ..]) = self.in_table(offset) {
+            return there.compare_exchange(before, after, AcqRel, Relaxed).is_ok();
+        }
+        self.put(offset, after);
+        true
+    }
+
+    /// Claims the slot that starts at `offset` and has the state `found`: no front frees it before its state is set anew. Returns its
+    /// padding. `None`, with nothing changed: another thread has freed it meanwhile.
+    pub fn claim(&mut self, offset: u64, found: State) -> Option<u64> {
+        let before = self.byte(offset);
+        let is_same = state(before) == Some(found);
+        if !is_same || !self.exchange(offset, before, CLAIMED) {
+            return None;
+        }
+        let [_, low, middle, high] = [0, 1, 2, 3].map(|number| self.byte(offset + number * UNIT));
+        Some(padding(found, [before, low, middle, high]))
     }
 
     /// Makes room for the states of blocks that start in a range.
@@ -299,10 +340,18 @@ impl States {
             return None;
         }
         let Some(there) = self.in_table(offset) else { return self.take_from_chunks(offset) };
-        let bytes = [0, 1, 2, 3].map(|number| there[number].load(Relaxed));
-        let state = state(bytes[0])?;
-        there[0].store(0, Relaxed);
-        Some((state, padding(state, bytes)))
+        let mut first = there[0].load(Relaxed);
+        let mut found = state(first)?;
+        if self.is_shared {
+            // One of all threads that free the block at once finds it as it was. The padding is that of the block that it gets.
+            while let Err(now) = there[0].compare_exchange(first, 0, AcqRel, Relaxed) {
+                (first, found) = (now, state(now)?);
+            }
+        } else {
+            there[0].store(0, Relaxed);
+        }
+        let [low, middle, high] = [1, 2, 3].map(|number| there[number].load(Relaxed));
+        Some((found, padding(found, [first, low, middle, high])))
     }
 
     /// [`States::take`] of a block whose states are not all in the table.
