@@ -168,13 +168,13 @@ export interface InitOptions {
    *   slot. Main blocks are as long as the memory behind them is in one piece. {@link InitOptions.joinEmptyBlocks} is `true` and
    *   {@link InitOptions.alignment} is 16: with `false` or 1, `'segregated'` throws `ERR_INVALID_ARG_VALUE`. Some free
    *   slots of each class wait to be handed out next: `peak.live` counts them as live, so it may be higher than the bytes that
-   *   ever were, by up to 256 KiB for each class. As long as only the thread that made the heap knows it, most calls of
-   *   `malloc` and `free` are made in JavaScript (see {@link Heap.id}).
+   *   ever were, by up to 128 KiB for each class, and as much for each thread whose JavaScript uses the heap: most calls of
+   *   `malloc` and `free` are made there, with the slots that wait.
    *
-   * The classes of `'segregated'` are 16 bytes apart up to 128, 8 to a doubling up to 1 KiB and 4 to a doubling up to 32 KiB, so
-   * rounding up adds at most 15 bytes, a ninth or a fifth of the block; whole pages are 4096 bytes. To keep heaps with a few blocks
-   * small, a heap of 64 KiB that has cut half of its pages into slots gives classes that have none the slots of classes up to twice as
-   * large, for their first blocks. {@link usableSize} returns the
+   * The classes of `'segregated'` are 16 bytes apart up to 128, 8 to a doubling up to 1 KiB and 4 to a doubling up to 32 KiB, and two
+   * more have 1152 and 4608 bytes, so rounding up adds at most 15 bytes, a ninth or a fifth of the block; whole pages are 4096 bytes.
+   * To keep heaps with a few blocks small, a heap of 64 KiB that has cut half of its pages into slots gives classes that have none
+   * the slots of classes up to twice as large, for their first blocks. {@link usableSize} returns the
    * bytes that a block has then.
    *
    * A `Heap` whose options leave the policy open has `'segregated'`, unless they ask for something that only the others do:

@@ -59,7 +59,7 @@ impl Mems {
     }
 
     /// Ends all fronts, since the heap ends: JavaScript that has one is told that, as all callers are.
-    pub(crate) fn end_fronts(&mut self) {
+    pub fn end_fronts(&mut self) {
         self.heap.end_fronts();
     }
 

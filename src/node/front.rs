@@ -1,8 +1,9 @@
 //! Fronts: what JavaScript is shown of a heap, so that it takes and frees blocks of it without a call (`lib/front.js`).
 
+use super::arguments;
 use super::buffers::span;
 use super::failure::{Failure, run};
-use super::heaps::id;
+use super::heaps::{argument, id};
 use super::owner;
 use crate::heap::FIRST_ADDRESS;
 use crate::memory::{LEAD, Mapping};
@@ -45,9 +46,11 @@ fn buffer_over(env: &Env, mapping: Arc<Mapping>, bytes: usize) -> std::result::R
 /// The front of a heap that has a number, or a new one of this thread if the number is 0; `null` if there is none.
 #[napi]
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "below 2^32")]
-pub fn front<'env>(env: &'env Env, heap: Unknown, number: u32) -> Result<Option<FrontMemory<'env>>> {
+pub fn front<'env>(env: &'env Env, heap: Unknown, number: Unknown) -> Result<Option<FrontMemory<'env>>> {
     run(*env, || {
         let id = id(*env, &heap)?;
+        let number = argument(*env, &number).number().and_then(arguments::whole).unwrap_or(0);
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
         // SAFETY: `env` is this call's own.
         unsafe { owner::reserve(env.raw()) }?;
         let shown = registry::with_heap(id, |heap| Ok(heap.front(number)))?;
