@@ -50,7 +50,7 @@ for (let size = 16, doubling = 16; size <= 32_768; ) {
   if (size < 128) size += 16;
   else size += doubling / (size < 1024 ? 8 : 4);
 }
-// And one each for 1 KiB or a page and a header.
+// Two more slots are for 1 KiB or a page and a header.
 SLOTS.push(1152, 4608);
 SLOTS.sort((a, b) => a - b);
 
