@@ -43,6 +43,19 @@ describe('a front', () => {
     heap.close();
   });
 
+  test('works in heaps that may have a few pages only', () => {
+    for (const maxSize of [4096, 16_384, 65_536, 69_632]) {
+      const heap = heapWithFront({ maxSize });
+      assert.ok(hasFront(heap));
+      const blocks = Array.from({ length: 40 }, () => heap.malloc(64));
+      heap.verify();
+      for (const block of blocks) heap.free(block);
+      assert.throws(() => heap.free(blocks[0]), { code: 'ERR_MEMS_NOT_ALLOCATED' });
+      heap.verify();
+      heap.close();
+    }
+  });
+
   test('refuses what the addon refuses, by the same codes', () => {
     const heap = heapWithFront();
     const blocks = [8, 16, 17, 100, 128, 129, 1000, 5000, 16_384].map((size) => heap.malloc(size));

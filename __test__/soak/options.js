@@ -66,6 +66,9 @@ function roomOf(size, alignment, options, policy) {
   return { length: Math.ceil((size + canary) / PAGE) * PAGE, inPages: true };
 }
 
+/** Whether slots can have so many bytes. */
+const isSlot = (bytes) => SLOTS.includes(bytes);
+
 /** What `block` takes after it has been given another size where it is. */
 function roomInPlace(block, size, options, policy) {
   const { length, inPages, alignment } = block;
@@ -81,6 +84,7 @@ module.exports = {
   alignmentOf,
   anyHeapOptions,
   anyOptions,
+  isSlot,
   policyOf,
   roomInPlace,
   roomOf,

@@ -5,7 +5,7 @@
 
 const { WRITE_AFTER_FREE, isFull, refused } = require('./expected.js');
 const { checkGone } = require('./guards.js');
-const { alignmentOf, roomInPlace, roomOf } = require('./options.js');
+const { alignmentOf, isSlot, roomInPlace, roomOf } = require('./options.js');
 
 const NOT_ALLOCATED = 'ERR_MEMS_NOT_ALLOCATED';
 
@@ -103,7 +103,7 @@ class Shadow {
     }
   }
 
-  own(address, size, alignment, { handle, room = this.roomOf(size, alignment) } = {}) {
+  own(address, size, alignment, { handle, room = this.roomOf(address, size, alignment) } = {}) {
     this.marks = (this.marks + 1) % 251;
     const block = { address, size, alignment, ...room, mark: this.marks + 1, held: false, handle };
     if (this.random.chance(0.5)) this.heap.fill(address, block.mark);
@@ -120,9 +120,24 @@ class Shadow {
     this.requested += block.size;
   }
 
-  /** The bytes that a block takes in this heap. */
-  roomOf(size, alignment) {
-    return roomOf(size, alignment, this.options, this.policy);
+  /** The bytes that a block takes in this heap. A small heap with size classes may give it a slot up to twice as long as others. */
+  roomOf(address, size, alignment) {
+    const room = roomOf(size, alignment, this.options, this.policy);
+    if (this.policy !== 'segregated' || room.inPages) return room;
+    const length = this.options.hardened ? this.segmentAt(address) : this.heap.usableSize(address);
+    if (length < room.length || length > 2 * room.length || !isSlot(length))
+      this.fail(`${size} bytes are in a slot of ${length}`);
+    return { ...room, length };
+  }
+
+  /** The bytes of the segment that starts at an address. */
+  segmentAt(address) {
+    const at = BigInt(address);
+    for (const { start, size, segments } of this.heap.chains()) {
+      if (at < BigInt(start) || at >= BigInt(start) + BigInt(size)) continue;
+      for (const segment of segments) if (BigInt(segment.start) === at) return segment.size;
+    }
+    return this.fail(`no segment starts at ${address}`);
   }
 
   check({ address, size, mark }, length = size) {
@@ -200,7 +215,7 @@ class Shadow {
     const { alignment } = block;
     const moved = address !== block.address;
     const room = moved
-      ? this.roomOf(size, alignment)
+      ? this.roomOf(address, size, alignment)
       : roomInPlace(block, size, options, this.policy);
     if (moved) checkGone(old, options);
     else if (options.hardened) throw new Error(`${address} has not moved`);
