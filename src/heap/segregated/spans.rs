@@ -260,8 +260,9 @@ impl Spans {
         }
         if self.vacant.is_empty() {
             if self.all.len() == self.all.capacity() {
-                // Less than twice as many, which would be much of all bookkeeping.
-                self.all.try_reserve_exact(self.all.len() / 8 + 8)?;
+                // Less than twice as many, which would be much of all bookkeeping, and no less than this: what is copied again and again
+                // leaves holes in the memory that it came from.
+                self.all.try_reserve_exact(self.all.len() / 2 + 8)?;
             }
             // Every span may be vacant one day.
             let missing = self.all.capacity().saturating_sub(self.vacant.len());
