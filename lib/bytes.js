@@ -89,13 +89,13 @@ function fill(views, address, byte, length) {
 
 /** Compares few bytes of two blocks: -1, 0 or 1. Undefined: the addon has to. */
 function compare(views, a, b, length) {
+  // A call of the addon is quicker than a loop over more.
+  if (typeof length === 'number' && length > FEW_COMPARED) return undefined;
   const { front } = views;
   if (!front.isThere()) return undefined;
   const one = front.unitOf(a);
   const other = front.unitOf(b);
   if (!fits(front, one, length) || !fits(front, other, length)) return undefined;
-  // A call of the addon is quicker than a loop over more.
-  if (length > FEW_COMPARED) return undefined;
   let spans = views.plain;
   let first = spans.indexOf(one, length);
   let second = spans.indexOf(other, length);
