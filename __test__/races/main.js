@@ -12,7 +12,8 @@
 const path = require('path');
 const { Worker } = require('worker_threads');
 const { Heap } = require('../..');
-const { Random } = require('../helpers/random.js');
+const { Random } = require('../soak/random.js');
+const { shareMemory } = require('./programs.js');
 const { race } = require('./racer.js');
 
 const [seed, seconds = 10, least = 1] = process.argv.slice(2, 5).map(Number);
@@ -28,7 +29,16 @@ const roundsOf = (all) => Math.ceil(all / PART);
 /** Words, and numbers behind them: addresses of blocks. */
 const memoryFor = (numbers) => new SharedArrayBuffer(1024 + 8 * numbers);
 
-const done = { races: 0, frees: 0, refused: 0, crossed: 0, closed: 0, killed: 0, published: 0 };
+const done = {
+  races: 0,
+  frees: 0,
+  refused: 0,
+  crossed: 0,
+  closed: 0,
+  killed: 0,
+  published: 0,
+  operations: 0,
+};
 
 const tick = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -213,6 +223,31 @@ async function publishInTheMiddle() {
   settle(heap, kept);
 }
 
+/** Three threads run random programs on one heap, each with a shadow of its blocks. */
+async function randomPrograms() {
+  const threads = 3;
+  const { heap, kept, addresses } = anyHeap();
+  const rounds = roundsOf(10_000);
+  const { requested } = heap.stats().bytes;
+  const all = { part: 'programs', threads, memory: memoryFor(0), programs: shareMemory(threads) };
+  const start = (number) => {
+    const seed = random.int(0, 2 ** 30);
+    return startRacer({ ...all, id: heap.id, rounds, addresses, number, seed });
+  };
+  const racers = Array.from({ length: threads }, (_, number) => start(number));
+  let left = [];
+  let made = 0;
+  for (const counts of await Promise.all(racers.map((racer) => racer.counts))) {
+    left = [...left, ...counts.left];
+    made += counts.made;
+  }
+  const bytes = left.reduce((sum, { size }) => sum + size, requested);
+  const stats = heap.stats();
+  ensure(stats.bytes.requested === bytes, `${stats.bytes.requested} bytes, not ${bytes}`);
+  done.operations += made;
+  settle(heap, [...kept, ...left.map(({ address }) => address)]);
+}
+
 const shrinkAndFree = () => doubleFree('shrink');
 
 const RACES = {
@@ -222,6 +257,7 @@ const RACES = {
   closeInTheMiddle,
   killInTheMiddle,
   publishInTheMiddle,
+  randomPrograms,
 };
 
 async function main() {

@@ -6,7 +6,8 @@
 const { isMainThread, parentPort, workerData } = require('worker_threads');
 const { Heap } = require('../..');
 const { frontOf } = require('../helpers/fronts.js');
-const { Random } = require('../helpers/random.js');
+const { Random } = require('../soak/random.js');
+const { programs } = require('./programs.js');
 
 // Most frees of some races are refused, and nobody reads where.
 Error.stackTraceLimit = 0;
@@ -188,7 +189,7 @@ function mallocOtherwise(heap, random) {
   return random.chance(0.5) ? heap.calloc(1, size) : heap.mallocMany([size])[0];
 }
 
-const PARTS = { double, shrink, cross, churn };
+const PARTS = { double, shrink, cross, churn, programs };
 
 /** Does a part in a race. */
 function race({ id, part, number, threads, memory, seed, addresses, ...rest }) {
@@ -199,7 +200,7 @@ function race({ id, part, number, threads, memory, seed, addresses, ...rest }) {
     numbers: new Float64Array(memory, 1024),
   };
   const random = new Random(seed + number);
-  return PARTS[part]({ ...rest, heap, number, threads, shared, random });
+  return PARTS[part]({ ...rest, addresses, heap, number, threads, shared, random });
 }
 
 function attach(id, addresses) {
