@@ -2,7 +2,8 @@
 //!
 //! The engine may place a block anywhere. What must hold is that no block overlaps another, that sizes are exact to the byte and
 //! contents kept, that every address that is not a live block's start is refused with the right code, and that chains and
-//! statistics add up. `verify()` runs after every step.
+//! statistics add up. `verify()` runs after every step, unless `MEMS_VERIFY_EVERY` says that it is to run after every so many:
+//! `npm run test:long` runs millions of steps of a release build, in which it would take nearly all of the time.
 
 mod program;
 
@@ -11,6 +12,8 @@ use mems::{Mems, Options};
 use program::{Op, code};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// A live block: its size, the byte it is filled with, and its alignment.
 #[derive(Debug, Clone, Copy)]
@@ -169,13 +172,32 @@ fn hole(segment: &str) -> Option<u64> {
     Some(end.parse::<u64>().ok()? + 1 - start.parse::<u64>().ok()?)
 }
 
+/// After how many steps the whole heap is checked; what a step itself touches is checked in each.
+static VERIFY_EVERY: LazyLock<usize> =
+    LazyLock::new(|| std::env::var("MEMS_VERIFY_EVERY").map_or(1, |text| text.parse().expect("a number")));
+
+/// The steps of all programs so far.
+static STEPS: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts the steps of a program, and says each million, which `--nocapture` shows.
+fn count(steps: usize) {
+    const MILLION: usize = 1_000_000;
+    let before = STEPS.fetch_add(steps, Relaxed);
+    if before / MILLION != (before + steps) / MILLION {
+        println!("{} million operations", (before + steps) / MILLION);
+    }
+}
+
 fn run(mems: Mems, program: &[Op]) {
     let mut shadow = Shadow { mems, live: BTreeMap::new() };
     for (step, op) in program.iter().enumerate() {
         shadow.step(step, op);
-        shadow.mems.verify().unwrap_or_else(|error| panic!("{error} after step {step}, {op:?}"));
-        shadow.check_stats();
+        if (step + 1).is_multiple_of(*VERIFY_EVERY) {
+            shadow.mems.verify().unwrap_or_else(|error| panic!("{error} after step {step}, {op:?}"));
+            shadow.check_stats();
+        }
     }
+    count(program.len());
     while let Some((start, _)) = shadow.pick(0) {
         shadow.free(start);
     }
