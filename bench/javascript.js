@@ -6,6 +6,7 @@ const { execFileSync } = require('node:child_process');
 const path = require('node:path');
 const mems = require('@sambhav-gautam/osmemoryallocator');
 const { measureBytes } = require('./bytes.js');
+const { measureChurn } = require('./churn.js');
 const { stop } = require('./contenders/mems.js');
 const { measureHeaps } = require('./heaps.js');
 const { loadFloor } = require('./lib/floor.js');
@@ -71,6 +72,7 @@ const PARTS = {
   sharing: measureSharing,
   threads: measureThreads,
   heaps: measureHeaps,
+  churn: measureChurn,
   replays: measureReplays,
 };
 

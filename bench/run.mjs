@@ -2,14 +2,14 @@
 // npm run bench -- --report
 //
 // Measures MeMS against other allocators, natively and from JavaScript, prints tables, and keeps the figures in
-// target/bench.json. --only measures a part of them: --only with a name that there is not lists the names. A full run also writes docs/performance.md and docs/performance.svg from them; with --write a quick run does
+// target/bench.json. --only measures a part of them: --only with a name that there is not lists the names. A full run also writes docs/performance.md and its charts, docs/performance.svg and docs/churn.svg, from them; with --write a quick run does
 // so too. --report makes them anew without measuring, and also docs/memory.md if npm run bench:gc has been run.
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { chart } from './lib/chart.mjs';
+import { chart, churnChart } from './lib/chart.mjs';
 import { machine } from './lib/machine.mjs';
 import { writeMemoryDocuments } from './lib/memory.mjs';
 import { buildFloor, buildNative, measureNative, PARTS as NATIVE } from './lib/native.mjs';
@@ -96,7 +96,11 @@ async function measure() {
 function writeDocuments(data) {
   if (!data.complete)
     throw new Error('the documents need a run of both parts, native and JavaScript');
-  const documents = { 'performance.md': report(data), 'performance.svg': chart(data) };
+  const documents = {
+    'performance.md': report(data),
+    'performance.svg': chart(data),
+    'churn.svg': churnChart(data),
+  };
   for (const [name, text] of Object.entries(documents)) {
     writeFileSync(path.join(root, 'docs', name), text);
     console.log(`Wrote docs/${name}.`);

@@ -1,6 +1,6 @@
-// docs/performance.svg: three panels of bars, from the figures of a run.
+// docs/performance.svg, three panels of bars, and docs/churn.svg, two of lines, from the figures of a run.
 
-import { bars } from './bars.mjs';
+import { draw } from './panels.mjs';
 import { contenders, timesOf, title, traces } from './summary.mjs';
 
 /** One colour for each allocator, which colour-blind people can distinguish, too (after Okabe and Ito). */
@@ -57,7 +57,50 @@ function panels(data) {
   ];
 }
 
-/** The chart as SVG. */
+/** The allocators in the chart of churn; the others are in the tables. */
+const CHURNED = {
+  native: ['libc', 'mimalloc', 'mems, first fit', 'mems, segregated'],
+  JavaScript: [
+    'koffi + libc',
+    'WebAssembly’s dlmalloc',
+    'MeMS, first fit',
+    'MeMS Heap',
+    'MeMS Heap, numbers',
+  ],
+};
+
+/** The panel of what was measured in one place, `native` or `JavaScript`: a line for each allocator over the number of live blocks. */
+function churnPanel(data, where, heading) {
+  const tables = timesOf(data, where, 'churn').flatMap((table) => {
+    const [, live] = table.workload.match(/^16-272 B, (\w+) live$/) ?? [];
+    return live === undefined ? [] : [{ ...table, live }];
+  });
+  return {
+    heading,
+    lines: true,
+    axis: { type: 'log', logBase: 2 },
+    categories: tables.map(({ live }) => live),
+    series: CHURNED[where].map((name) => ({
+      name: title(name),
+      values: tables.map(({ rows }) => rows.find((row) => row.name === name)?.ns ?? null),
+    })),
+  };
+}
+
+/** The chart of traces and memory as SVG. */
 export function chart(data) {
-  return bars(panels(data), COLOURS);
+  return draw(panels(data), COLOURS);
+}
+
+/** The chart of churn as SVG. */
+export function churnChart(data) {
+  const what = 'over the number of live blocks (logarithmic)';
+  const drawn = [
+    churnPanel(data, 'native', `Nanoseconds a call, natively, ${what}`),
+    churnPanel(data, 'JavaScript', `Nanoseconds a call, from JavaScript, ${what}`),
+  ];
+  return draw(
+    drawn.filter(({ categories }) => categories.length > 0),
+    COLOURS,
+  );
 }

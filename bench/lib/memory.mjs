@@ -3,8 +3,8 @@
 
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { bars } from './bars.mjs';
 import { fill } from './document.mjs';
+import { draw } from './panels.mjs';
 import { root } from './process.mjs';
 import { range } from './summary.mjs';
 import { figure, markdown, print } from './table.mjs';
@@ -121,7 +121,7 @@ function chart({ holders }) {
       ['heapUsed', (of) => scaled(of.memory.heapUsed, MIB)],
     ]),
   ];
-  return bars(panels, COLOURS);
+  return draw(panels, COLOURS);
 }
 
 function parts(data) {

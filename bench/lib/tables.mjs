@@ -130,6 +130,10 @@ export function tablesOf(data) {
     adversarial: adversarialTable(adversarial),
     'javascript-traces': replayed('one heap kept', 'trace'),
     'javascript-fresh': replayed('a heap for each replay', 'fresh'),
+    'javascript-churn': timesTable(
+      'from JavaScript, churn, ns a call',
+      timesOf(data, 'JavaScript', 'churn'),
+    ),
     'javascript-calls': called('malloc and free', 'calls'),
     'javascript-lookup': called('get', 'lookup'),
     'javascript-opening': called('a heap opened and closed', 'opening'),

@@ -142,9 +142,10 @@ const fn plan(name: &'static str, sizes: Sizes, live: usize, quick: bool) -> Chu
 }
 
 /// All churns.
-const CHURNS: [ChurnPlan; 8] = [
+const CHURNS: [ChurnPlan; 9] = [
     plan("24 B, 100k live", Sizes::Tiny, 100_000, false),
     plan("16-272 B, 1k live", Sizes::Small, 1_000, true),
+    plan("16-272 B, 10k live", Sizes::Small, 10_000, false),
     plan("16-272 B, 100k live", Sizes::Small, 100_000, true),
     plan("16-272 B, 1M live", Sizes::Small, 1_000_000, false),
     plan("16-272 B, 10M live", Sizes::Small, 10_000_000, false),

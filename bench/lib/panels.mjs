@@ -1,4 +1,4 @@
-// Panels of bars, drawn by ECharts without a browser.
+// Panels of bars or lines, drawn by ECharts without a browser.
 
 import * as echarts from 'echarts';
 
@@ -11,11 +11,12 @@ const BELOW = 34;
 const TEXT = { color: '#222222', fontFamily: 'sans-serif' };
 
 /**
- * A chart as SVG. Its panels, one below the other, are `{ heading, axis, categories, series }`, a series being
- * `{ name, values }` with null where there is none; colours go by the series' names. It has a background of its own, for
+ * A chart as SVG. Its panels, one below the other, are `{ heading, axis, categories, series, lines }`, a series being
+ * `{ name, values }` with null where there is none, drawn as a line if `lines` is true and else as bars; colours go by the series'
+ * names. It has a background of its own, for
  * pages light and dark.
  */
-export function bars(drawn, colours) {
+export function draw(drawn, colours) {
   const top = (at) => at * PANEL;
   const instance = echarts.init(null, null, {
     renderer: 'svg',
@@ -63,9 +64,9 @@ export function bars(drawn, colours) {
       axisLabel: TEXT,
       ...axis,
     })),
-    series: drawn.flatMap(({ series }, at) =>
+    series: drawn.flatMap(({ series, lines = false }, at) =>
       series.map(({ name, values }) => ({
-        type: 'bar',
+        type: lines ? 'line' : 'bar',
         silent: true,
         name,
         xAxisIndex: at,
@@ -74,6 +75,7 @@ export function bars(drawn, colours) {
         barGap: '8%',
         barCategoryGap: '24%',
         itemStyle: { color: colours[name] },
+        ...(lines && { lineStyle: { color: colours[name] }, symbol: 'circle', symbolSize: 6 }),
       })),
     ),
   });
