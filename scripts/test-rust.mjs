@@ -3,6 +3,8 @@
 //   npm run test:rust                          all of them
 //   npm run test:rust -- --test shadow         all else goes to `cargo test`
 //   npm run test:rust -- --under asan          under AddressSanitizer: nightly Rust, Linux x64
+//   npm run test:rust -- --under tsan          fronts of several threads under ThreadSanitizer: nightly Rust, Linux x64
+//   npm run test:rust -- --under loom          all interleavings of two or three threads at a block's state
 //   npm run test:rust -- --under valgrind      under valgrind: Linux x64
 import { spawnSync } from 'node:child_process';
 import { dirname } from 'node:path';
@@ -26,6 +28,16 @@ const WAYS = {
     toolchain: ['+nightly'],
     args: ['--lib', '--tests', '--target', TARGET],
     env: { RUSTFLAGS: '-Zsanitizer=address' },
+  },
+  tsan: {
+    toolchain: ['+nightly'],
+    args: ['--release', '--lib', '--target', TARGET, 'fronts::tests', '--', '--test-threads=1'],
+    env: { RUSTFLAGS: '-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer' },
+  },
+  loom: {
+    toolchain: [],
+    args: ['--release', '--lib', 'interleavings'],
+    env: { RUSTFLAGS: '--cfg loom', CARGO_TARGET_DIR: 'target/loom' },
   },
   valgrind: {
     toolchain: [],

@@ -8,7 +8,12 @@ use std::collections::TryReserveError;
 use std::fmt;
 use std::ops::Deref;
 use std::ptr;
-use std::sync::atomic::{AtomicU8, AtomicU32};
+
+/// The atomic numbers of tables: under loom, which tries all interleavings of a test, its own.
+#[cfg(loom)]
+pub use loom::sync::atomic::{AtomicU8, AtomicU32};
+#[cfg(not(loom))]
+pub use std::sync::atomic::{AtomicU8, AtomicU32};
 
 /// The elements of a table: atomic numbers, of which any bytes are a value.
 ///
@@ -16,7 +21,7 @@ use std::sync::atomic::{AtomicU8, AtomicU32};
 /// Any bytes in memory that are aligned for the type must be a value of it.
 pub unsafe trait Number: Sync + 'static {}
 
-// SAFETY: any byte is a value.
+// SAFETY: any byte is a value. (Loom's numbers are no bytes; no memory is made into a table under loom.)
 unsafe impl Number for AtomicU8 {}
 // SAFETY: any four bytes are a value.
 unsafe impl Number for AtomicU32 {}
@@ -42,6 +47,21 @@ impl<N: Number> Table<N> {
         // the slice out, for no longer than the table lives, and the table keeps the owner.
         let numbers = unsafe { std::slice::from_raw_parts(first.cast::<N>(), length) };
         Self { numbers, _owner: Some(owner) }
+    }
+}
+
+#[cfg(test)]
+impl<N: Number> Table<N> {
+    /// A table of numbers that stay for good, and that a test may reach by others ways too.
+    pub fn of_static(numbers: &'static [N]) -> Self {
+        Self { numbers, _owner: None }
+    }
+
+    /// The numbers of a table that [`Table::of_static`] has made.
+    #[cfg(loom)]
+    pub fn forever(&self) -> &'static [N] {
+        assert!(self._owner.is_none());
+        self.numbers
     }
 }
 

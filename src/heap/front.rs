@@ -6,8 +6,7 @@ use super::engine::{self, Engine};
 use super::segregated::FrontFailed;
 use super::{Freed, Heap};
 use crate::error::Error;
-use crate::table::Table;
-use std::sync::atomic::AtomicU32;
+use crate::table::{AtomicU32, Table};
 use std::thread::ThreadId;
 
 impl From<FrontFailed> for Error {

@@ -6,9 +6,8 @@ use super::address::{address_of, can_have, offset_of};
 use super::engine::{Engine, NoMetadata, Released};
 use super::{Heap, PAGE};
 use crate::error::Error;
-use crate::table::Table;
+use crate::table::{AtomicU8, AtomicU32, Table};
 use std::ops::Range;
-use std::sync::atomic::{AtomicU8, AtomicU32};
 
 impl Heap {
     /// The length, in bytes but whole pages, of the main block that a request of `size` bytes appends if no limit forbids it.

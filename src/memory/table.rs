@@ -9,9 +9,8 @@
 use super::budget::budget;
 use super::mapping::Mapping;
 use super::system;
-use crate::table::Table;
+use crate::table::{AtomicU8, AtomicU32, Table};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32};
 
 /// Bytes of the mapping before the table of bytes: a table of words.
 pub const LEAD: usize = 16_384;

@@ -38,10 +38,10 @@ use self::steps::Left;
 use crate::error::Error;
 use crate::heap::{FIRST_ADDRESS, Heap, PAGE, PolicyKind, Stats, is_size};
 use crate::memory::{Mapping, Regions, Span, Tables, tables};
-use crate::table::Table;
+use crate::table::{AtomicU32, Table};
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 
 /// A heap with memory behind its addresses. Dropping it gives all memory back (see [`Regions`] for buffers that live on).
 #[derive(Debug)]

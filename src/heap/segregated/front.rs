@@ -21,8 +21,7 @@
 use super::caches::{ROOM, most};
 use super::classes::{CLASS, CLASSES, UNIT};
 use crate::heap::engine::{NoMetadata, Waiting};
-use crate::table::Table;
-use std::sync::atomic::AtomicU32;
+use crate::table::{AtomicU32, Table};
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::thread::ThreadId;
 

@@ -22,9 +22,9 @@ use super::front::{Front, FrontFailed, MOST_UNIT, STEP};
 use super::slots::Dropped;
 use super::spans::Given;
 use crate::heap::engine::{Engine, Freed, Taken, Waiting};
-use crate::table::Table;
+use crate::table::{AtomicU32, Table};
 use std::collections::TryReserveError;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::AtomicU32 as Counter;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::ThreadId;
 
@@ -39,7 +39,7 @@ pub(super) struct Fronts {
 
 /// How many fronts this process has made. Their numbers differ in all heaps: after the end of a default heap, what JavaScript has of
 /// its front must name none of the next one.
-static MADE: AtomicU32 = AtomicU32::new(0);
+static MADE: Counter = Counter::new(0);
 
 impl Fronts {
     /// All fronts.
@@ -259,3 +259,7 @@ impl Segregated {
         Some((mallocs, frees))
     }
 }
+
+#[cfg(all(test, feature = "c-abi", not(loom)))]
+#[path = "fronts_tests.rs"]
+mod tests;

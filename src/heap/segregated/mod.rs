@@ -45,10 +45,10 @@ use super::PAGE;
 use super::engine::{Appended, Engine, Freed, NoMetadata, Released, Resized, Taken, Truncated, Waiting, whole_pages};
 use super::policy::{FirstFit, Policy};
 use super::segments::{Joined, Segment, SegmentMap};
-use crate::table::Table;
+use crate::table::{AtomicU8, AtomicU32, Table};
 use std::ops::Range;
 use std::sync::atomic::Ordering::Acquire;
-use std::sync::atomic::{AtomicU8, AtomicU32, fence};
+use std::sync::atomic::fence;
 
 /// Most states in one table: what JavaScript can number without a double, 32 GiB of addresses.
 const STATES_AT_HAND: u64 = (1 << 31) - 256;

@@ -26,10 +26,9 @@
 use super::chunks::{self, Chunks};
 use super::classes::{CLASS, CLASSES, UNIT};
 use crate::heap::segments::Boxed;
-use crate::table::Table;
+use crate::table::{AtomicU8, Table};
 use std::collections::TryReserveError;
 use std::ops::Range;
-use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 
 /// Address space whose states are kept together, in bytes.
@@ -39,7 +38,7 @@ const CHUNK: u64 = 64 << 10;
 const STATES: usize = (CHUNK / UNIT) as usize;
 
 /// The first state of slots of which somebody keeps a note: those of the class of 32 bytes.
-const NOTED: u8 = 70;
+pub(super) const NOTED: u8 = 70;
 
 /// The first class of more than 16 KiB, whose slots may have padding of more than fourteen bits.
 const WIDER: usize = 50;
@@ -102,7 +101,7 @@ const fn is_wide(class: usize) -> bool {
 }
 
 /// The first class of more than 128 bytes.
-const WIDE: usize = 8;
+pub(super) const WIDE: usize = 8;
 
 /// The live block that starts where `byte` is.
 #[inline]
@@ -382,7 +381,11 @@ const _: () =
 const _: () = assert!(CLASS[WIDER - 1].size == 1 << 14, "what fourteen bits say");
 const _: () = assert!(CLASS[WIDE - 1].size == 128, "what seven bits say");
 
-#[cfg(test)]
+#[cfg(all(test, loom))]
+#[path = "states_loom.rs"]
+mod interleavings;
+
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use crate::heap::PAGE;
