@@ -1,5 +1,12 @@
-//! Fronts of several threads, with what `lib/front.js` does said again in Rust: so that it runs under ThreadSanitizer, and in a heap
+//! Fronts of several threads, with what `lib/front.js` does said again in Rust: so that it runs under `ThreadSanitizer`, and in a heap
 //! that is verified after each call.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "words and states have parts of small numbers"
+)]
 
 use super::super::classes::{CLASS, class_for};
 use super::super::front::STEP;
@@ -29,7 +36,7 @@ fn zeros<N: Default>(length: usize) -> &'static [N] {
 
 /// What all threads share.
 struct Race {
-    /// A lock whose code ThreadSanitizer sees, as it does not see that of the standard library.
+    /// A lock whose code `ThreadSanitizer` sees, as it does not see that of the standard library.
     heap: SpinMutex<Heap>,
     states: &'static [AtomicU8],
     /// Whether somebody has the slot of a unit.
