@@ -233,3 +233,23 @@ fn the_last_block_grows_if_it_is_empty() {
     assert_eq!(mems.stats().main_blocks, 1);
     mems.finish();
 }
+
+/// A refusal asks the system how much there is, and has it for a moment. Several have all of a process's address space at times, of
+/// which there are two pieces, below and above the program.
+#[test]
+fn what_is_refused_to_one_thread_is_not_missing_to_another() {
+    let _alone = alone();
+    let refused = || {
+        let mut mems = Mems::new(Options::default());
+        for _ in 0..500 {
+            assert!(mems.malloc(MAX_SIZE).is_err());
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads = [refused; 4].map(|refused| scope.spawn(refused));
+        while !threads.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+            let mut mems = Mems::with_reservation(Options::default(), 1);
+            mems.malloc(300_000).unwrap();
+        }
+    });
+}

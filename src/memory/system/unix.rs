@@ -8,7 +8,7 @@
 
 use std::io;
 use std::ptr::{self, NonNull};
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Keeps Linux from counting a map against the commit limit. macOS has no such flag, nor have all of the BSDs.
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -47,6 +47,15 @@ impl Map {
     }
 }
 
+/// Held while address space is looked for: a probe has for a moment what it asks about, which would be missing to a heap in another
+/// thread, whose malloc would be refused. In a child of `fork` nobody holds it, since heaps map with their locks held, which the
+/// thread that forks takes before.
+static LOOKING: Mutex<()> = Mutex::new(());
+
+fn look() -> MutexGuard<'static, ()> {
+    LOOKING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Maps `bytes` at an address that the system chooses.
 fn map_anywhere(bytes: usize) -> io::Result<NonNull<u8>> {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANON | NO_RESERVE;
@@ -62,6 +71,7 @@ fn map_anywhere(bytes: usize) -> io::Result<NonNull<u8>> {
 /// multiple of `alignment`, a power of two.
 pub fn map(bytes: usize, alignment: usize, residue: usize) -> io::Result<Map> {
     let more = alignment - page_bytes().min(alignment);
+    let _looking = look();
     let all = map_anywhere(bytes.checked_add(more).ok_or(io::ErrorKind::OutOfMemory)?)?;
     let before = residue.wrapping_sub(all.as_ptr() as usize) % alignment;
     let base = all.as_ptr().wrapping_add(before);
@@ -108,6 +118,7 @@ pub fn grants(bytes: usize) -> bool {
 
 /// Whether `bytes` can be mapped, found out by trying.
 fn maps(bytes: usize) -> bool {
+    let _looking = look();
     map_anywhere(bytes).is_ok_and(|base| {
         // SAFETY: the map just made, of which nobody knows.
         unsafe { libc::munmap(base.as_ptr().cast(), bytes) == 0 }
