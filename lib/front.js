@@ -20,10 +20,10 @@ const { callWith, fillFront, flushFront } = require('./calls.js');
 
 // What is at which index of the words, which have 32 bits. As doubles and whole numbers of 64 bits, they have half the index.
 const MALLOCS = 0;
-const PADDING = 2;
 const STATES = 3;
 const ADDRESS = 4;
 const BUSY = 7;
+const PADDING = 8;
 const TOPS = 64;
 const LIMITS = 128;
 const STACKS = 192;
@@ -35,7 +35,7 @@ const STEP = 62;
 
 /** Bytes before the states, and where in them is the first unit whose memory is not in the heap's first region. */
 const LEAD = 16_384;
-const ELSEWHERE = 16_320;
+const ELSEWHERE = 16_256;
 /** Where the state of the unit 0 would be. */
 const FIRST_STATE = LEAD - STEP;
 
@@ -60,12 +60,6 @@ const STORES_ARE_ORDERED = process.arch === 'x64';
 /** Whether there are atomic operations on such memory: Node 14 has none. */
 const CAN_SHARE = canCompare();
 
-/** Codes of errors of heaps that have ended. */
-const ENDED = new Set(['ERR_MEMS_CLOSED', 'ERR_MEMS_NOT_INITIALIZED']);
-
-/** The most that padding may have changed by. */
-const FAR = 2 ** 30;
-
 /** Bytes of a slot of each class, and the class of each number of units; filled when there is the first heap. */
 const SIZES = new Int32Array(CLASSES);
 const CLASS_OF = new Uint8Array(MOST / 16 + 1);
@@ -74,7 +68,7 @@ const CLASS_OF_STATE = new Uint8Array(QUICK);
 
 /** Stands for the memory of a front that is not made: all stacks are empty, and there are no states. */
 const NO_WORDS = new Int32Array(STACKS + PLACES * CLASSES);
-const NO_NUMBERS = new Float64Array(1);
+const NO_NUMBERS = new Float64Array(5);
 const NO_ADDRESSES = new BigUint64Array(3);
 const NO_STATES = new Uint8Array(0);
 const NO_TABLE = new DataView(new ArrayBuffer(LEAD));
@@ -170,9 +164,8 @@ class Front {
     if (this.isPublished) return;
     try {
       binding.publish(this.heap);
-    } catch (error) {
-      // The id of a heap that has ended may still be read.
-      if (!ENDED.has(error.code)) throw error;
+    } catch (_) {
+      // The id of a heap that has ended, or that a panic has poisoned, may still be read.
     }
     this.isPublished = true;
     if (this.isShared) return;
@@ -191,14 +184,16 @@ class Front {
       if ((top & (PLACES - 1)) === 0) return 0;
     }
     if (this.isShared) return this.takeShared(size, number, top);
+    const { words, numbers, states } = this;
+    // Another object of the heap may have ended the heap: no front has limits then.
+    if (words[LIMITS + number] === 0) return 0;
     top--;
-    const { words, states } = this;
     // No call comes between the next writes: a thread that is stopped has taken the block or not.
     words[TOPS + number] = top;
     const unit = words[top];
     if (number === 0) {
       states[unit] = size;
-      words[PADDING] += 16 - size;
+      numbers[PADDING / 2] += 16 - size;
     } else {
       const padding = SIZES[number] - size;
       states[unit + 1] = 0x80 | padding;
@@ -207,24 +202,25 @@ class Front {
         if (number >= WIDER) states[unit + 3] = 0x80 | (padding >> 14);
       }
       states[unit] = number + 16;
-      words[PADDING] += padding;
+      numbers[PADDING / 2] += padding;
     }
-    this.numbers[MALLOCS]++;
+    numbers[MALLOCS]++;
     return unit;
   }
 
   /** `take` of a shared front, whose stack of the class is not empty: it ends at `top`. */
   takeShared(size, number, top) {
-    const { words, states } = this;
+    const { words, numbers, states } = this;
     // Another thread may have ended the heap: no front has limits then.
     if (words[LIMITS + number] === 0) return 0;
-    // No call comes between the next writes, as in `take`. Other threads may look on (src/heap/segregated/front.rs).
+    // No call comes between the next writes, so that a thread that is stopped has taken the block or not. Other threads that look
+    // on find BUSY (src/heap/segregated/front.rs).
     words[BUSY] = 1;
-    this.numbers[MALLOCS]++;
+    numbers[MALLOCS]++;
     words[TOPS + number] = top - 1;
     const unit = words[top - 1];
     const padding = SIZES[number] - size;
-    words[PADDING] += padding;
+    numbers[PADDING / 2] += padding;
     if (number > 0) {
       states[unit + 1] = 0x80 | padding;
       if (number >= WIDE) {
@@ -252,14 +248,14 @@ class Front {
       if (top >= this.words[LIMITS + number]) return 0;
     }
     if (this.isShared) return this.giveShared(unit, state, top);
-    const { words } = this;
+    const { words, numbers } = this;
     let padding = 16 - state;
     if (number > 0) {
       padding = states[unit + 1] & 0x7f;
       if (number >= WIDE) padding |= this.wide(unit, number);
     }
     states[unit] = 0;
-    words[PADDING] -= padding;
+    numbers[PADDING / 2] -= padding;
     words[top] = unit;
     words[TOPS + number] = top + 1;
     return top;
@@ -267,22 +263,25 @@ class Front {
 
   /** `give` of a shared front, which has room for one more slot at `top`. `state`: the block's, as it was just now. */
   giveShared(unit, state, top) {
-    const { words, states } = this;
+    const { words, numbers, states } = this;
     const number = CLASS_OF_STATE[state];
-    // No call comes between the next writes, as in `take`.
     words[BUSY] = 1;
     if (Atomics.compareExchange(states, unit, state, 0) !== state) {
       // Another thread was quicker.
       words[BUSY] = 0;
       return 0;
     }
-    // The padding of the block that this thread has won, and not that of one that was there before.
+    // No call comes from here on, since a thread may be stopped in one, and the slot would be lost. The padding is that of the
+    // block that this thread has won, and not that of one that was there before.
     let padding = 16 - state;
     if (number > 0) {
-      padding = states[unit + 1] & 0x7f;
-      if (number >= WIDE) padding |= this.wide(unit, number);
+      padding = states[unit + 1] & LOW;
+      if (number >= WIDE) {
+        padding |= (states[unit + 2] & LOW) << 7;
+        if (number >= WIDER) padding |= (states[unit + 3] & LOW) << 14;
+      }
     }
-    words[PADDING] -= padding;
+    numbers[PADDING / 2] -= padding;
     words[top] = unit;
     words[TOPS + number] = top + 1;
     words[BUSY] = 0;
@@ -376,7 +375,8 @@ class Front {
   /** The bytes of the slot of a block that starts at `unit`; 0: the addon knows more. */
   usableAt(unit) {
     const { states } = this;
-    if (unit >= states.length) return 0;
+    // The last states that are shown, and other regions, are left to the addon; and all of a heap that has ended.
+    if (unit >= this.shown || unit >= this.table.getUint32(ELSEWHERE, true)) return 0;
     const state = states[unit];
     return state > 0 && state < QUICK ? SIZES[CLASS_OF_STATE[state]] : 0;
   }
@@ -398,31 +398,30 @@ class Front {
   resize(address, size) {
     if (typeof size !== 'number' || size >>> 0 !== size || size === 0) return false;
     const unit = this.unitOf(address);
-    const { words, states } = this;
+    const { words, numbers, states } = this;
+    // Where other threads may free the block meanwhile, the addon claims it first.
+    if (this.isShared) return false;
     const state = states[unit];
-    // Other threads may free the block meanwhile: the addon claims it first.
-    if (!(state > 0 && state < QUICK) || this.isShared) return false;
+    if (!(state > 0 && state < QUICK)) return false;
     const number = CLASS_OF_STATE[state];
     const padding = SIZES[number] - size;
     if (padding < 0) return false;
-    // The addon adds up what has become much, so that the word holds it.
-    if (Math.abs(words[PADDING]) > FAR) this.flush(number);
     // A front that has ended has no limits.
     if (words[LIMITS + number] === 0) return false;
     if (number === 0) {
-      words[PADDING] += state - size;
+      numbers[PADDING / 2] += state - size;
       states[unit] = size;
       return true;
     }
     let before = states[unit + 1] & 0x7f;
-    // No call comes between the next writes, so that a thread that is stopped leaves all of them or none.
     if (number >= WIDE) before |= this.wide(unit, number);
+    // No call comes between the next writes, so that a thread that is stopped leaves all of them or none.
     states[unit + 1] = 0x80 | padding;
     if (number >= WIDE) {
       states[unit + 2] = 0x80 | (padding >> 7);
       if (number >= WIDER) states[unit + 3] = 0x80 | (padding >> 14);
     }
-    words[PADDING] += padding - before;
+    numbers[PADDING / 2] += padding - before;
     return true;
   }
 
@@ -439,11 +438,20 @@ class Front {
     }
     const top = words[TOPS + number];
     for (let place = STACKS + PLACES * number; place < top; place++) objects[place] = undefined;
-    if (words[STATES] >>> 0 <= this.states.length || this.map()) return top;
-    // Slots whose states cannot be shown would be handed out without one.
+    if (words[STATES] >>> 0 <= this.states.length || this.mapMore()) return top;
     binding.endFront(this.heap);
     this.end();
     return 0;
+  }
+
+  /** Has more states shown, of slots that are on a stack already. Returns whether they are: else nobody may take these slots. */
+  mapMore() {
+    const { words } = this;
+    this.words = NO_WORDS;
+    // This may throw, where the engine has no room on its own stack: there is no front then, until there is a new one.
+    if (!this.map()) return false;
+    this.words = words;
+    return true;
   }
 
   /** Has the addon take the older half of the slots of a class off their stack, which is full. Returns its top. */
@@ -462,7 +470,7 @@ class Front {
   /** Makes the front when the heap has been called often enough. Returns whether it has. */
   begin() {
     if (this.calls++ < CALLS_BEFORE || this.calls === Number.POSITIVE_INFINITY) return false;
-    if (!this.map()) {
+    if (!this.map() || (this.isShared && !CAN_SHARE)) {
       this.end();
       return false;
     }
@@ -474,17 +482,20 @@ class Front {
   map() {
     const memory = memoryOf(this.heap, this.number);
     if (memory === null) return false;
-    const { number, words, wordsStart, states, statesStart, length, distance } = memory;
+    const { number, isShared, words, wordsStart, states, statesStart, length, distance } = memory;
+    // Another object of the heap may have published it.
+    if (isShared) this.isShared = true;
     // In the kind of the addresses that the heap returns.
     this.distance = this.asNumber ? Number(distance) : distance;
     if (number !== this.number) {
       this.number = number;
       this.words = new Int32Array(words, wordsStart, NO_WORDS.length);
-      this.numbers = new Float64Array(words, wordsStart, 1);
+      this.numbers = new Float64Array(words, wordsStart, 5);
       this.addresses = new BigUint64Array(words, wordsStart, 3);
     }
-    this.states = new Uint8Array(states, statesStart - STEP, length + STEP);
-    this.table = new DataView(states, statesStart - LEAD, length + LEAD);
+    // No state is shown that the addon does not reach by atomic operations.
+    this.states = new Uint8Array(states, statesStart - STEP, length);
+    this.table = new DataView(states, statesStart - LEAD, length + FIRST_STATE);
     this.shown = this.states.length - 3;
     return true;
   }

@@ -410,6 +410,44 @@ describe('a front', () => {
     heap.close();
   });
 
+  test('counts padding right that the addon changes between its calls', () => {
+    const heap = heapWithFront();
+    // 2^31 bytes more of padding are taken away than have been added.
+    for (let turn = 0; turn < 66_000; turn++) {
+      const block = heap.malloc(32_768);
+      assert.equal(heap.realloc(block, 1, {}), block);
+      heap.free(block);
+    }
+    assert.equal(heap.stats().bytes.requested, 0);
+    heap.verify();
+    heap.close();
+  });
+
+  test('ends with the heap, whatever object of it ends that', () => {
+    const heap = heapWithFront();
+    const other = Heap.attach(ids.get(heap));
+    for (let call = 0; call < 200; call++) other.free(other.malloc(64));
+    const block = heap.malloc(64);
+    other.close();
+    const closed = { code: 'ERR_MEMS_CLOSED' };
+    for (const one of [heap, other]) {
+      assert.throws(() => one.malloc(64), closed);
+      assert.throws(() => one.alignedAlloc(16, 64), closed);
+      assert.throws(() => one.free(block), closed);
+      assert.throws(() => one.usableSize(block), closed);
+      assert.throws(() => one.owns(block), closed);
+    }
+  });
+
+  test('is a shared one if another object has published the heap before it began', () => {
+    const heap = new Heap(POLICY);
+    const [{ id }] = Heap.list().slice(-1);
+    assert.equal(Heap.attach(id).id, id);
+    for (let call = 0; call < 200; call++) heap.free(heap.malloc(64));
+    assert.ok(hasFront(heap) && frontOf(heap).isShared);
+    heap.close();
+  });
+
   test('ends where its states do, 32 GiB of addresses from the first', (t) => {
     const heap = heapWithFront();
     try {

@@ -25,6 +25,9 @@ test('JavaScript and Rust lay a front out alike', () => {
   for (const name of shared) assert.equal(script[name], front[name], name);
   const { LEAD, WORD } = tables.constants('src', 'memory', 'table.rs');
   assert.deepEqual([script.LEAD, script.ELSEWHERE], [LEAD, WORD]);
+  // The word is behind the stacks, and before the state of the unit 0, which stands for no address.
+  assert.ok(4 * (script.STACKS + script.PLACES * script.CLASSES) <= WORD);
+  assert.ok(WORD + 4 <= LEAD - script.STEP);
   assert.deepEqual(
     [script.QUICK, script.WIDE, script.WIDER],
     [states.NOTED, states.WIDE, states.WIDER],

@@ -63,6 +63,14 @@ test('a front makes views of blocks in every region', options, () => {
       heap.view(address, Float64Array, 1)[0] = blocks.length;
       blocks.push(address);
     }
+    // What stands for no address is none in a heap of several regions either.
+    for (const wild of [0n, 5n, 8n, 24n, 999n, blocks[0] + 1n]) {
+      assert.equal(heap.owns(wild), wild > 1000n);
+      for (const call of [() => heap.realloc(wild, 1), () => heap.free(wild)])
+        assert.throws(call, {
+          code: wild > 1000n ? 'ERR_MEMS_NOT_BLOCK_START' : 'ERR_MEMS_OUT_OF_RANGE',
+        });
+    }
     const { read } = require(`${ROOT}/binding.js`);
     const number = new Float64Array(1);
     // The addon's own copy of the bytes. (Reading the id ends the front.)

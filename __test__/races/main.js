@@ -159,7 +159,8 @@ async function crossFree() {
 async function startChurn(heap, addresses, threads, numbers) {
   const memory = memoryFor(threads * numbers);
   const words = new Int32Array(memory, 0, 256);
-  const all = { part: 'churn', threads, memory, addresses, id: heap.id };
+  const only = random.pick([0, 0, 64, 300, 20_000]);
+  const all = { part: 'churn', threads, memory, addresses, only, id: heap.id };
   const start = (number) => startRacer({ ...all, number, seed: random.int(0, 2 ** 30) });
   const racers = Array.from({ length: threads }, (_, number) => start(number));
   const failed = Promise.race(racers.map((racer) => racer.counts));
@@ -196,12 +197,10 @@ async function killInTheMiddle() {
   await Promise.all(racers.map((racer) => racer.worker.terminate()));
   await Promise.all(racers.map((racer) => racer.counts));
   // A thread was stopped in one call at most: its block is there or not, and a realloc may have two.
-  const live = numbers.filter((number) => number > 0).length;
   const unsure = numbers.filter((number) => number < 0).length;
   ensure(unsure <= threads, `${unsure} calls of ${threads} threads were not ended`);
   for (const address of numbers) if (address > 0) heap.free(address);
   done.killed += threads;
-  ensure(live >= 0, 'a number');
   settle(heap, kept, 2 * unsure);
 }
 

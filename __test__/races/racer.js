@@ -17,7 +17,7 @@ const CLOSED = 'ERR_MEMS_CLOSED';
 
 /** Bytes of blocks: mostly of the commonest classes, so that threads meet in spans. */
 const SIZES = [1, 16, 17, 24, 64, 64, 64, 100, 200, 1000, 5000];
-const anySize = (random) =>
+const anySizeOf = (random) =>
   random.chance(0.02) ? random.int(1, 40_000) : SIZES[random.int(0, SIZES.length - 1)];
 
 /** Waits until all threads are here. It spins, so that they continue at the same moment. */
@@ -45,7 +45,7 @@ function double({ heap, number, threads, shared, rounds, most, random, byAddon }
   const counts = { won: 0, made: 0 };
   for (let round = 0; round < rounds; round++) {
     if (number === 0) {
-      for (let i = 0; i < most; i++) shared.numbers[i] = Number(heap.malloc(anySize(random)));
+      for (let i = 0; i < most; i++) shared.numbers[i] = Number(heap.malloc(anySizeOf(random)));
       counts.made += most;
     }
     barrier.wait();
@@ -108,7 +108,7 @@ function cross({ heap, number, threads, shared, rounds, random }) {
   const isFull = () => Atomics.load(words, made(to)) - Atomics.load(words, taken(to)) === room;
   while (counts.made < rounds || counts.won < rounds) {
     while (counts.made < rounds && !isFull()) {
-      const size = anySize(random);
+      const size = anySizeOf(random);
       const address = Number(heap.malloc(size));
       const bytes = heap.view(address);
       if (bytes.length !== size)
@@ -125,7 +125,7 @@ function cross({ heap, number, threads, shared, rounds, random }) {
       if (bytes[0] !== address % 251 || bytes[bytes.length - 1] !== address % 251)
         throw new Error(`the block at ${address} was handed out twice`);
       if (random.chance(0.2)) {
-        const moved = Number(heap.realloc(address, anySize(random)));
+        const moved = Number(heap.realloc(address, anySizeOf(random)));
         if (heap.view(moved)[0] !== address % 251) throw new Error(`${address} was not copied`);
         heap.free(moved);
       } else heap.free(address);
@@ -137,7 +137,9 @@ function cross({ heap, number, threads, shared, rounds, random }) {
 }
 
 /** Makes calls of all kinds until the heap ends, or the thread. `numbers` has the blocks that it has now, or may have. */
-function churn({ heap, number, threads, shared, random }) {
+function churn({ heap, number, threads, shared, random, only }) {
+  // Of blocks of one class, most are stopped in calls of that class.
+  const anySize = only === 0 ? anySizeOf : () => only;
   const { numbers } = shared;
   const room = Math.floor(numbers.length / threads);
   const own = numbers.subarray(number * room, (number + 1) * room).fill(0);
@@ -149,7 +151,9 @@ function churn({ heap, number, threads, shared, random }) {
       const kind = random.int(0, 9);
       if (own[at] === 0) {
         own[at] = -1;
-        own[at] = Number(kind < 8 ? heap.malloc(anySize(random)) : mallocOtherwise(heap, random));
+        own[at] = Number(
+          kind < 8 ? heap.malloc(anySize(random)) : mallocOtherwise(heap, random, anySize(random)),
+        );
         counts.made += 1;
       } else if (kind < 8) {
         const address = own[at];
@@ -163,6 +167,10 @@ function churn({ heap, number, threads, shared, random }) {
         own[at] = Number(heap.realloc(address, anySize(random)));
       } else {
         if (heap.view(own[at]).length === 0) throw new Error('a block without bytes');
+        // Others make and free blocks there meanwhile.
+        heap.owns(random.int(1000, 300_000));
+        refusedOrNot(() => heap.get(random.int(1000, 300_000)));
+        refusedOrNot(() => heap.blockOf(random.int(1000, 300_000)));
         if (random.chance(0.01)) heap.stats();
         if (random.chance(0.001)) heap.verify();
       }
@@ -183,8 +191,16 @@ function churn({ heap, number, threads, shared, random }) {
   return counts;
 }
 
-function mallocOtherwise(heap, random) {
-  const size = anySize(random);
+/** Asks for what is there or not. */
+function refusedOrNot(call) {
+  try {
+    call();
+  } catch (error) {
+    if (error.code !== NOT_ALLOCATED && error.code !== 'ERR_MEMS_OUT_OF_RANGE') throw error;
+  }
+}
+
+function mallocOtherwise(heap, random, size) {
   if (random.chance(0.5)) return heap.malloc(size, { alignment: 2 ** random.int(4, 12) });
   return random.chance(0.5) ? heap.calloc(1, size) : heap.mallocMany([size])[0];
 }

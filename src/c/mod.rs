@@ -20,6 +20,7 @@ pub use failure::{Code, mems_last_error, mems_last_error_message};
 pub use types::{Block, Options, Stats};
 
 use crate::error::Error;
+use crate::mems::access::Access;
 use crate::mems::{Mems, purge, realloc, steps};
 use crate::process::registry::{self, DEFAULT_ID, Handle};
 use failure::{Failure, call};
@@ -79,9 +80,30 @@ pub extern "C" fn mems_heap_close(heap: u64) -> c_int {
     })
 }
 
+/// A heap that C names by its id: not one that only another thread knows, which works without atomic operations.
+struct Theirs(Handle);
+
+impl Theirs {
+    fn new(heap: u64) -> Result<Self, Error> {
+        Handle::new(heap).map(Self)
+    }
+}
+
+impl Access for Theirs {
+    fn with<T>(&mut self, step: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
+        let id = self.0.id;
+        let known = |heap: &mut Mems| if heap.is_known_here() { step(heap) } else { Err(Error::NotPublished { id }) };
+        Access::with(&mut self.0, known)
+    }
+
+    fn give_way(&mut self) {
+        self.0.give_way();
+    }
+}
+
 /// Calls `allocated`, and once more if a quarantine can be emptied for it. Returns the address, or 0 on failure.
 fn allocate(heap: u64, allocated: impl FnMut(&mut Mems) -> Result<u64, Error>) -> u64 {
-    call(0, || Ok(steps::allocate(&mut Handle::new(heap)?, allocated)?))
+    call(0, || Ok(steps::allocate(&mut Theirs::new(heap)?, allocated)?))
 }
 
 /// Allocates a block.
@@ -100,7 +122,7 @@ pub extern "C" fn mems_heap_aligned(heap: u64, size: u64, alignment: u64) -> u64
 #[unsafe(no_mangle)]
 pub extern "C" fn mems_heap_calloc(heap: u64, count: u64, size: u64) -> u64 {
     call(0, || {
-        let (address, used) = steps::allocate(&mut Handle::new(heap)?, |heap| {
+        let (address, used) = steps::allocate(&mut Theirs::new(heap)?, |heap| {
             heap.start_calloc(count, size).inspect(|&(made, _)| heap.forget_stacks(made))
         })?;
         if let Some(used) = used {
@@ -123,7 +145,7 @@ pub extern "C" fn mems_heap_realloc(heap: u64, address: u64, size: u64) -> u64 {
         }
         Ok(moved)
     };
-    call(0, || Ok(realloc::realloc(&mut Handle::new(heap)?, address, start, |heap| heap.forget_stacks(address))?))
+    call(0, || Ok(realloc::realloc(&mut Theirs::new(heap)?, address, start, |heap| heap.forget_stacks(address))?))
 }
 
 /// Frees a block. Does nothing if the address is 0.
@@ -133,13 +155,13 @@ pub extern "C" fn mems_heap_free(heap: u64, address: u64) -> c_int {
         return Code::Ok as c_int;
     }
     // No stack is known for a block that C frees.
-    status(|| Ok(steps::free(&mut Handle::new(heap)?, address, |heap| heap.forget_stacks(address))?))
+    status(|| Ok(steps::free(&mut Theirs::new(heap)?, address, |heap| heap.forget_stacks(address))?))
 }
 
 /// The physical address of the byte at a virtual address.
 #[unsafe(no_mangle)]
 pub extern "C" fn mems_heap_get(heap: u64, address: u64) -> *mut c_void {
-    let physical = call(0, || Ok(registry::with_heap(heap, |heap| heap.get(address))?));
+    let physical = call(0, || Ok(Theirs::new(heap)?.with(|heap| heap.get(address))?));
     #[allow(clippy::cast_possible_truncation, reason = "it was made of an address of this process")]
     std::ptr::with_exposed_provenance_mut(physical as usize)
 }
@@ -151,7 +173,7 @@ pub extern "C" fn mems_heap_get(heap: u64, address: u64) -> *mut c_void {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mems_heap_block(heap: u64, address: u64, block: *mut Block) -> c_int {
     status(|| {
-        let found = registry::with_heap(heap, |heap| heap.block_at(address))?;
+        let found = Theirs::new(heap)?.with(|heap| heap.block_at(address))?;
         // SAFETY: by this function's own contract.
         unsafe { put("block", block, found.into()) }
     })
@@ -164,7 +186,7 @@ pub unsafe extern "C" fn mems_heap_block(heap: u64, address: u64, block: *mut Bl
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mems_heap_stats(heap: u64, stats: *mut Stats) -> c_int {
     status(|| {
-        let found = registry::with_heap(heap, |heap| Ok(heap.stats()))?;
+        let found = Theirs::new(heap)?.with(|heap| Ok(heap.stats()))?;
         // SAFETY: by this function's own contract.
         unsafe { put("stats", stats, found.into()) }
     })
@@ -177,7 +199,7 @@ pub unsafe extern "C" fn mems_heap_stats(heap: u64, stats: *mut Stats) -> c_int 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mems_heap_trim(heap: u64, bytes: *mut u64) -> c_int {
     status(|| {
-        let given_back = purge::trim(&mut Handle::new(heap)?)?;
+        let given_back = purge::trim(&mut Theirs::new(heap)?)?;
         if !bytes.is_null() {
             // SAFETY: `bytes` is not null, so the caller vouches for it.
             unsafe { bytes.write_unaligned(given_back) };
@@ -189,7 +211,7 @@ pub unsafe extern "C" fn mems_heap_trim(heap: u64, bytes: *mut u64) -> c_int {
 /// Checks every invariant of a heap.
 #[unsafe(no_mangle)]
 pub extern "C" fn mems_heap_verify(heap: u64) -> c_int {
-    status(|| Ok(registry::with_heap(heap, |heap| heap.verify())?))
+    status(|| Ok(Theirs::new(heap)?.with(|heap| heap.verify())?))
 }
 
 /// The package's version, a string that lasts.

@@ -181,7 +181,7 @@ impl Heap {
     #[must_use]
     pub fn slot_at(&mut self, address: u64, size: u64) -> Option<(u64, bool)> {
         let (usable, padding) = self.engine.segregated()?.slot_at(offset_of(address)?)?;
-        Some((usable - padding, size <= usable))
+        Some((usable.saturating_sub(padding), size <= usable))
     }
 
     /// The address after the highest page that has ever been cut into slots.

@@ -151,8 +151,8 @@ impl Heap {
         Mark { counters: self.counters.clone(), position: self.engine.position() }
     }
 
-    /// Whether the live blocks are those of the moment of `mark`, and only the caller has changed anything since: it has
-    /// forgotten `own` pairs ([`Heap::forget_pair`]), and main blocks may have been added.
+    /// Whether the live blocks are those of the moment of `mark`, except for what fronts have made and freed, and only the caller has
+    /// changed anything else since: it has forgotten `own` pairs ([`Heap::forget_pair`]), and main blocks may have been added.
     #[must_use]
     pub const fn is_as_at(&self, mark: &Mark, own: u64) -> bool {
         let (now, then) = (&self.counters, &mark.counters);
@@ -171,7 +171,9 @@ impl Heap {
         // `forgotten` only ever grows, which shows other callers with marks that something has changed. `live` and `holes` stay as
         // they are: an engine may keep spans and slots that it has made or cached meanwhile, or have given some back.
         let Counters { forgotten, live, holes, .. } = self.counters;
-        self.counters = Counters { live, holes, forgotten, ..mark.counters.clone() };
+        // Other threads' fronts may have been lent slots.
+        let peak_live = mark.counters.peak_live.max(live);
+        self.counters = Counters { live, peak_live, holes, forgotten, ..mark.counters.clone() };
         self.counters.record_hole(self.engine.largest_hole());
         self.engine.go_to(mark.position);
         self.debug_verify();

@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub const LEAD: usize = 16_384;
 
 /// Where the word is that belongs to the table of bytes.
-const WORD: usize = 16_320;
+const WORD: usize = 16_256;
 
 /// Tables in one mapping.
 #[derive(Debug)]

@@ -100,7 +100,8 @@ impl Mems {
         if self.exact {
             return Some(Block { start, size: usable, usable });
         }
-        let size = usable - self.heap.padding(start) - self.padding.get(start);
+        // What JavaScript can write is not trusted.
+        let size = usable.saturating_sub(self.heap.padding(start) + self.padding.get(start));
         if self.guarded {
             return self.guarded_block(address, start..end, size).ok();
         }
@@ -129,11 +130,12 @@ impl Mems {
     #[cold]
     fn no_block(&self, address: u64) -> Error {
         match self.heap.refusal(address) {
-            // The segment is live to the heap below: its block is hidden, or the address is in its padding or canary.
+            // The segment is live to the heap below: its block is hidden, or the address is in its padding or canary. Or a front of
+            // another thread has taken the slot since the block was looked for.
             Error::NotBlockStart { start, end, .. } => {
-                let size = end - start - self.heap.padding(start) - self.padding.get(start);
-                self.guarded_block(address, start..end, size)
-                    .expect_err("a block that is neither hidden nor guarded is found")
+                let size = (end - start).saturating_sub(self.heap.padding(start) + self.padding.get(start));
+                let found = self.guarded_block(address, start..end, size);
+                found.err().unwrap_or(Error::NotAllocated { address, start, end })
             }
             refused => refused,
         }

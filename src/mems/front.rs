@@ -1,6 +1,6 @@
 //! The fronts of a heap: free slots that JavaScript takes and gives back without a call (`lib/front.js`), a front for each thread.
 //!
-//! A heap is *private* at first: only the thread that has made it may use it, and its front needs no atomic operation. Reading the
+//! A heap that JavaScript makes is *private* at first: only the thread that has made it may use it, and its front needs no atomic operation. Reading the
 //! heap's id *publishes* it: the front ends, and other threads may use the heap, and have fronts. What such fronts free they win
 //! from each other, and from the addon, by compare-exchange (`heap/segregated/fronts.rs`).
 //!
@@ -10,7 +10,7 @@
 
 use crate::error::Error;
 use crate::heap::FIRST_ADDRESS;
-use crate::memory::{LEAD, Mapping, words};
+use crate::memory::{Mapping, words};
 use crate::mems::Mems;
 use std::sync::Arc;
 use std::thread::{self, ThreadId};
@@ -29,12 +29,14 @@ pub(crate) enum Known {
 pub struct Shown {
     /// What JavaScript names the front by.
     pub number: u32,
-    /// The mapping whose first [`LEAD`] bytes are the words of the front. `None`: they were shown when it was made.
+    /// Whether other threads may use the heap.
+    pub is_shared: bool,
+    /// The mapping whose first `LEAD` bytes are the words of the front. `None`: they were shown when it was made.
     pub words: Option<Arc<Mapping>>,
-    /// The mapping that holds the states, [`LEAD`] bytes from its first.
+    /// The mapping that holds the states, `LEAD` bytes from its first.
     pub states: Arc<Mapping>,
-    /// Bytes of that mapping, from its first on, that may be looked at.
-    pub bytes: u64,
+    /// How many states JavaScript may look at, counted as its units are.
+    pub count: u64,
     /// The physical address of the heap's first address.
     pub physical: u64,
 }
@@ -109,7 +111,8 @@ impl Mems {
     fn shown(&mut self, number: u32, words: Option<Arc<Mapping>>) -> Option<Shown> {
         let states = Arc::clone(&self.tables.as_ref()?.mapping);
         let physical = self.regions.physical(FIRST_ADDRESS) as u64;
-        Some(Shown { number, words, states, bytes: self.heap.states_shown() + LEAD as u64, physical })
+        let is_shared = self.known == Known::Published;
+        Some(Shown { number, is_shared, words, states, count: self.heap.states_shown(), physical })
     }
 
     /// Lends a front slots of a class, if there is room.

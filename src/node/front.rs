@@ -19,6 +19,8 @@ use std::sync::Arc;
 pub struct FrontMemory<'env> {
     /// What JavaScript names the front by.
     pub number: u32,
+    /// Whether other threads may use the heap.
+    pub is_shared: bool,
     /// An `ArrayBuffer` over the words, if the front is new.
     pub words: Option<Unknown<'env>>,
     /// Where the words begin in it.
@@ -27,7 +29,7 @@ pub struct FrontMemory<'env> {
     pub states: Unknown<'env>,
     /// Where the states begin in it.
     pub states_start: u32,
-    /// Bytes from the first state to the end of the buffer.
+    /// How many states JavaScript may look at, counted as its units are.
     pub length: f64,
     /// A physical address minus its virtual one, in the heap's first region.
     pub distance: BigInt,
@@ -54,20 +56,21 @@ pub fn front<'env>(env: &'env Env, heap: Unknown, number: Unknown) -> Result<Opt
         // SAFETY: `env` is this call's own.
         unsafe { owner::reserve(env.raw()) }?;
         let shown = registry::with_heap(id, |heap| Ok(heap.front(number)))?;
-        let Some(Shown { number, words, states, bytes, physical }) = shown else { return Ok(None) };
+        let Some(Shown { number, is_shared, words, states, count, physical }) = shown else { return Ok(None) };
         if words.is_some() {
             owner::own_front(id);
         }
         let words = words.map(|mapping| buffer_over(env, mapping, LEAD)).transpose()?;
-        let (_, length) = span::around(&states, 0, bytes);
+        let (_, length) = span::around(&states, 0, LEAD as u64 + count);
         let (states, start) = buffer_over(env, states, length)?;
         Ok(Some(FrontMemory {
             number,
+            is_shared,
             words: words.map(|words| words.0),
             words_start: words.map_or(0, |words| words.1),
             states,
             states_start: start + LEAD as u32,
-            length: (length - LEAD) as f64,
+            length: count as f64,
             distance: (physical - FIRST_ADDRESS).into(),
         }))
     })

@@ -3,16 +3,17 @@
 //!
 //! ```text
 //!  words  0..2        a double: how many blocks the front has handed out
-//!         2           a whole number: by how much padding there is more because of it, since it was last added up
 //!         3           how many states JavaScript may look at
+//!         4, 5        for JavaScript: an address
 //!         7           not 0 while JavaScript is in the middle of a call, in heaps that several threads use
+//!         8, 9        a double: by how much padding there is more because of it, since it was last added up
 //!         64 + class  where the stack of the class ends: its top
 //!         128 + class where it ends when it is full; 0 when the front has ended
 //!         192 + 64 n  the stack of class n: units from the first address on, as JavaScript counts them (`STEP` more)
 //! ```
 //!
 //! Invariant: one thread writes the words, by JavaScript or in a call of it. Others only read them, and end the front, by writing
-//! limits, which JavaScript never writes.
+//! zeros to the limits, which JavaScript never writes; when the heap ends, all words may become zeros.
 //!
 //! What is in the words is not trusted: a program that writes nonsense there spoils its own heap and nothing else.
 //!
@@ -31,9 +32,10 @@ pub(super) const STEP: u64 = 62;
 /// Words of a front.
 const WORDS: usize = STACKS + PLACES * CLASSES;
 
-const PADDING: usize = 2;
+const MALLOCS: usize = 0;
 const STATES: usize = 3;
 const BUSY: usize = 7;
+const PADDING: usize = 8;
 const TOPS: usize = 64;
 const LIMITS: usize = 128;
 const STACKS: usize = 192;
@@ -161,15 +163,21 @@ impl Front {
             (bytes + len as u64 * CLASS[class].size, slots + len)
         });
         // JavaScript counts a block before it takes the slot, so reading the count last finds no fewer blocks than were handed out.
-        let mallocs = (f64::from_bits(self.handed_out()) as u64).min(1 << 53);
+        let mallocs = (f64::from_bits(self.double(MALLOCS)) as u64).min(1 << 53);
         // A slot that was lent, and neither waits nor was taken back, is a block that was handed out and not freed.
         let out = self.lent - slots.cast_signed() as i64;
         Waiting { bytes, slots, mallocs, frees: mallocs.saturating_add_signed(out.saturating_neg()) }
     }
 
-    /// How many blocks were handed out, as the bits of a double.
-    fn handed_out(&self) -> u64 {
-        let [low, high] = [0, 1].map(|index| u64::from(self.words[index].load(Acquire)));
+    /// The bits of a double, in two words that JavaScript may write meanwhile.
+    fn double(&self, at: usize) -> u64 {
+        let half = |at: usize| u64::from(self.words[at].load(Acquire));
+        let (mut high, mut low) = (half(at + 1), half(at));
+        while let now = half(at + 1)
+            && now != high
+        {
+            (high, low) = (now, half(at));
+        }
         low | high << 32
     }
 
@@ -178,17 +186,21 @@ impl Front {
     pub fn activity(&self) -> Option<(u64, u64)> {
         let busy = self.words[BUSY].load(Acquire);
         let tops = (0..CLASSES).map(|class| u64::from(self.words[TOPS + class].load(Acquire))).sum();
-        (busy == 0).then(|| (self.handed_out(), tops))
+        (busy == 0).then(|| (self.double(MALLOCS), tops))
     }
 
     /// By how much padding there is more than has been added up.
-    pub fn padding(&self) -> i32 {
-        self.words[PADDING].load(Relaxed).cast_signed()
+    #[allow(clippy::cast_possible_truncation, reason = "a whole number, unless the words are spoiled")]
+    pub fn padding(&self) -> i64 {
+        f64::from_bits(self.double(PADDING)) as i64
     }
 
-    /// Takes note that the front's padding has been added up. Only for the front's thread.
-    pub fn forget_padding(&self) {
-        self.words[PADDING].store(0, Relaxed);
+    /// Takes note that the front's padding has been added up. Only for calls of the front's thread, whose JavaScript is in the middle
+    /// of no call of its own then, even if it was stopped in one.
+    pub fn settle(&self) {
+        for word in [PADDING, PADDING + 1, BUSY] {
+            self.words[word].store(0, Relaxed);
+        }
     }
 
     /// The size of the largest slot that waits; 0 if none does.

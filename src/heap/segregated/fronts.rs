@@ -3,7 +3,7 @@
 //! Slots in a front are out of their spans and counted as live, as those in caches are. A front changes while the heap is not locked:
 //!
 //! - A heap that one thread alone knows has one front at most, and nobody else looks at it.
-//! - Once several threads use a heap, its states say who has a slot. JavaScript frees a block by compare-exchange of the block's state
+//! - Once several threads use a heap, its states say who has a slot. (Those that JavaScript is shown: `States::in_table_below`.) JavaScript frees a block by compare-exchange of the block's state
 //!   with 0, and so does the addon: of all who free one block at once, one finds the state as it was, and has the slot. A slot that
 //!   somebody has, by that or off a stack, is in nobody else's hands until its state is written, or it is given back under the
 //!   heap's lock. So no slot is handed out twice, and none is lost. What the addon needs a block for, in several steps under the lock,
@@ -72,14 +72,14 @@ impl Fronts {
 
     /// By how much padding there is more than has been added up.
     pub fn padding(&self) -> i64 {
-        self.iter().map(|front| i64::from(front.padding())).sum()
+        self.iter().fold(0, |sum: i64, front| sum.wrapping_add(front.padding()))
     }
 
     /// [`Front::activity`] of all fronts, in sum. `None`: one of them is in the middle of a call.
     pub fn activity(&self) -> Option<(u64, u64)> {
         self.iter().try_fold((0_u64, 0_u64), |(mallocs, tops), front| {
             let (more, others) = front.activity()?;
-            // Both only grow as long as the other stays, so equal sums are sums of equals.
+            // The first only grows, and so does the second while the first stays, so equal sums are sums of equals.
             Some((mallocs.wrapping_add(more), tops.wrapping_add(others)))
         })
     }
@@ -146,9 +146,8 @@ impl Segregated {
     /// Adds up what the front at a place has counted, which is of the running thread.
     fn settle(&mut self, place: usize) {
         let front = &self.fronts.all[place];
-        let padding = front.padding();
-        front.forget_padding();
-        self.total_padding = self.total_padding.wrapping_add_signed(padding.into());
+        self.total_padding = self.total_padding.wrapping_add_signed(front.padding());
+        front.settle();
     }
 
     /// Lends a front slots of a class, as many as half of its stack holds. `None`: there is no run of pages for a span, or no such

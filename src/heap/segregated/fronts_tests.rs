@@ -134,8 +134,16 @@ impl<'race> Script<'race> {
         Self { race, number, words }
     }
 
+    /// Adds to a double.
     fn add(&self, word: usize, what: i32) {
-        self.words[word].store(self.words[word].load(Relaxed).wrapping_add_signed(what), Release);
+        let half = |word: usize| u64::from(self.words[word].load(Relaxed));
+        let sum = (f64::from_bits(half(word) | half(word + 1) << 32) + f64::from(what)).to_bits();
+        self.words[word].store(sum as u32, Release);
+        self.words[word + 1].store((sum >> 32) as u32, Release);
+    }
+
+    fn pad(&self, padding: i32) {
+        self.add(8, padding);
     }
 
     fn top(&self, class: usize) -> u32 {
@@ -151,16 +159,12 @@ impl<'race> Script<'race> {
             }
         }
         self.words[7].store(1, Relaxed);
-        let made =
-            f64::from_bits(u64::from(self.words[0].load(Relaxed)) | u64::from(self.words[1].load(Relaxed)) << 32);
-        let made = (made + 1.0).to_bits();
-        self.words[0].store(made as u32, Release);
-        self.words[1].store((made >> 32) as u32, Release);
+        self.add(0, 1);
         let top = self.top(class) - 1;
         self.words[64 + class].store(top, Release);
         let unit = self.words[top as usize].load(Relaxed);
         let padding = CLASS[class].size - size;
-        self.add(2, padding as i32);
+        self.pad(padding as i32);
         let states = &self.race.states[(u64::from(unit) - STEP) as usize..];
         if class > 0 {
             states[1].store(0x80 | (padding & 0x7f) as u8, Relaxed);
@@ -201,7 +205,7 @@ impl<'race> Script<'race> {
             1..WIDE => low,
             _ => low | middle << 7,
         };
-        self.add(2, -padding);
+        self.pad(-padding);
         let top = self.top(class);
         self.words[top as usize].store((unit + STEP) as u32, Release);
         self.words[64 + class].store(top + 1, Release);

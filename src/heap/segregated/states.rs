@@ -29,7 +29,7 @@ use crate::heap::segments::Boxed;
 use crate::table::{AtomicU8, Table};
 use std::collections::TryReserveError;
 use std::ops::Range;
-use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 /// Address space whose states are kept together, in bytes.
 const CHUNK: u64 = 64 << 10;
@@ -242,7 +242,8 @@ impl States {
     #[inline]
     fn byte(&self, offset: u64) -> u8 {
         match usize::try_from(offset / UNIT).ok().and_then(|at| self.table.get(at)) {
-            Some(byte) => byte.load(Relaxed),
+            // A thread that finds a state finds the padding behind it too.
+            Some(byte) => byte.load(Acquire),
             None => self.byte_in_chunk(offset),
         }
     }
@@ -280,7 +281,8 @@ impl States {
             return None;
         }
         let there = self.in_table(offset)?;
-        let [first, low, middle] = [0, 1, 2].map(|number| there[number].load(Relaxed));
+        let first = there[0].load(Acquire);
+        let [low, middle] = [1, 2].map(|number| there[number].load(Relaxed));
         if first.wrapping_sub(1) >= NOTED - 1 {
             return None;
         }
