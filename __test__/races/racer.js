@@ -138,7 +138,7 @@ function cross({ heap, number, threads, shared, rounds, random }) {
 
 /** Makes calls of all kinds until the heap ends, or the thread. `numbers` has the blocks that it has now, or may have. */
 function churn({ heap, number, threads, shared, random, only }) {
-  // Of blocks of one class, most are stopped in calls of that class.
+  // Where all blocks are of one class, most threads are stopped in calls of that class.
   const anySize = only === 0 ? anySizeOf : () => only;
   const { numbers } = shared;
   const room = Math.floor(numbers.length / threads);
