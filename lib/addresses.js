@@ -62,6 +62,22 @@ function wantsNumbers(options) {
   throw wrongType('options.addresses', "'bigint' or 'number'", addresses, wantsNumbers);
 }
 
+/**
+ * An address as a whole number of 64 bits, and its halves. Arrays that are constants, over memory outside of the JavaScript heap,
+ * are reached without a look at the arrays.
+ */
+const WHOLE = new BigUint64Array(new ArrayBuffer(8));
+const { asUintN } = BigInt;
+const HALVES = new Int32Array(WHOLE.buffer);
+
+/** The unit of an address that is no number, in fronts (front.js): an address of a slot is 16 times its unit, and 8. Else 0. */
+function unitOfBig(address) {
+  if (typeof address !== 'bigint' || asUintN(35, address) !== address) return 0;
+  WHOLE[0] = address;
+  const low = HALVES[0];
+  return (low & 15) === 8 ? (low >>> 4) | (HALVES[1] << 28) : 0;
+}
+
 /** What the functions of the module take: a BigInt, as in the original. Methods of a Heap take numbers as well. */
 function bigintOnly(address) {
   if (typeof address === 'bigint') return address;
@@ -76,6 +92,7 @@ module.exports = {
   readNumber,
   readPhysical,
   returned,
+  unitOfBig,
   wantsNumbers,
   writeNumber,
 };

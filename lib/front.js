@@ -16,7 +16,24 @@
 'use strict';
 
 const binding = require('../binding.js');
+const { unitOfBig } = require('./addresses.js');
 const { callWith, fillFront, flushFront } = require('./calls.js');
+const {
+  CLASSES,
+  CLASS_OF,
+  CLASS_OF_STATE,
+  HIGH,
+  LOW,
+  MIDDLE,
+  MOST,
+  PADDING_IN,
+  QUICK,
+  SIZES,
+  SIZE_AT,
+  WIDE,
+  WIDER,
+  readClasses,
+} = require('./states.js');
 
 // What is at which index of the words, which have 32 bits. As doubles and whole numbers of 64 bits, they have half the index.
 const MALLOCS = 0;
@@ -39,14 +56,8 @@ const ELSEWHERE = 16_256;
 /** Where the state of the unit 0 would be. */
 const FIRST_STATE = LEAD - STEP;
 
-/** The largest size that a front has slots for, and the classes that there are up to it. */
-const MOST = 32_768;
-const CLASSES = 54;
-/** The first classes of which padding takes two bytes, and three. */
-const WIDE = 8;
-const WIDER = 50;
-/** States of slots that a front frees are below this. */
-const QUICK = 70;
+/** The largest unit that a number of 31 bits can be. */
+const MOST_UNIT = 2 ** 31 - 1;
 
 /** Calls after which a heap gets a front: making a front takes longer than they do. */
 const CALLS_BEFORE = 128;
@@ -60,12 +71,6 @@ const STORES_ARE_ORDERED = process.arch === 'x64';
 /** Whether there are atomic operations on such memory: Node 14 has none. */
 const CAN_SHARE = canCompare();
 
-/** Bytes of a slot of each class, and the class of each number of units; filled when there is the first heap. */
-const SIZES = new Int32Array(CLASSES);
-const CLASS_OF = new Uint8Array(MOST / 16 + 1);
-/** The class of each state. */
-const CLASS_OF_STATE = new Uint8Array(QUICK);
-
 /** Stands for the memory of a front that is not made: all stacks are empty, and there are no states. */
 const NO_WORDS = new Int32Array(STACKS + PLACES * CLASSES);
 const NO_NUMBERS = new Float64Array(5);
@@ -73,50 +78,11 @@ const NO_ADDRESSES = new BigUint64Array(3);
 const NO_STATES = new Uint8Array(0);
 const NO_TABLE = new DataView(new ArrayBuffer(LEAD));
 
-/** The largest unit that a number of 31 bits can be. */
-const MOST_UNIT = 2 ** 31 - 1;
-
-/**
- * An address as a whole number of 64 bits, and its halves. Arrays that are constants, over memory outside of the JavaScript heap,
- * are reached without a look at the arrays.
- */
-const WHOLE = new BigUint64Array(new ArrayBuffer(8));
-const { asUintN } = BigInt;
-const HALVES = new Int32Array(WHOLE.buffer);
-
-/**
- * For each state, the bytes of a block without padding, -1 if the addon knows more, and which bits of four bytes that begin with
- * the state are padding: seven of each byte that padding takes.
- */
-const SIZE_AT = new Int32Array(256).fill(-1);
-const PADDING_IN = new Int32Array(256);
-/** The bits of padding that its first byte has, its second and its third. */
-const LOW = 0x7f;
-const MIDDLE = LOW << 7;
-const HIGH = LOW << 14;
-
 function canCompare() {
   try {
     return Atomics.compareExchange(new Uint8Array(new ArrayBuffer(8)), 1, 0, 1) === 0;
   } catch (_) {
     return false;
-  }
-}
-
-function readClasses() {
-  binding.sizeClasses().forEach((size, number) => {
-    if (number < CLASSES) SIZES[number] = size;
-  });
-  for (let unit = 1, number = 0; unit < CLASS_OF.length; unit++) {
-    if (16 * unit > SIZES[number]) number++;
-    CLASS_OF[unit] = number;
-  }
-  for (let state = 1; state <= 16; state++) SIZE_AT[state] = state;
-  for (let state = 17; state < QUICK; state++) {
-    const number = state - 16;
-    CLASS_OF_STATE[state] = number;
-    SIZE_AT[state] = SIZES[number];
-    PADDING_IN[state] = number < WIDE ? 0x7f00 : number < WIDER ? 0x7f7f00 : 0x7f7f7f00;
   }
 }
 
@@ -328,7 +294,7 @@ class Front {
     return this.map() && this.states.length > before && this.free(address);
   }
 
-  /** The unit of an address that a slot can have; else 0. */
+  /** The unit of an address that a slot can have, or of one below the first; else 0. */
   unitOf(address) {
     if (typeof address !== 'number') return unitOfBig(address);
     const unit = (address - 8) / 16;
@@ -499,14 +465,6 @@ class Front {
     this.shown = this.states.length - 3;
     return true;
   }
-}
-
-/** `Front.unitOf` for what is no number. */
-function unitOfBig(address) {
-  if (typeof address !== 'bigint' || asUintN(35, address) !== address) return 0;
-  WHOLE[0] = address;
-  const low = HALVES[0];
-  return (low & 15) === 8 ? (low >>> 4) | (HALVES[1] << 28) : 0;
 }
 
 /** The physical address of a block, as a number. The addon says what is wrong with one that no number can be. */

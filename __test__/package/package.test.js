@@ -152,6 +152,7 @@ test('the main tarball holds the expected files, and no addon', (t) => {
     'lib/realm.js',
     'lib/refusals.js',
     'lib/stacks.js',
+    'lib/states.js',
     'lib/view-types.js',
     'lib/views.js',
     'package.json',

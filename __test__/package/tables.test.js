@@ -18,7 +18,10 @@ const sorted = (names) => [...names].sort();
 afterEach(() => finishQuietly(mems));
 
 test('JavaScript and Rust lay a front out alike', () => {
-  const script = tables.constants('lib', 'front.js');
+  const script = {
+    ...tables.constants('lib', 'front.js'),
+    ...tables.constants('lib', 'states.js'),
+  };
   const front = tables.constants('src', 'heap', 'segregated', 'front.rs');
   const states = tables.constants('src', 'heap', 'segregated', 'states.rs');
   const shared = 'STEP PADDING STATES BUSY TOPS LIMITS STACKS PLACES'.split(' ');
