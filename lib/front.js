@@ -125,6 +125,13 @@ class Front {
     this.reset();
   }
 
+  /** Drops a front that has ended, which has no limits. */
+  dropEnded() {
+    this.end();
+    // The default heap may be another one by now. Of another heap, a newer object in this thread has the front.
+    if (this.heap === 0) this.calls = 0;
+  }
+
   /** Gives other threads access to the heap. If it was private, its front ends, and a shared one begins later. */
   publish() {
     if (this.isPublished) return;
@@ -329,8 +336,10 @@ class Front {
 
   /** Whether there is a front. A call that it would have made quicker asks, and counts as one of those that a heap gets a front for. */
   isThere() {
-    if (this.states !== NO_STATES) return true;
-    return this.calls !== Number.POSITIVE_INFINITY && this.begin();
+    if (this.states === NO_STATES) return this.calls !== Number.POSITIVE_INFINITY && this.begin();
+    if (this.words[LIMITS] !== 0) return true;
+    this.dropEnded();
+    return false;
   }
 
   /** The bytes of the slot of a block that starts at `address`; 0: the addon knows more. */
@@ -397,9 +406,7 @@ class Front {
     callWith(fillFront, this.heap, 64 * this.number + number);
     const { words, objects } = this;
     if (words[LIMITS + number] === 0) {
-      // The default heap may be another one by now. Of another heap, a newer object in this thread has the front.
-      this.end();
-      if (this.heap === 0) this.calls = 0;
+      this.dropEnded();
       return 0;
     }
     const top = words[TOPS + number];

@@ -189,9 +189,10 @@ class Heap {
     const views = viewsOf(this).chosen(Type, options, 'mallocAs()');
     const width = widthOf(Type);
     const size = checkedCount('count', count) * width;
-    // A heap that has a front aligns all blocks to 16 bytes, as much as any type wants. A subclass may have a malloc of its own.
-    if (!frontOf(this).isThere() || this.malloc !== Heap.prototype.malloc)
-      return slowMallocAs(this, views, Type, count, size, width);
+    // A heap that has a front aligns all blocks to 16 bytes, as much as any type wants. A subclass may have a malloc of its own, and
+    // the default heap may be another one by now.
+    const isQuick = frontOf(this).isThere() && this.malloc === Heap.prototype.malloc;
+    if (!isQuick || idOf(this) === 0) return slowMallocAs(this, views, Type, count, size, width);
     const address = this.malloc(size);
     return { address, view: viewOfNew(this, idOf(this), views, address, Type, count) };
   }

@@ -187,6 +187,21 @@ describe('a shared front', () => {
     }
   });
 
+  test('of the default heap promises no alignment in the next one', () => {
+    mems.init({ policy: 'segregated', alignment: 16 });
+    try {
+      for (let call = 0; call < 300; call++) mems.free(mems.mallocAs(Float64Array, 2).address);
+      quietly(() => mems.finish());
+      mems.init({ alignment: 1 });
+      mems.malloc(40_001);
+      const { address, view } = mems.mallocAs(Float64Array, 2);
+      assert.equal(mems.get(address) % 8n, 0n);
+      assert.equal(view.length, 2);
+    } finally {
+      finishQuietly(mems);
+    }
+  });
+
   test('is given up by a worker that is stopped, with all that waited in it', async () => {
     const heap = published();
     const worker = new Worker(
