@@ -70,16 +70,16 @@ impl Trace {
         self.ops.iter().map(|op| if matches!(op, Op::Realloc(..)) { 2 } else { 1 }).sum()
     }
 
-    /// Replays the trace and frees what it has left. Returns the time of the replay alone. `touch` is called with every new block.
-    pub fn replay<A: Allocator>(&self, mut touch: impl FnMut(&A, A::Block, usize)) -> Duration {
-        let mut allocator = A::new();
+    /// Replays the trace with an allocator, and frees what the trace has left. Returns the time of the replay alone. `touch` is called with
+    /// every new block.
+    pub fn replay<A: Allocator>(&self, allocator: &mut A, mut touch: impl FnMut(&A, A::Block, usize)) -> Duration {
         let mut live: Vec<Option<(A::Block, usize)>> = vec![None; self.slots];
         let begun = processor_time();
         for &op in &self.ops {
             match op {
                 Op::Malloc(slot, size) | Op::Realloc(slot, size) => {
                     let block = allocator.malloc(size as usize);
-                    touch(&allocator, block, size as usize);
+                    touch(allocator, block, size as usize);
                     if let Some((old, size)) = live[slot as usize].replace((block, size as usize)) {
                         allocator.free(old, size);
                     }

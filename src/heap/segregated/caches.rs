@@ -9,7 +9,7 @@
 //!
 //! Costs: O(1).
 
-use super::classes::{CLASS, CLASSES, UNIT};
+use super::classes::{CLASS, CLASSES, Class, UNIT};
 use std::collections::TryReserveError;
 
 /// Most slots of a stack.
@@ -26,21 +26,19 @@ const FEWEST: usize = 2;
 const SHARE: u64 = 64;
 const BYTES: (u64, u64) = (2 << 10, 128 << 10);
 
-/// Free slots of one class, by their offsets in units.
+/// How many slots a stack holds, and how many it may hold: 0 before it is there.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Stack {
+struct Top {
     len: u16,
-    /// How many slots it may hold.
     limit: u16,
-    /// Bytes of a slot.
-    size: u32,
-    units: [u32; PLACES],
 }
 
-/// The stacks of the classes up to the highest of which a slot has been taken.
-#[derive(Debug, Default)]
+/// The stacks of the classes up to the highest of which a slot has been taken: free slots, by their offsets in units.
+#[derive(Debug)]
 pub(super) struct Caches {
-    stacks: Vec<Stack>,
+    /// Beside each other, so that those of all classes are in a few cache lines.
+    tops: [Top; CLASSES],
+    stacks: Vec<[u32; PLACES]>,
 }
 
 /// How many slots of a class a stack may hold in a heap of `mapped` bytes.
@@ -50,107 +48,107 @@ pub(super) fn most(class: usize, mapped: u64) -> usize {
     (bytes / CLASS[class].size).clamp(FEWEST as u64, ROOM as u64) as usize
 }
 
-impl Stack {
-    /// Takes the slot that was pushed last. Returns its offset and its size.
-    #[inline]
-    pub fn pop(&mut self) -> Option<(u64, u64)> {
-        let len = self.len.checked_sub(1)?;
-        self.len = len;
-        let unit = self.units[usize::from(len) % PLACES];
-        Some((u64::from(unit) * UNIT, u64::from(self.size)))
+impl Caches {
+    /// No stacks.
+    pub const fn new() -> Self {
+        Self { tops: [Top { len: 0, limit: 0 }; CLASSES], stacks: Vec::new() }
     }
 
-    /// Adds a free slot. `false`, and nothing has changed: the stack is full, or the slot too far off.
+    /// Takes the slot of a class that was pushed last. Returns its unit.
     #[inline]
-    pub fn push(&mut self, offset: u64) -> bool {
-        let Ok(unit) = u32::try_from(offset / UNIT) else { return false };
-        if self.len >= self.limit {
+    pub fn pop(&mut self, class: usize) -> Option<u32> {
+        let top = self.tops.get_mut(class)?;
+        let len = top.len.checked_sub(1)?;
+        let unit = self.stacks.get(class)?[usize::from(len) % PLACES];
+        top.len = len;
+        Some(unit)
+    }
+
+    /// Adds the free slot at a unit to the stack of its class. `false`, and nothing has changed: the stack is full, or there is none.
+    #[inline]
+    pub fn push(&mut self, class: usize, unit: u32) -> bool {
+        let (Some(top), Some(stack)) = (self.tops.get_mut(class), self.stacks.get_mut(class)) else { return false };
+        if top.len >= top.limit {
             return false;
         }
-        self.units[usize::from(self.len) % PLACES] = unit;
-        self.len += 1;
+        stack[usize::from(top.len) % PLACES] = unit;
+        top.len += 1;
         true
     }
 
-    /// How many slots wait.
-    pub fn len(&self) -> usize {
-        self.len.into()
+    /// Adds the free slot at an offset to the stack of its class. `false`, and nothing has changed: the stack is full, there is none, or
+    /// the slot is too far off.
+    pub fn push_at(&mut self, class: usize, offset: u64) -> bool {
+        u32::try_from(offset / UNIT).is_ok_and(|unit| self.push(class, unit))
     }
 
-    /// The offsets of the slots, the one that was pushed first first.
-    pub fn slots(&self) -> impl DoubleEndedIterator<Item = u64> + '_ {
-        self.units[..usize::from(self.len)].iter().map(|&unit| u64::from(unit) * UNIT)
+    /// How many slots of a class wait.
+    pub fn len(&self, class: usize) -> usize {
+        self.tops[class].len.into()
     }
 
-    /// Takes the slot that was pushed first.
-    pub fn pop_oldest(&mut self) -> Option<u64> {
-        let oldest = self.slots().next()?;
-        self.drop_oldest(1);
+    /// How many slots of a class may wait.
+    pub fn limit(&self, class: usize) -> usize {
+        self.tops[class].limit.into()
+    }
+
+    /// The offsets of the slots of a class that wait, the one that was pushed first first.
+    pub fn slots(&self, class: usize) -> impl DoubleEndedIterator<Item = u64> + '_ {
+        let units = self.stacks.get(class).map_or(&[][..], |stack| &stack[..self.len(class)]);
+        units.iter().map(|&unit| u64::from(unit) * UNIT)
+    }
+
+    /// Takes the slot of a class that was pushed first.
+    pub fn pop_oldest(&mut self, class: usize) -> Option<u64> {
+        let oldest = self.slots(class).next()?;
+        self.drop_oldest(class, 1);
         Some(oldest)
     }
 
-    /// Drops the `slots` slots that were pushed first.
+    /// Drops the `slots` slots of a class that were pushed first.
     #[allow(clippy::cast_possible_truncation, reason = "at most `ROOM`")]
-    pub fn drop_oldest(&mut self, slots: usize) {
-        self.units.copy_within(slots..usize::from(self.len), 0);
-        self.len -= slots as u16;
+    pub fn drop_oldest(&mut self, class: usize, slots: usize) {
+        let len = self.len(class);
+        if let Some(stack) = self.stacks.get_mut(class) {
+            stack.copy_within(slots..len, 0);
+            self.tops[class].len -= slots as u16;
+        }
     }
 
-    /// Lets the stack hold twice as many slots from now on, or as many as it may in a heap of `mapped` bytes.
+    /// Lets twice as many slots of a class wait from now on, or as many as may in a heap of `mapped` bytes.
     #[allow(clippy::cast_possible_truncation, reason = "at most `ROOM`")]
     pub fn grow(&mut self, class: usize, mapped: u64) {
-        self.limit = (2 * usize::from(self.limit)).min(most(class, mapped)) as u16;
+        self.tops[class].limit = (2 * self.limit(class)).min(most(class, mapped)) as u16;
     }
 
-    /// How many slots the stack may hold.
-    pub fn limit(&self) -> usize {
-        self.limit.into()
-    }
-}
-
-impl Caches {
     /// Makes the stack of a class, if it is not there.
     ///
     /// # Errors
     /// If there is no memory; nothing has changed then.
-    #[allow(clippy::cast_possible_truncation, reason = "classes have at most `MOST` bytes, stacks `ROOM` slots")]
+    #[allow(clippy::cast_possible_truncation, reason = "at most `ROOM`")]
     pub fn reserve(&mut self, class: usize) -> Result<(), TryReserveError> {
         self.stacks.try_reserve_exact(CLASSES - self.stacks.len())?;
-        let missing = self.stacks.len()..class + 1;
-        self.stacks.extend(missing.map(|class| Stack {
-            len: 0,
-            limit: most(class, 0).min(FIRST) as u16,
-            size: CLASS[class].size as u32,
-            units: [0; PLACES],
-        }));
+        for class in self.stacks.len()..=class {
+            self.stacks.push([0; PLACES]);
+            self.tops[class].limit = most(class, 0).min(FIRST) as u16;
+        }
         Ok(())
-    }
-
-    /// The stack of a class.
-    #[inline]
-    pub fn get_mut(&mut self, class: usize) -> Option<&mut Stack> {
-        self.stacks.get_mut(class)
-    }
-
-    /// All stacks, by class.
-    pub fn iter(&self) -> impl Iterator<Item = &Stack> {
-        self.stacks.iter()
     }
 
     /// Bytes of all slots that wait, and their number. O(classes).
     pub fn waiting(&self) -> (u64, usize) {
-        let add =
-            |(bytes, slots), stack: &Stack| (bytes + stack.len() as u64 * u64::from(stack.size), slots + stack.len());
-        self.iter().fold((0, 0), add)
+        let lens = self.tops.iter().map(|top| usize::from(top.len));
+        let add = |(bytes, slots), (class, len): (&Class, usize)| (bytes + len as u64 * class.size, slots + len);
+        CLASS.iter().zip(lens).fold((0, 0), add)
     }
 
     /// The size of the largest slot that waits; 0 if none does.
     pub fn largest_slot(&self) -> u64 {
-        self.iter().filter(|stack| stack.len > 0).map(|stack| stack.size.into()).max().unwrap_or(0)
+        self.tops.iter().rposition(|top| top.len > 0).map_or(0, |class| CLASS[class].size)
     }
 
     /// Bytes of bookkeeping.
     pub fn bytes(&self) -> usize {
-        self.stacks.capacity() * size_of::<Stack>()
+        self.stacks.capacity() * size_of::<[u32; PLACES]>()
     }
 }

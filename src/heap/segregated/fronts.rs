@@ -111,6 +111,7 @@ impl Segregated {
         self.fronts.all.push(front);
         if shared {
             self.states.share();
+            self.limit_quick();
         }
         Some(number)
     }

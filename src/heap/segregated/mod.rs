@@ -76,6 +76,8 @@ pub(super) struct Segregated {
     peak_slot: u64,
     /// The offset after the highest span that has ever been.
     spans_end: u64,
+    /// The unit below which a quick call may free slots.
+    quick_end: u64,
     /// The highest [`Engine::end`] that has ever been.
     peak_end: u64,
 }
@@ -94,13 +96,14 @@ impl Segregated {
             policy: FirstFit::default(),
             states: States::new(),
             spans: Spans::new(),
-            caches: Caches::default(),
+            caches: Caches::new(),
             fronts: Fronts::default(),
             elsewhere: Table::EMPTY,
             total_padding: 0,
             larger_taken: [0; CLASSES],
             peak_slot: 0,
             spans_end: 0,
+            quick_end: 0,
             peak_end: 0,
         }
     }
@@ -126,6 +129,12 @@ impl Segregated {
     /// Bytes of bookkeeping beside runs and states.
     fn beside(&self) -> usize {
         self.spans.bytes() + self.caches.bytes() + self.fronts.bytes()
+    }
+
+    /// Says which slots a quick call may free. Behind all spans there are none, whatever states say that others can write; and where
+    /// other threads have fronts, a block has to be won from them.
+    fn limit_quick(&mut self) {
+        self.quick_end = if self.states.is_shared() { 0 } else { self.spans_end / UNIT };
     }
 
     /// Keeps states in a table of zeros from now on.

@@ -1,7 +1,7 @@
 //! Slots: taking and giving back one, by way of the caches, and the spans that they come from.
 
-use super::caches::{ROOM, Stack};
-use super::classes::{CLASS, Class, MOST, class_for};
+use super::caches::ROOM;
+use super::classes::{CLASS, Class, MOST, UNIT, class_for};
 use super::spans::Given;
 use super::states::State;
 use super::{Segregated, bytes};
@@ -30,6 +30,12 @@ pub(super) struct Dropped {
     pub holes: isize,
 }
 
+/// The number of the unit at an offset; beyond all units if the offset is not a multiple of one.
+#[inline]
+const fn unit_of(offset: u64) -> u64 {
+    offset.rotate_right(UNIT.trailing_zeros())
+}
+
 impl Segregated {
     /// Takes a slot for `size` bytes that waits in a cache: what most calls of malloc are. Returns where it starts.
     /// `None`, and nothing has changed: [`Engine::malloc`] knows all cases.
@@ -46,8 +52,9 @@ impl Segregated {
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "as `take_cached`")]
     fn take_slot_cached(&mut self, class: usize, size: u64) -> Option<u64> {
-        let (start, slot) = self.caches.get_mut(class)?.pop()?;
-        self.states.set(start, State::Slot(class), slot - size);
+        let start = u64::from(self.caches.pop(class)?) * UNIT;
+        let slot = CLASS[class].size;
+        self.states.set_slot(start, class, slot - size);
         self.total_padding = self.total_padding.wrapping_add(slot - size);
         Some(start)
     }
@@ -56,15 +63,14 @@ impl Segregated {
     /// and nothing has changed: [`Engine::free`] knows all cases.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "what it returns would go through memory")]
+    #[allow(clippy::cast_possible_truncation, reason = "a table has fewer states than fit: `STATES_AT_HAND`")]
     pub fn give_cached(&mut self, start: u64) -> bool {
-        // Behind all spans there are no slots, whatever states say that others can write; and where other threads have fronts, a
-        // block has to be won from them.
-        if start >= self.spans_end || self.states.is_shared() {
+        let at = unit_of(start);
+        if at >= self.quick_end {
             return false;
         }
-        let Some((there, class, padding)) = self.states.quick(start) else { return false };
-        let Some(stack) = self.caches.get_mut(class) else { return false };
-        if !stack.push(start) {
+        let Some((there, class, padding)) = self.states.quick(at) else { return false };
+        if !self.caches.push(class, at as u32) {
             return false;
         }
         there.store(0, Relaxed);
@@ -79,7 +85,7 @@ impl Segregated {
 
     /// The size of the slot of the live block that starts at `start`, and its padding, if it is one of which nobody keeps a note.
     pub fn slot_at(&self, start: u64) -> Option<(u64, u64)> {
-        let (_, class, padding) = self.states.quick(start)?;
+        let (_, class, padding) = self.states.quick(unit_of(start))?;
         Some((CLASS[class].size, padding))
     }
 
@@ -117,8 +123,8 @@ impl Segregated {
             if !CLASS[larger].size.is_multiple_of(alignment) {
                 continue;
             }
-            let taken = match self.caches.get_mut(larger).and_then(Stack::pop) {
-                Some((start, _)) => Some(Taken { start, size: 0, holes: 0 }),
+            let taken = match self.caches.pop(larger) {
+                Some(unit) => Some(Taken { start: u64::from(unit) * UNIT, size: 0, holes: 0 }),
                 None if self.spans.has_free(larger) => self.fill_cache(larger)?,
                 None => None,
             };
@@ -136,15 +142,13 @@ impl Segregated {
     fn fill_cache(&mut self, class: usize) -> Result<Option<Taken>, NoMetadata> {
         self.caches.reserve(class)?;
         let mapped = self.end();
-        let stack = self.caches.get_mut(class).ok_or(NoMetadata)?;
-        stack.grow(class, mapped);
-        let (mut slots, wanted) = ([0; ROOM], stack.limit().div_ceil(2));
+        self.caches.grow(class, mapped);
+        let (mut slots, wanted) = ([0; ROOM], self.caches.limit(class).div_ceil(2));
         let Some((mut taken, holes)) = self.take_from_spans(class, &mut slots[..wanted])? else { return Ok(None) };
-        let stack = self.caches.get_mut(class).ok_or(NoMetadata)?;
         let (&start, others) = slots[..taken].split_first().ok_or(NoMetadata)?;
         // The lowest last, which is taken first.
         for &slot in others.iter().rev() {
-            if !stack.push(slot) {
+            if !self.caches.push_at(class, slot) {
                 self.spans.give(slot);
                 taken -= 1;
             }
@@ -170,7 +174,7 @@ impl Segregated {
 
     /// Adds a free slot to the cache of its class. `false`: that is full, or there is none, since a front has taken all slots so far.
     pub(super) fn push_cached(&mut self, class: usize, start: u64) -> bool {
-        self.caches.get_mut(class).is_some_and(|stack| stack.push(start))
+        self.caches.push_at(class, start)
     }
 
     /// Makes room in the full cache of a class: gives its older half back to the spans, until one of these is given back itself.
@@ -178,14 +182,13 @@ impl Segregated {
     #[cold]
     pub(super) fn flush_cache(&mut self, class: usize) -> (usize, Option<Dropped>) {
         let mapped = self.end();
-        let Some(stack) = self.caches.get_mut(class) else { return (0, None) };
-        stack.grow(class, mapped);
-        if stack.len() < stack.limit() {
+        self.caches.grow(class, mapped);
+        if self.caches.len(class) < self.caches.limit(class) {
             return (0, None);
         }
         let mut oldest = [0; ROOM];
-        let half = stack.len().div_ceil(2);
-        stack.slots().zip(&mut oldest[..half]).for_each(|(slot, copy)| *copy = slot);
+        let half = self.caches.len(class).div_ceil(2);
+        self.caches.slots(class).zip(&mut oldest[..half]).for_each(|(slot, copy)| *copy = slot);
         let (mut gone, mut given, mut dropped) = (0, 0, None);
         while gone < half && dropped.is_none() {
             let slot = oldest[gone];
@@ -197,9 +200,7 @@ impl Segregated {
                 dropped = self.drop_span(slot);
             }
         }
-        if let Some(stack) = self.caches.get_mut(class) {
-            stack.drop_oldest(gone);
-        }
+        self.caches.drop_oldest(class, gone);
         (given, dropped)
     }
 
@@ -207,7 +208,7 @@ impl Segregated {
     pub(super) fn flush_caches(&mut self) -> Option<Released> {
         let mut released = Released { bytes: 0, holes: 0 };
         for (class, Class { size, .. }) in CLASS.iter().enumerate() {
-            while let Some(slot) = self.caches.get_mut(class).and_then(Stack::pop_oldest) {
+            while let Some(slot) = self.caches.pop_oldest(class) {
                 released.bytes += size;
                 released.holes += 1;
                 if self.spans.give(slot) == Some(Given::Span) {
@@ -232,7 +233,9 @@ impl Segregated {
             let span = self.spans.insert(range.start, class, length);
             self.peak_slot = self.peak_slot.max(span.class().size).max(CLASS[class].tail(length));
             self.spans_end = self.spans_end.max(span.range().end);
-            return Ok(Some(span.holes() - isize::from(rest == 0)));
+            let holes = span.holes() - isize::from(rest == 0);
+            self.limit_quick();
+            return Ok(Some(holes));
         }
         Ok(None)
     }

@@ -43,17 +43,6 @@ pub(super) const NOTED: u8 = 70;
 /// The first class of more than 16 KiB, whose slots may have padding of more than fourteen bits.
 const WIDER: usize = 50;
 
-/// The bits of padding in the two bytes behind a slot's state, by class.
-const PADDING_BITS: [u16; NOTED as usize] = {
-    let mut bits = [0x3fff; NOTED as usize];
-    let mut class = 0;
-    while class < WIDE {
-        bits[class] = 0x7f;
-        class += 1;
-    }
-    bits
-};
-
 /// The last of them.
 const LAST: u8 = 122;
 
@@ -65,6 +54,22 @@ const PAGES: u8 = 127;
 
 /// Marks padding, and has seven bits of it.
 const PADDING: u8 = 128;
+
+/// The states of slots of at most 16 KiB of which nobody keeps a note are below this.
+#[allow(clippy::cast_possible_truncation, reason = "there are fewer classes")]
+const QUICK: u8 = 16 + WIDER as u8;
+
+/// The padding that such a state itself says, and the bits of padding in the two bytes behind it.
+#[allow(clippy::cast_possible_truncation, reason = "at most 16")]
+static PADDING_OF: [(u8, u16); QUICK as usize] = {
+    let mut padding = [(0, 0x3fff); QUICK as usize];
+    let mut state = 1;
+    while state < 16 + WIDE {
+        padding[state] = if state <= 16 { (16 - state as u8, 0) } else { (0, 0x7f) };
+        state += 1;
+    }
+    padding
+};
 
 /// A live block's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -273,28 +278,20 @@ impl States {
         if offset.is_multiple_of(UNIT) { state(self.byte(offset)) } else { None }
     }
 
-    /// The byte in the table, the class and the padding of the live slot that starts at `offset`. `None`: there is no such slot,
-    /// somebody keeps a note of it, or it is not in the table.
+    /// The byte in the table, the class and the padding of the live slot that starts at the unit `at`. `None`: there is no such slot,
+    /// somebody keeps a note of it, it is of more than 16 KiB, or it is not in the table.
     #[inline]
-    pub fn quick(&self, offset: u64) -> Option<(&AtomicU8, usize, u64)> {
-        if !offset.is_multiple_of(UNIT) {
+    pub fn quick(&self, at: u64) -> Option<(&AtomicU8, usize, u64)> {
+        let [there, behind @ ..] = self.table.get(usize::try_from(at).ok()?..)?.first_chunk::<3>()?;
+        let first = there.load(Acquire);
+        if first.wrapping_sub(1) >= QUICK - 1 {
             return None;
         }
-        let there = self.in_table(offset)?;
-        let first = there[0].load(Acquire);
-        let [low, middle] = [1, 2].map(|number| there[number].load(Relaxed));
-        if first.wrapping_sub(1) >= NOTED - 1 {
-            return None;
-        }
-        let class = usize::from(first.saturating_sub(16));
         // Without a branch that depends on the class, which nobody can predict.
-        let bits = u16::from(low & (PADDING - 1)) | u16::from(middle & (PADDING - 1)) << 7;
-        let behind = u64::from(bits & PADDING_BITS[class]);
-        let padding = if class == 0 { UNIT - u64::from(first) } else { behind };
-        // Rarely read: slots of such classes are rare.
-        let high = if class < WIDER { 0 } else { u64::from(there[3].load(Relaxed) & (PADDING - 1)) << 14 };
-        let padding = padding | high;
-        Some((&there[0], class, padding))
+        let (least, bits) = PADDING_OF[usize::from(first)];
+        let [low, middle] = [0, 1].map(|number| u16::from(behind[number].load(Relaxed)));
+        let padding = (low & u16::from(PADDING - 1) | middle << 7) & bits;
+        Some((there, first.saturating_sub(16).into(), u64::from(padding) + u64::from(least)))
     }
 
     /// The bytes of the live block that starts at `offset` that were not asked for.
@@ -324,6 +321,21 @@ impl States {
             there[3].store(bytes[3], Relaxed);
         }
         there[0].store(bytes[0], Release);
+    }
+
+    /// [`States::set`] of a slot.
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "padding is below 2^14, seven bits of it are taken at a time")]
+    pub fn set_slot(&mut self, offset: u64, class: usize, padding: u64) {
+        let there = if class < WIDER { self.in_table(offset) } else { None };
+        let Some(there) = there else { return self.set(offset, State::Slot(class), padding) };
+        // Without a branch that depends on the class, which nobody can predict: what a block has no byte for is overwritten.
+        let (low, middle) = (PADDING | padding as u8, PADDING | (padding >> 7) as u8);
+        let first = if class == 0 { (UNIT - padding) as u8 } else { 16 + class as u8 };
+        there[class.min(2)].store(middle, Relaxed);
+        there[class.min(1)].store(low, Relaxed);
+        // Last: a thread that finds the state finds the padding too.
+        there[0].store(first, Release);
     }
 
     /// [`States::set`] of a block whose states are not all in the table.

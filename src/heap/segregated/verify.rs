@@ -51,7 +51,7 @@ impl Segregated {
     /// Checks that the slots of a class in caches and in fronts are those that have been taken and are not live, `expected` in
     /// number.
     fn verify_waiting(&self, class: usize, expected: usize) -> Result<(), String> {
-        let mut slots: Vec<_> = self.caches.iter().nth(class).map_or_else(Vec::new, |stack| stack.slots().collect());
+        let mut slots: Vec<_> = self.caches.slots(class).collect();
         for front in self.fronts.iter() {
             slots.extend(front.slots(class)?);
         }

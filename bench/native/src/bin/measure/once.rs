@@ -1,7 +1,7 @@
 //! Time per call of each recorded trace replayed once, in a process of its own, as the program that was recorded ran: one
 //! line of JSON for each trace and allocator, `{ trace, name, ns, spread }`, medians over some rounds.
 //!
-//! Criterion measures the same replay again and again: by then the processor has seen it all before, and libc and mimalloc have
+//! Criterion measures the same replay again and again: by then the processor has seen it all before, and the allocators have
 //! the memory.
 //!
 //! `MEMS_BENCH=quick` takes two traces and few rounds.
@@ -25,7 +25,7 @@ const CONTENDERS: [(&str, Replay); 7] = [
 ];
 
 const fn contender<A: Allocator>() -> (&'static str, Replay) {
-    (A::NAME, |trace| trace.replay::<A>(|_, _, _| ()))
+    (A::NAME, |trace| trace.replay(&mut A::new(), |_, _, _| ()))
 }
 
 /// The process of one replay: prints nanoseconds a call.

@@ -11,8 +11,11 @@ use mems_bench::workload::{Churn, ChurnPlan, Trace, churns, is_quick, read, trac
 use std::time::Duration;
 
 fn trace<A: Allocator>(group: &mut BenchmarkGroup<WallTime>, trace: &Trace) {
+    // One allocator for all replays: libc and mimalloc keep their memory from one to the next, and so may the others.
+    let mut allocator = None;
     group.bench_function(BenchmarkId::new(A::NAME, trace.name), |bencher| {
-        bencher.iter_custom(|rounds| (0..rounds).map(|_| trace.replay::<A>(|_, _, _| ())).sum::<Duration>());
+        let allocator = allocator.get_or_insert_with(A::new);
+        bencher.iter_custom(|rounds| (0..rounds).map(|_| trace.replay(allocator, |_, _, _| ())).sum::<Duration>());
     });
 }
 
