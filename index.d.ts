@@ -199,8 +199,9 @@ export interface InitOptions {
   /**
    * Whether free pages are given back to the system without a call of {@link trim}: when those freed since the last time are a
    * sixteenth of the heap, and at least 1 MiB, so that few calls of {@link free} pay for a system call. When a block of
-   * 1 MiB or more is allocated in pages that have just been given back, the heap keeps more free pages from then on: up to
-   * twice the block's size, at most 64 MiB. No address changes.
+   * 1 MiB or more is allocated in pages that have just been given back, or half of these have been used again by the next time,
+   * the heap keeps more free pages from then on: up to twice the block's size, or twice as many as this time, at most 64 MiB.
+   * No address changes.
    *
    * @defaultValue false; true for a {@link Heap}
    */

@@ -41,6 +41,8 @@ const STATES = 3;
 const ADDRESS = 4;
 const BUSY = 7;
 const PADDING = 8;
+const COUNT = 10;
+const MORE = 11;
 const TOPS = 64;
 const LIMITS = 128;
 const STACKS = 192;
@@ -56,8 +58,14 @@ const ELSEWHERE = 16_256;
 /** Where the state of the unit 0 would be. */
 const FIRST_STATE = LEAD - STEP;
 
+/** The bits of a whole number that are its sign and its rest when it is divided by 16. */
+const SIGN_AND_REST = -(2 ** 31) | 15;
+
 /** The largest unit that a number of 31 bits can be. */
 const MOST_UNIT = 2 ** 31 - 1;
+
+/** Counts of 32 bits are carried when they are so large. */
+const FULL = 2 ** 30;
 
 /** Calls after which a heap gets a front: making a front takes longer than they do. */
 const CALLS_BEFORE = 128;
@@ -147,38 +155,52 @@ class Front {
     this.calls = CAN_SHARE ? 0 : Number.POSITIVE_INFINITY;
   }
 
-  /** Makes a block of `size` bytes. Returns its unit, or 0: the addon knows more. */
+  /** Makes a block of `size` bytes. Returns where in the words its unit is, until the next call, or 0: the addon knows more. */
   take(size) {
-    if (typeof size !== 'number' || size >>> 0 !== size || size > MOST || size === 0) return 0;
-    const number = CLASS_OF[(size + 15) >>> 4];
+    if (typeof size !== 'number') return 0;
+    // What follows is computed with whole numbers, even if sizes are doubles to the compiler.
+    const bytes = size | 0;
+    if (bytes !== size || bytes > MOST || bytes < 1) return 0;
+    const number = CLASS_OF[(bytes + 15) >>> 4];
     let top = this.words[TOPS + number];
     if ((top & (PLACES - 1)) === 0) {
       top = this.fill(number);
       if ((top & (PLACES - 1)) === 0) return 0;
     }
-    if (this.isShared) return this.takeShared(size, number, top);
-    const { words, numbers, states } = this;
-    // Another object of the heap may have ended the heap: no front has limits then.
-    if (words[LIMITS + number] === 0) return 0;
-    top--;
+    if (this.isShared === true) return this.takeShared(bytes, number, top);
+    const { words, states } = this;
+    const count = words[COUNT];
+    const more = words[MORE];
+    if (count === FULL || more > FULL || more < -FULL) {
+      this.carry();
+      return this.take(bytes);
+    }
     // No call comes between the next writes: a thread that is stopped has taken the block or not.
-    words[TOPS + number] = top;
-    const unit = words[top];
-    if (number === 0) {
-      states[unit] = size;
-      numbers[PADDING / 2] += 16 - size;
-    } else {
-      const padding = SIZES[number] - size;
+    const place = (top - 1) | 0;
+    words[COUNT] = count + 1;
+    words[TOPS + number] = place;
+    const unit = words[place];
+    const padding = SIZES[number] - bytes;
+    if (number === 0) states[unit] = bytes;
+    else {
       states[unit + 1] = 0x80 | padding;
       if (number >= WIDE) {
         states[unit + 2] = 0x80 | (padding >> 7);
         if (number >= WIDER) states[unit + 3] = 0x80 | (padding >> 14);
       }
       states[unit] = number + 16;
-      numbers[PADDING / 2] += padding;
     }
-    numbers[MALLOCS]++;
-    return unit;
+    words[MORE] = more + padding;
+    return place;
+  }
+
+  /** Adds what is counted in whole numbers of 32 bits, which are quicker, to what is counted in doubles. */
+  carry() {
+    const { words, numbers } = this;
+    numbers[MALLOCS] += words[COUNT];
+    numbers[PADDING / 2] += words[MORE];
+    words[COUNT] = 0;
+    words[MORE] = 0;
   }
 
   /** `take` of a shared front, whose stack of the class is not empty: it ends at `top`. */
@@ -205,7 +227,7 @@ class Front {
     if (STORES_ARE_ORDERED) states[unit] = state;
     else Atomics.store(states, unit, state);
     words[BUSY] = 0;
-    return unit;
+    return top - 1;
   }
 
   /** Frees the block that starts at `unit`, a whole number. Returns where in the words its slot is now, or 0: the addon knows more. */
@@ -220,15 +242,15 @@ class Front {
       // The stack is still full where another object of the heap has ended the front, which has no limits then.
       if (top >= this.words[LIMITS + number]) return 0;
     }
-    if (this.isShared) return this.giveShared(unit, state, top);
-    const { words, numbers } = this;
+    if (this.isShared === true) return this.giveShared(unit, state, top);
+    const { words } = this;
     let padding = 16 - state;
     if (number > 0) {
       padding = states[unit + 1] & 0x7f;
       if (number >= WIDE) padding |= this.wide(unit, number);
     }
     states[unit] = 0;
-    numbers[PADDING / 2] -= padding;
+    words[MORE] -= padding;
     words[top] = unit;
     words[TOPS + number] = top + 1;
     return top;
@@ -270,13 +292,14 @@ class Front {
 
   /** The address of a new block of `size` bytes; undefined: the addon knows more. */
   malloc(size) {
-    const unit = this.take(size);
-    if (unit === 0) return undefined;
-    if (this.asNumber) return 16 * unit + 8;
+    const place = this.take(size);
+    if (place === 0) return undefined;
+    const { words, addresses, objects } = this;
+    const unit = words[place];
+    if (this.asNumber === true) return 16 * unit + 8;
     // An address that was freed is an object already, and is returned again.
-    const object = this.objects[this.words[TOPS + CLASS_OF[(size + 15) >>> 4]]];
+    const object = objects[place];
     if (object !== undefined) return object;
-    const { words, addresses } = this;
     words[ADDRESS] = (unit << 4) | 8;
     words[ADDRESS + 1] = unit >>> 28;
     return addresses[ADDRESS / 2];
@@ -287,8 +310,9 @@ class Front {
     const unit = this.unitOf(address);
     if (unit === 0) return false;
     const place = this.give(unit);
-    if (place === 0) return this.isShared && this.freeMissed(unit, address);
-    if (!this.asNumber) this.objects[place] = typeof address === 'bigint' ? address : undefined;
+    if (place === 0) return this.isShared ? this.freeMissed(unit, address) : false;
+    if (this.asNumber === false)
+      this.objects[place] = typeof address === 'bigint' ? address : undefined;
     return true;
   }
 
@@ -304,9 +328,12 @@ class Front {
   /** The unit of an address that a slot can have, or of one below the first; else 0. */
   unitOf(address) {
     if (typeof address !== 'number') return unitOfBig(address);
-    const unit = (address - 8) / 16;
-    // Without a sign and a fraction it is the same number only if it has neither.
-    return (unit & MOST_UNIT) === unit ? unit : 0;
+    const low = address | 0;
+    // Most heaps have no addresses from 2 GiB on, and whole numbers take less time.
+    if (low === address) return (low & SIGN_AND_REST) === 8 ? low >>> 4 : 0;
+    const exact = (address - 8) / 16;
+    const unit = exact & MOST_UNIT;
+    return unit === exact ? unit : 0;
   }
 
   /**
@@ -371,7 +398,9 @@ class Front {
 
   /** Gives the block that starts at `address` the size `size` in its slot. Returns whether it has: else the addon knows more. */
   resize(address, size) {
-    if (typeof size !== 'number' || size >>> 0 !== size || size === 0) return false;
+    if (typeof size !== 'number') return false;
+    const bytes = size | 0;
+    if (bytes !== size || bytes < 1) return false;
     const unit = this.unitOf(address);
     const { words, numbers, states } = this;
     // Where other threads may free the block meanwhile, the addon claims it first.
@@ -379,13 +408,13 @@ class Front {
     const state = states[unit];
     if (!(state > 0 && state < QUICK)) return false;
     const number = CLASS_OF_STATE[state];
-    const padding = SIZES[number] - size;
+    const padding = SIZES[number] - bytes;
     if (padding < 0) return false;
     // A front that has ended has no limits.
     if (words[LIMITS + number] === 0) return false;
     if (number === 0) {
-      numbers[PADDING / 2] += state - size;
-      states[unit] = size;
+      numbers[PADDING / 2] += state - bytes;
+      states[unit] = bytes;
       return true;
     }
     let before = states[unit + 1] & 0x7f;
@@ -410,7 +439,8 @@ class Front {
       return 0;
     }
     const top = words[TOPS + number];
-    for (let place = STACKS + PLACES * number; place < top; place++) objects[place] = undefined;
+    if (!this.asNumber)
+      for (let place = STACKS + PLACES * number; place < top; place++) objects[place] = undefined;
     if (words[STATES] >>> 0 <= this.states.length || this.mapMore()) return top;
     binding.endFront(this.heap);
     this.end();
@@ -433,7 +463,7 @@ class Front {
     const before = words[TOPS + number];
     callWith(flushFront, this.heap, 64 * this.number + number);
     const top = words[TOPS + number];
-    if (top < before) {
+    if (top < before && !this.asNumber) {
       for (let place = STACKS + PLACES * number; place < top; place++)
         objects[place] = objects[place + before - top];
     }

@@ -171,13 +171,13 @@ class Heap {
   realloc(address, size, options) {
     const id = idOf(this);
     const asNumber = this[AS_NUMBER];
-    if (options === undefined && frontOf(this).resize(address, size))
+    if (options === undefined && frontOf(this).resize(address, size) === true)
       return inKind(address, asNumber);
     return calls.realloc(id, address, size, options, asNumber);
   }
 
   free(address) {
-    if (!frontOf(this).free(address)) calls.free(idOf(this), address);
+    if (frontOf(this).free(address) === false) calls.free(idOf(this), address);
   }
 
   get(address) {

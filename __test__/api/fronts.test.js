@@ -423,6 +423,22 @@ describe('a front', () => {
     heap.close();
   });
 
+  test('counts more calls than a word holds', () => {
+    const heap = heapWithFront();
+    heap.free(heap.malloc(64));
+    // The word that counts calls, as it is after so many.
+    const { words } = frontOf(heap);
+    const counted = words[10];
+    words[10] = 2 ** 30 - 1;
+    const before = heap.stats().totals;
+    for (let call = 0; call < 3; call++) heap.free(heap.malloc(64));
+    assert.ok(words[10] < counted + 3, 'carried');
+    const { totals } = heap.stats();
+    assert.deepEqual(totals, { malloc: before.malloc + 3, free: before.free + 3 });
+    heap.verify();
+    heap.close();
+  });
+
   test('ends with the heap, whatever object of it ends that', () => {
     const heap = heapWithFront();
     const other = Heap.attach(ids.get(heap));

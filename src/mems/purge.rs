@@ -9,15 +9,17 @@
 //! A large block that is freed and allocated again and again would have its pages given back and faulted in each time, which
 //! takes as long as filling it. So when a block of [`LEAST`] bytes or more gets pages that were given back last, nothing is given
 //! back from then on before more than twice the block's length has been noted, up to [`MOST_PATIENCE`] bytes; each giving back
-//! halves that. (glibc raises its thresholds for large blocks likewise.)
+//! halves that. (glibc raises its thresholds for large blocks likewise.) Where smaller blocks come and go, it is seen later: pages that
+//! were given back have become free again, so they have been used meanwhile. If half of them have by the next time, nothing is given
+//! back from then on before twice as many bytes have been noted as this time, again up to [`MOST_PATIENCE`].
 //!
 //! Giving a gigabyte back takes the system a third of a second. So pages that are to be given back are first marked as due, and
 //! then given back step by step, with the heap's lock released in between: each step looks anew which pages are free.
 //!
 //! Invariants: at most [`RUNS`] runs are noted, each of whole pages that were free when it was noted; those that are due are in
-//! order of address, the lowest last.
+//! order of address, the lowest last; those that were given back last, the lowest first.
 //!
-//! Costs: O(1) for a free, and only arithmetic unless it completes a page; O(r log r) for giving back r runs, and a system call
+//! Costs: O(1) for a free that completes no page, else O(log r); O(r log r) for giving back r runs, and a system call
 //! for each hole in them.
 
 use crate::error::Error;
@@ -43,8 +45,10 @@ pub(crate) struct DirtyPages {
     bytes: u64,
     /// Runs that are to be given back now.
     due: Vec<Range<u64>>,
-    /// The addresses from the first to the last page that was given back last.
-    given_back: Range<u64>,
+    /// The runs that were given back last.
+    given_back: Vec<Range<u64>>,
+    /// Bytes of their pages that have become free once more since.
+    used_again: u64,
     /// At least this many bytes wait to be given back.
     patience: u64,
 }
@@ -88,6 +92,7 @@ impl DirtyPages {
             return false;
         }
         let bytes = run.end - run.start;
+        let was_given_back = self.was_given_back(&run);
         // Blocks are often freed in order of address, or in reverse, or the same one again and again.
         match self.runs.last_mut() {
             Some(last) if last.start <= run.start && run.end <= last.end => return false,
@@ -102,16 +107,28 @@ impl DirtyPages {
             }
         }
         self.bytes += bytes;
-        self.runs.len() == RUNS || self.bytes >= LEAST.max(mapped / 16).max(self.patience) || self.is_due()
+        self.used_again += if was_given_back { bytes } else { 0 };
+        // Runs are noted more than once, and beside each other, where blocks come and go.
+        let are_many = self.runs.len() == RUNS && {
+            merge(&mut self.runs);
+            self.runs.len() > RUNS / 2
+        };
+        are_many || self.bytes >= LEAST.max(mapped / 16).max(self.patience) || self.is_due()
     }
 
     /// Notes that a block has these addresses now, by malloc or by growing.
     #[inline]
     pub fn note_use(&mut self, start: u64, end: u64) {
         let bytes = end - start;
-        if bytes >= LEAST && start < self.given_back.end && end > self.given_back.start {
+        if bytes >= LEAST && self.was_given_back(&(start..end)) {
             self.patience = self.patience.max(bytes.saturating_mul(2).min(MOST_PATIENCE));
         }
+    }
+
+    /// Whether any of the addresses was given back last.
+    fn was_given_back(&self, addresses: &Range<u64>) -> bool {
+        let next = self.given_back.partition_point(|run| run.end <= addresses.start);
+        self.given_back.get(next).is_some_and(|run| run.start < addresses.end)
     }
 
     /// Makes all runs due, in addition to those that are. Without memory for that they are forgotten; `trim()` still finds them.
@@ -144,24 +161,32 @@ impl DirtyPages {
 
     /// Takes all runs, in order of address and merged, and begins anew.
     fn take(&mut self) -> Vec<Range<u64>> {
-        self.bytes = 0;
+        let noted = std::mem::take(&mut self.bytes);
         let mut runs = std::mem::take(&mut self.runs);
-        runs.sort_unstable_by_key(|run| run.start);
-        self.patience /= 2;
-        runs.dedup_by(|next, run| {
-            let touching = next.start <= run.end;
-            if touching {
-                run.end = run.end.max(next.end);
-            }
-            touching
-        });
-        self.given_back = match &runs[..] {
-            [first, .., last] => first.start..last.end,
-            [only] => only.clone(),
-            [] => 0..0,
-        };
+        merge(&mut runs);
+        let given_back: u64 = self.given_back.iter().map(|run| run.end - run.start).sum();
+        let is_in_vain = given_back > 0 && self.used_again >= given_back / 2;
+        self.patience = if is_in_vain { (2 * noted).min(MOST_PATIENCE) } else { self.patience / 2 };
+        self.used_again = 0;
+        self.given_back.clear();
+        // Without memory for it nobody knows what was given back in vain.
+        if self.given_back.try_reserve(runs.len()).is_ok() {
+            self.given_back.extend_from_slice(&runs);
+        }
         runs
     }
+}
+
+/// Puts runs in order of address, and makes one of those that touch.
+fn merge(runs: &mut Vec<Range<u64>>) {
+    runs.sort_unstable_by_key(|run| run.start);
+    runs.dedup_by(|next, run| {
+        let touching = next.start <= run.end;
+        if touching {
+            run.end = run.end.max(next.end);
+        }
+        touching
+    });
 }
 
 /// Gives back the pages that are due and that no other call has taken.
@@ -301,22 +326,37 @@ mod tests {
         let block = freed(0..large, 0..large);
         let (start, end) = (block.block.start, block.block.end);
         let mut dirty = DirtyPages::default();
+        let other = freed(2 * large..3 * large, 2 * large..3 * large);
         assert!(dirty.note(&block, large));
         dirty.take();
         dirty.note_use(start, start + LEAST - 1);
-        assert!(dirty.note(&block, large), "a small block changes nothing");
+        assert!(dirty.note(&other, large), "a small block changes nothing at once");
         dirty.take();
-        dirty.note_use(end, end + large);
+        dirty.note_use(start, end);
         assert!(dirty.note(&block, large), "nor do other pages");
         dirty.take();
         dirty.note_use(start, end);
         assert!((0..9).all(|_| !dirty.note(&block, large)), "the same pages again and again");
-        assert!(dirty.note(&freed(2 * large..3 * large, 2 * large..3 * large), large), "twice the block is too much");
+        assert!(dirty.note(&other, large), "twice the block is too much");
         dirty.take();
-        assert!(dirty.note(&block, large), "by then it is half as patient");
-        dirty.take();
-        dirty.note_use(start, end * 1000);
+        assert!((0..9).all(|_| !dirty.note(&block, large)), "it was in vain again");
         assert!(dirty.note(&freed(0..MOST_PATIENCE, 0..MOST_PATIENCE), large), "and there is an end to it");
+    }
+
+    #[test]
+    fn where_small_blocks_come_and_go_more_pages_wait() {
+        let mut dirty = DirtyPages::default();
+        let mut until_due = |from: u64| {
+            let mut due =
+                |page: u64| dirty.note(&freed(page * PAGE..(page + 1) * PAGE, page * PAGE..(page + 1) * PAGE), 0);
+            let pages = (from..).step_by(2).position(&mut due).expect("there is an end") as u64 + 1;
+            dirty.take();
+            pages * PAGE
+        };
+        assert_eq!(until_due(0), LEAST);
+        assert_eq!([until_due(0), until_due(0), until_due(0)], [LEAST, 2 * LEAST, 4 * LEAST], "used and freed again");
+        assert_eq!([until_due(1 << 30), until_due(1 << 40)], [4 * LEAST, 4 * LEAST]);
+        assert_eq!([until_due(0), until_due(1 << 50)], [2 * LEAST, LEAST], "less and less, where they are others");
     }
 
     #[test]

@@ -7,13 +7,17 @@
 //!         4, 5        for JavaScript: an address
 //!         7           not 0 while JavaScript is in the middle of a call, in heaps that several threads use
 //!         8, 9        a double: by how much padding there is more because of it, since it was last added up
-//!         64 + class  where the stack of the class ends: its top
+//!         10          how many blocks more, and
+//!         11          by how much padding more, in heaps of one thread: whole numbers take less time than doubles, and are added to
+//!                     these before they are too large
+//!         64 + class  where the stack of the class ends: its top; 0 when the front has ended, in heaps of one thread
 //!         128 + class where it ends when it is full; 0 when the front has ended
 //!         192 + 64 n  the stack of class n: units from the first address on, as JavaScript counts them (`STEP` more)
 //! ```
 //!
 //! Invariant: one thread writes the words, by JavaScript or in a call of it. Others only read them, and end the front, by writing
-//! zeros to the limits, which JavaScript never writes; when the heap ends, all words may become zeros.
+//! zeros to the limits, which JavaScript never writes; when the heap ends, all words may become zeros. The front of a heap of one
+//! thread is ended by that thread, by zeros in the tops as well, so that a malloc there needs not look at the limits.
 //!
 //! What is in the words is not trusted: a program that writes nonsense there spoils its own heap and nothing else.
 //!
@@ -36,6 +40,8 @@ const MALLOCS: usize = 0;
 const STATES: usize = 3;
 const BUSY: usize = 7;
 const PADDING: usize = 8;
+const COUNT: usize = 10;
+const MORE: usize = 11;
 const TOPS: usize = 64;
 const LIMITS: usize = 128;
 const STACKS: usize = 192;
@@ -63,6 +69,8 @@ pub(super) struct Front {
     pub number: u32,
     /// The thread whose JavaScript uses the front.
     pub thread: ThreadId,
+    /// Whether other threads may use the heap.
+    is_shared: bool,
     /// How many slots a stack may hold, by class.
     limits: [u8; CLASSES],
     /// How many more slots have been lent than taken back: negative if the front has freed blocks that it had not handed out.
@@ -82,7 +90,7 @@ const fn base(class: usize) -> usize {
 impl Front {
     /// A front without slots, in words that are zeros. `None`: there are too few.
     #[allow(clippy::cast_possible_truncation, reason = "at most `ROOM`")]
-    pub fn new(words: Table<AtomicU32>, number: u32, thread: ThreadId) -> Option<Self> {
+    pub fn new(words: Table<AtomicU32>, number: u32, thread: ThreadId, is_shared: bool) -> Option<Self> {
         if words.len() < WORDS {
             return None;
         }
@@ -91,7 +99,7 @@ impl Front {
             words[TOPS + class].store(word(base(class)), Relaxed);
             words[LIMITS + class].store(word(base(class) + usize::from(limit)), Relaxed);
         }
-        Some(Self { words, number, thread, limits, lent: 0 })
+        Some(Self { words, number, thread, is_shared, limits, lent: 0 })
     }
 
     /// How many slots of a class wait, as the words have it.
@@ -163,7 +171,8 @@ impl Front {
             (bytes + len as u64 * CLASS[class].size, slots + len)
         });
         // JavaScript counts a block before it takes the slot, so reading the count last finds no fewer blocks than were handed out.
-        let mallocs = (f64::from_bits(self.double(MALLOCS)) as u64).min(1 << 53);
+        let count = u64::from(self.words[COUNT].load(Relaxed));
+        let mallocs = (f64::from_bits(self.double(MALLOCS)) as u64).saturating_add(count).min(1 << 53);
         // A slot that was lent, and neither waits nor was taken back, is a block that was handed out and not freed.
         let out = self.lent - slots.cast_signed() as i64;
         Waiting { bytes, slots, mallocs, frees: mallocs.saturating_add_signed(out.saturating_neg()) }
@@ -192,13 +201,14 @@ impl Front {
     /// By how much padding there is more than has been added up.
     #[allow(clippy::cast_possible_truncation, reason = "a whole number, unless the words are spoiled")]
     pub fn padding(&self) -> i64 {
-        f64::from_bits(self.double(PADDING)) as i64
+        (f64::from_bits(self.double(PADDING)) as i64)
+            .saturating_add(self.words[MORE].load(Relaxed).cast_signed().into())
     }
 
     /// Takes note that the front's padding has been added up. Only for calls of the front's thread, whose JavaScript is in the middle
     /// of no call of its own then, even if it was stopped in one.
     pub fn settle(&self) {
-        for word in [PADDING, PADDING + 1, BUSY] {
+        for word in [PADDING, PADDING + 1, MORE, BUSY] {
             self.words[word].store(0, Relaxed);
         }
     }
@@ -221,6 +231,9 @@ impl Drop for Front {
     fn drop(&mut self) {
         for class in 0..CLASSES {
             self.words[LIMITS + class].store(0, Relaxed);
+            if !self.is_shared {
+                self.words[TOPS + class].store(0, Relaxed);
+            }
         }
     }
 }

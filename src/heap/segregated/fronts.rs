@@ -20,7 +20,7 @@ use super::caches::ROOM;
 use super::classes::{CLASS, CLASSES, UNIT};
 use super::front::{Front, FrontFailed, MOST_UNIT, STEP};
 use super::slots::Dropped;
-use super::spans::Given;
+use super::spans::{Given, Located};
 use crate::heap::engine::{Engine, Freed, Taken, Waiting};
 use crate::table::{AtomicU32, Table};
 use std::collections::TryReserveError;
@@ -106,7 +106,7 @@ impl Segregated {
         self.fronts.reserve().ok()?;
         let made = MADE.fetch_update(Relaxed, Relaxed, |made| made.checked_add(1)).ok()?;
         let number = made + 1;
-        let front = Front::new(words, number, thread)?;
+        let front = Front::new(words, number, thread, shared)?;
         front.show(self.states_shown());
         self.fronts.all.push(front);
         if shared {
@@ -201,24 +201,20 @@ impl Segregated {
         let mut freed = Freed { size: 0, pages: (0, 0), hole: (0, 0), holes: 0 };
         let front = &self.fronts.all[place];
         let len = front.len(class)?;
-        let mut slots = [0; ROOM];
-        for (at, slot) in slots[..most.min(len)].iter_mut().enumerate() {
-            *slot = front.slot(class, at)?;
-        }
-        // The span checks that there is such a slot, of this class, and that it was taken: of all, before any is given back.
-        for &slot in &slots[..most.min(len)] {
-            let span = self.spans.at(slot).filter(|span| span.class().size == size);
-            let is_taken = span.is_some_and(|span| span.slot_at(slot).start == slot && !span.slot_at(slot).is_hole);
-            if !is_taken || self.states.get(slot).is_some() {
-                return Err(FrontFailed::Corrupt);
-            }
+        let mut slots = [Located::NOWHERE; ROOM];
+        let slots = &mut slots[..most.min(len)];
+        // The span says that there is such a slot, of this class, and that it was taken: of all, before any is given back.
+        for (at, located) in slots.iter_mut().enumerate() {
+            let slot = front.slot(class, at)?;
+            let found = self.spans.locate(slot).filter(|found| usize::from(found.class) == class);
+            *located = found.filter(|_| self.states.get(slot).is_none()).ok_or(FrontFailed::Corrupt)?;
         }
         let mut given = 0;
-        while given < most.min(len) {
-            let slot = slots[given];
+        for &mut located in slots {
             given += 1;
             // A slot that is there twice is given back once.
-            let Some(result) = self.spans.give(slot) else { continue };
+            let Some(result) = self.spans.give_at(located) else { continue };
+            let slot = self.spans.start_of(located);
             freed.size += size;
             freed.holes += 1;
             (freed.pages, freed.hole) = ((slot, slot + size), (slot, slot + size));

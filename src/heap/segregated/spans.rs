@@ -72,6 +72,7 @@ pub(super) struct Spans {
 }
 
 const _: () = assert!(WORDS as u64 * 64 == SLOTS, "a bit for each slot");
+const _: () = assert!(SLOTS - 1 <= u8::MAX as u64, "the number of a slot in its span is a byte");
 
 /// What [`Spans::verify`] has counted.
 #[derive(Debug)]
@@ -82,6 +83,21 @@ pub(super) struct Counted {
     pub cached: [usize; CLASSES],
     /// Pages of all spans.
     pub pages: u64,
+}
+
+/// Where a slot was found.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Located {
+    /// The number of its span, and its own in that.
+    number: u32,
+    slot: u8,
+    /// The class of the span.
+    pub class: u8,
+}
+
+impl Located {
+    /// No slot.
+    pub const NOWHERE: Self = Self { number: NONE, slot: 0, class: 0 };
 }
 
 /// What a slot that was given back has done to its span.
@@ -192,15 +208,36 @@ impl Spans {
     }
 
     /// Gives back the slot that starts at `start` and has been taken. `None`, and nothing has changed: there is none.
-    #[allow(clippy::cast_possible_truncation, reason = "below `SLOTS`")]
     pub fn give(&mut self, start: u64) -> Option<Given> {
+        self.give_at(self.locate(start)?)
+    }
+
+    /// Finds the slot that starts at `start` and has been taken.
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "below `SLOTS`")]
+    pub fn locate(&self, start: u64) -> Option<Located> {
         let number = self.number_at(start)?;
-        let span = &mut self.all[number as usize];
+        let span = &self.all[number as usize];
         let slot = span.slot_of(start);
-        if slot >= span.slots() || span.is_free(slot) || span.start + slot * u64::from(span.size) != start {
+        let is_taken = slot < span.slots() && !span.is_free(slot) && span.start + slot * u64::from(span.size) == start;
+        is_taken.then_some(Located { number, slot: slot as u8, class: span.class })
+    }
+
+    /// Where a slot that was found starts.
+    #[inline]
+    pub fn start_of(&self, Located { number, slot, .. }: Located) -> u64 {
+        let span = &self.all[number as usize];
+        span.start + u64::from(slot) * u64::from(span.size)
+    }
+
+    /// Gives back a slot where it was found. `None`, and nothing has changed: it has been given back meanwhile.
+    #[inline]
+    pub fn give_at(&mut self, Located { number, slot, .. }: Located) -> Option<Given> {
+        let span = &mut self.all[number as usize];
+        if span.is_free(slot.into()) {
             return None;
         }
-        span.bits[slot as usize / 64] |= 1 << (slot % 64);
+        span.bits[usize::from(slot) / 64] |= 1 << (slot % 64);
         span.free += 1;
         let (free, slots, class) = (span.free, span.slots, usize::from(span.class));
         if free == 1 {
