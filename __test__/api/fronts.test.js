@@ -479,6 +479,32 @@ describe('a front', () => {
     heap.close();
   });
 
+  test('takes no number for another that has the same lowest 32 bits', (t) => {
+    for (const floor of [2 ** 31, 2 ** 32]) {
+      const heap = heapWithFront({ addresses: 'number' });
+      const live = [];
+      try {
+        // Nothing is written to it.
+        live.push(heap.malloc(floor));
+      } catch (error) {
+        assert.equal(error.code, 'ERR_MEMS_OUT_OF_MEMORY');
+        return t.skip(error.message);
+      }
+      for (let slot = 0; slot < 2000; slot++) live.push(heap.malloc(64));
+      const above = live.filter((address) => address > floor).slice(0, 50);
+      assert.ok(above.length > 0);
+      for (const address of above) {
+        const others = [address - 2 ** 32, address + 2 ** 32, -address, address + 0.5];
+        for (const other of others.filter((other) => !live.includes(other))) {
+          assert.throws(() => heap.free(other), { code: /^ERR_/ });
+          assert.equal(heap.usableSize(address), 64);
+        }
+      }
+      for (const address of live) heap.free(address);
+      heap.close();
+    }
+  });
+
   test('gives way to another object of the heap in its thread', () => {
     const heap = heapWithFront();
     const block = heap.malloc(100);
