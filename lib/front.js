@@ -64,8 +64,11 @@ const SIGN_AND_REST = -(2 ** 31) | 15;
 /** The largest unit that a number of 31 bits can be. */
 const MOST_UNIT = 2 ** 31 - 1;
 
-/** Counts of 32 bits are carried when they are so large. */
-const FULL = 2 ** 30;
+/**
+ * After so many calls of malloc their number and the padding are carried, which are whole numbers of 32 bits: each call changes the
+ * padding by less than 2^15, and between them there are few more calls of free than of malloc before a stack is full.
+ */
+const FULL = 2 ** 15;
 
 /** Calls after which a heap gets a front: making a front takes longer than they do. */
 const CALLS_BEFORE = 128;
@@ -170,8 +173,7 @@ class Front {
     if (this.isShared === true) return this.takeShared(bytes, number, top);
     const { words, states } = this;
     const count = words[COUNT];
-    const more = words[MORE];
-    if (count === FULL || more > FULL || more < -FULL) {
+    if (count >= FULL) {
       this.carry();
       return this.take(bytes);
     }
@@ -190,7 +192,7 @@ class Front {
       }
       states[unit] = number + 16;
     }
-    words[MORE] = more + padding;
+    words[MORE] += padding;
     return place;
   }
 

@@ -82,6 +82,12 @@ const fn word(index: usize) -> u32 {
     index as u32
 }
 
+/// The unit of a slot that is shown, as JavaScript counts it.
+#[allow(clippy::cast_possible_truncation, reason = "at most `MOST_UNIT`")]
+const fn unit_of(slot: u64) -> u32 {
+    (slot / UNIT + STEP) as u32
+}
+
 /// Where the stack of a class begins.
 const fn base(class: usize) -> usize {
     STACKS + PLACES * class
@@ -114,14 +120,17 @@ impl Front {
         unit.checked_sub(STEP).map(|unit| unit * UNIT).ok_or(Corrupt)
     }
 
-    /// Adds slots to a stack that has `len` of them. A slot whose states are not among the `shown` that JavaScript may look at is
-    /// left out. Returns how many have been added.
+    /// Whether the states of a slot are among the `shown` that JavaScript may look at.
+    pub fn shows(class: usize, slot: u64, shown: u64) -> bool {
+        slot / UNIT + STEP + CLASS[class].size / UNIT <= shown.min(MOST_UNIT.into())
+    }
+
+    /// Adds slots to a stack that has `len` of them. A slot that the front does not show is left out. Returns how many have been added.
     pub fn push(&mut self, class: usize, len: usize, slots: impl Iterator<Item = u64>, shown: u64) -> usize {
         let mut now = len;
         for slot in slots {
-            let Ok(unit) = u32::try_from(slot / UNIT + STEP) else { continue };
-            if u64::from(unit) + CLASS[class].size / UNIT <= shown && now < ROOM {
-                self.words[base(class) + now].store(unit, Relaxed);
+            if Self::shows(class, slot, shown) && now < ROOM {
+                self.words[base(class) + now].store(unit_of(slot), Relaxed);
                 now += 1;
             }
         }

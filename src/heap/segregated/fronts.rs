@@ -167,11 +167,11 @@ impl Segregated {
         let Some((taken, holes)) = self.take_from_spans(class, &mut slots[..wanted])? else { return Ok(None) };
         let shown = self.states_shown();
         let slots = &slots[..taken];
-        // The lowest last, which is taken first.
+        // The lowest of a span last, which is taken first.
         let lent = self.fronts.all[place].push(class, present, slots.iter().rev().copied(), shown);
         if lent < taken {
-            // Slots whose states are not shown: the lowest ones are, if any is.
-            slots[lent..].iter().for_each(|&slot| _ = self.spans.give(slot));
+            let hidden = slots.iter().filter(|&&slot| !Front::shows(class, slot, shown));
+            hidden.for_each(|&slot| _ = self.spans.give(slot));
         }
         Ok(Some(Taken { start: 0, size: lent as u64 * CLASS[class].size, holes: holes - lent.cast_signed() }))
     }

@@ -156,15 +156,21 @@ impl Segregated {
         Ok(Some(Taken { start, size: taken as u64 * CLASS[class].size, holes: holes - taken.cast_signed() }))
     }
 
-    /// Takes free slots of a class from a span, which is made if there is none, as many as `slots` has room for at most. Returns how
-    /// many it has written there, lowest first, and how many more holes there are because of a new span. `None`: there is no run of
-    /// pages even for the shortest span.
+    /// Takes free slots of a class from spans, as many as `slots` has room for at most; a span is made if there is none with a free
+    /// slot. Returns how many it has written there, those of each span lowest first, and how many more holes there are because of a new
+    /// span. `None`: there is no run of pages even for the shortest span.
     pub(super) fn take_from_spans(
         &mut self,
         class: usize,
         slots: &mut [u64],
     ) -> Result<Option<(usize, isize)>, NoMetadata> {
-        let taken = self.spans.take(class, slots);
+        let mut taken = 0;
+        while taken < slots.len() {
+            match self.spans.take(class, &mut slots[taken..]) {
+                0 => break,
+                more => taken += more,
+            }
+        }
         if taken > 0 || slots.is_empty() {
             return Ok(Some((taken, 0)));
         }
