@@ -78,6 +78,39 @@ function unitOfBig(address) {
   return (low & 15) === 8 ? (low >>> 4) | (HALVES[1] << 28) : 0;
 }
 
+/**
+ * Address objects of blocks that came or went last, and the unit of each, by a hash of the unit. To make a BigInt takes longer than
+ * to find it here, and each has to be collected again. An address is the same in all heaps, so all heaps of a thread share them.
+ */
+const HASH_BITS = 12;
+const UNITS = new Int32Array(new ArrayBuffer(4 << HASH_BITS));
+const OBJECTS = new Array(1 << HASH_BITS).fill(undefined);
+
+/** The multiplier of multiplicative hashing (Knuth, The Art of Computer Programming, 6.4): 2^32 divided by the golden ratio. */
+const GOLDEN = 0x9e3779b1 | 0;
+
+// The next two call nothing that could find no room on the engine's stack, since the block has been taken, or freed, by then.
+
+/** The address, a BigInt, of the slot at a unit, which is not 0. */
+function bigOf(unit) {
+  const place = Math.imul(unit, GOLDEN) >>> (32 - HASH_BITS);
+  if (UNITS[place] === unit) return OBJECTS[place];
+  HALVES[0] = (unit << 4) | 8;
+  HALVES[1] = unit >>> 28;
+  const address = WHOLE[0];
+  OBJECTS[place] = address;
+  UNITS[place] = unit;
+  return address;
+}
+
+/** Keeps the address of the slot at a unit, which has been freed: the next malloc is likely to return it. */
+function keepBig(unit, address) {
+  const place = Math.imul(unit, GOLDEN) >>> (32 - HASH_BITS);
+  if (UNITS[place] === unit || typeof address !== 'bigint') return;
+  OBJECTS[place] = address;
+  UNITS[place] = unit;
+}
+
 /** What the functions of the module take: a BigInt, as in the original. Methods of a Heap take numbers as well. */
 function bigintOnly(address) {
   if (typeof address === 'bigint') return address;
@@ -87,8 +120,10 @@ function bigintOnly(address) {
 
 module.exports = {
   asNumbers,
+  bigOf,
   bigintOnly,
   inKind,
+  keepBig,
   readNumber,
   readPhysical,
   returned,

@@ -16,7 +16,7 @@
 'use strict';
 
 const binding = require('../binding.js');
-const { unitOfBig } = require('./addresses.js');
+const { bigOf, keepBig, unitOfBig } = require('./addresses.js');
 const { callWith, fillFront, flushFront } = require('./calls.js');
 const {
   CLASSES,
@@ -38,7 +38,6 @@ const {
 // What is at which index of the words, which have 32 bits. As doubles and whole numbers of 64 bits, they have half the index.
 const MALLOCS = 0;
 const STATES = 3;
-const ADDRESS = 4;
 const BUSY = 7;
 const PADDING = 8;
 const COUNT = 10;
@@ -85,7 +84,6 @@ const CAN_SHARE = canCompare();
 /** Stands for the memory of a front that is not made: all stacks are empty, and there are no states. */
 const NO_WORDS = new Int32Array(STACKS + PLACES * CLASSES);
 const NO_NUMBERS = new Float64Array(5);
-const NO_ADDRESSES = new BigUint64Array(3);
 const NO_STATES = new Uint8Array(0);
 const NO_TABLE = new DataView(new ArrayBuffer(LEAD));
 
@@ -111,8 +109,6 @@ class Front {
     /** Frees of blocks beyond the states that are shown. */
     this.missed = 0;
     if (SIZES[0] === 0) readClasses();
-    /** The address objects of slots, as they were freed, by their places in the words. */
-    this.objects = undefined;
     this.reset();
   }
 
@@ -121,12 +117,10 @@ class Front {
     this.number = 0;
     this.words = NO_WORDS;
     this.numbers = NO_NUMBERS;
-    this.addresses = NO_ADDRESSES;
     this.states = NO_STATES;
     // The words and the states in one, where the first unit's state is in it, and how many states can be read with what follows.
     this.table = NO_TABLE;
     this.shown = 0;
-    this.objects = undefined;
     this.distance = 0n;
   }
 
@@ -158,7 +152,7 @@ class Front {
     this.calls = CAN_SHARE ? 0 : Number.POSITIVE_INFINITY;
   }
 
-  /** Makes a block of `size` bytes. Returns where in the words its unit is, until the next call, or 0: the addon knows more. */
+  /** Makes a block of `size` bytes. Returns its unit, or 0: the addon knows more. */
   take(size) {
     if (typeof size !== 'number') return 0;
     // What follows is computed with whole numbers, even if sizes are doubles to the compiler.
@@ -193,7 +187,7 @@ class Front {
       states[unit] = number + 16;
     }
     words[MORE] += padding;
-    return place;
+    return unit;
   }
 
   /** Adds what is counted in whole numbers of 32 bits, which are quicker, to what is counted in doubles. */
@@ -229,7 +223,7 @@ class Front {
     if (STORES_ARE_ORDERED) states[unit] = state;
     else Atomics.store(states, unit, state);
     words[BUSY] = 0;
-    return top - 1;
+    return unit;
   }
 
   /** Frees the block that starts at `unit`, a whole number. Returns where in the words its slot is now, or 0: the addon knows more. */
@@ -294,27 +288,17 @@ class Front {
 
   /** The address of a new block of `size` bytes; undefined: the addon knows more. */
   malloc(size) {
-    const place = this.take(size);
-    if (place === 0) return undefined;
-    const { words, addresses, objects } = this;
-    const unit = words[place];
-    if (this.asNumber === true) return 16 * unit + 8;
-    // An address that was freed is an object already, and is returned again.
-    const object = objects[place];
-    if (object !== undefined) return object;
-    words[ADDRESS] = (unit << 4) | 8;
-    words[ADDRESS + 1] = unit >>> 28;
-    return addresses[ADDRESS / 2];
+    const unit = this.take(size);
+    if (unit === 0) return undefined;
+    return this.asNumber === true ? 16 * unit + 8 : bigOf(unit);
   }
 
   /** Frees the block that starts at `address`. Returns whether it did; if not, the addon knows more. */
   free(address) {
     const unit = this.unitOf(address);
     if (unit === 0) return false;
-    const place = this.give(unit);
-    if (place === 0) return this.isShared ? this.freeMissed(unit, address) : false;
-    if (this.asNumber === false)
-      this.objects[place] = typeof address === 'bigint' ? address : undefined;
+    if (this.give(unit) === 0) return this.isShared ? this.freeMissed(unit, address) : false;
+    if (this.asNumber === false) keepBig(unit, address);
     return true;
   }
 
@@ -435,14 +419,12 @@ class Front {
   fill(number) {
     if (this.states === NO_STATES && !this.begin()) return 0;
     callWith(fillFront, this.heap, 64 * this.number + number);
-    const { words, objects } = this;
+    const { words } = this;
     if (words[LIMITS + number] === 0) {
       this.dropEnded();
       return 0;
     }
     const top = words[TOPS + number];
-    if (!this.asNumber)
-      for (let place = STACKS + PLACES * number; place < top; place++) objects[place] = undefined;
     if (words[STATES] >>> 0 <= this.states.length || this.mapMore()) return top;
     binding.endFront(this.heap);
     this.end();
@@ -461,15 +443,8 @@ class Front {
 
   /** Has the addon take the older half of the slots of a class off their stack, which is full. Returns its top. */
   flush(number) {
-    const { words, objects } = this;
-    const before = words[TOPS + number];
     callWith(flushFront, this.heap, 64 * this.number + number);
-    const top = words[TOPS + number];
-    if (top < before && !this.asNumber) {
-      for (let place = STACKS + PLACES * number; place < top; place++)
-        objects[place] = objects[place + before - top];
-    }
-    return top;
+    return this.words[TOPS + number];
   }
 
   /** Makes the front when the heap has been called often enough. Returns whether it has. */
@@ -479,7 +454,6 @@ class Front {
       this.end();
       return false;
     }
-    this.objects = new Array(STACKS + PLACES * CLASSES).fill(undefined);
     return true;
   }
 
@@ -496,7 +470,6 @@ class Front {
       this.number = number;
       this.words = new Int32Array(words, wordsStart, NO_WORDS.length);
       this.numbers = new Float64Array(words, wordsStart, 5);
-      this.addresses = new BigUint64Array(words, wordsStart, 3);
     }
     // No state is shown that the addon does not reach by atomic operations.
     this.states = new Uint8Array(states, statesStart - STEP, length);

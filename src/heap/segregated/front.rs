@@ -4,7 +4,6 @@
 //! ```text
 //!  words  0..2        a double: how many blocks the front has handed out
 //!         3           how many states JavaScript may look at
-//!         4, 5        for JavaScript: an address
 //!         7           not 0 while JavaScript is in the middle of a call, in heaps that several threads use
 //!         8, 9        a double: by how much padding there is more because of it, since it was last added up
 //!         10          how many blocks more, and
