@@ -199,8 +199,9 @@ export interface InitOptions {
   /**
    * Whether free pages are given back to the system without a call of {@link trim}: when those freed since the last time are a
    * sixteenth of the heap, and at least 1 MiB, so that few calls of {@link free} pay for a system call. When a block of
-   * 1 MiB or more is allocated in pages that have just been given back, or half of these have been used again by the next time,
-   * the heap keeps more free pages from then on: up to twice the block's size, or twice as many as this time, at most 64 MiB.
+   * 1 MiB or more is allocated in pages that have just been given back, or half of what is given back was given back before,
+   * a short while ago, the heap keeps more free pages from then on: up to twice the block's size, or twice as many as this time,
+   * at most 64 MiB.
    * No address changes.
    *
    * @defaultValue false; true for a {@link Heap}
@@ -627,8 +628,8 @@ export function get(address: bigint): bigint;
 export function free(address: bigint): void;
 
 /**
- * Allocates a block of each size in one call: all of them, or none. For many small blocks that is much cheaper than a call
- * for each.
+ * Allocates a block of each size in one call: all of them, or none. In the default heap, and wherever calls of
+ * {@link malloc} reach the addon, that takes less time than a call for each of many small blocks; for few blocks it takes more.
  *
  * The addresses are those that as many calls of {@link malloc} would return, one after the other, unless other threads
  * allocate meanwhile: after every few thousand blocks they can use the heap. Amortized O(k log n) for k blocks.
@@ -757,7 +758,10 @@ export interface Stats {
     holes: number;
     /** The length of the largest hole, and so the largest size that needs no new main block. */
     largestHole: number;
-    /** The bytes of the heap's own bookkeeping, which is not in the memory that it allocates. */
+    /**
+     * The bytes of the heap's own bookkeeping, which is not in the memory that it allocates. With size classes a sixteenth of
+     * `mapped` is part of it, of which the system holds only pages in whose addresses blocks have started.
+     */
     metadata: number;
     /**
      * The bytes in main blocks that are in physical memory: what the process really uses. Only there with

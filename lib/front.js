@@ -64,8 +64,9 @@ const SIGN_AND_REST = -(2 ** 31) | 15;
 const MOST_UNIT = 2 ** 31 - 1;
 
 /**
- * After so many calls of malloc their number and the padding are carried, which are whole numbers of 32 bits: each call changes the
- * padding by less than 2^15, and between them there are few more calls of free than of malloc before a stack is full.
+ * Calls of malloc after which their number and the padding are carried from whole numbers of 32 bits to doubles. A call changes the
+ * padding by less than 2^15, and until a stack is full, and a call of the addon adds all up, at most as many more blocks are freed
+ * than allocated as all stacks have places: less than 2^31 in sum.
  */
 const FULL = 2 ** 15;
 
@@ -166,11 +167,8 @@ class Front {
     }
     if (this.isShared === true) return this.takeShared(bytes, number, top);
     const { words, states } = this;
+    if (words[COUNT] >= FULL) this.carry();
     const count = words[COUNT];
-    if (count >= FULL) {
-      this.carry();
-      return this.take(bytes);
-    }
     // No call comes between the next writes: a thread that is stopped has taken the block or not.
     const place = (top - 1) | 0;
     words[COUNT] = count + 1;

@@ -154,6 +154,8 @@ function churn({ heap, number, threads, shared, random, only }) {
         own[at] = Number(
           kind < 8 ? heap.malloc(anySize(random)) : mallocOtherwise(heap, random, anySize(random)),
         );
+        // The words of a front may be zeros by now, and no block starts where they say.
+        if (own[at] < 1000) throw new Error(`no block starts at ${own[at]}`);
         counts.made += 1;
       } else if (kind < 8) {
         const address = own[at];

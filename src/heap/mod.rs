@@ -177,7 +177,7 @@ impl Heap {
     }
 
     /// The bytes that were asked for of the live slot that starts at `address`, and whether it would keep its place with `size` bytes.
-    /// `None`: no slot starts there, or its engine has none. O(1).
+    /// `None`: no slot of at most 16 KiB starts there, or its engine has none. O(1).
     #[must_use]
     pub fn slot_at(&mut self, address: u64, size: u64) -> Option<(u64, bool)> {
         let (usable, padding) = self.engine.segregated()?.slot_at(offset_of(address)?)?;

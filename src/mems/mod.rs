@@ -254,16 +254,6 @@ impl Mems {
     /// [`Error::WriteAfterFree`]. Nothing has changed then.
     #[inline]
     pub fn free(&mut self, address: u64) -> Result<(), Error> {
-        if self.cached && self.heap.free_at_hand(address) {
-            return Ok(());
-        }
-        self.free_otherwise(address)
-    }
-
-    /// [`Mems::free`] of a block that is not a slot of whose class the cache has room. (A function of its own, so that most calls of
-    /// `free` save no register.)
-    #[inline(never)]
-    fn free_otherwise(&mut self, address: u64) -> Result<(), Error> {
         match self.start_free(address)? {
             Left::Nothing => Ok(()),
             left => steps::finish_free(self, address, left, |_| ()),

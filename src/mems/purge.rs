@@ -6,12 +6,11 @@
 //! noted. Pages that have been handed out again by then stay, as they would only be faulted in anew. jemalloc decays its dirty
 //! pages by time; deciding by amount needs no clock and no thread, and bounds the waste.
 //!
-//! A large block that is freed and allocated again and again would have its pages given back and faulted in each time, which
-//! takes as long as filling it. So when a block of [`LEAST`] bytes or more gets pages that were given back last, nothing is given
-//! back from then on before more than twice the block's length has been noted, up to [`MOST_PATIENCE`] bytes; each giving back
-//! halves that. (glibc raises its thresholds for large blocks likewise.) Where smaller blocks come and go, it is seen later: pages that
-//! were given back have become free again, so they have been used meanwhile. If half of them have by the next time, nothing is given
-//! back from then on before twice as many bytes have been noted as this time, again up to [`MOST_PATIENCE`].
+//! Pages that are given back and used again soon cost a page fault each, which takes as long as filling them. So when a block of
+//! [`LEAST`] bytes or more gets pages of which half were given back last, nothing is given back from then on before more than twice
+//! the block's length has been noted, up to [`MOST_PATIENCE`] bytes; each giving back halves that. (glibc raises its thresholds for
+//! large blocks likewise.) That smaller blocks come and go is seen later: if at least half of the bytes that are given back had been
+//! given back before, by one of the last [`BATCHES`] times, twice as many have to be noted from then on.
 //!
 //! Giving a gigabyte back takes the system a third of a second. So pages that are to be given back are first marked as due, and
 //! then given back step by step, with the heap's lock released in between: each step looks anew which pages are free.
@@ -19,7 +18,7 @@
 //! Invariants: at most [`RUNS`] runs are noted, each of whole pages that were free when it was noted; those that are due are in
 //! order of address, the lowest last; those that were given back last, the lowest first.
 //!
-//! Costs: O(1) for a free that completes no page, else O(log r); O(r log r) for giving back r runs, and a system call
+//! Costs: O(1) for a free, and only arithmetic unless it completes a page; O(r log r) for giving back r runs, and a system call
 //! for each hole in them.
 
 use crate::error::Error;
@@ -38,17 +37,21 @@ const MOST_PATIENCE: u64 = 64 << 20;
 /// Most runs that are noted.
 const RUNS: usize = 1024;
 
+/// Times of giving back whose runs are kept together, to see which come back.
+const BATCHES: usize = 8;
+
 /// Runs of pages that have become free.
 #[derive(Debug, Default)]
 pub(crate) struct DirtyPages {
     runs: Vec<Range<u64>>,
+    /// Bytes of all runs. A page counts as often as it has been noted, until runs are merged.
     bytes: u64,
     /// Runs that are to be given back now.
     due: Vec<Range<u64>>,
-    /// The runs that were given back last.
-    given_back: Vec<Range<u64>>,
-    /// Bytes of their pages that have become free once more since.
-    used_again: u64,
+    /// The runs that were given back last, and those that were before these: each by at most [`BATCHES`] times.
+    given_back: [Vec<Range<u64>>; 2],
+    /// By how many times the runs that were given back last were.
+    batches: usize,
     /// At least this many bytes wait to be given back.
     patience: u64,
 }
@@ -92,7 +95,6 @@ impl DirtyPages {
             return false;
         }
         let bytes = run.end - run.start;
-        let was_given_back = self.was_given_back(&run);
         // Blocks are often freed in order of address, or in reverse, or the same one again and again.
         match self.runs.last_mut() {
             Some(last) if last.start <= run.start && run.end <= last.end => return false,
@@ -107,39 +109,59 @@ impl DirtyPages {
             }
         }
         self.bytes += bytes;
-        self.used_again += if was_given_back { bytes } else { 0 };
-        // Runs are noted more than once, and beside each other, where blocks come and go.
-        let are_many = self.runs.len() == RUNS && {
-            merge(&mut self.runs);
-            self.runs.len() > RUNS / 2
-        };
-        are_many || self.bytes >= LEAST.max(mapped / 16).max(self.patience) || self.is_due()
+        if self.is_due() {
+            return true;
+        }
+        let enough = LEAST.max(mapped / 16).max(self.patience);
+        if self.runs.len() < RUNS && self.bytes < enough {
+            return false;
+        }
+        // Where blocks come and go, runs are noted more than once, and beside each other.
+        merge(&mut self.runs);
+        self.bytes = length(&self.runs);
+        self.runs.len() > RUNS / 2 || self.bytes > enough / 2
     }
 
-    /// Notes that a block has these addresses now, by malloc or by growing.
+    /// Notes that a block has these addresses now, by malloc or by growing. O(1), and O(r) for a block of [`LEAST`] bytes.
     #[inline]
     pub fn note_use(&mut self, start: u64, end: u64) {
         let bytes = end - start;
-        if bytes >= LEAST && self.was_given_back(&(start..end)) {
+        if bytes >= LEAST && common(std::slice::from_ref(&(start..end)), &self.given_back[0]) >= bytes / 2 {
             self.patience = self.patience.max(bytes.saturating_mul(2).min(MOST_PATIENCE));
         }
-    }
-
-    /// Whether any of the addresses was given back last.
-    fn was_given_back(&self, addresses: &Range<u64>) -> bool {
-        let next = self.given_back.partition_point(|run| run.end <= addresses.start);
-        self.given_back.get(next).is_some_and(|run| run.start < addresses.end)
     }
 
     /// Makes all runs due, in addition to those that are. Without memory for that they are forgotten; `trim()` still finds them.
     pub fn fall_due(&mut self) {
         let mut runs = self.take();
-        runs.reverse();
         if self.due.is_empty() {
+            self.learn(&runs);
+            runs.reverse();
             self.due = runs;
         } else if self.due.try_reserve(runs.len()).is_ok() {
             self.due.extend(runs);
             self.due.sort_unstable_by_key(|run| std::cmp::Reverse(run.start));
+        }
+    }
+
+    /// Makes the heap more patient if `runs`, which are given back now, were given back in vain before, and less if not.
+    fn learn(&mut self, runs: &[Range<u64>]) {
+        let again = self.given_back.iter().map(|before| common(runs, before)).max();
+        self.patience /= 2;
+        if again.is_some_and(|bytes| bytes >= length(runs) / 2) {
+            self.patience = self.patience.max(2 * length(runs)).min(MOST_PATIENCE);
+        }
+        if self.batches == BATCHES || self.given_back[0].len() > 2 * RUNS {
+            self.given_back.swap(0, 1);
+            self.given_back[0].clear();
+            self.batches = 0;
+        }
+        self.batches += 1;
+        // Without memory for it nobody knows what is given back in vain.
+        let last = &mut self.given_back[0];
+        if last.try_reserve(runs.len()).is_ok() {
+            last.extend_from_slice(runs);
+            merge(last);
         }
     }
 
@@ -157,24 +179,35 @@ impl DirtyPages {
     pub fn forget(&mut self) {
         self.take();
         self.due.clear();
+        self.given_back = Default::default();
     }
 
     /// Takes all runs, in order of address and merged, and begins anew.
     fn take(&mut self) -> Vec<Range<u64>> {
-        let noted = std::mem::take(&mut self.bytes);
+        self.bytes = 0;
         let mut runs = std::mem::take(&mut self.runs);
         merge(&mut runs);
-        let given_back: u64 = self.given_back.iter().map(|run| run.end - run.start).sum();
-        let is_in_vain = given_back > 0 && self.used_again >= given_back / 2;
-        self.patience = if is_in_vain { (2 * noted).min(MOST_PATIENCE) } else { self.patience / 2 };
-        self.used_again = 0;
-        self.given_back.clear();
-        // Without memory for it nobody knows what was given back in vain.
-        if self.given_back.try_reserve(runs.len()).is_ok() {
-            self.given_back.extend_from_slice(&runs);
-        }
         runs
     }
+}
+
+/// Bytes of all runs.
+fn length(runs: &[Range<u64>]) -> u64 {
+    runs.iter().map(|run| run.end - run.start).sum()
+}
+
+/// Bytes that are in runs of both lists, each of which is in order of address and merged. O(r).
+fn common(some: &[Range<u64>], others: &[Range<u64>]) -> u64 {
+    let (mut some, mut others, mut bytes) = (some.iter().peekable(), others.iter().peekable(), 0);
+    while let (Some(one), Some(other)) = (some.peek(), others.peek()) {
+        bytes += one.end.min(other.end).saturating_sub(one.start.max(other.start));
+        if one.end < other.end {
+            some.next()
+        } else {
+            others.next()
+        };
+    }
+    bytes
 }
 
 /// Puts runs in order of address, and makes one of those that touch.
@@ -328,19 +361,48 @@ mod tests {
         let mut dirty = DirtyPages::default();
         let other = freed(2 * large..3 * large, 2 * large..3 * large);
         assert!(dirty.note(&block, large));
-        dirty.take();
+        give_back(&mut dirty);
         dirty.note_use(start, start + LEAST - 1);
-        assert!(dirty.note(&other, large), "a small block changes nothing at once");
-        dirty.take();
-        dirty.note_use(start, end);
-        assert!(dirty.note(&block, large), "nor do other pages");
-        dirty.take();
+        dirty.note_use(start + 4 * large, end + 4 * large);
+        assert_eq!(dirty.patience, 0, "small blocks and other pages change nothing at once");
         dirty.note_use(start, end);
         assert!((0..9).all(|_| !dirty.note(&block, large)), "the same pages again and again");
         assert!(dirty.note(&other, large), "twice the block is too much");
-        dirty.take();
-        assert!((0..9).all(|_| !dirty.note(&block, large)), "it was in vain again");
+        give_back(&mut dirty);
+        assert!((0..9).all(|_| !dirty.note(&block, large)), "it was in vain");
         assert!(dirty.note(&freed(0..MOST_PATIENCE, 0..MOST_PATIENCE), large), "and there is an end to it");
+        give_back(&mut dirty);
+        dirty.forget();
+        assert!(dirty.patience > 0 && dirty.given_back[0].is_empty(), "what a program asks for teaches nothing");
+    }
+
+    /// Gives back what is noted.
+    fn give_back(dirty: &mut DirtyPages) {
+        dirty.fall_due();
+        dirty.take_due();
+    }
+
+    #[test]
+    fn runs_have_bytes_in_common() {
+        assert_eq!(common(&[0..4, 6..9], &[1..2, 3..7, 8..20]), 1 + 1 + 1 + 1);
+        let runs = [0..4, 6..9];
+        assert_eq!((common(&[], &runs), common(&runs, &runs), common(&runs, &[4..6, 9..12])), (0, 7, 0));
+    }
+
+    #[test]
+    fn few_pages_that_come_and_go_make_no_heap_patient() {
+        let mut dirty = DirtyPages::default();
+        let churn = |dirty: &mut DirtyPages| {
+            for page in (0..512 * 400).map(|step| step % 512 * 2) {
+                let pages = page * PAGE..(page + 1) * PAGE;
+                if dirty.note(&freed(pages.clone(), pages), 0) {
+                    give_back(dirty);
+                }
+            }
+        };
+        churn(&mut dirty);
+        churn(&mut dirty);
+        assert!(dirty.patience.max(dirty.bytes) <= 2 * 512 * PAGE, "{} {}", dirty.patience, dirty.bytes);
     }
 
     #[test]
@@ -350,13 +412,15 @@ mod tests {
             let mut due =
                 |page: u64| dirty.note(&freed(page * PAGE..(page + 1) * PAGE, page * PAGE..(page + 1) * PAGE), 0);
             let pages = (from..).step_by(2).position(&mut due).expect("there is an end") as u64 + 1;
-            dirty.take();
+            give_back(&mut dirty);
             pages * PAGE
         };
         assert_eq!(until_due(0), LEAST);
         assert_eq!([until_due(0), until_due(0), until_due(0)], [LEAST, 2 * LEAST, 4 * LEAST], "used and freed again");
-        assert_eq!([until_due(1 << 30), until_due(1 << 40)], [4 * LEAST, 4 * LEAST]);
-        assert_eq!([until_due(0), until_due(1 << 50)], [2 * LEAST, LEAST], "less and less, where they are others");
+        let mut others = (30..).map(|bits| 1 << bits);
+        let mut until_due_elsewhere = || until_due(others.next().expect("there are more"));
+        assert_eq!([(); 2].map(|()| until_due_elsewhere()), [4 * LEAST; 2], "no more runs than these are noted");
+        assert_eq!([(); 2].map(|()| until_due_elsewhere()), [2 * LEAST, LEAST], "less and less, where they are others");
     }
 
     #[test]

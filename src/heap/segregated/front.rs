@@ -202,8 +202,9 @@ impl Front {
     /// and the sum of all tops. `None`: it is in the middle of a call.
     pub fn activity(&self) -> Option<(u64, u64)> {
         let busy = self.words[BUSY].load(Acquire);
-        let tops = (0..CLASSES).map(|class| u64::from(self.words[TOPS + class].load(Acquire))).sum();
-        (busy == 0).then(|| (self.double(MALLOCS), tops))
+        let tops: u64 = (0..CLASSES).map(|class| u64::from(self.words[TOPS + class].load(Acquire))).sum();
+        let count = u64::from(self.words[COUNT].load(Acquire));
+        (busy == 0).then(|| (self.double(MALLOCS), tops + count))
     }
 
     /// By how much padding there is more than has been added up.

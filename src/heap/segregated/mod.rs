@@ -173,10 +173,11 @@ impl Engine for Segregated {
         self.total_padding = self.total_padding.wrapping_sub(padding);
         let State::Slot(class) = state else { return self.free_pages(start) };
         let slot = CLASS[class].size;
-        let mut freed = Freed { size: 0, pages: (start, start + slot), hole: (start, start + slot), holes: 0 };
         if self.push_cached(class, start) {
-            return Some(freed);
+            // No hole: the slot waits for a request.
+            return Some(Freed { size: 0, pages: (start, start), hole: (start, start), holes: 0 });
         }
+        let mut freed = Freed { size: 0, pages: (start, start + slot), hole: (start, start + slot), holes: 0 };
         let (mut given, mut dropped) = self.flush_cache(class);
         if !self.push_cached(class, start) {
             given += 1;

@@ -83,7 +83,8 @@ impl Segregated {
         self.states.get(start) != Some(State::Slot(0))
     }
 
-    /// The size of the slot of the live block that starts at `start`, and its padding, if it is one of which nobody keeps a note.
+    /// The size of the slot of the live block that starts at `start`, and its padding, if the slot is one of at most 16 KiB of which
+    /// nobody keeps a note.
     pub fn slot_at(&self, start: u64) -> Option<(u64, u64)> {
         let (_, class, padding) = self.states.quick(unit_of(start))?;
         Some((CLASS[class].size, padding))
@@ -136,8 +137,8 @@ impl Segregated {
         Ok(None)
     }
 
-    /// Fills the empty cache of a class from a span, which is made if there is none. Returns the lowest slot, which is not put there,
-    /// with the bytes of all slots that have left the span. `None`: there is no run of pages even for the shortest span.
+    /// Fills the empty cache of a class from spans; one is made if there is none. Returns the lowest slot of the first of them, which
+    /// is not put there, with the bytes of all slots that have left the spans. `None`: there is no run of pages even for the shortest span.
     #[cold]
     fn fill_cache(&mut self, class: usize) -> Result<Option<Taken>, NoMetadata> {
         self.caches.reserve(class)?;
@@ -146,7 +147,7 @@ impl Segregated {
         let (mut slots, wanted) = ([0; ROOM], self.caches.limit(class).div_ceil(2));
         let Some((mut taken, holes)) = self.take_from_spans(class, &mut slots[..wanted])? else { return Ok(None) };
         let (&start, others) = slots[..taken].split_first().ok_or(NoMetadata)?;
-        // The lowest last, which is taken first.
+        // The lowest of a span last, which is taken first.
         for &slot in others.iter().rev() {
             if !self.caches.push_at(class, slot) {
                 self.spans.give(slot);

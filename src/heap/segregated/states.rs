@@ -55,14 +55,14 @@ const PAGES: u8 = 127;
 /// Marks padding, and has seven bits of it.
 const PADDING: u8 = 128;
 
-/// The states of slots of at most 16 KiB of which nobody keeps a note are below this.
+/// The states of slots whose padding fits two bytes, those of at most 16 KiB, and of which nobody keeps a note, are below this.
 #[allow(clippy::cast_possible_truncation, reason = "there are fewer classes")]
-const QUICK: u8 = 16 + WIDER as u8;
+const NARROW: u8 = 16 + WIDER as u8;
 
-/// The padding that such a state itself says, and the bits of padding in the two bytes behind it.
+/// By state: the padding that the state itself says, and the bits of padding in the two bytes behind it.
 #[allow(clippy::cast_possible_truncation, reason = "at most 16")]
-static PADDING_OF: [(u8, u16); QUICK as usize] = {
-    let mut padding = [(0, 0x3fff); QUICK as usize];
+static PADDING_OF: [(u8, u16); NARROW as usize] = {
+    let mut padding = [(0, 0x3fff); NARROW as usize];
     let mut state = 1;
     while state < 16 + WIDE {
         padding[state] = if state <= 16 { (16 - state as u8, 0) } else { (0, 0x7f) };
@@ -284,7 +284,7 @@ impl States {
     pub fn quick(&self, at: u64) -> Option<(&AtomicU8, usize, u64)> {
         let [there, behind @ ..] = self.table.get(usize::try_from(at).ok()?..)?.first_chunk::<3>()?;
         let first = there.load(Acquire);
-        if first.wrapping_sub(1) >= QUICK - 1 {
+        if first.wrapping_sub(1) >= NARROW - 1 {
             return None;
         }
         // Without a branch that depends on the class, which nobody can predict.
@@ -329,7 +329,8 @@ impl States {
     pub fn set_slot(&mut self, offset: u64, class: usize, padding: u64) {
         let there = if class < WIDER { self.in_table(offset) } else { None };
         let Some(there) = there else { return self.set(offset, State::Slot(class), padding) };
-        // Without a branch that depends on the class, which nobody can predict: what a block has no byte for is overwritten.
+        // Without a branch that depends on the class, which nobody can predict: a byte that a block does not have is written to one
+        // that is written again below. All are the block's own: a slot of class n has n + 1 units, or more.
         let (low, middle) = (PADDING | padding as u8, PADDING | (padding >> 7) as u8);
         let first = if class == 0 { (UNIT - padding) as u8 } else { 16 + class as u8 };
         there[class.min(2)].store(middle, Relaxed);
@@ -394,6 +395,8 @@ const _: () =
     assert!(16 + CLASSES == NOTED as usize && NOTED as usize + CLASSES - 2 == LAST as usize, "a state for each class");
 const _: () = assert!(CLASS[WIDER - 1].size == 1 << 14, "what fourteen bits say");
 const _: () = assert!(CLASS[WIDE - 1].size == 128, "what seven bits say");
+const _: () =
+    assert!(CLASS[1].size == 2 * UNIT && CLASS[2].size == 3 * UNIT, "`States::set_slot` writes to as many units");
 
 #[cfg(all(test, loom))]
 #[path = "states_loom.rs"]
@@ -425,6 +428,38 @@ mod tests {
         assert_eq!(states.iter(0..2 * CHUNK).map(|found| found.0).collect::<Vec<_>>(), [0, CHUNK - 32]);
         assert_eq!((states.take(0), states.take(0)), (Some((State::Pages, PAGE - 1)), None));
         assert_eq!((states.get(0), states.get(1 << 50)), (None, None));
+    }
+
+    #[test]
+    fn a_slot_is_recorded_by_both_ways_alike_and_its_neighbours_stay() {
+        let mut states = [States::new(), States::new()];
+        for states in &mut states {
+            states.reserve(0..CHUNK).unwrap();
+        }
+        for (class, Class { size, .. }) in CLASS.iter().enumerate() {
+            let start = 2 * PAGE;
+            for padding in (0..*size).step_by(1 + class) {
+                for states in &mut states {
+                    states.set(start - UNIT, State::Slot(0), 1);
+                    states.set(start + size, State::Slot(0), 2);
+                }
+                states[0].set(start, State::Slot(class), padding);
+                states[1].set_slot(start, class, padding);
+                for states in &states {
+                    assert_eq!(
+                        (states.get(start), states.padding(start, State::Slot(class))),
+                        (Some(State::Slot(class)), padding)
+                    );
+                    let beside = [start - UNIT, start + size].map(|at| states.padding(at, State::Slot(0)));
+                    assert_eq!(beside, [1, 2], "class {class}");
+                }
+                let quick = states[1].quick(start / UNIT).map(|(_, class, padding)| (class, padding));
+                assert_eq!(quick, (class < WIDER).then_some((class, padding)));
+            }
+            for states in &mut states {
+                assert!(states.take(start).is_some());
+            }
+        }
     }
 
     #[test]
