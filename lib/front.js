@@ -16,7 +16,7 @@
 'use strict';
 
 const binding = require('../binding.js');
-const { bigOf, keepBig, unitOfBig } = require('./addresses.js');
+const { bigOf, keepBig, unitOfBig, unitOfNumber } = require('./addresses.js');
 const { callWith, fillFront, flushFront } = require('./calls.js');
 const {
   CLASSES,
@@ -56,12 +56,6 @@ const LEAD = 16_384;
 const ELSEWHERE = 16_256;
 /** Where the state of the unit 0 would be. */
 const FIRST_STATE = LEAD - STEP;
-
-/** The bits of a whole number that are its sign and its rest when it is divided by 16. */
-const SIGN_AND_REST = -(2 ** 31) | 15;
-
-/** The largest unit that a number of 31 bits can be. */
-const MOST_UNIT = 2 ** 31 - 1;
 
 /**
  * Calls of malloc after which their number and the padding are carried from whole numbers of 32 bits to doubles. A call changes the
@@ -311,13 +305,7 @@ class Front {
 
   /** The unit of an address that a slot can have, or of one below the first; else 0. */
   unitOf(address) {
-    if (typeof address !== 'number') return unitOfBig(address);
-    const low = address | 0;
-    // Most heaps have no addresses from 2 GiB on, and whole numbers take less time.
-    if (low === address) return (low & SIGN_AND_REST) === 8 ? low >>> 4 : 0;
-    const exact = (address - 8) / 16;
-    const unit = exact & MOST_UNIT;
-    return unit === exact ? unit : 0;
+    return typeof address === 'number' ? unitOfNumber(address) : unitOfBig(address);
   }
 
   /**
