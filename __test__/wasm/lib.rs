@@ -31,8 +31,13 @@ pub extern "C" fn init(policy: u32) -> u32 {
 pub extern "C" fn malloc(size: u64) -> u64 {
     HEAP.with_borrow_mut(|heap| {
         let mut address = heap.malloc(size);
+        if matches!(address, Ok(None)) && heap.release_spare() {
+            address = heap.malloc(size);
+        }
         if let Ok(None) = address {
-            let bytes = heap.block_size(size);
+            let whole = heap.block_size(heap.room_for(size, 1));
+            // An empty last block need only grow.
+            let bytes = whole - heap.growing_block().min(whole);
             if heap.reserve_block(bytes).is_err() {
                 return 0;
             }
