@@ -162,10 +162,9 @@ class Front {
     if (this.isShared === true) return this.takeShared(bytes, number, top);
     const { words, states } = this;
     if (words[COUNT] >= FULL) this.carry();
-    const count = words[COUNT];
     // No call comes between the next writes: a thread that is stopped has taken the block or not.
     const place = (top - 1) | 0;
-    words[COUNT] = count + 1;
+    words[COUNT]++;
     words[TOPS + number] = place;
     const unit = words[place];
     const padding = SIZES[number] - bytes;

@@ -146,10 +146,10 @@ impl DirtyPages {
 
     /// Makes the heap more patient if `runs`, which are given back now, were given back in vain before, and less if not.
     fn learn(&mut self, runs: &[Range<u64>]) {
-        let again = self.given_back.iter().map(|before| common(runs, before)).max();
+        let (bytes, [last, earlier]) = (length(runs), &self.given_back);
         self.patience /= 2;
-        if again.is_some_and(|bytes| bytes >= length(runs) / 2) {
-            self.patience = self.patience.max(2 * length(runs)).min(MOST_PATIENCE);
+        if common(runs, last).max(common(runs, earlier)) >= bytes / 2 {
+            self.patience = self.patience.max(2 * bytes).min(MOST_PATIENCE);
         }
         if self.batches == BATCHES || self.given_back[0].len() > 2 * RUNS {
             self.given_back.swap(0, 1);

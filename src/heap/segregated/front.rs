@@ -83,7 +83,7 @@ const fn word(index: usize) -> u32 {
 
 /// The unit of a slot that is shown, as JavaScript counts it.
 #[allow(clippy::cast_possible_truncation, reason = "at most `MOST_UNIT`")]
-const fn unit_of(slot: u64) -> u32 {
+const fn shown_unit(slot: u64) -> u32 {
     (slot / UNIT + STEP) as u32
 }
 
@@ -129,7 +129,7 @@ impl Front {
         let mut now = len;
         for slot in slots {
             if Self::shows(class, slot, shown) && now < ROOM {
-                self.words[base(class) + now].store(unit_of(slot), Relaxed);
+                self.words[base(class) + now].store(shown_unit(slot), Relaxed);
                 now += 1;
             }
         }
