@@ -120,6 +120,13 @@ function bigOf(unit) {
   return address;
 }
 
+/** The BigInt of a whole number from 0 to 2^53 - 1. To make it of two halves takes less time than to add two BigInts. */
+function bigOfNumber(number) {
+  HALVES[0] = number | 0;
+  HALVES[1] = (number / UPPER) | 0;
+  return WHOLE[0];
+}
+
 /** Keeps the address of the slot at a unit, which has been freed: the next malloc is likely to return it. */
 function keepBig(unit, address) {
   const place = Math.imul(unit, GOLDEN) >>> (32 - HASH_BITS);
@@ -138,6 +145,7 @@ function bigintOnly(address) {
 module.exports = {
   asNumbers,
   bigOf,
+  bigOfNumber,
   bigintOnly,
   inKind,
   keepBig,

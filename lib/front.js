@@ -16,7 +16,7 @@
 'use strict';
 
 const binding = require('../binding.js');
-const { bigOf, keepBig, unitOfBig, unitOfNumber } = require('./addresses.js');
+const { bigOf, bigOfNumber, keepBig, unitOfBig, unitOfNumber } = require('./addresses.js');
 const { callWith, fillFront, flushFront } = require('./calls.js');
 const {
   CLASSES,
@@ -116,7 +116,7 @@ class Front {
     // The words and the states in one, where the first unit's state is in it, and how many states can be read with what follows.
     this.table = NO_TABLE;
     this.shown = 0;
-    this.distance = 0n;
+    this.distance = 0;
   }
 
   /** Ends the front for good. */
@@ -361,10 +361,10 @@ class Front {
     if (unit >= this.shown || unit >= table.getUint32(ELSEWHERE, true)) return undefined;
     const state = table.getUint8(FIRST_STATE + unit);
     if (state === 0 || state >= QUICK) return undefined;
-    // The compiler has to know the kind of what is added.
-    if (this.asNumber)
-      return typeof address === 'number' ? physicalOf(address, this.distance) : undefined;
-    return typeof address === 'bigint' ? address + this.distance : undefined;
+    const physical = 16 * unit + 8 + this.distance;
+    // The addon says what is wrong with one that no number can be.
+    if (physical > Number.MAX_SAFE_INTEGER) return undefined;
+    return this.asNumber ? physical : bigOfNumber(physical);
   }
 
   /** Gives the block that starts at `address` the size `size` in its slot. Returns whether it has: else the addon knows more. */
@@ -449,8 +449,7 @@ class Front {
     const { number, isShared, words, wordsStart, states, statesStart, length, distance } = memory;
     // Another object of the heap may have published it.
     if (isShared) this.isShared = true;
-    // In the kind of the addresses that the heap returns.
-    this.distance = this.asNumber ? Number(distance) : distance;
+    this.distance = Number(distance);
     if (number !== this.number) {
       this.number = number;
       this.words = new Int32Array(words, wordsStart, NO_WORDS.length);
@@ -462,12 +461,6 @@ class Front {
     this.shown = this.states.length - 3;
     return true;
   }
-}
-
-/** The physical address of a block, as a number. The addon says what is wrong with one that no number can be. */
-function physicalOf(address, distance) {
-  const physical = address + distance;
-  return physical > Number.MAX_SAFE_INTEGER ? undefined : physical;
 }
 
 /** The memory of a heap's front, which is made if its number is 0; null if it has none, or the runtime can show none. */
