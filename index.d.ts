@@ -952,6 +952,45 @@ export interface Segment<Address extends bigint | number = bigint> {
 }
 
 /**
+ * Returns how much of what is free a request of `size` bytes could not use: the share of hole bytes that are in holes smaller than
+ * that. `stats().fragmentation.external` looks at the largest hole alone, and is close to 1 in most heaps that have lived for a while.
+ *
+ * O(n) for n segments, in parts, between which other threads use the heap: what they change meanwhile may or may not be seen. With
+ * the policy `'segregated'` each free slot is a hole.
+ *
+ * @param size - Bytes of the request, from 1 to `Number.MAX_SAFE_INTEGER`.
+ * @returns From 0, if every hole is large enough or there is none, to 1, if none is.
+ * @throws `ERR_MEMS_INVALID_SIZE`, `ERR_INVALID_ARG_TYPE`, `ERR_MEMS_NOT_INITIALIZED`.
+ *
+ * @example
+ * const blocks = [100, 8, 3000, 8].map((size) => malloc(size));
+ * free(blocks[0]);
+ * free(blocks[2]);
+ * unusable(2000).toFixed(2); // '0.26': holes of 100 and 980 bytes, of 4080
+ */
+export function unusable(size: number | bigint): number;
+
+/**
+ * Returns how many holes a list of holes in order of address would look at to place `size` bytes now, as textbooks count it: with the
+ * policies `'first-fit'` and `'next-fit'` the holes up to the one that is used, with `'segregated'` 1, with the others all holes. MeMS
+ * itself finds the hole by an index. Nothing changes.
+ *
+ * O(n) for n segments. Other threads that use the heap wait until it is done.
+ *
+ * @param size - Bytes of the request, from 1 to `Number.MAX_SAFE_INTEGER`.
+ * @param options - As {@link malloc} takes them.
+ * @returns The number of holes, all of them if none is large enough.
+ * @throws `ERR_MEMS_INVALID_SIZE`, `ERR_MEMS_INVALID_ALIGNMENT`, `ERR_INVALID_ARG_TYPE`, `ERR_MEMS_NOT_INITIALIZED`.
+ *
+ * @example
+ * const [first] = [malloc(100), malloc(8)];
+ * free(first);
+ * lookedAt(100); // 1: the hole that was just made
+ * lookedAt(101); // 2: that is too small, the rest of the page is not
+ */
+export function lookedAt(size: number | bigint, options?: MallocOptions): number;
+
+/**
  * Returns an iterator of the main blocks, each with its segments. The heap is read while you iterate: even for millions of
  * blocks it takes no memory, and changes made meanwhile may or may not be seen. O(n) for n segments.
  *
@@ -1138,6 +1177,10 @@ export interface Heap<Address extends bigint | number = bigint> {
   verify(): void;
   /** As {@link stats}. */
   stats(options?: StatsOptions): Stats;
+  /** As {@link unusable}. */
+  unusable(size: number | bigint): number;
+  /** As {@link lookedAt}. */
+  lookedAt(size: number | bigint, options?: MallocOptions): number;
   /** As {@link leaks}. */
   leaks(options?: LeaksOptions & { by?: 'block' }): IterableIterator<Leak<Address>>;
   leaks(options: LeaksOptions & { by: 'site'; order?: 'size' }): IterableIterator<LeakSite>;

@@ -55,6 +55,8 @@ const owns = (address) => heap.owns(bigintOnly(address));
 const trim = () => heap.trim();
 const verify = () => heap.verify();
 const stats = (options) => heap.stats(options);
+const unusable = (size) => heap.unusable(size);
+const lookedAt = (size, options) => heap.lookedAt(size, options);
 const chains = () => heap.chains();
 const leaks = (options) => heap.leaks(options);
 const printStats = () => heap.printStats();
@@ -87,6 +89,8 @@ module.exports = {
   trim,
   verify,
   stats,
+  unusable,
+  lookedAt,
   chains,
   leaks,
   library,

@@ -310,6 +310,14 @@ class Heap {
     return { ...stats, fragmentation };
   }
 
+  unusable(size) {
+    return binding.unusable(idOf(this), size);
+  }
+
+  lookedAt(size, options) {
+    return binding.lookedAt(idOf(this), size, checkedOptions(options));
+  }
+
   leaks(options) {
     return listed(binding.leaks(idOf(this), checkedOptions(options)), this[AS_NUMBER]);
   }

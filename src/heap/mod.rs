@@ -12,6 +12,7 @@
 //! - `chains.rs`: the main chain and the sub-chains. `stats.rs`, `counters.rs`, `print.rs`, `verify.rs`: what can be seen of a
 //!   heap, and whether it is sound.
 //! - `options.rs`: the options of placement. `looked_at.rs`: what a search would have cost with a list.
+//!   `unusable.rs`: which holes are too small for a request.
 //!
 //! The original's policy, first fit, is exact to the byte: `malloc` takes the start of the lowest-addressed hole that is large
 //! enough, over all main blocks in order; `free` turns the block into a hole and merges it with a hole before and a hole after,
@@ -40,6 +41,7 @@ mod print;
 mod segments;
 mod segregated;
 mod stats;
+mod unusable;
 mod verify;
 
 pub use crate::page::PAGE;
@@ -49,6 +51,7 @@ pub use options::{Options, UNIT};
 pub use policy::{PolicyKind, UnknownPolicy};
 pub use segregated::size_classes;
 pub use stats::{Group, Mark, Statistic, Stats};
+pub use unusable::HoleBytes;
 
 use crate::error::Error;
 use address::{address_of, addresses_of, offset_in, offset_of};

@@ -5,6 +5,7 @@
 //! - `steps.rs`: calls in steps, so that no other thread waits long; `access.rs`: how they get at the heap. `hidden.rs`: blocks
 //!   that are neither live nor free meanwhile.
 //! - `purge.rs`: free pages, and when they are given back to the system.
+//! - `holes.rs`: what holes are worth to a request.
 //! - `hardened.rs`: the canaries and the quarantine of hardened heaps. `stacks/`: where blocks were allocated and freed.
 
 pub(crate) mod access;
@@ -14,6 +15,7 @@ pub(crate) mod block;
 pub(crate) mod front;
 mod hardened;
 mod hidden;
+pub(crate) mod holes;
 mod options;
 mod padding;
 pub(crate) mod purge;

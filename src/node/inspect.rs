@@ -5,8 +5,8 @@ use super::failure::{Failure, run};
 use super::heaps::{argument, id};
 use super::object::Made;
 use crate::heap::{self, Group};
-use crate::mems::Mems;
-use crate::process::registry;
+use crate::mems::{Mems, holes};
+use crate::process::registry::{self, Handle};
 use napi::bindgen_prelude::{Function, Object, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
@@ -54,6 +54,26 @@ pub fn stats<'env>(env: &'env Env, heap: Unknown, options: Unknown) -> Result<Ob
             made.set(group.name(), object)?;
         }
         made.finished()
+    })
+}
+
+/// The share of hole bytes that are in holes smaller than `size`, from 0 to 1.
+#[napi]
+pub fn unusable(env: Env, heap: Unknown, size: Unknown) -> Result<f64> {
+    run(env, || {
+        let size = arguments::size("size", argument(env, &size))?;
+        Ok(holes::hole_bytes(&mut Handle::new(id(env, &heap)?)?, size)?.unusable())
+    })
+}
+
+/// How many holes a list in order of address would look at to place a block of `size` bytes now. The third argument is the options
+/// object or undefined, as `malloc` takes it.
+#[napi]
+pub fn looked_at(env: Env, heap: Unknown, size: Unknown, options: Unknown) -> Result<f64> {
+    run(env, || {
+        let (heap, bytes) = (id(env, &heap)?, arguments::size("size", argument(env, &size))?);
+        let alignment = arguments::alignment(argument(env, &options), "lookedAt()")?.unwrap_or(1);
+        Ok(as_number(registry::with_heap(heap, |heap| heap.looked_at(bytes, alignment))?))
     })
 }
 
