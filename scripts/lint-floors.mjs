@@ -8,7 +8,7 @@ import { CHECKOUT } from './lib/runtimes.mjs';
 const FLOORS = [
   ['page', 'table'],
   ['error'],
-  ['heap', 'memory'],
+  ['heap', 'memory', 'recording'],
   ['mems'],
   ['process'],
   ['node', 'c'],

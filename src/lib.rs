@@ -7,6 +7,8 @@
 //! - [`memory`] provides *what is there*: long mappings, reserved at once and committed page by page as they are
 //!   touched. The unsafe code about memory is here.
 //!
+//! [`recording`], on the same floor, is the format of recordings of what happens to heaps.
+//!
 //! The `node` feature (on by default) adds the Node-API binding, and the `c-abi` feature, which it needs, the functions for
 //! C. Both convert arguments and results and decide nothing; both find heaps in the registry of the process (`process/`).
 //! Arrows run downwards only: binding, then process, then [`Mems`], then the two halves.
@@ -28,6 +30,7 @@ mod node;
 mod page;
 #[cfg(feature = "c-abi")]
 mod process;
+pub mod recording;
 mod table;
 
 pub use error::Error;
