@@ -1,6 +1,6 @@
 // Builds the addon.
 //
-//   npm run build                          for this platform, a release build, beside package.json
+//   npm run build                          for this platform, a release build, beside package.json; and the command, into bin
 //   npm run build:tests                    for this platform, a debug build that checks the heap after every operation, into
 //                                          target/test-addon
 //   npm run build -- darwin-arm64 ...      for the platforms that these words choose: on Linux x64 as they are released, for the
@@ -14,6 +14,7 @@ import { stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildCommand } from './lib/command.mjs';
 import { choosePlatforms, PLATFORMS } from './platforms.mjs';
 
 const CHECKOUT = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -54,6 +55,7 @@ try {
   const words = args.filter((arg) => arg !== '--tests');
   if (words.length === 0 || words[0].startsWith('-')) {
     buildHere([...(isTests ? TESTS : RELEASE), ...words]);
+    if (!isTests) await buildCommand(CHECKOUT, join(CHECKOUT, 'bin'));
   } else {
     const { platforms, others } = choosePlatforms(words);
     if (others.length > 0) {

@@ -8,8 +8,8 @@ const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const mems = require('@sambhav-gautam/osmemoryallocator');
 const { FREE, REALLOC, readTrace } = require('../../bench/trace.js');
+const { FreeList, POLICIES: LISTED } = require('../../command/lib/free-list.js');
 const { capture, finishQuietly } = require('../helpers/capture.js');
-const { FreeList, POLICIES: LISTED } = require('../helpers/free-list.js');
 const { Model, PAGE } = require('../helpers/model.js');
 const { POLICIES } = require('../helpers/policies.js');
 const { check, fc, steps } = require('../helpers/property.js');
@@ -184,7 +184,7 @@ Object.keys(POLICIES).forEach((policy, stream) => {
       let history;
       const run = (words) => {
         const heap = new Heap({ ...EXACT, policy, minBlockSize: bytes, maxSize: bytes });
-        const list = new FreeList(policy, FIRST, bytes);
+        const list = new FreeList({ policy, base: FIRST, size: bytes });
         history = [];
         runSteps(words, {
           malloc(size) {

@@ -1,12 +1,12 @@
 'use strict';
 
 // Exercises on placement from textbooks, with the published results: with the heap through its public API, in a memory of only 4096
-// bytes, and with the model. fixtures/textbook.json names the source of each, and how the results were checked.
+// bytes, and with the model. command/textbook.json names the source of each, and how the results were checked.
 
 const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { Heap } = require('@sambhav-gautam/osmemoryallocator');
-const { buddy, program, tables } = require('../fixtures/textbook.json');
+const { buddy, program, tables } = require('../../command/textbook.json');
 const { Model, PAGE } = require('../helpers/model.js');
 
 const FIRST = 1000;

@@ -131,6 +131,9 @@ test('the main tarball holds the expected files, and no addon', (t) => {
     'CHANGELOG.md',
     'LICENSE',
     'README.md',
+    'bin/LICENSES.txt',
+    'bin/main.js',
+    'bin/mems.js',
     'binding.js',
     'include/mems.h',
     'index.d.ts',
@@ -252,6 +255,17 @@ test('default ESM import works', async () => {
   const calls = SEED_CALLS.replace(/\b(init|malloc|get|free|printStats|finish)\(/g, 'mems.$1(');
   const file = await write('default.mjs', `import mems from '${NAME}';${calls}`);
   assert.equal(await runNode([file]), SEED_OUTPUT);
+});
+
+test('the command mems runs where it was installed', { skip: TOO_OLD }, async () => {
+  const { bin } = await manifestOf(NAME);
+  const file = path.join(project, 'node_modules', ...NAME.split('/'), bin.mems);
+  const { version } = await manifestOf(NAME);
+  assert.equal(await runNode([file, '--version']), `${version}\n`);
+  assert.match(await runNode([file, 'lesson', 'silberschatz-five']), /^ +426 +- +- +600 +-$/m);
+  assert.match(await runNode([file, 'demo', '--ascii']), /P0 1000:1999 <-> H 2000:5095/);
+  const command = process.platform === 'win32' ? 'mems.cmd' : 'mems';
+  await fs.access(path.join(project, 'node_modules', '.bin', command));
 });
 
 test('the typings accept the API as it is used', async () => {

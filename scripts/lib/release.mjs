@@ -9,6 +9,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { findPlatform, PLATFORMS } from '../platforms.mjs';
+import { buildCommand } from './command.mjs';
 import { npmPack } from './pack.mjs';
 import { packedReadme } from './readme.mjs';
 
@@ -72,6 +73,8 @@ async function copyPublished(checkout, to) {
     await mkdir(dirname(join(to, path)), { recursive: true });
     await copyFile(join(checkout, path), join(to, path));
   }
+  // As it is now, and not as it was when the checkout was last built.
+  await buildCommand(checkout, join(to, 'bin'));
   const readme = join(to, 'README.md');
   const text = packedReadme(await readFile(readme, 'utf8'), await readManifest(to), shipped);
   await writeFile(readme, text);

@@ -1,0 +1,37 @@
+'use strict';
+
+// Small inputs for the command: the files that the examples of its help pages name.
+
+const { writeFileSync } = require('node:fs');
+const path = require('node:path');
+const { gzipSync } = require('node:zlib');
+
+/** A trace in the text format of bench/traces, from calls such as 'a 0 100'. */
+function traceText(calls) {
+  const slots = 1 + Math.max(-1, ...calls.map((call) => Number(call.split(' ')[1])));
+  return `0\n${slots}\n${calls.length}\n1\n${calls.map((call) => `${call}\n`).join('')}`;
+}
+
+/** Calls of a program that replaces small blocks of changing sizes, and lets an array grow. */
+function program(rounds, most) {
+  const calls = [];
+  for (let at = 0; at < 50; at++) calls.push(`a ${at} ${16 + (at % 7) * 24}`);
+  calls.push('a 50 64');
+  for (let round = 0; round < rounds; round++) {
+    const slot = (round * 17) % 50;
+    calls.push(`f ${slot}`, `a ${slot} ${1 + ((round * 131) % most)}`);
+    if (round % 25 === 24) calls.push(`r 50 ${64 * (round + 1)}`);
+  }
+  for (let at = 0; at < 50; at += 2) calls.push(`f ${at}`);
+  return calls;
+}
+
+/** Writes the files that examples name into a folder. */
+function writeInputs(folder) {
+  const write = (name, bytes) => writeFileSync(path.join(folder, name), bytes);
+  write('app.rep.gz', gzipSync(traceText(program(400, 300))));
+  write('before.rep', traceText(program(300, 200)));
+  write('after.rep', traceText(program(300, 900)));
+}
+
+module.exports = { program, traceText, writeInputs };

@@ -1,0 +1,312 @@
+// mems lesson: exercises on placement, from textbooks, of one's own, or random.
+
+'use strict';
+
+const { answer, parseCalls, work } = require('./lib/exercise.js');
+const { Failure, unknown } = require('./lib/failure.js');
+const { ORDERS } = require('./lib/free-list.js');
+const { nextKey } = require('./lib/keys.js');
+const text = require('./lib/lesson-text.js');
+const { beyondLibrary, LISTED } = require('./lib/memory.js');
+const { parseSize, parseSizes, parsePercent, parseWhole } = require('./lib/numbers.js');
+const random = require('./lib/random.js');
+const { table, wrap } = require('./lib/text.js');
+const textbook = require('./textbook.json');
+
+const BASE = 1000;
+const POLICIES = ['first-fit', 'next-fit', 'best-fit', 'worst-fit', 'buddy'];
+const COMPARED = POLICIES.slice(0, 4);
+/** Random exercises are drawn anew until policies differ, at most this often. */
+const DRAWS = 200;
+
+/** A buddy exercise's calls without its results: '+A100 0/128' is '+A100'. */
+const plainCalls = (calls) => calls.map((call) => call.split(' ')[0]).join(',');
+
+/** The exercises of textbooks, each as { name, slug, title, source, holes, calls, isProgram, base, policies }. */
+const EXERCISES = [
+  ...textbook.tables.map(({ holes, requests, ...about }) => fromHoles(holes, requests, about)),
+  fromCalls(textbook.program.size, textbook.program.calls.join(','), textbook.program),
+  ...textbook.buddy.map((each) => ({
+    ...fromCalls(1024, plainCalls(each.calls), each, 0),
+    policies: ['buddy'],
+  })),
+];
+
+const RANDOM = [
+  { name: 'random', title: 'five holes and four requests; --seed repeats one', source: 'random' },
+  {
+    name: 'random-calls',
+    title: 'a program of malloc and free, as malloc.py makes',
+    source: 'random',
+  },
+];
+
+function pick({ name, slug, title, source }) {
+  return { name, slug, title, source };
+}
+
+function fromHoles(holes, requests, about = {}) {
+  const calls = requests.map((size, at) => ({ kind: 'malloc', name: String(at), size }));
+  return { ...pick(about), holes, calls, isProgram: false, base: BASE, policies: COMPARED };
+}
+
+function fromCalls(size, calls, about = {}, base = BASE) {
+  const parsed = parseCalls(calls);
+  return {
+    ...pick(about),
+    holes: [size],
+    calls: parsed,
+    isProgram: true,
+    base,
+    policies: COMPARED,
+  };
+}
+
+/** A random exercise. One in which no two policies differ teaches little, so another is drawn. */
+function drawn(name, options) {
+  const seed = options.seed ?? Math.floor(Math.random() * 1_000_000);
+  const next = random.generator(seed);
+  const about = { seed, title: name };
+  if (name === 'random-calls') {
+    const { operations = 10, largest = 10, share = 0.5 } = options;
+    const program = random.program(next, { operations, largest, share });
+    return { ...fromCalls(options.size ?? 100, program, {}, options.base), ...about };
+  }
+  let exercise;
+  for (let draw = 0; draw < DRAWS; draw++) {
+    const { holes, requests } = random.holesAndRequests(next);
+    exercise = fromHoles(holes, requests);
+    const answers = COMPARED.map((policy) => work(exercise, { policy }).map(answer).join());
+    if (new Set(answers).size === COMPARED.length) break;
+  }
+  return { ...exercise, ...about };
+}
+
+/** The exercise that the arguments name. */
+function chosen([name], options) {
+  const { holes, requests, calls, size, base, seed } = options;
+  if (calls && (holes || requests))
+    throw new Failure('--calls has a memory of its own: leave --holes and --requests out.');
+  const given = calls ?? holes ?? requests;
+  if (given && name)
+    throw new Failure(`${name} has its own holes and requests: leave the name or the options out.`);
+  if (calls) return fromCalls(size ?? 100, calls, {}, base);
+  if (holes || requests) {
+    if (!holes || !requests)
+      throw new Failure('--holes and --requests belong together: give both.');
+    return { ...fromHoles(holes, requests), base: base ?? BASE };
+  }
+  if (RANDOM.some((each) => each.name === name)) return drawn(name, options);
+  if (name === undefined && seed !== undefined) return drawn('random', options);
+  if (name === undefined)
+    throw new Failure(
+      'name an exercise, as in mems lesson silberschatz-five: mems lesson --list has all.',
+    );
+  const found = EXERCISES.find((each) =>
+    [each.name.toLowerCase(), each.slug].includes(name.toLowerCase()),
+  );
+  const names = [...EXERCISES, ...RANDOM].flatMap((each) => [each.name, each.slug].filter(Boolean));
+  if (!found) throw unknown('exercise', name, names, 'mems lesson --list has all.');
+  return {
+    ...found,
+    base: base ?? found.base,
+    holes: size && found.isProgram ? [size] : found.holes,
+  };
+}
+
+/** The policies to work an exercise out with. */
+function policiesFor(exercise, { policy }, rules) {
+  if (policy === undefined || policy === 'all') {
+    if (exercise.policies.includes('buddy')) return exercise.policies;
+    return beyondLibrary(rules).length > 0 ? LISTED : exercise.policies;
+  }
+  if (!POLICIES.includes(policy)) {
+    if (policy !== 'segregated') throw unknown('policy', policy, [...POLICIES, 'all']);
+  }
+  return [policy];
+}
+
+function rulesOf({ header, align, order, coalescing }) {
+  if (order !== undefined && !ORDERS.includes(order)) throw unknown('order', order, ORDERS);
+  return {
+    header: header ?? 0,
+    alignment: align ?? 1,
+    order: order ?? 'address',
+    coalesce: coalescing,
+  };
+}
+
+/** What the reader must know about how the results came about. */
+function notesOf(rules) {
+  const { header, alignment, order, coalesce } = rules;
+  const said = [
+    header > 0 && `Each block has a header of ${header} bytes before it.`,
+    alignment > 1 && `Sizes are rounded up to multiples of ${alignment}.`,
+    order !== 'address' && `The list of holes is kept by ${order}.`,
+    !coalesce && 'Neighbouring holes are not coalesced.',
+  ].filter(Boolean);
+  if (said.length === 0) return [];
+  return [
+    said.join(' '),
+    `Worked out by a model of a free list, not by the library: MeMS has no ${beyondLibrary(rules).join(', no ')}.`,
+  ];
+}
+
+function list(context) {
+  const all = [...EXERCISES, ...RANDOM];
+  if (context.json) {
+    return context.printJson('lesson', {
+      lessons: all.map((each) => ({ ...pick(each), slug: each.slug ?? each.name })),
+    });
+  }
+  const columns = [
+    { title: 'exercise', align: 'left', is: ({ name, slug }) => slug ?? name },
+    { title: 'or', align: 'left', is: ({ name, slug }) => (slug ? name : '') },
+    { title: 'about', align: 'left', is: ({ title }) => title },
+  ];
+  context.print(...table(columns, all, context));
+}
+
+/** A step as JSON has it. */
+function jsonStep({ kind, name, size, address, hole, lookedAt, largest, left, holes }, isProgram) {
+  if (kind === 'free') return { call: 'free', block: name, holes };
+  const taken = hole && { size: hole.size, of: hole.of, partition: hole.partition };
+  const answered = { address, ...(taken ? { hole: taken } : { largestHole: largest }), lookedAt };
+  return { call: 'malloc', block: name, size, ...answered, ...(isProgram ? {} : { left }), holes };
+}
+
+/** Asks step by step on a terminal, or all at once where there is no key to press. */
+async function ask(context, exercise, results, rules) {
+  const key = async (says) => {
+    context.stdout.write(context.paint.dim(`${says} (any key; q ends)`));
+    const pressed = await nextKey(context.stdin);
+    context.stdout.write('\r\u001b[K');
+    return pressed !== 'q';
+  };
+  if (results.length > 1) {
+    if (await key('Where does each request go?'))
+      context.print(...text.comparison(exercise, results, context));
+    return;
+  }
+  for (const [question, lines] of text.story(exercise, results[0].steps, context, rules.header)) {
+    context.print(question);
+    if (!(await key('Where does it go, and what is left?'))) return;
+    context.print(...lines);
+  }
+}
+
+async function run(context, args, options) {
+  if (options.list) return list(context);
+  const exercise = chosen(args, options);
+  const rules = rulesOf(options);
+  const policies = policiesFor(exercise, options, rules);
+  const results = policies.map((policy) => ({
+    policy,
+    steps: work(exercise, { policy, ...rules }),
+  }));
+  const isModel = beyondLibrary(rules).length > 0;
+  if (context.json) {
+    const { isProgram, holes, calls, name, base } = exercise;
+    return context.printJson('lesson', {
+      exercise: {
+        ...(name === undefined ? {} : pick(exercise)),
+        ...(exercise.seed === undefined ? {} : { seed: exercise.seed }),
+        holes,
+        ...(isProgram
+          ? { calls: calls.map(({ kind, name: block, size }) => ({ call: kind, block, size })) }
+          : { requests: calls.map(({ size }) => size) }),
+        base,
+      },
+      rules,
+      by: isModel ? 'model' : 'library',
+      ...(options.ask
+        ? {}
+        : {
+            results: results.map(({ policy, steps }) => ({
+              policy,
+              steps: steps.map((step) => jsonStep(step, isProgram)),
+            })),
+          }),
+    });
+  }
+  context.print(...text.question(exercise, context, notesOf(rules)), '');
+  if (results.length === 1) context.print(...wrap(text.RULES[policies[0]], context.width), '');
+  if (options.ask) {
+    if (context.isTerminal && context.stdin.isTTY) return ask(context, exercise, results, rules);
+    if (results.length > 1) context.print(`By each policy: ${policies.join(', ')}.`);
+    const asked =
+      'Which hole does each request take, and what is left? Without --ask the answers follow.';
+    return context.print(...wrap(asked, context.width));
+  }
+  if (results.length > 1) return context.print(...text.comparison(exercise, results, context));
+  const story = text.story(exercise, results[0].steps, context, rules.header);
+  for (const [question, lines] of story) context.print(question, ...lines);
+}
+
+module.exports = {
+  name: 'lesson',
+  summary: 'exercises on placement, from textbooks or of your own',
+  usage: '[NAME] [options]',
+  description: [
+    'Works an exercise out: which hole each request takes by each policy, and what is left. NAME is one of mems lesson --list; or give holes and requests, or calls, of your own. With one policy each step is drawn.',
+    'The memory is a heap of MeMS that cannot grow, so that the answers are those of the library. For headers, other orders of the list and holes that are not coalesced there is a small model of a free list instead, and the output says so. It follows malloc.py, which goes with the book Operating Systems: Three Easy Pieces.',
+    'Partitions are variable: what is left of a hole can be used again. An answer such as 500>288 is the rest, 288 bytes, of the hole of 500; - means that the request must wait.',
+  ],
+  most: 1,
+  options: [
+    ['--list', 'the exercises by name'],
+    ['--holes <sizes>', 'the holes, lowest address first, as in 100,500,200', parseSizes],
+    ['--requests <sizes>', 'what is asked for, one after the other', parseSizes],
+    [
+      '--calls <calls>',
+      'a program in one memory: +10 is malloc(10), -0 frees the block of the first malloc; or with letters, +A10,-A',
+    ],
+    [
+      '--size <size>',
+      'the bytes of the memory for --calls and random-calls; 100 by default',
+      parseSize,
+    ],
+    ['--base <address>', 'the first address; 1000 by default', parseWhole(0, 2 ** 40)],
+    ['--policy <name>', `${POLICIES.join(', ')}, or all, the default`],
+    ['--header <bytes>', 'bytes before each block, which it takes as well', parseWhole(0, 4096)],
+    ['--align <bytes>', 'round sizes up to a multiple of this', parseWhole(1, 4096)],
+    [
+      '--order <order>',
+      `the order of the list of holes: ${ORDERS.join(', ')}. With front and back, holes stay where free puts them`,
+    ],
+    ['--no-coalescing', 'leave neighbouring holes apart'],
+    [
+      '--seed <n>',
+      'a random exercise, the same for the same number; with random-calls a program',
+      parseWhole(0, 2 ** 32 - 1),
+    ],
+    ['--operations <n>', 'how many calls random-calls makes; 10 by default', parseWhole(1, 10_000)],
+    ['--largest <size>', 'the largest request of random-calls; 10 bytes by default', parseSize],
+    ['--share <percent>', 'how many of its calls are malloc; 50% by default', parsePercent],
+    ['--ask', 'hide the answers until a key is pressed; in a pipe, print the questions only'],
+  ],
+  status: { 0: 'The exercise was worked out, even if requests must wait.' },
+  examples: [
+    { run: 'mems lesson --list', says: 'The exercises by name.' },
+    { run: 'mems lesson silberschatz-five', says: 'A classic by each policy.' },
+    {
+      run: 'mems lesson T1 --policy best-fit',
+      says: 'The same by one policy, step by step, with pictures.',
+    },
+    {
+      run: 'mems lesson --holes 100,500,200,300,600 --requests 212,417,112,426 --policy first-fit',
+      says: 'An exercise of your own.',
+    },
+    {
+      run: 'mems lesson --calls +10,+5,+30,-0,-2,+15 --size 100 --header 4 --no-coalescing --policy first-fit',
+      says: 'What headers cost, and what coalescing is for.',
+    },
+    {
+      run: 'mems lesson random --seed 7 --ask',
+      says: 'A question for an examination, without the answer.',
+    },
+    { run: 'mems lesson random --seed 7', says: 'The answer.' },
+    { run: 'mems lesson stallings-buddy', says: 'The buddy system, step by step.' },
+  ],
+  run,
+};

@@ -1,0 +1,13 @@
+// The library as the command uses it. No other file of the command loads it: the bundle lies in a folder beside this one, so that
+// these paths are right in both.
+
+'use strict';
+
+const library = require('../index.js');
+const binding = require('../binding.js');
+const { version } = require('../package.json');
+
+/** The policies of the library, in the order in which tables show them. */
+const POLICIES = ['first-fit', 'next-fit', 'best-fit', 'worst-fit', 'buddy', 'segregated'];
+
+module.exports = { ...library, binding, version, POLICIES };
