@@ -21,7 +21,7 @@ const { Failure, STATUS, unknown } = require('./lib/failure.js');
 const { overview, page } = require('./lib/help.js');
 const { parseWhole } = require('./lib/numbers.js');
 
-const SUBCOMMANDS = [require('./demo.js'), require('./lesson.js')];
+const SUBCOMMANDS = [require('./demo.js'), require('./lesson.js'), require('./replay.js')];
 
 const find = (name) => {
   const found = SUBCOMMANDS.find((each) => each.name === name);

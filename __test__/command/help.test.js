@@ -18,14 +18,13 @@ const isPipe = (line) => /[|<>]/.test(line);
 describe('every subcommand', SKIP, () => {
   const home = process.cwd();
   let validate;
-  let folder;
+  const folder = temporaryFolder(after);
 
   before(() => {
     const Ajv = require('ajv');
     validate = new Ajv({ allErrors: true, allowUnionTypes: true, strictTypes: false }).compile(
       JSON.parse(readFileSync(schema, 'utf8')),
     );
-    folder = temporaryFolder(after);
     writeInputs(folder);
     process.chdir(folder);
     // What a shell finds as `mems`.

@@ -1,0 +1,189 @@
+// Replays operations on a heap of the library with one policy, and measures it.
+//
+// Blocks have exactly the sizes that were asked for, and main blocks the sizes of init(): so that only the policy decides what is
+// mapped. Segregated fit, which rounds sizes, has what it needs instead.
+//
+// What a list of holes would look at costs a walk over the heap, so that only some mallocs are measured, evenly spread; that time does
+// not count. Times are those of calls from JavaScript, one after the other.
+
+'use strict';
+
+const { Heap } = require('../library.js');
+const { Failure } = require('./failure.js');
+const { KIND } = require('./operations.js');
+
+const EXACT = {
+  alignment: 1,
+  minBlockSize: 4096,
+  growingBlocks: false,
+  joinEmptyBlocks: false,
+  autoTrim: false,
+};
+const SEGREGATED = { ...EXACT, alignment: 16, joinEmptyBlocks: true };
+/** Mallocs between two that are measured, at first. */
+const INTERVAL = 64;
+/** Measured mallocs, at most: then every other is dropped, and the interval doubles. */
+const SAMPLES = 1024;
+const OUT_OF_MEMORY = 'ERR_MEMS_OUT_OF_MEMORY';
+/** Calls that are made before time counts, until the engine has compiled them. */
+const WARM_UP = 20_000;
+
+/** Policies that need no warming up any more. */
+const warm = new Set();
+
+const optionsFor = (policy) => (policy === 'segregated' ? SEGREGATED : EXACT);
+
+/** Some values of a long series, evenly spread: from half of SAMPLES to SAMPLES of them, once the series is long enough. */
+class Samples {
+  values = [];
+  interval = INTERVAL;
+  seen = 0;
+
+  /** Whether the next value of the series is wanted. */
+  isNext() {
+    return this.seen++ % this.interval === 0;
+  }
+
+  add(value) {
+    this.values.push(value);
+    if (this.values.length < SAMPLES) return;
+    this.values = this.values.filter((_, at) => at % 2 === 0);
+    this.interval *= 2;
+  }
+
+  get mean() {
+    if (this.values.length === 0) return 0;
+    return this.values.reduce((sum, value) => sum + value, 0) / this.values.length;
+  }
+}
+
+class Replay {
+  /** `limit` is the most bytes that the heap can map; undefined: no limit. */
+  constructor(policy, { limit } = {}) {
+    this.policy = policy;
+    const options = { ...optionsFor(policy), policy, addresses: 'number' };
+    this.heap = new Heap(limit === undefined ? options : { ...options, maxSize: limit });
+    // By id; 0 if there is no block. No heap has the address 0.
+    this.addresses = new Float64Array(1024);
+    this.calls = 0;
+    this.milliseconds = 0;
+    this.refused = { calls: 0, first: undefined };
+    this.looked = new Samples();
+  }
+
+  /** Replays the operations of a chunk. */
+  run(chunk) {
+    this.makeRoom(chunk);
+    const begun = performance.now();
+    let sampling = 0;
+    for (let at = 0; at < chunk.count; at++) {
+      // Most chunks take one round: what a refused call has interrupted continues behind it.
+      const next = this.runFrom(chunk, at);
+      sampling += next.sampling;
+      at = next.at;
+    }
+    this.milliseconds += performance.now() - begun - sampling;
+    this.calls += chunk.count;
+  }
+
+  makeRoom({ count, block }) {
+    let most = 0;
+    for (let at = 0; at < count; at++) most = Math.max(most, block[at]);
+    if (most < this.addresses.length) return;
+    const longer = new Float64Array(2 * most);
+    longer.set(this.addresses);
+    this.addresses = longer;
+  }
+
+  /** Replays from an operation up to one that is refused. Returns that, or the end. */
+  runFrom({ count, kind, block, size }, from) {
+    const { heap, addresses, looked } = this;
+    // Segregated fit takes the first free slot of a class, and its front would have to be given back to be looked at.
+    const isSampled = this.policy !== 'segregated';
+    let sampling = 0;
+    let at = from;
+    try {
+      for (; at < count; at++) {
+        const id = block[at];
+        const address = addresses[id];
+        if (kind[at] === KIND.free) {
+          if (address === 0) continue;
+          heap.free(address);
+          addresses[id] = 0;
+        } else if (kind[at] === KIND.malloc || address === 0) {
+          if (isSampled && looked.isNext()) {
+            const before = performance.now();
+            looked.add(heap.lookedAt(size[at]));
+            sampling += performance.now() - before;
+          }
+          addresses[id] = heap.malloc(size[at]);
+        } else addresses[id] = heap.realloc(address, size[at]);
+      }
+    } catch (error) {
+      if (error.code !== OUT_OF_MEMORY) throw error;
+      this.refused.calls += 1;
+      this.refused.first ??= this.calls + at + 1;
+    }
+    return { at, sampling };
+  }
+
+  /** Ends the replay. `peak` are the most bytes that were asked for at once, `size` the bytes for which holes may be unusable. */
+  finish({ peak, size }) {
+    const { heap, policy, looked } = this;
+    heap.verify();
+    const { bytes, counts } = heap.stats();
+    const result = {
+      policy,
+      mapped: bytes.mapped,
+      perPeak: peak === 0 ? 0 : bytes.mapped / peak,
+      mainBlocks: counts.mainBlocks,
+      holes: counts.holes,
+      holeBytes: bytes.holes,
+      largestHole: bytes.largestHole,
+      live: bytes.live,
+      liveBlocks: counts.live,
+      unusable: heap.unusable(size),
+      lookedAt: policy === 'segregated' ? 1 : looked.mean,
+      nanoseconds: this.calls === 0 ? 0 : (this.milliseconds * 1e6) / this.calls,
+      refused: this.refused.calls,
+      ...(this.refused.first === undefined ? {} : { firstRefused: this.refused.first }),
+    };
+    heap.close();
+    return result;
+  }
+
+  close() {
+    this.heap.close();
+  }
+}
+
+/** Has the engine compile what a replay calls, so that the first chunk of the first policy is no slower than the others. */
+function warmUp(policies) {
+  const cold = policies.filter((policy) => !warm.has(policy));
+  if (cold.length === 0) return;
+  const chunk = { count: WARM_UP, kind: [], block: [], size: [] };
+  chunk.kind = Uint8Array.from({ length: WARM_UP }, (_, at) => (at % 2 ? KIND.free : KIND.malloc));
+  chunk.block = Uint32Array.from({ length: WARM_UP }, (_, at) => (at >> 1) % 100);
+  chunk.size = Float64Array.from({ length: WARM_UP }, (_, at) => (at % 2 ? 0 : 1 + (at % 500)));
+  for (const policy of cold) {
+    warm.add(policy);
+    const replay = new Replay(policy);
+    replay.run(chunk);
+    replay.close();
+  }
+}
+
+/** Makes a replay for each policy, or none if one of them is not possible. */
+function openReplays(policies, options) {
+  const replays = [];
+  try {
+    for (const policy of policies) replays.push(new Replay(policy, options));
+  } catch (error) {
+    for (const replay of replays) replay.close();
+    if (error.code !== 'ERR_MEMS_INVALID_SIZE') throw error;
+    throw new Failure('the limit is less than a page of 4096 bytes: make it larger.');
+  }
+  return replays;
+}
+
+module.exports = { openReplays, warmUp };

@@ -1,0 +1,160 @@
+// mems replay: what each policy makes of a program's own requests.
+
+'use strict';
+
+const { setImmediate: turn } = require('node:timers/promises');
+const { advise } = require('./lib/advice.js');
+const { Failure, STATUS, unknown } = require('./lib/failure.js');
+const { bytes, count, mean, parseSize, shortSize } = require('./lib/numbers.js');
+const { openOperations } = require('./lib/operations.js');
+const { openReplays, warmUp } = require('./lib/replay.js');
+const { Tally } = require('./lib/tally.js');
+const { table, wrap } = require('./lib/text.js');
+const { POLICIES } = require('./library.js');
+
+/** Operations between two turns of the event loop, in which a bar moves and Ctrl-C is seen. */
+const STEP = 1 << 14;
+
+/** The policies that an option names: all of them, or some with commas between. */
+function parsePolicies(text) {
+  if (text === 'all') return POLICIES;
+  return text.split(',').map((name) => {
+    if (!POLICIES.includes(name)) throw unknown('policy', name, [...POLICIES, 'all']);
+    return name;
+  });
+}
+
+/** A part of a chunk, without a copy. */
+const part = ({ kind, block, size }, from, to) => ({
+  count: to - from,
+  kind: kind.subarray(from, to),
+  block: block.subarray(from, to),
+  size: size.subarray(from, to),
+});
+
+/**
+ * Replays a file on a heap of each policy, side by side, so that the file is read once. Returns { name, operations, calls, peak,
+ * results }.
+ */
+async function replayFile(file, { policies, limit, unusableFor }, context) {
+  const source = openOperations(file, context);
+  const tally = new Tally();
+  const replays = openReplays(policies, { limit });
+  let bar;
+  try {
+    for await (const chunk of source) {
+      bar ??= source.expected && context.progress(source.expected, source.name);
+      for (let from = 0; from < chunk.count; from += STEP) {
+        const some = part(chunk, from, Math.min(chunk.count, from + STEP));
+        tally.add(some);
+        for (const replay of replays) replay.run(some);
+        bar?.update(tally.operations);
+        await turn();
+      }
+    }
+    const { operations, calls, peak } = tally;
+    const results = replays.map((each) => each.finish({ peak: peak.bytes, size: unusableFor }));
+    return { name: source.name, operations, calls, peak, unusableFor, results };
+  } finally {
+    bar?.stop();
+    for (const replay of replays) replay.close();
+  }
+}
+
+/** The table of a replayed file, and what follows from it. */
+function lines(replayed, { limit, unusableFor }, context) {
+  const { name, operations, peak, results } = replayed;
+  const columns = [
+    { title: 'policy', align: 'left', is: ({ policy }) => policy },
+    { title: 'mapped', is: ({ mapped }) => bytes(mapped) },
+    { title: '/peak', is: ({ perPeak }) => perPeak.toFixed(3) },
+    { title: 'holes', is: ({ holes }) => count(holes) },
+    { title: `unusable for ${shortSize(unusableFor)}`, is: ({ unusable }) => unusable.toFixed(2) },
+    { title: 'looked at', is: ({ lookedAt }) => mean(lookedAt) },
+    { title: 'ns/call', is: ({ nanoseconds }) => count(Math.round(nanoseconds)) },
+    ...(limit === undefined ? [] : [{ title: 'refused', is: ({ refused }) => count(refused) }]),
+  ];
+  const sorted = results.toSorted((a, b) => a.refused - b.refused || a.mapped - b.mapped);
+  const head = `${name}: ${count(operations)} operations, peak ${bytes(peak.bytes)} live in ${count(peak.blocks)} blocks`;
+  return [
+    ...wrap(head, context.width),
+    ...table(columns, sorted, context),
+    ...advise(replayed).flatMap((sentence) => wrap(sentence, context.width)),
+  ];
+}
+
+async function run(context, files, options) {
+  const { policy = POLICIES, limit, strict = false, unusable: unusableFor = 1024 } = options;
+  if (files.length === 0) {
+    throw new Failure('name a trace, as in mems replay app.rep.gz; - is standard input.');
+  }
+  if (files.filter((file) => file === '-').length > 1) {
+    throw new Failure('standard input can be read once: give - once.');
+  }
+  if (strict && limit === undefined) throw new Failure('--strict is about --limit: give one.');
+  warmUp(policy);
+  const replayed = [];
+  for (const file of files) {
+    const each = await replayFile(file, { policies: policy, limit, unusableFor }, context);
+    replayed.push(each);
+    if (context.json) continue;
+    if (replayed.length > 1) context.print('');
+    context.print(...lines(each, { limit, unusableFor }, context));
+  }
+  if (context.json) {
+    context.printJson('replay', {
+      ...(limit === undefined ? {} : { limit }),
+      files: replayed.map((each) => ({ ...each, advice: advise(each) })),
+    });
+  }
+  const isRefused = replayed.some(({ results }) => results.some(({ refused }) => refused > 0));
+  return strict && isRefused ? STATUS.no : STATUS.done;
+}
+
+module.exports = {
+  name: 'replay',
+  summary: 'what each policy makes of a program’s own requests',
+  usage: 'FILE.. [options]',
+  description: [
+    'Replays each FILE, a trace of malloc, realloc and free, on a heap of each policy, and prints a table, the policy that maps least first. A few sentences say what follows from it. - is standard input.',
+    'mapped is what the heap has mapped in the end, /peak how many times the most bytes that were live at once. holes, and unusable, are those at the end: of the bytes in holes, the share in holes smaller than 1K, or what --unusable says. looked at is how many holes a list of holes would have looked at for a malloc: the mean of some 500 to 1,000 mallocs, evenly spread. (MeMS itself finds holes by an index.) ns/call is the time of an operation, called from JavaScript.',
+    'Blocks have exactly the sizes that were asked for, except with buddy and segregated, and main blocks grow by whole pages, so that the policies can be compared. A program’s own heap may have other options.',
+  ],
+  most: Number.POSITIVE_INFINITY,
+  options: [
+    [
+      '--policy <names>',
+      `${POLICIES.join(', ')}; some with commas between, or all, the default`,
+      parsePolicies,
+    ],
+    [
+      '--limit <size>',
+      'the most bytes that a heap can map, as in 64M; what does not fit is refused, and its free left out',
+      parseSize,
+    ],
+    ['--strict', 'with --limit: exit status 1 if any policy has refused a request'],
+    ['--unusable <size>', 'the size for which holes may be too small; 1K by default', parseSize],
+  ],
+  status: {
+    0: 'The files were replayed.',
+    1: 'With --strict, a policy has refused a request.',
+  },
+  examples: [
+    { run: 'mems replay app.rep.gz', says: 'Compare all policies.' },
+    {
+      run: 'mems replay app.rep.gz --policy first-fit,segregated --unusable 64',
+      says: 'Two of them, and which holes are too small for 64 bytes.',
+    },
+    {
+      run: 'mems replay before.rep after.rep --policy best-fit',
+      says: 'Two traces, one after the other.',
+    },
+    {
+      run: 'mems replay app.rep.gz --limit 8K --strict',
+      says: 'Whether 8 KiB would be enough.',
+      status: 1,
+    },
+    { run: 'gzip -dc app.rep.gz | mems replay - --json', says: 'From a pipe, for a program.' },
+  ],
+  run,
+};
