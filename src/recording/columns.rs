@@ -7,7 +7,8 @@ use std::collections::TryReserveError;
 
 /// The ids of the columns. A reader skips the columns whose ids it does not know.
 pub(super) mod id {
-    /// A byte for each event: its kind, and [`NEW_ALIGNMENT`](super::NEW_ALIGNMENT) and [`NEW_THREAD`](super::NEW_THREAD).
+    /// A byte for each event: its kind, and which of [`NEW_ALIGNMENT`](super::NEW_ALIGNMENT), [`NEW_THREAD`](super::NEW_THREAD)
+    /// and [`UNALIGNED`](super::UNALIGNED) is so.
     pub const KIND: u8 = 1;
     /// Sizes that were asked for, and lengths of main blocks.
     pub const SIZE: u8 = 2;
@@ -35,22 +36,108 @@ pub(super) const KIND_BITS: u8 = 0b1111;
 pub(super) const NEW_ALIGNMENT: u8 = 1 << 4;
 /// Set for an event whose thread is the next of its column; it is the last one's otherwise.
 pub(super) const NEW_THREAD: u8 = 1 << 5;
+/// Set for the first event of a chunk from which on differences of addresses are in bytes. Before, they are in [`Near::UNIT`]s.
+pub(super) const UNALIGNED: u8 = 1 << 6;
 /// The clock is read for one event in this many.
 pub(super) const TIME_EVERY: usize = 64;
 /// The most bytes that a number takes.
 pub(super) const LONGEST: usize = 10;
 
-/// The difference of two addresses as a number that is small where they are near each other.
+/// A signed number as one that is small where it is near 0.
 #[inline]
-pub(super) const fn zigzag(from: u64, to: u64) -> u64 {
-    let difference = to.wrapping_sub(from).cast_signed();
-    ((difference << 1) ^ (difference >> 63)).cast_unsigned()
+const fn zigzag(number: u64) -> u64 {
+    (number << 1) ^ (number.cast_signed() >> 63).cast_unsigned()
 }
 
-/// The address that is so far from another: what [`zigzag`] was made of.
+/// What [`zigzag`] was made of.
 #[inline]
-pub(super) const fn unzigzag(from: u64, difference: u64) -> u64 {
-    from.wrapping_add((difference >> 1) ^ (difference & 1).wrapping_neg())
+const fn unzigzag(number: u64) -> u64 {
+    (number >> 1) ^ (number & 1).wrapping_neg()
+}
+
+/// Addresses that the next one is likely to be near to, so that differences are small.
+///
+/// A new block is compared with the last block of its size class, since allocators put them side by side; all other addresses are
+/// compared with the one before, whatever it is of.
+#[derive(Debug, Clone)]
+pub(super) struct Near {
+    /// The last address.
+    last: u64,
+    /// By size class, the address of its last block.
+    blocks: [u64; Self::CLASSES],
+    /// Differences are divided by two to this power.
+    shift: u32,
+}
+
+impl Near {
+    /// What all differences are multiples of in heaps whose blocks are aligned.
+    const UNIT: u64 = 16;
+    const CLASSES: usize = 1024;
+    /// What stands for the addresses before the first: where heaps begin.
+    const FIRST: u64 = 1000;
+
+    pub const fn new() -> Self {
+        Self { last: Self::FIRST, blocks: [Self::FIRST; Self::CLASSES], shift: Self::UNIT.ilog2() }
+    }
+
+    /// The size class of a block.
+    #[inline]
+    const fn class(size: u64) -> usize {
+        #[allow(clippy::cast_possible_truncation, reason = "the remainder is small")]
+        let class = (size.wrapping_sub(1) / Self::UNIT % Self::CLASSES as u64) as usize;
+        class
+    }
+
+    /// The address that one is compared with.
+    #[inline]
+    pub const fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// The address that the address of a new block is compared with.
+    #[inline]
+    pub fn of_class(&self, size: u64) -> u64 {
+        self.blocks[Self::class(size)]
+    }
+
+    /// Makes an address the last one.
+    #[inline]
+    pub const fn set(&mut self, address: u64) {
+        self.last = address;
+    }
+
+    /// Makes the address of a new block the last one, and the last of its class.
+    #[inline]
+    pub fn set_block(&mut self, address: u64, size: u64) {
+        self.last = address;
+        self.blocks[Self::class(size)] = address;
+    }
+
+    /// Makes bytes the unit if a difference is no multiple of the unit. Returns [`UNALIGNED`] then, and 0 otherwise.
+    #[inline]
+    pub fn fit(&mut self, differences: u64) -> u8 {
+        if differences & ((1 << self.shift) - 1) == 0 {
+            return 0;
+        }
+        self.set_unaligned();
+        UNALIGNED
+    }
+
+    pub const fn set_unaligned(&mut self) {
+        self.shift = 0;
+    }
+
+    /// A difference that [`Near::fit`] has seen, as a number.
+    #[inline]
+    pub const fn number(&self, difference: u64) -> u64 {
+        zigzag((difference.cast_signed() >> self.shift).cast_unsigned())
+    }
+
+    /// The difference that a number stands for.
+    #[inline]
+    pub const fn difference(&self, number: u64) -> u64 {
+        unzigzag(number) << self.shift
+    }
 }
 
 /// Numbers that are appended one by one.
@@ -200,8 +287,13 @@ mod tests {
         }
 
         #[test]
-        fn differences_are_undone(from: u64, to: u64) {
-            prop_assert_eq!(unzigzag(from, zigzag(from, to)), to);
+        fn differences_are_undone(difference: u64) {
+            let mut near = Near::new();
+            let aligned = difference & !15;
+            prop_assert_eq!(near.fit(aligned), 0);
+            prop_assert_eq!(near.difference(near.number(aligned)), aligned);
+            prop_assert_eq!(near.fit(difference), if aligned == difference { 0 } else { UNALIGNED });
+            prop_assert_eq!(near.difference(near.number(difference)), difference);
         }
     }
 
@@ -221,7 +313,8 @@ mod tests {
             column.push(number);
             assert_eq!(column.bytes(), bytes);
         }
-        assert_eq!([0, 1, 2, 3].map(|number| unzigzag(10, number)), [10, 9, 11, 8]);
+        let differences: [i64; 4] = [0, -1, 1, -2];
+        assert_eq!(differences.map(|difference| zigzag(difference.cast_unsigned())), [0, 1, 2, 3]);
     }
 
     #[test]
