@@ -21,7 +21,14 @@ const { Failure, STATUS, unknown } = require('./lib/failure.js');
 const { overview, page } = require('./lib/help.js');
 const { parseWhole } = require('./lib/numbers.js');
 
-const SUBCOMMANDS = [require('./demo.js'), require('./lesson.js'), require('./replay.js')];
+const SUBCOMMANDS = [
+  require('./demo.js'),
+  require('./lesson.js'),
+  require('./inspect.js'),
+  require('./replay.js'),
+  require('./compare.js'),
+  require('./verify.js'),
+];
 
 const find = (name) => {
   const found = SUBCOMMANDS.find((each) => each.name === name);

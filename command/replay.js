@@ -2,64 +2,12 @@
 
 'use strict';
 
-const { setImmediate: turn } = require('node:timers/promises');
 const { advise } = require('./lib/advice.js');
-const { Failure, STATUS, unknown } = require('./lib/failure.js');
+const { Failure, STATUS } = require('./lib/failure.js');
 const { bytes, count, mean, parseSize, shortSize } = require('./lib/numbers.js');
-const { openOperations } = require('./lib/operations.js');
-const { openReplays, warmUp } = require('./lib/replay.js');
-const { Tally } = require('./lib/tally.js');
+const { parsePolicies, replayFile } = require('./lib/replay-file.js');
 const { table, wrap } = require('./lib/text.js');
 const { POLICIES } = require('./library.js');
-
-/** Operations between two turns of the event loop, in which a bar moves and Ctrl-C is seen. */
-const STEP = 1 << 14;
-
-/** The policies that an option names: all of them, or some with commas between. */
-function parsePolicies(text) {
-  if (text === 'all') return POLICIES;
-  return text.split(',').map((name) => {
-    if (!POLICIES.includes(name)) throw unknown('policy', name, [...POLICIES, 'all']);
-    return name;
-  });
-}
-
-/** A part of a chunk, without a copy. */
-const part = ({ kind, block, size }, from, to) => ({
-  count: to - from,
-  kind: kind.subarray(from, to),
-  block: block.subarray(from, to),
-  size: size.subarray(from, to),
-});
-
-/**
- * Replays a file on a heap of each policy, side by side, so that the file is read once. Returns { name, operations, calls, peak,
- * results }.
- */
-async function replayFile(file, { policies, limit, unusableFor }, context) {
-  const source = openOperations(file, context);
-  const tally = new Tally();
-  const replays = openReplays(policies, { limit });
-  let bar;
-  try {
-    for await (const chunk of source) {
-      bar ??= source.expected && context.progress(source.expected, source.name);
-      for (let from = 0; from < chunk.count; from += STEP) {
-        const some = part(chunk, from, Math.min(chunk.count, from + STEP));
-        tally.add(some);
-        for (const replay of replays) replay.run(some);
-        bar?.update(tally.operations);
-        await turn();
-      }
-    }
-    const { operations, calls, peak } = tally;
-    const results = replays.map((each) => each.finish({ peak: peak.bytes, size: unusableFor }));
-    return { name: source.name, operations, calls, peak, unusableFor, results };
-  } finally {
-    bar?.stop();
-    for (const replay of replays) replay.close();
-  }
-}
 
 /** The table of a replayed file, and what follows from it. */
 function lines(replayed, { limit, unusableFor }, context) {
@@ -92,7 +40,6 @@ async function run(context, files, options) {
     throw new Failure('standard input can be read once: give - once.');
   }
   if (strict && limit === undefined) throw new Failure('--strict is about --limit: give one.');
-  warmUp(policy);
   const replayed = [];
   for (const file of files) {
     const each = await replayFile(file, { policies: policy, limit, unusableFor }, context);

@@ -6,7 +6,7 @@
 // that are empty or begin with # are ignored. An id is used again after its free.
 //
 // A chunk is { count, kind, block, size }: for each operation a number of KIND, the id of its block, and its size (0 for a free).
-// The columns are the same arrays for each chunk, so whoever iterates must be done with one before the next. Every chunk is
+// The columns are the same arrays for each chunk, so a reader must be done with one before the next. Every chunk is
 // checked: a block that is freed is live, and one that is allocated is not. Costs some 60 ns an operation and 2 MB.
 
 'use strict';

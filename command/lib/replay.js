@@ -127,6 +127,11 @@ class Replay {
     return { at, sampling };
   }
 
+  /** Checks every invariant of the heap. */
+  check() {
+    this.heap.verify();
+  }
+
   /** Ends the replay. `peak` are the most bytes that were asked for at once, `size` the bytes for which holes may be unusable. */
   finish({ peak, size }) {
     const { heap, policy, looked } = this;

@@ -21,7 +21,7 @@ function wrap(text, width, indent = '') {
   let isEmpty = true;
   for (const word of text.slice(start.length).split(' ')) {
     const next = isEmpty ? line + word : `${line} ${word}`;
-    if (!isEmpty && columnsOf(next) > width) {
+    if (!isEmpty && columnsOf(next.trimEnd()) > width) {
       lines.push(line.trimEnd());
       line = indent + word;
     } else line = next;

@@ -1,0 +1,57 @@
+'use strict';
+
+// Every session of `mems` that a document shows is what the command prints, except for times.
+
+const { describe, test } = require('node:test');
+const assert = require('node:assert/strict');
+const { readFileSync } = require('node:fs');
+const path = require('node:path');
+const { mems, SKIP } = require('../helpers/command.js');
+
+const ROOT = path.join(__dirname, '..', '..');
+const DOCUMENTS = ['README.md', 'docs/command.md', 'docs/learning.md'];
+
+/** The sessions of a text, as [command, output]. */
+function sessions(text) {
+  const blocks = text.replaceAll('\r', '').matchAll(/^```console\n(.*?)^```$/gms);
+  return [...blocks].flatMap(([, block]) => {
+    return block
+      .split(/^\$ /m)
+      .slice(1)
+      .map((session) => {
+        const end = session.indexOf('\n');
+        return [session.slice(0, end), session.slice(end + 1)];
+      });
+  });
+}
+
+/** A text without its times: the last column of a table of replay, a row of compare. */
+function timeless(text) {
+  return text
+    .split('\n')
+    .map((line) => {
+      if (/^\S+ +[\d.]+ MiB .*\d$/.test(line)) return line.replace(/ +[\d,]+$/, '');
+      return line.startsWith('ns/call') ? 'ns/call' : line.replace(/ +ns\/call$/, '');
+    })
+    .join('\n');
+}
+
+describe('documents', SKIP, () => {
+  for (const name of DOCUMENTS) {
+    const found = sessions(readFileSync(path.join(ROOT, name), 'utf8'));
+    test(`${name} has sessions`, () => assert.ok(found.length > 0));
+    for (const [command, output] of found) {
+      test(`${name}: ${command}`, async () => {
+        const home = process.cwd();
+        process.chdir(ROOT);
+        try {
+          const { stdout, stderr } = await mems(command.split(' ').slice(1));
+          assert.equal(stderr, '');
+          assert.equal(timeless(stdout), timeless(output));
+        } finally {
+          process.chdir(home);
+        }
+      });
+    }
+  }
+});
