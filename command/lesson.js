@@ -2,6 +2,7 @@
 
 'use strict';
 
+const { onEnd } = require('./lib/cleanup.js');
 const { answer, parseCalls, work } = require('./lib/exercise.js');
 const { Failure, unknown } = require('./lib/failure.js');
 const { ORDERS } = require('./lib/free-list.js');
@@ -179,8 +180,11 @@ function jsonStep({ kind, name, size, address, hole, lookedAt, largest, left, ho
 async function ask(context, exercise, results, rules) {
   const key = async (says) => {
     context.stdout.write(context.paint.dim(`${says} (any key; q ends)`));
+    const clear = () => context.stdout.write('\r\u001b[K');
+    const forget = onEnd(clear);
     const pressed = await nextKey(context.stdin);
-    context.stdout.write('\r\u001b[K');
+    forget();
+    clear();
     return pressed !== 'q';
   };
   if (results.length > 1) {

@@ -193,6 +193,21 @@ describe('mems replay', SKIP, () => {
     );
   });
 
+  test('a bar is drawn on a terminal only, beside the result, and removed', async () => {
+    const args = ['replay', path.join(TRACES, 'python-default.rep.gz'), '--policy', 'segregated'];
+    const terminal = { isTTY: true, columns: 80 };
+    const { stdout, stderr } = await mems(args, { stderr: terminal });
+    assert.match(stderr, /python-default {2}[█░]+ \d+% {2}\d+s left/);
+    // The cursor is shown again, and the line is empty.
+    assert.ok(stderr.lastIndexOf('\u001b[?25h') > stderr.lastIndexOf('\u001b[?25l'));
+    assert.match(stdout, /^python-default: 246,280 operations/);
+    assert.doesNotMatch(stdout, /[█\u001b]/);
+    assert.match((await mems(args, { stderr: { isTTY: true, columns: 40 } })).stderr, /[█░]+ \d+%/);
+    assert.match((await mems([...args, '--ascii'], { stderr: terminal })).stderr, /#+\.* \d+%/);
+    assert.equal((await mems(args)).stderr, '');
+    assert.equal((await mems(args, { stderr: terminal, env: { TERM: 'dumb' } })).stderr, '');
+  });
+
   test('a million operations take less than 300 MB', {
     skip: process.platform !== 'linux' && 'reads /proc',
   }, () => {

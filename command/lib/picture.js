@@ -38,13 +38,14 @@ function wideBar(segments, columns, { glyphs, paint, hasColors }) {
     const width = ends[at] - from;
     from = ends[at];
     if (segment.kind === 'hole') {
-      // Without colours a bar separates a hole from what is before.
-      const wall = hasColors ? '' : '|';
+      // Colours separate a hole from a block, and not from another hole.
+      const isApart = hasColors && segments[at - 1]?.kind !== 'hole';
+      const wall = isApart ? '' : '|';
       return paint.dim(wall + glyphs.hole.repeat(width - wall.length));
     }
     const name = nameOf(segment);
     const wall = hasColors ? '' : '|';
-    const label = (name.length < width ? wall + name : wall).slice(0, width);
+    const label = name.length + wall.length <= width ? wall + name : wall;
     const text = label.padEnd(width);
     const color = COLORS[blocks++ % COLORS.length];
     return hasColors ? paint.inverse(paint[color](text)) : text;
