@@ -61,9 +61,12 @@ function addonFunctions() {
   return functions;
 }
 
-/** What the face calls of the addon: the names, each with the most arguments that a call gives. */
+/** What the library and the command call of the addon: the names, each with the most arguments that a call gives. */
 function callsOfFace() {
-  const files = ['index.js', ...readdirSync(path.join(root, 'lib')).map((name) => `lib/${name}`)];
+  const scripts = ['lib', 'command', 'command/lib'].flatMap((folder) =>
+    readdirSync(path.join(root, folder)).map((name) => `${folder}/${name}`),
+  );
+  const files = ['index.js', ...scripts.filter((name) => name.endsWith('.js'))];
   const calls = new Map();
   const see = (name, count) => calls.set(name, Math.max(count, calls.get(name) ?? 0));
   for (const text of files.map((file) => read(file))) {

@@ -1,6 +1,8 @@
 //! Recordings: what is written is read; what is not a whole recording is refused, byte for byte and bit for bit.
 
-use mems::recording::{Encoder, Entry, Event, Fault, Flags, Full, MOST_EVENTS, MOST_TEXT, Reader, Stacks, Writer};
+use mems::recording::{
+    Chunk, Encoder, Entry, Event, Fault, Flags, Full, MOST_EVENTS, MOST_TEXT, Reader, Stacks, Writer,
+};
 use proptest::prelude::*;
 
 /// An event that owns its text.
@@ -226,7 +228,7 @@ fn missing_operations_are_counted_where_they_are_missing() {
     assert_eq!(reader.parts().iter().map(|part| part.missing).collect::<Vec<_>>(), [0, 3, 0]);
     assert_eq!((reader.missing_at_end(), reader.missing(), reader.operations()), (9, 12, 82));
     assert_eq!(reader.parts().iter().map(|part| part.chunk.events()).collect::<Vec<_>>(), [2, 80, 1]);
-    let tables: Vec<_> = reader.stacks().collect::<Result<_, _>>().unwrap();
+    let tables: Vec<_> = reader.stacks().iter().map(Chunk::stacks).collect::<Result<_, _>>().unwrap();
     let stacks: Vec<_> = tables.iter().flat_map(Stacks::iter).collect::<Result<_, _>>().unwrap();
     assert_eq!(stacks, [(1, "at first (a.js:1:1)"), (2, "at second (a.js:2:1)")]);
 }
@@ -255,7 +257,7 @@ fn long_texts_are_cut_at_a_character() {
     let columns = reader.parts()[0].chunk.columns().unwrap();
     let entry = columns.events().next().unwrap().unwrap();
     assert_eq!(entry.event, Event::Mark(&text[..MOST_TEXT - 1]));
-    let tables: Vec<_> = reader.stacks().collect::<Result<_, _>>().unwrap();
+    let tables: Vec<_> = reader.stacks().iter().map(Chunk::stacks).collect::<Result<_, _>>().unwrap();
     let stacks: Vec<_> = tables.iter().flat_map(Stacks::iter).collect::<Result<_, _>>().unwrap();
     assert_eq!(stacks, (0..20).map(|id| (id, &stack[..65_535])).collect::<Vec<_>>());
 }
@@ -360,13 +362,7 @@ fn file(chunks: &[Vec<u8>]) -> Vec<u8> {
 
 /// A body of these columns.
 fn body(columns: &[(u8, &[u8])]) -> Vec<u8> {
-    let mut body = vec![u8::try_from(columns.len()).unwrap()];
-    for (id, bytes) in columns {
-        body.push(*id);
-        body.extend(u32::try_from(bytes.len()).unwrap().to_le_bytes());
-    }
-    body.extend(columns.iter().flat_map(|(_, bytes)| *bytes));
-    body
+    columns.iter().flat_map(|(id, bytes)| [&[*id, u8::try_from(bytes.len()).unwrap()], *bytes].concat()).collect()
 }
 
 fn plain(number: u32, events: u32, columns: &[(u8, &[u8])]) -> Vec<u8> {
@@ -401,12 +397,13 @@ fn chunks_that_no_writer_writes_are_refused() {
         plain(0, 1, &[(1, &[9]), (9, &[1, 0xff])]),
         plain(0, 1, &[(1, &[0x28]), (2, &[1]), (6, &[0xff, 0xff, 0xff, 0xff, 0x7f])]),
         plain(0, 1, &[(1, &[3]), (1, &[3]), (4, &[2])]),
-        // Bodies without columns, with a directory that is longer, and with lengths that are.
+        // Bodies without columns, without a length, with lengths that are longer, and with an empty column.
         chunk(1, 0, 0, 1, 0, &[]),
-        chunk(1, 0, 0, 1, 1, &[3]),
-        chunk(1, 0, 0, 1, 6, &[1, 1, 0xff, 0xff, 0xff, 0xff]),
-        chunk(1, 0, 0, 1, 6, &[1, 1, 0, 0, 0, 0]),
-        chunk(1, 0, 0, 1, 7, &[1, 1, 0, 0, 0, 0, 3]),
+        chunk(1, 0, 0, 1, 1, &[1]),
+        chunk(1, 0, 0, 1, 3, &[1, 2, 3]),
+        chunk(1, 0, 0, 1, 6, &[1, 0xff, 0xff, 0xff, 0xff, 0xf]),
+        chunk(1, 0, 0, 1, 12, &[1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 3]),
+        chunk(1, 0, 0, 1, 2, &[1, 0]),
         // Other lengths than the header says, an unknown codec, no deflate, deflate with more behind it, and gigabytes.
         chunk(1, 0, 0, 1, 5, &[0]),
         chunk(1, 2, 0, 1, 1, &[0]),
@@ -421,6 +418,80 @@ fn chunks_that_no_writer_writes_are_refused() {
         let fault = read(&reader).unwrap_err();
         assert!(matches!(fault, Fault::Invalid { chunk: 0, .. }), "{fault}");
     }
+}
+
+/// The bytes of a file, field by field, as `docs/recording.md` shows them.
+fn dump(bytes: &[u8], fields: &[(usize, &str)]) -> String {
+    let (mut at, mut lines) = (0, String::new());
+    for &(length, meaning) in fields {
+        for (row, bytes) in bytes[at..at + length].chunks(8).enumerate() {
+            let hex: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let meaning = if row == 0 { meaning } else { "" };
+            lines += format!("{:04x}  {:23}  {meaning}", at + 8 * row, hex.join(" ")).trim_end();
+            lines += "\n";
+        }
+        at += length;
+    }
+    assert_eq!(at, bytes.len(), "all bytes are shown");
+    lines
+}
+
+#[test]
+fn the_document_shows_a_small_file_byte_for_byte() {
+    let flags = Flags { clock: true, ..Flags::default() };
+    let mut writer = Writer::new(Vec::new(), flags, r#"{"mems":"2.0.0"}"#).unwrap();
+    let mut encoder = Encoder::new(flags).unwrap();
+    encoder.push(malloc(1000, 300), 0, 0, || 5000).unwrap();
+    encoder.push(malloc(1300, 20), 0, 0, || unreachable!()).unwrap();
+    encoder.push(Event::Free { address: 1000 }, 1, 0, || unreachable!()).unwrap();
+    writer.chunk(&encoder).unwrap();
+    writer.missing(7);
+    let bytes = writer.end("{}").unwrap();
+    let header = |content, number, stored, events, missing| {
+        [
+            (1, content),
+            (1, "codec: as it is"),
+            (2, "reserved"),
+            (4, number),
+            (4, stored),
+            (4, "bytes, decompressed"),
+            (4, events),
+            (4, "of these, operations"),
+            (8, missing),
+            (4, "CRC-32 of the body"),
+            (4, "CRC-32 of the 36 bytes before"),
+        ]
+    };
+    let start = [
+        (6, "\"MEMS\", 0x1a, 0"),
+        (2, "format 1"),
+        (2, "flags: clock"),
+        (4, "16 bytes of header"),
+        (4, "CRC-32 of flags, length and header"),
+        (16, r#"{"mems":"2.0.0"}"#),
+    ];
+    let body = [
+        (2, "column 1, kinds: 3 bytes"),
+        (3, "malloc with a new alignment; malloc, unaligned from here on; free by a new thread"),
+        (2, "column 2, sizes: 3 bytes"),
+        (3, "300, 20"),
+        (2, "column 3, addresses: 3 bytes"),
+        (3, "zigzag((1000 - 1000) / 16), zigzag(1300 - 1000)"),
+        (2, "column 4, freed: 2 bytes"),
+        (2, "zigzag(1000 - 1300)"),
+        (2, "column 5, alignments: 1 byte"),
+        (1, "16"),
+        (2, "column 6, threads: 1 byte"),
+        (1, "1"),
+        (2, "column 8, times: 2 bytes"),
+        (2, "5000"),
+    ];
+    let events = header("events", "chunk 0", "29 bytes of body", "3 events", "no operations are missing before");
+    let end = header("end", "chunk 1", "2 bytes of body", "no events", "7 operations are missing before");
+    let fields = [&start[..], &events, &body, &end, &[(2, "{}: the statistics")]].concat();
+    let shown = dump(&bytes, &fields);
+    let document = include_str!("../../docs/recording.md").replace("\r\n", "\n");
+    assert!(document.contains(&shown), "docs/recording.md has to have:\n{shown}");
 }
 
 /// A disk that is full after some bytes.

@@ -318,7 +318,7 @@ fn power(name: &'static str, value: Value) -> Result<u64, Failure> {
 }
 
 /// `true` or `false`.
-fn flag(name: &'static str, value: Value) -> Result<bool, Failure> {
+pub(super) fn flag(name: &'static str, value: Value) -> Result<bool, Failure> {
     let received = || Failure::ArgumentType { name, expected: "a boolean", received: value.described() };
     value.boolean().ok_or_else(received)
 }

@@ -3,6 +3,7 @@
 //! Every call from JavaScript runs inside [`guard`], so that a panic becomes an exception and never unwinds into V8.
 
 use crate::error::Error;
+use crate::recording::Fault;
 use napi::sys;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,6 +17,9 @@ pub(super) enum Failure {
     /// The heap refused.
     #[error(transparent)]
     Mems(#[from] Error),
+    /// A recording cannot be read.
+    #[error(transparent)]
+    Recording(#[from] Fault),
     /// An argument of the wrong type.
     #[error("The \"{name}\" argument must be {expected}. Received {received}")]
     ArgumentType { name: &'static str, expected: &'static str, received: String },
@@ -54,6 +58,7 @@ impl Failure {
     fn code(&self) -> &'static str {
         match self {
             Self::Mems(error) => error.code(),
+            Self::Recording(fault) => fault.code(),
             Self::ArgumentType { .. } => "ERR_INVALID_ARG_TYPE",
             Self::UnknownOption { .. } => "ERR_INVALID_ARG_VALUE",
             Self::Length { .. } => "ERR_MEMS_INVALID_SIZE",

@@ -10,6 +10,7 @@
 //! - `buffers/`: buffers over a heap's memory, and when the memory under a buffer may go.
 //! - `stacks.rs`: stacks of calls, for heaps that track their allocations.
 //! - `owner.rs`: heaps that end with their thread.
+//! - `recordings.rs`: files of recordings, for the command `mems`; over `typed_array.rs`.
 //! - `library.rs`: the path of this addon, for FFI.
 
 mod arguments;
@@ -28,10 +29,12 @@ mod leaks;
 mod library;
 mod object;
 mod owner;
+mod recordings;
 mod slots;
 mod stacks;
 #[cfg(feature = "test-hooks")]
 mod test_hooks;
+mod typed_array;
 
 use napi::Callback;
 use napi::bindgen_prelude::{JsObjectValue, Object, Result};

@@ -108,6 +108,14 @@ impl<'a> Chunk<'a> {
         Ok(Self { header, at, body })
     }
 
+    /// The chunk that `bytes` begin with, whose place in the file is `at`: one of those that a [`Reader`](super::Reader) has found.
+    ///
+    /// # Errors
+    /// If the bytes end before the chunk does, or its header is damaged.
+    pub fn read(bytes: &'a [u8], at: u64) -> Result<Self, Fault> {
+        Self::of_bytes(bytes, 0, at)
+    }
+
     /// How many chunks are before this one.
     #[must_use]
     pub const fn number(&self) -> u32 {

@@ -43,6 +43,18 @@ pub(super) const TIME_EVERY: usize = 64;
 /// The most bytes that a number takes.
 pub(super) const LONGEST: usize = 10;
 
+/// A number's bytes, and how many of them there are.
+pub(super) const fn varint(mut number: u64) -> ([u8; LONGEST], usize) {
+    let (mut bytes, mut length) = ([0; LONGEST], 1);
+    while number >= 0x80 {
+        bytes[length - 1] = number.to_le_bytes()[0] | 0x80;
+        number >>= 7;
+        length += 1;
+    }
+    bytes[length - 1] = number.to_le_bytes()[0];
+    (bytes, length)
+}
+
 /// A signed number as one that is small where it is near 0.
 #[inline]
 const fn zigzag(number: u64) -> u64 {
@@ -187,12 +199,9 @@ impl Column {
     }
 
     #[cold]
-    fn push_long(&mut self, mut number: u64) {
-        while number >= 0x80 {
-            self.push_byte(number.to_le_bytes()[0] | 0x80);
-            number >>= 7;
-        }
-        self.push_byte(number.to_le_bytes()[0]);
+    fn push_long(&mut self, number: u64) {
+        let (bytes, length) = varint(number);
+        self.bytes.extend_from_slice(&bytes[..length]);
     }
 
     /// Appends a byte. The caller has seen that it fits.

@@ -12,9 +12,6 @@ use super::event::{Entry, Event, Kind};
 use super::fault::Fault;
 use std::ops::Range;
 
-/// What an entry of the directory of columns takes: the id, and the length.
-const DIRECTORY_ENTRY: usize = 5;
-
 /// The columns of a chunk, decompressed.
 #[derive(Debug)]
 pub struct Columns {
@@ -45,47 +42,38 @@ impl Chunk<'_> {
     }
 }
 
-/// Where the columns of a body are.
+/// Where the columns of a body are: each is an id, a length, and as many bytes.
 fn places(body: &[u8]) -> Option<[Range<usize>; id::LAST as usize + 1]> {
     let mut places = [const { 0..0 }; id::LAST as usize + 1];
-    let (&count, rest) = body.split_first()?;
-    let (directory, _) = rest.split_at_checked(usize::from(count) * DIRECTORY_ENTRY)?;
-    let mut at = 1 + directory.len();
-    for entry in directory.chunks_exact(DIRECTORY_ENTRY) {
-        let length = u32::from_le_bytes([entry[1], entry[2], entry[3], entry[4]]);
-        let end = at.checked_add(usize::try_from(length).ok()?)?;
-        if end > body.len() {
-            return None;
-        }
-        if let Some(place) = places.get_mut(usize::from(entry[0])) {
+    let mut cursor = Cursor(body);
+    while let Some(id) = cursor.byte() {
+        let length = usize::try_from(cursor.number()?).ok()?;
+        let start = body.len() - cursor.0.len();
+        cursor.0 = cursor.0.get(length..)?;
+        if let Some(place) = places.get_mut(usize::from(id)) {
             if *place != (0..0) {
                 return None;
             }
-            *place = at..end;
+            *place = start..start + length;
         }
-        at = end;
     }
-    (at == body.len()).then_some(places)
-}
-
-/// The directory that [`places`] reads, of the columns of an encoder: its bytes, and how many of them there are.
-pub(super) fn directory<'a>(
-    columns: impl Iterator<Item = (u8, &'a [u8])>,
-) -> ([u8; 1 + DIRECTORY_ENTRY * id::LAST as usize], usize) {
-    let mut directory = [0; 1 + DIRECTORY_ENTRY * id::LAST as usize];
-    let mut end = 1;
-    for (id, bytes) in columns {
-        directory[0] += 1;
-        directory[end] = id;
-        #[allow(clippy::cast_possible_truncation, reason = "a column is at most as long as a body")]
-        let length = bytes.len() as u32;
-        directory[end + 1..end + DIRECTORY_ENTRY].copy_from_slice(&length.to_le_bytes());
-        end += DIRECTORY_ENTRY;
-    }
-    (directory, end)
+    Some(places)
 }
 
 impl Columns {
+    /// The number of events.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.events as usize
+    }
+
+    /// The number of events that are marks.
+    #[must_use]
+    pub fn marks(&self) -> usize {
+        let kinds = &self.body[self.places[usize::from(id::KIND)].clone()];
+        kinds.iter().filter(|&bits| bits & KIND_BITS == Kind::Mark as u8).count()
+    }
+
     /// The events, in their order. After an `Err` there are none.
     #[must_use]
     pub fn events(&self) -> Events<'_> {

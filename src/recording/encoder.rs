@@ -250,18 +250,18 @@ impl Encoder {
         self.near = Near::new();
     }
 
-    /// The columns that have bytes, with their ids.
-    pub(super) fn columns(&self) -> impl Iterator<Item = (u8, &[u8])> + Clone {
+    /// The columns that have bytes, each with the byte that is its id.
+    pub(super) fn columns(&self) -> impl Iterator<Item = (&'static [u8], &[u8])> + Clone {
         let columns = [
-            (id::KIND, &self.kinds),
-            (id::SIZE, &self.sizes),
-            (id::ADDRESS, &self.addresses),
-            (id::FREED, &self.freed),
-            (id::ALIGNMENT, &self.alignments),
-            (id::THREAD, &self.threads),
-            (id::STACK, &self.stacks),
-            (id::TIME, &self.times),
-            (id::TEXT, &self.texts),
+            (&[id::KIND][..], &self.kinds),
+            (&[id::SIZE][..], &self.sizes),
+            (&[id::ADDRESS][..], &self.addresses),
+            (&[id::FREED][..], &self.freed),
+            (&[id::ALIGNMENT][..], &self.alignments),
+            (&[id::THREAD][..], &self.threads),
+            (&[id::STACK][..], &self.stacks),
+            (&[id::TIME][..], &self.times),
+            (&[id::TEXT][..], &self.texts),
         ];
         columns.into_iter().map(|(id, column)| (id, column.bytes())).filter(|(_, bytes)| !bytes.is_empty())
     }

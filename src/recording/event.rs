@@ -84,8 +84,10 @@ impl Event<'_> {
         self.kind().is_operation()
     }
 
+    /// The event's kind.
     #[inline]
-    pub(super) const fn kind(&self) -> Kind {
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
         match self {
             Self::Main { .. } => Kind::Main,
             Self::Block { .. } => Kind::Block,

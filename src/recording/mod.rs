@@ -30,5 +30,8 @@ pub use writer::Writer;
 /// How a recording begins. (The byte 0x1a ends the text where a terminal or an old system prints the file.)
 const MAGIC: [u8; 6] = *b"MEMS\x1a\0";
 
+/// The most bytes of a header's text.
+const MOST_HEADER: usize = 1 << 20;
+
 /// The format that is written, and the newest that is read.
 pub const FORMAT: u16 = 1;

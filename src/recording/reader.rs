@@ -8,8 +8,7 @@ use super::checksum::checksum;
 use super::chunk::{Chunk, content};
 use super::event::Flags;
 use super::fault::Fault;
-use super::stacks::Stacks;
-use super::{FORMAT, MAGIC};
+use super::{FORMAT, MAGIC, MOST_HEADER};
 
 /// Bytes before the JSON of a file's header.
 const PREFIX: usize = 18;
@@ -40,6 +39,9 @@ impl<'a> Start<'a> {
         let format = short(6);
         if format > FORMAT {
             return Err(Fault::Newer { format, newest: FORMAT });
+        }
+        if long(10) as usize > MOST_HEADER {
+            return Err(Fault::DamagedStart);
         }
         let (header, rest) =
             usize::try_from(long(10)).ok().and_then(|length| rest.split_at_checked(length)).ok_or_else(cut_off)?;
@@ -168,7 +170,8 @@ impl<'a> Reader<'a> {
     }
 
     /// The parts of the table of stacks.
-    pub fn stacks(&self) -> impl Iterator<Item = Result<Stacks, Fault>> {
-        self.stacks.iter().map(Chunk::stacks)
+    #[must_use]
+    pub fn stacks(&self) -> &[Chunk<'a>] {
+        &self.stacks
     }
 }

@@ -7,11 +7,10 @@
 
 use super::checksum::checksum;
 use super::chunk::{Header, MOST_BODY, codec, content};
-use super::columns::{Column, LONGEST};
-use super::decoder::directory;
+use super::columns::{Column, LONGEST, id, varint};
 use super::encoder::{Encoder, MOST_BYTES, cut};
 use super::event::Flags;
-use super::{FORMAT, MAGIC};
+use super::{FORMAT, MAGIC, MOST_HEADER};
 use miniz_oxide::deflate::core::{
     CompressorOxide, TDEFLFlush, TDEFLStatus, compress, create_comp_flags_from_zip_params,
 };
@@ -55,7 +54,11 @@ impl<W: Write> Writer<W> {
         drop(probe);
         let compressor = CompressorOxide::new(create_comp_flags_from_zip_params(LEVEL, RAW, 0));
 
-        let length = u32::try_from(header.len()).map_err(|_| ErrorKind::InvalidInput)?.to_le_bytes();
+        if header.len() > MOST_HEADER {
+            return Err(ErrorKind::InvalidInput.into());
+        }
+        #[allow(clippy::cast_possible_truncation, reason = "compared above")]
+        let length = (header.len() as u32).to_le_bytes();
         let flags = flags.bits().to_le_bytes();
         let sum = checksum([&flags[..], &length, header.as_bytes()]).to_le_bytes();
         for piece in [&MAGIC[..], &FORMAT.to_le_bytes(), &flags, &length, &sum, header.as_bytes()] {
@@ -72,12 +75,17 @@ impl<W: Write> Writer<W> {
         if encoder.is_empty() {
             return Ok(());
         }
-        let (directory, end) = directory(encoder.columns());
-        let columns = encoder.columns().map(|(_, bytes)| bytes);
+        // Before each column are its id and its length.
+        let mut lengths = [([0; LONGEST], 0); id::LAST as usize];
+        for (place, (_, bytes)) in lengths.iter_mut().zip(encoder.columns()) {
+            *place = varint(bytes.len() as u64);
+        }
+        let columns = encoder.columns().zip(&lengths);
+        let body = columns.flat_map(|((id, bytes), (digits, count))| [id, &digits[..*count], bytes]);
         #[allow(clippy::cast_possible_truncation, reason = "at most MOST_EVENTS")]
         let events = encoder.events() as u32;
         let header = Header { content: content::EVENTS, events, operations: encoder.operations(), ..Header::default() };
-        self.write(header, std::iter::once(&directory[..end]).chain(columns))
+        self.write(header, body)
     }
 
     /// Records that operations are missing here: those of chunks that could not be written in time.
