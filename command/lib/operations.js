@@ -1,245 +1,108 @@
-// Reads what a program has asked of an allocator, from a text trace: a stream of operations in chunks of typed columns, so that a
-// trace of any length takes the memory of one chunk.
+// Reads what a program has asked of an allocator: a text trace (lib/trace.js) or a recording (lib/recorded.js), gzipped or not, from a
+// file or a pipe. Both are streams of operations in chunks of typed columns, so that a trace of any length takes the memory of one
+// chunk, and a recording that of its file besides.
 //
-// A trace is text, gzipped or not: four lines of head (any number, the number of ids, the number of operations, any number), then an
-// operation a line: `a ID SIZE` (malloc), `r ID SIZE` (realloc), `f ID` (free). Size 0 means 1. The head may be absent, and lines
-// that are empty or begin with # are ignored. An id is used again after its free.
-//
-// A chunk is { count, kind, block, size }: for each operation a number of KIND, the id of its block, and its size (0 for a free).
-// The columns are the same arrays for each chunk, so a reader must be done with one before the next. Every chunk is
-// checked: a block that is freed is live, and one that is allocated is not. Costs some 60 ns an operation and 2 MB.
+// A chunk is { count, kind, block, size }: for each operation a number of KIND, the id of its block, and its size (0 for a free). Ids
+// are small numbers, used again after a free. Recordings have more columns, and events that are no calls. The columns may be the same
+// arrays for each chunk, so a reader must be done with one before the next.
 
 'use strict';
 
 const fs = require('node:fs');
 const path = require('node:path');
+const { Readable } = require('node:stream');
 const { createGunzip } = require('node:zlib');
 const { Failure } = require('./failure.js');
 const { systemFailure } = require('./files.js');
+const { Recorded } = require('./recorded.js');
+const { KIND, isRecording } = require('./recordings.js');
+const { Trace } = require('./trace.js');
 
-/** Kinds of operations, as recordings number them. */
-const KIND = { malloc: 2, free: 3, realloc: 4 };
-const LETTERS = { a: KIND.malloc, r: KIND.realloc, f: KIND.free };
-
-/** Operations of a chunk, at most. */
-const CHUNK = 1 << 16;
-/** Ids are small numbers, since tables of blocks are as long as the largest. */
-const MOST_BLOCKS = 1 << 24;
-const HEAD_LINES = 4;
 const READ_BYTES = 1 << 18;
-const GZIP = Buffer.from([0x1f, 0x8b]);
-const [NEWLINE, RETURN, SPACE, HASH, ZERO] = [10, 13, 32, 35, 48];
+/** Bytes that say what a file is. */
+const BEGINNING = 6;
+const GZIP = [0x1f, 0x8b];
 
-/** The columns of a chunk. */
-function columns() {
-  return {
-    count: 0,
-    kind: new Uint8Array(CHUNK),
-    block: new Uint32Array(CHUNK),
-    size: new Float64Array(CHUNK),
-  };
-}
-
-/** Turns bytes of text into operations. */
-class TraceParser {
-  constructor(name) {
-    this.name = name;
-    this.line = 0;
-    this.head = undefined;
-    this.operations = 0;
-    this.live = new Uint8Array(1024);
-    this.chunk = columns();
-    this.rest = Buffer.alloc(0);
-  }
-
-  fail(what) {
-    return new Failure(`${this.name}, line ${this.line}: ${what}`);
-  }
-
-  /** Reads the lines that are whole in `bytes`, and yields each chunk that is full. */
-  *push(bytes) {
-    const text = this.rest.length > 0 ? Buffer.concat([this.rest, bytes]) : bytes;
-    let start = 0;
-    for (;;) {
-      const end = text.indexOf(NEWLINE, start);
-      if (end < 0) break;
-      this.readLine(text, start, end);
-      start = end + 1;
-      if (this.chunk.count === CHUNK) yield* this.flush();
-    }
-    // A copy, since the stream may use its memory again.
-    this.rest = Buffer.from(text.subarray(start));
-    if (this.rest.length > 4096)
-      throw this.fail('is longer than a line of a trace: is this a trace?');
-  }
-
-  /** Reads a last line without an end, and yields what is left. */
-  *end() {
-    if (this.rest.length > 0) this.readLine(this.rest, 0, this.rest.length);
-    yield* this.flush();
-    const named = this.head?.[2];
-    if (this.line === 0) throw new Failure(`${this.name} is empty.`);
-    if (this.head !== undefined && this.head.length < HEAD_LINES) {
-      throw new Failure(`${this.name} ends in its head: it is cut off.`);
-    }
-    if (named !== undefined && named !== this.operations) {
-      const why = this.operations < named ? 'it is cut off' : 'its head is wrong';
-      throw new Failure(
-        `${this.name} has ${this.operations} operations, and its head names ${named}: ${why}.`,
-      );
-    }
-  }
-
-  *flush() {
-    const { chunk } = this;
-    if (chunk.count === 0) return;
-    yield chunk;
-    chunk.count = 0;
-  }
-
-  readLine(text, start, lineEnd) {
-    this.line += 1;
-    const end = lineEnd > start && text[lineEnd - 1] === RETURN ? lineEnd - 1 : lineEnd;
-    if (end === start || text[start] === HASH) return;
-    const kind = LETTERS[String.fromCharCode(text[start])];
-    if (kind === undefined) return this.readHead(text.toString('latin1', start, end));
-    if (this.head !== undefined && this.head.length < HEAD_LINES) {
-      throw this.fail(`the head has ${this.head.length} of ${HEAD_LINES} lines.`);
-    }
-    let at = start + 1;
-    const number = () => {
-      if (text[at] !== SPACE) return -1;
-      let value = 0;
-      const first = ++at;
-      for (; at < end && text[at] >= ZERO && text[at] <= ZERO + 9; at++) {
-        value = value * 10 + text[at] - ZERO;
-      }
-      return at === first ? -1 : value;
-    };
-    const block = number();
-    const size = kind === KIND.free ? 0 : number();
-    if (block < 0 || size < 0 || at !== end) {
-      const shown = JSON.stringify(text.toString('latin1', start, Math.min(end, start + 40)));
-      throw this.fail(`${shown} is no operation: write "a ID SIZE", "r ID SIZE" or "f ID".`);
-    }
-    this.add(kind, block, kind === KIND.free ? 0 : Math.max(1, size));
-  }
-
-  readHead(text) {
-    this.head ??= [];
-    const isHead = /^\d+$/.test(text) && this.operations === 0 && this.head.length < HEAD_LINES;
-    if (!isHead) {
-      const what = JSON.stringify(text.slice(0, 40));
-      throw this.line > 1 || /^\d/.test(text)
-        ? this.fail(`${what} is no operation: write "a ID SIZE", "r ID SIZE" or "f ID".`)
-        : new Failure(`${this.name} is neither a trace nor a recording: it begins with ${what}.`);
-    }
-    this.head.push(Number(text));
-  }
-
-  add(kind, block, size) {
-    if (block >= MOST_BLOCKS)
-      throw this.fail(`the id ${block} is too large: use ids again after f.`);
-    if (!Number.isSafeInteger(size)) throw this.fail(`${size} is too large for a size.`);
-    if (block >= this.live.length) {
-      const longer = new Uint8Array(Math.min(MOST_BLOCKS, 2 * block));
-      longer.set(this.live);
-      this.live = longer;
-    }
-    const isLive = this.live[block] === 1;
-    if (isLive === (kind === KIND.malloc)) {
-      throw this.fail(`block ${block} is ${isLive ? 'allocated already' : 'not allocated'}.`);
-    }
-    this.live[block] = kind === KIND.free ? 0 : 1;
-    const { chunk } = this;
-    chunk.kind[chunk.count] = kind;
-    chunk.block[chunk.count] = block;
-    chunk.size[chunk.count] = size;
-    chunk.count += 1;
-    this.operations += 1;
-  }
-}
-
-/** What zlib has found wrong, as a failure. */
-function streamFailure(error, name) {
+/** What is wrong with bytes, or where they come from, as a failure. */
+function readFailure(error, file) {
   if (error instanceof Failure) return error;
-  if (error.code === 'Z_BUF_ERROR') return new Failure(`${name} is cut off: copy it anew.`);
-  if (/^Z_/.test(error.code ?? '')) return new Failure(`${name} is damaged: ${error.message}.`);
-  return error.syscall ? systemFailure(error, name, 'read') : error;
+  if (error.code === 'Z_BUF_ERROR') return new Failure(`${file} is cut off: copy it anew.`);
+  if (/^Z_/.test(error.code ?? '')) return new Failure(`${file} is damaged: ${error.message}.`);
+  if (/^ERR_MEMS_(?:NOT_)?RECORDING/.test(error.code ?? '')) {
+    return new Failure(`${file}: ${error.message.replace(/[.]?$/, '.')}`);
+  }
+  return error.syscall ? systemFailure(error, file, 'read') : error;
 }
 
-/** The bytes of a file, or of standard input for '-', unpacked if they are gzipped. */
-async function* bytesOf(file, stdin) {
-  const input = file === '-' ? stdin : fs.createReadStream(file, { highWaterMark: READ_BYTES });
-  const raw = input[Symbol.asyncIterator]();
-  const first = [];
+/** Takes at least `length` bytes of an iterator, if there are as many. Returns them, and an iterable of all bytes. */
+async function peek(iterator, length) {
+  const parts = [];
   let begun = Buffer.alloc(0);
   // A pipe may give a byte at a time.
-  while (begun.length < GZIP.length) {
-    const { value, done } = await raw.next();
+  while (begun.length < length) {
+    const { value, done } = await iterator.next();
     if (done) break;
-    first.push(value);
-    begun = Buffer.concat(first);
+    parts.push(value);
+    begun = Buffer.concat(parts);
   }
-  const isGzip = begun.subarray(0, GZIP.length).equals(GZIP);
-  const rest = (async function* () {
+  const all = (async function* () {
     yield begun;
-    for (;;) {
-      const { value, done } = await raw.next();
-      if (done) return;
-      yield value;
-    }
+    yield* { [Symbol.asyncIterator]: () => iterator };
   })();
-  if (!isGzip) return yield* rest;
-  const { Readable } = require('node:stream');
-  const packed = Readable.from(rest);
-  const unpacked = createGunzip({ chunkSize: READ_BYTES });
-  packed.on('error', (error) => unpacked.destroy(error));
-  yield* packed.pipe(unpacked);
+  return { begun, all };
 }
 
-/** What a file is called in results: without folders, and without the ending of a trace. */
+/** The bytes of an iterable, unpacked if they are gzipped. */
+async function unpacked(iterable) {
+  const { begun, all } = await peek(iterable[Symbol.asyncIterator](), GZIP.length);
+  if (!GZIP.every((byte, at) => begun[at] === byte)) return all;
+  const gunzip = createGunzip({ chunkSize: READ_BYTES });
+  const packed = Readable.from(all);
+  packed.on('error', (error) => gunzip.destroy(error));
+  return packed.pipe(gunzip);
+}
+
+/** What a file is called in results: without folders, and without the ending of a trace or a recording. */
 function nameOf(file) {
-  return file === '-'
-    ? 'standard input'
-    : path.basename(file).replace(/\.(rep|trace|txt)?(\.gz)?$/, '');
+  if (file === '-') return 'standard input';
+  return path.basename(file).replace(/\.(rep|trace|txt|mems)?(\.gz)?$/, '');
 }
 
-/** A trace that is read as it is iterated over. */
-class Trace {
-  constructor(file, stdin) {
-    this.file = file;
-    this.name = nameOf(file);
-    this.kind = 'trace';
-    this.stdin = stdin;
-    this.parser = new TraceParser(file === '-' ? 'standard input' : file);
-  }
+/** All bytes of an iterable. */
+async function collected(iterable) {
+  const parts = [];
+  for await (const part of iterable) parts.push(part);
+  return parts.length === 1 ? parts[0] : Buffer.concat(parts);
+}
 
-  /** How many operations the head names; undefined before the first chunk, and if there is no head. */
-  get expected() {
-    return this.parser.head?.[2];
-  }
-
-  async *[Symbol.asyncIterator]() {
-    try {
-      for await (const bytes of bytesOf(this.file, this.stdin)) yield* this.parser.push(bytes);
-      yield* this.parser.end();
-    } catch (error) {
-      throw streamFailure(error, this.parser.name);
-    }
+/** The operations of a source, with what is wrong with its file as a failure. */
+async function* checked(source, file) {
+  try {
+    yield* source;
+  } catch (error) {
+    throw readFailure(error, file);
   }
 }
 
-/** Opens a file: it is read as the result is iterated over, once. */
-function openOperations(file, { stdin } = process) {
-  if (file !== '-') {
-    try {
-      if (fs.statSync(file).isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
-    } catch (error) {
-      throw systemFailure(error, file, 'read');
-    }
+/**
+ * Opens a file, or standard input for '-'. `partial`: what is whole of a recording that is damaged or cut off. Resolves to a Trace or a
+ * Recorded, each with `name`, `kind`, `expected` (how many operations, if that is known) and `operations()`, an async iterable of
+ * chunks, once.
+ */
+async function openOperations(file, { stdin, partial = false }) {
+  const shown = file === '-' ? 'standard input' : file;
+  try {
+    const input = file === '-' ? stdin : fs.createReadStream(file, { highWaterMark: READ_BYTES });
+    const bytes = await unpacked(input);
+    const { begun, all } = await peek(bytes[Symbol.asyncIterator](), BEGINNING);
+    const source = isRecording(begun)
+      ? new Recorded(nameOf(file), await collected(all), { partial })
+      : new Trace(nameOf(file), shown, all);
+    source.operations = () => checked(source, shown);
+    return source;
+  } catch (error) {
+    throw readFailure(error, shown);
   }
-  return new Trace(file, stdin);
 }
 
-module.exports = { CHUNK, KIND, nameOf, openOperations };
+module.exports = { KIND, openOperations };

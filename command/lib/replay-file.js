@@ -28,22 +28,22 @@ function parsePolicy(name) {
 }
 
 /** A part of a chunk, without a copy. */
-const part = ({ kind, block, size }, from, to) => ({
-  count: to - from,
-  kind: kind.subarray(from, to),
-  block: block.subarray(from, to),
-  size: size.subarray(from, to),
-});
+function part(chunk, from, to) {
+  const columns = Object.entries(chunk).map(([name, column]) => {
+    return [name, ArrayBuffer.isView(column) ? column.subarray(from, to) : column];
+  });
+  return { ...Object.fromEntries(columns), count: to - from };
+}
 
 /**
  * Reads a file to its end with a bar, and calls `take` for each part of it, `STEP` operations at most. Returns the source.
  */
-async function readFile(file, context, take) {
-  const source = openOperations(file, context);
+async function readFile(file, context, take, { partial = false } = {}) {
+  const source = await openOperations(file, { stdin: context.stdin, partial });
   let bar;
   let done = 0;
   try {
-    for await (const chunk of source) {
+    for await (const chunk of source.operations()) {
       bar ??= source.expected && context.progress(source.expected, source.name);
       for (let from = 0; from < chunk.count; from += STEP) {
         const some = part(chunk, from, Math.min(chunk.count, from + STEP));
