@@ -1,12 +1,15 @@
 // npm run check:wasm
 //
-// Builds src/heap by itself for WebAssembly, and runs it: it depends neither on memory, nor on the system, nor on Node-API, so that
-// a page can show it in a browser. Its addresses must be the same as the addon's, for each policy.
+// Builds src/heap and src/recording by themselves for WebAssembly, and runs them: they depend neither on memory, nor on the system,
+// nor on Node-API, so that a page can show heaps and recordings in a browser. Addresses must be the same as the addon's, for each
+// policy, and both read the recording of them that WebAssembly has written.
 
+import assert from 'node:assert/strict';
 import { readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { Recording } from '../command/lib/recordings.js';
 import { runScript } from './lib/rows.mjs';
 import { CHECKOUT } from './lib/runtimes.mjs';
 import { BUILDS, compilerFor } from './lib/rust.mjs';
@@ -59,7 +62,7 @@ function compare(wasm, { Heap }, policy, number) {
   const others = policy === 'segregated' ? { zeroOnFree: true } : { joinEmptyBlocks: false };
   const heap = new Heap({ ...options, ...others, policy });
   const random = numbers();
-  const live = [];
+  const [live, calls] = [[], []];
   for (let step = 0; step < 2000; step++) {
     if (live.length === 0 || random(5) < 3) {
       const size = random(random(10) === 0 ? 20_000 : 300) + 1;
@@ -67,16 +70,31 @@ function compare(wasm, { Heap }, policy, number) {
       if (address !== wanted)
         throw new Error(`${policy}: malloc(${size}) is ${address}, not ${wanted}`);
       live.push(address);
+      calls.push([address, size]);
     } else {
       const [address] = live.splice(random(live.length), 1);
       if (wasm.free(address) !== 1) throw new Error(`${policy}: free(${address}) failed`);
       heap.free(address);
+      calls.push([-address, 0]);
     }
   }
   if (wasm.free(999n) !== 0) throw new Error('free(999n) did not fail');
   const lines = heap.stats().counts.mainBlocks + 5;
   if (wasm.verify() !== lines) throw new Error(`${policy}: verify() or the lines are wrong`);
   heap.close();
+  compareRecordings(wasm, policy, calls);
+}
+
+/** Throws if the recording of these calls is not what WebAssembly and the addon read. */
+function compareRecordings(wasm, policy, calls) {
+  const length = wasm.end_recording();
+  const bytes = new Uint8Array(wasm.memory.buffer, wasm.recording_bytes(), length).slice();
+  const read = [...new Recording(bytes).chunks()].flatMap(({ address, size, from }) =>
+    Array.from(address, (start, at) => [BigInt(start - from[at]), size[at]]),
+  );
+  assert.deepEqual(read, calls, `${policy}: the addon reads other calls than there were`);
+  const sum = calls.reduce((total, [address]) => total + address, 0n);
+  assert.equal(wasm.sum_of_recording(), sum, `${policy}: WebAssembly reads other addresses`);
 }
 
 await runScript(async () => {
@@ -88,6 +106,6 @@ await runScript(async () => {
   const { size } = await stat(file);
   const compressed = gzipSync(await readFile(file)).length;
   const names = table.map(([name]) => name).join(', ');
-  console.log(`src/heap as WebAssembly: ${size} bytes, ${compressed} compressed`);
-  console.log(`${names}: addresses as natively`);
+  console.log(`src/heap and src/recording as WebAssembly: ${size} bytes, ${compressed} compressed`);
+  console.log(`${names}: addresses and recordings as natively`);
 });

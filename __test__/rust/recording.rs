@@ -148,6 +148,21 @@ proptest! {
     }
 
     #[test]
+    fn no_bytes_make_a_reader_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..300), partial: bool, like in 0..19_usize) {
+        let begin = write(ALL, &[]);
+        bytes.splice(0..0, begin[..like].iter().copied());
+        if let Ok(reader) = Reader::new(&bytes, partial) {
+            prop_assert!(partial);
+            prop_assert!(reader.parts().is_empty());
+        }
+    }
+}
+
+proptest! {
+    // Each case has tens of thousands of events.
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
     fn an_encoder_is_full_without_a_change(items in items(50)) {
         prop_assume!(!items.is_empty());
         let mut encoder = Encoder::new(ALL).unwrap();
@@ -166,16 +181,6 @@ proptest! {
         let bytes = writer.end("").unwrap();
         let reader = Reader::new(&bytes, false).unwrap();
         prop_assert_eq!(read(&reader).unwrap(), [expected(ALL, &pushed)]);
-    }
-
-    #[test]
-    fn no_bytes_make_a_reader_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..300), partial: bool, like in 0..19_usize) {
-        let begin = write(ALL, &[]);
-        bytes.splice(0..0, begin[..like].iter().copied());
-        if let Ok(reader) = Reader::new(&bytes, partial) {
-            prop_assert!(partial);
-            prop_assert!(reader.parts().is_empty());
-        }
     }
 }
 
@@ -417,6 +422,30 @@ fn chunks_that_no_writer_writes_are_refused() {
         let reader = Reader::new(&bytes, false).unwrap();
         let fault = read(&reader).unwrap_err();
         assert!(matches!(fault, Fault::Invalid { chunk: 0, .. }), "{fault}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_body_makes_a_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..60), codec in 0..2_u8, length in 0..70_u32, events in 0..9_u32, content in 1..4_u8) {
+        let bytes = file(&[chunk(content, codec, 0, events, length, &bytes)]);
+        if let Ok(reader) = Reader::new(&bytes, false) {
+            let _ = read(&reader);
+            let tables: Vec<_> = reader.stacks().iter().filter_map(|chunk| chunk.stacks().ok()).collect();
+            for table in &tables {
+                let _ = table.iter().collect::<Vec<_>>();
+            }
+        }
+    }
+
+    #[test]
+    fn no_columns_make_a_reader_panic(columns in prop::collection::vec((1..11_u8, prop::collection::vec(any::<u8>(), 0..9)), 0..9), kinds in prop::collection::vec(0..128_u8, 0..9)) {
+        let mut columns: Vec<_> = columns.iter().map(|(id, bytes)| (*id, &bytes[..])).filter(|&(id, _)| id != 1).collect();
+        columns.push((1, &kinds));
+        let bytes = file(&[plain(0, u32::try_from(kinds.len()).unwrap(), &columns)]);
+        let _ = read(&Reader::new(&bytes, false).unwrap());
     }
 }
 

@@ -6,10 +6,11 @@
 //! Cost: some 30 ns an event.
 
 use super::chunk::{Chunk, content};
-use super::columns::{Cursor, KIND_BITS, NEW_ALIGNMENT, NEW_THREAD, Near, TIME_EVERY, UNALIGNED, id};
+use super::columns::{Cursor, KIND_BITS, NEW_ALIGNMENT, NEW_THREAD, TIME_EVERY, UNALIGNED, id};
 use super::encoder::MOST_EVENTS;
 use super::event::{Entry, Event, Kind};
 use super::fault::Fault;
+use super::near::Near;
 use std::ops::Range;
 
 /// The columns of a chunk, decompressed.

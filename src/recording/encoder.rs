@@ -5,8 +5,9 @@
 //!
 //! Cost: 10 to 20 ns an event, and what the clock takes for one event in 64.
 
-use super::columns::{Column, LONGEST, NEW_ALIGNMENT, NEW_THREAD, Near, TIME_EVERY, id};
+use super::columns::{Column, LONGEST, NEW_ALIGNMENT, NEW_THREAD, TIME_EVERY, id};
 use super::event::{Event, Flags};
+use super::near::Near;
 use std::collections::TryReserveError;
 
 /// The most events of a chunk.

@@ -79,6 +79,15 @@ pub enum Fault {
         /// What is wrong.
         what: &'static str,
     },
+
+    /// A trace whose head names another number of operations than it has.
+    #[error("The trace has {read} operations, and its head names {named}: it was cut off, or its head is wrong")]
+    Count {
+        /// Operations that were read.
+        read: u64,
+        /// Operations that the head names; 0 if the trace ends in its head.
+        named: u64,
+    },
 }
 
 impl Fault {
@@ -91,7 +100,7 @@ impl Fault {
             Self::CutOffStart { .. } | Self::CutOff { .. } => "ERR_MEMS_RECORDING_CUT_OFF",
             Self::DamagedStart | Self::Damaged { .. } | Self::Invalid { .. } => "ERR_MEMS_RECORDING_DAMAGED",
             Self::Memory => "ERR_MEMS_OUT_OF_MEMORY",
-            Self::Line { .. } => "ERR_MEMS_NOT_TRACE",
+            Self::Line { .. } | Self::Count { .. } => "ERR_MEMS_NOT_TRACE",
         }
     }
 }

@@ -5,6 +5,8 @@
 //! compressed and has checksums. So a recorder costs a heap little: [`Encoder`] appends to columns, and another thread has the
 //! [`Writer`] compress and write them. [`Reader`] reads what a writer has written, and refuses everything else with a [`Fault`].
 //!
+//! A **trace** is the older format, of text and without addresses: [`TraceReader`], [`TraceWriter`].
+//!
 //! Nothing here knows heaps, threads or files: it builds for WebAssembly.
 
 mod checksum;
@@ -14,8 +16,10 @@ mod decoder;
 mod encoder;
 mod event;
 mod fault;
+mod near;
 mod reader;
 mod stacks;
+mod trace;
 mod writer;
 
 pub use chunk::Chunk;
@@ -25,6 +29,7 @@ pub use event::{Entry, Event, Flags, Kind};
 pub use fault::Fault;
 pub use reader::{Part, Reader, Start};
 pub use stacks::Stacks;
+pub use trace::{Request, TraceReader, TraceWriter};
 pub use writer::Writer;
 
 /// How a recording begins. (The byte 0x1a ends the text where a terminal or an old system prints the file.)
