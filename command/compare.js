@@ -4,6 +4,7 @@
 
 const { Failure, STATUS } = require('./lib/failure.js');
 const { bytes, count, mean, parsePercent, parseSize, shortSize } = require('./lib/numbers.js');
+const { PARTIAL } = require('./lib/options.js');
 const { parsePolicies, replayFile } = require('./lib/replay-file.js');
 const { table, wrap } = require('./lib/text.js');
 const { POLICIES } = require('./library.js');
@@ -33,21 +34,29 @@ function signed(fraction) {
 }
 
 /** The two things to compare, as { name, operations, peak, result }. */
-async function sides(files, { policy = ['first-fit'], unusable: unusableFor = 1024 }, context) {
+async function sides(
+  files,
+  { policy = ['first-fit'], unusable: unusableFor = 1024, partial },
+  context,
+) {
   if (files.length === 1 && policy.length === 2) {
-    const replayed = await replayFile(files[0], { policies: policy, unusableFor }, context);
+    const replayed = await replayFile(
+      files[0],
+      { policies: policy, unusableFor, partial },
+      context,
+    );
     return replayed.results.map((result) => ({ ...replayed, name: result.policy, result }));
   }
   if (files.length !== 2 || policy.length !== 1) {
     throw new Failure(
-      'name two traces, or one trace and two policies: mems compare app.rep.gz --policy first-fit,best-fit.',
+      'name two files, or one file and two policies: mems compare app.rep.gz --policy first-fit,best-fit.',
     );
   }
   if (files[0] === '-' && files[1] === '-')
     throw new Failure('standard input can be read once: give - once.');
   const both = [];
   for (const file of files) {
-    const replayed = await replayFile(file, { policies: policy, unusableFor }, context);
+    const replayed = await replayFile(file, { policies: policy, unusableFor, partial }, context);
     both.push({ ...replayed, result: replayed.results[0] });
   }
   return both;
@@ -101,10 +110,10 @@ async function run(context, files, options) {
 
 module.exports = {
   name: 'compare',
-  summary: 'two traces, or two policies, side by side',
+  summary: 'two programs, or two policies, side by side',
   usage: 'A [B] [options]',
   description: [
-    'Replays two traces with one policy, or one trace with two policies, and prints what differs, as mems replay measures it. One of the files may be -, standard input.',
+    'Replays two traces or recordings with one policy, or one with two policies, and prints what differs, as mems replay measures it. One of the files may be -, standard input.',
     'With --fail-over, the exit status is 1 if peak (the most bytes live at once) or mapped is more than that above A: for a test that guards against a program that takes more memory than before. Both are the same in every run; times are not, so they do not count.',
   ],
   most: 2,
@@ -120,6 +129,7 @@ module.exports = {
       parsePercent,
     ],
     ['--unusable <size>', 'the size for which holes may be too small; 1K by default', parseSize],
+    PARTIAL,
   ],
   status: {
     0: 'The two were compared, and none is over the limit.',

@@ -5,20 +5,126 @@
 const { Census, TEMPORARY } = require('./lib/census.js');
 const { Failure } = require('./lib/failure.js');
 const { bytes, count, percent } = require('./lib/numbers.js');
-const { readFile } = require('./lib/replay-file.js');
+const { PARTIAL } = require('./lib/options.js');
+const { KIND } = require('./lib/recordings.js');
+const { open, readAll } = require('./lib/replay-file.js');
 const { Tally } = require('./lib/tally.js');
 const { wrap } = require('./lib/text.js');
 
 const GAP = '   ';
 
-async function read(file, context) {
+/** The most marks, stacks and sizes that the text names. */
+const SHOWN = 5;
+
+/** What only a recording has: which heap it was, threads, times and marks. */
+class Recollection {
+  threads = new Set();
+  time = 0;
+  marks = [];
+  sites = new Map();
+  operations = 0;
+
+  add({ count: length, kind, size, thread, time, stack, texts }) {
+    for (let at = 0; at < length; at++) {
+      if (kind[at] > KIND.block) this.operations += 1;
+      this.threads.add(thread[at]);
+      if (time[at] > this.time) this.time = time[at];
+      if (kind[at] === KIND.mark)
+        this.marks.push({ operation: this.operations, text: texts[size[at]] });
+      if (kind[at] !== KIND.malloc || stack[at] === 0) continue;
+      const site = this.sites.get(stack[at]) ?? { mallocs: 0, bytes: 0 };
+      this.sites.set(stack[at], site);
+      site.mallocs += 1;
+      site.bytes += size[at];
+    }
+  }
+
+  result({ recording, options }, { events, initial }) {
+    const { header, stats, clock, missing } = recording;
+    const texts = this.sites.size > 0 ? recording.stackTexts() : new Map();
+    const sites = [...this.sites].sort(([, a], [, b]) => b.bytes - a.bytes).slice(0, SHOWN);
+    return {
+      version: header.mems,
+      platform: header.platform,
+      begun: header.time,
+      options,
+      initial,
+      events,
+      threads: this.threads.size,
+      ...(clock ? { seconds: this.time / 1e9 } : {}),
+      marks: this.marks,
+      sites: sites.map(([stack, site]) => ({ ...site, stack: texts.get(stack) ?? '' })),
+      missing,
+      isCutOff: stats === undefined,
+      ...(stats === undefined ? {} : { stats }),
+    };
+  }
+}
+
+async function read(file, options, context) {
+  const source = await open(file, options, context);
   const [tally, census] = [new Tally(), new Census()];
-  const source = await readFile(file, context, (some) => {
+  const recollection = source.kind === 'recording' ? new Recollection() : undefined;
+  await readAll(source, context, (some) => {
     tally.add(some);
     census.add(some);
+    recollection?.add(some);
   });
   const { operations, calls, peak } = tally;
-  return { name: source.name, kind: source.kind, operations, calls, peak, ...census.result() };
+  return {
+    name: source.name,
+    kind: source.kind,
+    operations,
+    calls,
+    peak,
+    ...census.result(),
+    ...(recollection ? { recording: recollection.result(source, tally) } : {}),
+  };
+}
+
+/** The facts that only a recording has, as [title, texts]. */
+function recorded({
+  version,
+  platform,
+  begun,
+  options,
+  initial,
+  events,
+  threads,
+  seconds,
+  marks,
+  sites,
+}) {
+  const first = marks
+    .slice(0, SHOWN)
+    .map(({ operation, text }) => `${JSON.stringify(text)} at ${count(operation)}`);
+  return [
+    ['heap', [`${options.policy}`, `alignment ${options.alignment}`, `mems ${version}`, platform]],
+    [
+      'recorded',
+      [
+        new Date(begun).toISOString().slice(0, 16).replace('T', ' '),
+        ...(seconds === undefined ? [] : [`${seconds.toFixed(1)} s`]),
+        `${count(threads)} thread${threads === 1 ? '' : 's'}`,
+      ],
+    ],
+    initial.mainBlocks > 0 && [
+      'began with',
+      [
+        `${bytes(initial.bytes)} in ${count(initial.blocks)} blocks`,
+        `${bytes(initial.mapped)} mapped`,
+      ],
+    ],
+    ['grown', [`${count(events.grow)} times`, `by ${bytes(events.grown)}`]],
+    marks.length > 0 && [
+      'marks',
+      marks.length > SHOWN ? [...first, `and ${marks.length - SHOWN} more`] : first,
+    ],
+    ...sites.map(({ mallocs, bytes: all, stack }) => [
+      'site',
+      [`${bytes(all)} in ${count(mallocs)}`, stack.split('\n')[0].trim()],
+    ]),
+  ].filter(Boolean);
 }
 
 /** Facts side by side as far as the line has room, below each other after that. A fact is not broken. */
@@ -38,19 +144,21 @@ function facts(title, texts, { width, paint }) {
 
 function lines(found, file, context) {
   const { operations, calls, peak, neverFreed, sizes, lifetimes } = found;
+  const what = found.recording ? 'recording' : 'text trace, no addresses';
   const most = sizes.most.map(({ size, share }) => `${count(size)} B (${percent(share)})`);
   const shown = file === '-' ? 'FILE' : file;
   return [
-    ...wrap(
-      `${found.name}${GAP}text trace, no addresses${GAP}${count(operations)} operations`,
-      context.width,
-    ),
+    ...wrap(`${found.name}${GAP}${what}${GAP}${count(operations)} operations`, context.width),
+    ...(found.recording
+      ? recorded(found.recording).flatMap(([title, texts]) => facts(title, texts, context))
+      : []),
     ...facts(
       'calls',
       [
         `malloc ${count(calls.malloc)}`,
         `free ${count(calls.free)}`,
         ...(calls.realloc > 0 ? [`realloc ${count(calls.realloc)}`] : []),
+        ...(calls.refused > 0 ? [`refused ${count(calls.refused)}`] : []),
         `never freed ${count(neverFreed.blocks)} (${bytes(neverFreed.bytes)})`,
       ],
       context,
@@ -92,27 +200,31 @@ function lines(found, file, context) {
   ];
 }
 
-async function run(context, files) {
-  const [file] = files;
-  if (file === undefined) throw new Failure('name a trace, as in mems inspect app.rep.gz.');
-  const found = await read(file, context);
+async function run(context, [file], options) {
+  if (file === undefined)
+    throw new Failure('name a trace or a recording, as in mems inspect app.mems.');
+  const found = await read(file, options, context);
   if (context.json) return context.printJson('inspect', found);
   context.print(...lines(found, file, context));
 }
 
 module.exports = {
   name: 'inspect',
-  summary: 'what is in a trace: sizes, lifetimes, what is never freed',
+  summary: 'what a program asks for: sizes, lifetimes, what is never freed',
   usage: 'FILE [options]',
   description: [
-    'Reads FILE, or standard input for -, and prints how many calls it has, the most bytes that were live at once, how large blocks are and how long they live.',
-    `A lifetime is the number of operations from the malloc of a block to its free. A block that lives for ${TEMPORARY} operations or fewer is temporary. 90% means that nine of ten are no larger. Sizes are those of malloc; a block that realloc has made larger counts once.`,
+    'Reads FILE, a trace or a recording, or standard input for -, and prints how many calls it has, the most bytes that were live at once, how large blocks are and how long they live.',
+    `A lifetime is the number of operations from the malloc of a block to its free. A block that lives for ${TEMPORARY} operations or fewer is temporary. 90% means that nine of ten are no larger. Sizes are those of malloc; a block that realloc has made larger counts once. In a recording, a realloc that has moved its block is a malloc and a free.`,
   ],
   most: 1,
-  options: [],
+  options: [PARTIAL],
   status: { 0: 'The file was read.' },
   examples: [
     { run: 'mems inspect app.rep.gz', says: 'What a program asks for.' },
+    {
+      run: 'mems inspect app.mems',
+      says: 'What a recording has besides: threads, times and marks.',
+    },
     { run: 'mems inspect app.rep.gz --json', says: 'For a program, with sizes in bytes.' },
   ],
   run,

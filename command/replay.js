@@ -1,17 +1,18 @@
-// mems replay: what each policy makes of a program's own requests.
+// mems replay: what each policy makes of the requests of a program.
 
 'use strict';
 
 const { advise } = require('./lib/advice.js');
 const { Failure, STATUS } = require('./lib/failure.js');
 const { bytes, count, mean, parseSize, shortSize } = require('./lib/numbers.js');
+const { PARTIAL } = require('./lib/options.js');
 const { parsePolicies, replayFile } = require('./lib/replay-file.js');
 const { table, wrap } = require('./lib/text.js');
 const { POLICIES } = require('./library.js');
 
 /** The table of a replayed file, and what follows from it. */
 function lines(replayed, { limit, unusableFor }, context) {
-  const { name, operations, peak, results } = replayed;
+  const { name, operations, peak, recorded, results } = replayed;
   const columns = [
     { title: 'policy', align: 'left', is: ({ policy }) => policy },
     { title: 'mapped', is: ({ mapped }) => bytes(mapped) },
@@ -26,15 +27,29 @@ function lines(replayed, { limit, unusableFor }, context) {
   const head = `${name}: ${count(operations)} operations, peak ${bytes(peak.bytes)} live in ${count(peak.blocks)} blocks`;
   return [
     ...wrap(head, context.width),
+    ...(recorded
+      ? wrap(
+          `recorded with ${recorded.policy}: ${bytes(recorded.mapped)} mapped at the end`,
+          context.width,
+        )
+      : []),
     ...table(columns, sorted, context),
     ...advise(replayed).flatMap((sentence) => wrap(sentence, context.width)),
   ];
 }
 
 async function run(context, files, options) {
-  const { policy = POLICIES, limit, strict = false, unusable: unusableFor = 1024 } = options;
+  const {
+    policy = POLICIES,
+    limit,
+    strict = false,
+    unusable: unusableFor = 1024,
+    partial,
+  } = options;
   if (files.length === 0) {
-    throw new Failure('name a trace, as in mems replay app.rep.gz; - is standard input.');
+    throw new Failure(
+      'name a trace or a recording, as in mems replay app.mems; - is standard input.',
+    );
   }
   if (files.filter((file) => file === '-').length > 1) {
     throw new Failure('standard input can be read once: give - once.');
@@ -42,7 +57,7 @@ async function run(context, files, options) {
   if (strict && limit === undefined) throw new Failure('--strict is about --limit: give one.');
   const replayed = [];
   for (const file of files) {
-    const each = await replayFile(file, { policies: policy, limit, unusableFor }, context);
+    const each = await replayFile(file, { policies: policy, limit, unusableFor, partial }, context);
     replayed.push(each);
     if (context.json) continue;
     if (replayed.length > 1) context.print('');
@@ -60,12 +75,12 @@ async function run(context, files, options) {
 
 module.exports = {
   name: 'replay',
-  summary: 'what each policy makes of a program’s own requests',
+  summary: 'what each policy makes of the requests of a program',
   usage: 'FILE.. [options]',
   description: [
-    'Replays each FILE, a trace of malloc, realloc and free, on a heap of each policy, and prints a table, the policy that maps least first. A few sentences say what follows from it. - is standard input.',
+    'Replays each FILE, a trace or a recording, on a heap of each policy, and prints a table, the policy that maps least first. A few sentences say what follows from it. - is standard input.',
     'mapped is what the heap has mapped in the end, /peak how many times the most bytes that were live at once. holes, and unusable, are those at the end: of the bytes in holes, the share in holes smaller than 1K, or what --unusable says. looked at is how many holes a list of holes would have looked at for a malloc: the mean of some 500 to 1,000 mallocs, evenly spread. (MeMS itself finds holes by an index.) ns/call is the time of an operation, called from JavaScript.',
-    'Blocks have exactly the sizes that were asked for, except with buddy and segregated, and main blocks grow by whole pages, so that the policies can be compared. A program’s own heap may have other options.',
+    'Blocks have exactly the sizes that were asked for, except with buddy and segregated, and main blocks grow by whole pages, so that the policies can be compared. The heap of the program may have other options. Of the options of a heap that was recorded, only alignment applies. Requests that were refused when they were recorded are left out.',
   ],
   most: Number.POSITIVE_INFINITY,
   options: [
@@ -81,6 +96,7 @@ module.exports = {
     ],
     ['--strict', 'with --limit: exit status 1 if any policy has refused a request'],
     ['--unusable <size>', 'the size for which holes may be too small; 1K by default', parseSize],
+    PARTIAL,
   ],
   status: {
     0: 'The files were replayed.',
@@ -88,6 +104,7 @@ module.exports = {
   },
   examples: [
     { run: 'mems replay app.rep.gz', says: 'Compare all policies.' },
+    { run: 'mems replay app.mems', says: 'With a recording that heap.record() has made.' },
     {
       run: 'mems replay app.rep.gz --policy first-fit,segregated --unusable 64',
       says: 'Two of them, and which holes are too small for 64 bytes.',

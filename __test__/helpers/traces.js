@@ -2,9 +2,10 @@
 
 // Small inputs for the command: the files that the examples of its help pages name.
 
-const { writeFileSync } = require('node:fs');
+const { readFileSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 const { gzipSync } = require('node:zlib');
+const { Heap } = require('@sambhav-gautam/osmemoryallocator');
 
 /** A trace in the text format of bench/traces, from calls such as 'a 0 100'. */
 function traceText(calls) {
@@ -26,12 +27,32 @@ function program(rounds, most) {
   return calls;
 }
 
+/** Records calls such as 'a 0 100' on a heap. */
+function recordCalls(file, calls) {
+  const heap = new Heap();
+  heap.record(file);
+  heap.mark('start');
+  const blocks = [];
+  for (const call of calls) {
+    const [kind, id, size] = call.split(' ');
+    if (kind === 'a') blocks[id] = heap.malloc(Number(size));
+    else if (kind === 'r') blocks[id] = heap.realloc(blocks[id], Number(size));
+    else heap.free(blocks[id]);
+  }
+  heap.stopRecording();
+  heap.close();
+}
+
 /** Writes the files that examples name into a folder. */
 function writeInputs(folder) {
   const write = (name, bytes) => writeFileSync(path.join(folder, name), bytes);
   write('app.rep.gz', gzipSync(traceText(program(400, 300))));
   write('before.rep', traceText(program(300, 200)));
   write('after.rep', traceText(program(300, 900)));
+  const recording = path.join(folder, 'app.mems');
+  recordCalls(recording, program(400, 300));
+  // What a program leaves that was killed: all but the end.
+  write('cut.mems', readFileSync(recording).subarray(0, -4));
 }
 
 module.exports = { program, traceText, writeInputs };

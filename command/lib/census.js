@@ -3,9 +3,12 @@
 'use strict';
 
 const { KIND } = require('./operations.js');
+const { NO_BLOCK } = require('./recorded.js');
 
 /** A block that lives for this many operations or fewer is temporary. */
 const TEMPORARY = 10;
+/** When a block was allocated that is older than its recording. */
+const OLDER = -1;
 
 /** Whole numbers, kept until their distribution is asked for. */
 class Numbers {
@@ -41,16 +44,20 @@ class Census {
 
   add({ count, kind, block, size }) {
     for (let at = 0; at < count; at++) {
-      this.operation += 1;
+      const is = kind[at];
+      if (is > KIND.block) this.operation += 1;
+      const isCall = is === KIND.malloc || is === KIND.free || is === KIND.realloc;
       const id = block[at];
+      if ((!isCall && is !== KIND.block) || id === NO_BLOCK) continue;
       if (id >= this.born.length) this.grow(2 * id);
-      if (kind[at] === KIND.free) {
-        this.lifetimes.add(this.operation - this.born[id]);
+      if (is === KIND.free) {
+        if (this.born[id] !== OLDER) this.lifetimes.add(this.operation - this.born[id]);
         this.born[id] = 0;
         continue;
       }
       this.size[id] = size[at];
-      if (kind[at] !== KIND.malloc) continue;
+      if (is === KIND.block) this.born[id] = OLDER;
+      if (is !== KIND.malloc) continue;
       this.born[id] = this.operation;
       this.sizes.set(size[at], (this.sizes.get(size[at]) ?? 0) + 1);
     }

@@ -15,6 +15,8 @@ const NARROWEST = 20;
 /** Operations between two looks at the clock while a bar is shown. */
 const FRAMES_PER_SECOND = 10;
 
+const NOT_ASCII = /\P{ASCII}/gu;
+
 const UNICODE = { hole: '░', between: '↔', gives: '→', bar: '█', rest: '░', dash: '–', at: '▶' };
 const ASCII = { hole: '.', between: '<->', gives: '->', bar: '#', rest: '.', dash: '-', at: '>' };
 
@@ -46,14 +48,23 @@ class Context {
     return Math.max(NARROWEST, columns || WIDTH);
   }
 
-  /** Writes lines of the result. Glyphs that are not ASCII must come from `glyphs`. */
+  /**
+   * Writes lines of the result. Glyphs that are not ASCII come from `glyphs`; what else is none, such as a letter in the name of a file,
+   * becomes a question mark where that is needed.
+   */
   print(...lines) {
-    this.stdout.write(`${lines.join('\n')}\n`);
+    const text = lines.join('\n');
+    this.stdout.write(`${this.ascii ? text.replace(NOT_ASCII, '?') : text}\n`);
   }
 
   /** Writes the result of a subcommand as JSON: one object, which names the version of its form. */
   printJson(command, result) {
-    this.print(JSON.stringify({ schema: 1, command, ...result }, null, 2));
+    const text = JSON.stringify({ schema: 1, command, ...result }, null, 2);
+    const escaped = (letter) => {
+      const units = Array.from({ length: letter.length }, (_, at) => letter.charCodeAt(at));
+      return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
+    };
+    this.print(this.ascii ? text.replace(NOT_ASCII, escaped) : text);
   }
 
   /** Writes a line that is not the result. */

@@ -65,7 +65,9 @@ async function unpacked(iterable) {
 /** What a file is called in results: without folders, and without the ending of a trace or a recording. */
 function nameOf(file) {
   if (file === '-') return 'standard input';
-  return path.basename(file).replace(/\.(rep|trace|txt|mems)?(\.gz)?$/, '');
+  const name = path.basename(file).replace(/\.(rep|trace|txt|mems)?(\.gz)?$/, '');
+  // A name may be anything, and a terminal obeys control characters.
+  return name.replace(/\p{Cc}/gu, '?');
 }
 
 /** All bytes of an iterable. */

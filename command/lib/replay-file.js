@@ -5,6 +5,7 @@
 const { setImmediate: turn } = require('node:timers/promises');
 const { POLICIES } = require('../library.js');
 const { unknown } = require('./failure.js');
+const { count } = require('./numbers.js');
 const { openOperations } = require('./operations.js');
 const { openReplays, warmUp } = require('./replay.js');
 const { Tally } = require('./tally.js');
@@ -35,16 +36,13 @@ function part(chunk, from, to) {
   return { ...Object.fromEntries(columns), count: to - from };
 }
 
-/**
- * Reads a file to its end with a bar, and calls `take` for each part of it, `STEP` operations at most. Returns the source.
- */
-async function readFile(file, context, take, { partial = false } = {}) {
-  const source = await openOperations(file, { stdin: context.stdin, partial });
+/** Calls `take` for each part of a source, `STEP` operations at most, and shows a bar. */
+async function readAll(source, context, take) {
   let bar;
   let done = 0;
   try {
     for await (const chunk of source.operations()) {
-      bar ??= source.expected && context.progress(source.expected, source.name);
+      if (source.expected > 0) bar ??= context.progress(source.expected, source.name);
       for (let from = 0; from < chunk.count; from += STEP) {
         const some = part(chunk, from, Math.min(chunk.count, from + STEP));
         take(some);
@@ -53,22 +51,42 @@ async function readFile(file, context, take, { partial = false } = {}) {
         await turn();
       }
     }
-    return source;
   } finally {
     bar?.stop();
   }
 }
 
+/** Warns of what a source lacks. */
+function warnOf({ name, recording }, context) {
+  if (recording === undefined) return;
+  const { missing, stats } = recording;
+  if (missing > 0) {
+    const what = missing === 1 ? '1 operation is' : `${count(missing)} operations are`;
+    context.warn(`${name}: ${what} missing, so the numbers are not quite the program's.`);
+  }
+  if (stats === undefined)
+    context.warn(`${name}: it was cut off, so what follows is its beginning.`);
+}
+
+/** Opens a file and warns of what it lacks; see openOperations. */
+async function open(file, { partial = false }, context) {
+  const source = await openOperations(file, { stdin: context.stdin, partial });
+  warnOf(source, context);
+  return source;
+}
+
 /**
- * Replays a file. `limit` is the most bytes that a heap can map, `unusableFor` the size for which holes may be too small; with `check`
- * every invariant of each heap is checked after each part. Returns { name, operations, calls, peak, unusableFor, results }.
+ * Replays a source. `limit` is the most bytes that a heap can map, `unusableFor` the size for which holes may be too small; with `check`
+ * every invariant of each heap is checked after each part. Returns { name, kind, operations, calls, peak, unusableFor, results }, and
+ * for a recording `recorded`: the policy of its heap, and what that has mapped.
  */
-async function replayFile(file, { policies, limit, unusableFor, check = false }, context) {
+async function replaySource(source, options, context) {
+  const { policies, limit, unusableFor, check = false } = options;
   warmUp(policies);
   const tally = new Tally();
-  const replays = openReplays(policies, { limit });
+  const replays = openReplays(policies, { limit, alignment: source.options?.alignment });
   try {
-    const { name } = await readFile(file, context, (some) => {
+    await readAll(source, context, (some) => {
       tally.add(some);
       for (const replay of replays) {
         replay.run(some);
@@ -77,10 +95,29 @@ async function replayFile(file, { policies, limit, unusableFor, check = false },
     });
     const { operations, calls, peak } = tally;
     const results = replays.map((each) => each.finish({ peak: peak.bytes, size: unusableFor }));
-    return { name, operations, calls, peak, unusableFor, results };
+    const { name, kind } = source;
+    const recorded = source.recording?.stats && {
+      policy: source.options.policy,
+      mapped: source.recording.stats.bytes.mapped,
+    };
+    return {
+      name,
+      kind,
+      operations,
+      calls,
+      peak,
+      unusableFor,
+      ...(recorded ? { recorded } : {}),
+      results,
+    };
   } finally {
     for (const replay of replays) replay.close();
   }
 }
 
-module.exports = { parsePolicies, parsePolicy, readFile, replayFile };
+/** Opens a file and replays it. */
+const replayFile = async (file, options, context) => {
+  return replaySource(await open(file, options, context), options, context);
+};
+
+module.exports = { open, parsePolicies, parsePolicy, readAll, replayFile, replaySource };

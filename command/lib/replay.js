@@ -11,6 +11,7 @@
 const { Heap } = require('../library.js');
 const { Failure } = require('./failure.js');
 const { KIND } = require('./operations.js');
+const { NO_BLOCK } = require('./recorded.js');
 
 const EXACT = {
   alignment: 1,
@@ -24,14 +25,18 @@ const SEGREGATED = { ...EXACT, alignment: 16, joinEmptyBlocks: true };
 const INTERVAL = 64;
 /** Measured mallocs, at most: then every other is dropped, and the interval doubles. */
 const SAMPLES = 1024;
-const OUT_OF_MEMORY = 'ERR_MEMS_OUT_OF_MEMORY';
+/** The buddy system refuses the largest alignments. */
+const REFUSALS = ['ERR_MEMS_OUT_OF_MEMORY', 'ERR_MEMS_INVALID_ALIGNMENT'];
 /** Calls that are made before time counts, until the engine has compiled them. */
 const WARM_UP = 20_000;
 
+/** Whether something is replayed. What was there when a recording began is allocated first. */
+const isCall = (kind) => {
+  return kind >= KIND.block && kind <= KIND.realloc;
+};
+
 /** Policies that need no warming up any more. */
 const warm = new Set();
-
-const optionsFor = (policy) => (policy === 'segregated' ? SEGREGATED : EXACT);
 
 /** Some values of a long series, evenly spread: from half of SAMPLES to SAMPLES of them, once the series is long enough. */
 class Samples {
@@ -58,14 +63,20 @@ class Samples {
 }
 
 class Replay {
-  /** `limit` is the most bytes that the heap can map; undefined: no limit. */
-  constructor(policy, { limit } = {}) {
+  /**
+   * `limit` is the most bytes that the heap can map; undefined: no limit. `alignment`, 1 or 16, is what sizes are rounded up to: that of
+   * the heap that was recorded.
+   */
+  constructor(policy, { limit, alignment = 1 } = {}) {
     this.policy = policy;
-    const options = { ...optionsFor(policy), policy, addresses: 'number' };
+    this.alignment = alignment;
+    const exact = policy === 'segregated' ? SEGREGATED : { ...EXACT, alignment };
+    const options = { ...exact, policy, addresses: 'number' };
     this.heap = new Heap(limit === undefined ? options : { ...options, maxSize: limit });
     // By id; 0 if there is no block. No heap has the address 0.
     this.addresses = new Float64Array(1024);
     this.calls = 0;
+    this.operations = 0;
     this.milliseconds = 0;
     this.refused = { calls: 0, first: undefined };
     this.looked = new Samples();
@@ -73,7 +84,7 @@ class Replay {
 
   /** Replays the operations of a chunk. */
   run(chunk) {
-    this.makeRoom(chunk);
+    const calls = this.prepare(chunk);
     const begun = performance.now();
     let sampling = 0;
     for (let at = 0; at < chunk.count; at++) {
@@ -83,46 +94,62 @@ class Replay {
       at = next.at;
     }
     this.milliseconds += performance.now() - begun - sampling;
-    this.calls += chunk.count;
+    this.calls += calls;
+    this.operations += chunk.count;
   }
 
-  makeRoom({ count, block }) {
-    let most = 0;
-    for (let at = 0; at < count; at++) most = Math.max(most, block[at]);
-    if (most < this.addresses.length) return;
-    const longer = new Float64Array(2 * most);
-    longer.set(this.addresses);
-    this.addresses = longer;
+  /** Makes room for the addresses of a chunk's blocks. Returns how many calls the chunk has. */
+  prepare({ count, kind, block }) {
+    let [most, calls] = [0, 0];
+    for (let at = 0; at < count; at++) {
+      if (!isCall(kind[at])) continue;
+      calls += 1;
+      if (block[at] !== NO_BLOCK && block[at] > most) most = block[at];
+    }
+    if (most >= this.addresses.length) {
+      const longer = new Float64Array(2 * most);
+      longer.set(this.addresses);
+      this.addresses = longer;
+    }
+    return calls;
   }
 
   /** Replays from an operation up to one that is refused. Returns that, or the end. */
-  runFrom({ count, kind, block, size }, from) {
+  runFrom({ count, kind, block, size, alignment }, from) {
     const { heap, addresses, looked } = this;
     // Segregated fit takes the first free slot of a class, and its front would have to be given back to be looked at.
     const isSampled = this.policy !== 'segregated';
+    const usual = this.alignment;
     let sampling = 0;
     let at = from;
     try {
       for (; at < count; at++) {
+        const is = kind[at];
         const id = block[at];
+        if (!isCall(is) || id === NO_BLOCK) continue;
         const address = addresses[id];
-        if (kind[at] === KIND.free) {
+        if (is === KIND.free) {
           if (address === 0) continue;
           heap.free(address);
           addresses[id] = 0;
-        } else if (kind[at] === KIND.malloc || address === 0) {
+        } else if (is === KIND.realloc && address !== 0) {
+          addresses[id] = heap.realloc(address, size[at]);
+        } else {
           if (isSampled && looked.isNext()) {
             const before = performance.now();
             looked.add(heap.lookedAt(size[at]));
             sampling += performance.now() - before;
           }
-          addresses[id] = heap.malloc(size[at]);
-        } else addresses[id] = heap.realloc(address, size[at]);
+          const isAligned = alignment !== undefined && alignment[at] > usual;
+          addresses[id] = isAligned
+            ? heap.malloc(size[at], { alignment: alignment[at] })
+            : heap.malloc(size[at]);
+        }
       }
     } catch (error) {
-      if (error.code !== OUT_OF_MEMORY) throw error;
+      if (!REFUSALS.includes(error.code)) throw error;
       this.refused.calls += 1;
-      this.refused.first ??= this.calls + at + 1;
+      this.refused.first ??= this.operations + at + 1;
     }
     return { at, sampling };
   }
