@@ -3,10 +3,22 @@
 'use strict';
 
 const cleanup = require('./lib/cleanup.js');
-const { mems } = require('./mems.js');
+const { explain } = require('./lib/failure.js');
 
-cleanup.watch();
-mems(process.argv.slice(2), process).then((status) => {
-  // The streams are written to their ends.
+/** Runs the command. Whatever is wrong, also that the addon cannot be loaded, becomes a line and a status. */
+async function main() {
+  cleanup.watch();
+  try {
+    const { mems } = require('./mems.js');
+    return await mems(process.argv.slice(2), process);
+  } catch (error) {
+    const [status, text] = explain(error);
+    process.stderr.write(`mems: ${text}\n`);
+    return status;
+  }
+}
+
+main().then((status) => {
+  // Not process.exit(), so that the streams are written to their ends.
   process.exitCode = status;
 });

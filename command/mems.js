@@ -17,7 +17,7 @@
 
 const { Command, CommanderError } = require('commander');
 const { Context } = require('./lib/context.js');
-const { Failure, STATUS, unknown } = require('./lib/failure.js');
+const { explain, Failure, STATUS, unknown } = require('./lib/failure.js');
 const { overview, page } = require('./lib/help.js');
 const { parseWhole } = require('./lib/numbers.js');
 
@@ -80,16 +80,6 @@ async function run(args, streams) {
   const context = new Context(options, streams);
   if (options.help) return context.print(...page(subcommand, context));
   return subcommand.run(context, rest, options);
-}
-
-/** The status and the text for what a subcommand has thrown. */
-function explain(error) {
-  if (error instanceof Failure) return [error.status, error.message];
-  // The library's own sentence says what is missing, and what to do.
-  if (/^ERR_MEMS_(ADDON|UNSUPPORTED_PLATFORM)/.test(error?.code)) {
-    return [STATUS.cannot, error.message];
-  }
-  return [STATUS.bug, `this is a bug in mems, please report it.\n${error?.stack ?? error}`];
 }
 
 /** Runs the command with these arguments and streams (those of `process`). Returns the exit status; throws nothing. */

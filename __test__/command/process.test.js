@@ -28,6 +28,13 @@ describe('the process of mems', SKIP, () => {
     assert.match(wrong.stderr, /^mems: there is no exercise "T99": [^\n]+\n$/);
   });
 
+  test('says in its own words that the addon is missing', () => {
+    const { status, stdout, stderr } = spawn(['demo'], { env: { MEMS_LIBRARY_PATH: __filename } });
+    assert.deepEqual([status, stdout], [2, '']);
+    assert.match(stderr, /^mems: /);
+    assert.doesNotMatch(stderr, /bug in mems|\n {4}at /);
+  });
+
   test('ends quietly if its reader is gone', {
     skip: process.platform === 'win32' && 'takes a shell',
   }, () => {

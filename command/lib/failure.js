@@ -46,4 +46,14 @@ function unknown(what, word, names, more = '') {
   return new Failure(`there is no ${what} "${word}": ${hint}`);
 }
 
-module.exports = { Failure, STATUS, nearest, unknown };
+/** The status and the text for what was thrown. */
+function explain(error) {
+  if (error instanceof Failure) return [error.status, error.message];
+  // The library's own sentence says what is missing, and what to do.
+  if (/^ERR_MEMS_(ADDON|UNSUPPORTED_PLATFORM)/.test(error?.code)) {
+    return [STATUS.cannot, error.message];
+  }
+  return [STATUS.bug, `this is a bug in mems, please report it.\n${error?.stack ?? error}`];
+}
+
+module.exports = { explain, Failure, STATUS, nearest, unknown };

@@ -38,6 +38,19 @@ async function runExample(fixture, project) {
   }
 }
 
+/** Runs the command of the installed package. Returns { code, output }. */
+function runCommand(fixture, project, ...args) {
+  const file = join('node_modules', ...fixture.name.split('/'), 'bin', 'mems.js');
+  return fixture.runNode([file, ...args], project.folder);
+}
+
+/** Runs the command, which works from Node 20 on, and says so on an older one. */
+async function checkCommand(fixture, project) {
+  const { code, output } = await runCommand(fixture, project, 'lesson', 'silberschatz-five');
+  if (code === 2) assert.match(output, /^mems needs Node\.js 20 or newer, and this is v1[0-9]\./);
+  else assert.match(output, /^ +426 +- +- +600 +-$/m);
+}
+
 /** Loads the package and returns what loading throws, as { code, message, cause }, or nothing. */
 async function loadError(fixture, project) {
   await project.write(
@@ -66,6 +79,7 @@ async function tarballsOffline(fixture) {
   await project.npm('install', '--offline', ...files, ...fixture.force);
   assert.deepEqual(await fixture.installedIn(project), [fixture.name, fixture.platform.name]);
   await runExample(fixture, project);
+  await checkCommand(fixture, project);
 }
 
 async function fromRegistry(fixture) {
@@ -99,6 +113,9 @@ async function optionalOmitted(fixture) {
   assert.equal(error.code, 'ERR_MEMS_ADDON_MISSING');
   assert.ok(error.message.includes(`the package ${fixture.platform.id} is not installed`));
   assert.match(error.message, /^- optional dependencies are omitted \(--omit=optional/m);
+  const { code, output } = await runCommand(fixture, project, '--version');
+  assert.equal(code, 2, output);
+  assert.match(output, /^mems(: .* is not installed| needs Node\.js 20)/m);
   await cure(fixture, project, error);
 }
 
