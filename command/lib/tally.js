@@ -32,7 +32,7 @@ class Tally {
           break;
         case KIND.free:
           this.calls.free += 1;
-          // Of a block whose malloc is missing nothing is known.
+          // Nothing is known of a block whose malloc is missing.
           if (block[at] === NO_BLOCK) break;
           this.live.blocks -= 1;
           this.resize(block[at], 0);
