@@ -88,7 +88,8 @@ async function mems(args, streams) {
     return (await run(args, streams)) ?? STATUS.done;
   } catch (error) {
     const [status, text] = explain(error);
-    streams.stderr.write(`mems: ${text}\n`);
+    // A name that is part of it may be anything, and a terminal obeys control characters.
+    streams.stderr.write(`mems: ${text.replace(/(?!\n)\p{Cc}/gu, '?')}\n`);
     return status;
   }
 }

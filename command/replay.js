@@ -21,7 +21,9 @@ function lines(replayed, { limit, unusableFor }, context) {
     { title: `unusable for ${shortSize(unusableFor)}`, is: ({ unusable }) => unusable.toFixed(2) },
     { title: 'looked at', is: ({ lookedAt }) => mean(lookedAt) },
     { title: 'ns/call', is: ({ nanoseconds }) => count(Math.round(nanoseconds)) },
-    ...(limit === undefined ? [] : [{ title: 'refused', is: ({ refused }) => count(refused) }]),
+    ...(limit === undefined && results.every(({ refused }) => refused === 0)
+      ? []
+      : [{ title: 'refused', is: ({ refused }) => count(refused) }]),
   ];
   const sorted = results.toSorted((a, b) => a.refused - b.refused || a.mapped - b.mapped);
   const head = `${name}: ${count(operations)} operations, peak ${bytes(peak.bytes)} live in ${count(peak.blocks)} blocks`;
@@ -34,7 +36,7 @@ function lines(replayed, { limit, unusableFor }, context) {
         )
       : []),
     ...table(columns, sorted, context),
-    ...advise(replayed).flatMap((sentence) => wrap(sentence, context.width)),
+    ...advise({ ...replayed, limit }).flatMap((sentence) => wrap(sentence, context.width)),
   ];
 }
 
@@ -66,7 +68,7 @@ async function run(context, files, options) {
   if (context.json) {
     context.printJson('replay', {
       ...(limit === undefined ? {} : { limit }),
-      files: replayed.map((each) => ({ ...each, advice: advise(each) })),
+      files: replayed.map((each) => ({ ...each, advice: advise({ ...each, limit }) })),
     });
   }
   const isRefused = replayed.some(({ results }) => results.some(({ refused }) => refused > 0));

@@ -23,7 +23,8 @@ function facts(policies, more = {}) {
 }
 
 describe('advice', SKIP, () => {
-  const advise = (...args) => require('../../command/lib/advice.js').advise(facts(...args));
+  const within = (...args) => require('../../command/lib/advice.js').advise(facts(...args));
+  const advise = within;
 
   test('says that there is no difference below 3 %', () => {
     const sentence = 'No difference worth a change: all map within 3% of each other.';
@@ -94,7 +95,15 @@ describe('advice', SKIP, () => {
     );
   });
 
+  test('says that the system had no memory, if there was no limit', () => {
+    const some = { refused: 2, firstRefused: 5 };
+    assert.deepEqual(advise({ buddy: [900, 50, some] }), [
+      'The system had no memory for 2 requests.',
+    ]);
+  });
+
   test('says which policies serve all requests within a limit', () => {
+    const advise = (policies) => within(policies, { limit: 1000 });
     const some = { refused: 7, firstRefused: 1234 };
     assert.deepEqual(advise({ 'first-fit': [1000], buddy: [900, 50, some] }), [
       'Within the limit only first-fit serves every request.',

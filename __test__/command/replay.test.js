@@ -19,6 +19,7 @@ const {
   START,
   temporaryFolder,
 } = require('../helpers/command.js');
+const { Random, reproducible } = require('../helpers/random.js');
 const { program, traceText } = require('../helpers/traces.js');
 
 const TRACES = path.join(__dirname, '..', '..', 'bench', 'traces');
@@ -191,6 +192,48 @@ describe('mems replay', SKIP, () => {
       Heap.list().filter(({ id }) => id !== 0),
       [],
     );
+  });
+
+  test('whatever the bytes are, a trace is replayed or refused with a sentence', (t) =>
+    reproducible(t, async () => {
+      const random = new Random();
+      const text = Buffer.from(traceText(program(20, 100)));
+      for (let run = 0; run < 300; run++) {
+        const bytes = Buffer.from(random.int(0, 1) ? text : text.subarray(text.indexOf('a')));
+        for (let n = random.int(1, 3); n > 0; n--) {
+          bytes[random.int(0, bytes.length - 1)] = random.pick(
+            [...'0159arf \n#xé'].map((letter) => letter.charCodeAt(0)),
+          );
+        }
+        const cut = bytes.subarray(
+          0,
+          random.int(0, 3) ? bytes.length : random.int(0, bytes.length),
+        );
+        const { status, stderr } = await mems([
+          'replay',
+          write('random.rep', cut),
+          '--policy',
+          'first-fit',
+          '--limit',
+          '1G',
+        ]);
+        if (status === 0) continue;
+        assert.equal(status, 2, stderr);
+        assert.match(stderr, /^mems: [^\n]+\n$/);
+      }
+    }));
+
+  test('what the system refuses without a limit is counted as well', async () => {
+    const trace = write('enormous.rep', traceText(['a 0 9007199254740991', 'a 1 100', 'f 0']));
+    const { stdout } = await mems(['replay', trace, '--policy', 'first-fit']);
+    assert.match(stdout, /refused\n.* 1\nThe system had no memory for a request\.\n/);
+    const nothing = write('nothing.rep', traceText([]));
+    assert.equal((await mems(['replay', nothing])).status, 0);
+  });
+
+  test('control characters in a name are not printed', async () => {
+    const { stderr } = await mems(['replay', 'a\u001b[31mb.rep']);
+    assert.equal(stderr, 'mems: cannot read a?[31mb.rep: there is no such file.\n');
   });
 
   test('a bar is drawn on a terminal only, beside the result, and removed', async () => {

@@ -37,6 +37,12 @@ const listed = (names) => {
 const RULES = {
   /** Which policies serve all requests within the limit. */
   refusals: [
+    function noMemory({ results, limit }) {
+      const best = least(results, 'refused');
+      if (limit !== undefined || best.refused === 0) return undefined;
+      const requests = best.refused === 1 ? 'a request' : `${count(best.refused)} requests`;
+      return `The system had no memory for ${requests}.`;
+    },
     function someServeAll({ results }) {
       const serving = results.filter(({ refused }) => refused === 0);
       if (serving.length === 0 || serving.length === results.length) return undefined;
@@ -123,7 +129,7 @@ const RULES = {
   ],
 };
 
-/** The sentences for what was replayed: { results, operations, calls, unusableFor }. */
+/** The sentences for what was replayed: { results, operations, calls, unusableFor, limit }. */
 function advise(replayed) {
   const facts = { ...replayed, serving: replayed.results.filter(({ refused }) => refused === 0) };
   return Object.values(RULES).flatMap((rules) => {

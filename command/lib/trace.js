@@ -102,7 +102,7 @@ class TraceParser {
       let value = 0;
       const first = ++at;
       for (; at < end && text[at] >= ZERO && text[at] <= ZERO + 9; at++) {
-        value = value * 10 + text[at] - ZERO;
+        value = value * 10 + (text[at] - ZERO);
       }
       return at === first ? -1 : value;
     };
