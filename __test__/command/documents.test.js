@@ -9,6 +9,9 @@ const path = require('node:path');
 const { mems, SKIP } = require('../helpers/command.js');
 
 const ROOT = path.join(__dirname, '..', '..');
+/** Where every instruction is translated, recorded programs take minutes. */
+const SLOW =
+  process.env.MEMS_TRACE_OPERATIONS !== undefined && 'recorded programs are cut short here';
 const DOCUMENTS = ['README.md', 'docs/command.md', 'docs/learning.md'];
 
 /** The sessions of a text, as [command, output]. */
@@ -41,7 +44,8 @@ describe('documents', SKIP, () => {
     const found = sessions(readFileSync(path.join(ROOT, name), 'utf8'));
     test(`${name} has sessions`, () => assert.ok(found.length > 0));
     for (const [command, output] of found) {
-      test(`${name}: ${command}`, async () => {
+      const skip = command.includes('bench/traces') && SLOW;
+      test(`${name}: ${command}`, { skip }, async () => {
         const home = process.cwd();
         process.chdir(ROOT);
         try {

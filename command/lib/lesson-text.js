@@ -6,6 +6,9 @@ const { answer } = require('./exercise.js');
 const picture = require('./picture.js');
 const { table, wrap } = require('./text.js');
 
+/** A space at which no line ends. */
+const NO_BREAK = '\u00a0';
+
 /** The rule of each policy, in a sentence. */
 const RULES = {
   'first-fit': 'first-fit takes the lowest hole that is large enough.',
@@ -16,9 +19,12 @@ const RULES = {
     'buddy halves the smallest hole until the request, rounded up to a power of two, fits; halves join again.',
 };
 
+/** What the block of a program is called: its letter, or p and its number. */
+const blockName = (name) => (/^\d/.test(name) ? `p${name}` : name);
+
 const wordOf = ({ kind, name, size }, isProgram) => {
-  if (kind === 'free') return `free ${name}`;
-  return isProgram ? `malloc ${size} = ${name}` : `${size}`;
+  if (kind === 'free') return `free(${blockName(name)})`;
+  return isProgram ? `${blockName(name)} = malloc(${size})` : `${size}`;
 };
 
 /** The lines that say what is asked, and nothing of the results. */
@@ -39,7 +45,10 @@ function question(
       ? text(`memory    ${holes[0]} at ${base}`, ' '.repeat(10))
       : text(`holes     ${holes.join('  ')}`, ' '.repeat(10))),
     ...(isProgram
-      ? text(`calls     ${calls.map((call) => wordOf(call, true)).join(', ')}`, ' '.repeat(10))
+      ? text(
+          `calls     ${calls.map((call) => wordOf(call, true).replaceAll(' ', NO_BREAK)).join(', ')}`,
+          ' '.repeat(10),
+        ).map((line) => line.replaceAll(NO_BREAK, ' '))
       : text(`requests  ${calls.map(({ size }) => size).join('  ')}`, ' '.repeat(10))),
     ...notes.flatMap((note) => text(note)),
   ];
@@ -78,7 +87,7 @@ function story({ isProgram }, steps, context, header = 0) {
     } else if (address !== null) {
       const start = address - header;
       names.set(name, start);
-      blocks.set(start, { size: block, name: isProgram ? name : String(size) });
+      blocks.set(start, { size: block, name: isProgram ? blockName(name) : String(size) });
     }
     const looked = step.lookedAt === undefined ? '' : `   looked at ${step.lookedAt}`;
     const happens = kind === 'free' ? [] : [`${outcome(step, isProgram, context)}${looked}`];
