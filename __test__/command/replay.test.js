@@ -265,6 +265,17 @@ describe('mems replay', SKIP, () => {
     assert.ok(Number(stderr) < 300_000, `${stderr} kB`);
   });
 
+  test('an error ends it, although what writes into its pipe still runs', async () => {
+    for (const text of ['a 0 1\nf 1\n', 'no trace\n']) {
+      const child = start(process.execPath, [START, 'replay', '-'], { env: environment() });
+      child.stdin.on('error', () => {});
+      // Standard input stays open.
+      child.stdin.write(text);
+      const [code] = await new Promise((resolve) => child.on('exit', (...how) => resolve(how)));
+      assert.equal(code, 2);
+    }
+  });
+
   test('Ctrl-C ends it with 130', {
     skip: process.platform === 'win32' && 'has no signals',
   }, async () => {

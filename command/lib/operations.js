@@ -77,12 +77,15 @@ async function collected(iterable) {
   return parts.length === 1 ? parts[0] : Buffer.concat(parts);
 }
 
-/** The operations of a source, with what is wrong with its file as a failure. */
-async function* checked(source, file) {
+/** The operations of a source, with what is wrong with its file as a failure. `input` is closed after them. */
+async function* checked(source, input, file) {
   try {
     yield* source;
   } catch (error) {
     throw readFailure(error, file);
+  } finally {
+    // What writes into a pipe may still run, and would be waited for.
+    input.destroy();
   }
 }
 
@@ -93,16 +96,17 @@ async function* checked(source, file) {
  */
 async function openOperations(file, { stdin, partial = false }) {
   const shown = file === '-' ? 'standard input' : file;
+  const input = file === '-' ? stdin : fs.createReadStream(file, { highWaterMark: READ_BYTES });
   try {
-    const input = file === '-' ? stdin : fs.createReadStream(file, { highWaterMark: READ_BYTES });
     const bytes = await unpacked(input);
     const { begun, all } = await peek(bytes[Symbol.asyncIterator](), BEGINNING);
     const source = isRecording(begun)
       ? new Recorded(nameOf(file), await collected(all), { partial })
       : new Trace(nameOf(file), shown, all);
-    source.operations = () => checked(source, shown);
+    source.operations = () => checked(source, input, shown);
     return source;
   } catch (error) {
+    input.destroy();
     throw readFailure(error, shown);
   }
 }
