@@ -7,7 +7,14 @@ const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
 const { chmodSync, readFileSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
-const { environment, mems, SKIP, START, temporaryFolder } = require('../helpers/command.js');
+const {
+  environment,
+  mems,
+  NO_RECORDINGS,
+  SKIP,
+  START,
+  temporaryFolder,
+} = require('../helpers/command.js');
 const { writeInputs } = require('../helpers/traces.js');
 
 const schema = path.join(__dirname, '..', '..', 'docs', 'mems-output.schema.json');
@@ -65,7 +72,9 @@ describe('every subcommand', SKIP, () => {
     });
 
     for (const { run, status = 0 } of command.examples) {
-      const skip = isPipe(run) && process.platform === 'win32' && 'takes a shell';
+      const skip =
+        (isPipe(run) && process.platform === 'win32' && 'takes a shell') ||
+        (run.includes('.mems') && NO_RECORDINGS);
       test(`example: ${run}`, { skip }, async () => {
         if (isPipe(run)) {
           const env = environment({ PATH: `${folder}${path.delimiter}${process.env.PATH}` });
