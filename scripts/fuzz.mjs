@@ -1,5 +1,5 @@
-// Fuzzes the heap against its shadow: npm run fuzz -- [seconds], by default 60. Needs a nightly Rust toolchain, as all users of
-// libFuzzer do, and installs cargo-fuzz if it is missing.
+// Fuzzes the heap against its shadow, or the readers of recordings: npm run fuzz -- [seconds] [recording], by default 60 seconds and
+// the heap. Needs a nightly Rust toolchain, as all users of libFuzzer do, and installs cargo-fuzz if it is missing.
 
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
@@ -7,8 +7,9 @@ import { fileURLToPath } from 'node:url';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const seconds = Number(process.argv[2] ?? 60);
-if (!Number.isInteger(seconds) || seconds < 1) {
-  console.error('Usage: npm run fuzz -- [seconds]');
+const target = process.argv[3] ?? 'program';
+if (!Number.isInteger(seconds) || seconds < 1 || !['program', 'recording'].includes(target)) {
+  console.error('Usage: npm run fuzz -- [seconds] [program | recording]');
   process.exit(1);
 }
 
@@ -26,6 +27,4 @@ if (!run('cargo', ['fuzz', '--version'], 'ignore')) {
 }
 const folder = ['--fuzz-dir', path.join('__test__', 'fuzz')];
 const limits = [`-max_total_time=${seconds}`, '-max_len=802', '-rss_limit_mb=4096'];
-process.exit(
-  run('cargo', ['+nightly', 'fuzz', 'run', ...folder, 'program', '--', ...limits]) ? 0 : 1,
-);
+process.exit(run('cargo', ['+nightly', 'fuzz', 'run', ...folder, target, '--', ...limits]) ? 0 : 1);
