@@ -23,8 +23,10 @@ const EXACT = {
 const SEGREGATED = { ...EXACT, alignment: 16, joinEmptyBlocks: true };
 /** Mallocs between two that are measured, at first. */
 const INTERVAL = 64;
-/** Measured mallocs, at most: then every other is dropped, and the interval doubles. */
+/** Measured mallocs, at least, in a program that has as many. More are measured as long as few holes are looked at. */
 const SAMPLES = 1024;
+const MOST_SAMPLES = 1 << 15;
+const MOST_LOOKED = 1 << 20;
 /** The buddy system refuses the largest alignments. */
 const REFUSALS = ['ERR_MEMS_OUT_OF_MEMORY', 'ERR_MEMS_INVALID_ALIGNMENT'];
 /** Calls that are made before time counts, until the engine has compiled them. */
@@ -38,11 +40,15 @@ const isCall = (kind) => {
 /** Policies that need no warming up any more. */
 const warm = new Set();
 
-/** Some values of a long series, evenly spread: from half of SAMPLES to SAMPLES of them, once the series is long enough. */
+/**
+ * Some values of a long series, evenly spread. Once there are enough, every other is dropped, and the interval doubles: enough are
+ * SAMPLES, and as many as cost MOST_LOOKED, since a few large values among many small ones take many samples to be seen.
+ */
 class Samples {
   values = [];
   interval = INTERVAL;
   seen = 0;
+  sum = 0;
 
   /** Whether the next value of the series is wanted. */
   isNext() {
@@ -51,14 +57,16 @@ class Samples {
 
   add(value) {
     this.values.push(value);
-    if (this.values.length < SAMPLES) return;
+    this.sum += value;
+    const isEnough = this.values.length >= SAMPLES && this.sum >= MOST_LOOKED;
+    if (!isEnough && this.values.length < MOST_SAMPLES) return;
     this.values = this.values.filter((_, at) => at % 2 === 0);
+    this.sum = this.values.reduce((sum, each) => sum + each, 0);
     this.interval *= 2;
   }
 
   get mean() {
-    if (this.values.length === 0) return 0;
-    return this.values.reduce((sum, value) => sum + value, 0) / this.values.length;
+    return this.values.length === 0 ? 0 : this.sum / this.values.length;
   }
 }
 
