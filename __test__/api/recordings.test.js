@@ -7,7 +7,7 @@ const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { readFileSync } = require('node:fs');
 const path = require('node:path');
-const { Recording, isRecording } = require('../../command/lib/recordings.js');
+const { KIND, Recording, isRecording } = require('../../command/lib/recordings.js');
 const { binding } = require('../../command/library.js');
 const { assertRefused } = require('../helpers/capture.js');
 const { Random, reproducible } = require('../helpers/random.js');
@@ -102,6 +102,21 @@ describe('a recording', () => {
     const rest = new Recording(damaged, { partial: true });
     assert.deepEqual([rest.stats, rest.operations, rest.missing], [{}, 0, 10]);
   });
+});
+
+test('the kinds of events have the numbers that Rust and the document give them', () => {
+  const source = readFileSync(
+    path.join(__dirname, '..', '..', 'src', 'recording', 'event.rs'),
+    'utf8',
+  );
+  const inRust = [...source.matchAll(/^ {4}(\w)(\w*) = (\d+),$/gm)];
+  assert.deepEqual(
+    inRust.map(([, first, rest, number]) => [first.toLowerCase() + rest, Number(number)]),
+    Object.entries(KIND),
+  );
+  const table = document.slice(document.indexOf('| kind | event |'));
+  const numbers = [...table.matchAll(/^\| (\d+) \|/gm)].map(([, number]) => Number(number));
+  assert.deepEqual(numbers, Object.values(KIND));
 });
 
 describe('the functions over the bytes of a recording', () => {

@@ -5,7 +5,8 @@
 //! in others the unit is a byte, from the first difference that is no multiple on. Differences are kept as zigzag: 0, -1, 1, -2 are
 //! 0, 1, 2, 3.
 //!
-//! Over the six traces of `bench/traces` this takes a quarter less than differences from the address before.
+//! Over the six traces of `bench/traces` with segregated fit, recordings take 18 % less than with differences in bytes from the
+//! address before.
 
 use super::columns::UNALIGNED;
 
