@@ -32,7 +32,7 @@ describe('advice', SKIP, () => {
     assert.notDeepEqual(advise({ 'best-fit': [1000], 'first-fit': [1031] }), [sentence]);
   });
 
-  test('names first fit if it is near the least', () => {
+  test('names those that are near the least', () => {
     const others = { 'best-fit': [1000], buddy: [1200] };
     assert.deepEqual(advise({ ...others, 'first-fit': [1030] }), [
       'best-fit maps least, and first-fit within 3% of it: no difference worth a change.',
@@ -40,6 +40,12 @@ describe('advice', SKIP, () => {
     assert.deepEqual(advise({ ...others, 'first-fit': [1031] }), [
       'best-fit maps least: 3% less than first-fit.',
     ]);
+    assert.deepEqual(
+      advise({ buddy: [1200], 'first-fit': [1000], 'best-fit': [1020], 'next-fit': [1010] }),
+      [
+        'first-fit maps least, and next-fit and best-fit within 3% of it: no difference worth a change.',
+      ],
+    );
   });
 
   test('names the least, and how much less it maps', () => {

@@ -68,11 +68,14 @@ const RULES = {
       if (most > (1 + SAME) * least(serving, 'mapped').mapped) return undefined;
       return 'No difference worth a change: all map within 3% of each other.';
     },
-    function firstFitIsNearLeast({ serving }) {
+    function othersNearLeast({ serving }) {
       const best = least(serving, 'mapped');
-      if (best.policy === 'first-fit' || reference(serving).policy !== 'first-fit')
-        return undefined;
-      return `${best.policy} maps least, and first-fit within 3% of it: no difference worth a change.`;
+      const near = serving
+        .filter((each) => each !== best && each.mapped <= (1 + SAME) * best.mapped)
+        .sort((a, b) => a.mapped - b.mapped)
+        .map(({ policy }) => policy);
+      if (near.length === 0) return undefined;
+      return `${best.policy} maps least, and ${listed(near)} within 3% of it: no difference worth a change.`;
     },
     function leastMapped({ serving }) {
       const best = least(serving, 'mapped');
