@@ -990,6 +990,100 @@ export function unusable(size: number | bigint): number;
  */
 export function lookedAt(size: number | bigint, options?: MallocOptions): number;
 
+/** A `file:` URL, as `new URL()` and `pathToFileURL()` make it. */
+export interface FileUrl {
+  /** The whole URL. */
+  readonly href: string;
+  /** `'file:'`. */
+  readonly protocol: string;
+}
+
+/** Options of {@link record}. */
+export interface RecordOptions {
+  /** Whether it is recorded when calls were made: the clock is read at one of 64 operations. `true` if it is not given. */
+  clock?: boolean;
+}
+
+/** What a recording holds that has ended. */
+export interface Recorded {
+  /** Operations in the file: calls that allocate, free or resize a block, requests for which there was no room, growth, marks. */
+  operations: number;
+  /** Operations that are not in the file, since the disk was slower than the program. */
+  missing: number;
+  /** The length of the file in bytes. */
+  bytes: number;
+}
+
+/**
+ * Begins to record what the calls of a heap do, in all threads and from C, into a file: which blocks were allocated, freed and resized,
+ * and where; requests for which there was no room; growth and trims. A file that is there is replaced. The command `mems` replays,
+ * inspects and compares recordings; `docs/recording.md` has their format.
+ *
+ * The file is written by a thread of its own, and no call waits for the disk: if that is slower than the program, operations are left
+ * out and counted. If the disk fails, the recording ends there, no call fails, and {@link stopRecording} throws. A recording also ends
+ * when the heap does, or the process; what a process that is killed leaves can be read up to the last whole part.
+ *
+ * A heap that is recorded makes each call natively: one with the policy `'segregated'` loses its quick calls meanwhile. What other
+ * threads do while `record` is being called may or may not be recorded. O(n) for a heap with n blocks, which are recorded first.
+ *
+ * With the environment variable `MEMS_RECORD` set to a path, each default heap is recorded from {@link init} on; `%p` in the path is
+ * replaced by the id of the process, and a second recording of the process gets `.2` behind its path.
+ *
+ * @param path - The path of the file, or a `file:` URL.
+ * @throws `ERR_MEMS_RECORDING` if the heap is being recorded already, or the file cannot be written; `ERR_INVALID_ARG_TYPE`,
+ * `ERR_INVALID_ARG_VALUE`, `ERR_MEMS_OUT_OF_MEMORY`, `ERR_MEMS_NOT_INITIALIZED`.
+ *
+ * @example
+ * record('program.mems');
+ * const block = malloc(100);
+ * mark('the block is there');
+ * free(block);
+ * stopRecording().operations; // 4: a main block was appended as well
+ */
+export function record(path: string | FileUrl, options?: RecordOptions): void;
+
+/**
+ * Ends the recording of a heap, and waits until the file is written.
+ *
+ * @returns What the file has.
+ * @throws `ERR_MEMS_RECORDING` if the heap is not being recorded, or the disk has failed since {@link record}: the file is cut off then;
+ * `ERR_MEMS_NOT_INITIALIZED`.
+ *
+ * @example
+ * stopRecording(); // throws The heap is not being recorded
+ */
+export function stopRecording(): Recorded;
+
+/**
+ * Puts a text between the operations of a recording, such as the name of the phase that begins: the command `mems` finds it. O(1).
+ *
+ * @param text - Any string, of which 4096 bytes of UTF-8 are kept.
+ * @throws `ERR_MEMS_RECORDING` if the heap is not being recorded, `ERR_INVALID_ARG_TYPE`, `ERR_MEMS_NOT_INITIALIZED`.
+ *
+ * @example
+ * record('program.mems');
+ * mark('start-up');
+ * malloc(100);
+ * mark('requests');
+ * stopRecording();
+ */
+export function mark(text: string): void;
+
+/**
+ * Writes what is in a heap now, its main blocks and live blocks, as a recording of no operations. A file that is there is replaced.
+ * O(n) for n blocks; other threads that use the heap wait while it is read, and not while the file is written.
+ *
+ * @param path - The path of the file, or a `file:` URL.
+ * @returns The length of the file in bytes.
+ * @throws `ERR_MEMS_RECORDING` if the file cannot be written; `ERR_INVALID_ARG_TYPE`, `ERR_MEMS_OUT_OF_MEMORY`,
+ * `ERR_MEMS_NOT_INITIALIZED`.
+ *
+ * @example
+ * malloc(100);
+ * snapshot('now.mems') < 1000; // true
+ */
+export function snapshot(path: string | FileUrl): number;
+
 /**
  * Returns an iterator of the main blocks, each with its segments. The heap is read while you iterate: even for millions of
  * blocks it takes no memory, and changes made meanwhile may or may not be seen. O(n) for n segments.
@@ -1181,6 +1275,14 @@ export interface Heap<Address extends bigint | number = bigint> {
   unusable(size: number | bigint): number;
   /** As {@link lookedAt}. */
   lookedAt(size: number | bigint, options?: MallocOptions): number;
+  /** As {@link record}. */
+  record(path: string | FileUrl, options?: RecordOptions): void;
+  /** As {@link stopRecording}. */
+  stopRecording(): Recorded;
+  /** As {@link mark}. */
+  mark(text: string): void;
+  /** As {@link snapshot}. */
+  snapshot(path: string | FileUrl): number;
   /** As {@link leaks}. */
   leaks(options?: LeaksOptions & { by?: 'block' }): IterableIterator<Leak<Address>>;
   leaks(options: LeaksOptions & { by: 'site'; order?: 'size' }): IterableIterator<LeakSite>;
@@ -1320,6 +1422,7 @@ export type ErrorCode =
   | 'ERR_MEMS_LOCK_LIMIT'
   | 'ERR_MEMS_UNSUPPORTED'
   | 'ERR_MEMS_OUT_OF_MEMORY'
+  | 'ERR_MEMS_RECORDING'
   | 'ERR_MEMS_CORRUPT'
   | 'ERR_MEMS_INTERNAL'
   | LoadErrorCode;

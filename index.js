@@ -9,6 +9,7 @@ const { checkedOptions, isBigAddress } = require('./lib/arguments.js');
 const { malloc: mallocIn, get: getIn, free: freeIn } = require('./lib/calls.js');
 const { Heap, forgetViews, heapOf } = require('./lib/heap.js');
 const { copyOf } = require('./lib/lists.js');
+const { recordByEnvironment } = require('./lib/recording.js');
 
 const DEFAULT_HEAP = 0;
 const heap = heapOf(DEFAULT_HEAP);
@@ -18,6 +19,7 @@ const library = binding.libraryPath();
 
 function init(options) {
   binding.init(checkedOptions(options));
+  recordByEnvironment();
 }
 
 function finish() {
@@ -57,6 +59,10 @@ const verify = () => heap.verify();
 const stats = (options) => heap.stats(options);
 const unusable = (size) => heap.unusable(size);
 const lookedAt = (size, options) => heap.lookedAt(size, options);
+const record = (path, options) => heap.record(path, options);
+const stopRecording = () => heap.stopRecording();
+const mark = (text) => heap.mark(text);
+const snapshot = (path) => heap.snapshot(path);
 const chains = () => heap.chains();
 const leaks = (options) => heap.leaks(options);
 const printStats = () => heap.printStats();
@@ -91,6 +97,10 @@ module.exports = {
   stats,
   unusable,
   lookedAt,
+  record,
+  stopRecording,
+  mark,
+  snapshot,
   chains,
   leaks,
   library,

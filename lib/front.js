@@ -38,6 +38,7 @@ const {
 // What is at which index of the words, which have 32 bits. As doubles and whole numbers of 64 bits, they have half the index.
 const MALLOCS = 0;
 const STATES = 3;
+const RESTING = 4;
 const BUSY = 7;
 const PADDING = 8;
 const COUNT = 10;
@@ -127,9 +128,11 @@ class Front {
 
   /** Drops a front that has ended, which has no limits. */
   dropEnded() {
+    const isResting = this.words[RESTING] !== 0;
     this.end();
-    // The default heap may be another one by now. Of another heap, a newer object in this thread has the front.
-    if (this.heap === 0) this.calls = 0;
+    // The default heap may be another one by now, and a heap that is recorded has fronts again when it is not. Else a newer object of
+    // the heap in this thread has the front.
+    if (isResting || this.heap === 0) this.calls = 0;
   }
 
   /** Gives other threads access to the heap. If it was private, its front ends, and a shared one begins later. */
@@ -437,6 +440,7 @@ class Front {
     if (this.calls++ < CALLS_BEFORE || this.calls === Number.POSITIVE_INFINITY) return false;
     if (!this.map() || (this.isShared && !CAN_SHARE)) {
       this.end();
+      if (binding.isRecording(this.heap)) this.calls = 0;
       return false;
     }
     return true;

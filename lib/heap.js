@@ -26,6 +26,7 @@ const { mainBlocks } = require('./chains.js');
 const { Front } = require('./front.js');
 const { INSPECT, inspector } = require('./inspect.js');
 const { copyOf } = require('./lists.js');
+const { pathOf, record } = require('./recording.js');
 const { stackOfCall } = require('./stacks.js');
 const { widthOf } = require('./view-types.js');
 const { Views, blockOf, rangeOf } = require('./views.js');
@@ -316,6 +317,22 @@ class Heap {
 
   lookedAt(size, options) {
     return binding.lookedAt(idOf(this), size, checkedOptions(options));
+  }
+
+  record(path, options) {
+    record(idOf(this), path, checkedOptions(options));
+  }
+
+  stopRecording() {
+    return binding.stopRecording(idOf(this));
+  }
+
+  mark(text) {
+    binding.mark(idOf(this), text);
+  }
+
+  snapshot(path) {
+    return binding.snapshot(idOf(this), pathOf(path));
   }
 
   leaks(options) {

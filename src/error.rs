@@ -125,6 +125,23 @@ pub enum Error {
         most: usize,
     },
 
+    /// A heap that records already.
+    #[error("The heap is being recorded already. Call stopRecording() first")]
+    AlreadyRecording,
+
+    /// A heap that does not record.
+    #[error("The heap is not being recorded. Call record() first")]
+    NotRecording,
+
+    /// A recording that could not be written.
+    #[error("The recording {path} cannot be written: {reason}")]
+    RecordingFailed {
+        /// The file's path.
+        path: String,
+        /// What the system says.
+        reason: String,
+    },
+
     /// An address outside every main block.
     #[error("{address} is outside every main block ({}). Pass an address that malloc() returned", range(*.start, *.end))]
     OutOfRange {
@@ -307,6 +324,7 @@ impl Error {
             | Self::TooManyHeaps { .. }
             | Self::OutOfMetadata { .. }
             | Self::OutOfText => "ERR_MEMS_OUT_OF_MEMORY",
+            Self::AlreadyRecording | Self::NotRecording | Self::RecordingFailed { .. } => "ERR_MEMS_RECORDING",
             Self::Corrupt(_) => "ERR_MEMS_CORRUPT",
             Self::Poisoned => "ERR_MEMS_INTERNAL",
         }

@@ -95,7 +95,7 @@ describe('the header and the source agree', () => {
     const names =
       'INVALID_ARGUMENT INVALID_SIZE INVALID_ALIGNMENT NOT_INITIALIZED ALREADY_INITIALIZED CLOSED ' +
       'OUT_OF_MEMORY OUT_OF_RANGE NOT_ALLOCATED NOT_BLOCK_START OUT_OF_BLOCK CORRUPT INTERNAL ' +
-      'OVERFLOW WRITE_AFTER_FREE LOCK_LIMIT UNKNOWN_HEAP';
+      'OVERFLOW WRITE_AFTER_FREE LOCK_LIMIT UNKNOWN_HEAP RECORDING';
     const expected = ['MEMS_OK', ...names.split(' ').map((name) => `MEMS_ERROR_${name}`)];
     assert.deepEqual(
       [...codes],

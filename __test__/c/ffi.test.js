@@ -5,11 +5,13 @@
 const { afterEach, beforeEach, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
-const { existsSync } = require('node:fs');
+const { existsSync, mkdtempSync, readFileSync, rmSync, statSync } = require('node:fs');
+const { tmpdir } = require('node:os');
 const path = require('node:path');
 const { Worker } = require('node:worker_threads');
 const koffi = require('koffi');
 const mems = require('@sambhav-gautam/osmemoryallocator');
+const binding = require('../../binding.js');
 const { assertRefused, finishQuietly } = require('../helpers/capture.js');
 const { codes, functions, policies, structs } = require('../helpers/header.js');
 const { commentsOf, options, statistics } = require('../helpers/tables.js');
@@ -26,7 +28,9 @@ const loaded = koffi.load(mems.library);
 const c = {};
 for (const [name, prototype] of functions) {
   const direction =
-    name === 'mems_heap_open' ? prototype : prototype.replace(/(\w+ \*\w+)\)/, '_Out_ $1)');
+    name === 'mems_heap_open'
+      ? prototype
+      : prototype.replace(/(?<!const )(\b\w+ \*\w+)\)/, '_Out_ $1)');
   c[name.replace('mems_', '')] = loaded.func(direction);
 }
 
@@ -302,4 +306,34 @@ test('other threads allocate in the same heap', async () => {
   }
   heap.verify();
   heap.close();
+});
+
+test('what any language does is recorded', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'mems-ffi-'));
+  const [file, now] = ['recorded.mems', 'now.mems'].map((name) => path.join(folder, name));
+  const heap = new mems.Heap();
+  const refused = codes.get('MEMS_ERROR_RECORDING');
+  assert.equal(c.heap_stop_recording(heap.id), refused);
+  assert.match(c.last_error_message(), /mems_heap_record\(\)/);
+  assert.equal(c.heap_record(heap.id, file), 0);
+  assert.equal(c.heap_record(heap.id, file), refused);
+  assert.match(c.last_error_message(), /mems_heap_stop_recording\(\)/);
+  const block = c.heap_malloc(heap.id, 100);
+  assert.equal(c.heap_mark(heap.id, 'half'), 0);
+  assert.equal(c.heap_free(heap.id, block), 0);
+  heap.malloc(50);
+  assert.equal(c.heap_stop_recording(heap.id), 0);
+  const bytes = readFileSync(file);
+  const { operations, chunks } = binding.readRecording(bytes, false);
+  // A main block, two blocks, a free and a mark.
+  assert.equal(operations, 5);
+  assert.deepEqual(binding.recordingChunk(bytes, chunks[0], chunks[1]).texts, ['half']);
+  const length = [0];
+  assert.equal(c.heap_snapshot(heap.id, now, length), 0);
+  assert.equal(length[0], statSync(now).size);
+  assert.equal(c.heap_record(heap.id, path.join(folder, 'none', 'x')), refused);
+  assert.equal(c.heap_record(heap.id, null), codes.get('MEMS_ERROR_INVALID_ARGUMENT'));
+  assert.equal(c.heap_mark(heap.id, null), codes.get('MEMS_ERROR_INVALID_ARGUMENT'));
+  heap.close();
+  rmSync(folder, { recursive: true });
 });

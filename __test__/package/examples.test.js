@@ -5,14 +5,15 @@
 // A comment behind a statement is a value if it begins with a literal (text after a colon is prose), a condition if it has ===,
 // an error if it begins with "throws"; otherwise prose.
 
-const { afterEach, beforeEach, describe, test } = require('node:test');
+const { after, afterEach, beforeEach, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
-const { readFileSync } = require('node:fs');
+const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const mems = require('@sambhav-gautam/osmemoryallocator');
 const { capture, finishQuietly } = require('../helpers/capture.js');
 
-const declarations = readFileSync(path.join(__dirname, '..', '..', 'index.d.ts'), 'utf8');
+const declarations = fs.readFileSync(path.join(__dirname, '..', '..', 'index.d.ts'), 'utf8');
 
 /** The examples, as { name, lines }. */
 function examples() {
@@ -63,6 +64,14 @@ function same(actual, expected) {
 function refused(call, said) {
   assert.throws(call, ({ code, message }) => code === said || message.startsWith(said));
 }
+
+// What examples write is removed again.
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mems-examples-'));
+process.chdir(folder);
+after(() => {
+  process.chdir(os.tmpdir());
+  fs.rmSync(folder, { recursive: true });
+});
 
 beforeEach(() => mems.init());
 afterEach(() => finishQuietly(mems));

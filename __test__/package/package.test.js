@@ -153,6 +153,7 @@ test('the main tarball holds the expected files, and no addon', (t) => {
     'lib/load-errors.js',
     'lib/platform.js',
     'lib/realm.js',
+    'lib/recording.js',
     'lib/refusals.js',
     'lib/stacks.js',
     'lib/states.js',

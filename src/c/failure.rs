@@ -49,6 +49,8 @@ pub enum Code {
     LockLimit = 16,
     /// `ERR_MEMS_UNKNOWN_HEAP`.
     UnknownHeap = 17,
+    /// `ERR_MEMS_RECORDING`.
+    Recording = 18,
 }
 
 /// Why a call from C failed.
@@ -94,6 +96,7 @@ impl Failure {
                 | Error::TooManyHeaps { .. }
                 | Error::OutOfMetadata { .. }
                 | Error::OutOfText => Code::OutOfMemory,
+                Error::AlreadyRecording | Error::NotRecording | Error::RecordingFailed { .. } => Code::Recording,
                 Error::Corrupt(_) => Code::Corrupt,
                 Error::Poisoned => Code::Internal,
             },
@@ -117,6 +120,12 @@ impl fmt::Display for Failure {
             Self::Mems(Error::Finished) => f.write_str(
                 "The block no longer exists: mems_finish() has ended the default heap that it was in",
             ),
+            Self::Mems(Error::AlreadyRecording) => {
+                f.write_str("The heap is being recorded already. Call mems_heap_stop_recording() first")
+            }
+            Self::Mems(Error::NotRecording) => {
+                f.write_str("The heap is not being recorded. Call mems_heap_record() first")
+            }
             Self::Mems(Error::Poisoned) => f.write_str(
                 "An internal error has left the heap in an unknown state. End it with mems_finish() or mems_heap_close(). \
                  This is a bug in MeMS, please report it",

@@ -5,7 +5,7 @@
 //! with this folder, declaration by declaration.
 //!
 //! - `failure.rs`: from Rust errors and panics to codes and messages, the last of them kept for each thread.
-//! - `types.rs`: the structs.
+//! - `types.rs`: the structs. `recording.rs`: recordings.
 //!
 //! Invariants: every body runs inside [`call`], so no panic unwinds into a caller. No caller's memory is touched, and no
 //! block's bytes are, while a lock is held. No block is at virtual address 0: it stands for a failure, as NULL does in C.
@@ -14,14 +14,16 @@
 //! that has loaded this library may define such names.
 
 mod failure;
+mod recording;
 mod types;
 
 pub use failure::{Code, mems_last_error, mems_last_error_message};
+pub use recording::{mems_heap_mark, mems_heap_record, mems_heap_snapshot, mems_heap_stop_recording};
 pub use types::{Block, Options, Stats};
 
 use crate::error::Error;
 use crate::mems::access::Access;
-use crate::mems::{Mems, purge, realloc, steps};
+use crate::mems::{Mems, purge, realloc, recorder, steps};
 use crate::process::registry::{self, DEFAULT_ID, Handle};
 use failure::{Failure, call};
 use std::ffi::{c_char, c_int, c_void};
@@ -29,7 +31,12 @@ use std::ffi::{c_char, c_int, c_void};
 /// Starts the default heap with its default options.
 #[unsafe(no_mangle)]
 pub extern "C" fn mems_init() -> c_int {
-    status(|| Ok(registry::init(crate::mems::Options::default())?))
+    status(|| {
+        registry::init(crate::mems::Options::default())?;
+        // There is no warning in C, and the heap is there all the same.
+        let _failed = recorder::record_by_environment(&mut Theirs(Handle::DEFAULT));
+        Ok(())
+    })
 }
 
 /// Ends the default heap.

@@ -91,6 +91,19 @@ impl Heap {
         self.debug_verify();
     }
 
+    /// Lets all fronts rest: JavaScript calls the addon instead, and its next call ends its front. The running thread's ends now.
+    pub fn rest_fronts(&mut self, thread: ThreadId) {
+        if let Some(engine) = self.engine.segregated() {
+            engine.rest_fronts();
+        }
+        self.end_front(thread);
+    }
+
+    /// Whether there is a front.
+    pub fn has_fronts(&mut self) -> bool {
+        self.engine.segregated().is_some_and(|engine| engine.has_fronts())
+    }
+
     /// Ends all fronts, with the heap: no call finds a slot there any more. What they hold is lost.
     pub fn end_fronts(&mut self) {
         if let Some(engine) = self.engine.segregated() {

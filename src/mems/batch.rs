@@ -44,18 +44,19 @@ pub(crate) fn malloc_many(
 /// [`malloc_many`] for the blocks that can be allocated without emptying the quarantine.
 fn try_malloc_many(
     heap: &mut impl Access,
-    sizes: &[u64],
+    all: &[u64],
     addresses: &mut [u64],
     made: &mut impl FnMut(&mut Mems, u64),
 ) -> Result<(), Error> {
     let mut before = None;
     let (mut done, mut own) = (0, 0);
-    for sizes in sizes.chunks(STEP) {
+    for sizes in all.chunks(STEP) {
         let tried = heap.with(|heap| {
             let before = before.get_or_insert_with(|| heap.heap.mark());
             let some = &mut addresses[done..];
             let (count, tried) = heap.malloc_some(sizes, some);
             if tried.is_ok() {
+                heap.record_mallocs(sizes, some);
                 some[..count].iter().for_each(|&address| made(heap, address));
             } else {
                 own += heap.take_back_some(&some[..count]);
@@ -65,6 +66,12 @@ fn try_malloc_many(
             tried
         });
         if let Err(refused) = tried {
+            // As one request for all of them: a call with them has been refused.
+            let whole = all.iter().fold(0, |sum: u64, size| sum.saturating_add(*size));
+            let _ended = heap.with(|heap| {
+                heap.record_malloc(&Err(refused.clone()), whole, 1);
+                Ok(())
+            });
             if let Some(before) = before.filter(|_| done > 0) {
                 take_back(heap, &addresses[..done], &before, own);
             }
@@ -84,6 +91,9 @@ fn take_back(heap: &mut impl Access, addresses: &[u64], before: &Mark, mut own: 
     for addresses in addresses.chunks(STEP) {
         let _ended = heap.with(|heap| {
             own += heap.take_back_some(addresses);
+            for &address in addresses {
+                heap.record_free(address);
+            }
             Ok(())
         });
         heap.give_way();
@@ -230,7 +240,7 @@ impl Mems {
     fn malloc_some(&mut self, sizes: &[u64], addresses: &mut [u64]) -> (usize, Result<(), Error>) {
         let mut done = 0;
         let tried = sizes.iter().zip(addresses).try_for_each(|(&size, address)| {
-            *address = self.malloc(size)?;
+            *address = self.malloc_unrecorded(size)?;
             done += 1;
             Ok(())
         });

@@ -199,6 +199,13 @@ impl Mems {
         if alignment <= self.options().alignment() {
             return self.malloc(size);
         }
+        let made = self.malloc_aligned_with_notes(size, alignment);
+        self.record_malloc(&made, size, alignment);
+        made
+    }
+
+    /// [`Mems::malloc_aligned`] with a larger alignment than the heap's, without a record.
+    fn malloc_aligned_with_notes(&mut self, size: u64, alignment: u64) -> Result<u64, Error> {
         let sizes = self.sizes(size)?;
         self.aligned.reserve().map_err(|_| Error::OutOfMetadata { size })?;
         let note = |address| self.padding.set(address, sizes.padding);
@@ -280,7 +287,7 @@ impl Mems {
         } else {
             self.aligned.forget(address);
         }
-        self.plain = self.aligned.is_empty() && self.options().is_plain();
+        self.settle_ways();
     }
 
     /// Checks that the notes of alignments are true.

@@ -60,6 +60,19 @@ impl Mems {
         self.heap.end_front(thread::current().id());
     }
 
+    /// Lets all fronts rest, since the heap records, and what JavaScript does without a call would not be seen. A call that another
+    /// thread is in the middle of may still take or free a block.
+    pub(crate) fn rest_fronts(&mut self) {
+        self.heap.rest_fronts(thread::current().id());
+    }
+
+    /// Ends the front of this thread, if there is one, which rests.
+    pub(crate) fn end_resting_front(&mut self) {
+        if self.heap.has_fronts() {
+            self.end_front();
+        }
+    }
+
     /// Ends all fronts, since the heap ends: JavaScript that has one is told that, as all callers are.
     pub fn end_fronts(&mut self) {
         self.heap.end_fronts();
@@ -82,7 +95,8 @@ impl Mems {
     /// fronts, because of its options, or because its states are in no table; there are too many; or the front has ended.
     pub fn front(&mut self, number: u32) -> Option<Shown> {
         if number == 0 {
-            return self.begin_front();
+            // Fronts rest while the heap records.
+            return if self.is_recording() { None } else { self.begin_front() };
         }
         if self.heap.has_front(number) { self.shown(number, None) } else { None }
     }
@@ -120,7 +134,8 @@ impl Mems {
     /// # Errors
     /// [`Error::Corrupt`] if the words of the front are spoiled.
     pub fn fill_front(&mut self, number: u32, class: usize) -> Result<(), Error> {
-        self.heap.fill_front(number, class)
+        // JavaScript finds its front empty, and calls the addon.
+        if self.is_recording() { Ok(()) } else { self.heap.fill_front(number, class) }
     }
 
     /// Takes slots of a class back from a front. Returns whether pages are to be given back to the system now.
@@ -128,6 +143,9 @@ impl Mems {
     /// # Errors
     /// [`Error::Corrupt`] if the words of the front are spoiled.
     pub fn flush_front(&mut self, number: u32, class: usize) -> Result<bool, Error> {
+        if self.is_recording() {
+            return Ok(false);
+        }
         let freed = self.heap.flush_front(number, class)?;
         Ok(freed.is_some_and(|freed| self.options().trim() && self.note_freed(&freed)))
     }

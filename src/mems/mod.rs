@@ -6,6 +6,7 @@
 //!   that are neither live nor free meanwhile.
 //! - `purge.rs`: free pages, and when they are given back to the system.
 //! - `holes.rs`: what holes are worth to a request.
+//! - `recorder/`: what calls do, written to a file.
 //! - `hardened.rs`: the canaries and the quarantine of hardened heaps. `stacks/`: where blocks were allocated and freed.
 
 pub(crate) mod access;
@@ -20,6 +21,7 @@ mod options;
 mod padding;
 pub(crate) mod purge;
 pub(crate) mod realloc;
+pub(crate) mod recorder;
 pub(crate) mod stacks;
 pub(crate) mod steps;
 
@@ -27,6 +29,7 @@ use block::Sizes;
 pub use block::{Block, Place};
 pub use options::{Access, Choice, Options, Setting};
 pub use realloc::Realloc;
+pub use recorder::{Recorded, Recording};
 pub use stacks::Stack;
 
 use self::aligned::Aligned;
@@ -35,6 +38,7 @@ use self::hardened::{CANARY, Written, is_large};
 use self::hidden::Hidden;
 use self::padding::Padding;
 use self::purge::{DirtyPages, LEAST};
+use self::recorder::Recorder;
 use self::stacks::{IN_USE, Tracker};
 use self::steps::Left;
 use crate::error::Error;
@@ -42,6 +46,8 @@ use crate::heap::{FIRST_ADDRESS, Heap, PAGE, PolicyKind, Stats, is_size};
 use crate::memory::{Mapping, Regions, Span, Tables, tables};
 use crate::table::{AtomicU32, Table};
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -55,12 +61,12 @@ pub struct Mems {
     options: Options,
     pub(crate) heap: Heap,
     pub(crate) regions: Regions,
-    /// Whether no option, and no note of an alignment, asks for more than the heap's own work at each call.
+    /// Whether no option, no note of an alignment and no recording asks for more than the heap's own work at each call.
     pub(crate) plain: bool,
     /// Whether most calls find, or leave, a cached slot, and have nothing else to do. (Of blocks with notes the states say so.)
     cached: bool,
     pub(crate) aligned: Aligned,
-    /// Whether freed blocks are cleared, or go into quarantine.
+    /// Whether freed blocks are cleared, go into quarantine, or are recorded.
     careful: bool,
     /// Whether what is live to the heap below is a block, and as long as what was asked for.
     pub(crate) exact: bool,
@@ -74,6 +80,8 @@ pub struct Mems {
     /// A write to a freed block that has not been reported yet.
     pub(crate) written: Cell<Option<Written>>,
     pub(crate) tracker: Tracker,
+    /// What records what calls do, and the file's path.
+    recorder: Option<Box<(Recorder, Box<Path>)>>,
     /// The tables that the engine was given, once it is no longer small or there is a front.
     tables: Option<EngineTables>,
     /// Who may use the heap.
@@ -120,6 +128,7 @@ impl Mems {
             hidden: Hidden::default(),
             written: Cell::new(None),
             tracker: Tracker::default(),
+            recorder: None,
             tables: None,
             known: Known::Published,
         }
@@ -151,6 +160,13 @@ impl Mems {
             }
             return Ok(address);
         }
+        let made = self.malloc_with_notes(size);
+        self.record_malloc(&made, size, 1);
+        made
+    }
+
+    /// [`Mems::malloc`] in any heap, without a record.
+    fn malloc_with_notes(&mut self, size: u64) -> Result<u64, Error> {
         let sizes = self.sizes(size)?;
         let address = match self.heap.malloc_noted(sizes.whole, |address| self.padding.set(address, sizes.padding))? {
             Some(address) => address,
@@ -158,6 +174,20 @@ impl Mems {
         };
         self.note_made(address, sizes);
         Ok(address)
+    }
+
+    /// [`Mems::malloc`] for a call that records what it does by itself.
+    #[inline]
+    pub(crate) fn malloc_unrecorded(&mut self, size: u64) -> Result<u64, Error> {
+        if self.is_recording() { self.malloc_with_notes(size) } else { self.malloc(size) }
+    }
+
+    /// Decides again which ways calls may take, after what that depends on has changed.
+    pub(crate) fn settle_ways(&mut self) {
+        let (records, is_plain) = (self.is_recording(), self.options.is_plain());
+        self.plain = is_plain && !records && self.aligned.is_empty();
+        self.cached = is_plain && !records && self.options.placement().policy() == PolicyKind::Segregated;
+        self.careful = self.options.hardened() || self.options.zero_on_free() || records;
     }
 
     /// Makes room for a block at `alignment`, and allocates it there.
@@ -298,9 +328,17 @@ impl Mems {
         Ok(Left::Nothing)
     }
 
-    /// Frees a block that is cleared, or goes into quarantine, unless that takes long.
+    /// Frees a block that is cleared, goes into quarantine or is recorded, unless that takes long.
     #[inline(never)]
     fn start_careful_free(&mut self, address: u64) -> Result<Left, Error> {
+        let left = self.free_carefully(address)?;
+        if left != Left::Block {
+            self.record_free(address);
+        }
+        Ok(left)
+    }
+
+    fn free_carefully(&mut self, address: u64) -> Result<Left, Error> {
         if self.options().hardened() {
             return Ok(match self.quarantine(address)? {
                 false => Left::Block,
@@ -309,11 +347,13 @@ impl Mems {
                 true => Left::Nothing,
             });
         }
-        let (_, whole) = self.starting(address)?;
-        if is_large(whole) {
-            return Ok(Left::Block);
+        if self.options().zero_on_free() {
+            let (_, whole) = self.starting(address)?;
+            if is_large(whole) {
+                return Ok(Left::Block);
+            }
+            self.regions.fill(address, 0, whole);
         }
-        self.regions.fill(address, 0, whole);
         self.free_from(address)
     }
 
@@ -426,7 +466,13 @@ impl Mems {
     }
 
     /// Ends the heap: all memory is given back to the system.
-    pub fn finish(self) {
+    pub fn finish(mut self) {
+        // There may be no statistics of a heap that a panic has left in an unknown state: its recording has no end then.
+        let stopped = catch_unwind(AssertUnwindSafe(|| self.take_recorder()));
+        if let Ok(Some(stopped)) = stopped {
+            // Nobody is left to be told that the disk has failed.
+            let _failed = stopped.finish();
+        }
         for span in self.regions.spans() {
             span.abandon();
         }

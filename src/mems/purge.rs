@@ -240,6 +240,7 @@ pub(crate) fn trim(heap: &mut impl Access) -> Result<u64, Error> {
         heap.dirty.forget();
         heap.empty_front();
         heap.heap.release_cached();
+        heap.record_trim();
         Ok(heap.end())
     })?;
     let (mut bytes, mut next) = (0, Some(FIRST_ADDRESS));

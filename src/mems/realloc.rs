@@ -78,6 +78,7 @@ fn take_back(heap: &mut impl Access, address: u64, before: Option<&Mark>) {
         heap.forget_stacks(address);
         // Another thread may have guessed the address, and freed it.
         let Ok((_, whole)) = heap.starting(address) else { return Ok(None) };
+        heap.record_free(address);
         if heap.options().zero_on_free() && is_large(whole) && heap.hidden.reserve(1).is_ok() {
             heap.hide(address, whole);
             return Ok(Some(heap.bytes(address, whole)));
@@ -130,6 +131,7 @@ impl Mems {
             return match self.start_shrink(block, sizes)? {
                 Some(shrunk) => {
                     self.note_alignment(address, alignment);
+                    self.record_resize(address, size, alignment);
                     Ok(shrunk)
                 }
                 None => self.start_move(block, size, alignment),
@@ -154,6 +156,7 @@ impl Mems {
                     // Clear what the block has lost, and the padding that it has kept.
                     self.regions.fill(address + size, 0, whole.saturating_sub(size));
                 }
+                self.record_resize(address, size, alignment);
                 let pages = freed.is_some_and(|freed| self.note_freed(&freed));
                 Ok(Realloc { address, copy: None, tail: None, pages, before: None })
             }

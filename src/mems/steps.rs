@@ -233,6 +233,7 @@ impl Mems {
             let (_, whole) = self.starting(address)?;
             self.hidden.reserve(1).map_err(|_| Error::OutOfMetadata { size: 0 })?;
             self.hide(address, whole);
+            self.record_free(address);
             return Ok(Step::Clear(self.bytes(address, whole)));
         }
         let whole = self.ready_for_quarantine(address)?;
@@ -243,9 +244,11 @@ impl Mems {
         }
         if is_large(whole) {
             self.hide(address, whole);
+            self.record_free(address);
             return Ok(Step::Fill(self.bytes(address, whole)));
         }
         self.detain(address, whole);
+        self.record_free(address);
         Ok(Step::Done)
     }
 

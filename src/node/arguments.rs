@@ -4,6 +4,7 @@ use super::failure::Failure;
 use super::js_value::{BigInt, Value};
 use crate::error::Error;
 use crate::heap::{FIRST_ADDRESS, MAX_ADDRESS, PolicyKind, is_size};
+use crate::mems::Recording;
 use crate::mems::{Access, Choice, Mems, Options};
 use crate::process::registry;
 use crate::process::registry::Id;
@@ -205,6 +206,15 @@ pub(super) fn leaks_options(value: Value) -> Result<(Listing, u64), Failure> {
         _ => Listing::ByAddress,
     };
     Ok((listing, limit))
+}
+
+/// What is recorded besides the operations.
+pub(super) fn record_options(value: Value) -> Result<Recording, Failure> {
+    if value.kind() == ValueType::Undefined {
+        return Ok(Recording::default());
+    }
+    let given = Record::new(value, "record()", &[c"clock"])?.get(c"clock")?;
+    Ok(Recording { clock: given.map_or(Ok(true), |value| flag("options.clock", value))? })
 }
 
 /// Whether `stats` asks the system about pages. A value that is no object is ignored, as by `malloc`.

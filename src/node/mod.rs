@@ -29,6 +29,7 @@ mod leaks;
 mod library;
 mod object;
 mod owner;
+mod recorder;
 mod recordings;
 mod slots;
 mod stacks;

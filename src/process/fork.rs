@@ -61,6 +61,9 @@ extern "C" fn in_child() {
             let gone = slot
                 .heap
                 .take_if(|heap| cfg!(any(target_os = "linux", target_os = "android")) && heap.options().dont_fork());
+            if let Some(heap) = &mut slot.heap {
+                heap.forget_recording();
+            }
             gone.map(Mems::forget).is_some()
         });
     }

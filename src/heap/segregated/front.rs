@@ -4,6 +4,7 @@
 //! ```text
 //!  words  0..2        a double: how many blocks the front has handed out
 //!         3           how many states JavaScript may look at
+//!         4           not 0 once the front rests, since the heap records: there may be another later
 //!         7           not 0 while JavaScript is in the middle of a call, in heaps that several threads use
 //!         8, 9        a double: by how much padding there is more because of it, since it was last added up
 //!         10          how many blocks more, and
@@ -37,6 +38,7 @@ const WORDS: usize = STACKS + PLACES * CLASSES;
 
 const MALLOCS: usize = 0;
 const STATES: usize = 3;
+const RESTING: usize = 4;
 const BUSY: usize = 7;
 const PADDING: usize = 8;
 const COUNT: usize = 10;
@@ -165,6 +167,14 @@ impl Front {
         self.limits[class] = limit as u8;
         self.words[LIMITS + class].store(word(base(class) + limit), Relaxed);
         limit
+    }
+
+    /// Lets no call of JavaScript that begins from now on take or free a block here. What waits stays until the front's thread ends it.
+    pub fn rest(&self) {
+        self.words[RESTING].store(1, Relaxed);
+        for class in 0..CLASSES {
+            self.words[LIMITS + class].store(0, Relaxed);
+        }
     }
 
     /// What waits, and how many blocks the front has handed out and freed. O(classes).

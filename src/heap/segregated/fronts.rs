@@ -121,6 +121,16 @@ impl Segregated {
         self.fronts.place(number).is_some()
     }
 
+    /// Lets all fronts rest: only their own threads can end them.
+    pub fn rest_fronts(&self) {
+        self.fronts.iter().for_each(Front::rest);
+    }
+
+    /// Whether there is a front.
+    pub fn has_fronts(&self) -> bool {
+        !self.fronts.all.is_empty()
+    }
+
     /// Ends all fronts, with the heap.
     pub fn end_fronts(&mut self) {
         self.fronts.end();

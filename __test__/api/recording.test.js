@@ -1,0 +1,197 @@
+// Recordings: what record(), stopRecording(), mark() and snapshot() do and refuse, who is seen, and what becomes of a recording as its
+// heap or the process ends. What is in the files is compared by __test__/rust/recorder.rs.
+
+'use strict';
+
+const assert = require('node:assert/strict');
+const { spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const test = require('node:test');
+const { pathToFileURL } = require('node:url');
+const binding = require('../../binding.js');
+const mems = require('../../index.js');
+const { quietly } = require('../helpers/console.js');
+const { frontOf } = require('../helpers/fronts.js');
+const { inWorker } = require('../helpers/workers.js');
+
+const { Heap } = mems;
+const REFUSED = { code: 'ERR_MEMS_RECORDING' };
+const MAGIC = 'MEMS\x1a\0';
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mems-recording-'));
+test.after(() => fs.rmSync(folder, { recursive: true }));
+
+let files = 0;
+const newFile = () => path.join(folder, `${++files}.mems`);
+const magicOf = (file) => fs.readFileSync(file).subarray(0, 6).toString('latin1');
+
+/** What a file has, which must be whole. */
+const read = (file) => binding.readRecording(fs.readFileSync(file), false);
+
+/** The statistics of a recording's end. */
+const endOf = (file) => JSON.parse(read(file).stats);
+
+/** More calls than a heap waits for before it makes a front. */
+const MANY = 1000;
+
+/** Allocates and frees; returns how many calls it has made. */
+function work(heap, calls = MANY) {
+  for (let i = 0; i < calls / 2; i++) heap.free(heap.malloc(8 + (i % 500)));
+  return calls;
+}
+
+for (const options of [{}, { addresses: 'number' }, { policy: 'first-fit' }, { hardened: true }]) {
+  test(`every call is recorded, and none before or after: ${JSON.stringify(options)}`, () => {
+    const heap = new Heap(options);
+    work(heap);
+    const file = newFile();
+    heap.record(file, { clock: false });
+    const before = heap.stats().counts.mainBlocks;
+    const calls = work(heap);
+    heap.mark('half');
+    const block = heap.malloc(100);
+    const grown = heap.stats().counts.mainBlocks - before;
+    const { operations, missing, bytes } = heap.stopRecording();
+    assert.equal(missing, 0);
+    assert.equal(bytes, fs.statSync(file).size);
+    assert.equal(read(file).operations, operations);
+    assert.equal(JSON.parse(read(file).header).options.policy, options.policy ?? 'segregated');
+    // A hardened heap grows, as freed blocks wait in quarantine.
+    if (!options.hardened) assert.equal(operations, calls + 2 + grown);
+    else assert.ok(operations >= calls + 2);
+    heap.free(block);
+    work(heap);
+    heap.verify();
+    assert.equal(fs.statSync(file).size, bytes);
+    heap.close();
+  });
+}
+
+test('a front rests while the heap records, and comes back', () => {
+  for (const isShared of [false, true]) {
+    const heap = new Heap();
+    if (isShared) assert.ok(heap.id > 0);
+    const live = [heap.malloc(10), heap.malloc(10)];
+    work(heap);
+    assert.notEqual(frontOf(heap).number, 0);
+    heap.record(newFile());
+    const calls = work(heap);
+    heap.free(live[0]);
+    assert.equal(frontOf(heap).number, 0);
+    assert.ok(heap.stopRecording().operations >= calls + 1);
+    work(heap);
+    assert.notEqual(frontOf(heap).number, 0, 'the front is back');
+    heap.free(live[1]);
+    assert.equal(heap.stats().counts.live, 0);
+    heap.verify();
+    heap.close();
+  }
+});
+
+test('calls of other threads are recorded, though they had fronts', async () => {
+  const heap = new Heap();
+  const body = ({ Heap: Other }, id) => {
+    const other = Other.attach(id);
+    for (let i = 0; i < 500; i++) other.free(other.malloc(64));
+    return 1000;
+  };
+  const workers = [1, 2].map(() => inWorker(body, heap.id));
+  const file = newFile();
+  heap.record(file);
+  // What these two have done so far is not in it, what the next two do is.
+  const before = await Promise.all(workers);
+  const after = await Promise.all([3, 4].map(() => inWorker(body, heap.id)));
+  const { operations } = heap.stopRecording();
+  const calls = (all) => all.reduce((sum, count) => sum + count, 0);
+  const { mainBlocks } = heap.stats().counts;
+  assert.ok(operations >= calls(after), `${operations} operations`);
+  assert.ok(
+    operations <= calls(before) + calls(after) + mainBlocks + 16,
+    `${operations} operations`,
+  );
+  heap.verify();
+  heap.close();
+});
+
+test('a path is a string or a file: URL; anything else is refused, and nothing is recorded', () => {
+  const heap = new Heap();
+  const file = newFile();
+  heap.record(pathToFileURL(file));
+  assert.throws(() => heap.record(newFile()), { ...REFUSED, message: /stopRecording/ });
+  heap.stopRecording();
+  assert.equal(magicOf(file), MAGIC);
+  assert.throws(() => heap.stopRecording(), REFUSED);
+  assert.throws(() => heap.mark('none'), REFUSED);
+  for (const wrong of [undefined, null, 5, {}, Buffer.from('a'), 'a\0b', ['a']]) {
+    assert.throws(() => heap.record(wrong), { code: 'ERR_INVALID_ARG_TYPE' }, String(wrong));
+    assert.throws(() => heap.snapshot(wrong), { code: 'ERR_INVALID_ARG_TYPE' }, String(wrong));
+  }
+  const gone = path.join(folder, 'no such folder', 'file');
+  assert.throws(() => heap.record(gone), { ...REFUSED, message: /no such folder/ });
+  assert.throws(() => heap.snapshot(gone), REFUSED);
+  assert.throws(() => heap.record(newFile(), { clocks: true }), { code: 'ERR_INVALID_ARG_VALUE' });
+  assert.throws(() => heap.record(newFile(), { clock: 1 }), { code: 'ERR_INVALID_ARG_TYPE' });
+  heap.record(newFile());
+  for (const wrong of [undefined, 5, null]) {
+    assert.throws(() => heap.mark(wrong), { code: 'ERR_INVALID_ARG_TYPE' });
+  }
+  heap.close();
+});
+
+test('a heap that ends ends its recording', () => {
+  const [first, second] = [newFile(), newFile()];
+  const heap = new Heap();
+  heap.record(first);
+  work(heap);
+  heap.close();
+  assert.throws(() => heap.record(newFile()), { code: 'ERR_MEMS_CLOSED' });
+  mems.init();
+  mems.record(second);
+  mems.free(mems.malloc(8));
+  mems.mark('end');
+  quietly(() => mems.finish());
+  assert.equal(endOf(first).totals.malloc, MANY / 2);
+  assert.equal(endOf(second).totals.malloc, 1);
+});
+
+test('a snapshot changes nothing', () => {
+  const heap = new Heap({ policy: 'best-fit' });
+  const blocks = [100, 200, 300].map((size) => heap.malloc(size));
+  heap.free(blocks[1]);
+  const before = heap.stats();
+  const file = newFile();
+  assert.equal(heap.snapshot(file), fs.statSync(file).size);
+  assert.equal(magicOf(file), MAGIC);
+  assert.deepEqual(heap.stats(), before);
+  heap.close();
+});
+
+/** Runs a program in a process of its own, in the folder. */
+function run(program, environment) {
+  const script = `const mems = require(${JSON.stringify(require.resolve('../..'))}); console.log = () => {}; ${program}`;
+  const env = { ...process.env, ...environment };
+  return spawnSync(process.execPath, ['-e', script], { cwd: folder, env, encoding: 'utf8' });
+}
+
+test('MEMS_RECORD records default heaps until they end, or the process does', () => {
+  const program = `
+    mems.init(); mems.malloc(8); mems.finish();
+    mems.init(); mems.malloc(8); mems.malloc(8); process.exit(3);`;
+  const { status, stderr } = run(program, { MEMS_RECORD: 'by-%p.mems' });
+  assert.deepEqual([status, stderr], [3, '']);
+  const names = fs.readdirSync(folder).filter((name) => name.startsWith('by-'));
+  assert.equal(names.length, 2, String(names));
+  const [first, second] = names.sort((a, b) => a.length - b.length);
+  assert.match(first, /^by-\d+\.mems$/);
+  assert.equal(second, `${first}.2`);
+  assert.equal(endOf(path.join(folder, first)).totals.malloc, 1);
+  assert.equal(endOf(path.join(folder, second)).totals.malloc, 2);
+});
+
+test('a path of MEMS_RECORD that cannot be written is a warning', () => {
+  const { status, stderr } = run('mems.init(); mems.malloc(8);', { MEMS_RECORD: 'none/x.mems' });
+  assert.equal(status, 0);
+  assert.match(stderr, /ERR_MEMS_RECORDING.*none\/x\.mems/s);
+});

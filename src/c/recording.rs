@@ -1,0 +1,72 @@
+//! Recording what the calls of a heap do, for C.
+
+use super::failure::Failure;
+use super::{Theirs, put, status};
+use crate::mems::access::Access;
+use crate::mems::{Recording, recorder};
+use std::ffi::{CStr, c_char, c_int};
+use std::path::PathBuf;
+
+/// A string of the caller.
+///
+/// # Safety
+/// `text` must be null or point to a string that ends with a zero byte.
+unsafe fn text<'call>(name: &'static str, text: *const c_char) -> Result<&'call str, Failure> {
+    if text.is_null() {
+        return Err(Failure::Null(name));
+    }
+    // SAFETY: it is not null, so the caller vouches for it, for as long as the call runs.
+    let text = unsafe { CStr::from_ptr(text) };
+    text.to_str().map_err(|_| Failure::Argument("paths and texts must be UTF-8"))
+}
+
+/// Begins to record a heap into the file at a path.
+///
+/// # Safety
+/// `path` must be null or point to a string that ends with a zero byte.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mems_heap_record(heap: u64, path: *const c_char) -> c_int {
+    status(|| {
+        // SAFETY: by this function's own contract.
+        let path = PathBuf::from(unsafe { text("path", path) }?);
+        Ok(recorder::record(&mut Theirs::new(heap)?, &path, Recording::default())?)
+    })
+}
+
+/// Ends the recording of a heap, and waits until the file is written.
+#[unsafe(no_mangle)]
+pub extern "C" fn mems_heap_stop_recording(heap: u64) -> c_int {
+    status(|| Ok(recorder::stop(&mut Theirs::new(heap)?).map(drop)?))
+}
+
+/// Puts a text between the operations that are recorded.
+///
+/// # Safety
+/// `mark` must be null or point to a string that ends with a zero byte.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mems_heap_mark(heap: u64, mark: *const c_char) -> c_int {
+    status(|| {
+        // SAFETY: by this function's own contract.
+        let mark = unsafe { text("mark", mark) }?;
+        Ok(Theirs::new(heap)?.with(|heap| heap.mark_recording(mark))?)
+    })
+}
+
+/// Writes what is in a heap now as a recording of no operations.
+///
+/// # Safety
+/// `path` must be null or point to a string that ends with a zero byte. `bytes` must be null, which is ignored, or valid for writing a
+/// number of 64 bits, aligned or not.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mems_heap_snapshot(heap: u64, path: *const c_char, bytes: *mut u64) -> c_int {
+    status(|| {
+        // SAFETY: by this function's own contract.
+        let path = PathBuf::from(unsafe { text("path", path) }?);
+        let written = recorder::snapshot(&mut Theirs::new(heap)?, &path)?;
+        if bytes.is_null() {
+            return Ok(());
+        }
+        // SAFETY: by this function's own contract.
+        unsafe { put("bytes", bytes, written) }
+    })
+}

@@ -1,0 +1,359 @@
+//! Recording: what the calls of a heap do is noted under its lock, in the order in which it happens, and written to a file by a
+//! thread (`output.rs`). The format is that of `recording/`.
+//!
+//! A heap that records is not `plain`: each of its calls takes the way that looks at everything, which ends in [`Mems::record`]. A
+//! heap that does not record pays nothing. Fronts rest meanwhile (`Mems::rest_fronts`), since what JavaScript does without a
+//! call is not seen here.
+//!
+//! What a recording says: sizes and addresses as programs have them. A realloc that moves its block is a malloc and a free. Blocks
+//! that were taken back, as a call has failed, are not in it, except where other threads have used the heap in between: then they
+//! are mallocs and frees. A batch that is refused is one refused request for the sum of its sizes.
+//!
+//! A heap with the same options that does the same again returns each address once more, with two exceptions: the recording began
+//! with blocks there, whose order is not known; or a batch was refused, if only until a quarantine had been emptied.
+//!
+//! Costs: some 20 ns a call, and a clock's reading for one in 64; O(n) for the start of a recording of a heap with n blocks.
+
+mod output;
+mod texts;
+
+pub use output::Recorded;
+
+use self::output::Output;
+use crate::error::Error;
+use crate::heap::{FIRST_ADDRESS, Kind, Stats};
+use crate::mems::access::Access;
+use crate::mems::{Mems, Options};
+use crate::recording::{Encoder, Event, Flags};
+use std::io;
+use std::path::Path;
+#[cfg(feature = "c-abi")]
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Instant;
+
+/// What is recorded besides the operations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recording {
+    /// When: the clock is read at one of 64 operations.
+    pub clock: bool,
+}
+
+impl Default for Recording {
+    fn default() -> Self {
+        Self { clock: true }
+    }
+}
+
+/// A heap that records.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    chunk: Box<Encoder>,
+    output: Output,
+    begun: Instant,
+    /// The threads that have made calls, by [`thread_key`]: their numbers are their places.
+    threads: Vec<usize>,
+    /// The number of the thread that has made the last call.
+    last: u32,
+    /// The heap's end at the last event.
+    end: u64,
+    has_failed: bool,
+}
+
+/// Distinguishes threads that are alive.
+fn thread_key() -> usize {
+    thread_local! {
+        static KEY: u8 = const { 0 };
+    }
+    // A thread that is ending has no such memory any more.
+    KEY.try_with(|key| std::ptr::from_ref(key).addr()).unwrap_or(0)
+}
+
+fn failed(path: &Path, reason: &io::Error) -> Error {
+    Error::RecordingFailed { path: path.display().to_string(), reason: reason.to_string() }
+}
+
+impl Recorder {
+    fn thread(&mut self) -> u32 {
+        let key = thread_key();
+        if self.threads.get(self.last as usize) == Some(&key) {
+            return self.last;
+        }
+        let place = self.threads.iter().position(|&other| other == key).or_else(|| {
+            self.threads.try_reserve(1).ok()?;
+            self.threads.push(key);
+            Some(self.threads.len() - 1)
+        });
+        // Without memory for one more, it is not distinguished from the last.
+        self.last = place.and_then(|place| u32::try_from(place).ok()).unwrap_or(self.last);
+        self.last
+    }
+
+    fn push(&mut self, event: Event<'_>) {
+        let (thread, begun) = (self.thread(), self.begun);
+        let now = || u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        if self.chunk.push(event, thread, 0, now).is_err() {
+            self.has_failed = !self.output.hand_over(&mut self.chunk);
+            // There is room in an empty chunk for every event.
+            let _ = self.chunk.push(event, thread, 0, now);
+        }
+    }
+}
+
+/// A recording that has been stopped, and has to be written to its end, without the heap's lock.
+#[derive(Debug)]
+#[must_use = "the end has to be written"]
+pub(crate) struct Stopped {
+    recorder: Recorder,
+    path: Box<Path>,
+    stats: Stats,
+}
+
+impl Stopped {
+    /// Writes the end of the file.
+    ///
+    /// # Errors
+    /// [`Error::RecordingFailed`].
+    pub fn finish(self) -> Result<Recorded, Error> {
+        let Recorder { chunk, output, has_failed, .. } = self.recorder;
+        if has_failed {
+            return Err(failed(&self.path, &output.failure()));
+        }
+        output.end(chunk, texts::stats(&self.stats).into()).map_err(|error| failed(&self.path, &error))
+    }
+}
+
+/// Begins to record what the calls of a heap do, into a file; one that is there is replaced.
+///
+/// # Errors
+/// [`Error::AlreadyRecording`], [`Error::RecordingFailed`], [`Error::OutOfMetadata`].
+pub(crate) fn record(heap: &mut impl Access, path: &Path, what: Recording) -> Result<(), Error> {
+    let options = heap.with(|heap| {
+        // Before the file is replaced, which may be the one of the recording that runs.
+        heap.check_recordable()?;
+        Ok(*heap.options())
+    })?;
+    let flags = Flags { clock: what.clock, stacks: false };
+    let created = Output::create(path, flags, &texts::header(&options));
+    let (output, chunk) = created.map_err(|error| failed(path, &error))?;
+    let recorder =
+        Recorder { chunk, output, begun: Instant::now(), threads: Vec::new(), last: 0, end: 0, has_failed: false };
+    heap.with(|heap| heap.install_recorder(recorder, path, flags))
+}
+
+/// Begins to record the default heap if the environment variable `MEMS_RECORD` has a path; `%p` in it is replaced by the id of the process.
+/// Nothing changes if the heap is being recorded. Each further recording of the process has its number behind the path.
+///
+/// # Errors
+/// [`Error::RecordingFailed`], [`Error::OutOfMetadata`].
+#[cfg(feature = "c-abi")]
+pub(crate) fn record_by_environment(heap: &mut impl Access) -> Result<(), Error> {
+    static BEGUN: AtomicU32 = AtomicU32::new(0);
+    let Some(path) = std::env::var_os("MEMS_RECORD").filter(|path| !path.is_empty()) else { return Ok(()) };
+    if heap.with(|heap| Ok(heap.is_recording()))? {
+        return Ok(());
+    }
+    let mut path = match path.to_str() {
+        Some(text) => text.replace("%p", &std::process::id().to_string()).into(),
+        None => path,
+    };
+    let before = BEGUN.fetch_add(1, Relaxed);
+    if before > 0 {
+        path.push(format!(".{}", before + 1));
+    }
+    record(heap, Path::new(&path), Recording::default())
+}
+
+/// Ends the recording of a heap, and waits until the file is written.
+///
+/// # Errors
+/// [`Error::NotRecording`], [`Error::RecordingFailed`].
+pub(crate) fn stop(heap: &mut impl Access) -> Result<Recorded, Error> {
+    heap.with(|heap| heap.take_recorder().ok_or(Error::NotRecording))?.finish()
+}
+
+/// Writes a recording of no operations: the blocks and main blocks that are there now. Returns the file's bytes.
+///
+/// # Errors
+/// [`Error::RecordingFailed`], [`Error::OutOfMetadata`].
+pub(crate) fn snapshot(heap: &mut impl Access, path: &Path) -> Result<u64, Error> {
+    let (options, start, stats): (Options, _, _) =
+        heap.with(|heap| Ok((*heap.options(), heap.present(Flags::default())?, heap.stats())))?;
+    let (header, stats) = (texts::header(&options), texts::stats(&stats));
+    output::write_snapshot(path, &header, &start, &stats).map_err(|error| failed(path, &error))
+}
+
+impl Mems {
+    /// Begins to record what calls do, into a file; one that is there is replaced. O(n) for a heap with n blocks.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyRecording`], [`Error::RecordingFailed`], [`Error::OutOfMetadata`].
+    pub fn start_recording(&mut self, path: &Path, what: Recording) -> Result<(), Error> {
+        record(self, path, what)
+    }
+
+    /// Ends the recording, and waits until the file is written.
+    ///
+    /// # Errors
+    /// [`Error::NotRecording`], [`Error::RecordingFailed`].
+    pub fn stop_recording(&mut self) -> Result<Recorded, Error> {
+        stop(self)
+    }
+
+    /// Writes a recording of no operations: what is there now. Returns the file's bytes.
+    ///
+    /// # Errors
+    /// [`Error::RecordingFailed`], [`Error::OutOfMetadata`].
+    pub fn snapshot(&mut self, path: &Path) -> Result<u64, Error> {
+        snapshot(self, path)
+    }
+
+    /// Whether what calls do is being recorded. `false` after a failure of the disk as well.
+    #[must_use]
+    pub fn is_recording(&self) -> bool {
+        self.recorder.as_ref().is_some_and(|recorder| !recorder.0.has_failed)
+    }
+
+    fn check_recordable(&self) -> Result<(), Error> {
+        if self.is_recording() { Err(Error::AlreadyRecording) } else { Ok(()) }
+    }
+
+    fn install_recorder(&mut self, mut recorder: Recorder, path: &Path, flags: Flags) -> Result<(), Error> {
+        self.check_recordable()?;
+        self.rest_fronts();
+        recorder.output.start(self.present(flags)?);
+        recorder.end = self.end();
+        self.recorder = Some(Box::new((recorder, path.into())));
+        self.settle_ways();
+        Ok(())
+    }
+
+    /// Ends the recording: no call is recorded any more.
+    pub(crate) fn take_recorder(&mut self) -> Option<Stopped> {
+        let (recorder, path) = *self.recorder.take()?;
+        self.settle_ways();
+        Some(Stopped { recorder, path, stats: self.stats() })
+    }
+
+    /// Forgets the recording, in a child of `fork`: the thread that writes is in the parent.
+    #[cfg(feature = "c-abi")]
+    pub(crate) fn forget_recording(&mut self) {
+        std::mem::forget(self.recorder.take());
+        self.settle_ways();
+    }
+
+    /// Records what has happened.
+    #[inline]
+    fn record(&mut self, event: Event<'_>) {
+        let Some(recorder) = &mut self.recorder else { return };
+        let recorder = &mut recorder.0;
+        if recorder.has_failed {
+            return;
+        }
+        recorder.push(event);
+        if recorder.has_failed {
+            // Calls take their usual ways again. The call that stops the recording returns why.
+            self.settle_ways();
+        }
+    }
+
+    /// Records that the heap has grown since the last malloc, if it has. (What a call that fails has appended is gone by now.)
+    fn record_growth(&mut self) {
+        let end = self.heap.end();
+        let Some(recorder) = &mut self.recorder else { return };
+        let address = std::mem::replace(&mut recorder.0.end, end);
+        if end > address {
+            self.record(Event::Grow { address, bytes: end - address });
+        }
+    }
+
+    /// Records that a block was made, or that there is no room for one.
+    pub(crate) fn record_malloc(&mut self, made: &Result<u64, Error>, size: u64, alignment: u64) {
+        if self.recorder.is_none() {
+            return;
+        }
+        self.end_resting_front();
+        match made {
+            Ok(address) => {
+                self.record_growth();
+                self.record(Event::Malloc { address: *address, size, alignment });
+            }
+            // If blocks wait in quarantine, they leave it, and the request is tried once more.
+            Err(error) if error.is_no_room() && self.hidden.is_quarantine_empty() => {
+                self.record(Event::RefusedMalloc { size, alignment });
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Records the blocks of a batch.
+    pub(crate) fn record_mallocs(&mut self, sizes: &[u64], addresses: &[u64]) {
+        if self.recorder.is_some() {
+            for (&size, &address) in sizes.iter().zip(addresses) {
+                self.record_malloc(&Ok(address), size, 1);
+            }
+        }
+    }
+
+    /// Records that a block was freed.
+    pub(crate) fn record_free(&mut self, address: u64) {
+        if self.recorder.is_some() {
+            self.end_resting_front();
+            self.record(Event::Free { address });
+        }
+    }
+
+    /// Records that a block has another size, in its place.
+    pub(crate) fn record_resize(&mut self, address: u64, size: u64, alignment: u64) {
+        // In place, into a new main block as well.
+        self.record_growth();
+        self.record(Event::Realloc { from: address, to: address, size, alignment });
+    }
+
+    /// Records that free pages are given back to the system from now on.
+    pub(crate) fn record_trim(&mut self) {
+        self.record(Event::Trim { bytes: 0 });
+    }
+
+    /// Records a mark.
+    ///
+    /// # Errors
+    /// [`Error::NotRecording`].
+    pub fn mark_recording(&mut self, text: &str) -> Result<(), Error> {
+        if !self.is_recording() {
+            return Err(Error::NotRecording);
+        }
+        self.record(Event::Mark(text));
+        Ok(())
+    }
+
+    /// The main blocks and live blocks that are there, as the first events of a recording. O(n).
+    fn present(&self, flags: Flags) -> Result<Vec<Encoder>, Error> {
+        let mut chunks = Vec::new();
+        for block in self.heap.main_chain().iter() {
+            add(&mut chunks, flags, Event::Main { address: block.start, bytes: block.end - block.start })?;
+        }
+        for segment in self.heap.segments(FIRST_ADDRESS).filter(|segment| segment.kind == Kind::Live) {
+            // What is live and no block is hidden.
+            let Ok(block) = self.block_at(segment.start) else { continue };
+            let alignment = self.aligned.get(block.start);
+            add(&mut chunks, flags, Event::Block { address: block.start, size: block.size, alignment })?;
+        }
+        Ok(chunks)
+    }
+}
+
+/// Adds an event to the last of `chunks`, or to a new one.
+fn add(chunks: &mut Vec<Encoder>, flags: Flags, event: Event<'_>) -> Result<(), Error> {
+    let no_memory = |_| Error::OutOfMetadata { size: 0 };
+    if let Some(last) = chunks.last_mut()
+        && last.push(event, 0, 0, || 0).is_ok()
+    {
+        return Ok(());
+    }
+    chunks.try_reserve(1).map_err(no_memory)?;
+    let mut chunk = Encoder::new(flags).map_err(no_memory)?;
+    // There is room in an empty chunk for every event.
+    let _ = chunk.push(event, 0, 0, || 0);
+    chunks.push(chunk);
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! Recording what the calls of a heap do: beginning, ending, marks, snapshots. `#[napi]` functions, called rarely.
+
+use super::arguments;
+use super::failure::{Failure, run};
+use super::heaps::{argument, id};
+use super::js_value::Value;
+use super::object::Made;
+use crate::mems::{Recorded, recorder};
+use crate::process::registry::{self, Handle};
+use napi::bindgen_prelude::{Object, Unknown};
+use napi::{Env, Result};
+use napi_derive::napi;
+use std::path::PathBuf;
+
+/// The path that an argument is.
+fn path(value: Value) -> std::result::Result<PathBuf, Failure> {
+    let text = value.long_string().filter(|text| !text.contains('\0'));
+    text.map(PathBuf::from).ok_or_else(|| Failure::ArgumentType {
+        name: "path",
+        expected: "a string or a file: URL, without a zero byte",
+        received: value.described(),
+    })
+}
+
+#[allow(clippy::cast_precision_loss, reason = "neither operations nor bytes of a file reach 2^53")]
+const fn as_number(value: u64) -> f64 {
+    value as f64
+}
+
+/// Begins to record a heap into the file at a path. The third argument is the options object or undefined.
+#[napi]
+pub fn record(env: Env, heap: Unknown, file: Unknown, options: Unknown) -> Result<()> {
+    run(env, || {
+        let (heap, path) = (id(env, &heap)?, path(argument(env, &file))?);
+        let what = arguments::record_options(argument(env, &options))?;
+        Ok(recorder::record(&mut Handle::new(heap)?, &path, what)?)
+    })
+}
+
+/// Begins to record the default heap if the environment variable `MEMS_RECORD` has a path. Returns whether the heap is being recorded.
+#[napi]
+pub fn record_by_environment(env: Env) -> Result<bool> {
+    run(env, || {
+        recorder::record_by_environment(&mut Handle::DEFAULT.clone())?;
+        Ok(Handle::DEFAULT.with(|heap| Ok(heap.is_recording()))?)
+    })
+}
+
+/// Ends the recording of a heap. Returns an object of what the file has.
+#[napi]
+pub fn stop_recording<'env>(env: &'env Env, heap: Unknown) -> Result<Object<'env>> {
+    run(*env, || {
+        let Recorded { operations, missing, bytes } = recorder::stop(&mut Handle::new(id(*env, &heap)?)?)?;
+        let mut made = Made::new(env);
+        made.set(c"operations", as_number(operations))?;
+        made.set(c"missing", as_number(missing))?;
+        made.set(c"bytes", as_number(bytes))?;
+        made.finished()
+    })
+}
+
+/// Ends all recordings of the process, as it ends. What cannot be written is left.
+#[napi]
+pub fn stop_recordings(env: Env) -> Result<()> {
+    run(env, || {
+        for heap in registry::ids()? {
+            if let Ok(mut heap) = Handle::new(heap) {
+                let _ended = recorder::stop(&mut heap);
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Whether a heap is being recorded. `false` of one that has ended.
+#[napi]
+pub fn is_recording(env: Env, heap: Unknown) -> Result<bool> {
+    run(env, || Ok(registry::with_heap(id(env, &heap)?, |heap| Ok(heap.is_recording())).unwrap_or(false)))
+}
+
+/// Puts a text between the operations that are recorded.
+#[napi]
+pub fn mark(env: Env, heap: Unknown, text: Unknown) -> Result<()> {
+    run(env, || {
+        let (heap, value) = (id(env, &heap)?, argument(env, &text));
+        let text = value.long_string().ok_or_else(|| Failure::ArgumentType {
+            name: "text",
+            expected: "a string",
+            received: value.described(),
+        })?;
+        Ok(registry::with_heap(heap, |heap| heap.mark_recording(&text))?)
+    })
+}
+
+/// Writes what is in a heap now as a recording of no operations. Returns the bytes of the file.
+#[napi]
+pub fn snapshot(env: Env, heap: Unknown, file: Unknown) -> Result<f64> {
+    run(env, || {
+        let (heap, path) = (id(env, &heap)?, path(argument(env, &file))?);
+        Ok(as_number(recorder::snapshot(&mut Handle::new(heap)?, &path)?))
+    })
+}
