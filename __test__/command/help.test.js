@@ -72,9 +72,7 @@ describe('every subcommand', SKIP, () => {
     });
 
     for (const { run, status = 0 } of command.examples) {
-      const skip =
-        (isPipe(run) && process.platform === 'win32' && 'takes a shell') ||
-        (run.includes('.mems') && NO_RECORDINGS);
+      const skip = isPipe(run) && process.platform === 'win32' && 'takes a shell';
       test(`example: ${run}`, { skip }, async () => {
         if (isPipe(run)) {
           const env = environment({ PATH: `${folder}${path.delimiter}${process.env.PATH}` });

@@ -8,13 +8,13 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { gzipSync } = require('node:zlib');
 const { Heap } = require('@sambhav-gautam/osmemoryallocator');
-const { json, mems, NO_RECORDINGS, spawn, temporaryFolder } = require('../helpers/command.js');
+const { json, mems, SKIP, spawn, temporaryFolder } = require('../helpers/command.js');
 const { Random, reproducible } = require('../helpers/random.js');
 const { inWorker } = require('../helpers/workers.js');
 
 const POLICIES = ['first-fit', 'next-fit', 'best-fit', 'worst-fit', 'buddy', 'segregated'];
 
-describe('recordings', { skip: NO_RECORDINGS }, () => {
+describe('recordings', SKIP, () => {
   const folder = temporaryFolder(after);
   const file = (name) => path.join(folder, name);
 

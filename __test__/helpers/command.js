@@ -6,15 +6,11 @@ const { spawnSync } = require('node:child_process');
 const { mkdtempSync, rmSync } = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { Heap } = require('@sambhav-gautam/osmemoryallocator');
 
 const START = path.join(__dirname, '..', '..', 'command', 'start.js');
 
 /** Why tests of the command are skipped here: `{ skip }` for node:test. */
 const SKIP = { skip: Number(process.versions.node.split('.')[0]) < 20 && 'mems takes Node 20' };
-
-/** Why tests that make recordings are skipped here. */
-const NO_RECORDINGS = SKIP.skip || (!Heap.prototype.record && 'heaps record nothing yet');
 
 /** An environment in which only the flags of a call decide about colours. */
 function environment(changes = {}) {
@@ -64,4 +60,4 @@ function temporaryFolder(after) {
   return folder;
 }
 
-module.exports = { environment, json, mems, NO_RECORDINGS, SKIP, spawn, START, temporaryFolder };
+module.exports = { environment, json, mems, SKIP, spawn, START, temporaryFolder };

@@ -49,7 +49,6 @@ function writeInputs(folder) {
   write('app.rep.gz', gzipSync(traceText(program(400, 300))));
   write('before.rep', traceText(program(300, 200)));
   write('after.rep', traceText(program(300, 900)));
-  if (!Heap.prototype.record) return;
   const recording = path.join(folder, 'app.mems');
   recordCalls(recording, program(400, 300));
   // What a program leaves that was killed: all but the end.

@@ -46,7 +46,7 @@ class ExactReplay {
     this.alignment = options.alignment ?? 1;
     this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mems-verify-'));
     this.forget = onEnd(() => fs.rmSync(this.folder, { recursive: true, force: true }));
-    this.heap.record?.(path.join(this.folder, 'replay.mems'), { clock: false });
+    this.heap.record(path.join(this.folder, 'replay.mems'), { clock: false });
   }
 
   run(chunk) {
