@@ -30,7 +30,9 @@ describe('recordings', SKIP, () => {
         else if (choice < 7) {
           const at = random.int(0, live.length - 1);
           live[at] = heap.realloc(live[at], size);
-        } else heap.free(live.splice(random.int(0, live.length - 1), 1)[0]);
+        } else if (call % 50 === 0) heap.trim();
+        else if (call % 50 === 1) heap.freeMany(live.splice(-3));
+        else heap.free(live.splice(random.int(0, live.length - 1), 1)[0]);
       } catch (error) {
         if (error.code !== 'ERR_MEMS_OUT_OF_MEMORY') throw error;
       }
@@ -71,13 +73,14 @@ describe('recordings', SKIP, () => {
     }));
 
   test('replay with the threads that have made them', async () => {
-    for (const policy of ['first-fit', 'segregated']) {
+    for (const policy of POLICIES) {
       const heap = new Heap({ policy });
       heap.record(file('threads.mems'));
       const body = ({ Heap: Other }, id) => {
         const other = Other.attach(id);
         const live = [];
         for (let i = 0; i < 2000; i++) {
+          if (i % 400 === 0) other.trim();
           if (i % 3 < 2) live.push(other.malloc(1 + ((i * 37) % 500)));
           else other.free(live.splice((i * 7) % live.length, 1)[0]);
         }

@@ -67,9 +67,9 @@ pub enum Event<'a> {
         /// New bytes.
         bytes: u64,
     },
-    /// Main blocks were given back from the end of the main chain.
+    /// A call began to give free pages back to the system. (What waits in caches goes back to its spans then.)
     Trim {
-        /// Bytes given back.
+        /// Bytes given back, as far as they are known: a recorder writes 0.
         bytes: u64,
     },
     /// A text that the program has put between its operations.

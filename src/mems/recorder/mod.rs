@@ -10,7 +10,8 @@
 //! are mallocs and frees. A batch that is refused is one refused request for the sum of its sizes.
 //!
 //! A heap with the same options that does the same again returns each address once more, with two exceptions: the recording began
-//! with blocks there, whose order is not known; or a batch was refused, if only until a quarantine had been emptied.
+//! with blocks there, whose order is not known; or a batch was refused, if only until a quarantine had been emptied. Where several
+//! threads use a hardened heap, blocks may also have left quarantine for a free of one thread before a call of another came first.
 //!
 //! Costs: some 20 ns a call, and a clock's reading for one in 64; O(n) for the start of a recording of a heap with n blocks.
 
