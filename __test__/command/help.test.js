@@ -7,14 +7,7 @@ const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
 const { chmodSync, readFileSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
-const {
-  environment,
-  mems,
-  NO_RECORDINGS,
-  SKIP,
-  START,
-  temporaryFolder,
-} = require('../helpers/command.js');
+const { environment, mems, SKIP, START, temporaryFolder } = require('../helpers/command.js');
 const { writeInputs } = require('../helpers/traces.js');
 
 const schema = path.join(__dirname, '..', '..', 'docs', 'mems-output.schema.json');
