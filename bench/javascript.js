@@ -12,6 +12,7 @@ const { measureHeaps } = require('./heaps.js');
 const { loadFloor } = require('./lib/floor.js');
 const { inTurns, time } = require('./lib/measure.js');
 const { measurePairs } = require('./pairs.js');
+const { measureRecording } = require('./recording.js');
 const { measureReplays } = require('./replays.js');
 const { measureSharing } = require('./sharing.js');
 const { measureThreads } = require('./threads.js');
@@ -70,6 +71,7 @@ const PARTS = {
   views: measureViews,
   bytes: measureBytes,
   sharing: measureSharing,
+  recording: measureRecording,
   threads: measureThreads,
   heaps: measureHeaps,
   churn: measureChurn,

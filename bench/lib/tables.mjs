@@ -147,6 +147,7 @@ export function tablesOf(data) {
     'javascript-fill': called('fill and compare', 'fill'),
     'javascript-growth': called('growth', 'growth'),
     'javascript-sharing': called('sharing', 'sharing'),
+    'javascript-recording': called('recorded heaps', 'recording'),
     resident: residentTable(footprint),
     mapped: mappedTable(footprint),
     metadata: metadataTable(metadata),

@@ -148,21 +148,28 @@ impl Mems {
             return Ok(address);
         }
         if self.plain {
-            let address = match self.heap.malloc(size)? {
-                Some(address) => address,
-                None => self.allocate_in_new_block(Sizes::exact(size), 1)?,
-            };
-            // With what the engine may have rounded it up by.
-            let end = address + if self.exact { size } else { self.heap.room_for(size, 1) };
-            self.used_end = self.used_end.max(end);
-            if size >= LEAST {
-                self.dirty.note_use(address, end);
-            }
-            return Ok(address);
+            return self.malloc_plainly(size);
         }
-        let made = self.malloc_with_notes(size);
+        let made = self.malloc_unrecorded(size);
         self.record_malloc(&made, size, 1);
         made
+    }
+
+    /// [`Mems::malloc`] in a heap whose calls have nothing else to do than the heap's own work, without a record.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "most calls of malloc do this")]
+    fn malloc_plainly(&mut self, size: u64) -> Result<u64, Error> {
+        let address = match self.heap.malloc(size)? {
+            Some(address) => address,
+            None => self.allocate_in_new_block(Sizes::exact(size), 1)?,
+        };
+        // With what the engine may have rounded it up by.
+        let end = address + if self.exact { size } else { self.heap.room_for(size, 1) };
+        self.used_end = self.used_end.max(end);
+        if size >= LEAST {
+            self.dirty.note_use(address, end);
+        }
+        Ok(address)
     }
 
     /// [`Mems::malloc`] in any heap, without a record.
@@ -176,10 +183,17 @@ impl Mems {
         Ok(address)
     }
 
-    /// [`Mems::malloc`] for a call that records what it does by itself.
-    #[inline]
+    /// [`Mems::malloc`] without a record.
     pub(crate) fn malloc_unrecorded(&mut self, size: u64) -> Result<u64, Error> {
-        if self.is_recording() { self.malloc_with_notes(size) } else { self.malloc(size) }
+        if !self.options.is_plain() {
+            return self.malloc_with_notes(size);
+        }
+        // A heap that records, or has notes of alignments: other calls have looked for a slot before.
+        match self.heap.malloc_at_hand(size) {
+            Some(address) => Ok(address),
+            None if self.aligned.is_empty() => self.malloc_plainly(size),
+            None => self.malloc_with_notes(size),
+        }
     }
 
     /// Decides again which ways calls may take, after what that depends on has changed.
@@ -353,6 +367,8 @@ impl Mems {
                 return Ok(Left::Block);
             }
             self.regions.fill(address, 0, whole);
+        } else if self.options().is_plain() && self.heap.free_at_hand(address) {
+            return Ok(Left::Nothing);
         }
         self.free_from(address)
     }

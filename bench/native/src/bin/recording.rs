@@ -1,9 +1,9 @@
-//! What recordings cost, by the traces: bytes an operation in the file, and nanoseconds an operation to push it, to compress and write
-//! it, and to read it. A heap replays each trace first, and is no part of the times. Fails above 2 bytes an operation with aligned
-//! heaps, as `new Heap()` makes them.
+//! What recordings cost, by the traces: nanoseconds a call of a heap that does not record, and of one that does; bytes an operation in
+//! the file; and nanoseconds an operation to push it, to compress and write it, and to read it, without the heap. Fails above 2 bytes
+//! an operation with aligned heaps, as `new Heap()` makes them. Times are processor time of the thread that calls.
 
 use mems::recording::{Encoder, Event, Flags, Reader, Writer};
-use mems::{Mems, Options};
+use mems::{Mems, Options, Recording};
 use mems_bench::clock::processor_time;
 use mems_bench::workload::{Op, TRACES, Trace, read};
 use std::time::Duration;
@@ -17,9 +17,7 @@ const FLAGS: Flags = Flags { clock: true, stacks: false };
 
 /// The events of a replay.
 fn events(trace: &Trace, policy: &str, alignment: u64) -> Vec<Event<'static>> {
-    let options = Options::default().with_policy(policy.parse().expect("there is such a policy"));
-    let options = options.with_alignment(alignment).and_then(Options::checked).expect("the options are right");
-    let mut heap = Mems::new(options);
+    let mut heap = Mems::new(options(policy, alignment));
     let mut live = vec![None; trace.slots];
     let replay = |&op: &Op| match op {
         Op::Malloc(slot, size) | Op::Realloc(slot, size) => {
@@ -40,6 +38,52 @@ fn events(trace: &Trace, policy: &str, alignment: u64) -> Vec<Event<'static>> {
         }
     };
     trace.ops.iter().map(replay).collect()
+}
+
+/// The options of a heap.
+fn options(policy: &str, alignment: u64) -> Options {
+    let options = Options::default().with_policy(policy.parse().expect("there is such a policy"));
+    options.with_alignment(alignment).and_then(Options::checked).expect("the options are right")
+}
+
+/// Replays a trace on a heap that is kept. Returns the time of its calls, of which there are as many.
+fn replay(trace: &Trace, heap: &mut Mems, live: &mut Vec<Option<u64>>) -> (Duration, u64) {
+    live.clear();
+    live.resize(trace.slots, None);
+    let begun = processor_time();
+    for op in &trace.ops {
+        match *op {
+            Op::Malloc(slot, size) | Op::Realloc(slot, size) => {
+                let address = heap.malloc(size.into()).expect("there is memory");
+                if let Some(old) = live[slot as usize].replace(address) {
+                    heap.free(old).expect("the block is live");
+                }
+            }
+            Op::Free(slot) => heap.free(live[slot as usize].take().expect("it is live")).expect("the block is live"),
+        }
+    }
+    let time = processor_time() - begun;
+    live.drain(..).flatten().for_each(|address| heap.free(address).expect("the block is live"));
+    (time, trace.calls())
+}
+
+/// Nanoseconds a call of a heap that does not record, and of one that does.
+fn calls(trace: &Trace, options: Options) -> [f64; 2] {
+    let path = std::env::temp_dir().join(format!("mems-bench-{}.mems", std::process::id()));
+    let mut heaps = [Mems::new(options), Mems::new(options)];
+    heaps[1].start_recording(&path, Recording::default()).expect("the file can be written");
+    let (mut live, mut least) = (Vec::new(), [f64::INFINITY; 2]);
+    for _ in 0..REPEATS {
+        for (heap, least) in heaps.iter_mut().zip(&mut least) {
+            let (time, calls) = replay(trace, heap, &mut live);
+            #[allow(clippy::cast_precision_loss, reason = "counts are small")]
+            let ns = time.as_secs_f64() * 1e9 / calls as f64;
+            *least = least.min(ns);
+        }
+    }
+    heaps[1].stop_recording().expect("the file is written");
+    std::fs::remove_file(&path).expect("the file is there");
+    least
 }
 
 /// What a recording has cost: bytes, and times.
@@ -97,13 +141,14 @@ fn encoder_filled(encoder: &mut Encoder, events: &[Event]) -> usize {
 
 fn main() {
     println!(
-        "{:16}{:12}{:>9}{:>12}{:>8}{:>10}{:>11}{:>10}",
-        "trace", "policy", "alignment", "operations", "bytes", "push, ns", "write, ns", "read, ns"
+        "{:16}{:12}{:>9}{:>12}{:>9}{:>9}{:>8}{:>10}{:>11}{:>10}",
+        "trace", "policy", "alignment", "operations", "off, ns", "on, ns", "bytes", "push, ns", "write, ns", "read, ns"
     );
     let mut is_small = true;
     for name in TRACES {
         let trace = read(name).expect("the traces are in bench/traces");
         for (policy, alignment) in HEAPS {
+            let [off, on] = calls(&trace, options(policy, alignment));
             let events = events(&trace, policy, alignment);
             let costs: Vec<_> = (0..REPEATS).map(|_| record(&events)).collect();
             #[allow(clippy::cast_precision_loss, reason = "counts are small")]
@@ -115,7 +160,7 @@ fn main() {
             let bytes = costs[0].bytes as f64 / count;
             is_small &= bytes <= MOST || alignment == 1;
             println!(
-                "{name:16}{policy:12}{alignment:>9}{count:>12}{bytes:>8.2}{:>10.1}{:>11.1}{:>10.1}",
+                "{name:16}{policy:12}{alignment:>9}{count:>12}{off:>9.1}{on:>9.1}{bytes:>8.2}{:>10.1}{:>11.1}{:>10.1}",
                 least(|cost| cost.push),
                 least(|cost| cost.write),
                 least(|cost| cost.read)
