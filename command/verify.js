@@ -116,7 +116,7 @@ module.exports = {
   usage: 'FILE [options]',
   description: [
     'Reads FILE, a trace or a recording, to its end, or standard input for -. Replays it, and has the heap check every one of its invariants after each 16,384 operations and at the end.',
-    'Of a trace, each operation must be possible. Of a recording, every checksum must be right; it is replayed on a heap with the options of the one that was recorded, and each call must return the same address, or be refused again, and the statistics at the end must be the same. That is not compared if the recording began with blocks there, or lacks operations, or with --policy.',
+    'Of a trace, each operation must be possible. Of a recording, every checksum must be right; it is replayed on a heap with the options of the one that was recorded, and each call must return the same address, or be refused again, and the statistics at the end must be the same. That is not compared if the recording began with blocks there, or lacks operations, or with --policy. A call of mallocMany() that was refused is recorded as one request for all of its bytes, so that addresses may differ after it.',
   ],
   most: 1,
   options: [
