@@ -78,7 +78,7 @@ class ExactReplay {
           heap.realloc(from[at], size[at]),
         );
       case KIND.trim:
-        // What waits in caches of segregated fit goes back to its spans, so addresses depend on it.
+        // What waits in caches of segregated fit returns to its spans, so addresses depend on it.
         heap.trim();
         return;
       case KIND.free:

@@ -67,7 +67,7 @@ pub enum Event<'a> {
         /// New bytes.
         bytes: u64,
     },
-    /// A call began to give free pages back to the system. (What waits in caches goes back to its spans then.)
+    /// A call began to give free pages back to the system. (What waits in caches returns to its spans then.)
     Trim {
         /// Bytes given back, as far as they are known: a recorder writes 0.
         bytes: u64,
