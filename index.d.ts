@@ -1002,6 +1002,11 @@ export interface FileUrl {
 export interface RecordOptions {
   /** Whether it is recorded when calls were made: the clock is read at one of 64 operations. `true` if it is not given. */
   clock?: boolean;
+  /**
+   * Whether the stack of each call from JavaScript is recorded: the command `mems` names the places that allocate most. That takes
+   * microseconds a call. `false` if it is not given.
+   */
+  stacks?: boolean;
 }
 
 /** What a recording holds that has ended. */

@@ -115,6 +115,51 @@ test('calls of other threads are recorded, though they had fronts', async () => 
   heap.close();
 });
 
+/** The kinds of events (docs/recording.md) that the next test looks at. */
+const [MALLOC, FREE] = [2, 3];
+
+test('the stacks of calls are recorded if they are asked for, also in heaps that keep none', () => {
+  for (const options of [{}, { policy: 'first-fit' }, { trackAllocations: true }]) {
+    const heap = new Heap(options);
+    work(heap);
+    const file = newFile();
+    heap.record(file, { stacks: true });
+    const allocatesHere = (size) => heap.malloc(size);
+    const freesHere = (address) => heap.free(address);
+    const allocatesMany = () => heap.mallocMany([1, 2, 3]);
+    for (let i = 0; i < 10; i++) freesHere(allocatesHere(100 + i));
+    const many = allocatesMany();
+    const { operations } = heap.stopRecording();
+    const calls = work(heap);
+    heap.freeMany(many);
+    const bytes = fs.readFileSync(file);
+    const { chunks, tables, stacks } = binding.readRecording(bytes, false);
+    assert.equal(stacks, true);
+    const { stack: numbers, texts } = binding.recordingStacks(bytes, tables[0], tables[1]);
+    const textOf = new Map(Array.from(numbers, (number, at) => [number, texts[at]]));
+    // What was there at the beginning is a chunk of its own.
+    const [at, length] = chunks.slice(-5);
+    const { kind, size, stack } = binding.recordingChunk(bytes, at, length);
+    const named = (is, name) => {
+      const has = (number) => new RegExp(name).test(textOf.get(number));
+      return Array.from(kind.keys()).filter((i) => kind[i] === is && has(stack[i]));
+    };
+    assert.deepEqual(
+      named(MALLOC, 'allocatesHere').map((i) => size[i]),
+      Array.from({ length: 10 }, (_, i) => 100 + i),
+    );
+    assert.equal(named(FREE, 'freesHere').length, 10);
+    assert.deepEqual(
+      named(MALLOC, 'allocatesMany').map((i) => size[i]),
+      [1, 2, 3],
+    );
+    assert.ok(operations >= 23 && calls > 0);
+    assert.equal([...heap.leaks()].length, 0);
+    heap.verify();
+    heap.close();
+  }
+});
+
 test('a path is a string or a file: URL; anything else is refused, and nothing is recorded', () => {
   const heap = new Heap();
   const file = newFile();

@@ -262,7 +262,7 @@ fn a_recording_that_begins_later_has_what_was_there_and_says_what_went_on() {
         let (mut heap, path) = (Mems::new(Options::default().with_policy(policy)), path());
         let first = heap.malloc(100).unwrap();
         let second = heap.malloc_aligned(200, 64).unwrap();
-        heap.start_recording(&path, Recording { clock: false }).unwrap();
+        heap.start_recording(&path, Recording { clock: false, stacks: false }).unwrap();
         assert_eq!(heap.start_recording(&path, Recording::default()), Err(Error::AlreadyRecording));
         heap.free(first).unwrap();
         heap.malloc(3 << 20).unwrap();

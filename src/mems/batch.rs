@@ -56,8 +56,10 @@ fn try_malloc_many(
             let some = &mut addresses[done..];
             let (count, tried) = heap.malloc_some(sizes, some);
             if tried.is_ok() {
-                heap.record_mallocs(sizes, some);
-                some[..count].iter().for_each(|&address| made(heap, address));
+                for (&size, &address) in sizes.iter().zip(&*some) {
+                    heap.record_malloc(&Ok(address), size, 1);
+                    made(heap, address);
+                }
             } else {
                 own += heap.take_back_some(&some[..count]);
                 // If no other step came before, all is undone without releasing the lock.

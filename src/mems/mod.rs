@@ -80,6 +80,8 @@ pub struct Mems {
     /// A write to a freed block that has not been reported yet.
     pub(crate) written: Cell<Option<Written>>,
     pub(crate) tracker: Tracker,
+    /// Whether the tracker, or the recorder, wants to know where calls are.
+    captures: bool,
     /// What records what calls do, and the file's path.
     recorder: Option<Box<(Recorder, Box<Path>)>>,
     /// The tables that the engine was given, once it is no longer small or there is a front.
@@ -128,6 +130,7 @@ impl Mems {
             hidden: Hidden::default(),
             written: Cell::new(None),
             tracker: Tracker::default(),
+            captures: options.track_allocations(),
             recorder: None,
             tables: None,
             known: Known::Published,
@@ -201,6 +204,7 @@ impl Mems {
         let (records, is_plain) = (self.is_recording(), self.options.is_plain());
         self.plain = is_plain && !records && self.aligned.is_empty();
         self.cached = is_plain && !records && self.options.placement().policy() == PolicyKind::Segregated;
+        self.captures = self.options.track_allocations() || self.records_stacks();
         self.careful = self.options.hardened() || self.options.zero_on_free() || records;
     }
 

@@ -213,8 +213,11 @@ pub(super) fn record_options(value: Value) -> Result<Recording, Failure> {
     if value.kind() == ValueType::Undefined {
         return Ok(Recording::default());
     }
-    let given = Record::new(value, "record()", &[c"clock"])?.get(c"clock")?;
-    Ok(Recording { clock: given.map_or(Ok(true), |value| flag("options.clock", value))? })
+    let given = Record::new(value, "record()", &[c"clock", c"stacks"])?;
+    Ok(Recording {
+        clock: given.get(c"clock")?.map_or(Ok(true), |value| flag("options.clock", value))?,
+        stacks: given.get(c"stacks")?.map_or(Ok(false), |value| flag("options.stacks", value))?,
+    })
 }
 
 /// Whether `stats` asks the system about pages. A value that is no object is ignored, as by `malloc`.

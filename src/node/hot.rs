@@ -60,7 +60,7 @@ callback! {
         let done = match arguments::number_as_size(number) {
             None => Ok(false),
             Some(size) => found.with(|heap| {
-                if heap.options().track_allocations() {
+                if heap.captures_stacks() {
                     return Ok(false);
                 }
                 memory.answer(heap.malloc(size)?);
@@ -79,7 +79,7 @@ callback! {
     free, |env, memory| {
         let (found, address) = (memory.heap()?, memory.argument());
         let left = found.with(|heap| {
-            if heap.options().track_allocations() {
+            if heap.captures_stacks() {
                 return Ok(None);
             }
             heap.start_free(address).map(Some)
@@ -132,7 +132,7 @@ callback! {
     realloc, |_env, memory| {
         let (found, address, size) = (memory.heap()?, memory.argument(), f64::from_bits(memory.second_argument()));
         let moved = found.with(|heap| {
-            if heap.options().track_allocations() {
+            if heap.captures_stacks() {
                 return Ok(None);
             }
             Ok(arguments::number_as_size(size).and_then(|size| heap.move_slot(address, size)))

@@ -121,7 +121,7 @@ pub(super) fn stack(id: Id, value: Value) -> Result<Option<Stack>, Failure> {
 
 #[cold]
 fn capture(id: Id, value: Value) -> Result<Option<Stack>, Failure> {
-    if !registry::with_heap(id, |heap| Ok(heap.options().track_allocations()))? {
+    if !registry::with_heap(id, |heap| Ok(heap.captures_stacks()))? {
         return Ok(None);
     }
     let env = value.env();

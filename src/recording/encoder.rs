@@ -151,6 +151,16 @@ impl Encoder {
         Ok(())
     }
 
+    /// Gives the last event, which was pushed with the stack 0, the stack that is known by now. Nothing happens unless stacks are
+    /// recorded.
+    pub fn set_last_stack(&mut self, stack: u32) {
+        if self.flags.stacks && !self.is_empty() {
+            // The stack 0 is one byte, and there is room for a long number instead.
+            self.stacks.pop_byte();
+            self.stacks.push(u64::from(stack));
+        }
+    }
+
     /// Appends an address. Returns the bit that says that it is unaligned.
     #[inline]
     fn push_address(&mut self, address: u64) -> u8 {

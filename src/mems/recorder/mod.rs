@@ -16,20 +16,24 @@
 //! Costs: some 20 ns a call, and a clock's reading for one in 64; O(n) for the start of a recording of a heap with n blocks.
 
 mod output;
+mod sites;
 mod texts;
 
 pub use output::Recorded;
 
 use self::output::Output;
+use self::sites::Sites;
 use crate::error::Error;
 use crate::heap::{FIRST_ADDRESS, Kind, Stats};
 use crate::mems::access::Access;
-use crate::mems::{Mems, Options};
+use crate::mems::stacks::IN_USE;
+use crate::mems::{Mems, Options, Stack};
 use crate::recording::{Encoder, Event, Flags};
 use std::io;
 use std::path::Path;
 #[cfg(feature = "c-abi")]
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 /// What is recorded besides the operations.
@@ -37,11 +41,13 @@ use std::time::Instant;
 pub struct Recording {
     /// When: the clock is read at one of 64 operations.
     pub clock: bool,
+    /// Where, as far as the caller says it: see [`Mems::track_malloc`].
+    pub stacks: bool,
 }
 
 impl Default for Recording {
     fn default() -> Self {
-        Self { clock: true }
+        Self { clock: true, stacks: false }
     }
 }
 
@@ -58,6 +64,9 @@ pub(super) struct Recorder {
     /// The heap's end at the last event.
     end: u64,
     has_failed: bool,
+    /// The stacks of calls, if they are recorded: `has_stacks`.
+    sites: Sites,
+    has_stacks: bool,
 }
 
 /// Distinguishes threads that are alive.
@@ -93,7 +102,7 @@ impl Recorder {
         let (thread, begun) = (self.thread(), self.begun);
         let now = || u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
         if self.chunk.push(event, thread, 0, now).is_err() {
-            self.has_failed = !self.output.hand_over(&mut self.chunk);
+            self.has_failed = !self.output.hand_over(&mut self.chunk, &mut self.sites);
             // There is room in an empty chunk for every event.
             let _ = self.chunk.push(event, thread, 0, now);
         }
@@ -115,11 +124,11 @@ impl Stopped {
     /// # Errors
     /// [`Error::RecordingFailed`].
     pub fn finish(self) -> Result<Recorded, Error> {
-        let Recorder { chunk, output, has_failed, .. } = self.recorder;
+        let Recorder { chunk, output, sites, has_failed, .. } = self.recorder;
         if has_failed {
             return Err(failed(&self.path, &output.failure()));
         }
-        output.end(chunk, texts::stats(&self.stats).into()).map_err(|error| failed(&self.path, &error))
+        output.end(chunk, sites, texts::stats(&self.stats).into()).map_err(|error| failed(&self.path, &error))
     }
 }
 
@@ -133,11 +142,20 @@ pub(crate) fn record(heap: &mut impl Access, path: &Path, what: Recording) -> Re
         heap.check_recordable()?;
         Ok(*heap.options())
     })?;
-    let flags = Flags { clock: what.clock, stacks: false };
+    let flags = Flags { clock: what.clock, stacks: what.stacks };
     let created = Output::create(path, flags, &texts::header(&options));
     let (output, chunk) = created.map_err(|error| failed(path, &error))?;
-    let recorder =
-        Recorder { chunk, output, begun: Instant::now(), threads: Vec::new(), last: 0, end: 0, has_failed: false };
+    let recorder = Recorder {
+        chunk,
+        output,
+        begun: Instant::now(),
+        threads: Vec::new(),
+        last: 0,
+        end: 0,
+        has_failed: false,
+        sites: Sites::default(),
+        has_stacks: what.stacks,
+    };
     heap.with(|heap| heap.install_recorder(recorder, path, flags))
 }
 
@@ -223,6 +241,9 @@ impl Mems {
         self.rest_fronts();
         recorder.output.start(self.present(flags)?);
         recorder.end = self.end();
+        if recorder.has_stacks {
+            IN_USE.store(true, Relaxed);
+        }
         self.recorder = Some(Box::new((recorder, path.into())));
         self.settle_ways();
         Ok(())
@@ -286,21 +307,27 @@ impl Mems {
         }
     }
 
-    /// Records the blocks of a batch.
-    pub(crate) fn record_mallocs(&mut self, sizes: &[u64], addresses: &[u64]) {
-        if self.recorder.is_some() {
-            for (&size, &address) in sizes.iter().zip(addresses) {
-                self.record_malloc(&Ok(address), size, 1);
-            }
-        }
-    }
-
     /// Records that a block was freed.
     pub(crate) fn record_free(&mut self, address: u64) {
         if self.recorder.is_some() {
             self.end_resting_front();
             self.record(Event::Free { address });
         }
+    }
+
+    /// Records where the call was that the last event is about.
+    pub(crate) fn record_stack(&mut self, stack: &Stack) {
+        if let Some(recorder) = &mut self.recorder
+            && recorder.0.has_stacks
+        {
+            let number = recorder.0.sites.number(stack);
+            recorder.0.chunk.set_last_stack(number);
+        }
+    }
+
+    /// Whether stacks of calls are recorded.
+    pub(crate) fn records_stacks(&self) -> bool {
+        self.is_recording() && self.recorder.as_ref().is_some_and(|recorder| recorder.0.has_stacks)
     }
 
     /// Records that a block has another size, in its place.

@@ -5,6 +5,7 @@
 //!
 //! Costs: handing over a chunk is a swap of two boxes; 10 MB of address space for the chunks, of which memory is used as they fill.
 
+use super::sites::{Site, Sites};
 use super::texts;
 use crate::recording::{Encoder, Flags, Writer};
 use std::collections::TryReserveError;
@@ -23,10 +24,19 @@ const CHUNKS: usize = 8;
 enum Message {
     /// Write what was there when the recording began.
     Start(Vec<Encoder>),
-    /// Write a chunk, before which so many operations are missing.
-    Chunk(Box<Encoder>, u64),
-    /// Write the end of the file: the last chunk, before which so many operations are missing, and the statistics.
-    End(Box<Encoder>, u64, Box<str>),
+    /// Write a chunk.
+    Chunk(Part),
+    /// Write the end of the file: the last chunk, and the statistics.
+    End(Part, Box<str>),
+}
+
+/// A chunk, and what is written before it.
+struct Part {
+    chunk: Box<Encoder>,
+    /// Operations that are missing before it.
+    missing: u64,
+    /// Stacks that are new in it.
+    sites: Vec<Site>,
 }
 
 /// What a recording holds when it has ended.
@@ -100,23 +110,24 @@ pub(super) fn write_snapshot(path: &Path, header: &str, start: &[Encoder], stats
 /// The body of the thread.
 fn write(mut writer: Writer<Target>, from: &Receiver<Message>, spare: &Sender<Box<Encoder>>) -> io::Result<Recorded> {
     let mut recorded = Recorded::default();
-    let mut chunk = |writer: &mut Writer<Target>, chunk: &Encoder, missing| {
-        writer.missing(missing);
-        recorded.missing += missing;
-        recorded.operations += u64::from(chunk.operations());
-        writer.chunk(chunk)
+    let mut part = |writer: &mut Writer<Target>, part: &Part| {
+        writer.missing(part.missing);
+        recorded.missing += part.missing;
+        recorded.operations += u64::from(part.chunk.operations());
+        part.sites.iter().try_for_each(|(number, stack)| writer.stack(*number, stack))?;
+        writer.chunk(&part.chunk)
     };
     for message in from {
         match message {
             Message::Start(chunks) => chunks.iter().try_for_each(|chunk| writer.chunk(chunk))?,
-            Message::Chunk(mut full, missing) => {
-                chunk(&mut writer, &full, missing)?;
-                full.clear();
+            Message::Chunk(mut full) => {
+                part(&mut writer, &full)?;
+                full.chunk.clear();
                 // Nobody waits for it if the recording has been dropped.
-                let _gone = spare.send(full);
+                let _gone = spare.send(full.chunk);
             }
-            Message::End(last, missing, stats) => {
-                chunk(&mut writer, &last, missing)?;
+            Message::End(last, stats) => {
+                part(&mut writer, &last)?;
                 let bytes = end(writer, &stats)?;
                 return Ok(Recorded { bytes, ..recorded });
             }
@@ -157,7 +168,7 @@ impl Output {
 
     /// Takes a full chunk, and puts an empty one in its place: the same one if no other is free, and its operations are missing then.
     /// Returns `false` if the recording has ended, because of the disk.
-    pub fn hand_over(&mut self, full: &mut Box<Encoder>) -> bool {
+    pub fn hand_over(&mut self, full: &mut Box<Encoder>, sites: &mut Sites) -> bool {
         if self.failed.load(Ordering::Relaxed) {
             return false;
         }
@@ -166,17 +177,19 @@ impl Output {
             full.clear();
             return true;
         };
-        let full = std::mem::replace(full, empty);
-        self.to.try_send(Message::Chunk(full, std::mem::take(&mut self.missing))).is_ok()
+        let chunk = std::mem::replace(full, empty);
+        let part = Part { chunk, missing: std::mem::take(&mut self.missing), sites: sites.take_new() };
+        self.to.try_send(Message::Chunk(part)).is_ok()
     }
 
     /// Ends the file, and waits until it is written.
     ///
     /// # Errors
     /// The first error of the file system.
-    pub fn end(self, last: Box<Encoder>, stats: Box<str>) -> io::Result<Recorded> {
+    pub fn end(self, chunk: Box<Encoder>, mut sites: Sites, stats: Box<str>) -> io::Result<Recorded> {
         // If the thread has failed, what it returns says why.
-        let _failed = self.to.try_send(Message::End(last, self.missing, stats));
+        let _failed =
+            self.to.try_send(Message::End(Part { chunk, missing: self.missing, sites: sites.take_new() }, stats));
         drop(self.to);
         self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that writes it has panicked")))
     }

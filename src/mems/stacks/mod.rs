@@ -159,14 +159,27 @@ impl Mems {
 }
 
 impl Mems {
-    /// Notes where a block was allocated.
+    /// Notes where a block was allocated, or resized, in the call before.
     pub fn track_malloc(&mut self, address: u64, stack: &Stack) {
-        self.tracker.allocated(address, stack);
+        self.record_stack(stack);
+        if self.options().track_allocations() {
+            self.tracker.allocated(address, stack);
+        }
     }
 
-    /// Notes where a block was freed.
+    /// Notes where a block was freed, in the call before.
     pub fn track_free(&mut self, address: u64, stack: &Stack) {
-        self.tracker.freed(address, stack);
+        self.record_stack(stack);
+        if self.options().track_allocations() {
+            self.tracker.freed(address, stack);
+        }
+    }
+
+    /// Whether stacks are to be captured, for notes of them or for a recording.
+    #[must_use]
+    #[inline]
+    pub const fn captures_stacks(&self) -> bool {
+        self.captures
     }
 
     /// Forgets where a block was allocated and freed, when a call that captures no stack allocates or frees it.
