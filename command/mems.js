@@ -24,6 +24,7 @@ const { parseWhole } = require('./lib/numbers.js');
 const SUBCOMMANDS = [
   require('./demo.js'),
   require('./lesson.js'),
+  require('./step.js'),
   require('./inspect.js'),
   require('./replay.js'),
   require('./compare.js'),

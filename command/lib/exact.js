@@ -123,4 +123,4 @@ class ExactReplay {
   }
 }
 
-module.exports = { ExactReplay };
+module.exports = { ExactReplay, deciding };
