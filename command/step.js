@@ -157,14 +157,7 @@ async function run(context, [file], { policy, ask, demo: isDemo, limit, partial 
       const text = stepper.lines(screen.size, context);
       screen.draw(context.ascii ? text.map((line) => line.replace(/\P{ASCII}/gu, '?')) : text);
     };
-    return await screen.show(
-      (name, text) => {
-        const status = stepper.press(name, text);
-        if (status === undefined) draw();
-        return status;
-      },
-      () => draw(),
-    );
+    return await screen.show((name, text) => stepper.press(name, text), draw);
   } finally {
     timeline.close();
   }

@@ -218,7 +218,7 @@ describe('mems step', SKIP, () => {
         [7, 2],
         [30, 10],
       ]) {
-        const lines = terminal.resize(columns, rows);
+        const lines = await terminal.resize(columns, rows);
         assert.equal(lines.length, rows, `${columns}x${rows} ${view}`);
         for (const line of lines)
           assert.ok([...line].length <= columns, `${columns}x${rows}: ${line}`);
@@ -296,6 +296,15 @@ describe('mems step', SKIP, () => {
     assert.equal(await broken.ended, 70);
     assert.ok(broken.isRestored);
     assert.match(broken.stderr.text, /bug in mems/);
+  });
+
+  test('draws once for keys that come at once', async () => {
+    const terminal = await open([file('long.rep')]);
+    const { length } = terminal.stdout.text.split('\u001b[J');
+    const lines = await terminal.press(KEY.right.repeat(20) + KEY.left);
+    assert.match(lines[0], /operation 19 of/);
+    assert.equal(terminal.stdout.text.split('\u001b[J').length, length + 1);
+    await quit(terminal);
   });
 
   test('takes a terminal', async () => {

@@ -69,9 +69,11 @@ class Terminal {
   }
 
   /** Makes the terminal another size, and returns the lines of the screen. */
-  resize(columns, rows) {
+  async resize(columns, rows) {
     Object.assign(this.stdout, { columns, rows });
+    const drawn = once(this.stdout, 'written');
     this.stdout.emit('resize');
+    await drawn;
     return this.lines;
   }
 

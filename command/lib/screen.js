@@ -47,10 +47,11 @@ class Screen {
   }
 
   /**
-   * Takes the screen, and calls `onKey(name, text)` for each key and `onResize()` when the terminal has another size. Resolves to what
-   * the first of the two returns that is not undefined, or to 0 when there will be no more keys.
+   * Takes the screen, calls `onKey(name, text)` for each key, and `onDraw()` after it and when the terminal has another size: once for all
+   * keys that are there, so that a drawing that takes long is not late. Resolves to what `onKey` returns, once that is not undefined, or
+   * to 0 when there will be no more keys.
    */
-  async show(onKey, onResize) {
+  async show(onKey, onDraw) {
     const { stdin, stdout } = this;
     const restore = () => {
       stdin.setRawMode?.(false);
@@ -61,20 +62,27 @@ class Screen {
     const result = new Promise((resolve, reject) => {
       settle = { resolve, reject };
     });
-    const guarded = (call) => {
-      return async (...args) => {
-        try {
-          const is = await call(...args);
-          if (is !== undefined) settle.resolve(is);
-        } catch (error) {
-          settle.reject(error);
-        }
-      };
+    let drawing;
+    const draw = () => {
+      drawing = undefined;
+      try {
+        onDraw();
+      } catch (error) {
+        settle.reject(error);
+      }
     };
-    const key = guarded((text, { name, ctrl, sequence } = {}) => {
-      return onKey(ctrl ? `ctrl-${name}` : (name ?? sequence), text ?? '');
-    });
-    const resize = guarded(onResize);
+    const later = () => {
+      drawing ??= setImmediate(draw);
+    };
+    const key = (text, { name, ctrl, sequence } = {}) => {
+      try {
+        const is = onKey(ctrl ? `ctrl-${name}` : (name ?? sequence), text ?? '');
+        if (is === undefined) later();
+        else settle.resolve(is);
+      } catch (error) {
+        settle.reject(error);
+      }
+    };
     const end = () => settle.resolve(0);
     try {
       stdin.setRawMode?.(true);
@@ -83,15 +91,16 @@ class Screen {
       stdin.on('keypress', key);
       stdin.on('end', end);
       stdin.on('error', end);
-      stdout.on?.('resize', resize);
+      stdout.on?.('resize', later);
       stdin.resume();
-      await resize();
+      draw();
       return await result;
     } finally {
       stdin.off('keypress', key);
       stdin.off('end', end);
       stdin.off('error', end);
-      stdout.off?.('resize', resize);
+      stdout.off?.('resize', later);
+      clearImmediate(drawing);
       stdin.pause();
       forget();
       restore();

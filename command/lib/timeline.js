@@ -20,8 +20,9 @@ const LONG = 1 << 16;
 /** Moments that are kept, and how many before one that is wanted are made with it. */
 const MOMENTS = 512;
 const BEHIND = 64;
-/** Milliseconds that the moments before one may take. */
+/** Milliseconds that the moments before one may take, besides as long as the replay to them: about how many operations a millisecond has. */
 const BATCH = 250;
+const PER_MILLISECOND = 2000;
 /** Bytes for which holes may be unusable, after an operation that asks for none. */
 const USUAL = 1024;
 /** Operations between two turns of the event loop. */
@@ -140,7 +141,10 @@ class Timeline {
     const event = initial + operation;
     // A heap that is one behind is a step forward. Any other moment is reached with those before it.
     const isNext = this.#keyframes.some((player) => player.at === event - 1);
-    const behind = Math.max(2, Math.min(BEHIND, Math.round(BATCH / this.#cost)));
+    const isFar = (player) => (player.at <= event ? event - player.at : event);
+    const replay = Math.min(event, ...this.#keyframes.map(isFar)) / PER_MILLISECOND;
+    const room = Math.round((BATCH + replay) / this.#cost);
+    const behind = Math.max(2, Math.min(BEHIND, room));
     const first = isNext ? event - 1 : Math.max(initial, event - behind);
     const player = this.#playerFor(operation === 0 ? initial : first);
     while (player.at < Math.min(first, event)) this.#play(player);
