@@ -124,7 +124,9 @@ class Stepper {
 function noteOf(source, timeline, policy) {
   if (source.kind !== 'recording' || !timeline.isMoved) return undefined;
   const other = policy !== undefined && policy !== source.options.policy;
-  const why = other ? 'with another policy' : 'since operations or blocks are missing';
+  const why = other
+    ? 'with another policy'
+    : 'since it began with blocks there, or lacks operations';
   return `addresses are not those of the recording, ${why}`;
 }
 

@@ -356,4 +356,21 @@ describe('mems step', SKIP, () => {
       await quit(other);
     }
   });
+
+  test('says where addresses are not those of the recording', async () => {
+    const heap = new Heap({ policy: 'first-fit' });
+    const [first] = [heap.malloc(100), heap.malloc(50)];
+    heap.free(first);
+    heap.snapshot(file('snapshot.mems'));
+    heap.close();
+    const terminal = await open([file('snapshot.mems')]);
+    assert.match(terminal.lines[0], /operation 0 of 0$/);
+    assert.match(
+      terminal.lines[1],
+      /^addresses are not those of the recording, since it began with/,
+    );
+    assert.ok(terminal.lines.includes('what was there when the recording began'));
+    assert.equal((await terminal.press(KEY.right)).at(-1), 'This is the beginning.');
+    await quit(terminal);
+  });
 });

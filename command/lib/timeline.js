@@ -90,7 +90,8 @@ class Timeline {
     const is = program.kind[at];
     const isNew = is === KIND.malloc || is === KIND.realloc;
     refused[at] = isNew && address === 0 ? 1 : 0;
-    if (isNew && (program.address?.[at] ?? address) !== address) this.isMoved = true;
+    const isPlaced = isNew || is === KIND.block;
+    if (isPlaced && (program.address?.[at] ?? address) !== address) this.isMoved = true;
     return address;
   }
 
