@@ -1024,15 +1024,16 @@ export interface Recorded {
  * and where; requests for which there was no room; growth and trims. A file that is there is replaced. The command `mems` replays,
  * inspects and compares recordings; `docs/recording.md` has their format.
  *
- * The file is written by a thread of its own, and no call waits for the disk: if that is slower than the program, operations are left
- * out and counted. If the disk fails, the recording ends there, no call fails, and {@link stopRecording} throws. A recording also ends
- * when the heap does, or the process; what a process that is killed leaves can be read up to the last whole part.
+ * The file is written by a thread of its own, and no call that allocates or frees waits for the disk: if that is slower than the
+ * program, operations are left out and counted. If the disk fails, the recording ends there, no other call fails, and
+ * {@link stopRecording} throws. A recording also ends when the heap does, or when the process exits. A process that is killed, by
+ * `SIGINT` or `SIGTERM` without a handler too, leaves a file that `mems` reads with `--partial`, mostly without the last second.
  *
  * A heap that is recorded makes each call natively: one with the policy `'segregated'` loses its quick calls meanwhile. What other
  * threads do while `record` is being called may or may not be recorded. O(n) for a heap with n blocks, which are recorded first.
  *
  * With the environment variable `MEMS_RECORD` set to a path, each default heap is recorded from {@link init} on; `%p` in the path is
- * replaced by the id of the process, and a second recording of the process gets `.2` behind its path.
+ * replaced by the id of the process: use it where there are several. A second recording of the process gets `.2` behind its path.
  *
  * @param path - The path of the file, or a `file:` URL.
  * @throws `ERR_MEMS_RECORDING` if the heap is being recorded already, or the file cannot be written; `ERR_INVALID_ARG_TYPE`,

@@ -198,6 +198,9 @@ typedef struct mems_stats {
  * Starts the default heap with its default options. Nothing is mapped before the first block. If the heap runs with these
  * options, from C or by JavaScript's init(), this does nothing, so that every part of a program may call it. O(1).
  *
+ * With the environment variable MEMS_RECORD set to a path the heap is recorded; `%p` in it is replaced by the id of the process. A file
+ * that cannot be written is ignored.
+ *
  * Returns MEMS_OK, MEMS_ERROR_ALREADY_INITIALIZED or MEMS_ERROR_INTERNAL.
  */
 int mems_init(void);
@@ -316,7 +319,7 @@ int mems_heap_trim(uint64_t heap, uint64_t *bytes);
 
 /*
  * Begins to record what the calls of the heap do, from C and from JavaScript, into the file at `path`, UTF-8. A file that is there is
- * replaced. O(n) for a heap with n blocks; a call of a heap that records takes some 30 ns more.
+ * replaced. O(n) for a heap with n blocks; a call of a heap that records takes some 20 to 30 ns more.
  *
  * Returns MEMS_OK, MEMS_ERROR_RECORDING if the heap is being recorded already or the file cannot be written,
  * MEMS_ERROR_OUT_OF_MEMORY, or MEMS_ERROR_INVALID_ARGUMENT if `path` is NULL or not UTF-8.
@@ -324,7 +327,8 @@ int mems_heap_trim(uint64_t heap, uint64_t *bytes);
 int mems_heap_record(uint64_t heap, const char *path);
 
 /*
- * Ends the recording of the heap, and waits until the file is written. mems_heap_close() and mems_finish() do so as well.
+ * Ends the recording of the heap, and waits until the file is written. mems_heap_close(), mems_finish() and the exit of the process do
+ * so as well.
  *
  * Returns MEMS_OK, or MEMS_ERROR_RECORDING if the heap is not being recorded or the disk has failed meanwhile: the recording was cut
  * off then, and no other call has failed.

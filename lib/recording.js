@@ -1,4 +1,4 @@
-// Beginning a recording. The addon writes the file in a thread of its own; what is still in memory as the process ends is written then.
+// Beginning a recording. The addon writes the file in a thread of its own, and ends it when the process exits.
 // biome-ignore-all lint/style/useNodejsImportProtocol: Node 14 cannot require a node: name.
 
 'use strict';
@@ -7,7 +7,7 @@ const { fileURLToPath } = require('url');
 const { isMainThread } = require('worker_threads');
 const binding = require('../binding.js');
 
-/** Whether recordings are ended as the process ends. */
+/** Whether recordings are ended here as the process ends. */
 let isMinded = false;
 
 /** The path that a string or a URL names; anything else as it is, for the addon to refuse. */
@@ -16,23 +16,22 @@ function pathOf(path) {
   return isUrl ? fileURLToPath(path) : path;
 }
 
-/** Has recordings ended as the process ends. The heaps of a worker may be those of other threads as well. */
-function mindExit() {
-  if (isMinded || !isMainThread) return;
+/** Has recordings ended as the process ends, where the addon cannot (`endsWithProcess`): on Windows. */
+function mindExit(endsWithProcess) {
+  if (endsWithProcess || isMinded || !isMainThread) return;
   isMinded = true;
   process.on('exit', () => binding.stopRecordings());
 }
 
 /** Begins to record a heap. `options` have been checked. */
 function record(heap, path, options) {
-  binding.record(heap, pathOf(path), options);
-  mindExit();
+  mindExit(binding.record(heap, pathOf(path), options));
 }
 
 /** Begins to record the default heap, which has just been started, if the environment variable MEMS_RECORD has a path. */
 function recordByEnvironment() {
   try {
-    if (binding.recordByEnvironment()) mindExit();
+    mindExit(binding.recordByEnvironment());
   } catch (error) {
     // The program does not know of the recording, and works without.
     process.emitWarning(error.message, { code: error.code });

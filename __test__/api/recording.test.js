@@ -5,11 +5,13 @@
 
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
+const { once } = require('node:events');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const test = require('node:test');
 const { pathToFileURL } = require('node:url');
+const { Worker } = require('node:worker_threads');
 const binding = require('../../binding.js');
 const mems = require('../../index.js');
 const { quietly } = require('../helpers/console.js');
@@ -213,6 +215,65 @@ test('a snapshot changes nothing', () => {
   heap.close();
 });
 
+test('a front whose thread is idle meanwhile works again afterwards', async () => {
+  const heap = new Heap();
+  const worker = new Worker(
+    `const { parentPort, workerData } = require('node:worker_threads');
+     const { Heap } = require(workerData.path);
+     const heap = Heap.attach(workerData.id);
+     const work = () => { for (let i = 0; i < 1000; i++) heap.free(heap.malloc(64)); };
+     const symbol = Object.getOwnPropertySymbols(heap).find(({ description }) => description === 'front');
+     parentPort.on('message', (end) => {
+       if (end) process.exit();
+       const before = heap[symbol].number;
+       work();
+       parentPort.postMessage([before, heap[symbol].number]);
+     });`,
+    { eval: true, workerData: { path: require.resolve('../..'), id: heap.id } },
+  );
+  const told = async (end) => {
+    worker.postMessage(end);
+    return (await once(worker, end ? 'exit' : 'message'))[0];
+  };
+  const [, number] = await told(false);
+  assert.notEqual(number, 0);
+  heap.record(newFile());
+  heap.stopRecording();
+  assert.deepEqual(await told(false), [number, number], 'the front is the one that it was');
+  heap.verify();
+  await told(true);
+  heap.close();
+});
+
+test('a heap that is closed while another thread has a front ends with statistics that are right', async () => {
+  const heap = new Heap();
+  const body = ({ Heap: Other }, id) => {
+    const other = Other.attach(id);
+    for (let i = 0; i < 5000; i++) other.free(other.malloc(64));
+    return other.malloc(100);
+  };
+  const worker = inWorker(body, heap.id);
+  await worker;
+  const file = newFile();
+  heap.record(file);
+  heap.malloc(8);
+  heap.close();
+  const { totals, counts } = endOf(file);
+  assert.deepEqual([totals.malloc, totals.free, counts.live], [5002, 5000, 2]);
+});
+
+test('a file that is replaced is not the one that is being written', () => {
+  const [heap, other] = [new Heap(), new Heap()];
+  const file = newFile();
+  heap.record(file);
+  work(heap);
+  other.snapshot(file);
+  heap.stopRecording();
+  assert.equal(read(file).operations, 0);
+  heap.close();
+  other.close();
+});
+
 /** Runs a program in a process of its own, in the folder. */
 function run(program, environment) {
   const script = `const mems = require(${JSON.stringify(require.resolve('../..'))}); console.log = () => {}; ${program}`;
@@ -233,6 +294,65 @@ test('MEMS_RECORD records default heaps until they end, or the process does', ()
   assert.equal(second, `${first}.2`);
   assert.equal(endOf(path.join(folder, first)).totals.malloc, 1);
   assert.equal(endOf(path.join(folder, second)).totals.malloc, 2);
+});
+
+test('a recording ends with the process, whoever has begun it, and after its exit handlers', () => {
+  const { status, stderr } = run(`
+    const heap = new mems.Heap();
+    heap.record('exit.mems');
+    process.on('exit', () => { heap.free(heap.malloc(8)); heap.mark('exit'); });`);
+  assert.deepEqual([status, stderr], [0, '']);
+  assert.equal(endOf(path.join(folder, 'exit.mems')).totals.malloc, 1);
+  const worker = `new (require('node:worker_threads').Worker)(
+    "const heap = new (require(" + JSON.stringify(${JSON.stringify(require.resolve('../..'))}) +
+    ").Heap)(); heap.record('worker.mems'); heap.malloc(8);", { eval: true });`;
+  assert.equal(run(worker).status, 0);
+  assert.equal(endOf(path.join(folder, 'worker.mems')).totals.malloc, 1);
+});
+
+test('what a process that is killed leaves can be read in part', {
+  skip: process.platform === 'win32',
+}, () => {
+  const { signal } = run(`
+    const heap = new mems.Heap();
+    heap.record('killed.mems');
+    for (let i = 0; i < 200_000; i++) heap.free(heap.malloc(1 + (i % 500)));
+    while (require('node:fs').statSync('killed.mems').size < 2000) heap.free(heap.malloc(8));
+    process.kill(process.pid, 'SIGKILL');`);
+  assert.equal(signal, 'SIGKILL');
+  const bytes = fs.readFileSync(path.join(folder, 'killed.mems'));
+  assert.throws(() => binding.readRecording(bytes, false), { code: 'ERR_MEMS_RECORDING_CUT_OFF' });
+  assert.ok(binding.readRecording(bytes, true).operations >= 60_000);
+});
+
+test('a disk that fails ends the recording, and no other call', {
+  skip: process.platform !== 'linux',
+}, () => {
+  // A file may have 8 blocks of 512 bytes; a thread that took signals would end the process.
+  const program = `
+    const heap = new mems.Heap();
+    heap.record('full.mems');
+    let state = 1;
+    for (let i = 0; i < 300_000; i++) {
+      state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+      heap.free(heap.malloc(1 + (state % 9999)));
+    }
+    heap.mark('no call fails');
+    heap.verify();
+    try { heap.stopRecording(); } catch (error) { process.stdout.write(error.code + ' ' + error.message); }
+    heap.record('full.mems.2');
+    heap.stopRecording();`;
+  const script = `const mems = require(${JSON.stringify(require.resolve('../..'))}); ${program}`;
+  const { status, stdout } = spawnSync(
+    'sh',
+    ['-c', 'ulimit -f 8; exec "$0" -e "$1"', process.execPath, script],
+    {
+      cwd: folder,
+      encoding: 'utf8',
+    },
+  );
+  assert.equal(status, 0);
+  assert.match(stdout, /^ERR_MEMS_RECORDING The recording full\.mems cannot be written: /);
 });
 
 test('a path of MEMS_RECORD that cannot be written is a warning', () => {

@@ -1,8 +1,8 @@
 //! Property test of recordings: what a heap has recorded, done again by another heap with the same options, gives each address and the
 //! statistics of the end once more, whatever the policy.
 
-use mems::heap::{PolicyKind, UNIT};
-use mems::recording::{Event, Kind, Reader};
+use mems::heap::{FIRST_ADDRESS, PolicyKind, UNIT};
+use mems::recording::{Entry, Event, Kind, Reader};
 use mems::{Error, Mems, Options, Recording};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ enum Op {
     Calloc(u64),
     Free(usize),
     Realloc(usize, u64),
+    ReallocAligned(usize, u64, u32),
     Many(Vec<u64>),
     FreeMany(usize),
     Trim,
@@ -33,6 +34,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => size().prop_map(Op::Calloc),
         8 => any::<usize>().prop_map(Op::Free),
         3 => (any::<usize>(), size()).prop_map(|(block, size)| Op::Realloc(block, size)),
+        1 => (any::<usize>(), size(), 0..13_u32).prop_map(|(block, size, log)| Op::ReallocAligned(block, size, log)),
         1 => prop::collection::vec(size(), 0..20).prop_map(Op::Many),
         1 => (1..10_usize).prop_map(Op::FreeMany),
         1 => Just(Op::Trim),
@@ -91,11 +93,17 @@ fn run(heap: &mut Mems, program: &[Op], live: &mut Vec<u64>) {
             Op::Malloc(size) => live.extend(expect_no_room(malloc(heap, *size))),
             Op::Aligned(size, log) => live.extend(expect_no_room(heap.malloc_aligned(*size, 1 << log))),
             Op::Calloc(size) => live.extend(expect_no_room(heap.calloc(1, *size))),
-            Op::Free(_) | Op::Realloc(..) if live.is_empty() => {}
+            Op::Free(_) | Op::Realloc(..) | Op::ReallocAligned(..) if live.is_empty() => {}
             Op::Free(block) => heap.free(live.swap_remove(block % live.len())).unwrap(),
             Op::Realloc(block, size) => {
                 let place = block % live.len();
                 if let Some(moved) = expect_no_room(heap.realloc(live[place], *size)) {
+                    live[place] = moved;
+                }
+            }
+            Op::ReallocAligned(block, size, log) => {
+                let place = block % live.len();
+                if let Some(moved) = expect_no_room(heap.realloc_aligned(live[place], *size, Some(1 << log))) {
                     live[place] = moved;
                 }
             }
@@ -139,25 +147,37 @@ fn malloc_again(heap: &mut Mems, size: u64, alignment: u64) -> Result<u64, Error
 
 /// Does again what a recording has, and compares every address. Returns how many events of each kind there were.
 fn replay(reader: &Reader, heap: &mut Mems) -> [usize; 10] {
-    let mut counts = [0; 10];
+    let (mut counts, mut end, mut time) = ([0; 10], heap.end(), 0);
     for part in reader.parts() {
         let columns = part.chunk.columns().unwrap();
         for entry in columns.events() {
-            let event = entry.unwrap().event;
+            let Entry { event, thread, stack, time: now } = entry.unwrap();
+            assert!(now >= time, "time does not run back");
+            time = now;
+            assert_eq!((thread, stack), (0, 0));
             match event {
                 Event::Malloc { address, size, alignment } => {
                     let made = malloc_again(heap, size, alignment);
                     assert_eq!(made, Ok(address), "{event:?}");
                 }
                 Event::Free { address } => heap.free(address).unwrap(),
-                Event::Realloc { from, to, size, .. } => assert_eq!(heap.realloc(from, size), Ok(to), "{event:?}"),
+                Event::Realloc { from, to, size, alignment } => {
+                    assert_eq!(heap.realloc_aligned(from, size, Some(alignment)), Ok(to), "{event:?}");
+                }
+                Event::Grow { address, bytes } => {
+                    assert_eq!(address, end.max(FIRST_ADDRESS), "growth follows growth");
+                    end = address + bytes;
+                }
+                Event::Mark(text) => assert_eq!(text, "a mark"),
                 Event::RefusedMalloc { size, alignment } => _ = malloc_again(heap, size, alignment).unwrap_err(),
                 Event::Trim { .. } => _ = heap.trim(),
                 _ => {}
             }
+            assert!(heap.end() <= end, "growth was recorded before what needs it: {event:?}");
             counts[kind_of(&event) as usize] += 1;
         }
     }
+    assert_eq!(heap.end(), end, "growth without a call");
     counts
 }
 
@@ -300,18 +320,39 @@ fn a_refused_request_is_recorded_once_and_leaves_no_block() {
     }
 }
 
+#[test]
+fn a_batch_that_is_refused_late_leaves_nothing_but_a_refused_request() {
+    for policy in [PolicyKind::FirstFit, PolicyKind::Segregated] {
+        let options = Options::roomy().with_policy(policy).with_max_size(8 << 20).unwrap();
+        let (mut heap, path) = (Mems::new(options), path());
+        heap.start_recording(&path, Recording::default()).unwrap();
+        // More blocks than are made in one step, and at the end one for which there is no room.
+        let mut sizes = vec![512; 4100];
+        sizes.push(16 << 20);
+        heap.malloc_many(&sizes, &mut vec![0; sizes.len()]).unwrap_err();
+        heap.malloc(1 << 20).unwrap();
+        let mut many = vec![0; 100];
+        heap.malloc_many(&[100; 100], &mut many).unwrap();
+        heap.free_many(&many).unwrap();
+        heap.stop_recording().unwrap();
+        let bytes = read(&path);
+        let reader = Reader::new(&bytes, false).unwrap();
+        let mut again = Mems::new(options);
+        let counts = replay(&reader, &mut again);
+        let [mallocs, frees] = [Kind::Malloc, Kind::Free].map(|kind| counts[kind as usize]);
+        assert_eq!((mallocs, frees, counts[Kind::RefusedMalloc as usize]), (101, 100, 1), "{policy:?}");
+        assert_eq!(stats_of(&mut again), comparable(reader.stats().unwrap()), "{policy:?}");
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
-fn a_disk_that_fails_ends_the_recording_and_no_call() {
+fn a_file_that_cannot_be_written_is_refused_at_once() {
     let mut heap = Mems::new(Options::roomy());
-    heap.start_recording(Path::new("/dev/full"), Recording::default()).unwrap();
-    // Some chunks, so that the thread finds that the disk is full long before the end.
-    for size in 1..100_000 {
-        let block = heap.malloc(1 + size % 500).unwrap();
-        heap.free(block).unwrap();
+    for path in ["/dev/full", "/no/such/folder/file", "/"] {
+        let failed = heap.start_recording(Path::new(path), Recording::default()).unwrap_err();
+        assert_eq!(failed.code(), "ERR_MEMS_RECORDING");
+        assert!(failed.to_string().contains(path), "{failed}");
+        assert_eq!(heap.stop_recording(), Err(Error::NotRecording));
     }
-    let failed = heap.stop_recording().unwrap_err();
-    assert_eq!(failed.code(), "ERR_MEMS_RECORDING");
-    assert!(failed.to_string().contains("/dev/full"), "{failed}");
-    heap.verify().unwrap();
 }

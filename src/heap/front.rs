@@ -91,12 +91,19 @@ impl Heap {
         self.debug_verify();
     }
 
-    /// Lets all fronts rest: JavaScript calls the addon instead, and its next call ends its front. The running thread's ends now.
+    /// Lets all fronts rest: JavaScript calls the addon instead, which ends the thread's front then. The running thread's ends now.
     pub fn rest_fronts(&mut self, thread: ThreadId) {
         if let Some(engine) = self.engine.segregated() {
             engine.rest_fronts();
         }
         self.end_front(thread);
+    }
+
+    /// Lets fronts that rest work again.
+    pub fn wake_fronts(&mut self) {
+        if let Some(engine) = self.engine.segregated() {
+            engine.wake_fronts();
+        }
     }
 
     /// Whether there is a front.

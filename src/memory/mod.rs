@@ -38,6 +38,18 @@ pub use system::page_bytes;
 pub use system::{exported, library_path};
 pub use table::{LEAD, Tables, tables, words};
 
+/// Registers a function that is called when the process exits, unless it is killed; it must not unwind. Returns whether the system has
+/// such functions that can wait for threads.
+#[cfg(feature = "c-abi")]
+pub(crate) fn at_exit(action: extern "C" fn()) -> bool {
+    system::at_exit(action)
+}
+
+/// Calls `action`, and lets threads that it starts take no signals.
+pub(crate) fn without_signals<T>(action: impl FnOnce() -> T) -> T {
+    system::without_signals(action)
+}
+
 /// Registers functions that are called whenever the process forks (`system/unix.rs`), once all that is measured only once has
 /// been measured.
 #[cfg(feature = "c-abi")]

@@ -50,30 +50,34 @@ fn try_malloc_many(
 ) -> Result<(), Error> {
     let mut before = None;
     let (mut done, mut own) = (0, 0);
+    let records = heap.with(|heap| Ok(heap.is_recording()))?;
     for sizes in all.chunks(STEP) {
         let tried = heap.with(|heap| {
             let before = before.get_or_insert_with(|| heap.heap.mark());
             let some = &mut addresses[done..];
             let (count, tried) = heap.malloc_some(sizes, some);
             if tried.is_ok() {
-                for (&size, &address) in sizes.iter().zip(&*some) {
-                    heap.record_malloc(&Ok(address), size, 1);
-                    made(heap, address);
+                let done = done + count;
+                if !records {
+                    some[..count].iter().for_each(|&address| made(heap, address));
+                } else if done == all.len() {
+                    // All at once, when nothing can be refused any more: a batch that is refused has made no block.
+                    for (&size, &address) in all.iter().zip(&*addresses) {
+                        heap.record_malloc(&Ok(address), size, 1);
+                        made(heap, address);
+                    }
                 }
             } else {
                 own += heap.take_back_some(&some[..count]);
                 // If no other step came before, all is undone without releasing the lock.
                 heap.go_back(before, own);
+                if records {
+                    heap.record_refused_batch(&tried, all);
+                }
             }
             tried
         });
         if let Err(refused) = tried {
-            // As one request for all of them: a call with them has been refused.
-            let whole = all.iter().fold(0, |sum: u64, size| sum.saturating_add(*size));
-            let _ended = heap.with(|heap| {
-                heap.record_malloc(&Err(refused.clone()), whole, 1);
-                Ok(())
-            });
             if let Some(before) = before.filter(|_| done > 0) {
                 take_back(heap, &addresses[..done], &before, own);
             }
@@ -93,9 +97,6 @@ fn take_back(heap: &mut impl Access, addresses: &[u64], before: &Mark, mut own: 
     for addresses in addresses.chunks(STEP) {
         let _ended = heap.with(|heap| {
             own += heap.take_back_some(addresses);
-            for &address in addresses {
-                heap.record_free(address);
-            }
             Ok(())
         });
         heap.give_way();
@@ -291,6 +292,7 @@ impl Mems {
             self.regions.uncarve(bytes);
         }
         self.heap.restore(before);
+        self.record_shrinking();
     }
 }
 

@@ -66,6 +66,11 @@ impl Mems {
         self.heap.rest_fronts(thread::current().id());
     }
 
+    /// Lets the fronts work again that rest, when the heap does not record any more.
+    pub(crate) fn wake_fronts(&mut self) {
+        self.heap.wake_fronts();
+    }
+
     /// Ends the front of this thread, if there is one, which rests.
     pub(crate) fn end_resting_front(&mut self) {
         if self.heap.has_fronts() {

@@ -38,7 +38,7 @@ use self::hardened::{CANARY, Written, is_large};
 use self::hidden::Hidden;
 use self::padding::Padding;
 use self::purge::{DirtyPages, LEAST};
-use self::recorder::Recorder;
+use self::recorder::{Recorder, Stopped};
 use self::stacks::{IN_USE, Tracker};
 use self::steps::Left;
 use crate::error::Error;
@@ -84,6 +84,8 @@ pub struct Mems {
     captures: bool,
     /// What records what calls do, and the file's path.
     recorder: Option<Box<(Recorder, Box<Path>)>>,
+    /// A recording whose end is to be written, when the heap has ended.
+    stopped: Option<Box<Stopped>>,
     /// The tables that the engine was given, once it is no longer small or there is a front.
     tables: Option<EngineTables>,
     /// Who may use the heap.
@@ -132,6 +134,7 @@ impl Mems {
             tracker: Tracker::default(),
             captures: options.track_allocations(),
             recorder: None,
+            stopped: None,
             tables: None,
             known: Known::Published,
         }
@@ -485,11 +488,17 @@ impl Mems {
         std::mem::forget(self);
     }
 
+    /// Ends the recording, since the heap ends, with the statistics of now. The end of the file is written when the heap is gone.
+    pub(crate) fn end_recording(&mut self) {
+        // There may be no statistics of a heap that a panic has left in an unknown state: its recording has no end then.
+        let stopped = catch_unwind(AssertUnwindSafe(|| self.take_recorder())).ok().flatten();
+        self.stopped = self.stopped.take().or(stopped.map(Box::new));
+    }
+
     /// Ends the heap: all memory is given back to the system.
     pub fn finish(mut self) {
-        // There may be no statistics of a heap that a panic has left in an unknown state: its recording has no end then.
-        let stopped = catch_unwind(AssertUnwindSafe(|| self.take_recorder()));
-        if let Ok(Some(stopped)) = stopped {
+        self.end_recording();
+        if let Some(stopped) = self.stopped {
             // Nobody is left to be told that the disk has failed.
             let _failed = stopped.finish();
         }

@@ -6,6 +6,7 @@ use super::heaps::{argument, id};
 use super::js_value::Value;
 use super::object::Made;
 use crate::mems::{Recorded, recorder};
+use crate::process::exit;
 use crate::process::registry::{self, Handle};
 use napi::bindgen_prelude::{Object, Unknown};
 use napi::{Env, Result};
@@ -27,22 +28,26 @@ const fn as_number(value: u64) -> f64 {
     value as f64
 }
 
-/// Begins to record a heap into the file at a path. The third argument is the options object or undefined.
+/// Begins to record a heap into the file at a path. The third argument is the options object or undefined. Returns whether the
+/// recording ends with the process.
 #[napi]
-pub fn record(env: Env, heap: Unknown, file: Unknown, options: Unknown) -> Result<()> {
+pub fn record(env: Env, heap: Unknown, file: Unknown, options: Unknown) -> Result<bool> {
     run(env, || {
         let (heap, path) = (id(env, &heap)?, path(argument(env, &file))?);
         let what = arguments::record_options(argument(env, &options))?;
-        Ok(recorder::record(&mut Handle::new(heap)?, &path, what)?)
+        recorder::record(&mut Handle::new(heap)?, &path, what)?;
+        Ok(exit::end_recordings())
     })
 }
 
-/// Begins to record the default heap if the environment variable `MEMS_RECORD` has a path. Returns whether the heap is being recorded.
+/// Begins to record the default heap if the environment variable `MEMS_RECORD` has a path. Returns whether all recordings end with the
+/// process.
 #[napi]
 pub fn record_by_environment(env: Env) -> Result<bool> {
     run(env, || {
-        recorder::record_by_environment(&mut Handle::DEFAULT.clone())?;
-        Ok(Handle::DEFAULT.with(|heap| Ok(heap.is_recording()))?)
+        let mut heap = Handle::DEFAULT;
+        recorder::record_by_environment(&mut heap)?;
+        Ok(!heap.with(|heap| Ok(heap.is_recording()))? || exit::end_recordings())
     })
 }
 
@@ -63,11 +68,7 @@ pub fn stop_recording<'env>(env: &'env Env, heap: Unknown) -> Result<Object<'env
 #[napi]
 pub fn stop_recordings(env: Env) -> Result<()> {
     run(env, || {
-        for heap in registry::ids()? {
-            if let Ok(mut heap) = Handle::new(heap) {
-                let _ended = recorder::stop(&mut heap);
-            }
-        }
+        exit::stop_recordings();
         Ok(())
     })
 }

@@ -21,7 +21,6 @@ use super::slots::{BATCH, DEFAULT, DEFAULT_NUMBER, SLOTS, Slot, VACANT, slot};
 use crate::error::Error;
 use crate::mems::access::Access;
 use crate::mems::{Mems, Options};
-#[cfg(feature = "node")]
 use std::sync::OnceLock;
 
 /// Address space, in bytes, reserved at once for a heap that is not the default one, where that costs nothing; less where
@@ -169,7 +168,6 @@ pub(crate) fn close(id: Id) -> Result<bool, Error> {
 ///
 /// # Errors
 /// [`Error::OutOfMetadata`] without memory for the list.
-#[cfg(feature = "node")]
 pub(crate) fn ids() -> Result<Vec<Id>, Error> {
     // A poisoned heap is open as well: it can still be closed.
     let open = |slot: &Lock<Slot>| slot.recover(|slot| (slot.heap.as_ref().map(|_| slot.id), false));
@@ -189,6 +187,7 @@ fn take(handle: Handle) -> Option<Mems> {
         let mut heap = if handle.names(slot.id) { slot.heap.take() } else { None };
         // Under the lock, so that no front hands out a block when a call has found that the heap has ended.
         if let Some(heap) = &mut heap {
+            heap.end_recording();
             heap.end_fronts();
         }
         // The slot is sound: only the heap that was taken out was poisoned.

@@ -88,6 +88,14 @@ impl<W: Write> Writer<W> {
         self.write(header, body)
     }
 
+    /// Hands what has been written on, so that it is there if the process is killed.
+    ///
+    /// # Errors
+    /// Those of the target.
+    pub fn flush(&mut self) -> Result<()> {
+        self.to.flush()
+    }
+
     /// Records that operations are missing here: those of chunks that could not be written in time.
     pub const fn missing(&mut self, operations: u64) {
         self.missing += operations;

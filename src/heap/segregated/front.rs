@@ -15,8 +15,8 @@
 //!         192 + 64 n  the stack of class n: units from the first address on, as JavaScript counts them (`STEP` more)
 //! ```
 //!
-//! Invariant: one thread writes the words, by JavaScript or in a call of it. Others only read them, and end the front, by writing
-//! zeros to the limits, which JavaScript never writes; when the heap ends, all words may become zeros. The front of a heap of one
+//! Invariant: one thread writes the words, by JavaScript or in a call of it. Others only read them, and let the front rest or
+//! end it, by writing word 4 and zeros to the limits, which JavaScript never writes; when the heap ends, all words may become zeros. The front of a heap of one
 //! thread is ended by that thread, by zeros in the tops as well, so that a malloc there needs not look at the limits.
 //!
 //! What is in the words is not trusted: a program that writes nonsense there spoils its own heap and nothing else.
@@ -175,6 +175,14 @@ impl Front {
         for class in 0..CLASSES {
             self.words[LIMITS + class].store(0, Relaxed);
         }
+    }
+
+    /// Lets JavaScript take and free blocks here again.
+    pub fn wake(&self) {
+        for (class, &limit) in self.limits.iter().enumerate() {
+            self.words[LIMITS + class].store(word(base(class) + usize::from(limit)), Relaxed);
+        }
+        self.words[RESTING].store(0, Relaxed);
     }
 
     /// What waits, and how many blocks the front has handed out and freed. O(classes).

@@ -126,6 +126,11 @@ impl Segregated {
         self.fronts.iter().for_each(Front::rest);
     }
 
+    /// Lets all fronts work again, whose threads have made no call meanwhile.
+    pub fn wake_fronts(&self) {
+        self.fronts.iter().for_each(Front::wake);
+    }
+
     /// Whether there is a front.
     pub fn has_fronts(&self) -> bool {
         !self.fronts.all.is_empty()

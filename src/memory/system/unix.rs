@@ -7,6 +7,7 @@
 //! is asked for, and what is smaller than a page is never given back.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -175,6 +176,30 @@ pub fn at_fork(before: extern "C" fn(), in_parent: extern "C" fn(), in_child: ex
     // SAFETY: functions that stay where they are, since the library is never unloaded. Without memory they are not called,
     // as if they had not been registered.
     unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
+}
+
+/// Registers a function that is called when the process exits, unless it is killed. It must not unwind.
+#[cfg(feature = "c-abi")]
+pub fn at_exit(action: extern "C" fn()) -> bool {
+    // SAFETY: a function that stays where it is, since the library is never unloaded.
+    unsafe { libc::atexit(action) == 0 }
+}
+
+/// Calls `action` while this thread takes no signals. A thread that it starts never takes any: a write to a pipe that nobody reads, or
+/// beyond a limit, fails there, and does not end the process.
+pub fn without_signals<T>(action: impl FnOnce() -> T) -> T {
+    let (mut all, mut before) = (MaybeUninit::<libc::sigset_t>::uninit(), MaybeUninit::<libc::sigset_t>::uninit());
+    // SAFETY: places for two sets, of which the first is filled before it is read.
+    let status = unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr())
+    };
+    let done = action();
+    if status == 0 {
+        // SAFETY: the set that the call before has filled, since it has succeeded.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut()) };
+    }
+    done
 }
 
 /// Gives up the end of a map, `bytes` of address space at `base`, and returns whether that is done.

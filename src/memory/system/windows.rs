@@ -131,6 +131,17 @@ pub const unsafe fn dont_fork(_base: *mut u8, _bytes: usize) {}
 #[cfg(feature = "c-abi")]
 pub const fn at_fork(_before: extern "C" fn(), _in_parent: extern "C" fn(), _in_child: extern "C" fn()) {}
 
+/// Nothing: when functions for the exit of a process are called, its other threads are gone already. Returns `false`.
+#[cfg(feature = "c-abi")]
+pub const fn at_exit(_action: extern "C" fn()) -> bool {
+    false
+}
+
+/// Calls `action`: there are no signals.
+pub fn without_signals<T>(action: impl FnOnce() -> T) -> T {
+    action()
+}
+
 /// Gives up the end of a map, `bytes` at `base`, and returns whether that is done: the charge for it ends, and the addresses stay
 /// reserved until the whole map is unmapped.
 ///

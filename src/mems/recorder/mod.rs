@@ -11,7 +11,8 @@
 //!
 //! A heap with the same options that does the same again returns each address once more, with two exceptions: the recording began
 //! with blocks there, whose order is not known; or a batch was refused, if only until a quarantine had been emptied. Where several
-//! threads use a hardened heap, blocks may also have left quarantine for a free of one thread before a call of another came first.
+//! threads use a heap, there are more: what a call does in several steps is recorded at one of them (a large block that is cleared, a
+//! quarantine, a batch of thousands), and another thread may come in between.
 //!
 //! Costs: some 20 ns a call, and a clock's reading for one in 64; O(n) for the start of a recording of a heap with n blocks.
 
@@ -51,12 +52,18 @@ impl Default for Recording {
     }
 }
 
+/// Nanoseconds after which a chunk is written that is not full, if the clock is read.
+const OFTEN: u64 = 1_000_000_000;
+
 /// A heap that records.
 #[derive(Debug)]
 pub(super) struct Recorder {
     chunk: Box<Encoder>,
     output: Output,
     begun: Instant,
+    /// When the chunk is to be written at the latest, in nanoseconds since then, and whether it is time.
+    due: u64,
+    is_due: bool,
     /// The threads that have made calls, by [`thread_key`]: their numbers are their places.
     threads: Vec<usize>,
     /// The number of the thread that has made the last call.
@@ -100,12 +107,33 @@ impl Recorder {
 
     fn push(&mut self, event: Event<'_>) {
         let (thread, begun) = (self.thread(), self.begun);
-        let now = || u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        if self.chunk.push(event, thread, 0, now).is_err() {
-            self.has_failed = !self.output.hand_over(&mut self.chunk, &mut self.sites);
+        let mut time = 0;
+        let mut now = || {
+            time = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            time
+        };
+        if self.chunk.push(event, thread, 0, &mut now).is_err() {
+            self.hand_over();
             // There is room in an empty chunk for every event.
             let _ = self.chunk.push(event, thread, 0, now);
+        } else if time > self.due {
+            // The event comes first, so that its stack can be set in the chunk that it is in.
+            self.due = time + OFTEN;
+            self.is_due = true;
         }
+    }
+
+    /// Hands the chunk over before the next event if it has been filled for some time: little is lost if the process is killed.
+    fn hand_over_if_due(&mut self) {
+        if self.is_due {
+            self.hand_over();
+        }
+    }
+
+    #[cold]
+    fn hand_over(&mut self) {
+        self.is_due = false;
+        self.has_failed = !self.output.hand_over(&mut self.chunk, &mut self.sites);
     }
 }
 
@@ -137,11 +165,14 @@ impl Stopped {
 /// # Errors
 /// [`Error::AlreadyRecording`], [`Error::RecordingFailed`], [`Error::OutOfMetadata`].
 pub(crate) fn record(heap: &mut impl Access, path: &Path, what: Recording) -> Result<(), Error> {
-    let options = heap.with(|heap| {
+    let (options, failed_before) = heap.with(|heap| {
         // Before the file is replaced, which may be the one of the recording that runs.
         heap.check_recordable()?;
-        Ok(*heap.options())
+        Ok((*heap.options(), heap.take_recorder()))
     })?;
+    if let Some(failed_before) = failed_before {
+        failed_before.finish()?;
+    }
     let flags = Flags { clock: what.clock, stacks: what.stacks };
     let created = Output::create(path, flags, &texts::header(&options));
     let (output, chunk) = created.map_err(|error| failed(path, &error))?;
@@ -149,6 +180,8 @@ pub(crate) fn record(heap: &mut impl Access, path: &Path, what: Recording) -> Re
         chunk,
         output,
         begun: Instant::now(),
+        due: OFTEN,
+        is_due: false,
         threads: Vec::new(),
         last: 0,
         end: 0,
@@ -179,7 +212,11 @@ pub(crate) fn record_by_environment(heap: &mut impl Access) -> Result<(), Error>
     if before > 0 {
         path.push(format!(".{}", before + 1));
     }
-    record(heap, Path::new(&path), Recording::default())
+    match record(heap, Path::new(&path), Recording::default()) {
+        // Another thread was quicker.
+        Err(Error::AlreadyRecording) => Ok(()),
+        begun => begun,
+    }
 }
 
 /// Ends the recording of a heap, and waits until the file is written.
@@ -252,6 +289,7 @@ impl Mems {
     /// Ends the recording: no call is recorded any more.
     pub(crate) fn take_recorder(&mut self) -> Option<Stopped> {
         let (recorder, path) = *self.recorder.take()?;
+        self.wake_fronts();
         self.settle_ways();
         Some(Stopped { recorder, path, stats: self.stats() })
     }
@@ -271,9 +309,11 @@ impl Mems {
         if recorder.has_failed {
             return;
         }
+        recorder.hand_over_if_due();
         recorder.push(event);
         if recorder.has_failed {
             // Calls take their usual ways again. The call that stops the recording returns why.
+            self.wake_fronts();
             self.settle_ways();
         }
     }
@@ -304,6 +344,22 @@ impl Mems {
                 self.record(Event::RefusedMalloc { size, alignment });
             }
             Err(_) => {}
+        }
+    }
+
+    /// Records that a batch was refused, as one request for the sum of its sizes.
+    pub(crate) fn record_refused_batch(&mut self, refused: &Result<(), Error>, sizes: &[u64]) {
+        let whole = sizes.iter().fold(0, |sum: u64, size| sum.saturating_add(*size));
+        if let Err(refused) = refused {
+            self.record_malloc(&Err(refused.clone()), whole, 1);
+        }
+    }
+
+    /// Takes note that main blocks have been given back, whose growth was not recorded.
+    pub(crate) fn record_shrinking(&mut self) {
+        let end = self.heap.end();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.0.end = recorder.0.end.min(end);
         }
     }
 
@@ -347,7 +403,8 @@ impl Mems {
     /// # Errors
     /// [`Error::NotRecording`].
     pub fn mark_recording(&mut self, text: &str) -> Result<(), Error> {
-        if !self.is_recording() {
+        // If the disk has failed, the call that stops the recording returns why.
+        if self.recorder.is_none() {
             return Err(Error::NotRecording);
         }
         self.record(Event::Mark(text));

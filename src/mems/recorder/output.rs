@@ -7,9 +7,10 @@
 
 use super::sites::{Site, Sites};
 use super::texts;
+use crate::memory::without_signals;
 use crate::recording::{Encoder, Flags, Writer};
 use std::collections::TryReserveError;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -82,8 +83,25 @@ impl<W: Write> Write for Counted<W> {
 /// What is written to: chunks are large, and the little that is between them is gathered.
 type Target = Counted<BufWriter<File>>;
 
+/// Creates a file. One that is there is removed first, not emptied: another recording may still be written to it.
+fn open(path: &Path) -> io::Result<File> {
+    let Ok(there) = fs::symlink_metadata(path) else { return File::create_new(path) };
+    let kind = there.file_type();
+    if kind.is_file() {
+        fs::remove_file(path)?;
+        return File::create_new(path);
+    }
+    #[cfg(unix)]
+    if std::os::unix::fs::FileTypeExt::is_fifo(&kind) {
+        return Err(io::Error::other("it is a FIFO, for whose reader calls would wait"));
+    }
+    File::create(path)
+}
+
 fn create(path: &Path, flags: Flags, header: &str) -> io::Result<Writer<Target>> {
-    Writer::new(Counted { to: BufWriter::new(File::create(path)?), bytes: 0 }, flags, header)
+    let mut writer = Writer::new(Counted { to: BufWriter::new(open(path)?), bytes: 0 }, flags, header)?;
+    writer.flush()?;
+    Ok(writer)
 }
 
 /// Writes a recording that has ended. Returns its bytes.
@@ -115,11 +133,15 @@ fn write(mut writer: Writer<Target>, from: &Receiver<Message>, spare: &Sender<Bo
         recorded.missing += part.missing;
         recorded.operations += u64::from(part.chunk.operations());
         part.sites.iter().try_for_each(|(number, stack)| writer.stack(*number, stack))?;
-        writer.chunk(&part.chunk)
+        writer.chunk(&part.chunk)?;
+        writer.flush()
     };
     for message in from {
         match message {
-            Message::Start(chunks) => chunks.iter().try_for_each(|chunk| writer.chunk(chunk))?,
+            Message::Start(chunks) => {
+                chunks.iter().try_for_each(|chunk| writer.chunk(chunk))?;
+                writer.flush()?;
+            }
             Message::Chunk(mut full) => {
                 part(&mut writer, &full)?;
                 full.chunk.clear();
@@ -156,7 +178,7 @@ impl Output {
         let failed = Arc::new(AtomicBool::new(false));
         let is_failed = Arc::clone(&failed);
         let body = move || write(writer, &from, &give_back).inspect_err(|_| is_failed.store(true, Ordering::Relaxed));
-        let thread = Builder::new().name(texts::THREAD.into()).spawn(body)?;
+        let thread = without_signals(|| Builder::new().name(texts::THREAD.into()).spawn(body))?;
         Ok((Self { to, spare, failed, missing: 0, thread }, first))
     }
 
