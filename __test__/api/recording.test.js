@@ -162,6 +162,25 @@ test('the stacks of calls are recorded if they are asked for, also in heaps that
   }
 });
 
+test('a refused request is recorded once', () => {
+  for (const options of [{}, { policy: 'first-fit' }, { hardened: true }]) {
+    const heap = new Heap({ ...options, maxSize: 1 << 20 });
+    const file = newFile();
+    heap.record(file);
+    for (const call of [
+      () => heap.malloc(2 << 20),
+      () => heap.malloc(BigInt(2 << 20)),
+      () => heap.malloc(2 << 20, { alignment: 64 }),
+      () => heap.calloc(2, 1 << 20),
+      () => heap.mallocMany([1, 2 << 20]),
+    ]) {
+      assert.throws(call, { code: 'ERR_MEMS_OUT_OF_MEMORY' });
+    }
+    assert.equal(heap.stopRecording().operations, 5);
+    heap.close();
+  }
+});
+
 test('a path is a string or a file: URL; anything else is refused, and nothing is recorded', () => {
   const heap = new Heap();
   const file = newFile();

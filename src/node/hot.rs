@@ -63,7 +63,7 @@ callback! {
                 if heap.captures_stacks() {
                     return Ok(false);
                 }
-                memory.answer(heap.malloc(size)?);
+                memory.answer(heap.malloc(size).inspect_err(|_| heap.forget_refusal())?);
                 Ok(true)
             }),
         };

@@ -70,6 +70,8 @@ pub(super) struct Recorder {
     last: u32,
     /// The heap's end at the last event.
     end: u64,
+    /// A request that was refused, size and alignment, which is recorded before the next event: the call may still try again.
+    refused: Option<(u64, u64)>,
     has_failed: bool,
     /// The stacks of calls, if they are recorded: `has_stacks`.
     sites: Sites,
@@ -120,6 +122,13 @@ impl Recorder {
             // The event comes first, so that its stack can be set in the chunk that it is in.
             self.due = time + OFTEN;
             self.is_due = true;
+        }
+    }
+
+    /// Records the request that was refused before, if there is one.
+    fn push_refused(&mut self) {
+        if let Some((size, alignment)) = self.refused.take() {
+            self.push(Event::RefusedMalloc { size, alignment });
         }
     }
 
@@ -185,6 +194,7 @@ pub(crate) fn record(heap: &mut impl Access, path: &Path, what: Recording) -> Re
         threads: Vec::new(),
         last: 0,
         end: 0,
+        refused: None,
         has_failed: false,
         sites: Sites::default(),
         has_stacks: what.stacks,
@@ -288,7 +298,8 @@ impl Mems {
 
     /// Ends the recording: no call is recorded any more.
     pub(crate) fn take_recorder(&mut self) -> Option<Stopped> {
-        let (recorder, path) = *self.recorder.take()?;
+        let (mut recorder, path) = *self.recorder.take()?;
+        recorder.push_refused();
         self.wake_fronts();
         self.settle_ways();
         Some(Stopped { recorder, path, stats: self.stats() })
@@ -310,6 +321,7 @@ impl Mems {
             return;
         }
         recorder.hand_over_if_due();
+        recorder.push_refused();
         recorder.push(event);
         if recorder.has_failed {
             // Calls take their usual ways again. The call that stops the recording returns why.
@@ -341,9 +353,19 @@ impl Mems {
             }
             // If blocks wait in quarantine, they leave it, and the request is tried once more.
             Err(error) if error.is_no_room() && self.hidden.is_quarantine_empty() => {
-                self.record(Event::RefusedMalloc { size, alignment });
+                if let Some(recorder) = &mut self.recorder {
+                    recorder.0.push_refused();
+                    recorder.0.refused = Some((size, alignment));
+                }
             }
             Err(_) => {}
+        }
+    }
+
+    /// Takes back that a request was refused, just now: the call that has made it begins anew.
+    pub(crate) fn forget_refusal(&mut self) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.0.refused = None;
         }
     }
 
