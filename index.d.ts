@@ -782,7 +782,10 @@ export interface Stats {
     /** The number of holes. */
     holes: number;
   };
-  /** The largest values that `bytes` has had after any call since {@link init}. */
+  /**
+   * The largest values that `bytes` has had after any call since {@link init}. With the policy `'segregated'`, whose quick calls count as
+   * little as they can, `live` contains slots that wait for the next call, and `holes` and `largestHole` may be less than they were.
+   */
   peak: {
     /** The most `bytes.mapped`. */
     mapped: number;

@@ -72,6 +72,23 @@ describe('recordings', SKIP, () => {
       }
     }));
 
+  test('replay maps as much as the heap that was recorded, with its policy', async () => {
+    for (const options of [{ policy: 'first-fit' }, { policy: 'best-fit', growingBlocks: false }]) {
+      const heap = new Heap(options);
+      heap.record(file('grows.mems'));
+      for (let round = 0; round < 5; round++) {
+        let block = heap.malloc(1000);
+        for (let size = 2000; size <= 200_000; size += 2000) block = heap.realloc(block, size);
+        heap.free(block);
+      }
+      const { mapped } = heap.stats().peak;
+      heap.stopRecording();
+      heap.close();
+      const { files } = await json(['replay', file('grows.mems'), '--policy', options.policy]);
+      assert.equal(files[0].results[0].mapped, mapped, JSON.stringify(options));
+    }
+  });
+
   test('replay with the threads that have made them', async () => {
     for (const policy of POLICIES) {
       const heap = new Heap({ policy });

@@ -84,7 +84,7 @@ async function replaySource(source, options, context) {
   const { policies, limit, unusableFor, check = false } = options;
   warmUp(policies);
   const tally = new Tally();
-  const replays = openReplays(policies, { limit, alignment: source.options?.alignment });
+  const replays = openReplays(policies, { limit, recorded: source.options });
   try {
     await readAll(source, context, (some) => {
       tally.add(some);

@@ -1,7 +1,8 @@
 // Replays operations on a heap of the library with one policy, and measures it.
 //
-// Blocks have exactly the sizes that were asked for, and main blocks the sizes of init(): so that only the policy decides what is
-// mapped. Segregated fit, which rounds sizes, has what it needs instead.
+// What a trace says is replayed with blocks of exactly the sizes that were asked for, and main blocks of the sizes of init(): so that
+// only the policy decides what is mapped. What was recorded is replayed with the options of its heap that decide about that. Segregated
+// fit, which rounds sizes, and the buddy system have what they need instead.
 //
 // What a list of holes would look at costs a walk over the heap, so that only some mallocs are measured, evenly spread; that time does
 // not count. Times are those of calls from JavaScript, one after the other.
@@ -20,7 +21,19 @@ const EXACT = {
   joinEmptyBlocks: false,
   autoTrim: false,
 };
-const SEGREGATED = { ...EXACT, alignment: 16, joinEmptyBlocks: true };
+/** What a policy needs, whatever the options of a heap. */
+const NEEDED = {
+  segregated: { alignment: 16, joinEmptyBlocks: true },
+  buddy: { joinEmptyBlocks: false },
+};
+/** The options that decide how much is mapped, as `new Heap()` takes them. */
+const optionsFor = (policy, recorded) => {
+  const options = { ...EXACT };
+  for (const name of ['alignment', 'minBlockSize', 'growingBlocks', 'joinEmptyBlocks']) {
+    if (recorded?.[name] !== undefined) options[name] = recorded[name];
+  }
+  return { ...options, ...NEEDED[policy], policy };
+};
 /** Mallocs between two that are measured, at first. */
 const INTERVAL = 64;
 /** Measured mallocs, at least, in a program that has as many. More are measured as long as few holes are looked at. */
@@ -72,14 +85,13 @@ class Samples {
 
 class Replay {
   /**
-   * `limit` is the most bytes that the heap can map; undefined: no limit. `alignment`, 1 or 16, is what sizes are rounded up to: that of
-   * the heap that was recorded.
+   * `limit` is the most bytes that the heap can map; undefined: no limit. `recorded`: the options of the heap that was recorded;
+   * undefined: it is a trace.
    */
-  constructor(policy, { limit, alignment = 1 } = {}) {
+  constructor(policy, { limit, recorded } = {}) {
     this.policy = policy;
-    this.alignment = alignment;
-    const exact = policy === 'segregated' ? SEGREGATED : { ...EXACT, alignment };
-    const options = { ...exact, policy, addresses: 'number' };
+    const options = { ...optionsFor(policy, recorded), addresses: 'number' };
+    this.alignment = options.alignment;
     this.heap = new Heap(limit === undefined ? options : { ...options, maxSize: limit });
     // By id; 0 if there is no block. No heap has the address 0.
     this.addresses = new Float64Array(1024);
