@@ -363,6 +363,7 @@ impl Mems {
     }
 
     /// Takes back that a request was refused, just now: the call that has made it begins anew.
+    #[cfg(feature = "node")]
     pub(crate) fn forget_refusal(&mut self) {
         if let Some(recorder) = &mut self.recorder {
             recorder.0.refused = None;
