@@ -16,12 +16,11 @@ async function replayExactly(source, context) {
   const { recording, options } = source;
   const replay = new ExactReplay(options);
   const tally = new Tally();
-  let because;
+  let because = recording.missing > 0 ? 'operations are missing' : undefined;
   try {
     await readAll(source, context, (some) => {
       tally.add(some);
       if (tally.initial.mainBlocks > 0) because = 'it began with main blocks there';
-      else if (recording.missing > 0) because = 'operations are missing';
       if (because === undefined) replay.run(some);
     });
     if (because === undefined) replay.finish(recording.stats);

@@ -190,7 +190,7 @@ test('a path is a string or a file: URL; anything else is refused, and nothing i
   assert.equal(magicOf(file), MAGIC);
   assert.throws(() => heap.stopRecording(), REFUSED);
   assert.throws(() => heap.mark('none'), REFUSED);
-  for (const wrong of [undefined, null, 5, {}, Buffer.from('a'), 'a\0b', ['a']]) {
+  for (const wrong of [undefined, null, 5, {}, '', Buffer.from('a'), 'a\0b', ['a']]) {
     assert.throws(() => heap.record(wrong), { code: 'ERR_INVALID_ARG_TYPE' }, String(wrong));
     assert.throws(() => heap.snapshot(wrong), { code: 'ERR_INVALID_ARG_TYPE' }, String(wrong));
   }

@@ -257,14 +257,18 @@ describe('recordings', SKIP, () => {
         fs.writeFileSync(cut, whole.subarray(0, length));
         refused(await mems([length % 16 === 0 ? 'verify' : 'inspect', cut]), `${length} bytes`);
         const part = await mems(['inspect', cut, '--partial', '--json']);
-        if (part.status === 2) continue;
+        // Nothing before the first whole chunk of events can be read.
+        if (part.status === 2) {
+          refused(part, `${length} bytes, with --partial`);
+          continue;
+        }
         const { operations, recording } = JSON.parse(part.stdout);
         assert.equal(recording.isCutOff, true);
         assert.match(
           part.stderr,
           /^mems: cut: it was cut off, so what follows is its beginning\.\n$/,
         );
-        assert.ok([0, 4].includes(operations), `${operations} operations of ${length} bytes`);
+        assert.ok(operations === 4, `${operations} operations of ${length} bytes`);
       }
     });
 

@@ -48,6 +48,8 @@ class Recording {
     /** Whether there are times and stacks, and how many operations there are, and are missing: in all, and after the last chunk. */
     const { clock, stacks, operations, missing, missingAtEnd } = rest;
     Object.assign(this, { clock, stacks, operations, missing, missingAtEnd });
+    /** Whether there was something, and nothing of it can be read. */
+    this.isLost = chunks.length === 0 && (missing > 0 || stats === undefined);
   }
 
   /**

@@ -4,7 +4,7 @@
 
 const { setImmediate: turn } = require('node:timers/promises');
 const { POLICIES } = require('../library.js');
-const { unknown } = require('./failure.js');
+const { Failure, unknown } = require('./failure.js');
 const { count } = require('./numbers.js');
 const { openOperations } = require('./operations.js');
 const { openReplays, warmUp } = require('./replay.js');
@@ -59,7 +59,12 @@ async function readAll(source, context, take) {
 /** Warns of what a source lacks. */
 function warnOf({ name, recording }, context) {
   if (recording === undefined) return;
-  const { missing, stats } = recording;
+  const { missing, stats, isLost } = recording;
+  if (isLost) {
+    throw new Failure(
+      `nothing of ${name} can be read: it is damaged, or its program was killed before the first operations were written.`,
+    );
+  }
   if (missing > 0) {
     const what = missing === 1 ? '1 operation is' : `${count(missing)} operations are`;
     context.warn(`${name}: ${what} missing, so the numbers are not quite the program's.`);

@@ -15,10 +15,10 @@ use std::path::PathBuf;
 
 /// The path that an argument is.
 fn path(value: Value) -> std::result::Result<PathBuf, Failure> {
-    let text = value.long_string().filter(|text| !text.contains('\0'));
+    let text = value.long_string().filter(|text| !text.is_empty() && !text.contains('\0'));
     text.map(PathBuf::from).ok_or_else(|| Failure::ArgumentType {
         name: "path",
-        expected: "a string or a file: URL, without a zero byte",
+        expected: "a path, or a file: URL, without a zero byte",
         received: value.described(),
     })
 }

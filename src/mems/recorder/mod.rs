@@ -1,7 +1,7 @@
-//! Recording: what the calls of a heap do is noted under its lock, in the order in which it happens, and written to a file by a
-//! thread (`output.rs`). The format is that of `recording/`.
+//! Recording: what the calls of a heap do is noted under its lock, in the order in which it happens (`events.rs`), and written to a file
+//! by a thread (`output.rs`). The format is that of `recording/`. Here is how a recording begins and ends.
 //!
-//! A heap that records is not `plain`: each of its calls takes the way that looks at everything, which ends in [`Mems::record`]. A
+//! A heap that records is not `plain`: each of its calls takes the way that looks at everything, which ends in `Mems::record`. A
 //! heap that does not record pays nothing. Fronts rest meanwhile (`Mems::rest_fronts`), since what JavaScript does without a
 //! call is not seen here.
 //!
@@ -16,6 +16,7 @@
 //!
 //! Costs: some 20 ns a call, and a clock's reading for one in 64; O(n) for the start of a recording of a heap with n blocks.
 
+mod events;
 mod output;
 mod sites;
 mod texts;
@@ -28,7 +29,7 @@ use crate::error::Error;
 use crate::heap::{FIRST_ADDRESS, Kind, Stats};
 use crate::mems::access::Access;
 use crate::mems::stacks::IN_USE;
-use crate::mems::{Mems, Options, Stack};
+use crate::mems::{Mems, Options};
 use crate::recording::{Encoder, Event, Flags};
 use std::io;
 use std::path::Path;
@@ -310,128 +311,6 @@ impl Mems {
     pub(crate) fn forget_recording(&mut self) {
         std::mem::forget(self.recorder.take());
         self.settle_ways();
-    }
-
-    /// Records what has happened.
-    #[inline]
-    fn record(&mut self, event: Event<'_>) {
-        let Some(recorder) = &mut self.recorder else { return };
-        let recorder = &mut recorder.0;
-        if recorder.has_failed {
-            return;
-        }
-        recorder.hand_over_if_due();
-        recorder.push_refused();
-        recorder.push(event);
-        if recorder.has_failed {
-            // Calls take their usual ways again. The call that stops the recording returns why.
-            self.wake_fronts();
-            self.settle_ways();
-        }
-    }
-
-    /// Records that the heap has grown since the last malloc, if it has. (What a call that fails has appended is gone by now.)
-    fn record_growth(&mut self) {
-        let end = self.heap.end();
-        let Some(recorder) = &mut self.recorder else { return };
-        let address = std::mem::replace(&mut recorder.0.end, end);
-        if end > address {
-            self.record(Event::Grow { address, bytes: end - address });
-        }
-    }
-
-    /// Records that a block was made, or that there is no room for one.
-    pub(crate) fn record_malloc(&mut self, made: &Result<u64, Error>, size: u64, alignment: u64) {
-        if self.recorder.is_none() {
-            return;
-        }
-        self.end_resting_front();
-        match made {
-            Ok(address) => {
-                self.record_growth();
-                self.record(Event::Malloc { address: *address, size, alignment });
-            }
-            // If blocks wait in quarantine, they leave it, and the request is tried once more.
-            Err(error) if error.is_no_room() && self.hidden.is_quarantine_empty() => {
-                if let Some(recorder) = &mut self.recorder {
-                    recorder.0.push_refused();
-                    recorder.0.refused = Some((size, alignment));
-                }
-            }
-            Err(_) => {}
-        }
-    }
-
-    /// Takes back that a request was refused, just now: the call that has made it begins anew.
-    #[cfg(feature = "node")]
-    pub(crate) fn forget_refusal(&mut self) {
-        if let Some(recorder) = &mut self.recorder {
-            recorder.0.refused = None;
-        }
-    }
-
-    /// Records that a batch was refused, as one request for the sum of its sizes.
-    pub(crate) fn record_refused_batch(&mut self, refused: &Result<(), Error>, sizes: &[u64]) {
-        let whole = sizes.iter().fold(0, |sum: u64, size| sum.saturating_add(*size));
-        if let Err(refused) = refused {
-            self.record_malloc(&Err(refused.clone()), whole, 1);
-        }
-    }
-
-    /// Takes note that main blocks have been given back, whose growth was not recorded.
-    pub(crate) fn record_shrinking(&mut self) {
-        let end = self.heap.end();
-        if let Some(recorder) = &mut self.recorder {
-            recorder.0.end = recorder.0.end.min(end);
-        }
-    }
-
-    /// Records that a block was freed.
-    pub(crate) fn record_free(&mut self, address: u64) {
-        if self.recorder.is_some() {
-            self.end_resting_front();
-            self.record(Event::Free { address });
-        }
-    }
-
-    /// Records where the call was that the last event is about.
-    pub(crate) fn record_stack(&mut self, stack: &Stack) {
-        if let Some(recorder) = &mut self.recorder
-            && recorder.0.has_stacks
-        {
-            let number = recorder.0.sites.number(stack);
-            recorder.0.chunk.set_last_stack(number);
-        }
-    }
-
-    /// Whether stacks of calls are recorded.
-    pub(crate) fn records_stacks(&self) -> bool {
-        self.is_recording() && self.recorder.as_ref().is_some_and(|recorder| recorder.0.has_stacks)
-    }
-
-    /// Records that a block has another size, in its place.
-    pub(crate) fn record_resize(&mut self, address: u64, size: u64, alignment: u64) {
-        // In place, into a new main block as well.
-        self.record_growth();
-        self.record(Event::Realloc { from: address, to: address, size, alignment });
-    }
-
-    /// Records that free pages are given back to the system from now on.
-    pub(crate) fn record_trim(&mut self) {
-        self.record(Event::Trim { bytes: 0 });
-    }
-
-    /// Records a mark.
-    ///
-    /// # Errors
-    /// [`Error::NotRecording`].
-    pub fn mark_recording(&mut self, text: &str) -> Result<(), Error> {
-        // If the disk has failed, the call that stops the recording returns why.
-        if self.recorder.is_none() {
-            return Err(Error::NotRecording);
-        }
-        self.record(Event::Mark(text));
-        Ok(())
     }
 
     /// The main blocks and live blocks that are there, as the first events of a recording. O(n).

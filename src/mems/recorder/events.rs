@@ -1,0 +1,131 @@
+//! What calls record: each when its work is done, under the heap's lock.
+//!
+//! Costs: nothing in a heap that does not record but a look at whether it does; else that of `Encoder::push`.
+
+use crate::error::Error;
+use crate::mems::{Mems, Stack};
+use crate::recording::Event;
+
+impl Mems {
+    /// Records what has happened.
+    #[inline]
+    fn record(&mut self, event: Event<'_>) {
+        let Some(recorder) = &mut self.recorder else { return };
+        let recorder = &mut recorder.0;
+        if recorder.has_failed {
+            return;
+        }
+        recorder.hand_over_if_due();
+        recorder.push_refused();
+        recorder.push(event);
+        if recorder.has_failed {
+            // Calls take their usual ways again. The call that stops the recording returns why.
+            self.wake_fronts();
+            self.settle_ways();
+        }
+    }
+
+    /// Records that the heap has grown since the last malloc, if it has. (What a call that fails has appended is gone by now.)
+    fn record_growth(&mut self) {
+        let end = self.heap.end();
+        let Some(recorder) = &mut self.recorder else { return };
+        let address = std::mem::replace(&mut recorder.0.end, end);
+        if end > address {
+            self.record(Event::Grow { address, bytes: end - address });
+        }
+    }
+
+    /// Records that a block was made, or that there is no room for one.
+    pub(crate) fn record_malloc(&mut self, made: &Result<u64, Error>, size: u64, alignment: u64) {
+        if self.recorder.is_none() {
+            return;
+        }
+        self.end_resting_front();
+        match made {
+            Ok(address) => {
+                self.record_growth();
+                self.record(Event::Malloc { address: *address, size, alignment });
+            }
+            // If blocks wait in quarantine, they leave it, and the request is tried once more.
+            Err(error) if error.is_no_room() && self.hidden.is_quarantine_empty() => {
+                if let Some(recorder) = &mut self.recorder {
+                    recorder.0.push_refused();
+                    recorder.0.refused = Some((size, alignment));
+                }
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Takes back that a request was refused, just now: the call that has made it begins anew.
+    #[cfg(feature = "node")]
+    pub(crate) fn forget_refusal(&mut self) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.0.refused = None;
+        }
+    }
+
+    /// Records that a batch was refused, as one request for the sum of its sizes.
+    pub(crate) fn record_refused_batch(&mut self, refused: &Result<(), Error>, sizes: &[u64]) {
+        let whole = sizes.iter().fold(0, |sum: u64, size| sum.saturating_add(*size));
+        if let Err(refused) = refused {
+            self.record_malloc(&Err(refused.clone()), whole, 1);
+        }
+    }
+
+    /// Takes note that main blocks have been given back, whose growth was not recorded.
+    pub(crate) fn record_shrinking(&mut self) {
+        let end = self.heap.end();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.0.end = recorder.0.end.min(end);
+        }
+    }
+
+    /// Records that a block was freed.
+    pub(crate) fn record_free(&mut self, address: u64) {
+        if self.recorder.is_some() {
+            self.end_resting_front();
+            self.record(Event::Free { address });
+        }
+    }
+
+    /// Records where the call was that the last event is about.
+    pub(crate) fn record_stack(&mut self, stack: &Stack) {
+        if let Some(recorder) = &mut self.recorder
+            && recorder.0.has_stacks
+        {
+            let number = recorder.0.sites.number(stack);
+            recorder.0.chunk.set_last_stack(number);
+        }
+    }
+
+    /// Whether stacks of calls are recorded.
+    pub(crate) fn records_stacks(&self) -> bool {
+        self.is_recording() && self.recorder.as_ref().is_some_and(|recorder| recorder.0.has_stacks)
+    }
+
+    /// Records that a block has another size, in its place.
+    pub(crate) fn record_resize(&mut self, address: u64, size: u64, alignment: u64) {
+        // In place, into a new main block as well.
+        self.record_growth();
+        self.record(Event::Realloc { from: address, to: address, size, alignment });
+    }
+
+    /// Records that free pages are given back to the system from now on.
+    pub(crate) fn record_trim(&mut self) {
+        self.record(Event::Trim { bytes: 0 });
+    }
+
+    /// Records a mark.
+    ///
+    /// # Errors
+    /// [`Error::NotRecording`].
+    pub fn mark_recording(&mut self, text: &str) -> Result<(), Error> {
+        // If the disk has failed, the call that stops the recording returns why.
+        if self.recorder.is_none() {
+            return Err(Error::NotRecording);
+        }
+        self.record(Event::Mark(text));
+        Ok(())
+    }
+}
