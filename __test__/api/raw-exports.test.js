@@ -3,11 +3,22 @@
 // Any program can call the addon's own exports, by `require(library)`, so they check their arguments. Whatever these are, the
 // process lives, no heap is poisoned, and a call that throws has changed nothing.
 
-const { describe, test } = require('node:test');
+const { after, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
 const mems = require('@sambhav-gautam/osmemoryallocator');
 const { assertRefused, finishQuietly } = require('../helpers/capture.js');
 const { Random, reproducible } = require('../helpers/random.js');
+
+// Some of the values are paths, to which recordings are written.
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mems-raw-'));
+process.chdir(folder);
+after(() => {
+  process.chdir(os.tmpdir());
+  fs.rmSync(folder, { recursive: true });
+});
 
 /** MEMS_RAW_CALLS=<n> makes another number of random calls. */
 const CALLS = Number(process.env.MEMS_RAW_CALLS ?? 10_000);
