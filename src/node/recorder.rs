@@ -47,7 +47,9 @@ pub fn record_by_environment(env: Env) -> Result<bool> {
     run(env, || {
         let mut heap = Handle::DEFAULT;
         recorder::record_by_environment(&mut heap)?;
-        Ok(!heap.with(|heap| Ok(heap.is_recording()))? || exit::end_recordings())
+        // Another thread may have ended the heap meanwhile.
+        let records = heap.with(|heap| Ok(heap.is_recording())).unwrap_or(false);
+        Ok(!records || exit::end_recordings())
     })
 }
 

@@ -212,7 +212,7 @@ pub(crate) fn record(heap: &mut impl Access, path: &Path, what: Recording) -> Re
 pub(crate) fn record_by_environment(heap: &mut impl Access) -> Result<(), Error> {
     static BEGUN: AtomicU32 = AtomicU32::new(0);
     let Some(path) = std::env::var_os("MEMS_RECORD").filter(|path| !path.is_empty()) else { return Ok(()) };
-    if heap.with(|heap| Ok(heap.is_recording()))? {
+    if heap.with(|heap| Ok(heap.is_recording())).unwrap_or(true) {
         return Ok(());
     }
     let mut path = match path.to_str() {
@@ -224,8 +224,8 @@ pub(crate) fn record_by_environment(heap: &mut impl Access) -> Result<(), Error>
         path.push(format!(".{}", before + 1));
     }
     match record(heap, Path::new(&path), Recording::default()) {
-        // Another thread was quicker.
-        Err(Error::AlreadyRecording) => Ok(()),
+        // Another thread was quicker, to record the heap or to end it.
+        Err(Error::AlreadyRecording | Error::NotInitialized | Error::Finished) => Ok(()),
         begun => begun,
     }
 }
