@@ -295,7 +295,7 @@ module.exports = {
     { run: 'mems lesson silberschatz-five', says: 'A classic by each policy.' },
     {
       run: 'mems lesson T1 --policy best-fit',
-      says: 'The same by one policy, step by step, with pictures.',
+      says: 'A classic by one policy, step by step, with pictures.',
     },
     {
       run: 'mems lesson --holes 100,500,200,300,600 --requests 212,417,112,426 --policy first-fit',

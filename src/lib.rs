@@ -34,4 +34,4 @@ pub mod recording;
 mod table;
 
 pub use error::Error;
-pub use mems::{Access, Block, Choice, Mems, Options, Place, Realloc, Recorded, Recording, Setting, Stack};
+pub use mems::{Access, Block, Choice, Mems, Options, Place, Realloc, Recorded, Setting, Stack};

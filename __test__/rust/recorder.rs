@@ -2,8 +2,8 @@
 //! statistics of the end once more, whatever the policy.
 
 use mems::heap::{FIRST_ADDRESS, PolicyKind, UNIT};
-use mems::recording::{Entry, Event, Kind, Reader};
-use mems::{Error, Mems, Options, Recording};
+use mems::recording::{Entry, Event, Flags, Kind, Reader};
+use mems::{Error, Mems, Options};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -174,26 +174,11 @@ fn replay(reader: &Reader, heap: &mut Mems) -> [usize; 10] {
                 _ => {}
             }
             assert!(heap.end() <= end, "growth was recorded before what needs it: {event:?}");
-            counts[kind_of(&event) as usize] += 1;
+            counts[event.kind() as usize] += 1;
         }
     }
     assert_eq!(heap.end(), end, "growth without a call");
     counts
-}
-
-fn kind_of(event: &Event) -> Kind {
-    match event {
-        Event::Main { .. } => Kind::Main,
-        Event::Block { .. } => Kind::Block,
-        Event::Malloc { .. } => Kind::Malloc,
-        Event::Free { .. } => Kind::Free,
-        Event::Realloc { .. } => Kind::Realloc,
-        Event::RefusedMalloc { .. } => Kind::RefusedMalloc,
-        Event::RefusedRealloc { .. } => Kind::RefusedRealloc,
-        Event::Grow { .. } => Kind::Grow,
-        Event::Trim { .. } => Kind::Trim,
-        Event::Mark(_) => Kind::Mark,
-    }
 }
 
 /// The statistics of a recording's end, without the bytes of bookkeeping, which depend on what has been refused as well, and the
@@ -221,7 +206,7 @@ proptest! {
     #[test]
     fn what_was_recorded_can_be_done_again(options in options(), program in prop::collection::vec(op(), 1..120)) {
         let (mut heap, mut live, path) = (Mems::new(options), Vec::new(), path());
-        heap.start_recording(&path, Recording::default()).unwrap();
+        heap.start_recording(&path, Flags::USUAL).unwrap();
         run(&mut heap, &program, &mut live);
         let expected = heap.stats();
         let recorded = heap.stop_recording().unwrap();
@@ -282,8 +267,8 @@ fn a_recording_that_begins_later_has_what_was_there_and_says_what_went_on() {
         let (mut heap, path) = (Mems::new(Options::default().with_policy(policy)), path());
         let first = heap.malloc(100).unwrap();
         let second = heap.malloc_aligned(200, 64).unwrap();
-        heap.start_recording(&path, Recording { clock: false, stacks: false }).unwrap();
-        assert_eq!(heap.start_recording(&path, Recording::default()), Err(Error::AlreadyRecording));
+        heap.start_recording(&path, Flags { clock: false, stacks: false }).unwrap();
+        assert_eq!(heap.start_recording(&path, Flags::USUAL), Err(Error::AlreadyRecording));
         heap.free(first).unwrap();
         heap.malloc(3 << 20).unwrap();
         heap.stop_recording().unwrap();
@@ -295,7 +280,7 @@ fn a_recording_that_begins_later_has_what_was_there_and_says_what_went_on() {
         let mut kinds = Vec::new();
         for part in reader.parts() {
             let columns = part.chunk.columns().unwrap();
-            kinds.extend(columns.events().map(|entry| kind_of(&entry.unwrap().event)));
+            kinds.extend(columns.events().map(|entry| entry.unwrap().event.kind()));
         }
         let mains = kinds.iter().filter(|&&kind| kind == Kind::Main).count();
         assert_eq!(kinds[mains..], [Kind::Block, Kind::Block, Kind::Free, Kind::Grow, Kind::Malloc], "{policy:?}");
@@ -307,7 +292,7 @@ fn a_refused_request_is_recorded_once_and_leaves_no_block() {
     for hardened in [false, true] {
         let options = Options::roomy().with_hardened(hardened).with_max_size(1 << 20).unwrap();
         let (mut heap, path) = (Mems::new(options), path());
-        heap.start_recording(&path, Recording::default()).unwrap();
+        heap.start_recording(&path, Flags::USUAL).unwrap();
         let block = heap.malloc(1000).unwrap();
         heap.malloc(2 << 20).unwrap_err();
         heap.realloc(block, 2 << 20).unwrap_err();
@@ -325,7 +310,7 @@ fn a_batch_that_is_refused_late_leaves_nothing_but_a_refused_request() {
     for policy in [PolicyKind::FirstFit, PolicyKind::Segregated] {
         let options = Options::roomy().with_policy(policy).with_max_size(8 << 20).unwrap();
         let (mut heap, path) = (Mems::new(options), path());
-        heap.start_recording(&path, Recording::default()).unwrap();
+        heap.start_recording(&path, Flags::USUAL).unwrap();
         // More blocks than are made in one step, and at the end one for which there is no room.
         let mut sizes = vec![512; 4100];
         sizes.push(16 << 20);
@@ -350,7 +335,7 @@ fn a_batch_that_is_refused_late_leaves_nothing_but_a_refused_request() {
 fn a_file_that_cannot_be_written_is_refused_at_once() {
     let mut heap = Mems::new(Options::roomy());
     for path in ["/dev/full", "/no/such/folder/file", "/"] {
-        let failed = heap.start_recording(Path::new(path), Recording::default()).unwrap_err();
+        let failed = heap.start_recording(Path::new(path), Flags::USUAL).unwrap_err();
         assert_eq!(failed.code(), "ERR_MEMS_RECORDING");
         assert!(failed.to_string().contains(path), "{failed}");
         assert_eq!(heap.stop_recording(), Err(Error::NotRecording));

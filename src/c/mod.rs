@@ -23,8 +23,8 @@ pub use types::{Block, Options, Stats};
 
 use crate::error::Error;
 use crate::mems::access::Access;
-use crate::mems::{Mems, purge, realloc, recorder, steps};
-use crate::process::exit;
+use crate::mems::{Mems, purge, realloc, steps};
+use crate::process::recordings;
 use crate::process::registry::{self, DEFAULT_ID, Handle};
 use failure::{Failure, call};
 use std::ffi::{c_char, c_int, c_void};
@@ -35,10 +35,7 @@ pub extern "C" fn mems_init() -> c_int {
     status(|| {
         registry::init(crate::mems::Options::default())?;
         // There is no warning in C, and the heap is there all the same.
-        let _failed = recorder::record_by_environment(&mut Theirs(Handle::DEFAULT));
-        if std::env::var_os("MEMS_RECORD").is_some() {
-            exit::end_recordings();
-        }
+        let _failed = recordings::record_by_environment(&mut Theirs(Handle::DEFAULT));
         Ok(())
     })
 }

@@ -3,8 +3,9 @@
 use super::failure::Failure;
 use super::{Theirs, put, status};
 use crate::mems::access::Access;
-use crate::mems::{Recording, recorder};
-use crate::process::exit;
+use crate::mems::recorder;
+use crate::process::recordings;
+use crate::recording::Flags;
 use std::ffi::{CStr, c_char, c_int};
 use std::path::PathBuf;
 
@@ -30,9 +31,7 @@ pub unsafe extern "C" fn mems_heap_record(heap: u64, path: *const c_char) -> c_i
     status(|| {
         // SAFETY: by this function's own contract.
         let path = PathBuf::from(unsafe { text("path", path) }?);
-        recorder::record(&mut Theirs::new(heap)?, &path, Recording::default())?;
-        exit::end_recordings();
-        Ok(())
+        Ok(recordings::record(&mut Theirs::new(heap)?, &path, Flags::USUAL).map(drop)?)
     })
 }
 

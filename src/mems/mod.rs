@@ -29,7 +29,7 @@ use block::Sizes;
 pub use block::{Block, Place};
 pub use options::{Access, Choice, Options, Setting};
 pub use realloc::Realloc;
-pub use recorder::{Recorded, Recording};
+pub use recorder::Recorded;
 pub use stacks::Stack;
 
 use self::aligned::Aligned;
@@ -47,7 +47,6 @@ use crate::memory::{Mapping, Regions, Span, Tables, tables};
 use crate::table::{AtomicU32, Table};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -82,8 +81,8 @@ pub struct Mems {
     pub(crate) tracker: Tracker,
     /// Whether the tracker, or the recorder, wants to know where calls are.
     captures: bool,
-    /// What records what calls do, and the file's path.
-    recorder: Option<Box<(Recorder, Box<Path>)>>,
+    /// What records what calls do.
+    recorder: Option<Box<Recorder>>,
     /// A recording whose end is to be written, when the heap has ended.
     stopped: Option<Box<Stopped>>,
     /// The tables that the engine was given, once it is no longer small or there is a front.

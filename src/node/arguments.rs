@@ -4,10 +4,10 @@ use super::failure::Failure;
 use super::js_value::{BigInt, Value};
 use crate::error::Error;
 use crate::heap::{FIRST_ADDRESS, MAX_ADDRESS, PolicyKind, is_size};
-use crate::mems::Recording;
 use crate::mems::{Access, Choice, Mems, Options};
 use crate::process::registry;
 use crate::process::registry::Id;
+use crate::recording::Flags;
 use napi::ValueType;
 use std::ffi::CStr;
 
@@ -209,12 +209,12 @@ pub(super) fn leaks_options(value: Value) -> Result<(Listing, u64), Failure> {
 }
 
 /// What is recorded besides the operations.
-pub(super) fn record_options(value: Value) -> Result<Recording, Failure> {
+pub(super) fn record_options(value: Value) -> Result<Flags, Failure> {
     if value.kind() == ValueType::Undefined {
-        return Ok(Recording::default());
+        return Ok(Flags::USUAL);
     }
     let given = Record::new(value, "record()", &[c"clock", c"stacks"])?;
-    Ok(Recording {
+    Ok(Flags {
         clock: given.get(c"clock")?.map_or(Ok(true), |value| flag("options.clock", value))?,
         stacks: given.get(c"stacks")?.map_or(Ok(false), |value| flag("options.stacks", value))?,
     })

@@ -3,6 +3,7 @@
 use super::arguments;
 use super::failure::{Failure, run};
 use super::heaps::{argument, id};
+use super::js_value::as_number;
 use super::object::Made;
 use crate::heap::{self, Group};
 use crate::mems::{Mems, holes};
@@ -75,11 +76,6 @@ pub fn looked_at(env: Env, heap: Unknown, size: Unknown, options: Unknown) -> Re
         let alignment = arguments::alignment(argument(env, &options), "lookedAt()")?.unwrap_or(1);
         Ok(as_number(registry::with_heap(heap, |heap| heap.looked_at(bytes, alignment))?))
     })
-}
-
-#[allow(clippy::cast_precision_loss, reason = "exact below 2^53, which neither bytes nor calls reach")]
-const fn as_number(value: u64) -> f64 {
-    value as f64
 }
 
 /// The first main block that starts at or after an address, as its first address and the one after its last; nothing at the

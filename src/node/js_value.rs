@@ -8,6 +8,12 @@ use std::ffi::{CStr, c_void};
 use std::marker::PhantomData;
 use std::ptr;
 
+/// Bytes, a count or an address as JavaScript has it.
+#[allow(clippy::cast_precision_loss, reason = "exact below 2^53, which none of them reaches")]
+pub(super) const fn as_number(value: u64) -> f64 {
+    value as f64
+}
+
 /// `Err` for any status but ok.
 pub(super) fn check(status: sys::napi_status) -> Result<(), Failure> {
     if status == sys::Status::napi_ok { Ok(()) } else { Err(Failure::Napi(status)) }

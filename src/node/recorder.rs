@@ -3,10 +3,10 @@
 use super::arguments;
 use super::failure::{Failure, run};
 use super::heaps::{argument, id};
-use super::js_value::Value;
+use super::js_value::{Value, as_number};
 use super::object::Made;
 use crate::mems::{Recorded, recorder};
-use crate::process::exit;
+use crate::process::recordings;
 use crate::process::registry::{self, Handle};
 use napi::bindgen_prelude::{Object, Unknown};
 use napi::{Env, Result};
@@ -23,34 +23,22 @@ fn path(value: Value) -> std::result::Result<PathBuf, Failure> {
     })
 }
 
-#[allow(clippy::cast_precision_loss, reason = "neither operations nor bytes of a file reach 2^53")]
-const fn as_number(value: u64) -> f64 {
-    value as f64
-}
-
 /// Begins to record a heap into the file at a path. The third argument is the options object or undefined. Returns whether the
 /// recording ends with the process.
 #[napi]
 pub fn record(env: Env, heap: Unknown, file: Unknown, options: Unknown) -> Result<bool> {
     run(env, || {
         let (heap, path) = (id(env, &heap)?, path(argument(env, &file))?);
-        let what = arguments::record_options(argument(env, &options))?;
-        recorder::record(&mut Handle::new(heap)?, &path, what)?;
-        Ok(exit::end_recordings())
+        let flags = arguments::record_options(argument(env, &options))?;
+        Ok(recordings::record(&mut Handle::new(heap)?, &path, flags)?)
     })
 }
 
-/// Begins to record the default heap if the environment variable `MEMS_RECORD` has a path. Returns whether all recordings end with the
-/// process.
+/// Begins to record the default heap if the environment variable `MEMS_RECORD` has a path. Returns `false` if a recording has begun that
+/// does not end with the process.
 #[napi]
 pub fn record_by_environment(env: Env) -> Result<bool> {
-    run(env, || {
-        let mut heap = Handle::DEFAULT;
-        recorder::record_by_environment(&mut heap)?;
-        // Another thread may have ended the heap meanwhile.
-        let records = heap.with(|heap| Ok(heap.is_recording())).unwrap_or(false);
-        Ok(!records || exit::end_recordings())
-    })
+    run(env, || Ok(recordings::record_by_environment(&mut Handle::DEFAULT.clone())?))
 }
 
 /// Ends the recording of a heap. Returns an object of what the file has.
@@ -70,7 +58,7 @@ pub fn stop_recording<'env>(env: &'env Env, heap: Unknown) -> Result<Object<'env
 #[napi]
 pub fn stop_recordings(env: Env) -> Result<()> {
     run(env, || {
-        exit::stop_recordings();
+        recordings::stop_all();
         Ok(())
     })
 }

@@ -7,7 +7,7 @@
 use super::arguments::{self, room_for};
 use super::failure::{Failure, run};
 use super::heaps::argument;
-use super::js_value::Value;
+use super::js_value::{Value, as_number};
 use super::object::Made;
 use crate::recording::{Chunk, Entry, Event, Fault, Part, Reader, Stacks};
 use napi::bindgen_prelude::{Object, Unknown};
@@ -191,9 +191,4 @@ fn copied(name: &'static str, value: Value, offset: u64, length: u64) -> std::re
         unsafe { from.add(offset).copy_to(bytes.as_mut_ptr(), length) };
     }
     Ok((bytes, offset as u64))
-}
-
-#[allow(clippy::cast_precision_loss, reason = "exact below 2^53, as all numbers of recordings of heaps are")]
-const fn as_number(number: u64) -> f64 {
-    number as f64
 }

@@ -3,11 +3,12 @@
 //! - `registry.rs`: the default heap and those that programs make. `slots.rs`: where they are.
 //! - `id.rs`: the ids of heaps.
 //! - `lock.rs`: the lock of a heap.
-//! - `fork.rs`: what happens to heaps in a child of `fork`. `exit.rs`: what happens to recordings when the process exits.
+//! - `fork.rs`: what happens to heaps in a child of `fork`.
+//! - `recordings.rs`: recordings that the environment asks for, and what happens to all when the process exits.
 
-pub(crate) mod exit;
 mod fork;
 mod id;
 mod lock;
+pub(crate) mod recordings;
 pub(crate) mod registry;
 mod slots;

@@ -180,6 +180,9 @@ pub struct Flags {
 }
 
 impl Flags {
+    /// What a recorder writes unless it is told otherwise.
+    pub const USUAL: Self = Self { clock: true, stacks: false };
+
     pub(super) const fn bits(self) -> u16 {
         self.clock as u16 | (self.stacks as u16) << 1
     }

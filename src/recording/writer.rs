@@ -91,7 +91,7 @@ impl<W: Write> Writer<W> {
     /// Hands what has been written on, so that it is there if the process is killed.
     ///
     /// # Errors
-    /// Those of the target.
+    /// An error of the target.
     pub fn flush(&mut self) -> Result<()> {
         self.to.flush()
     }

@@ -11,7 +11,6 @@ impl Mems {
     #[inline]
     fn record(&mut self, event: Event<'_>) {
         let Some(recorder) = &mut self.recorder else { return };
-        let recorder = &mut recorder.0;
         if recorder.has_failed {
             return;
         }
@@ -29,7 +28,7 @@ impl Mems {
     fn record_growth(&mut self) {
         let end = self.heap.end();
         let Some(recorder) = &mut self.recorder else { return };
-        let address = std::mem::replace(&mut recorder.0.end, end);
+        let address = std::mem::replace(&mut recorder.end, end);
         if end > address {
             self.record(Event::Grow { address, bytes: end - address });
         }
@@ -49,8 +48,8 @@ impl Mems {
             // If blocks wait in quarantine, they leave it, and the request is tried once more.
             Err(error) if error.is_no_room() && self.hidden.is_quarantine_empty() => {
                 if let Some(recorder) = &mut self.recorder {
-                    recorder.0.push_refused();
-                    recorder.0.refused = Some((size, alignment));
+                    recorder.push_refused();
+                    recorder.refused = Some((size, alignment));
                 }
             }
             Err(_) => {}
@@ -61,7 +60,7 @@ impl Mems {
     #[cfg(feature = "node")]
     pub(crate) fn forget_refusal(&mut self) {
         if let Some(recorder) = &mut self.recorder {
-            recorder.0.refused = None;
+            recorder.refused = None;
         }
     }
 
@@ -77,7 +76,7 @@ impl Mems {
     pub(crate) fn record_shrinking(&mut self) {
         let end = self.heap.end();
         if let Some(recorder) = &mut self.recorder {
-            recorder.0.end = recorder.0.end.min(end);
+            recorder.end = recorder.end.min(end);
         }
     }
 
@@ -92,16 +91,16 @@ impl Mems {
     /// Records where the call was that the last event is about.
     pub(crate) fn record_stack(&mut self, stack: &Stack) {
         if let Some(recorder) = &mut self.recorder
-            && recorder.0.has_stacks
+            && recorder.flags.stacks
         {
-            let number = recorder.0.sites.number(stack);
-            recorder.0.chunk.set_last_stack(number);
+            let number = recorder.sites.number(stack);
+            recorder.chunk.set_last_stack(number);
         }
     }
 
     /// Whether stacks of calls are recorded.
     pub(crate) fn records_stacks(&self) -> bool {
-        self.is_recording() && self.recorder.as_ref().is_some_and(|recorder| recorder.0.has_stacks)
+        self.is_recording() && self.recorder.as_ref().is_some_and(|recorder| recorder.flags.stacks)
     }
 
     /// Records that a block has another size, in its place.

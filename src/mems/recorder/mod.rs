@@ -33,25 +33,8 @@ use crate::mems::{Mems, Options};
 use crate::recording::{Encoder, Event, Flags};
 use std::io;
 use std::path::Path;
-#[cfg(feature = "c-abi")]
-use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
-
-/// What is recorded besides the operations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Recording {
-    /// When: the clock is read at one of 64 operations.
-    pub clock: bool,
-    /// Where, as far as the caller says it: see [`Mems::track_malloc`].
-    pub stacks: bool,
-}
-
-impl Default for Recording {
-    fn default() -> Self {
-        Self { clock: true, stacks: false }
-    }
-}
 
 /// Nanoseconds after which a chunk is written that is not full, if the clock is read.
 const OFTEN: u64 = 1_000_000_000;
@@ -74,9 +57,10 @@ pub(super) struct Recorder {
     /// A request that was refused, size and alignment, which is recorded before the next event: the call may still try again.
     refused: Option<(u64, u64)>,
     has_failed: bool,
-    /// The stacks of calls, if they are recorded: `has_stacks`.
+    /// The stacks of calls, if they are recorded.
     sites: Sites,
-    has_stacks: bool,
+    flags: Flags,
+    path: Box<Path>,
 }
 
 /// Distinguishes threads that are alive.
@@ -151,8 +135,7 @@ impl Recorder {
 #[derive(Debug)]
 #[must_use = "the end has to be written"]
 pub(crate) struct Stopped {
-    recorder: Recorder,
-    path: Box<Path>,
+    recorder: Box<Recorder>,
     stats: Stats,
 }
 
@@ -162,19 +145,19 @@ impl Stopped {
     /// # Errors
     /// [`Error::RecordingFailed`].
     pub fn finish(self) -> Result<Recorded, Error> {
-        let Recorder { chunk, output, sites, has_failed, .. } = self.recorder;
+        let Recorder { chunk, output, sites, path, has_failed, .. } = *self.recorder;
         if has_failed {
-            return Err(failed(&self.path, &output.failure()));
+            return Err(failed(&path, &output.failure()));
         }
-        output.end(chunk, sites, texts::stats(&self.stats).into()).map_err(|error| failed(&self.path, &error))
+        output.end(chunk, sites, texts::stats(&self.stats).into()).map_err(|error| failed(&path, &error))
     }
 }
 
-/// Begins to record what the calls of a heap do, into a file; one that is there is replaced.
+/// Begins to record what the calls of a heap do, and what `flags` say about each, into a file; one that is there is replaced.
 ///
 /// # Errors
 /// [`Error::AlreadyRecording`], [`Error::RecordingFailed`], [`Error::OutOfMetadata`].
-pub(crate) fn record(heap: &mut impl Access, path: &Path, what: Recording) -> Result<(), Error> {
+pub(crate) fn record(heap: &mut impl Access, path: &Path, flags: Flags) -> Result<(), Error> {
     let (options, failed_before) = heap.with(|heap| {
         // Before the file is replaced, which may be the one of the recording that runs.
         heap.check_recordable()?;
@@ -183,10 +166,9 @@ pub(crate) fn record(heap: &mut impl Access, path: &Path, what: Recording) -> Re
     if let Some(failed_before) = failed_before {
         failed_before.finish()?;
     }
-    let flags = Flags { clock: what.clock, stacks: what.stacks };
     let created = Output::create(path, flags, &texts::header(&options));
     let (output, chunk) = created.map_err(|error| failed(path, &error))?;
-    let recorder = Recorder {
+    let recorder = Box::new(Recorder {
         chunk,
         output,
         begun: Instant::now(),
@@ -198,36 +180,10 @@ pub(crate) fn record(heap: &mut impl Access, path: &Path, what: Recording) -> Re
         refused: None,
         has_failed: false,
         sites: Sites::default(),
-        has_stacks: what.stacks,
-    };
-    heap.with(|heap| heap.install_recorder(recorder, path, flags))
-}
-
-/// Begins to record the default heap if the environment variable `MEMS_RECORD` has a path; `%p` in it is replaced by the id of the process.
-/// Nothing changes if the heap is being recorded. Each further recording of the process has its number behind the path.
-///
-/// # Errors
-/// [`Error::RecordingFailed`], [`Error::OutOfMetadata`].
-#[cfg(feature = "c-abi")]
-pub(crate) fn record_by_environment(heap: &mut impl Access) -> Result<(), Error> {
-    static BEGUN: AtomicU32 = AtomicU32::new(0);
-    let Some(path) = std::env::var_os("MEMS_RECORD").filter(|path| !path.is_empty()) else { return Ok(()) };
-    if heap.with(|heap| Ok(heap.is_recording())).unwrap_or(true) {
-        return Ok(());
-    }
-    let mut path = match path.to_str() {
-        Some(text) => text.replace("%p", &std::process::id().to_string()).into(),
-        None => path,
-    };
-    let before = BEGUN.fetch_add(1, Relaxed);
-    if before > 0 {
-        path.push(format!(".{}", before + 1));
-    }
-    match record(heap, Path::new(&path), Recording::default()) {
-        // Another thread was quicker, to record the heap or to end it.
-        Err(Error::AlreadyRecording | Error::NotInitialized | Error::Finished) => Ok(()),
-        begun => begun,
-    }
+        flags,
+        path: path.into(),
+    });
+    heap.with(|heap| heap.install_recorder(recorder))
 }
 
 /// Ends the recording of a heap, and waits until the file is written.
@@ -254,8 +210,8 @@ impl Mems {
     ///
     /// # Errors
     /// [`Error::AlreadyRecording`], [`Error::RecordingFailed`], [`Error::OutOfMetadata`].
-    pub fn start_recording(&mut self, path: &Path, what: Recording) -> Result<(), Error> {
-        record(self, path, what)
+    pub fn start_recording(&mut self, path: &Path, flags: Flags) -> Result<(), Error> {
+        record(self, path, flags)
     }
 
     /// Ends the recording, and waits until the file is written.
@@ -277,33 +233,33 @@ impl Mems {
     /// Whether what calls do is being recorded. `false` after a failure of the disk as well.
     #[must_use]
     pub fn is_recording(&self) -> bool {
-        self.recorder.as_ref().is_some_and(|recorder| !recorder.0.has_failed)
+        self.recorder.as_ref().is_some_and(|recorder| !recorder.has_failed)
     }
 
     fn check_recordable(&self) -> Result<(), Error> {
         if self.is_recording() { Err(Error::AlreadyRecording) } else { Ok(()) }
     }
 
-    fn install_recorder(&mut self, mut recorder: Recorder, path: &Path, flags: Flags) -> Result<(), Error> {
+    fn install_recorder(&mut self, mut recorder: Box<Recorder>) -> Result<(), Error> {
         self.check_recordable()?;
         self.rest_fronts();
-        recorder.output.start(self.present(flags)?);
+        recorder.output.start(self.present(recorder.flags)?);
         recorder.end = self.end();
-        if recorder.has_stacks {
+        if recorder.flags.stacks {
             IN_USE.store(true, Relaxed);
         }
-        self.recorder = Some(Box::new((recorder, path.into())));
+        self.recorder = Some(recorder);
         self.settle_ways();
         Ok(())
     }
 
     /// Ends the recording: no call is recorded any more.
     pub(crate) fn take_recorder(&mut self) -> Option<Stopped> {
-        let (mut recorder, path) = *self.recorder.take()?;
+        let mut recorder = self.recorder.take()?;
         recorder.push_refused();
         self.wake_fronts();
         self.settle_ways();
-        Some(Stopped { recorder, path, stats: self.stats() })
+        Some(Stopped { recorder, stats: self.stats() })
     }
 
     /// Forgets the recording, in a child of `fork`: the thread that writes is in the parent.

@@ -118,7 +118,7 @@ fn no_memory<T>(_: T) -> io::Error {
 /// Writes a recording of no operations: `start` is what is there.
 ///
 /// # Errors
-/// Those of the file system.
+/// An error of the file system.
 pub(super) fn write_snapshot(path: &Path, header: &str, start: &[Encoder], stats: &str) -> io::Result<u64> {
     let mut writer = create(path, Flags::default(), header)?;
     start.iter().try_for_each(|chunk| writer.chunk(chunk))?;
@@ -163,7 +163,7 @@ impl Output {
     /// Creates a file, and begins to write it. Returns the first chunk to be filled as well.
     ///
     /// # Errors
-    /// Those of the file system, or if there is no memory, or no thread.
+    /// An error of the file system, or there is no memory, or no thread.
     pub fn create(path: &Path, flags: Flags, header: &str) -> io::Result<(Self, Box<Encoder>)> {
         let chunk = || Encoder::new(flags).map(Box::new);
         let chunks: Result<Vec<_>, TryReserveError> = (1..CHUNKS).map(|_| chunk()).collect();

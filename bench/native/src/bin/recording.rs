@@ -3,7 +3,7 @@
 //! an operation with aligned heaps, as `new Heap()` makes them. Times are processor time of the thread that calls.
 
 use mems::recording::{Encoder, Event, Flags, Reader, Writer};
-use mems::{Mems, Options, Recording};
+use mems::{Mems, Options};
 use mems_bench::clock::processor_time;
 use mems_bench::workload::{Op, TRACES, Trace, read};
 use std::time::Duration;
@@ -13,7 +13,7 @@ const HEAPS: [(&str, u64); 3] = [("first-fit", 1), ("first-fit", 16), ("segregat
 /// The most bytes an operation may take.
 const MOST: f64 = 2.0;
 const REPEATS: usize = 5;
-const FLAGS: Flags = Flags { clock: true, stacks: false };
+const FLAGS: Flags = Flags::USUAL;
 
 /// The events of a replay.
 fn events(trace: &Trace, policy: &str, alignment: u64) -> Vec<Event<'static>> {
@@ -71,7 +71,7 @@ fn replay(trace: &Trace, heap: &mut Mems, live: &mut Vec<Option<u64>>) -> (Durat
 fn calls(trace: &Trace, options: Options) -> [f64; 2] {
     let path = std::env::temp_dir().join(format!("mems-bench-{}.mems", std::process::id()));
     let mut heaps = [Mems::new(options), Mems::new(options)];
-    heaps[1].start_recording(&path, Recording::default()).expect("the file can be written");
+    heaps[1].start_recording(&path, FLAGS).expect("the file can be written");
     let (mut live, mut least) = (Vec::new(), [f64::INFINITY; 2]);
     for _ in 0..REPEATS {
         for (heap, least) in heaps.iter_mut().zip(&mut least) {
