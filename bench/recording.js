@@ -1,48 +1,29 @@
-// What it costs a heap to be recorded: random blocks that are replaced again and again, with and without a recording.
+// What it costs a heap to be recorded: recorded traces replayed on a heap that is kept, with and without a recording.
 
 'use strict';
 
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { setTimeout } = require('node:timers/promises');
 const { Heap } = require('@sambhav-gautam/osmemoryallocator');
 const { inTurns, time } = require('./lib/measure.js');
+const { QUICK, readTrace, replay, traceNames } = require('./trace.js');
 
-const BLOCKS = 1000;
-const LARGEST = 512;
-/** Calls of each kind in a round: fewer than may wait for the disk. */
-const CALLS = 20_000;
-const PAUSE_MS = 50;
-
-/** Replaces blocks of a heap of these options; `file` is where it is recorded, if it is. */
-function churn(options, n, file) {
-  const heap = new Heap({ ...options, addresses: 'number' });
+/** Replays a trace on a heap; `file` is where it is recorded, if it is. The thread that writes works meanwhile. */
+function replays(trace, policy, file) {
+  const heap = new Heap({ policy, addresses: 'number' });
   if (file !== undefined) heap.record(file);
-  let state = 1;
-  const random = (most) => {
-    state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
-    return (state >>> 8) % most;
-  };
-  const live = Array.from({ length: BLOCKS }, () => heap.malloc(1 + random(LARGEST)));
-  const loop = () => {
-    for (let i = 0; i < n; i++) {
-      const at = random(BLOCKS);
-      heap.free(live[at]);
-      live[at] = heap.malloc(1 + random(LARGEST));
-    }
+  const live = new Array(trace.slots);
+  const run = () => {
+    const spent = time(() => replay(trace, live, 0, trace.count, heap));
+    for (const block of live) if (block !== undefined) heap.free(block);
+    live.fill(undefined);
+    return spent / trace.count;
   };
   const end = () => {
-    if (file !== undefined && heap.stopRecording().missing > 0) {
-      throw new Error('the disk was too slow to measure this');
-    }
+    const missing = file === undefined ? 0 : heap.stopRecording().missing;
     heap.close();
-  };
-  // The thread that writes catches up between the rounds, as it does in programs that do more than allocate: it takes longer for an
-  // operation than a call does. So it has a part of the time only where it shares a processor's core.
-  const run = async () => {
-    await setTimeout(PAUSE_MS);
-    return time(loop) / n / 2;
+    if (missing > 0) throw new Error(`${missing} operations were not recorded: the disk is too slow to measure this`);
   };
   return { run, end };
 }
@@ -52,17 +33,19 @@ async function measureRecording({ quick, progress }) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mems-bench-'));
   const tables = [];
   for (const policy of ['first-fit', 'segregated']) {
-    const [off, on] = [undefined, path.join(folder, `${policy}.mems`)].map((file) =>
-      churn({ policy }, CALLS, file),
-    );
-    const contenders = [
-      { name: 'not recorded', run: off.run },
-      { name: 'recorded', run: on.run },
-    ];
-    const rows = await inTurns(contenders, quick ? 5 : 25, progress);
-    tables.push({ group: 'recording', workload: `${policy}, a call`, rows });
-    off.end();
-    on.end();
+    for (const name of traceNames().filter((name) => !quick || QUICK.includes(name))) {
+      const trace = readTrace(name);
+      const off = replays(trace, policy);
+      const on = replays(trace, policy, path.join(folder, `${policy}-${name}.mems`));
+      const contenders = [
+        { name: 'not recorded', run: off.run },
+        { name: 'recorded', run: on.run },
+      ];
+      const rows = await inTurns(contenders, quick ? 9 : 15, progress);
+      tables.push({ group: 'recording', workload: `${policy}, ${name}`, rows });
+      off.end();
+      on.end();
+    }
   }
   fs.rmSync(folder, { recursive: true });
   return tables;

@@ -351,11 +351,12 @@ impl Mems {
     /// Frees a block that is cleared, goes into quarantine or is recorded, unless that takes long.
     #[inline(never)]
     fn start_careful_free(&mut self, address: u64) -> Result<Left, Error> {
-        let left = self.free_carefully(address)?;
-        if left != Left::Block {
+        // What is returned goes through memory once.
+        let left = self.free_carefully(address);
+        if left.as_ref().is_ok_and(|&left| left != Left::Block) {
             self.record_free(address);
         }
-        Ok(left)
+        left
     }
 
     fn free_carefully(&mut self, address: u64) -> Result<Left, Error> {

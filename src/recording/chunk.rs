@@ -5,8 +5,7 @@
 
 use super::checksum::checksum;
 use super::fault::Fault;
-use miniz_oxide::inflate::TINFLStatus;
-use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags};
+use flate2::{Decompress, FlushDecompress, Status};
 
 /// Bytes of a chunk's header.
 pub(super) const HEADER: usize = 40;
@@ -168,9 +167,11 @@ impl<'a> Chunk<'a> {
             codec::NONE => return Err(self.invalid("its lengths differ")),
             codec::DEFLATE => {
                 body.resize(length, 0);
-                let flags = inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
-                let (status, read, written) = decompress(&mut DecompressorOxide::new(), self.body, &mut body, 0, flags);
-                if (status, read, written) != (TINFLStatus::Done, self.body.len(), length) {
+                let mut inflate = Decompress::new(false);
+                let status = inflate.decompress(self.body, &mut body, FlushDecompress::Finish);
+                let (read, written) = (inflate.total_in(), inflate.total_out());
+                let is_all = (read, written) == (self.body.len() as u64, length as u64);
+                if !(matches!(status, Ok(Status::StreamEnd)) && is_all) {
                     return Err(self.invalid("it cannot be decompressed"));
                 }
             }

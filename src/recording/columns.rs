@@ -113,11 +113,6 @@ impl Column {
         self.bytes.push(byte);
     }
 
-    /// Takes back the last byte.
-    pub fn pop_byte(&mut self) {
-        self.bytes.pop();
-    }
-
     /// Appends a text with its length. The caller has seen that [`LONGEST`] more bytes than the text has fit.
     pub fn push_text(&mut self, text: &str) {
         self.push(text.len() as u64);

@@ -1,4 +1,4 @@
-//! The events of one chunk, as columns: what a recorder fills while it holds a heap's lock.
+//! The events of one chunk, as columns.
 //!
 //! Invariants: the memory is reserved at once and never grows; a push that returns [`Full`] has changed nothing. Differences begin
 //! anew with each chunk, so that each can be read by itself.
@@ -151,16 +151,6 @@ impl Encoder {
         Ok(())
     }
 
-    /// Gives the last event, which was pushed with the stack 0, the stack that is known by now. Nothing happens unless stacks are
-    /// recorded.
-    pub fn set_last_stack(&mut self, stack: u32) {
-        if self.flags.stacks && !self.is_empty() {
-            // The stack 0 is one byte, and there is room for a long number instead.
-            self.stacks.pop_byte();
-            self.stacks.push(u64::from(stack));
-        }
-    }
-
     /// Appends an address. Returns the bit that says that it is unaligned.
     #[inline]
     fn push_address(&mut self, address: u64) -> u8 {
@@ -204,7 +194,7 @@ impl Encoder {
 
     #[cold]
     fn push_mark(&mut self, text: &str) -> Result<(), Full> {
-        let text = cut(text, MOST_TEXT);
+        let text = cut_mark(text);
         if self.texts.bytes_left() < text.len() + LONGEST {
             return Err(Full);
         }
@@ -276,6 +266,12 @@ impl Encoder {
         ];
         columns.into_iter().map(|(id, column)| (id, column.bytes())).filter(|(_, bytes)| !bytes.is_empty())
     }
+}
+
+/// The part of a mark's text that a recording has: at most [`MOST_TEXT`] bytes.
+#[must_use]
+pub fn cut_mark(text: &str) -> &str {
+    cut(text, MOST_TEXT)
 }
 
 /// As many bytes of a text as may be in a recording, up to the end of a character.

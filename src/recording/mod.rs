@@ -2,8 +2,8 @@
 //!
 //! An **event** is an operation (malloc, free, realloc, grow, trim, mark, a refused request), or says what was there when the
 //! recording began. Events are kept as **columns**, for most of them one number each; up to 65,536 events are a **chunk**, which is
-//! compressed and has checksums. So a recorder costs a heap little: [`Encoder`] appends to columns, and another thread has the
-//! [`Writer`] compress and write them. [`Reader`] reads what a writer has written, and refuses everything else with a [`Fault`].
+//! compressed and has checksums. [`Encoder`] appends to columns, and the [`Writer`] compresses and writes them. [`Reader`] reads what a
+//! writer has written, and refuses everything else with a [`Fault`].
 //!
 //! A **trace** is the older format, of text and without addresses: [`TraceReader`], [`TraceWriter`].
 //!
@@ -24,7 +24,7 @@ mod writer;
 
 pub use chunk::Chunk;
 pub use decoder::{Columns, Events};
-pub use encoder::{Encoder, Full, MOST_EVENTS, MOST_TEXT};
+pub use encoder::{Encoder, Full, MOST_EVENTS, MOST_TEXT, cut_mark};
 pub use event::{Entry, Event, Flags, Kind};
 pub use fault::Fault;
 pub use reader::{Part, Reader, Start};

@@ -1,6 +1,6 @@
 //! What calls record: each when its work is done, under the heap's lock.
 //!
-//! Costs: nothing in a heap that does not record but a look at whether it does; else that of `Encoder::push`.
+//! Costs: nothing in a heap that does not record but a look at whether it does; else that of `Log::push`.
 
 use crate::error::Error;
 use crate::mems::{Mems, Stack};
@@ -8,26 +8,38 @@ use crate::recording::Event;
 
 impl Mems {
     /// Records what has happened.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "as `Log::push`")]
     fn record(&mut self, event: Event<'_>) {
         let Some(recorder) = &mut self.recorder else { return };
-        if recorder.has_failed {
-            return;
-        }
-        recorder.hand_over_if_due();
-        recorder.push_refused();
-        recorder.push(event);
-        if recorder.has_failed {
-            // Calls take their usual ways again. The call that stops the recording returns why.
-            self.wake_fronts();
-            self.settle_ways();
+        let thread = recorder.thread();
+        let is_noted = !recorder.is_busy && recorder.log.push(event, thread).is_ok();
+        if !is_noted && recorder.push_slowly(event, thread) {
+            self.end_failed_recording();
         }
     }
 
+    /// Calls take their usual ways again. The call that stops the recording returns why.
+    #[cold]
+    fn end_failed_recording(&mut self) {
+        self.wake_fronts();
+        self.settle_ways();
+    }
+
     /// Records that the heap has grown since the last malloc, if it has. (What a call that fails has appended is gone by now.)
+    #[inline]
     fn record_growth(&mut self) {
+        let mapped = self.heap.mapped();
+        if self.recorder.as_ref().is_some_and(|recorder| recorder.mapped != mapped) {
+            self.record_new_end(mapped);
+        }
+    }
+
+    #[cold]
+    fn record_new_end(&mut self, mapped: u64) {
         let end = self.heap.end();
         let Some(recorder) = &mut self.recorder else { return };
+        recorder.mapped = mapped;
         let address = std::mem::replace(&mut recorder.end, end);
         if end > address {
             self.record(Event::Grow { address, bytes: end - address });
@@ -45,14 +57,19 @@ impl Mems {
                 self.record_growth();
                 self.record(Event::Malloc { address: *address, size, alignment });
             }
-            // If blocks wait in quarantine, they leave it, and the request is tried once more.
-            Err(error) if error.is_no_room() && self.hidden.is_quarantine_empty() => {
-                if let Some(recorder) = &mut self.recorder {
-                    recorder.push_refused();
-                    recorder.refused = Some((size, alignment));
-                }
-            }
-            Err(_) => {}
+            Err(error) => self.record_refusal(error, size, alignment),
+        }
+    }
+
+    /// Records that there is no room for a block. If blocks wait in quarantine, they leave it, and the request is tried once more.
+    #[cold]
+    fn record_refusal(&mut self, error: &Error, size: u64, alignment: u64) {
+        if error.is_no_room()
+            && self.hidden.is_quarantine_empty()
+            && let Some(recorder) = &mut self.recorder
+        {
+            recorder.push_refused();
+            recorder.set_refused(Some((size, alignment)));
         }
     }
 
@@ -60,7 +77,7 @@ impl Mems {
     #[cfg(feature = "node")]
     pub(crate) fn forget_refusal(&mut self) {
         if let Some(recorder) = &mut self.recorder {
-            recorder.refused = None;
+            recorder.set_refused(None);
         }
     }
 
@@ -74,9 +91,9 @@ impl Mems {
 
     /// Takes note that main blocks have been given back, whose growth was not recorded.
     pub(crate) fn record_shrinking(&mut self) {
-        let end = self.heap.end();
+        let (end, mapped) = (self.heap.end(), self.heap.mapped());
         if let Some(recorder) = &mut self.recorder {
-            recorder.end = recorder.end.min(end);
+            (recorder.end, recorder.mapped) = (recorder.end.min(end), recorder.mapped.min(mapped));
         }
     }
 
@@ -94,7 +111,7 @@ impl Mems {
             && recorder.flags.stacks
         {
             let number = recorder.sites.number(stack);
-            recorder.chunk.set_last_stack(number);
+            recorder.log.set_last_stack(number);
         }
     }
 

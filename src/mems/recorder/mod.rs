@@ -17,12 +17,14 @@
 //! Costs: some 20 ns a call, and a clock's reading for one in 64; O(n) for the start of a recording of a heap with n blocks.
 
 mod events;
+mod log;
 mod output;
 mod sites;
 mod texts;
 
 pub use output::Recorded;
 
+use self::log::Log;
 use self::output::Output;
 use self::sites::Sites;
 use crate::error::Error;
@@ -36,27 +38,30 @@ use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-/// Nanoseconds after which a chunk is written that is not full, if the clock is read.
+/// Nanoseconds after which a log is written that is not full, if the clock is read.
 const OFTEN: u64 = 1_000_000_000;
 
 /// A heap that records.
 #[derive(Debug)]
 pub(super) struct Recorder {
-    chunk: Box<Encoder>,
+    log: Log,
     output: Output,
     begun: Instant,
-    /// When the chunk is to be written at the latest, in nanoseconds since then, and whether it is time.
+    /// When the log is to be written at the latest, in nanoseconds since then, and whether it is time.
     due: u64,
     is_due: bool,
     /// The threads that have made calls, by [`thread_key`]: their numbers are their places.
     threads: Vec<usize>,
-    /// The number of the thread that has made the last call.
-    last: u32,
-    /// The heap's end at the last event.
+    /// The thread that has made the last call; before the first, none that there can be.
+    last: Caller,
+    /// The heap's end at the last event, and the bytes of its main blocks.
     end: u64,
+    mapped: u64,
     /// A request that was refused, size and alignment, which is recorded before the next event: the call may still try again.
     refused: Option<(u64, u64)>,
     has_failed: bool,
+    /// Whether the next event is not all that is to be done: one of the three is so.
+    is_busy: bool,
     /// The stacks of calls, if they are recorded.
     sites: Sites,
     flags: Flags,
@@ -72,62 +77,110 @@ fn thread_key() -> usize {
     KEY.try_with(|key| std::ptr::from_ref(key).addr()).unwrap_or(0)
 }
 
+/// Frames of two threads are never as near as this: between their stacks are a page that is none, and what the system keeps of a
+/// thread.
+const NEAR: usize = 2048;
+
+/// The thread that has made a call.
+#[derive(Debug)]
+struct Caller {
+    number: u32,
+    key: usize,
+    /// Where a frame of it was.
+    frame: usize,
+}
+
 fn failed(path: &Path, reason: &io::Error) -> Error {
     Error::RecordingFailed { path: path.display().to_string(), reason: reason.to_string() }
 }
 
 impl Recorder {
+    /// The number of the thread that runs. (To ask the system for it takes longer than to note an event, and calls of one thread are
+    /// mostly made at the same depth.)
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "as `Log::push`")]
     fn thread(&mut self) -> u32 {
-        let key = thread_key();
-        if self.threads.get(self.last as usize) == Some(&key) {
-            return self.last;
+        let on_stack = 0_u8;
+        let frame = std::ptr::from_ref(&on_stack).addr();
+        if self.last.frame.abs_diff(frame) >= NEAR {
+            self.find_thread(frame);
         }
+        self.last.number
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn find_thread(&mut self, frame: usize) {
+        let key = thread_key();
+        let number = if self.last.key == key { self.last.number } else { self.number_of(key) };
+        self.last = Caller { number, key, frame };
+    }
+
+    fn number_of(&mut self, key: usize) -> u32 {
         let place = self.threads.iter().position(|&other| other == key).or_else(|| {
             self.threads.try_reserve(1).ok()?;
             self.threads.push(key);
             Some(self.threads.len() - 1)
         });
         // Without memory for one more, it is not distinguished from the last.
-        self.last = place.and_then(|place| u32::try_from(place).ok()).unwrap_or(self.last);
-        self.last
+        place.and_then(|place| u32::try_from(place).ok()).unwrap_or(self.last.number)
     }
 
-    fn push(&mut self, event: Event<'_>) {
-        let (thread, begun) = (self.thread(), self.begun);
-        let mut time = 0;
-        let mut now = || {
-            time = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            time
-        };
-        if self.chunk.push(event, thread, 0, &mut now).is_err() {
+    /// Records an operation, whatever else is to be done. Returns `true` if the recording ends, because of the disk.
+    #[cold]
+    #[inline(never)]
+    fn push_slowly(&mut self, event: Event<'_>, thread: u32) -> bool {
+        if self.has_failed {
+            return false;
+        }
+        if self.is_due {
             self.hand_over();
-            // There is room in an empty chunk for every event.
-            let _ = self.chunk.push(event, thread, 0, now);
-        } else if time > self.due {
-            // The event comes first, so that its stack can be set in the chunk that it is in.
-            self.due = time + OFTEN;
+        }
+        if let Some((size, alignment)) = self.refused.take() {
+            self.push_to_a_group(Event::RefusedMalloc { size, alignment }, thread);
+        }
+        self.push_to_a_group(event, thread);
+        self.has_failed
+    }
+
+    fn push_to_a_group(&mut self, event: Event<'_>, thread: u32) {
+        let now = self.now();
+        if self.log.begin_group(|| now).and_then(|()| self.log.push(event, thread)).is_err() {
+            self.hand_over();
+            // There is room in an empty log for every event.
+            let _ = self.log.begin_group(|| now).and_then(|()| self.log.push(event, thread));
+        }
+        // The event comes first, so that its stack can be set in the log that it is in.
+        if now > self.due {
+            self.due = now + OFTEN;
             self.is_due = true;
         }
+        self.is_busy = self.is_due || self.has_failed;
+    }
+
+    /// Nanoseconds since the recording began, if it has a clock.
+    fn now(&self) -> u64 {
+        if self.flags.clock { u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX) } else { 0 }
+    }
+
+    /// Keeps a request that was refused until the next event.
+    fn set_refused(&mut self, refused: Option<(u64, u64)>) {
+        self.refused = refused;
+        self.is_busy |= refused.is_some();
     }
 
     /// Records the request that was refused before, if there is one.
     fn push_refused(&mut self) {
         if let Some((size, alignment)) = self.refused.take() {
-            self.push(Event::RefusedMalloc { size, alignment });
-        }
-    }
-
-    /// Hands the chunk over before the next event if it has been filled for some time: little is lost if the process is killed.
-    fn hand_over_if_due(&mut self) {
-        if self.is_due {
-            self.hand_over();
+            let thread = self.thread();
+            self.push_to_a_group(Event::RefusedMalloc { size, alignment }, thread);
         }
     }
 
     #[cold]
     fn hand_over(&mut self) {
-        self.is_due = false;
-        self.has_failed = !self.output.hand_over(&mut self.chunk, &mut self.sites);
+        let is_due = std::mem::take(&mut self.is_due);
+        self.has_failed = !self.output.hand_over(&mut self.log, &mut self.sites, is_due);
     }
 }
 
@@ -145,11 +198,11 @@ impl Stopped {
     /// # Errors
     /// [`Error::RecordingFailed`].
     pub fn finish(self) -> Result<Recorded, Error> {
-        let Recorder { chunk, output, sites, path, has_failed, .. } = *self.recorder;
+        let Recorder { log, output, sites, path, has_failed, .. } = *self.recorder;
         if has_failed {
             return Err(failed(&path, &output.failure()));
         }
-        output.end(chunk, sites, texts::stats(&self.stats).into()).map_err(|error| failed(&path, &error))
+        output.end(log, sites, texts::stats(&self.stats).into()).map_err(|error| failed(&path, &error))
     }
 }
 
@@ -167,18 +220,20 @@ pub(crate) fn record(heap: &mut impl Access, path: &Path, flags: Flags) -> Resul
         failed_before.finish()?;
     }
     let created = Output::create(path, flags, &texts::header(&options));
-    let (output, chunk) = created.map_err(|error| failed(path, &error))?;
+    let (output, log) = created.map_err(|error| failed(path, &error))?;
     let recorder = Box::new(Recorder {
-        chunk,
+        log,
         output,
         begun: Instant::now(),
         due: OFTEN,
         is_due: false,
         threads: Vec::new(),
-        last: 0,
+        last: Caller { number: 0, key: usize::MAX, frame: 0 },
         end: 0,
+        mapped: 0,
         refused: None,
         has_failed: false,
+        is_busy: false,
         sites: Sites::default(),
         flags,
         path: path.into(),
@@ -244,7 +299,7 @@ impl Mems {
         self.check_recordable()?;
         self.rest_fronts();
         recorder.output.start(self.present(recorder.flags)?);
-        recorder.end = self.end();
+        (recorder.end, recorder.mapped) = (self.end(), self.heap.mapped());
         if recorder.flags.stacks {
             IN_USE.store(true, Relaxed);
         }

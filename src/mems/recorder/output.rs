@@ -1,14 +1,16 @@
-//! Where a recording goes: a thread that compresses and writes chunks, so that no call waits for a disk.
+//! Where a recording goes: a thread that makes chunks of logs, compresses and writes them, so that no call waits for a disk.
 //!
-//! Invariants: at most [`CHUNKS`] chunks wait. If the disk is slower than the program, whole chunks are dropped, and counted. The
-//! first failure of the disk ends the recording; the call that stops it returns why.
+//! Invariants: at most [`LOGS`] logs wait. If the thread is slower than the program, whole logs are dropped, and counted. The first
+//! failure of the disk ends the recording; the call that stops it returns why.
 //!
-//! Costs: handing over a chunk is a swap of two boxes; 10 MB of address space for the chunks, of which memory is used as they fill.
+//! Costs: handing over a log is a swap of pointers; 7 MB of address space for the logs, of which memory is used as they fill, and
+//! the ones that were used last come first. In the thread, 10 to 60 ns an event.
 
+use super::log::Log;
 use super::sites::{Site, Sites};
 use super::texts;
 use crate::memory::without_signals;
-use crate::recording::{Encoder, Flags, Writer};
+use crate::recording::{Encoder, Entry, Flags, Writer};
 use std::collections::TryReserveError;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -18,26 +20,28 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
-/// Chunks that may wait for the disk, with the one that is being filled.
-const CHUNKS: usize = 8;
+/// Logs that may wait for the thread, with the one that is being filled.
+const LOGS: usize = 32;
 
 /// What the thread is told to do.
 enum Message {
     /// Write what was there when the recording began.
     Start(Vec<Encoder>),
-    /// Write a chunk.
-    Chunk(Part),
-    /// Write the end of the file: the last chunk, and the statistics.
+    /// Write what happened.
+    Log(Part),
+    /// Write the end of the file: the last log, and the statistics.
     End(Part, Box<str>),
 }
 
-/// A chunk, and what is written before it.
+/// A log, and what is written before it.
 struct Part {
-    chunk: Box<Encoder>,
+    log: Log,
     /// Operations that are missing before it.
     missing: u64,
     /// Stacks that are new in it.
     sites: Vec<Site>,
+    /// Whether it is to be written at once, though the chunk is not full.
+    is_due: bool,
 }
 
 /// What a recording holds when it has ended.
@@ -55,8 +59,9 @@ pub struct Recorded {
 #[derive(Debug)]
 pub(super) struct Output {
     to: SyncSender<Message>,
-    /// Chunks that have been written, to be filled again.
-    spare: Receiver<Box<Encoder>>,
+    /// Logs that have been read, and those of them that wait to be filled again.
+    spare: Receiver<Log>,
+    free: Vec<Log>,
     failed: Arc<AtomicBool>,
     missing: u64,
     thread: JoinHandle<io::Result<Recorded>>,
@@ -125,93 +130,120 @@ pub(super) fn write_snapshot(path: &Path, header: &str, start: &[Encoder], stats
     end(writer, stats)
 }
 
-/// The body of the thread.
-fn write(mut writer: Writer<Target>, from: &Receiver<Message>, spare: &Sender<Box<Encoder>>) -> io::Result<Recorded> {
-    let mut recorded = Recorded::default();
-    let mut part = |writer: &mut Writer<Target>, part: &Part| {
-        writer.missing(part.missing);
-        recorded.missing += part.missing;
-        recorded.operations += u64::from(part.chunk.operations());
-        part.sites.iter().try_for_each(|(number, stack)| writer.stack(*number, stack))?;
-        writer.chunk(&part.chunk)?;
-        writer.flush()
-    };
-    for message in from {
-        match message {
-            Message::Start(chunks) => {
-                chunks.iter().try_for_each(|chunk| writer.chunk(chunk))?;
-                writer.flush()?;
-            }
-            Message::Chunk(mut full) => {
-                part(&mut writer, &full)?;
-                full.chunk.clear();
-                // Nobody waits for it if the recording has been dropped.
-                let _gone = spare.send(full.chunk);
-            }
-            Message::End(last, stats) => {
-                part(&mut writer, &last)?;
-                let bytes = end(writer, &stats)?;
-                return Ok(Recorded { bytes, ..recorded });
+/// What the thread has: where it writes to, and the columns that it fills.
+struct Columns {
+    writer: Writer<Target>,
+    encoder: Encoder,
+    recorded: Recorded,
+}
+
+impl Columns {
+    fn write_start(&mut self, chunks: &[Encoder]) -> io::Result<()> {
+        chunks.iter().try_for_each(|chunk| self.writer.chunk(chunk))?;
+        self.writer.flush()
+    }
+
+    /// Makes columns of a log, and writes each chunk that is full.
+    fn write(&mut self, Part { log, missing, sites, is_due }: &Part) -> io::Result<()> {
+        if *missing > 0 {
+            self.write_chunk()?;
+            self.writer.missing(*missing);
+            self.recorded.missing += missing;
+        }
+        self.recorded.operations += u64::from(log.events());
+        sites.iter().try_for_each(|(number, stack)| self.writer.stack(*number, stack))?;
+        for Entry { event, thread, stack, time } in log.entries() {
+            if self.encoder.push(event, thread, stack, || time).is_err() {
+                self.write_chunk()?;
+                // There is room in an empty chunk for every event.
+                let _ = self.encoder.push(event, thread, stack, || time);
             }
         }
+        if *is_due { self.write_chunk() } else { Ok(()) }
     }
-    // The heap has been dropped without an end: what is there can be read in part.
-    Ok(recorded)
+
+    /// Writes the chunk, so that it is there if the process is killed.
+    fn write_chunk(&mut self) -> io::Result<()> {
+        self.writer.chunk(&self.encoder)?;
+        self.encoder.clear();
+        self.writer.flush()
+    }
+
+    /// The body of the thread.
+    fn run(mut self, from: &Receiver<Message>, spare: &Sender<Log>) -> io::Result<Recorded> {
+        for message in from {
+            match message {
+                Message::Start(chunks) => self.write_start(&chunks)?,
+                Message::Log(mut part) => {
+                    self.write(&part)?;
+                    part.log.clear();
+                    // Nobody waits for it if the recording has been dropped.
+                    let _gone = spare.send(part.log);
+                }
+                Message::End(last, stats) => {
+                    self.write(&last)?;
+                    let bytes = end(self.writer, &stats)?;
+                    return Ok(Recorded { bytes, ..self.recorded });
+                }
+            }
+        }
+        // The heap has been dropped without an end: what is there can be read in part.
+        Ok(self.recorded)
+    }
 }
 
 impl Output {
-    /// Creates a file, and begins to write it. Returns the first chunk to be filled as well.
+    /// Creates a file, and begins to write it. Returns the first log to be filled as well.
     ///
     /// # Errors
     /// An error of the file system, or there is no memory, or no thread.
-    pub fn create(path: &Path, flags: Flags, header: &str) -> io::Result<(Self, Box<Encoder>)> {
-        let chunk = || Encoder::new(flags).map(Box::new);
-        let chunks: Result<Vec<_>, TryReserveError> = (1..CHUNKS).map(|_| chunk()).collect();
-        let (first, chunks) = (chunk().map_err(no_memory)?, chunks.map_err(no_memory)?);
-        let writer = create(path, flags, header)?;
-        // Room for all chunks, for the start and the end: to send never waits.
-        let (to, from) = sync_channel(CHUNKS + 2);
+    pub fn create(path: &Path, flags: Flags, header: &str) -> io::Result<(Self, Log)> {
+        let log = || Log::new(flags);
+        let free: Result<Vec<_>, TryReserveError> = (1..LOGS).map(|_| log()).collect();
+        let (first, free) = (log().map_err(no_memory)?, free.map_err(no_memory)?);
+        let encoder = Encoder::new(flags).map_err(no_memory)?;
+        let columns = Columns { writer: create(path, flags, header)?, encoder, recorded: Recorded::default() };
+        // Room for all logs, for the start and the end: to send never waits.
+        let (to, from) = sync_channel(LOGS + 2);
         let (give_back, spare) = channel();
-        for chunk in chunks {
-            give_back.send(chunk).map_err(no_memory)?;
-        }
         let failed = Arc::new(AtomicBool::new(false));
         let is_failed = Arc::clone(&failed);
-        let body = move || write(writer, &from, &give_back).inspect_err(|_| is_failed.store(true, Ordering::Relaxed));
+        let body = move || columns.run(&from, &give_back).inspect_err(|_| is_failed.store(true, Ordering::Relaxed));
         let thread = without_signals(|| Builder::new().name(texts::THREAD.into()).spawn(body))?;
-        Ok((Self { to, spare, failed, missing: 0, thread }, first))
+        Ok((Self { to, spare, free, failed, missing: 0, thread }, first))
     }
 
     /// Writes what was there when the recording began.
     pub fn start(&self, chunks: Vec<Encoder>) {
-        // The thread has not failed unless it has returned: that is found at the next chunk.
+        // The thread has not failed unless it has returned: that is found at the next log.
         let _failed = self.to.try_send(Message::Start(chunks));
     }
 
-    /// Takes a full chunk, and puts an empty one in its place: the same one if no other is free, and its operations are missing then.
-    /// Returns `false` if the recording has ended, because of the disk.
-    pub fn hand_over(&mut self, full: &mut Box<Encoder>, sites: &mut Sites) -> bool {
+    /// Takes a full log, and puts an empty one in its place: itself if no other is free, and its operations are missing then.
+    /// `is_due`: it is to be written at once. Returns `false` if the recording has ended, because of the disk.
+    pub fn hand_over(&mut self, full: &mut Log, sites: &mut Sites, is_due: bool) -> bool {
         if self.failed.load(Ordering::Relaxed) {
             return false;
         }
-        let Ok(empty) = self.spare.try_recv() else {
-            self.missing += u64::from(full.operations());
+        self.free.extend(self.spare.try_iter());
+        let Some(empty) = self.free.pop() else {
+            self.missing += u64::from(full.events());
             full.clear();
             return true;
         };
-        let chunk = std::mem::replace(full, empty);
-        let part = Part { chunk, missing: std::mem::take(&mut self.missing), sites: sites.take_new() };
-        self.to.try_send(Message::Chunk(part)).is_ok()
+        let log = std::mem::replace(full, empty);
+        let part = Part { log, missing: std::mem::take(&mut self.missing), sites: sites.take_new(), is_due };
+        self.to.try_send(Message::Log(part)).is_ok()
     }
 
     /// Ends the file, and waits until it is written.
     ///
     /// # Errors
     /// The first error of the file system.
-    pub fn end(self, chunk: Box<Encoder>, mut sites: Sites, stats: Box<str>) -> io::Result<Recorded> {
+    pub fn end(self, log: Log, mut sites: Sites, stats: Box<str>) -> io::Result<Recorded> {
         // If the thread has failed, what it returns says why.
-        let _failed =
-            self.to.try_send(Message::End(Part { chunk, missing: self.missing, sites: sites.take_new() }, stats));
+        let last = Part { log, missing: self.missing, sites: sites.take_new(), is_due: true };
+        let _failed = self.to.try_send(Message::End(last, stats));
         drop(self.to);
         self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that writes it has panicked")))
     }

@@ -1,0 +1,332 @@
+//! What calls have done, as words: all that a recorder notes while it holds a heap's lock. The thread that writes the recording makes
+//! columns of them.
+//!
+//! An event is a word with its kind, its first address, and bits that say what comes behind: its other numbers, and then, where they
+//! are not those of the event before, the alignment and the thread; and the stack, if stacks are recorded. Texts of marks are kept
+//! apart. Events are noted in groups of 64: where a group begins, there are a word with the time, and room for all its events. So an
+//! event is noted without a look at either.
+//!
+//! Invariants: the memory is reserved at once and never grows; a push that returns [`Full`] has changed nothing. A log begins with
+//! alignment and thread 0, so that each can be read by itself.
+//!
+//! Costs: two words for a malloc and one for a free.
+
+use crate::recording::{Entry, Event, Flags, Full, Kind, cut_mark};
+use std::collections::TryReserveError;
+
+/// Words of a log: some 16,000 events of a program that frees what it allocates. (Two of them stay in a processor's second cache.)
+const WORDS: usize = 24 << 10;
+/// Bytes of a log's texts.
+const TEXTS: usize = 16 << 10;
+/// The most words of an event: the first, two more numbers, alignment, thread and stack.
+const MOST_WORDS: usize = 6;
+/// Events of a group: a recording has times for one event in as many.
+const GROUP: u32 = 64;
+
+/// The bits of a first word that are its kind.
+const KIND: u64 = 0b1111;
+/// The kind of a word that is no event, but the time, which is where addresses are.
+const TIME: u64 = KIND;
+const NEW_ALIGNMENT: u64 = 1 << 4;
+const NEW_THREAD: u64 = 1 << 5;
+/// Where the address begins. Addresses are below 2^53, and times below 2^56: two years.
+const ADDRESS: u32 = 6;
+
+/// Operations that are being noted.
+#[derive(Debug)]
+pub(super) struct Log {
+    words: Vec<u64>,
+    texts: String,
+    has_stacks: bool,
+    has_clock: bool,
+    /// Events that there is room for, before the next group is begun.
+    left: u32,
+    /// Events of all groups that were begun.
+    begun: u32,
+    /// The alignment and the thread of the last event.
+    alignment: u64,
+    thread: u32,
+}
+
+impl Log {
+    /// An empty log, with all the memory it will ever have: some 200 KB, which the system provides as it is touched.
+    ///
+    /// # Errors
+    /// If there is no memory.
+    pub fn new(flags: Flags) -> Result<Self, TryReserveError> {
+        let (mut words, mut texts) = (Vec::new(), String::new());
+        words.try_reserve_exact(WORDS)?;
+        texts.try_reserve_exact(TEXTS)?;
+        Ok(Self {
+            words,
+            texts,
+            has_stacks: flags.stacks,
+            has_clock: flags.clock,
+            left: 0,
+            begun: 0,
+            alignment: 0,
+            thread: 0,
+        })
+    }
+
+    /// Notes an operation of a thread, with no stack.
+    ///
+    /// # Errors
+    /// [`Full`], and nothing has changed: a group has to be begun, or for a mark there is no room in this log.
+    #[inline(always)]
+    #[allow(
+        clippy::inline_always,
+        reason = "where it is called, the event's kind is known: most of it is not done then"
+    )]
+    pub fn push(&mut self, event: Event<'_>, thread: u32) -> Result<(), Full> {
+        if self.left == 0 {
+            return Err(Full);
+        }
+        let (address, numbers, alignment) = match event {
+            Event::Main { address, bytes } | Event::Grow { address, bytes } => (address, [Some(bytes), None], None),
+            Event::Block { address, size, alignment } | Event::Malloc { address, size, alignment } => {
+                (address, [Some(size), None], Some(alignment))
+            }
+            Event::Free { address } => (address, [None; 2], None),
+            Event::Realloc { from, to, size, alignment } => (from, [Some(size), Some(to)], Some(alignment)),
+            Event::RefusedMalloc { size, alignment } => (0, [Some(size), None], Some(alignment)),
+            Event::RefusedRealloc { from, size } => (from, [Some(size), None], None),
+            Event::Trim { bytes } => (0, [Some(bytes), None], None),
+            Event::Mark(text) => (self.push_text(text)?, [None; 2], None),
+        };
+        self.left -= 1;
+        let new_alignment = alignment.filter(|&alignment| alignment != self.alignment);
+        let new_thread = (thread != self.thread).then_some(thread);
+        let bits = if new_alignment.is_some() { NEW_ALIGNMENT } else { 0 };
+        let bits = if new_thread.is_some() { bits | NEW_THREAD } else { bits };
+        self.words.push(address << ADDRESS | bits | event.kind() as u64);
+        numbers.into_iter().flatten().for_each(|number| self.words.push(number));
+        if let Some(alignment) = new_alignment {
+            self.words.push(alignment);
+            self.alignment = alignment;
+        }
+        if let Some(thread) = new_thread {
+            self.words.push(u64::from(thread));
+            self.thread = thread;
+        }
+        if self.has_stacks {
+            self.words.push(0);
+        }
+        Ok(())
+    }
+
+    /// Makes room for the next events, if there is none. `now` returns the nanoseconds since the recording began; it is not called
+    /// without a clock.
+    ///
+    /// # Errors
+    /// [`Full`], and nothing has changed.
+    pub fn begin_group(&mut self, now: impl FnOnce() -> u64) -> Result<(), Full> {
+        if self.left > 0 {
+            return Ok(());
+        }
+        if self.words.len() + 1 + GROUP as usize * MOST_WORDS > WORDS {
+            return Err(Full);
+        }
+        if self.has_clock {
+            self.words.push(now() << ADDRESS | TIME);
+        }
+        (self.left, self.begun) = (GROUP, self.begun + GROUP);
+        Ok(())
+    }
+
+    /// Keeps a mark's text. Returns its length in bytes.
+    #[cold]
+    fn push_text(&mut self, text: &str) -> Result<u64, Full> {
+        let text = cut_mark(text);
+        if self.texts.len() + text.len() > TEXTS {
+            return Err(Full);
+        }
+        self.texts.push_str(text);
+        Ok(text.len() as u64)
+    }
+
+    /// Gives the last event the stack that is known by now. Nothing happens unless stacks are recorded.
+    pub fn set_last_stack(&mut self, stack: u32) {
+        if self.has_stacks
+            && let Some(last) = self.words.last_mut()
+        {
+            *last = u64::from(stack);
+        }
+    }
+
+    /// The number of events.
+    pub const fn events(&self) -> u32 {
+        self.begun - self.left
+    }
+
+    /// Forgets the events. The memory stays.
+    pub fn clear(&mut self) {
+        self.words.clear();
+        self.texts.clear();
+        (self.left, self.begun, self.alignment, self.thread) = (0, 0, 0, 0);
+    }
+
+    /// The events, in the order in which they were noted.
+    pub fn entries(&self) -> Entries<'_> {
+        Entries {
+            words: &self.words,
+            texts: &self.texts,
+            has_stacks: self.has_stacks,
+            alignment: 0,
+            thread: 0,
+            time: 0,
+        }
+    }
+}
+
+/// The events of a [`Log`], one by one.
+#[derive(Debug)]
+pub(super) struct Entries<'a> {
+    words: &'a [u64],
+    texts: &'a str,
+    has_stacks: bool,
+    alignment: u64,
+    thread: u32,
+    time: u64,
+}
+
+impl<'a> Entries<'a> {
+    #[inline]
+    fn word(&mut self) -> Option<u64> {
+        let (&word, rest) = self.words.split_first()?;
+        self.words = rest;
+        Some(word)
+    }
+
+    #[inline]
+    fn short(&mut self) -> Option<u32> {
+        u32::try_from(self.word()?).ok()
+    }
+
+    /// The next first word of an event.
+    #[inline]
+    fn first(&mut self) -> Option<u64> {
+        let mut first = self.word()?;
+        while first & KIND == TIME {
+            self.time = first >> ADDRESS;
+            first = self.word()?;
+        }
+        Some(first)
+    }
+
+    fn text(&mut self, bytes: u64) -> Option<&'a str> {
+        let (text, rest) = self.texts.split_at_checked(usize::try_from(bytes).ok()?)?;
+        self.texts = rest;
+        Some(text)
+    }
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = Entry<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Entry<'a>> {
+        let first = self.first()?;
+        #[allow(clippy::cast_possible_truncation, reason = "four bits")]
+        let (kind, address) = (Kind::of((first & KIND) as u8)?, first >> ADDRESS);
+        let size = if matches!(kind, Kind::Free | Kind::Mark) { 0 } else { self.word()? };
+        let to = if kind == Kind::Realloc { self.word()? } else { 0 };
+        if first & NEW_ALIGNMENT != 0 {
+            self.alignment = self.word()?;
+        }
+        if first & NEW_THREAD != 0 {
+            self.thread = self.short()?;
+        }
+        let stack = if self.has_stacks { self.short()? } else { 0 };
+        let alignment = self.alignment;
+        let event = match kind {
+            Kind::Main => Event::Main { address, bytes: size },
+            Kind::Block => Event::Block { address, size, alignment },
+            Kind::Malloc => Event::Malloc { address, size, alignment },
+            Kind::Free => Event::Free { address },
+            Kind::Realloc => Event::Realloc { from: address, to, size, alignment },
+            Kind::RefusedMalloc => Event::RefusedMalloc { size, alignment },
+            Kind::RefusedRealloc => Event::RefusedRealloc { from: address, size },
+            Kind::Grow => Event::Grow { address, bytes: size },
+            Kind::Trim => Event::Trim { bytes: size },
+            Kind::Mark => Event::Mark(self.text(address)?),
+        };
+        Some(Entry { event, thread: self.thread, stack, time: self.time })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// An event by numbers, so that there is nothing in it to be borrowed.
+    fn event(kind: u8, address: u64, size: u64, alignment: u64, text: &str) -> Event<'_> {
+        match Kind::of(kind).unwrap() {
+            Kind::Main => Event::Main { address, bytes: size },
+            Kind::Block => Event::Block { address, size, alignment },
+            Kind::Malloc => Event::Malloc { address, size, alignment },
+            Kind::Free => Event::Free { address },
+            Kind::Realloc => Event::Realloc { from: address, to: size >> 11, size, alignment },
+            Kind::RefusedMalloc => Event::RefusedMalloc { size, alignment },
+            Kind::RefusedRealloc => Event::RefusedRealloc { from: address, size },
+            Kind::Grow => Event::Grow { address, bytes: size },
+            Kind::Trim => Event::Trim { bytes: size },
+            Kind::Mark => Event::Mark(text),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn events_are_read_as_they_were_noted(
+            events in prop::collection::vec((0..10_u8, 0..1_u64 << 53, any::<u64>(), 0..3_u32, ".{0,20}", 0..3_u32, any::<u32>()), 0..300),
+            clock: bool,
+            stacks: bool,
+        ) {
+            let mut log = Log::new(Flags { clock, stacks }).unwrap();
+            for round in 0..2 {
+                let mut expected = Vec::new();
+                let mut time = 0;
+                for (place, (kind, address, size, alignment, text, thread, stack)) in events.iter().enumerate() {
+                    let event = event(*kind, *address, *size, 1 << alignment, text);
+                    if place % 64 == 0 {
+                        prop_assert_eq!(log.push(event, *thread), Err(Full));
+                        time = if clock { place as u64 + 1 } else { 0 };
+                    }
+                    log.begin_group(|| place as u64 + 1).unwrap();
+                    log.push(event, *thread).unwrap();
+                    log.set_last_stack(*stack);
+                    expected.push(Entry { event, thread: *thread, stack: if stacks { *stack } else { 0 }, time });
+                }
+                prop_assert_eq!(log.entries().collect::<Vec<_>>(), expected, "round {}", round);
+                prop_assert_eq!(log.events() as usize, events.len());
+                log.clear();
+                prop_assert_eq!(log.entries().next(), None);
+            }
+        }
+    }
+
+    #[test]
+    fn a_log_that_is_full_stays_as_it_is_and_never_grows() {
+        for flags in [Flags::default(), Flags { clock: true, stacks: true }] {
+            let mut log = Log::new(flags).unwrap();
+            let reserved = (log.words.capacity(), log.texts.capacity());
+            let mut pushed = 0;
+            while log.begin_group(|| 1).is_ok() {
+                log.push(Event::Malloc { address: pushed, size: 8, alignment: 1 + pushed % 2 }, 0).unwrap();
+                pushed += 1;
+            }
+            assert_eq!(log.entries().count() as u64, pushed);
+            assert_eq!(log.push(Event::Mark("a"), 0), Err(Full));
+            assert!(log.entries().count() as u64 == pushed && log.texts.is_empty());
+
+            log.clear();
+            let text = "é".repeat(crate::recording::MOST_TEXT);
+            log.begin_group(|| 1).unwrap();
+            let marks = (0..).take_while(|_| log.push(Event::Mark(&text), 0).is_ok()).count();
+            assert_eq!((marks, log.entries().count()), (4, 4), "a text is cut");
+            assert!(log.push(Event::Mark(""), 0).is_ok());
+            assert_eq!((log.words.capacity(), log.texts.capacity()), reserved);
+        }
+    }
+}
