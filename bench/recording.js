@@ -23,7 +23,10 @@ function replays(trace, policy, file) {
   const end = () => {
     const missing = file === undefined ? 0 : heap.stopRecording().missing;
     heap.close();
-    if (missing > 0) throw new Error(`${missing} operations were not recorded: the disk is too slow to measure this`);
+    if (missing > 0)
+      throw new Error(
+        `${missing} operations were not recorded: the disk is too slow to measure this`,
+      );
   };
   return { run, end };
 }

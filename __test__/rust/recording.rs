@@ -441,7 +441,7 @@ proptest! {
     }
 
     #[test]
-    fn no_columns_make_a_reader_panic(columns in prop::collection::vec((1..11_u8, prop::collection::vec(any::<u8>(), 0..9)), 0..9), kinds in prop::collection::vec(0..128_u8, 0..9)) {
+    fn no_columns_make_a_reader_panic(columns in prop::collection::vec((1..11_u8, prop::collection::vec(any::<u8>(), 0..9)), 0..9), kinds in prop::collection::vec(any::<u8>(), 0..9)) {
         let mut columns: Vec<_> = columns.iter().map(|(id, bytes)| (*id, &bytes[..])).filter(|&(id, _)| id != 1).collect();
         columns.push((1, &kinds));
         let bytes = file(&[plain(0, u32::try_from(kinds.len()).unwrap(), &columns)]);
@@ -501,13 +501,13 @@ fn the_document_shows_a_small_file_byte_for_byte() {
     ];
     let body = [
         (2, "column 1, kinds: 3 bytes"),
-        (3, "malloc with a new alignment; malloc, unaligned from here on; free by a new thread"),
+        (3, "malloc with a new alignment; malloc, unaligned from here on; free of a recent block by a new thread"),
         (2, "column 2, sizes: 3 bytes"),
         (3, "300, 20"),
         (2, "column 3, addresses: 3 bytes"),
         (3, "zigzag((1000 - 1000) / 16), zigzag(1300 - 1000)"),
-        (2, "column 4, freed: 2 bytes"),
-        (2, "zigzag(1000 - 1300)"),
+        (2, "column 4, freed: 1 byte"),
+        (1, "one block was made since"),
         (2, "column 5, alignments: 1 byte"),
         (1, "16"),
         (2, "column 6, threads: 1 byte"),
@@ -515,7 +515,7 @@ fn the_document_shows_a_small_file_byte_for_byte() {
         (2, "column 8, times: 2 bytes"),
         (2, "5000"),
     ];
-    let events = header("events", "chunk 0", "29 bytes of body", "3 events", "no operations are missing before");
+    let events = header("events", "chunk 0", "28 bytes of body", "3 events", "no operations are missing before");
     let end = header("end", "chunk 1", "2 bytes of body", "no events", "7 operations are missing before");
     let fields = [&start[..], &events, &body, &end, &[(2, "{}: the statistics")]].concat();
     let shown = dump(&bytes, &fields);

@@ -13,7 +13,7 @@ pub(super) mod id {
     pub const SIZE: u8 = 2;
     /// Where blocks are that are new, or were there at the beginning: differences.
     pub const ADDRESS: u8 = 3;
-    /// Where blocks are that are freed, or resized: differences.
+    /// Which blocks are freed, or resized: how many blocks were made since, or where they are, as differences.
     pub const FREED: u8 = 4;
     /// Alignments, where they change.
     pub const ALIGNMENT: u8 = 5;
@@ -38,6 +38,8 @@ pub(super) const NEW_THREAD: u8 = 1 << 5;
 /// Set for the first event of a chunk from which on differences of addresses are in bytes. Before, they are in units
 /// of 16 bytes.
 pub(super) const UNALIGNED: u8 = 1 << 6;
+/// Set for an event that frees or resizes a block which is given by how many blocks have been made since.
+pub(super) const RECENT: u8 = 1 << 7;
 /// The clock is read for one event in this many.
 pub(super) const TIME_EVERY: usize = 64;
 /// The most bytes that a number takes.

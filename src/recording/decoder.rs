@@ -6,7 +6,7 @@
 //! Cost: some 30 ns an event.
 
 use super::chunk::{Chunk, content};
-use super::columns::{Cursor, KIND_BITS, NEW_ALIGNMENT, NEW_THREAD, TIME_EVERY, UNALIGNED, id};
+use super::columns::{Cursor, KIND_BITS, NEW_ALIGNMENT, NEW_THREAD, RECENT, TIME_EVERY, UNALIGNED, id};
 use super::encoder::MOST_EVENTS;
 use super::event::{Entry, Event, Kind};
 use super::fault::Fault;
@@ -137,9 +137,6 @@ impl<'a> Events<'a> {
     /// The next event; `None` if the columns have no value for it.
     fn entry(&mut self) -> Option<Entry<'a>> {
         let bits = self.kinds.byte()?;
-        if bits & !(KIND_BITS | NEW_ALIGNMENT | NEW_THREAD | UNALIGNED) != 0 {
-            return None;
-        }
         if bits & NEW_ALIGNMENT != 0 {
             self.alignment = self.alignments.number()?;
         }
@@ -147,7 +144,11 @@ impl<'a> Events<'a> {
             self.near.set_unaligned();
         }
         let alignment = self.alignment;
-        let event = match Kind::of(bits & KIND_BITS)? {
+        let (kind, is_recent) = (Kind::of(bits & KIND_BITS)?, bits & RECENT != 0);
+        if is_recent && !matches!(kind, Kind::Free | Kind::Realloc | Kind::RefusedRealloc) {
+            return None;
+        }
+        let event = match kind {
             Kind::Main => Event::Main { address: self.address()?, bytes: self.sizes.number()? },
             Kind::Grow => Event::Grow { address: self.address()?, bytes: self.sizes.number()? },
             Kind::Block => Event::Block { address: self.address()?, size: self.sizes.number()?, alignment },
@@ -155,13 +156,13 @@ impl<'a> Events<'a> {
                 let size = self.sizes.number()?;
                 Event::Malloc { address: self.block(size)?, size, alignment }
             }
-            Kind::Free => Event::Free { address: self.freed()? },
+            Kind::Free => Event::Free { address: self.freed(is_recent)? },
             Kind::Realloc => {
-                let (from, size) = (self.freed()?, self.sizes.number()?);
+                let (from, size) = (self.freed(is_recent)?, self.sizes.number()?);
                 Event::Realloc { from, to: self.block(size)?, size, alignment }
             }
             Kind::RefusedMalloc => Event::RefusedMalloc { size: self.sizes.number()?, alignment },
-            Kind::RefusedRealloc => Event::RefusedRealloc { from: self.freed()?, size: self.sizes.number()? },
+            Kind::RefusedRealloc => Event::RefusedRealloc { from: self.freed(is_recent)?, size: self.sizes.number()? },
             Kind::Trim => Event::Trim { bytes: self.sizes.number()? },
             Kind::Mark => Event::Mark(self.texts.text()?),
         };
@@ -188,8 +189,12 @@ impl<'a> Events<'a> {
         Some(address)
     }
 
-    fn freed(&mut self) -> Option<u64> {
-        let address = self.near.last().wrapping_add(self.near.difference(self.freed.number()?));
+    fn freed(&mut self, is_recent: bool) -> Option<u64> {
+        let number = self.freed.number()?;
+        if is_recent {
+            return self.near.free_recent(number);
+        }
+        let address = self.near.last().wrapping_add(self.near.difference(number));
         self.near.set(address);
         Some(address)
     }

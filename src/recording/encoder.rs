@@ -5,9 +5,9 @@
 //!
 //! Cost: 10 to 20 ns an event, and what the clock takes for one event in 64.
 
-use super::columns::{Column, LONGEST, NEW_ALIGNMENT, NEW_THREAD, TIME_EVERY, id};
+use super::columns::{Column, LONGEST, NEW_ALIGNMENT, NEW_THREAD, RECENT, TIME_EVERY, id};
 use super::event::{Event, Flags};
-use super::near::Near;
+use super::near::{Finder, Near};
 use std::collections::TryReserveError;
 
 /// The most events of a chunk.
@@ -44,6 +44,7 @@ pub struct Encoder {
     operations: u32,
     state: State,
     near: Near,
+    finder: Finder,
     kinds: Column,
     sizes: Column,
     addresses: Column,
@@ -75,6 +76,7 @@ impl Encoder {
             operations: 0,
             state: State::default(),
             near: Near::new(),
+            finder: Finder::new(),
             kinds: Column::new(KINDS)?,
             sizes: Column::new(SIZES)?,
             addresses: Column::new(ADDRESSES)?,
@@ -113,12 +115,15 @@ impl Encoder {
             }
             Event::Free { address } => kind |= self.push_freed(address),
             Event::Realloc { from, to, size, alignment } => {
-                // Both differences have the same unit.
-                let to_class = to.wrapping_sub(self.near.of_class(size));
-                kind |= self.near.fit(from.wrapping_sub(self.near.last()) | to_class);
-                self.push_freed(from);
-                self.push_block(to, size);
-                kind |= self.push_alignment(alignment);
+                if let Some(since) = self.finder.find(&self.near, from) {
+                    kind |= self.push_recent(since);
+                } else {
+                    // Both differences have the same unit.
+                    let to_class = to.wrapping_sub(self.near.of_class(size));
+                    kind |= self.near.fit(from.wrapping_sub(self.near.last()) | to_class);
+                    self.push_far(from);
+                }
+                kind |= self.push_block(to, size) | self.push_alignment(alignment);
                 self.sizes.push(size);
             }
             Event::RefusedMalloc { size, alignment } => {
@@ -168,17 +173,35 @@ impl Encoder {
         let bit = self.near.fit(difference);
         self.addresses.push(self.near.number(difference));
         self.near.set_block(address, size);
+        self.finder.note(&self.near, address);
         bit
     }
 
-    /// Appends the address of a block that is freed or resized. Returns the bit that says that it is unaligned.
+    /// Appends which block is freed or resized. Returns the bit that says how it is given.
     #[inline]
     fn push_freed(&mut self, address: u64) -> u8 {
+        if let Some(since) = self.finder.find(&self.near, address) {
+            return self.push_recent(since);
+        }
+        let bit = self.near.fit(address.wrapping_sub(self.near.last()));
+        self.push_far(address);
+        bit
+    }
+
+    /// Appends which block is freed or resized, by how many were made since.
+    #[inline]
+    fn push_recent(&mut self, since: u64) -> u8 {
+        self.freed.push(since);
+        self.near.free_recent(since);
+        RECENT
+    }
+
+    /// Appends which block is freed or resized, by its address.
+    #[inline]
+    fn push_far(&mut self, address: u64) {
         let difference = address.wrapping_sub(self.near.last());
-        let bit = self.near.fit(difference);
         self.freed.push(self.near.number(difference));
         self.near.set(address);
-        bit
     }
 
     /// Appends an alignment if it is new. Returns the bit that says so.
@@ -249,6 +272,7 @@ impl Encoder {
         self.operations = 0;
         self.state = State::default();
         self.near = Near::new();
+        self.finder = Finder::new();
     }
 
     /// The columns that have bytes, each with the byte that is its id.
