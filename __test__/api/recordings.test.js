@@ -132,7 +132,7 @@ describe('the functions over the bytes of a recording', () => {
       assertRefused(() => binding.recordingStacks(file, 0, wrong), 'ERR_MEMS_INVALID_SIZE', wrong);
     }
     assertRefused(() => binding.recordingChunk(file, 1e9, 9), CUT_OFF);
-    assertRefused(() => binding.recordingChunk(file, 0x67, 99), DAMAGED, /it has no events/);
+    assertRefused(() => binding.recordingChunk(file, 0x66, 99), DAMAGED, /it has no events/);
     assertRefused(() => binding.recordingStacks(file, 0x22, 999), DAMAGED, /it has no stacks/);
   });
 

@@ -229,7 +229,8 @@ describe('mems replay', SKIP, () => {
   test('what the system refuses without a limit is counted as well', async () => {
     const trace = write('enormous.rep', traceText(['a 0 9007199254740991', 'a 1 100', 'f 0']));
     const { stdout } = await mems(['replay', trace, '--policy', 'first-fit']);
-    assert.match(stdout, /refused\n.* 1\nThe system had no memory for a request\.\n/);
+    // Where the time is long, the table is written the other way.
+    assert.match(stdout, /refused(\n.* | +)1\nThe system had no memory for a request\.\n/);
     const nothing = write('nothing.rep', traceText([]));
     assert.equal((await mems(['replay', nothing])).status, 0);
   });
