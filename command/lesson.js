@@ -86,12 +86,12 @@ function drawn(name, options) {
 /** The exercise that the arguments name. */
 function chosen([name], options) {
   const { holes, requests, calls, size, base, seed } = options;
-  if (calls && (holes || requests))
+  if (calls !== undefined && (holes || requests))
     throw new Failure('--calls has a memory of its own: leave --holes and --requests out.');
   const given = calls ?? holes ?? requests;
-  if (given && name)
+  if (given !== undefined && name)
     throw new Failure(`${name} has its own holes and requests: leave the name or the options out.`);
-  if (calls) return fromCalls(size ?? 100, calls, {}, base);
+  if (calls !== undefined) return fromCalls(size ?? 100, calls, {}, base);
   if (holes || requests) {
     if (!holes || !requests)
       throw new Failure('--holes and --requests belong together: give both.');
@@ -113,6 +113,23 @@ function chosen([name], options) {
     base: base ?? found.base,
     holes: size && found.isProgram ? [size] : found.holes,
   };
+}
+
+/** Options that only some exercises have: which, in words, and whether an exercise is one of them. */
+const ONLY = {
+  seed: ['random exercises', ({ seed }) => seed !== undefined],
+  operations: ['random-calls', ({ title }) => title === 'random-calls'],
+  largest: ['random-calls', ({ title }) => title === 'random-calls'],
+  share: ['random-calls', ({ title }) => title === 'random-calls'],
+  size: ['exercises in one memory, as those of --calls', ({ isProgram }) => isProgram],
+};
+
+/** Refuses options that would change nothing. */
+function refuseIdle(exercise, options) {
+  for (const [option, [which, isOne]] of Object.entries(ONLY)) {
+    if (options[option] !== undefined && !isOne(exercise))
+      throw new Failure(`--${option} belongs to ${which}: leave it out.`);
+  }
 }
 
 /** The policies to work an exercise out with. */
@@ -202,6 +219,7 @@ async function ask(context, exercise, results, rules) {
 async function run(context, args, options) {
   if (options.list) return list(context);
   const exercise = chosen(args, options);
+  refuseIdle(exercise, options);
   const rules = rulesOf(options);
   const policies = policiesFor(exercise, options, rules);
   const results = policies.map((policy) => ({
@@ -267,7 +285,7 @@ module.exports = {
     ],
     [
       '--size <size>',
-      'the bytes of the memory for --calls and random-calls; 100 by default',
+      'the bytes of the memory for --calls and random-calls, 100 by default; or of a textbook program',
       parseSize,
     ],
     ['--base <address>', 'the first address; 1000 by default', parseWhole(0, 2 ** 40)],

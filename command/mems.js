@@ -61,14 +61,14 @@ function parse(args, { options = [], json, most = 0 }, at) {
   return found;
 }
 
-const GENERAL = { most: 1, options: [['-V, --version']] };
+const GENERAL = { most: 1, options: [['-v, --version'], ['-V']] };
 
 /** `mems`, `mems --version`, `mems help [name]`: whatever begins with no subcommand's name. */
 function general(args, streams) {
   const words = args[0] === 'help' ? args.slice(1) : args;
   const { args: names, options } = parse(words, GENERAL, 'see mems help');
   const context = new Context(options, streams);
-  if (options.version) context.print(require('./library.js').version);
+  if (options.version || options.V) context.print(require('./library.js').version);
   else if (names.length > 0) context.print(...page(find(names[0]), context));
   else context.print(...overview(SUBCOMMANDS, context));
 }

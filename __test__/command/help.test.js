@@ -103,7 +103,8 @@ describe('every subcommand', SKIP, () => {
       assert.match(stdout, new RegExp(`^ {2}mems ${name} +${summary.slice(0, 20)}`, 'm'));
     }
     assert.deepEqual(await mems(['--help']), await mems(['help']));
-    assert.equal((await mems(['--version'])).stdout, `${require('../../package.json').version}\n`);
+    for (const option of ['--version', '-v', '-V'])
+      assert.equal((await mems([option])).stdout, `${require('../../package.json').version}\n`);
     for (const args of [['lesso'], ['help', 'lesso']]) {
       const { status: refused, stderr } = await mems(args);
       assert.equal(refused, 2);

@@ -207,5 +207,10 @@ describe('mems lesson takes exercises of one’s own', SKIP, () => {
     await refused(['--calls', '5'], /"5" is no call/);
     await refused(['T1', 'T2'], /one argument too many/);
     await refused(['T1', '--order', 'adress'], /did you mean address\?/);
+    await refused(['--calls', ''], /"" is no call/);
+    await refused(['T1', '--seed', '5'], /--seed belongs to random exercises/);
+    await refused(['--calls', '+5', '--share', '50%'], /--share belongs to random-calls/);
+    await refused(['random', '--operations', '5'], /--operations belongs to random-calls/);
+    await refused(['T1', '--size', '50'], /--size belongs to exercises in one memory/);
   });
 });
