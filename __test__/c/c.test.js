@@ -8,6 +8,7 @@ const { spawnSync } = require('node:child_process');
 const { mkdirSync, readFileSync, readdirSync } = require('node:fs');
 const path = require('node:path');
 const { library } = require('@sambhav-gautam/osmemoryallocator');
+const { Recording } = require('../../command/lib/recordings.js');
 const { codes, file, functions, policies, structs } = require('../helpers/header.js');
 const { statistics } = require('../helpers/tables.js');
 
@@ -178,10 +179,18 @@ describe('a program in C', () => {
 
   test('forks while its threads allocate, and its children can as well', (t) => {
     if (missing) return t.skip(missing);
-    const { status, stdout, stderr } = run(forks, [library]);
+    const recorded = path.join(folder, 'fork.mems');
+    const { status, stdout, stderr } = run(forks, [library, recorded]);
     assert.deepEqual(
       { status, stdout, stderr },
       { status: 0, stdout: 'all children are well\n', stderr: '' },
+    );
+    // A malloc before each of the forks, and nothing of the children.
+    const [chunk, ...others] = [...new Recording(readFileSync(recorded)).chunks()];
+    assert.deepEqual(others, []);
+    assert.deepEqual(
+      [...chunk.size].filter((size) => size === 16 || size === 4096),
+      new Array(100).fill(16),
     );
   });
 

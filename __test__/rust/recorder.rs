@@ -277,11 +277,17 @@ fn a_recording_that_begins_later_has_what_was_there_and_says_what_went_on() {
         heap.free(second).unwrap();
         let bytes = read(&path);
         let reader = Reader::new(&bytes, false).unwrap();
-        let mut kinds = Vec::new();
+        let (mut kinds, mut there) = (Vec::new(), Vec::new());
         for part in reader.parts() {
-            let columns = part.chunk.columns().unwrap();
-            kinds.extend(columns.events().map(|entry| entry.unwrap().event.kind()));
+            for entry in part.chunk.columns().unwrap().events() {
+                let event = entry.unwrap().event;
+                kinds.push(event.kind());
+                if let Event::Block { address, size, alignment } = event {
+                    there.push((address, size, alignment));
+                }
+            }
         }
+        assert_eq!(there, [(first, 100, 1), (second, 200, 64)], "{policy:?}");
         let mains = kinds.iter().filter(|&&kind| kind == Kind::Main).count();
         assert_eq!(kinds[mains..], [Kind::Block, Kind::Block, Kind::Free, Kind::Grow, Kind::Malloc], "{policy:?}");
     }

@@ -257,3 +257,49 @@ impl Output {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recording::{Event, Reader};
+
+    fn fill(log: &mut Log, addresses: std::ops::Range<u64>) {
+        for address in addresses {
+            log.begin_group(|| 0).unwrap();
+            log.push(Event::Free { address }, 0).unwrap();
+        }
+    }
+
+    #[test]
+    fn operations_of_logs_for_which_there_is_no_place_are_counted_where_they_are_missing() {
+        let path = std::env::temp_dir().join(format!("mems-missing-{}.mems", std::process::id()));
+        let flags = Flags::USUAL;
+        let (mut output, mut log) = Output::create(&path, flags, "{}").unwrap();
+        let mut sites = Sites::default();
+        fill(&mut log, 0..3);
+        assert!(output.hand_over(&mut log, &mut sites, false));
+
+        // All other logs wait.
+        let waiting = std::mem::take(&mut output.free);
+        let (_, nothing) = channel();
+        let spare = std::mem::replace(&mut output.spare, nothing);
+        for addresses in [3..7, 7..12] {
+            fill(&mut log, addresses);
+            assert!(output.hand_over(&mut log, &mut sites, false));
+            assert_eq!(log.events(), 0, "the log is used again");
+        }
+        (output.free, output.spare) = (waiting, spare);
+        fill(&mut log, 12..13);
+        assert!(output.hand_over(&mut log, &mut sites, false));
+        fill(&mut log, 13..14);
+        let recorded = output.end(log, sites, "{}".into()).unwrap();
+
+        let file = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let bytes = file.len() as u64;
+        assert_eq!(recorded, Recorded { operations: 5, missing: 9, bytes });
+        let reader = Reader::new(&file, false).unwrap();
+        let parts: Vec<_> = reader.parts().iter().map(|part| (part.missing, part.chunk.events())).collect();
+        assert_eq!(parts, [(0, 3), (9, 2)]);
+    }
+}
