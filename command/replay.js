@@ -82,7 +82,7 @@ module.exports = {
   description: [
     'Replays each FILE, a trace or a recording, on a heap of each policy, and prints a table, the policy that maps least first. A few sentences say what follows from it. - is standard input.',
     'mapped is what the heap has mapped in the end, /peak how many times the most bytes that were live at once. holes, and unusable, are those at the end: of the bytes in holes, the share in holes smaller than 1K, or what --unusable says. looked at is how many holes a list of holes would have looked at for a malloc: the mean of 500 mallocs or more, evenly spread. (MeMS itself finds holes by an index.) ns/call is the time of an operation, called from JavaScript.',
-    'A trace is replayed on heaps with the options of init(): blocks have exactly the sizes that were asked for, except with buddy and segregated, and main blocks grow by whole pages. A recording is replayed on heaps with the options of the one that was recorded, as far as they decide about main blocks and alignment. Requests that were refused when they were recorded are left out.',
+    'A trace is replayed on heaps with the options of init(): blocks have exactly the sizes that were asked for, except with buddy and segregated, and main blocks grow by whole pages. A recording is replayed on heaps with the options of the one that was recorded, as far as they decide about main blocks and alignment. Requests that were refused when they were recorded are left out. With size classes, a heap that is not recorded keeps slots in caches, as in your program without a recording: its holes and mapped bytes may differ by some percent from those that a recording of one ends with. mems verify replays each call as it was.',
   ],
   most: Number.POSITIVE_INFINITY,
   options: [

@@ -8,7 +8,7 @@ const { spawnSync } = require('node:child_process');
 const { mkdirSync, readFileSync, readdirSync } = require('node:fs');
 const path = require('node:path');
 const { library } = require('@sambhav-gautam/osmemoryallocator');
-const { Recording } = require('../../command/lib/recordings.js');
+const { KIND, Recording } = require('../../command/lib/recordings.js');
 const { codes, file, functions, policies, structs } = require('../helpers/header.js');
 const { statistics } = require('../helpers/tables.js');
 
@@ -164,12 +164,15 @@ describe('a program in C', () => {
   });
 
   function runs(addon) {
-    const { status, stdout, stderr } = run(program, [addon]);
+    const snapshot = path.join(folder, 'heap.mems');
+    const { status, stdout, stderr } = run(program, [addon, snapshot]);
     const { version } = JSON.parse(source('package.json'));
     assert.deepEqual(
       { status, stdout, stderr },
       { status: 0, stdout: `MeMS ${version} from C\n`, stderr: '' },
     );
+    const [{ kind, size }] = [...new Recording(readFileSync(snapshot)).chunks()];
+    assert.deepEqual([...kind, ...size.slice(-1)], [KIND.main, KIND.block, 100]);
   }
 
   test('uses the heaps of the addon without Node.js', (t) => {

@@ -14,8 +14,8 @@
 /* All functions of mems.h, without their prefix. */
 #define EACH(X) \
   X(init) X(finish) X(malloc) X(free) X(get) X(heap_open) X(heap_close) X(heap_malloc) X(heap_aligned) X(heap_calloc) \
-  X(heap_realloc) X(heap_free) X(heap_get) X(heap_block) X(heap_stats) X(heap_trim) X(heap_verify) X(last_error) \
-  X(last_error_message) X(version)
+  X(heap_realloc) X(heap_free) X(heap_get) X(heap_block) X(heap_stats) X(heap_trim) X(heap_record) X(heap_mark) \
+  X(heap_snapshot) X(heap_stop_recording) X(heap_verify) X(last_error) X(last_error_message) X(version)
 
 /* A pointer to each, of the type that the header declares. */
 #define POINTER(name) __typeof__(mems_##name) *name;
@@ -128,8 +128,20 @@ static void own_heap(enum mems_policy policy) {
   EXPECT((heap = mems.heap_open(NULL)) != 0 && mems.heap_close(heap) == MEMS_OK);
 }
 
+/* A recording of two operations, and then what is live in its place. */
+static void recordings(const char *path) {
+  uint64_t bytes = 0, heap = mems.heap_open(NULL);
+  EXPECT(mems.heap_stop_recording(heap) == MEMS_ERROR_RECORDING && mems.heap_mark(heap, "no") == MEMS_ERROR_RECORDING);
+  EXPECT(mems.heap_record(heap, "/no such folder/a.mems") == MEMS_ERROR_RECORDING);
+  EXPECT(mems.heap_record(heap, NULL) == MEMS_ERROR_INVALID_ARGUMENT);
+  EXPECT(mems.heap_record(heap, path) == MEMS_OK && mems.heap_record(heap, path) == MEMS_ERROR_RECORDING);
+  EXPECT(mems.heap_malloc(heap, 100) != 0 && mems.heap_mark(heap, "a mark") == MEMS_OK);
+  EXPECT(mems.heap_mark(heap, NULL) == MEMS_ERROR_INVALID_ARGUMENT && mems.heap_stop_recording(heap) == MEMS_OK);
+  EXPECT(mems.heap_snapshot(heap, path, &bytes) == MEMS_OK && bytes > 0 && mems.heap_close(heap) == MEMS_OK);
+}
+
 int main(int count, char **arguments) {
-  if (count != 2) return 2;
+  if (count != 3) return 2;
   load(arguments[1]);
   layouts();
   default_heap();
@@ -137,6 +149,7 @@ int main(int count, char **arguments) {
   own_heap(0);
   own_heap(MEMS_POLICY_SEGREGATED);
   own_heap(MEMS_POLICY_FIRST_FIT);
+  recordings(arguments[2]);
   printf("MeMS %s from C\n", mems.version());
   return 0;
 }

@@ -37,13 +37,12 @@ pub(super) fn mind() {
 
 extern "C" fn before() {
     let vacant = VACANT.lock().unwrap_or_else(PoisonError::into_inner);
+    // While the lock of the vacant slots is held, there are no more of them. All memory is taken before the first heap's lock is: the
+    // allocator of the process may itself be a heap of MeMS. Without memory no heap's lock is taken, since a fork cannot be refused.
+    let slots = || std::iter::once(&DEFAULT).chain(SLOTS.iter().filter_map(OnceLock::get).flatten());
     let mut heaps = Vec::new();
-    for slot in std::iter::once(&DEFAULT).chain(SLOTS.iter().filter_map(OnceLock::get).flatten()) {
-        // Without memory the other locks are not taken: a fork cannot be refused.
-        if heaps.try_reserve(1).is_err() {
-            break;
-        }
-        heaps.push(slot.hold());
+    if heaps.try_reserve_exact(slots().count()).is_ok() {
+        heaps.extend(slots().map(|slot| slot.hold()));
     }
     let all = All { heaps, _vacant: vacant };
     // A thread that is ending has no thread-local storage any more. The locks are released at once then.

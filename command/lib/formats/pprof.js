@@ -1,6 +1,8 @@
 // A program as a profile, which pprof and speedscope open: blocks and bytes, all that were allocated and those in use at the end, by call
 // stack, if there are stacks in the recording. Otherwise by size: powers of two are in the place of functions.
 //
+// A realloc in place is no allocation: its block stays with the stack of the malloc, and what it has grown by is allocated there.
+//
 // The format is profile.proto of pprof, gzipped.
 
 'use strict';
@@ -58,10 +60,10 @@ function framesOf(text) {
 }
 
 /** The frame that is in the place of a function for blocks of a size. */
-function bySize(size) {
+function frameOf(size) {
   const most = 2 ** Math.max(4, Math.ceil(Math.log2(Math.max(1, size))));
   const least = most === 16 ? 1 : most / 2 + 1;
-  return [{ name: `malloc of ${least} to ${most} bytes`, file: '', line: 0 }];
+  return { name: `blocks of ${least} to ${most} bytes`, file: '', line: 0 };
 }
 
 /** Counts what is allocated and in use, by site. */
@@ -70,10 +72,20 @@ class Sites {
   // By id of the block: its site and its size.
   #live = [];
 
-  site(key, frames) {
+  /** The site of a stack, by its number. */
+  ofStack(number, frames) {
+    return this.#site(number, true, frames);
+  }
+
+  /** The site of blocks whose stack is not known. */
+  ofFrame(frame) {
+    return this.#site(frame.name, false, () => [frame]);
+  }
+
+  #site(key, isStack, frames) {
     let site = this.#sites.get(key);
     if (site === undefined) {
-      site = { frames: frames(), values: [0, 0, 0, 0] };
+      site = { isStack, frames: frames(), values: [0, 0, 0, 0] };
       this.#sites.set(key, site);
     }
     return site;
@@ -84,6 +96,17 @@ class Sites {
     site.values[1] += size;
     this.#use(site, 1, size);
     this.#live[id] = { site, size };
+  }
+
+  resize(id, size) {
+    const block = this.#live[id];
+    if (block === undefined) return;
+    const grown = Math.max(0, size - block.size);
+    this.#use(block.site, -1, -block.size);
+    if (!block.site.isStack) block.site = this.ofFrame(frameOf(size));
+    this.#use(block.site, 1, size);
+    block.site.values[1] += grown;
+    block.size = size;
   }
 
   free(id) {
@@ -142,7 +165,7 @@ function encode(sites, milliseconds) {
         number(FUNCTION.file, text(file)),
       ]);
     }),
-    number(PROFILE.time, milliseconds * 1_000_000),
+    number(PROFILE.time, BigInt(Math.round(milliseconds)) * 1_000_000n),
     number(PROFILE.default, text('inuse_space')),
   ];
   return Buffer.concat([...parts, ...strings.map((string) => bytes(PROFILE.strings, string))]);
@@ -154,12 +177,10 @@ async function write(source, ledger, append, context) {
   const sites = new Sites();
   const siteFor = (is, stack, size) => {
     const frames = stacks.get(stack);
-    if (frames !== undefined) return sites.site(stack, () => framesOf(frames));
-    if (is === KIND.block) {
-      return sites.site('before', () => [{ name: 'before the recording', file: '', line: 0 }]);
-    }
-    const [frame] = bySize(size);
-    return sites.site(frame.name, () => [frame]);
+    if (frames !== undefined) return sites.ofStack(stack, () => framesOf(frames));
+    if (is === KIND.block)
+      return sites.ofFrame({ name: 'before the recording', file: '', line: 0 });
+    return sites.ofFrame(frameOf(size));
   };
   await readAll(source, context, (some) => {
     const { count, kind, block, size, stack } = some;
@@ -167,8 +188,9 @@ async function write(source, ledger, append, context) {
       ledger.add(some, at);
       const [is, id] = [kind[at], block[at]];
       if (is < KIND.block || is > KIND.realloc || id === NO_BLOCK) continue;
-      if (is !== KIND.malloc && is !== KIND.block) sites.free(id);
-      if (is !== KIND.free) sites.allocate(id, siteFor(is, stack?.[at], size[at]), size[at]);
+      if (is === KIND.free) sites.free(id);
+      else if (is === KIND.realloc) sites.resize(id, size[at]);
+      else sites.allocate(id, siteFor(is, stack?.[at], size[at]), size[at]);
     }
   });
   append(gzipSync(encode(sites.all(), recording?.header.time ?? 0)));

@@ -1,5 +1,5 @@
 // Writes messages in the wire format of protocol buffers, as far as a profile needs it: whole numbers, text, messages, packed numbers.
-// Numbers are from 0 to Number.MAX_SAFE_INTEGER.
+// Numbers are from 0 to Number.MAX_SAFE_INTEGER, BigInts from 0 to 2^64 - 1.
 
 'use strict';
 
@@ -8,6 +8,10 @@ const [VARINT, BYTES] = [0, 2];
 function varint(value) {
   const bytes = [];
   let rest = value;
+  if (typeof value === 'bigint') {
+    for (; rest > Number.MAX_SAFE_INTEGER; rest /= 0x80n) bytes.push(Number(rest % 0x80n) | 0x80);
+    rest = Number(rest);
+  }
   while (rest >= 0x80) {
     bytes.push((rest % 0x80) | 0x80);
     rest = Math.floor(rest / 0x80);
