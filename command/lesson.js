@@ -71,7 +71,11 @@ function drawn(name, options) {
   if (name === 'random-calls') {
     const { operations = 10, largest = 10, share = 0.5 } = options;
     const program = random.program(next, { operations, largest, share });
-    return { ...fromCalls(options.size ?? 100, program, {}, options.base), ...about };
+    return {
+      ...fromCalls(options.size ?? 100, program, {}, options.base),
+      isDrawnProgram: true,
+      ...about,
+    };
   }
   let exercise;
   for (let draw = 0; draw < DRAWS; draw++) {
@@ -80,7 +84,7 @@ function drawn(name, options) {
     const answers = COMPARED.map((policy) => work(exercise, { policy }).map(answer).join());
     if (new Set(answers).size === COMPARED.length) break;
   }
-  return { ...exercise, ...about };
+  return { ...exercise, base: options.base ?? BASE, ...about };
 }
 
 /** The exercise that the arguments name. */
@@ -118,9 +122,9 @@ function chosen([name], options) {
 /** Options that only some exercises have: which, in words, and whether an exercise is one of them. */
 const ONLY = {
   seed: ['random exercises', ({ seed }) => seed !== undefined],
-  operations: ['random-calls', ({ title }) => title === 'random-calls'],
-  largest: ['random-calls', ({ title }) => title === 'random-calls'],
-  share: ['random-calls', ({ title }) => title === 'random-calls'],
+  operations: ['random-calls', ({ isDrawnProgram }) => isDrawnProgram],
+  largest: ['random-calls', ({ isDrawnProgram }) => isDrawnProgram],
+  share: ['random-calls', ({ isDrawnProgram }) => isDrawnProgram],
   size: ['exercises in one memory, as those of --calls', ({ isProgram }) => isProgram],
 };
 

@@ -14,6 +14,7 @@ const { pathToFileURL } = require('node:url');
 const { Worker } = require('node:worker_threads');
 const binding = require('../../binding.js');
 const mems = require('../../index.js');
+const { Recording } = require('../../command/lib/recordings.js');
 const { quietly } = require('../helpers/console.js');
 const { frontOf } = require('../helpers/fronts.js');
 const { inWorker } = require('../helpers/workers.js');
@@ -115,6 +116,29 @@ test('calls of other threads are recorded, though they had fronts', async () => 
   );
   heap.verify();
   heap.close();
+});
+
+test('threads that follow one another are told apart, though the system may give them one stack', async () => {
+  const heap = new Heap({ policy: 'first-fit' });
+  const file = newFile();
+  heap.record(file);
+  const body = ({ Heap: Other }, [id, size]) => {
+    const other = Other.attach(id);
+    const allocate = () => {
+      for (let i = 0; i < 10; i++) other.malloc(size);
+    };
+    const deep = (depth) => (depth === 0 ? allocate() : deep(depth - 1));
+    allocate();
+    deep(500);
+  };
+  const sizes = [101, 102, 103];
+  for (const size of sizes) await inWorker(body, [heap.id, size]);
+  heap.stopRecording();
+  heap.close();
+  const [chunk] = [...new Recording(fs.readFileSync(file)).chunks()];
+  const threadsOf = (size) => new Set(chunk.thread.filter((_, at) => chunk.size[at] === size));
+  const threads = sizes.map((size) => [...threadsOf(size)]);
+  assert.deepEqual(threads, [[0], [1], [2]]);
 });
 
 /** The kinds of events (docs/recording.md) that the next test looks at. */

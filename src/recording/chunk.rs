@@ -1,7 +1,7 @@
 //! A chunk of a file: a header of [`HEADER`] bytes with a checksum of its own, and a body, which may be compressed.
 //!
-//! Invariants: a body is read only if both checksums are right, and never takes more than [`MOST_BODY`] bytes of memory, whatever
-//! the header says.
+//! Invariants: a body is read only if both checksums are right, and never takes more than [`MOST_BODY`] bytes of memory, and those
+//! of a decompressor, whatever the header says.
 
 use super::checksum::checksum;
 use super::fault::Fault;
@@ -11,6 +11,9 @@ use flate2::{Decompress, FlushDecompress, Status};
 pub(super) const HEADER: usize = 40;
 /// The most bytes of a body that is not compressed.
 pub(super) const MOST_BODY: usize = 4 << 20;
+
+/// What a decompressor takes, and some more.
+const DECOMPRESSOR_BYTES: usize = 128 << 10;
 
 /// What a chunk's body is. Readers skip chunks of other numbers.
 pub(super) mod content {
@@ -167,6 +170,8 @@ impl<'a> Chunk<'a> {
             codec::NONE => return Err(self.invalid("its lengths differ")),
             codec::DEFLATE => {
                 body.resize(length, 0);
+                // A decompressor panics where there is no memory for it: so see first that there is.
+                Vec::<u8>::new().try_reserve_exact(DECOMPRESSOR_BYTES).map_err(|_| Fault::Memory)?;
                 let mut inflate = Decompress::new(false);
                 let status = inflate.decompress(self.body, &mut body, FlushDecompress::Finish);
                 let (read, written) = (inflate.total_in(), inflate.total_out());

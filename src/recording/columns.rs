@@ -6,8 +6,8 @@ use std::collections::TryReserveError;
 
 /// The ids of the columns. A reader skips the columns whose ids it does not know.
 pub(super) mod id {
-    /// A byte for each event: its kind, and which of [`NEW_ALIGNMENT`](super::NEW_ALIGNMENT), [`NEW_THREAD`](super::NEW_THREAD)
-    /// and [`UNALIGNED`](super::UNALIGNED) is so.
+    /// A byte for each event: its kind, and which of [`NEW_ALIGNMENT`](super::NEW_ALIGNMENT), [`NEW_THREAD`](super::NEW_THREAD),
+    /// [`UNALIGNED`](super::UNALIGNED) and [`RECENT`](super::RECENT) is so.
     pub const KIND: u8 = 1;
     /// Sizes that were asked for, and lengths of main blocks.
     pub const SIZE: u8 = 2;
@@ -40,7 +40,7 @@ pub(super) const NEW_THREAD: u8 = 1 << 5;
 pub(super) const UNALIGNED: u8 = 1 << 6;
 /// Set for an event that frees or resizes a block which is given by how many blocks have been made since.
 pub(super) const RECENT: u8 = 1 << 7;
-/// The clock is read for one event in this many.
+/// There is a time for one event in this many.
 pub(super) const TIME_EVERY: usize = 64;
 /// The most bytes that a number takes.
 pub(super) const LONGEST: usize = 10;

@@ -3,7 +3,7 @@
 //! Invariants: the memory is reserved at once and never grows; a push that returns [`Full`] has changed nothing. Differences begin
 //! anew with each chunk, so that each can be read by itself.
 //!
-//! Cost: 10 to 20 ns an event, and what the clock takes for one event in 64.
+//! Cost: 10 to 25 ns an event.
 
 use super::columns::{Column, LONGEST, NEW_ALIGNMENT, NEW_THREAD, RECENT, TIME_EVERY, id};
 use super::event::{Event, Flags};
@@ -31,7 +31,7 @@ const TEXTS: usize = 64 << 10;
 /// The most bytes of the columns of a chunk.
 pub(super) const MOST_BYTES: usize = KINDS + SIZES + ADDRESSES + FREED + ALIGNMENTS + THREADS + STACKS + TIMES + TEXTS;
 
-/// No more events fit: the columns are to be written and cleared, or replaced.
+/// No more events fit: what has been pushed is to be handed on first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
 

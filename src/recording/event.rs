@@ -166,7 +166,7 @@ pub struct Entry<'a> {
     pub thread: u32,
     /// The number of the stack of the call in the table of stacks; 0 if it was not recorded.
     pub stack: u32,
-    /// When, in nanoseconds since the recording began: the clock was last read at most 63 events before. 0 without a clock.
+    /// When, in nanoseconds since the recording began: the clock was last read at most 126 events before. 0 without a clock.
     pub time: u64,
 }
 

@@ -12,7 +12,7 @@
 use super::columns::UNALIGNED;
 
 /// How many of the blocks made last are remembered.
-const RECENT: usize = 1024;
+const REMEMBERED: usize = 1024;
 
 /// A signed number as one that is small where it is near 0.
 #[inline]
@@ -40,8 +40,8 @@ pub(super) struct Near {
     last: u64,
     /// By size class, the address that its next block is compared with.
     blocks: [u64; Self::CLASSES],
-    /// The blocks made last: that of number n is at n modulo [`RECENT`].
-    recent: [Made; RECENT],
+    /// The blocks made last: that of number n is at n modulo [`REMEMBERED`].
+    recent: [Made; REMEMBERED],
     /// How many blocks have been made.
     made: u32,
     /// Differences are divided by two to this power.
@@ -59,7 +59,7 @@ impl Near {
         Self {
             last: Self::FIRST,
             blocks: [Self::FIRST; Self::CLASSES],
-            recent: [Made { address: 0, class: 0 }; RECENT],
+            recent: [Made { address: 0, class: 0 }; REMEMBERED],
             made: 0,
             shift: Self::UNIT.ilog2(),
         }
@@ -97,15 +97,15 @@ impl Near {
         let class = Self::class(size);
         self.last = address;
         self.blocks[usize::from(class)] = address;
-        self.recent[self.made as usize % RECENT] = Made { address, class };
+        self.recent[self.made as usize % REMEMBERED] = Made { address, class };
         self.made += 1;
     }
 
     /// Frees the block after which `since` others were made, and returns its address. `None` if that is not known any more.
     #[inline]
     pub fn free_recent(&mut self, since: u64) -> Option<u64> {
-        let since = u32::try_from(since).ok().filter(|&since| (since as usize) < RECENT && since < self.made)?;
-        let Made { address, class } = self.recent[(self.made - 1 - since) as usize % RECENT];
+        let since = u32::try_from(since).ok().filter(|&since| (since as usize) < REMEMBERED && since < self.made)?;
+        let Made { address, class } = self.recent[(self.made - 1 - since) as usize % REMEMBERED];
         self.last = address;
         self.blocks[usize::from(class)] = address;
         Some(address)
@@ -147,7 +147,7 @@ pub(super) struct Finder {
 
 impl Finder {
     /// Twice as many as there are recent blocks: few are lost.
-    const LENGTH: usize = 2 * RECENT;
+    const LENGTH: usize = 2 * REMEMBERED;
 
     pub const fn new() -> Self {
         Self { numbers: [0; Self::LENGTH] }
@@ -171,9 +171,9 @@ impl Finder {
     #[inline]
     pub fn find(&self, near: &Near, address: u64) -> Option<u64> {
         let number = self.numbers[Self::place(address)];
-        let is_it = near.recent[number as usize % RECENT].address == address
+        let is_it = near.recent[number as usize % REMEMBERED].address == address
             && number < near.made
-            && ((near.made - 1 - number) as usize) < RECENT;
+            && ((near.made - 1 - number) as usize) < REMEMBERED;
         is_it.then(|| u64::from(near.made - 1 - number))
     }
 }
@@ -209,7 +209,7 @@ mod tests {
                     prop_assert_eq!(near.of_class(other), other);
                 }
                 prop_assert_eq!(near.free_recent(made as u64 + 1), None);
-                prop_assert_eq!(near.free_recent(RECENT as u64), None);
+                prop_assert_eq!(near.free_recent(REMEMBERED as u64), None);
             }
         }
     }

@@ -3,7 +3,7 @@
 //! Invariants: the memory is reserved when the writer is made; a chunk that would not become smaller is written as it is. After an
 //! error the writer must not be used: what has been written is a recording that was cut off.
 //!
-//! Cost: some 50 ns an event, nearly all of it for compressing, so that it belongs in a thread of its own.
+//! Cost: 10 to 50 ns an event, nearly all of it for compressing, so that it belongs in a thread of its own.
 
 use super::checksum::checksum;
 use super::chunk::{Header, MOST_BODY, codec, content};
@@ -44,7 +44,7 @@ impl<W: Write> Writer<W> {
         packed.try_reserve_exact(MOST_BYTES).map_err(no_memory)?;
         packed.resize(MOST_BYTES, 0);
         let stacks = Column::new(if flags.stacks { STACKS } else { 0 }).map_err(no_memory)?;
-        // A compressor aborts the process where there is no memory for it: so see first that there is.
+        // A compressor panics where there is no memory for it: so see first that there is.
         probe.try_reserve_exact(COMPRESSOR_BYTES).map_err(no_memory)?;
         drop(probe);
         let compressor = Compress::new(Compression::new(LEVEL), false);
@@ -91,7 +91,7 @@ impl<W: Write> Writer<W> {
         self.to.flush()
     }
 
-    /// Records that operations are missing here: those of chunks that could not be written in time.
+    /// Records that operations are missing here: those for which there was no time.
     pub const fn missing(&mut self, operations: u64) {
         self.missing += operations;
     }

@@ -3,6 +3,7 @@
 //! Costs: nothing in a heap that does not record but a look at whether it does; else that of `Log::push`.
 
 use crate::error::Error;
+use crate::heap::FIRST_ADDRESS;
 use crate::mems::{Mems, Stack};
 use crate::recording::Event;
 
@@ -31,18 +32,16 @@ impl Mems {
     fn record_growth(&mut self) {
         let mapped = self.heap.mapped();
         if self.recorder.as_ref().is_some_and(|recorder| recorder.mapped != mapped) {
-            self.record_new_end(mapped);
+            self.record_new_blocks(mapped);
         }
     }
 
     #[cold]
-    fn record_new_end(&mut self, mapped: u64) {
-        let end = self.heap.end();
+    fn record_new_blocks(&mut self, mapped: u64) {
         let Some(recorder) = &mut self.recorder else { return };
-        recorder.mapped = mapped;
-        let address = std::mem::replace(&mut recorder.end, end);
-        if end > address {
-            self.record(Event::Grow { address, bytes: end - address });
+        let before = std::mem::replace(&mut recorder.mapped, mapped);
+        if mapped > before {
+            self.record(Event::Grow { address: FIRST_ADDRESS + before, bytes: mapped - before });
         }
     }
 
@@ -67,9 +66,9 @@ impl Mems {
         if error.is_no_room()
             && self.hidden.is_quarantine_empty()
             && let Some(recorder) = &mut self.recorder
+            && recorder.set_refused(size, alignment)
         {
-            recorder.push_refused();
-            recorder.set_refused(Some((size, alignment)));
+            self.end_failed_recording();
         }
     }
 
@@ -77,7 +76,7 @@ impl Mems {
     #[cfg(feature = "node")]
     pub(crate) fn forget_refusal(&mut self) {
         if let Some(recorder) = &mut self.recorder {
-            recorder.set_refused(None);
+            recorder.refused = None;
         }
     }
 
@@ -91,9 +90,9 @@ impl Mems {
 
     /// Takes note that main blocks have been given back, whose growth was not recorded.
     pub(crate) fn record_shrinking(&mut self) {
-        let (end, mapped) = (self.heap.end(), self.heap.mapped());
+        let mapped = self.heap.mapped();
         if let Some(recorder) = &mut self.recorder {
-            (recorder.end, recorder.mapped) = (recorder.end.min(end), recorder.mapped.min(mapped));
+            recorder.mapped = recorder.mapped.min(mapped);
         }
     }
 

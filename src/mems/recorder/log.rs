@@ -3,8 +3,8 @@
 //!
 //! An event is a word with its kind, its first address, and bits that say what comes behind: its other numbers, and then, where they
 //! are not those of the event before, the alignment and the thread; and the stack, if stacks are recorded. Texts of marks are kept
-//! apart. Events are noted in groups of 64: where a group begins, there are a word with the time, and room for all its events. So an
-//! event is noted without a look at either.
+//! apart. Events are noted in groups of 64: where a group begins, there is room for all its events, and a word with the time if
+//! there is a clock. So an event is noted without a look at either.
 //!
 //! Invariants: the memory is reserved at once and never grows; a push that returns [`Full`] has changed nothing. A log begins with
 //! alignment and thread 0, so that each can be read by itself.
@@ -20,7 +20,7 @@ const WORDS: usize = 24 << 10;
 const TEXTS: usize = 16 << 10;
 /// The most words of an event: the first, two more numbers, alignment, thread and stack.
 const MOST_WORDS: usize = 6;
-/// Events of a group: a recording has times for one event in as many.
+/// Events of a group: as many as there are to one of a recording's times.
 const GROUP: u32 = 64;
 
 /// The bits of a first word that are its kind.
@@ -29,7 +29,7 @@ const KIND: u64 = 0b1111;
 const TIME: u64 = KIND;
 const NEW_ALIGNMENT: u64 = 1 << 4;
 const NEW_THREAD: u64 = 1 << 5;
-/// Where the address begins. Addresses are below 2^53, and times below 2^56: two years.
+/// Where the address begins. Addresses are below 2^53, and times below 2^58: nine years.
 const ADDRESS: u32 = 6;
 
 /// Operations that are being noted.

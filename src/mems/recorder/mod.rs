@@ -35,6 +35,7 @@ use crate::mems::{Mems, Options};
 use crate::recording::{Encoder, Event, Flags};
 use std::io;
 use std::path::Path;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
@@ -47,20 +48,19 @@ pub(super) struct Recorder {
     log: Log,
     output: Output,
     begun: Instant,
-    /// When the log is to be written at the latest, in nanoseconds since then, and whether it is time.
+    /// When the log is to be written at the latest, in nanoseconds since the recording began, and whether it is time.
     due: u64,
     is_due: bool,
     /// The threads that have made calls, by [`thread_key`]: their numbers are their places.
     threads: Vec<usize>,
     /// The thread that has made the last call; before the first, none that there can be.
     last: Caller,
-    /// The heap's end at the last event, and the bytes of its main blocks.
-    end: u64,
+    /// The bytes of the heap's main blocks at the last event.
     mapped: u64,
-    /// A request that was refused, size and alignment, which is recorded before the next event: the call may still try again.
-    refused: Option<(u64, u64)>,
+    /// A request that was refused, and its thread, which is recorded before the next event: the call may still try again.
+    refused: Option<(Event<'static>, u32)>,
     has_failed: bool,
-    /// Whether the next event is not all that is to be done: one of the three is so.
+    /// Whether the next event is not all that is to be done: a request was refused, the log is due, or the recording has failed.
     is_busy: bool,
     /// The stacks of calls, if they are recorded.
     sites: Sites,
@@ -68,17 +68,30 @@ pub(super) struct Recorder {
     path: Box<Path>,
 }
 
-/// Distinguishes threads that are alive.
-fn thread_key() -> usize {
-    thread_local! {
-        static KEY: u8 = const { 0 };
+/// How many threads have been given keys, and how many of those have ended.
+static BEGUN: AtomicUsize = AtomicUsize::new(0);
+static ENDED: AtomicUsize = AtomicUsize::new(0);
+
+/// What distinguishes a thread from all others, also those that have ended.
+struct Key(usize);
+
+impl Drop for Key {
+    fn drop(&mut self) {
+        ENDED.fetch_add(1, Relaxed);
     }
-    // A thread that is ending has no such memory any more.
-    KEY.try_with(|key| std::ptr::from_ref(key).addr()).unwrap_or(0)
 }
 
-/// Frames of two threads are never as near as this: between their stacks are a page that is none, and what the system keeps of a
-/// thread.
+/// The key of the thread that runs.
+fn thread_key() -> usize {
+    thread_local! {
+        static KEY: Key = Key(1 + BEGUN.fetch_add(1, Relaxed));
+    }
+    // A thread that is ending has no such memory any more.
+    KEY.try_with(|key| key.0).unwrap_or(0)
+}
+
+/// Frames of two threads that are alive are never as near as this: between their stacks are a page that is none, and what the system
+/// keeps of a thread. (A stack without such a page, or one that threads take turns at, may lend its last calls to the thread before.)
 const NEAR: usize = 2048;
 
 /// The thread that has made a call.
@@ -86,8 +99,9 @@ const NEAR: usize = 2048;
 struct Caller {
     number: u32,
     key: usize,
-    /// Where a frame of it was.
+    /// Where a frame of it was, and how many threads had ended then: after that a new thread may have the stack.
     frame: usize,
+    ended: usize,
 }
 
 fn failed(path: &Path, reason: &io::Error) -> Error {
@@ -102,22 +116,23 @@ impl Recorder {
     fn thread(&mut self) -> u32 {
         let on_stack = 0_u8;
         let frame = std::ptr::from_ref(&on_stack).addr();
-        if self.last.frame.abs_diff(frame) >= NEAR {
-            self.find_thread(frame);
+        let ended = ENDED.load(Relaxed);
+        if self.last.frame.abs_diff(frame) >= NEAR || self.last.ended != ended {
+            self.find_thread(frame, ended);
         }
         self.last.number
     }
 
     #[cold]
     #[inline(never)]
-    fn find_thread(&mut self, frame: usize) {
+    fn find_thread(&mut self, frame: usize, ended: usize) {
         let key = thread_key();
         let number = if self.last.key == key { self.last.number } else { self.number_of(key) };
-        self.last = Caller { number, key, frame };
+        self.last = Caller { number, key, frame, ended };
     }
 
     fn number_of(&mut self, key: usize) -> u32 {
-        let place = self.threads.iter().position(|&other| other == key).or_else(|| {
+        let place = self.threads.iter().rposition(|&other| other == key).or_else(|| {
             self.threads.try_reserve(1).ok()?;
             self.threads.push(key);
             Some(self.threads.len() - 1)
@@ -136,8 +151,8 @@ impl Recorder {
         if self.is_due {
             self.hand_over();
         }
-        if let Some((size, alignment)) = self.refused.take() {
-            self.push_to_a_group(Event::RefusedMalloc { size, alignment }, thread);
+        if let Some((refused, thread)) = self.refused.take() {
+            self.push_to_a_group(refused, thread);
         }
         self.push_to_a_group(event, thread);
         self.has_failed
@@ -163,24 +178,29 @@ impl Recorder {
         if self.flags.clock { u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX) } else { 0 }
     }
 
-    /// Keeps a request that was refused until the next event.
-    fn set_refused(&mut self, refused: Option<(u64, u64)>) {
-        self.refused = refused;
-        self.is_busy |= refused.is_some();
+    /// Keeps a request that was refused until the next event. Returns `true` if the recording ends, because of the disk.
+    fn set_refused(&mut self, size: u64, alignment: u64) -> bool {
+        let is_over = self.push_refused();
+        self.refused = Some((Event::RefusedMalloc { size, alignment }, self.thread()));
+        self.is_busy = true;
+        is_over
     }
 
-    /// Records the request that was refused before, if there is one.
-    fn push_refused(&mut self) {
-        if let Some((size, alignment)) = self.refused.take() {
-            let thread = self.thread();
-            self.push_to_a_group(Event::RefusedMalloc { size, alignment }, thread);
+    /// Records the request that was refused before, if there is one. Returns `true` if the recording ends, because of the disk.
+    fn push_refused(&mut self) -> bool {
+        match self.refused.take() {
+            Some((refused, thread)) if !self.has_failed => {
+                self.push_to_a_group(refused, thread);
+                self.has_failed
+            }
+            _ => false,
         }
     }
 
     #[cold]
     fn hand_over(&mut self) {
         let is_due = std::mem::take(&mut self.is_due);
-        self.has_failed = !self.output.hand_over(&mut self.log, &mut self.sites, is_due);
+        self.has_failed |= !self.output.hand_over(&mut self.log, &mut self.sites, is_due);
     }
 }
 
@@ -228,8 +248,7 @@ pub(crate) fn record(heap: &mut impl Access, path: &Path, flags: Flags) -> Resul
         due: OFTEN,
         is_due: false,
         threads: Vec::new(),
-        last: Caller { number: 0, key: usize::MAX, frame: 0 },
-        end: 0,
+        last: Caller { number: 0, key: usize::MAX, frame: 0, ended: 0 },
         mapped: 0,
         refused: None,
         has_failed: false,
@@ -299,7 +318,7 @@ impl Mems {
         self.check_recordable()?;
         self.rest_fronts();
         recorder.output.start(self.present(recorder.flags)?);
-        (recorder.end, recorder.mapped) = (self.end(), self.heap.mapped());
+        recorder.mapped = self.heap.mapped();
         if recorder.flags.stacks {
             IN_USE.store(true, Relaxed);
         }
