@@ -351,12 +351,27 @@ impl Mems {
     /// Frees a block that is cleared, goes into quarantine or is recorded, unless that takes long.
     #[inline(never)]
     fn start_careful_free(&mut self, address: u64) -> Result<Left, Error> {
-        // What is returned goes through memory once.
+        if !self.options.hardened() && !self.options.zero_on_free() {
+            return self.free_recorded(address);
+        }
         let left = self.free_carefully(address);
-        if left.as_ref().is_ok_and(|&left| left != Left::Block) {
+        if matches!(left, Ok(Left::Nothing | Left::Pages)) {
             self.record_free(address);
         }
         left
+    }
+
+    /// Frees a block in a heap that is recorded, and asks for nothing else.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "else what it returns goes through memory once more")]
+    fn free_recorded(&mut self, address: u64) -> Result<Left, Error> {
+        if self.options.is_plain() && self.heap.free_at_hand(address) {
+            self.record_free(address);
+            return Ok(Left::Nothing);
+        }
+        let left = self.free_from(address)?;
+        self.record_free(address);
+        Ok(left)
     }
 
     fn free_carefully(&mut self, address: u64) -> Result<Left, Error> {
@@ -374,8 +389,6 @@ impl Mems {
                 return Ok(Left::Block);
             }
             self.regions.fill(address, 0, whole);
-        } else if self.options().is_plain() && self.heap.free_at_hand(address) {
-            return Ok(Left::Nothing);
         }
         self.free_from(address)
     }

@@ -1,6 +1,6 @@
 //! What calls record: each when its work is done, under the heap's lock.
 //!
-//! Costs: nothing in a heap that does not record but a look at whether it does; else that of `Log::push`.
+//! Costs: nothing in a heap that does not record but a look at whether it does; else that of `Log::push_malloc` or `Log::push_free`.
 
 use crate::error::Error;
 use crate::heap::FIRST_ADDRESS;
@@ -9,13 +9,12 @@ use crate::recording::Event;
 
 impl Mems {
     /// Records what has happened.
-    #[inline(always)]
-    #[allow(clippy::inline_always, reason = "as `Log::push`")]
+    #[cold]
+    #[inline(never)]
     fn record(&mut self, event: Event<'_>) {
-        let Some(recorder) = &mut self.recorder else { return };
-        let thread = recorder.thread();
-        let is_noted = !recorder.is_busy && recorder.log.push(event, thread).is_ok();
-        if !is_noted && recorder.push_slowly(event, thread) {
+        if let Some(recorder) = &mut self.recorder
+            && recorder.push(event)
+        {
             self.end_failed_recording();
         }
     }
@@ -54,7 +53,11 @@ impl Mems {
         match made {
             Ok(address) => {
                 self.record_growth();
-                self.record(Event::Malloc { address: *address, size, alignment });
+                let Some(recorder) = &mut self.recorder else { return };
+                let thread = recorder.quick_thread();
+                if !thread.is_some_and(|thread| recorder.log.push_malloc(*address, size, alignment, thread)) {
+                    self.record(Event::Malloc { address: *address, size, alignment });
+                }
             }
             Err(error) => self.record_refusal(error, size, alignment),
         }
@@ -98,8 +101,12 @@ impl Mems {
 
     /// Records that a block was freed.
     pub(crate) fn record_free(&mut self, address: u64) {
-        if self.recorder.is_some() {
-            self.end_resting_front();
+        if self.recorder.is_none() {
+            return;
+        }
+        self.end_resting_front();
+        let Some(recorder) = &mut self.recorder else { return };
+        if !recorder.quick_thread().is_some_and(|thread| recorder.log.push_free(address, thread)) {
             self.record(Event::Free { address });
         }
     }

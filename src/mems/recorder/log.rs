@@ -35,7 +35,10 @@ const ADDRESS: u32 = 6;
 /// Operations that are being noted.
 #[derive(Debug)]
 pub(super) struct Log {
+    /// As long as there is room for, or empty if no group has been begun yet.
     words: Vec<u64>,
+    /// How many of the words say something.
+    used: usize,
     texts: String,
     has_stacks: bool,
     has_clock: bool,
@@ -59,6 +62,7 @@ impl Log {
         texts.try_reserve_exact(TEXTS)?;
         Ok(Self {
             words,
+            used: 0,
             texts,
             has_stacks: flags.stacks,
             has_clock: flags.clock,
@@ -69,15 +73,50 @@ impl Log {
         })
     }
 
+    /// Notes a malloc, if that can be done at once.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "programs make it by the million")]
+    pub fn push_malloc(&mut self, address: u64, size: u64, alignment: u64, thread: u32) -> bool {
+        let is_quick = alignment == self.alignment && self.is_quick(thread);
+        let Some(room) = self.room().filter(|_| is_quick) else { return false };
+        room[0] = address << ADDRESS | Kind::Malloc as u64;
+        room[1] = size;
+        self.used += 2;
+        self.left -= 1;
+        true
+    }
+
+    /// Notes a free, if that can be done at once.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "as `push_malloc`")]
+    pub fn push_free(&mut self, address: u64, thread: u32) -> bool {
+        let is_quick = self.is_quick(thread);
+        let Some(room) = self.room().filter(|_| is_quick) else { return false };
+        room[0] = address << ADDRESS | Kind::Free as u64;
+        self.used += 1;
+        self.left -= 1;
+        true
+    }
+
+    /// Whether an event of a thread has no words for its thread and stack.
+    const fn is_quick(&self, thread: u32) -> bool {
+        thread == self.thread && !self.has_stacks
+    }
+
+    /// Where the words of an event go. `None` if there may be no room for them.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "as `push_malloc`")]
+    fn room(&mut self) -> Option<&mut [u64; MOST_WORDS]> {
+        if self.left == 0 {
+            return None;
+        }
+        self.words.get_mut(self.used..)?.first_chunk_mut()
+    }
+
     /// Notes an operation of a thread, with no stack.
     ///
     /// # Errors
     /// [`Full`], and nothing has changed: a group has to be begun, or for a mark there is no room in this log.
-    #[inline(always)]
-    #[allow(
-        clippy::inline_always,
-        reason = "where it is called, the event's kind is known: most of it is not done then"
-    )]
     pub fn push(&mut self, event: Event<'_>, thread: u32) -> Result<(), Full> {
         if self.left == 0 {
             return Err(Full);
@@ -94,24 +133,22 @@ impl Log {
             Event::Trim { bytes } => (0, [Some(bytes), None], None),
             Event::Mark(text) => (self.push_text(text)?, [None; 2], None),
         };
-        self.left -= 1;
         let new_alignment = alignment.filter(|&alignment| alignment != self.alignment);
         let new_thread = (thread != self.thread).then_some(thread);
         let bits = if new_alignment.is_some() { NEW_ALIGNMENT } else { 0 };
         let bits = if new_thread.is_some() { bits | NEW_THREAD } else { bits };
-        self.words.push(address << ADDRESS | bits | event.kind() as u64);
-        numbers.into_iter().flatten().for_each(|number| self.words.push(number));
-        if let Some(alignment) = new_alignment {
-            self.words.push(alignment);
-            self.alignment = alignment;
+        (self.alignment, self.thread) = (new_alignment.unwrap_or(self.alignment), thread);
+        let first = address << ADDRESS | bits | event.kind() as u64;
+        let stack = self.has_stacks.then_some(0);
+        let words = [Some(first), numbers[0], numbers[1], new_alignment, new_thread.map(u64::from), stack];
+        let room = self.room().ok_or(Full)?;
+        let mut length = 0;
+        for (place, word) in room.iter_mut().zip(words.into_iter().flatten()) {
+            *place = word;
+            length += 1;
         }
-        if let Some(thread) = new_thread {
-            self.words.push(u64::from(thread));
-            self.thread = thread;
-        }
-        if self.has_stacks {
-            self.words.push(0);
-        }
+        self.used += length;
+        self.left -= 1;
         Ok(())
     }
 
@@ -124,11 +161,14 @@ impl Log {
         if self.left > 0 {
             return Ok(());
         }
-        if self.words.len() + 1 + GROUP as usize * MOST_WORDS > WORDS {
+        if self.used + 1 + GROUP as usize * MOST_WORDS > WORDS {
             return Err(Full);
         }
+        // The memory is there already, and is touched only now.
+        self.words.resize(WORDS, 0);
         if self.has_clock {
-            self.words.push(now() << ADDRESS | TIME);
+            self.words[self.used] = now() << ADDRESS | TIME;
+            self.used += 1;
         }
         (self.left, self.begun) = (GROUP, self.begun + GROUP);
         Ok(())
@@ -148,7 +188,7 @@ impl Log {
     /// Gives the last event the stack that is known by now. Nothing happens unless stacks are recorded.
     pub fn set_last_stack(&mut self, stack: u32) {
         if self.has_stacks
-            && let Some(last) = self.words.last_mut()
+            && let Some(last) = self.words[..self.used].last_mut()
         {
             *last = u64::from(stack);
         }
@@ -161,15 +201,14 @@ impl Log {
 
     /// Forgets the events. The memory stays.
     pub fn clear(&mut self) {
-        self.words.clear();
         self.texts.clear();
-        (self.left, self.begun, self.alignment, self.thread) = (0, 0, 0, 0);
+        (self.used, self.left, self.begun, self.alignment, self.thread) = (0, 0, 0, 0, 0);
     }
 
     /// The events, in the order in which they were noted.
     pub fn entries(&self) -> Entries<'_> {
         Entries {
-            words: &self.words,
+            words: &self.words[..self.used],
             texts: &self.texts,
             has_stacks: self.has_stacks,
             alignment: 0,
@@ -282,6 +321,7 @@ mod tests {
             events in prop::collection::vec((0..10_u8, 0..1_u64 << 53, any::<u64>(), 0..3_u32, ".{0,20}", 0..3_u32, any::<u32>()), 0..300),
             clock: bool,
             stacks: bool,
+            quick: bool,
         ) {
             let mut log = Log::new(Flags { clock, stacks }).unwrap();
             for round in 0..2 {
@@ -294,7 +334,14 @@ mod tests {
                         time = if clock { place as u64 + 1 } else { 0 };
                     }
                     log.begin_group(|| place as u64 + 1).unwrap();
-                    log.push(event, *thread).unwrap();
+                    let is_noted = quick && match event {
+                        Event::Malloc { address, size, alignment } => log.push_malloc(address, size, alignment, *thread),
+                        Event::Free { address } => log.push_free(address, *thread),
+                        _ => false,
+                    };
+                    if !is_noted {
+                        log.push(event, *thread).unwrap();
+                    }
                     log.set_last_stack(*stack);
                     expected.push(Entry { event, thread: *thread, stack: if stacks { *stack } else { 0 }, time });
                 }

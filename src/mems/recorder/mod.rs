@@ -94,6 +94,14 @@ fn thread_key() -> usize {
 /// keeps of a thread. (A stack without such a page, or one that threads take turns at, may lend its last calls to the thread before.)
 const NEAR: usize = 2048;
 
+/// Where the frame of the function is that calls this one.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "as `Log::push_malloc`")]
+fn frame() -> usize {
+    let on_stack = 0_u8;
+    std::ptr::from_ref(&on_stack).addr()
+}
+
 /// The thread that has made a call.
 #[derive(Debug)]
 struct Caller {
@@ -109,26 +117,22 @@ fn failed(path: &Path, reason: &io::Error) -> Error {
 }
 
 impl Recorder {
-    /// The number of the thread that runs. (To ask the system for it takes longer than to note an event, and calls of one thread are
-    /// mostly made at the same depth.)
+    /// The number of the thread that runs, if nothing else is to be done, and it is seen at once that it has made the last call too.
+    /// (To ask the system for it takes longer than to note an event, and calls of one thread are mostly made at the same depth.)
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "as `Log::push`")]
-    fn thread(&mut self) -> u32 {
-        let on_stack = 0_u8;
-        let frame = std::ptr::from_ref(&on_stack).addr();
-        let ended = ENDED.load(Relaxed);
-        if self.last.frame.abs_diff(frame) >= NEAR || self.last.ended != ended {
-            self.find_thread(frame, ended);
-        }
-        self.last.number
+    #[allow(clippy::inline_always, reason = "as `Log::push_malloc`")]
+    fn quick_thread(&self) -> Option<u32> {
+        let is_near = self.last.frame.abs_diff(frame()) < NEAR && self.last.ended == ENDED.load(Relaxed);
+        (is_near && !self.is_busy).then_some(self.last.number)
     }
 
-    #[cold]
-    #[inline(never)]
-    fn find_thread(&mut self, frame: usize, ended: usize) {
-        let key = thread_key();
+    /// The number of the thread that runs.
+    fn thread(&mut self) -> u32 {
+        // Before the key: a thread that ends afterwards is not the one that runs.
+        let (frame, ended, key) = (frame(), ENDED.load(Relaxed), thread_key());
         let number = if self.last.key == key { self.last.number } else { self.number_of(key) };
         self.last = Caller { number, key, frame, ended };
+        number
     }
 
     fn number_of(&mut self, key: usize) -> u32 {
@@ -141,13 +145,12 @@ impl Recorder {
         place.and_then(|place| u32::try_from(place).ok()).unwrap_or(self.last.number)
     }
 
-    /// Records an operation, whatever else is to be done. Returns `true` if the recording ends, because of the disk.
-    #[cold]
-    #[inline(never)]
-    fn push_slowly(&mut self, event: Event<'_>, thread: u32) -> bool {
+    /// Records an operation. Returns `true` if the recording ends, because of the disk.
+    fn push(&mut self, event: Event<'_>) -> bool {
         if self.has_failed {
             return false;
         }
+        let thread = self.thread();
         if self.is_due {
             self.hand_over();
         }
