@@ -162,23 +162,23 @@ impl Recorder {
     }
 
     fn push_to_a_group(&mut self, event: Event<'_>, thread: u32) {
-        let now = self.now();
-        if self.log.begin_group(|| now).and_then(|()| self.log.push(event, thread)).is_err() {
+        // The clock is read only where a group begins.
+        let (begun, mut time) = (self.begun, 0);
+        let mut now = || {
+            time = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            time
+        };
+        if self.log.begin_group(&mut now).and_then(|()| self.log.push(event, thread)).is_err() {
             self.hand_over();
             // There is room in an empty log for every event.
-            let _ = self.log.begin_group(|| now).and_then(|()| self.log.push(event, thread));
+            let _ = self.log.begin_group(&mut now).and_then(|()| self.log.push(event, thread));
         }
         // The event comes first, so that its stack can be set in the log that it is in.
-        if now > self.due {
-            self.due = now + OFTEN;
+        if time > self.due {
+            self.due = time + OFTEN;
             self.is_due = true;
         }
         self.is_busy = self.is_due || self.has_failed;
-    }
-
-    /// Nanoseconds since the recording began, if it has a clock.
-    fn now(&self) -> u64 {
-        if self.flags.clock { u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX) } else { 0 }
     }
 
     /// Keeps a request that was refused until the next event. Returns `true` if the recording ends, because of the disk.
