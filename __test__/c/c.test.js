@@ -189,10 +189,11 @@ describe('a program in C', () => {
       { status: 0, stdout: 'all children are well\n', stderr: '' },
     );
     // A malloc before each of the forks, and nothing of the children.
-    const [chunk, ...others] = [...new Recording(readFileSync(recorded)).chunks()];
-    assert.deepEqual(others, []);
+    const sizes = [...new Recording(readFileSync(recorded)).chunks()].flatMap(({ size }) => [
+      ...size,
+    ]);
     assert.deepEqual(
-      [...chunk.size].filter((size) => size === 16 || size === 4096),
+      sizes.filter((size) => size === 16 || size === 4096),
       new Array(100).fill(16),
     );
   });
