@@ -119,12 +119,13 @@ function chosen([name], options) {
   };
 }
 
+const DRAWN_PROGRAM = ['random-calls', ({ isDrawnProgram }) => isDrawnProgram];
 /** Options that only some exercises have: which, in words, and whether an exercise is one of them. */
 const ONLY = {
   seed: ['random exercises', ({ seed }) => seed !== undefined],
-  operations: ['random-calls', ({ isDrawnProgram }) => isDrawnProgram],
-  largest: ['random-calls', ({ isDrawnProgram }) => isDrawnProgram],
-  share: ['random-calls', ({ isDrawnProgram }) => isDrawnProgram],
+  operations: DRAWN_PROGRAM,
+  largest: DRAWN_PROGRAM,
+  share: DRAWN_PROGRAM,
   size: ['exercises in one memory, as those of --calls', ({ isProgram }) => isProgram],
 };
 

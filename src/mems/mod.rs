@@ -365,11 +365,8 @@ impl Mems {
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "else what it returns goes through memory once more")]
     fn free_recorded(&mut self, address: u64) -> Result<Left, Error> {
-        if self.options.is_plain() && self.heap.free_at_hand(address) {
-            self.record_free(address);
-            return Ok(Left::Nothing);
-        }
-        let left = self.free_from(address)?;
+        let is_cached = self.options.is_plain() && self.heap.free_at_hand(address);
+        let left = if is_cached { Left::Nothing } else { self.free_from(address)? };
         self.record_free(address);
         Ok(left)
     }
