@@ -72,13 +72,6 @@ impl Mems {
         self.heap.wake_fronts();
     }
 
-    /// Ends the front of this thread, if there is one, which rests.
-    pub(crate) fn end_resting_front(&mut self) {
-        if self.heap.has_fronts() {
-            self.end_front();
-        }
-    }
-
     /// Ends all fronts, since the heap ends: JavaScript that has one is told that, as all callers are.
     pub fn end_fronts(&mut self) {
         self.heap.end_fronts();

@@ -60,7 +60,9 @@ pub struct Mems {
     options: Options,
     pub(crate) heap: Heap,
     pub(crate) regions: Regions,
-    /// Whether no option, no note of an alignment and no recording asks for more than the heap's own work at each call.
+    /// Whether no option and no note of an alignment asks for more than the heap's own work at each call.
+    simple: bool,
+    /// Whether a heap that is `simple` does not record either.
     pub(crate) plain: bool,
     /// Whether most calls find, or leave, a cached slot, and have nothing else to do. (Of blocks with notes the states say so.)
     cached: bool,
@@ -116,6 +118,7 @@ impl Mems {
         Self {
             options,
             heap: Heap::new(*options.placement()),
+            simple: options.is_plain(),
             plain: options.is_plain(),
             cached: options.is_plain() && options.placement().policy() == PolicyKind::Segregated,
             aligned: Aligned::default(),
@@ -196,7 +199,7 @@ impl Mems {
         // A heap that records, or has notes of alignments: other calls have looked for a slot before.
         match self.heap.malloc_at_hand(size) {
             Some(address) => Ok(address),
-            None if self.aligned.is_empty() => self.malloc_plainly(size),
+            None if self.simple => self.malloc_plainly(size),
             None => self.malloc_with_notes(size),
         }
     }
@@ -204,7 +207,8 @@ impl Mems {
     /// Decides again which ways calls may take, after what that depends on has changed.
     pub(crate) fn settle_ways(&mut self) {
         let (records, is_plain) = (self.is_recording(), self.options.is_plain());
-        self.plain = is_plain && !records && self.aligned.is_empty();
+        self.simple = is_plain && self.aligned.is_empty();
+        self.plain = self.simple && !records;
         self.cached = is_plain && !records && self.options.placement().policy() == PolicyKind::Segregated;
         self.captures = self.options.track_allocations() || self.records_stacks();
         self.careful = self.options.hardened() || self.options.zero_on_free() || records;
@@ -324,15 +328,20 @@ impl Mems {
         if self.careful { self.start_careful_free(address) } else { self.free_from(address) }
     }
 
-    /// Frees a block to which nothing is to be done. (All of it in one function, so that what the heap returns is not handed
-    /// from one to another.)
+    /// Frees a block to which nothing is to be done.
     pub(crate) fn free_from(&mut self, address: u64) -> Result<Left, Error> {
+        self.free_with::<false>(address)
+    }
+
+    /// [`Mems::free_from`], which also records that, if `RECORDS`. (All of it in one function, so that what the heap returns is not
+    /// handed from one to another.)
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "it is the body of two functions")]
+    fn free_with<const RECORDS: bool>(&mut self, address: u64) -> Result<Left, Error> {
         let freed = self.heap.free(address)?;
-        if self.plain {
+        let are_pages_due = if self.simple {
             // A hole of less than a page has none to give back.
-            if self.options().trim() && freed.hole.end - freed.hole.start >= PAGE && self.note_freed(&freed) {
-                return Ok(Left::Pages);
-            }
+            self.options().trim() && freed.hole.end - freed.hole.start >= PAGE && self.note_freed(&freed)
         } else {
             if !self.aligned.is_empty() {
                 self.note_alignment(address, 1);
@@ -341,52 +350,52 @@ impl Mems {
                 let padding = self.padding.get(address);
                 self.padding.forget(padding);
             }
-            if self.note_freed(&freed) {
-                return Ok(Left::Pages);
-            }
+            self.note_freed(&freed)
+        };
+        if RECORDS {
+            self.record_free(address);
         }
-        Ok(Left::Nothing)
+        Ok(if are_pages_due { Left::Pages } else { Left::Nothing })
     }
 
     /// Frees a block that is cleared, goes into quarantine or is recorded, unless that takes long.
     #[inline(never)]
     fn start_careful_free(&mut self, address: u64) -> Result<Left, Error> {
-        if !self.options.hardened() && !self.options.zero_on_free() {
-            return self.free_recorded(address);
+        if self.options.hardened() || self.options.zero_on_free() {
+            return self.free_guarded(address);
         }
-        let left = self.free_carefully(address);
+        if self.options.is_plain() && self.heap.free_at_hand(address) {
+            self.record_free(address);
+            return Ok(Left::Nothing);
+        }
+        self.free_with::<true>(address)
+    }
+
+    /// Frees a block that is cleared or goes into quarantine, unless that takes long.
+    #[inline(never)]
+    fn free_guarded(&mut self, address: u64) -> Result<Left, Error> {
+        let left = if self.options.hardened() { self.free_hardened(address) } else { self.free_cleared(address) };
         if matches!(left, Ok(Left::Nothing | Left::Pages)) {
             self.record_free(address);
         }
         left
     }
 
-    /// Frees a block in a heap that is recorded, and asks for nothing else.
-    #[inline(always)]
-    #[allow(clippy::inline_always, reason = "else what it returns goes through memory once more")]
-    fn free_recorded(&mut self, address: u64) -> Result<Left, Error> {
-        let is_cached = self.options.is_plain() && self.heap.free_at_hand(address);
-        let left = if is_cached { Left::Nothing } else { self.free_from(address)? };
-        self.record_free(address);
-        Ok(left)
+    fn free_hardened(&mut self, address: u64) -> Result<Left, Error> {
+        Ok(match self.quarantine(address)? {
+            false => Left::Block,
+            // Others may have left quarantine for it.
+            true if self.dirty.is_due() => Left::Pages,
+            true => Left::Nothing,
+        })
     }
 
-    fn free_carefully(&mut self, address: u64) -> Result<Left, Error> {
-        if self.options().hardened() {
-            return Ok(match self.quarantine(address)? {
-                false => Left::Block,
-                // Others may have left quarantine for it.
-                true if self.dirty.is_due() => Left::Pages,
-                true => Left::Nothing,
-            });
+    fn free_cleared(&mut self, address: u64) -> Result<Left, Error> {
+        let (_, whole) = self.starting(address)?;
+        if is_large(whole) {
+            return Ok(Left::Block);
         }
-        if self.options().zero_on_free() {
-            let (_, whole) = self.starting(address)?;
-            if is_large(whole) {
-                return Ok(Left::Block);
-            }
-            self.regions.fill(address, 0, whole);
-        }
+        self.regions.fill(address, 0, whole);
         self.free_from(address)
     }
 

@@ -12,10 +12,22 @@ impl Mems {
     #[cold]
     #[inline(never)]
     fn record(&mut self, event: Event<'_>) {
+        self.end_resting_front();
         if let Some(recorder) = &mut self.recorder
             && recorder.push(event)
         {
             self.end_failed_recording();
+        }
+    }
+
+    /// Ends the front of this thread, if there is one, which rests.
+    fn end_resting_front(&mut self) {
+        if self.recorder.as_ref().is_some_and(|recorder| recorder.fronts_rest) {
+            self.end_front();
+            let fronts_rest = self.heap.has_fronts();
+            if let Some(recorder) = &mut self.recorder {
+                recorder.fronts_rest = fronts_rest;
+            }
         }
     }
 
@@ -46,26 +58,32 @@ impl Mems {
 
     /// Records that a block was made, or that there is no room for one.
     pub(crate) fn record_malloc(&mut self, made: &Result<u64, Error>, size: u64, alignment: u64) {
-        if self.recorder.is_none() {
-            return;
-        }
-        self.end_resting_front();
         match made {
-            Ok(address) => {
-                self.record_growth();
-                let Some(recorder) = &mut self.recorder else { return };
-                let thread = recorder.quick_thread();
-                if !thread.is_some_and(|thread| recorder.log.push_malloc(*address, size, alignment, thread)) {
-                    self.record(Event::Malloc { address: *address, size, alignment });
-                }
-            }
+            Ok(address) => self.record_made(*address, size, alignment),
             Err(error) => self.record_refusal(error, size, alignment),
         }
+    }
+
+    /// Records that a block was made.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "as `Log::push_malloc`")]
+    fn record_made(&mut self, address: u64, size: u64, alignment: u64) {
+        let mapped = self.heap.mapped();
+        let Some(recorder) = &mut self.recorder else { return };
+        if recorder.mapped == mapped
+            && let Some(thread) = recorder.quick_thread()
+            && recorder.log.push_malloc(address, size, alignment, thread)
+        {
+            return;
+        }
+        self.record_growth();
+        self.record(Event::Malloc { address, size, alignment });
     }
 
     /// Records that there is no room for a block. If blocks wait in quarantine, they leave it, and the request is tried once more.
     #[cold]
     fn record_refusal(&mut self, error: &Error, size: u64, alignment: u64) {
+        self.end_resting_front();
         if error.is_no_room()
             && self.hidden.is_quarantine_empty()
             && let Some(recorder) = &mut self.recorder
@@ -100,11 +118,9 @@ impl Mems {
     }
 
     /// Records that a block was freed.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "as `Log::push_malloc`")]
     pub(crate) fn record_free(&mut self, address: u64) {
-        if self.recorder.is_none() {
-            return;
-        }
-        self.end_resting_front();
         let Some(recorder) = &mut self.recorder else { return };
         if !recorder.quick_thread().is_some_and(|thread| recorder.log.push_free(address, thread)) {
             self.record(Event::Free { address });

@@ -9,13 +9,13 @@
 //! Invariants: the memory is reserved at once and never grows; a push that returns [`Full`] has changed nothing. A log begins with
 //! alignment and thread 0, so that each can be read by itself.
 //!
-//! Costs: two words for a malloc and one for a free.
+//! Costs: two words for a malloc and one for a free, some 15 instructions each.
 
 use crate::recording::{Entry, Event, Flags, Full, Kind, cut_mark};
-use std::collections::TryReserveError;
 
-/// Words of a log: some 16,000 events of a program that frees what it allocates. (Two of them stay in a processor's second cache.)
-const WORDS: usize = 24 << 10;
+/// Words of a log: some 11,000 events of a program that frees what it allocates. (Some of them stay in a processor's second cache. A
+/// power of two: a place is inside without a look at the length.)
+const WORDS: usize = 16 << 10;
 /// Bytes of a log's texts.
 const TEXTS: usize = 16 << 10;
 /// The most words of an event: the first, two more numbers, alignment, thread and stack.
@@ -35,8 +35,7 @@ const ADDRESS: u32 = 6;
 /// Operations that are being noted.
 #[derive(Debug)]
 pub(super) struct Log {
-    /// As long as there is room for, or empty if no group has been begun yet.
-    words: Vec<u64>,
+    words: Box<[u64; WORDS]>,
     /// How many of the words say something.
     used: usize,
     texts: String,
@@ -49,38 +48,40 @@ pub(super) struct Log {
     /// The alignment and the thread of the last event.
     alignment: u64,
     thread: u32,
+    /// The thread whose events need no word for a thread or a stack: the last one's. A number that no thread has if stacks are recorded.
+    quick: u64,
 }
 
+/// No memory for a log.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NoMemory;
+
 impl Log {
-    /// An empty log, with all the memory it will ever have: some 200 KB, which the system provides as it is touched.
+    /// An empty log, with all the memory it will ever have: 128 KiB for words, which the system provides as they are written, and
+    /// 16 KiB for texts.
     ///
     /// # Errors
     /// If there is no memory.
-    pub fn new(flags: Flags) -> Result<Self, TryReserveError> {
-        let (mut words, mut texts) = (Vec::new(), String::new());
-        words.try_reserve_exact(WORDS)?;
-        texts.try_reserve_exact(TEXTS)?;
-        Ok(Self {
-            words,
-            used: 0,
-            texts,
-            has_stacks: flags.stacks,
-            has_clock: flags.clock,
-            left: 0,
-            begun: 0,
-            alignment: 0,
-            thread: 0,
-        })
+    pub fn new(flags: Flags) -> Result<Self, NoMemory> {
+        let words = bytemuck::allocation::try_zeroed_box().map_err(|()| NoMemory)?;
+        let mut texts = String::new();
+        texts.try_reserve_exact(TEXTS).map_err(|_| NoMemory)?;
+        let (has_stacks, has_clock) = (flags.stacks, flags.clock);
+        let mut log =
+            Self { words, used: 0, texts, has_stacks, has_clock, left: 0, begun: 0, alignment: 0, thread: 0, quick: 0 };
+        log.clear();
+        Ok(log)
     }
 
     /// Notes a malloc, if that can be done at once.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "programs make it by the million")]
     pub fn push_malloc(&mut self, address: u64, size: u64, alignment: u64, thread: u32) -> bool {
-        let is_quick = alignment == self.alignment && self.is_quick(thread);
-        let Some(room) = self.room().filter(|_| is_quick) else { return false };
-        room[0] = address << ADDRESS | Kind::Malloc as u64;
-        room[1] = size;
+        if self.left == 0 || u64::from(thread) != self.quick || alignment != self.alignment {
+            return false;
+        }
+        self.words[self.used % WORDS] = address << ADDRESS | Kind::Malloc as u64;
+        self.words[(self.used + 1) % WORDS] = size;
         self.used += 2;
         self.left -= 1;
         true
@@ -90,27 +91,19 @@ impl Log {
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "as `push_malloc`")]
     pub fn push_free(&mut self, address: u64, thread: u32) -> bool {
-        let is_quick = self.is_quick(thread);
-        let Some(room) = self.room().filter(|_| is_quick) else { return false };
-        room[0] = address << ADDRESS | Kind::Free as u64;
+        if self.left == 0 || u64::from(thread) != self.quick {
+            return false;
+        }
+        self.words[self.used % WORDS] = address << ADDRESS | Kind::Free as u64;
         self.used += 1;
         self.left -= 1;
         true
     }
 
-    /// Whether an event of a thread has no words for its thread and stack.
-    const fn is_quick(&self, thread: u32) -> bool {
-        thread == self.thread && !self.has_stacks
-    }
-
-    /// Where the words of an event go. `None` if there may be no room for them.
-    #[inline(always)]
-    #[allow(clippy::inline_always, reason = "as `push_malloc`")]
-    fn room(&mut self) -> Option<&mut [u64; MOST_WORDS]> {
-        if self.left == 0 {
-            return None;
-        }
-        self.words.get_mut(self.used..)?.first_chunk_mut()
+    /// Makes a thread the one of the last event.
+    fn set_thread(&mut self, thread: u32) {
+        self.thread = thread;
+        self.quick = if self.has_stacks { u64::MAX } else { thread.into() };
     }
 
     /// Notes an operation of a thread, with no stack.
@@ -137,17 +130,16 @@ impl Log {
         let new_thread = (thread != self.thread).then_some(thread);
         let bits = if new_alignment.is_some() { NEW_ALIGNMENT } else { 0 };
         let bits = if new_thread.is_some() { bits | NEW_THREAD } else { bits };
-        (self.alignment, self.thread) = (new_alignment.unwrap_or(self.alignment), thread);
+        self.alignment = new_alignment.unwrap_or(self.alignment);
+        self.set_thread(thread);
         let first = address << ADDRESS | bits | event.kind() as u64;
         let stack = self.has_stacks.then_some(0);
         let words = [Some(first), numbers[0], numbers[1], new_alignment, new_thread.map(u64::from), stack];
-        let room = self.room().ok_or(Full)?;
-        let mut length = 0;
-        for (place, word) in room.iter_mut().zip(words.into_iter().flatten()) {
-            *place = word;
-            length += 1;
+        debug_assert!(self.used + MOST_WORDS <= WORDS, "the group has room");
+        for word in words.into_iter().flatten() {
+            self.words[self.used % WORDS] = word;
+            self.used += 1;
         }
-        self.used += length;
         self.left -= 1;
         Ok(())
     }
@@ -164,8 +156,6 @@ impl Log {
         if self.used + 1 + GROUP as usize * MOST_WORDS > WORDS {
             return Err(Full);
         }
-        // The memory is there already, and is touched only now.
-        self.words.resize(WORDS, 0);
         if self.has_clock {
             self.words[self.used] = now() << ADDRESS | TIME;
             self.used += 1;
@@ -202,7 +192,8 @@ impl Log {
     /// Forgets the events. The memory stays.
     pub fn clear(&mut self) {
         self.texts.clear();
-        (self.used, self.left, self.begun, self.alignment, self.thread) = (0, 0, 0, 0, 0);
+        (self.used, self.left, self.begun, self.alignment) = (0, 0, 0, 0);
+        self.set_thread(0);
     }
 
     /// The events, in the order in which they were noted.
@@ -357,7 +348,7 @@ mod tests {
     fn a_log_that_is_full_stays_as_it_is_and_never_grows() {
         for flags in [Flags::default(), Flags { clock: true, stacks: true }] {
             let mut log = Log::new(flags).unwrap();
-            let reserved = (log.words.capacity(), log.texts.capacity());
+            let reserved = log.texts.capacity();
             let mut pushed = 0;
             while log.begin_group(|| 1).is_ok() {
                 log.push(Event::Malloc { address: pushed, size: 8, alignment: 1 + pushed % 2 }, 0).unwrap();
@@ -373,7 +364,7 @@ mod tests {
             let marks = (0..100).take_while(|_| log.push(Event::Mark(&text), 0).is_ok()).count();
             assert_eq!((marks, log.entries().count()), (4, 4), "a text is cut");
             assert!(log.push(Event::Mark(""), 0).is_ok());
-            assert_eq!((log.words.capacity(), log.texts.capacity()), reserved);
+            assert_eq!(log.texts.capacity(), reserved);
         }
     }
 }

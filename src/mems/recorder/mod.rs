@@ -60,7 +60,10 @@ pub(super) struct Recorder {
     /// A request that was refused, and its thread, which is recorded before the next event: the call may still try again.
     refused: Option<(Event<'static>, u32)>,
     has_failed: bool,
-    /// Whether the next event is not all that is to be done: a request was refused, the log is due, or the recording has failed.
+    /// Whether fronts of other threads rest, each until its thread makes a call.
+    fronts_rest: bool,
+    /// Whether the next event is not all that is to be done: fronts rest, a request was refused, the log is due, or the recording has
+    /// failed.
     is_busy: bool,
     /// The stacks of calls, if they are recorded.
     sites: Sites,
@@ -107,8 +110,8 @@ fn frame() -> usize {
 struct Caller {
     number: u32,
     key: usize,
-    /// Where a frame of it was, and how many threads had ended then: after that a new thread may have the stack.
-    frame: usize,
+    /// [`NEAR`] below a frame of it, and how many threads had ended then: after that a new thread may have the stack.
+    lowest: usize,
     ended: usize,
 }
 
@@ -122,7 +125,7 @@ impl Recorder {
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "as `Log::push_malloc`")]
     fn quick_thread(&self) -> Option<u32> {
-        let is_near = self.last.frame.abs_diff(frame()) < NEAR && self.last.ended == ENDED.load(Relaxed);
+        let is_near = frame().wrapping_sub(self.last.lowest) < 2 * NEAR && self.last.ended == ENDED.load(Relaxed);
         (is_near && !self.is_busy).then_some(self.last.number)
     }
 
@@ -131,7 +134,7 @@ impl Recorder {
         // Before the key: a thread that ends afterwards is not the one that runs.
         let (frame, ended, key) = (frame(), ENDED.load(Relaxed), thread_key());
         let number = if self.last.key == key { self.last.number } else { self.number_of(key) };
-        self.last = Caller { number, key, frame, ended };
+        self.last = Caller { number, key, lowest: frame.wrapping_sub(NEAR), ended };
         number
     }
 
@@ -178,7 +181,7 @@ impl Recorder {
             self.due = time + OFTEN;
             self.is_due = true;
         }
-        self.is_busy = self.is_due || self.has_failed;
+        self.is_busy = self.fronts_rest || self.is_due || self.has_failed;
     }
 
     /// Keeps a request that was refused until the next event. Returns `true` if the recording ends, because of the disk.
@@ -251,10 +254,11 @@ pub(crate) fn record(heap: &mut impl Access, path: &Path, flags: Flags) -> Resul
         due: OFTEN,
         is_due: false,
         threads: Vec::new(),
-        last: Caller { number: 0, key: usize::MAX, frame: 0, ended: 0 },
+        last: Caller { number: 0, key: usize::MAX, lowest: 0, ended: 0 },
         mapped: 0,
         refused: None,
         has_failed: false,
+        fronts_rest: false,
         is_busy: false,
         sites: Sites::default(),
         flags,
@@ -322,6 +326,8 @@ impl Mems {
         self.rest_fronts();
         recorder.output.start(self.present(recorder.flags)?);
         recorder.mapped = self.heap.mapped();
+        recorder.fronts_rest = self.heap.has_fronts();
+        recorder.is_busy = recorder.fronts_rest;
         if recorder.flags.stacks {
             IN_USE.store(true, Relaxed);
         }

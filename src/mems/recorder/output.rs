@@ -6,12 +6,11 @@
 //! Costs: handing over a log is a swap of pointers; 7 MB of address space for the logs, of which memory is used as they fill, and
 //! the ones that were used last come first. In the thread, 20 to 75 ns an event.
 
-use super::log::Log;
+use super::log::{Log, NoMemory};
 use super::sites::{Site, Sites};
 use super::texts;
 use crate::memory::without_signals;
 use crate::recording::{Encoder, Entry, Flags, Writer};
-use std::collections::TryReserveError;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -21,7 +20,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
 /// Logs that may wait for the thread, with the one that is being filled.
-const LOGS: usize = 32;
+const LOGS: usize = 48;
 
 /// What the thread is told to do.
 enum Message {
@@ -200,7 +199,7 @@ impl Output {
     /// An error of the file system, or there is no memory, or no thread.
     pub fn create(path: &Path, flags: Flags, header: &str) -> io::Result<(Self, Log)> {
         let log = || Log::new(flags);
-        let free: Result<Vec<_>, TryReserveError> = (1..LOGS).map(|_| log()).collect();
+        let free: Result<Vec<_>, NoMemory> = (1..LOGS).map(|_| log()).collect();
         let (first, free) = (log().map_err(no_memory)?, free.map_err(no_memory)?);
         let encoder = Encoder::new(flags).map_err(no_memory)?;
         let writing = Writing { writer: create(path, flags, header)?, encoder, recorded: Recorded::default() };
