@@ -347,3 +347,25 @@ fn a_file_that_cannot_be_written_is_refused_at_once() {
         assert_eq!(heap.stop_recording(), Err(Error::NotRecording));
     }
 }
+
+#[test]
+fn a_front_rests_while_its_heap_is_recorded_and_ends_at_the_next_call_of_its_thread() {
+    let free: fn(&mut Mems, u64) = |heap, block| heap.free(block).unwrap();
+    let malloc: fn(&mut Mems, u64) = |heap, _| _ = heap.malloc(8).unwrap();
+    let refused: fn(&mut Mems, u64) = |heap, _| _ = heap.malloc(1 << 30).unwrap_err();
+    for call in [free, malloc, refused] {
+        let path = path();
+        let options = Options::default().with_policy(PolicyKind::Segregated).with_max_size(1 << 20).unwrap();
+        let mut heap = Mems::new(options);
+        heap.publish();
+        let block = heap.malloc(8).unwrap();
+        let front = heap.front(0).expect("the heap has fronts").number;
+        std::thread::scope(|scope| _ = scope.spawn(|| heap.start_recording(&path, Flags::USUAL).unwrap()));
+        assert!(heap.front(0).is_none(), "no front begins");
+        assert!(heap.front(front).is_some(), "only its own thread can end it");
+        call(&mut heap, block);
+        assert!(heap.front(front).is_none(), "it has ended");
+        heap.stop_recording().unwrap();
+        std::fs::remove_file(&path).unwrap();
+    }
+}
