@@ -293,10 +293,11 @@ impl Heap {
     #[inline(always)]
     #[allow(
         clippy::inline_always,
-        reason = "what it returns would go through memory; there are two callers, one of them rare"
+        reason = "what it returns would go through memory; there are three callers, one of them rare"
     )]
     pub fn free(&mut self, address: u64) -> Result<Freed, Error> {
-        let freed = offset_of(address).and_then(|start| self.engine.free(start));
+        // No closure: that would be a function of its own.
+        let freed = if let Some(start) = offset_of(address) { self.engine.free(start) } else { None };
         let Some(engine::Freed { size, pages, hole: (start, end), holes }) = freed else {
             return Err(self.refusal(address));
         };
