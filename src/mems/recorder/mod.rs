@@ -47,10 +47,7 @@ const OFTEN: u64 = 1_000_000_000;
 pub(super) struct Recorder {
     log: Log,
     output: Output,
-    begun: Instant,
-    /// When the log is to be written at the latest, in nanoseconds since the recording began, and whether it is time.
-    due: u64,
-    is_due: bool,
+    watch: Watch,
     /// The threads that have made calls, by [`thread_key`]: their numbers are their places.
     threads: Vec<usize>,
     /// The thread that has made the last call; before the first, none that there can be.
@@ -69,6 +66,26 @@ pub(super) struct Recorder {
     sites: Sites,
     flags: Flags,
     path: Box<Path>,
+}
+
+/// When a recording began, and when its log is to be written at the latest: in nanoseconds since then.
+#[derive(Debug)]
+struct Watch {
+    begun: Instant,
+    due: u64,
+    is_due: bool,
+}
+
+impl Watch {
+    /// The nanoseconds since the recording began. From time to time the log is due.
+    fn read(&mut self) -> u64 {
+        let time = u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        if time > self.due {
+            self.due = time + OFTEN;
+            self.is_due = true;
+        }
+        time
+    }
 }
 
 /// How many threads have been given keys, and how many of those have ended.
@@ -154,7 +171,7 @@ impl Recorder {
             return false;
         }
         let thread = self.thread();
-        if self.is_due {
+        if self.watch.is_due {
             self.hand_over();
         }
         if let Some((refused, thread)) = self.refused.take() {
@@ -166,22 +183,13 @@ impl Recorder {
 
     fn push_to_a_group(&mut self, event: Event<'_>, thread: u32) {
         // The clock is read only where a group begins.
-        let (begun, mut time) = (self.begun, 0);
-        let mut now = || {
-            time = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            time
-        };
-        if self.log.begin_group(&mut now).and_then(|()| self.log.push(event, thread)).is_err() {
+        if self.log.begin_group(|| self.watch.read()).and_then(|()| self.log.push(event, thread)).is_err() {
             self.hand_over();
             // There is room in an empty log for every event.
-            let _ = self.log.begin_group(&mut now).and_then(|()| self.log.push(event, thread));
+            let _ = self.log.begin_group(|| self.watch.read()).and_then(|()| self.log.push(event, thread));
         }
-        // The event comes first, so that its stack can be set in the log that it is in.
-        if time > self.due {
-            self.due = time + OFTEN;
-            self.is_due = true;
-        }
-        self.is_busy = self.fronts_rest || self.is_due || self.has_failed;
+        // A log that is due is handed over at the next event, so that this one's stack can still be set in it.
+        self.is_busy = self.fronts_rest || self.watch.is_due || self.has_failed;
     }
 
     /// Keeps a request that was refused until the next event. Returns `true` if the recording ends, because of the disk.
@@ -205,7 +213,7 @@ impl Recorder {
 
     #[cold]
     fn hand_over(&mut self) {
-        let is_due = std::mem::take(&mut self.is_due);
+        let is_due = std::mem::take(&mut self.watch.is_due);
         self.has_failed |= !self.output.hand_over(&mut self.log, &mut self.sites, is_due);
     }
 }
@@ -250,9 +258,7 @@ pub(crate) fn record(heap: &mut impl Access, path: &Path, flags: Flags) -> Resul
     let recorder = Box::new(Recorder {
         log,
         output,
-        begun: Instant::now(),
-        due: OFTEN,
-        is_due: false,
+        watch: Watch { begun: Instant::now(), due: OFTEN, is_due: false },
         threads: Vec::new(),
         last: Caller { number: 0, key: usize::MAX, lowest: 0, ended: 0 },
         mapped: 0,
