@@ -5,8 +5,10 @@ use mems::heap::{FIRST_ADDRESS, PolicyKind, UNIT};
 use mems::recording::{Entry, Event, Flags, Kind, Reader};
 use mems::{Error, Mems, Options};
 use proptest::prelude::*;
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 
 /// A call. Blocks are named by a number, modulo how many there are.
 #[derive(Debug, Clone)]
@@ -368,4 +370,47 @@ fn a_front_rests_while_its_heap_is_recorded_and_ends_at_the_next_call_of_its_thr
         heap.stop_recording().unwrap();
         std::fs::remove_file(&path).unwrap();
     }
+}
+
+thread_local! {
+    /// What a thread drops when it ends, after what it has used later.
+    static AT_END: RefCell<Option<AtEnd>> = const { RefCell::new(None) };
+}
+
+/// Makes a call when it is dropped.
+struct AtEnd(Arc<Mutex<Mems>>);
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        self.0.lock().unwrap().malloc(3).unwrap();
+    }
+}
+
+#[test]
+fn a_thread_has_no_number_of_one_before_it_that_was_ending() {
+    let path = path();
+    let heap = Arc::new(Mutex::new(Mems::new(Options::roomy())));
+    heap.lock().unwrap().start_recording(&path, Flags::USUAL).unwrap();
+    for size in [1, 2] {
+        let heap = Arc::clone(&heap);
+        let body = move || {
+            if size == 1 {
+                AT_END.set(Some(AtEnd(Arc::clone(&heap))));
+            }
+            (0..3).for_each(|_| _ = heap.lock().unwrap().malloc(size).unwrap());
+        };
+        std::thread::spawn(body).join().unwrap();
+    }
+    heap.lock().unwrap().stop_recording().unwrap();
+    let file = read(&path);
+    let reader = Reader::new(&file, false).unwrap();
+    let mut mallocs = Vec::new();
+    for part in reader.parts() {
+        for entry in part.chunk.columns().unwrap().events() {
+            if let Entry { event: Event::Malloc { size, .. }, thread, .. } = entry.unwrap() {
+                mallocs.push((size, thread));
+            }
+        }
+    }
+    assert_eq!(mallocs, [(1, 0), (1, 0), (1, 0), (3, 1), (2, 2), (2, 2), (2, 2)]);
 }

@@ -296,7 +296,7 @@ impl Heap {
         reason = "what it returns would go through memory; there are three callers, one of them rare"
     )]
     pub fn free(&mut self, address: u64) -> Result<Freed, Error> {
-        // No closure: that would be a function of its own.
+        // A closure would be compiled as a function of its own, and what it returns would go through memory.
         let freed = if let Some(start) = offset_of(address) { self.engine.free(start) } else { None };
         let Some(engine::Freed { size, pages, hole: (start, end), holes }) = freed else {
             return Err(self.refusal(address));

@@ -50,28 +50,32 @@ fn try_malloc_many(
 ) -> Result<(), Error> {
     let mut before = None;
     let (mut done, mut own) = (0, 0);
-    let records = heap.with(|heap| Ok(heap.is_recording()))?;
+    // `made` has been called for `told` blocks; `earlier` blocks were made before `recording` began.
+    let (mut told, mut recording, mut earlier) = (0, None, 0);
     for sizes in all.chunks(STEP) {
         let tried = heap.with(|heap| {
             let before = before.get_or_insert_with(|| heap.heap.mark());
-            let some = &mut addresses[done..];
-            let (count, tried) = heap.malloc_some(sizes, some);
+            if heap.recording() != recording {
+                (recording, earlier) = (heap.recording(), done);
+            }
+            let (count, tried) = heap.malloc_some(sizes, &mut addresses[done..]);
+            let done = done + count;
             if tried.is_ok() {
-                let done = done + count;
-                if !records {
-                    some[..count].iter().for_each(|&address| made(heap, address));
-                } else if done == all.len() {
-                    // All at once, when nothing can be refused any more: a batch that is refused has made no block.
-                    for (&size, &address) in all.iter().zip(&*addresses) {
-                        heap.record_malloc(&Ok(address), size, 1);
+                // In a recording all at once, when nothing can be refused any more: a batch that is refused has made no block.
+                if recording.is_none() || done == all.len() {
+                    for (at, &address) in addresses[..done].iter().enumerate().skip(told) {
+                        if recording.is_some() && at >= earlier {
+                            heap.record_malloc(&Ok(address), all[at], 1);
+                        }
                         made(heap, address);
                     }
+                    told = done;
                 }
             } else {
-                own += heap.take_back_some(&some[..count]);
+                own += heap.take_back_some(&addresses[done - count..done]);
                 // If no other step came before, all is undone without releasing the lock.
                 heap.go_back(before, own);
-                if records {
+                if recording.is_some() {
                     heap.record_refused_batch(&tried, all);
                 }
             }

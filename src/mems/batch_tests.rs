@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::heap::PolicyKind;
 use crate::mems::access::Access;
 use crate::mems::{Mems, Options};
+use crate::recording::{Event, Flags, Reader};
 
 /// A heap that lets another caller in after each step, and counts the steps.
 struct Watched<F: FnMut(&mut Mems, usize)> {
@@ -181,4 +182,38 @@ fn a_hardened_heap_reports_writes_and_overflows_before_it_frees_the_first() {
     let told = heap.free_many(&[other]);
     assert!(matches!(told, Err(Error::WriteAfterFree { start, .. }) if start == addresses[0]), "{told:?}");
     heap.free_many(&[other]).unwrap();
+}
+
+#[test]
+fn a_recording_that_begins_between_two_steps_has_each_block_once() {
+    for start_after in 1..=3 {
+        let path = std::env::temp_dir().join(format!("mems-batch-{}-{start_after}.mems", std::process::id()));
+        let mut heap = watched(Mems::new(Options::roomy()), |heap, step| {
+            if step == start_after {
+                heap.start_recording(&path, Flags::USUAL).unwrap();
+            }
+        });
+        let (sizes, mut addresses) = (vec![24; MANY], vec![0; MANY]);
+        let mut made = Vec::new();
+        malloc_many(&mut heap, &sizes, &mut addresses, |_, address| made.push(address)).unwrap();
+        assert_eq!(made, addresses);
+        heap.heap.stop_recording().unwrap();
+        let file = std::fs::read(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let reader = Reader::new(&file, false).unwrap();
+        let (mut there, mut recorded) = (Vec::new(), Vec::new());
+        for part in reader.parts() {
+            for entry in part.chunk.columns().unwrap().events() {
+                match entry.unwrap().event {
+                    Event::Block { address, .. } => there.push(address),
+                    Event::Malloc { address, .. } => recorded.push(address),
+                    _ => {}
+                }
+            }
+        }
+        there.sort_unstable();
+        let mut first = addresses[..start_after * STEP].to_vec();
+        first.sort_unstable();
+        assert_eq!((there, recorded.as_slice()), (first, &addresses[start_after * STEP..]));
+    }
 }

@@ -371,7 +371,8 @@ impl Mems {
         self.free_with::<true>(address)
     }
 
-    /// Frees a block that is cleared or goes into quarantine, unless that takes long.
+    /// Frees a block that is cleared or goes into quarantine, unless that takes long. (A function of its own, so that the frees that are
+    /// only recorded save no registers for it.)
     #[inline(never)]
     fn free_guarded(&mut self, address: u64) -> Result<Left, Error> {
         let left = if self.options.hardened() { self.free_hardened(address) } else { self.free_cleared(address) };
@@ -381,6 +382,7 @@ impl Mems {
         left
     }
 
+    /// Frees a block that goes into quarantine, unless that takes long.
     fn free_hardened(&mut self, address: u64) -> Result<Left, Error> {
         Ok(match self.quarantine(address)? {
             false => Left::Block,
@@ -390,6 +392,7 @@ impl Mems {
         })
     }
 
+    /// Frees a block that is cleared, unless it is long.
     fn free_cleared(&mut self, address: u64) -> Result<Left, Error> {
         let (_, whole) = self.starting(address)?;
         if is_large(whole) {

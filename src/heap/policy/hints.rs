@@ -76,7 +76,8 @@ impl Hints {
     }
 
     /// Lowers the hints that do not hold any more, since a hole of `size` bytes (saturated) starts in `line` now.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "a few vector instructions, in each free")]
     pub fn lower(&mut self, size: u16, line: u64) {
         let line = i32x8::splat(number(line));
         let lower = self.at_most(size) & self.lines.simd_gt(line);

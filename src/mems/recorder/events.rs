@@ -34,6 +34,9 @@ impl Mems {
     /// Calls take their usual ways again. The call that stops the recording returns why.
     #[cold]
     fn end_failed_recording(&mut self) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.fronts_rest = false;
+        }
         self.wake_fronts();
         self.settle_ways();
     }
@@ -64,7 +67,7 @@ impl Mems {
         }
     }
 
-    /// Records that a block was made.
+    /// Records that a block was made, and before it, that the heap has grown, if it has.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "as `Log::push_malloc`")]
     fn record_made(&mut self, address: u64, size: u64, alignment: u64) {
@@ -84,20 +87,22 @@ impl Mems {
     #[cold]
     fn record_refusal(&mut self, error: &Error, size: u64, alignment: u64) {
         self.end_resting_front();
-        if error.is_no_room()
-            && self.hidden.is_quarantine_empty()
-            && let Some(recorder) = &mut self.recorder
-            && recorder.set_refused(size, alignment)
-        {
+        let is_refused = error.is_no_room() && self.hidden.is_quarantine_empty();
+        let Some(recorder) = &mut self.recorder else { return };
+        if !is_refused {
+            if let Some(other) = &mut recorder.refused {
+                other.is_of_last_failure = false;
+            }
+        } else if recorder.set_refused(size, alignment) {
             self.end_failed_recording();
         }
     }
 
-    /// Takes back that a request was refused, just now: the call that has made it begins anew.
+    /// Takes back that the call that has just failed was refused, if it was: it begins anew.
     #[cfg(feature = "node")]
     pub(crate) fn forget_refusal(&mut self) {
         if let Some(recorder) = &mut self.recorder {
-            recorder.refused = None;
+            recorder.refused.take_if(|refused| refused.is_of_last_failure);
         }
     }
 

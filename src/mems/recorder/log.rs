@@ -6,15 +6,16 @@
 //! apart. Events are noted in groups of 64: where a group begins, there is room for all its events, and a word with the time if
 //! there is a clock. So an event is noted without a look at either.
 //!
-//! Invariants: the memory is reserved at once and never grows; a push that returns [`Full`] has changed nothing. A log begins with
-//! alignment and thread 0, so that each can be read by itself.
+//! Invariants: the memory is reserved at once and never grows; while `left` events of a group may be noted, there is room for as many,
+//! of [`MOST_WORDS`] each; a push that returns [`Full`] has changed nothing. A log begins with alignment and thread 0, so that each can
+//! be read by itself.
 //!
-//! Costs: two words for a malloc and one for a free, some 15 instructions each.
+//! Costs: two words for a malloc and one for a free.
 
 use crate::recording::{Entry, Event, Flags, Full, Kind, cut_mark};
 
-/// Words of a log: some 11,000 events of a program that frees what it allocates. (Some of them stay in a processor's second cache. A
-/// power of two: a place is inside without a look at the length.)
+/// Words of a log: some 11,000 events of a program that frees what it allocates. Several logs of this length stay in a processor's
+/// second cache. `WORDS` is a power of two, so that a place modulo `WORDS` needs no check of bounds.
 const WORDS: usize = 16 << 10;
 /// Bytes of a log's texts.
 const TEXTS: usize = 16 << 10;
@@ -57,8 +58,7 @@ pub(super) struct Log {
 pub(super) struct NoMemory;
 
 impl Log {
-    /// An empty log, with all the memory it will ever have: 128 KiB for words, which the system provides as they are written, and
-    /// 16 KiB for texts.
+    /// An empty log, with all the memory it will ever have: 128 KiB for words, and 16 KiB for texts.
     ///
     /// # Errors
     /// If there is no memory.
@@ -80,6 +80,7 @@ impl Log {
         if self.left == 0 || u64::from(thread) != self.quick || alignment != self.alignment {
             return false;
         }
+        debug_assert!(self.used + 2 <= WORDS, "the group has room");
         self.words[self.used % WORDS] = address << ADDRESS | Kind::Malloc as u64;
         self.words[(self.used + 1) % WORDS] = size;
         self.used += 2;
@@ -94,6 +95,7 @@ impl Log {
         if self.left == 0 || u64::from(thread) != self.quick {
             return false;
         }
+        debug_assert!(self.used < WORDS, "the group has room");
         self.words[self.used % WORDS] = address << ADDRESS | Kind::Free as u64;
         self.used += 1;
         self.left -= 1;
@@ -365,6 +367,22 @@ mod tests {
             assert_eq!((marks, log.entries().count()), (4, 4), "a text is cut");
             assert!(log.push(Event::Mark(""), 0).is_ok());
             assert_eq!(log.texts.capacity(), reserved);
+        }
+    }
+
+    #[test]
+    fn a_group_has_room_for_the_longest_events_wherever_it_begins() {
+        for (clock, short) in [false, true].into_iter().flat_map(|clock| (0..5 * 64).map(move |short| (clock, short))) {
+            let mut log = Log::new(Flags { clock, stacks: true }).unwrap();
+            let mut expected = Vec::new();
+            while log.begin_group(|| 1).is_ok() {
+                let number = expected.len() as u64;
+                let longest = Event::Realloc { from: number, to: number + 1, size: 8, alignment: 1 + number % 2 };
+                let event = if number < short { Event::Free { address: number } } else { longest };
+                log.push(event, if number.is_multiple_of(2) { 1 } else { 2 }).unwrap();
+                expected.push(event);
+            }
+            assert!(log.entries().map(|entry| entry.event).eq(expected));
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Recording: what the calls of a heap do is noted under its lock, in the order in which it happens (`events.rs`), and written to a file
 //! by a thread (`output.rs`). The format is that of `recording/`. Here is how a recording begins and ends.
 //!
-//! A heap that records is not `plain`: each of its calls takes the way that looks at everything, which ends in `Mems::record`. A
-//! heap that does not record pays nothing. Fronts rest meanwhile (`Mems::rest_fronts`), since what JavaScript does without a
-//! call is not seen here.
+//! A heap that records is not `plain`: each of its calls looks at more, and ends in `Mems::record_malloc`, `record_free` or another of
+//! `events.rs`. A heap that does not record pays nothing. Fronts rest meanwhile (`Mems::rest_fronts`), since what JavaScript does
+//! without a call is not seen here.
 //!
 //! What a recording says: sizes and addresses as programs have them. A realloc that moves its block is a malloc and a free. Blocks
 //! that were taken back, as a call has failed, are not in it, except where other threads have used the heap in between: then they
@@ -21,12 +21,14 @@ mod log;
 mod output;
 mod sites;
 mod texts;
+mod threads;
 
 pub use output::Recorded;
 
 use self::log::Log;
 use self::output::Output;
 use self::sites::Sites;
+use self::threads::Threads;
 use crate::error::Error;
 use crate::heap::{FIRST_ADDRESS, Kind, Stats};
 use crate::mems::access::Access;
@@ -35,32 +37,43 @@ use crate::mems::{Mems, Options};
 use crate::recording::{Encoder, Event, Flags};
 use std::io;
 use std::path::Path;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 /// Nanoseconds after which a log is written that is not full, if the clock is read.
 const OFTEN: u64 = 1_000_000_000;
 
+/// A request that was refused.
+#[derive(Debug)]
+struct Refused {
+    event: Event<'static>,
+    thread: u32,
+    /// Whether no other call has failed since.
+    is_of_last_failure: bool,
+}
+
+/// How many recordings have begun.
+static BEGUN: AtomicU64 = AtomicU64::new(0);
+
 /// A heap that records.
 #[derive(Debug)]
 pub(super) struct Recorder {
+    /// Different for each recording.
+    id: u64,
     log: Log,
     output: Output,
     watch: Watch,
-    /// The threads that have made calls, by [`thread_key`]: their numbers are their places.
-    threads: Vec<usize>,
-    /// The thread that has made the last call; before the first, none that there can be.
-    last: Caller,
+    threads: Threads,
     /// The bytes of the heap's main blocks at the last event.
     mapped: u64,
     /// A request that was refused, and its thread, which is recorded before the next event: the call may still try again.
-    refused: Option<(Event<'static>, u32)>,
+    refused: Option<Refused>,
     has_failed: bool,
     /// Whether fronts of other threads rest, each until its thread makes a call.
     fronts_rest: bool,
-    /// Whether the next event is not all that is to be done: fronts rest, a request was refused, the log is due, or the recording has
-    /// failed.
+    /// Whether the next event is not all that is to be done: a request was refused, the log is due, or the recording has failed.
+    /// (Fronts are of no concern: a thread that is known at once has made a call, and has no front any more.)
     is_busy: bool,
     /// The stacks of calls, if they are recorded.
     sites: Sites,
@@ -88,81 +101,16 @@ impl Watch {
     }
 }
 
-/// How many threads have been given keys, and how many of those have ended.
-static BEGUN: AtomicUsize = AtomicUsize::new(0);
-static ENDED: AtomicUsize = AtomicUsize::new(0);
-
-/// What distinguishes a thread from all others, also those that have ended.
-struct Key(usize);
-
-impl Drop for Key {
-    fn drop(&mut self) {
-        ENDED.fetch_add(1, Relaxed);
-    }
-}
-
-/// The key of the thread that runs.
-fn thread_key() -> usize {
-    thread_local! {
-        static KEY: Key = Key(1 + BEGUN.fetch_add(1, Relaxed));
-    }
-    // A thread that is ending has no such memory any more.
-    KEY.try_with(|key| key.0).unwrap_or(0)
-}
-
-/// Frames of two threads that are alive are never as near as this: between their stacks are a page that is none, and what the system
-/// keeps of a thread. (A stack without such a page, or one that threads take turns at, may lend its last calls to the thread before.)
-const NEAR: usize = 2048;
-
-/// Where the frame of the function is that calls this one.
-#[inline(always)]
-#[allow(clippy::inline_always, reason = "as `Log::push_malloc`")]
-fn frame() -> usize {
-    let on_stack = 0_u8;
-    std::ptr::from_ref(&on_stack).addr()
-}
-
-/// The thread that has made a call.
-#[derive(Debug)]
-struct Caller {
-    number: u32,
-    key: usize,
-    /// [`NEAR`] below a frame of it, and how many threads had ended then: after that a new thread may have the stack.
-    lowest: usize,
-    ended: usize,
-}
-
 fn failed(path: &Path, reason: &io::Error) -> Error {
     Error::RecordingFailed { path: path.display().to_string(), reason: reason.to_string() }
 }
 
 impl Recorder {
-    /// The number of the thread that runs, if nothing else is to be done, and it is seen at once that it has made the last call too.
-    /// (To ask the system for it takes longer than to note an event, and calls of one thread are mostly made at the same depth.)
+    /// The number of the thread that runs, if nothing else is to be done and it is seen at once.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "as `Log::push_malloc`")]
     fn quick_thread(&self) -> Option<u32> {
-        let is_near = frame().wrapping_sub(self.last.lowest) < 2 * NEAR && self.last.ended == ENDED.load(Relaxed);
-        (is_near && !self.is_busy).then_some(self.last.number)
-    }
-
-    /// The number of the thread that runs.
-    fn thread(&mut self) -> u32 {
-        // Before the key: a thread that ends afterwards is not the one that runs.
-        let (frame, ended, key) = (frame(), ENDED.load(Relaxed), thread_key());
-        let number = if self.last.key == key { self.last.number } else { self.number_of(key) };
-        self.last = Caller { number, key, lowest: frame.wrapping_sub(NEAR), ended };
-        number
-    }
-
-    fn number_of(&mut self, key: usize) -> u32 {
-        let place = self.threads.iter().rposition(|&other| other == key).or_else(|| {
-            self.threads.try_reserve(1).ok()?;
-            self.threads.push(key);
-            Some(self.threads.len() - 1)
-        });
-        // Without memory for one more, it is not distinguished from the last.
-        place.and_then(|place| u32::try_from(place).ok()).unwrap_or(self.last.number)
+        if self.is_busy { None } else { self.threads.quick() }
     }
 
     /// Records an operation. Returns `true` if the recording ends, because of the disk.
@@ -170,12 +118,12 @@ impl Recorder {
         if self.has_failed {
             return false;
         }
-        let thread = self.thread();
+        let thread = self.threads.current();
         if self.watch.is_due {
             self.hand_over();
         }
-        if let Some((refused, thread)) = self.refused.take() {
-            self.push_to_a_group(refused, thread);
+        if let Some(Refused { event, thread, .. }) = self.refused.take() {
+            self.push_to_a_group(event, thread);
         }
         self.push_to_a_group(event, thread);
         self.has_failed
@@ -189,13 +137,14 @@ impl Recorder {
             let _ = self.log.begin_group(|| self.watch.read()).and_then(|()| self.log.push(event, thread));
         }
         // A log that is due is handed over at the next event, so that this one's stack can still be set in it.
-        self.is_busy = self.fronts_rest || self.watch.is_due || self.has_failed;
+        self.is_busy = self.watch.is_due || self.has_failed;
     }
 
     /// Keeps a request that was refused until the next event. Returns `true` if the recording ends, because of the disk.
     fn set_refused(&mut self, size: u64, alignment: u64) -> bool {
         let is_over = self.push_refused();
-        self.refused = Some((Event::RefusedMalloc { size, alignment }, self.thread()));
+        let event = Event::RefusedMalloc { size, alignment };
+        self.refused = Some(Refused { event, thread: self.threads.current(), is_of_last_failure: true });
         self.is_busy = true;
         is_over
     }
@@ -203,8 +152,8 @@ impl Recorder {
     /// Records the request that was refused before, if there is one. Returns `true` if the recording ends, because of the disk.
     fn push_refused(&mut self) -> bool {
         match self.refused.take() {
-            Some((refused, thread)) if !self.has_failed => {
-                self.push_to_a_group(refused, thread);
+            Some(Refused { event, thread, .. }) if !self.has_failed => {
+                self.push_to_a_group(event, thread);
                 self.has_failed
             }
             _ => false,
@@ -256,11 +205,11 @@ pub(crate) fn record(heap: &mut impl Access, path: &Path, flags: Flags) -> Resul
     let created = Output::create(path, flags, &texts::header(&options));
     let (output, log) = created.map_err(|error| failed(path, &error))?;
     let recorder = Box::new(Recorder {
+        id: BEGUN.fetch_add(1, Relaxed),
         log,
         output,
         watch: Watch { begun: Instant::now(), due: OFTEN, is_due: false },
-        threads: Vec::new(),
-        last: Caller { number: 0, key: usize::MAX, lowest: 0, ended: 0 },
+        threads: Threads::new(),
         mapped: 0,
         refused: None,
         has_failed: false,
@@ -320,7 +269,12 @@ impl Mems {
     /// Whether what calls do is being recorded. `false` after a failure of the disk as well.
     #[must_use]
     pub fn is_recording(&self) -> bool {
-        self.recorder.as_ref().is_some_and(|recorder| !recorder.has_failed)
+        self.recording().is_some()
+    }
+
+    /// Which recording there is; `None` if what calls do is not being recorded.
+    pub(crate) fn recording(&self) -> Option<u64> {
+        self.recorder.as_ref().filter(|recorder| !recorder.has_failed).map(|recorder| recorder.id)
     }
 
     fn check_recordable(&self) -> Result<(), Error> {
@@ -333,7 +287,6 @@ impl Mems {
         recorder.output.start(self.present(recorder.flags)?);
         recorder.mapped = self.heap.mapped();
         recorder.fronts_rest = self.heap.has_fronts();
-        recorder.is_busy = recorder.fronts_rest;
         if recorder.flags.stacks {
             IN_USE.store(true, Relaxed);
         }
