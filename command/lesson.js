@@ -3,89 +3,27 @@
 'use strict';
 
 const { onEnd } = require('./lib/cleanup.js');
-const { answer, parseCalls, work } = require('./lib/exercise.js');
+const { work } = require('./lib/exercise.js');
+const {
+  BASE,
+  COMPARED,
+  EXERCISES,
+  RANDOM,
+  drawn,
+  fromCalls,
+  fromHoles,
+  pick,
+} = require('./lib/exercises.js');
 const { Failure, unknown } = require('./lib/failure.js');
 const { ORDERS } = require('./lib/free-list.js');
 const { nextKey } = require('./lib/keys.js');
 const text = require('./lib/lesson-text.js');
 const { beyondLibrary, LISTED } = require('./lib/memory.js');
 const { parseSize, parseSizes, parsePercent, parseWhole } = require('./lib/numbers.js');
-const random = require('./lib/random.js');
+const { RULES } = require('./lib/rules.js');
 const { table, wrap } = require('./lib/text.js');
-const textbook = require('./textbook.json');
 
-const BASE = 1000;
-const POLICIES = ['first-fit', 'next-fit', 'best-fit', 'worst-fit', 'buddy'];
-const COMPARED = POLICIES.slice(0, 4);
-/** Random exercises are drawn anew until policies differ, at most this often. */
-const DRAWS = 200;
-
-/** A buddy exercise's calls without its results: '+A100 0/128' is '+A100'. */
-const plainCalls = (calls) => calls.map((call) => call.split(' ')[0]).join(',');
-
-/** The exercises of textbooks, each as { name, slug, title, source, holes, calls, isProgram, base, policies }. */
-const EXERCISES = [
-  ...textbook.tables.map(({ holes, requests, ...about }) => fromHoles(holes, requests, about)),
-  fromCalls(textbook.program.size, textbook.program.calls.join(','), textbook.program),
-  ...textbook.buddy.map((each) => ({
-    ...fromCalls(1024, plainCalls(each.calls), each, 0),
-    policies: ['buddy'],
-  })),
-];
-
-const RANDOM = [
-  { name: 'random', title: 'five holes and four requests; --seed repeats one', source: 'random' },
-  {
-    name: 'random-calls',
-    title: 'a program of malloc and free, as malloc.py makes',
-    source: 'random',
-  },
-];
-
-function pick({ name, slug, title, source }) {
-  return { name, slug, title, source };
-}
-
-function fromHoles(holes, requests, about = {}) {
-  const calls = requests.map((size, at) => ({ kind: 'malloc', name: String(at), size }));
-  return { ...pick(about), holes, calls, isProgram: false, base: BASE, policies: COMPARED };
-}
-
-function fromCalls(size, calls, about = {}, base = BASE) {
-  const parsed = parseCalls(calls);
-  return {
-    ...pick(about),
-    holes: [size],
-    calls: parsed,
-    isProgram: true,
-    base,
-    policies: COMPARED,
-  };
-}
-
-/** A random exercise. One in which no two policies differ teaches little, so another is drawn. */
-function drawn(name, options) {
-  const seed = options.seed ?? Math.floor(Math.random() * 1_000_000);
-  const next = random.generator(seed);
-  const about = { seed, title: name };
-  if (name === 'random-calls') {
-    const { operations = 10, largest = 10, share = 0.5 } = options;
-    const program = random.program(next, { operations, largest, share });
-    return {
-      ...fromCalls(options.size ?? 100, program, {}, options.base),
-      isDrawnProgram: true,
-      ...about,
-    };
-  }
-  let exercise;
-  for (let draw = 0; draw < DRAWS; draw++) {
-    const { holes, requests } = random.holesAndRequests(next);
-    exercise = fromHoles(holes, requests);
-    const answers = COMPARED.map((policy) => work(exercise, { policy }).map(answer).join());
-    if (new Set(answers).size === COMPARED.length) break;
-  }
-  return { ...exercise, base: options.base ?? BASE, ...about };
-}
+const POLICIES = [...COMPARED, 'buddy'];
 
 /** The exercise that the arguments name. */
 function chosen([name], options) {
@@ -257,7 +195,7 @@ async function run(context, args, options) {
     });
   }
   context.print(...text.question(exercise, context, notesOf(rules)), '');
-  if (results.length === 1) context.print(...wrap(text.RULES[policies[0]], context.width), '');
+  if (results.length === 1) context.print(...wrap(RULES[policies[0]], context.width), '');
   if (options.ask) {
     if (context.isTerminal && context.stdin.isTTY) return ask(context, exercise, results, rules);
     if (results.length > 1) context.print(`By each policy: ${policies.join(', ')}.`);
