@@ -19,6 +19,7 @@ const { ORDERS } = require('./lib/free-list.js');
 const { nextKey } = require('./lib/keys.js');
 const text = require('./lib/lesson-text.js');
 const { beyondLibrary, LISTED } = require('./lib/memory.js');
+const { notesOf } = require('./lib/notes.js');
 const { parseSize, parseSizes, parsePercent, parseWhole } = require('./lib/numbers.js');
 const { RULES } = require('./lib/rules.js');
 const { table, wrap } = require('./lib/text.js');
@@ -95,22 +96,6 @@ function rulesOf({ header, align, order, coalescing }) {
     order: order ?? 'address',
     coalesce: coalescing,
   };
-}
-
-/** What the reader must know about how the results came about. */
-function notesOf(rules) {
-  const { header, alignment, order, coalesce } = rules;
-  const said = [
-    header > 0 && `Each block has a header of ${header} bytes before it.`,
-    alignment > 1 && `Sizes are rounded up to multiples of ${alignment}.`,
-    order !== 'address' && `The list of holes is kept by ${order}.`,
-    !coalesce && 'Neighbouring holes are not coalesced.',
-  ].filter(Boolean);
-  if (said.length === 0) return [];
-  return [
-    said.join(' '),
-    `Worked out by a model of a free list, not by the library: MeMS has no ${beyondLibrary(rules).join(', no ')}.`,
-  ];
 }
 
 function list(context) {

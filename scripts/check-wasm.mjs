@@ -28,13 +28,13 @@ function textOf({ memory, text_place, text_length }) {
 
 /** Runs the same calls with WebAssembly and with the addon, and throws if they differ. */
 function compare(wasm, { Heap }, policy, number) {
-  const MOST = Number.MAX_SAFE_INTEGER;
-  const page = wasm.open(number, 0, 4096, MOST, 0, 2);
+  const isSegregated = policy === 'segregated';
   // Segregated fit rounds sizes by itself, and has no other alignment.
-  const alignment = policy === 'segregated' ? 16 : 1;
+  const alignment = isSegregated ? 16 : 1;
+  const page = wasm.open(number, alignment, 4096, Number.MAX_SAFE_INTEGER, 0, Number(isSegregated));
   const options = { alignment, minBlockSize: 4096, growingBlocks: false, autoTrim: false };
   // Size classes join runs of pages in any case; and a heap that clears has no front, which takes other slots.
-  const others = policy === 'segregated' ? { zeroOnFree: true } : { joinEmptyBlocks: false };
+  const others = isSegregated ? { zeroOnFree: true } : { joinEmptyBlocks: false };
   const heap = new Heap({ ...options, ...others, policy, addresses: 'number' });
   const random = numbers();
   const [live, calls] = [[], []];

@@ -96,7 +96,7 @@ pub extern "C" fn policies() {
 }
 
 /// Opens a heap, and returns its number. Sizes are bytes; `is_growing` and `is_joining` are 1 for the options `growingBlocks` and
-/// `joinEmptyBlocks`. An `alignment` of 0 and an `is_joining` of 2 are those of the policy.
+/// `joinEmptyBlocks`.
 #[unsafe(no_mangle)]
 pub extern "C" fn open(
     policy: u32,
@@ -109,16 +109,12 @@ pub extern "C" fn open(
     let make = || {
         let policy = PolicyKind::from_value(policy).unwrap_or_default();
         let invalid = || Error::InvalidAlignment { alignment: alignment.to_string(), expected: "1 or 16" };
-        let mut options = Options::default()
+        let options = Options::default()
             .with_policy(policy)
+            .with_alignment(whole(alignment).ok_or_else(invalid)?)?
             .with_min_block_size(size_of(min_block_size)?)?
-            .with_growing_blocks(is_growing != 0);
-        if alignment != 0.0 {
-            options = options.with_alignment(whole(alignment).ok_or_else(invalid)?)?;
-        }
-        if is_joining < 2 {
-            options = options.with_join_empty_blocks(is_joining != 0);
-        }
+            .with_growing_blocks(is_growing != 0)
+            .with_join_empty_blocks(is_joining != 0);
         options.check()?;
         let limit = size_of(limit)?;
         if limit < PAGE { Err(Error::MaxSizeBelowPage { bytes: limit }) } else { Ok((options, limit)) }

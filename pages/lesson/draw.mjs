@@ -1,0 +1,89 @@
+// Main blocks as the page draws them: a bar to scale, and the chain of segments as the original prints it.
+
+import { count } from '../../command/lib/numbers.js';
+import { element } from './dom.mjs';
+
+/** Colours of blocks that follow each other. */
+const COLOURS = 5;
+/** Segments of a bar for which each has a least width. */
+const MANY = 150;
+
+const labelOf = ({ kind, name }) => (kind === 'hole' ? 'H' : (name ?? 'P'));
+
+/** A bar of segments. `marks` are texts for holes by their address, `taken` the address of the segment to point at. */
+export function bar(segments, { marks = new Map(), taken, onpick } = {}) {
+  let blocks = 0;
+  const parts = segments.map((segment) => {
+    const { kind, start, size } = segment;
+    const mark = marks.get(start);
+    const classes = [
+      'segment',
+      kind,
+      kind === 'live' && `colour${blocks++ % COLOURS}`,
+      start === taken && 'taken',
+      onpick && kind === 'hole' && 'pickable',
+    ];
+    const text = kind === 'wall' ? '' : (mark ?? labelOf(segment));
+    return element(
+      'span',
+      {
+        class: classes.filter(Boolean).join(' '),
+        style: kind === 'wall' ? undefined : `flex-grow:${size}`,
+        title:
+          kind === 'wall'
+            ? 'wall'
+            : `${labelOf(segment)} ${start}:${start + size - 1}, ${count(size)} bytes`,
+        onclick: onpick && kind === 'hole' ? () => onpick(String(start)) : undefined,
+      },
+      text,
+    );
+  });
+  const dense = segments.length > MANY ? ' dense' : '';
+  return element('div', { class: `bar${dense}`, 'aria-hidden': 'true' }, parts);
+}
+
+/** The bars of main blocks, each with its name and addresses. */
+export function bars(mains, about, isHeap) {
+  if (mains.length === 0) {
+    return [element('p', { class: 'empty' }, 'Nothing is mapped yet: the heap has no main block.')];
+  }
+  return mains.map(({ start, size, segments }) => {
+    const name = `${isHeap ? 'MAIN' : 'memory'} ${start}..${start + size - 1}`;
+    return element(
+      'div',
+      { class: 'main' },
+      element('div', { class: 'name' }, name),
+      bar(segments, about),
+    );
+  });
+}
+
+/** The chains: the main chain, and for each main block its sub-chain. `onpick` is called with the address of a segment. */
+export function chains(mains, { onpick, isHeap }) {
+  const link = (segment) => {
+    const { kind, start, size, name } = segment;
+    const isHole = kind === 'hole';
+    const text = [
+      element('b', {}, isHole ? 'H' : `P${name === undefined ? '' : ` ${name}`}`),
+      element('span', {}, `${start}:${start + size - 1}`),
+      element('small', {}, `${count(size)} B`),
+    ];
+    const about = { class: `link ${kind}`, 'data-key': `link${start}` };
+    if (!isHeap) return element('li', {}, element('span', about, text));
+    return element(
+      'li',
+      {},
+      element('button', { ...about, type: 'button', onclick: () => onpick(start) }, text),
+    );
+  };
+  return mains.map(({ start, size, segments }) => {
+    const shown = segments.filter(({ kind }) => kind !== 'wall');
+    const title = isHeap ? `MAIN[${start}:${start + size - 1}]` : 'memory';
+    return element(
+      'div',
+      { class: 'chain' },
+      element('span', { class: 'head' }, title),
+      element('ol', { 'aria-label': `segments of ${title}` }, shown.map(link)),
+    );
+  });
+}
