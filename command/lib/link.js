@@ -12,6 +12,7 @@
 
 'use strict';
 
+const { programOf } = require('./calls.js');
 const { Failure, nearest } = require('./failure.js');
 const { ORDERS } = require('./free-list.js');
 const { parseSize, parseWhole } = require('./numbers.js');
@@ -142,4 +143,10 @@ function read(fragment) {
   return lesson;
 }
 
-module.exports = { read, write };
+/** The lesson of an exercise, as lib/exercises.js has them. */
+function lessonOf(exercise, { policy = exercise.policies[0], rules = {}, ask } = {}) {
+  const { holes, base } = exercise;
+  return { memory: { holes, base }, options: {}, rules, policy, ask, run: programOf(exercise) };
+}
+
+module.exports = { lessonOf, read, write };

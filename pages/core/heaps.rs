@@ -6,6 +6,9 @@ use crate::heap::{FIRST_ADDRESS, Heap, Kind, MAX_SIZE, Options, PAGE, PolicyKind
 use crate::results::{FAILED, fail, leave_numbers, leave_text};
 use std::cell::RefCell;
 
+/// What the length of a region, which is all that such a heap may have, is a multiple of: as in `memory/regions.rs`.
+const REGIONS: u64 = 64 << 10;
+
 /// A heap, and the most bytes that its main blocks may have.
 struct Limited {
     heap: Heap,
@@ -58,33 +61,36 @@ fn returned(result: Result<f64, Error>) -> f64 {
     result.unwrap_or_else(|error| fail(&error))
 }
 
-/// Allocates, as `Mems::malloc` does.
-fn allocate(Limited { heap, limit }: &mut Limited, size: u64) -> Result<u64, Error> {
+/// Allocates, as a heap with memory does.
+fn allocate(limited: &mut Limited, size: u64) -> Result<u64, Error> {
+    match try_allocate(limited, size) {
+        // What the caches give back may be enough.
+        Err(Error::LimitReached { .. }) if limited.heap.release_cached() => try_allocate(limited, size),
+        done => done,
+    }
+}
+
+fn try_allocate(Limited { heap, limit }: &mut Limited, size: u64) -> Result<u64, Error> {
     let whole = size.next_multiple_of(heap.options().rounding());
     if let Some(address) = heap.malloc(whole)? {
         return Ok(address);
     }
     if heap.release_spare()
-        && let Some(address) = heap.malloc(whole)?
+        && let Some(address) = heap.malloc_aligned(whole, 1, |_| Ok(()))?
     {
         return Ok(address);
     }
     let (room, left) = (heap.room_for(whole, 1), (*limit / PAGE * PAGE).saturating_sub(heap.mapped()));
-    match heap.bytes_to_append(room, left, |_| true) {
-        Ok(bytes) => {
-            heap.reserve_block(bytes).map_err(|_| Error::OutOfMetadata { size })?;
-            let hole = heap.append_block(bytes, false);
-            let address = heap.malloc_in_new_block(hole, whole, 1, |_| Ok(()))?;
-            address.ok_or_else(|| Error::Corrupt(format!("{whole} bytes do not fit a new main block")))
-        }
-        Err(block) => {
-            let available = left.max(heap.stats().largest_hole);
-            // What the caches give back may be enough.
-            heap.release_cached();
-            let found = heap.malloc_aligned(whole, 1, |_| Ok(()))?;
-            found.ok_or(Error::LimitReached { size, block, limit: *limit, available })
-        }
-    }
+    let region = limit.next_multiple_of(REGIONS);
+    let bytes = heap.bytes_to_append(room, left, |missing| heap.mapped() + missing <= region);
+    let bytes = bytes.map_err(|block| {
+        let available = left.max(heap.stats().largest_hole);
+        Error::LimitReached { size, block, limit: *limit, available }
+    })?;
+    heap.reserve_block(bytes).map_err(|_| Error::OutOfMetadata { size })?;
+    let hole = heap.append_block(bytes, false);
+    let address = heap.malloc_in_new_block(hole, whole, 1, |_| Ok(()))?;
+    address.ok_or_else(|| Error::Corrupt(format!("{whole} bytes do not fit a new main block")))
 }
 
 /// Leaves the names of all policies, one a line. The number of a policy is that of its line, from 1.

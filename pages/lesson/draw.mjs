@@ -3,7 +3,7 @@
 import { count } from '../../command/lib/numbers.js';
 import { element } from './dom.mjs';
 
-/** Colours of blocks that follow each other. */
+/** Colours of blocks, which keep theirs. */
 const COLOURS = 5;
 /** Segments of a bar for which each has a least width. */
 const MANY = 150;
@@ -12,14 +12,13 @@ const labelOf = ({ kind, name }) => (kind === 'hole' ? 'H' : (name ?? 'P'));
 
 /** A bar of segments. `marks` are texts for holes by their address, `taken` the address of the segment to point at. */
 export function bar(segments, { marks = new Map(), taken, onpick } = {}) {
-  let blocks = 0;
   const parts = segments.map((segment) => {
     const { kind, start, size } = segment;
     const mark = marks.get(start);
     const classes = [
       'segment',
       kind,
-      kind === 'live' && `colour${blocks++ % COLOURS}`,
+      kind === 'live' && `colour${(segment.number ?? 0) % COLOURS}`,
       start === taken && 'taken',
       onpick && kind === 'hole' && 'pickable',
     ];

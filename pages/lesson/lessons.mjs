@@ -1,8 +1,9 @@
 // The lessons that one can choose: a beginning, the exercises of textbooks, and random ones. A lesson is what a link has in it
 // (command/lib/link.js).
 
-import { parse, programOf } from '../../command/lib/calls.js';
+import { parse } from '../../command/lib/calls.js';
 import { drawn, EXERCISES } from '../../command/lib/exercises.js';
+import { lessonOf } from '../../command/lib/link.js';
 
 const BEGINNING = {
   id: 'begin',
@@ -15,18 +16,6 @@ const BEGINNING = {
     run: 'a = malloc(1000)\nget(a)\nb = malloc(500)\nfree(a)\nc = malloc(200)',
   },
 };
-
-/** The lesson of an exercise, as command/lib/exercises.js has them. */
-function lessonOf(exercise) {
-  const { holes, base, policies } = exercise;
-  return {
-    options: {},
-    rules: {},
-    memory: { holes, base },
-    policy: policies[0],
-    run: programOf(exercise),
-  };
-}
 
 /** All lessons, as { id, name, about, lesson }. */
 export const LESSONS = [

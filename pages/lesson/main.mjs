@@ -291,7 +291,10 @@ function drawControls() {
   const notes = [sentence(RULES[lesson.policy]), ...notesOf(lesson.rules ?? {}), unasked];
   fill('rule', notes.filter(Boolean).join(' '));
   const walls = kindOf(lesson) === 'holes' ? ' A thick line is a wall between two holes.' : '';
-  fill('key', `Hatched: a hole (H), free. Coloured: a block in use (P).${walls}`);
+  fill(
+    'key',
+    `Hatched: a hole (H), free. Coloured: a block in use (P). 1000:1099 are its first and last address (SVA and EVA).${walls}`,
+  );
   fill(
     'mistakes',
     mistakes.map(({ line, message }) =>

@@ -30,8 +30,9 @@ class Run {
   steps = [];
   /** The addresses of blocks by name: null if malloc was refused. They stay after a free. */
   #blocks = new Map();
-  /** What the live blocks are called, by address. */
+  /** What the live blocks are called, and their number, by address. */
   #labels = new Map();
+  #made = 0;
 
   constructor(lesson, calls, policy) {
     this.policy = policy;
@@ -50,7 +51,7 @@ class Run {
   #named(mains) {
     return mains.map((main) => ({
       ...main,
-      segments: main.segments.map((each) => ({ ...each, name: this.#labels.get(each.start) })),
+      segments: main.segments.map((each) => ({ ...each, ...this.#labels.get(each.start) })),
     }));
   }
 
@@ -75,7 +76,8 @@ class Run {
       this.#blocks.set(name, made.address);
       if (isPlaced) {
         const label = this.isGiven && !isNamed ? `${size}` : name;
-        this.#labels.set(made.address - (machine.header ?? 0), label);
+        const start = made.address - (machine.header ?? 0);
+        this.#labels.set(start, { name: label, number: this.#made++ });
       }
       const step = { ...made, before, result: isPlaced ? 'placed' : 'refused' };
       return { ...step, cell: cell(step, this.isGiven) };
