@@ -20,6 +20,9 @@ const ADDRESS = /^(?:([A-Za-z_]\w*)|(\d+)n?)(?:\s*([+-])\s*(\d+)n?)?$/;
 const NUMBER = /^-?\d+(?:\.\d+)?n?$/;
 const HOW = 'write a = malloc(100), free(a) or get(a + 10)';
 
+/** The lines of a program, whatever ends them. */
+const linesOf = (text) => text.split(/\r\n|[\n\r\u2028\u2029]/);
+
 /** A size as a call has it: any number, since the heap says which it takes. */
 function sizeOf(text) {
   return NUMBER.test(text) ? Number(text.replace('n', '')) : parseSize(text);
@@ -63,7 +66,7 @@ function parse(text) {
   const [calls, mistakes] = [[], []];
   const names = new Map();
   let mallocs = 0;
-  for (const [at, line] of text.split(/\r?\n/).entries()) {
+  for (const [at, line] of linesOf(text).entries()) {
     const parts = line.replace(/(?:#|\/\/).*/, '').split(';');
     for (const part of parts.map((each) => each.trim()).filter(Boolean)) {
       if (calls.length === MOST) {
@@ -111,4 +114,4 @@ function programOf({ calls, isProgram }) {
   return lines.join('\n');
 }
 
-module.exports = { MOST, parse, programOf };
+module.exports = { linesOf, MOST, parse, programOf };

@@ -12,7 +12,7 @@
 
 'use strict';
 
-const { programOf } = require('./calls.js');
+const { linesOf, programOf } = require('./calls.js');
 const { Failure, nearest } = require('./failure.js');
 const { ORDERS } = require('./free-list.js');
 const { parseSize, parseWhole } = require('./numbers.js');
@@ -57,7 +57,7 @@ const encoded = (text) => {
 
 /** A program as a link has it: without spaces beside signs, comments as they are. */
 function encodedProgram(text) {
-  const lines = text.split(/\r?\n/).map((line) => {
+  const lines = linesOf(text).map((line) => {
     const [, call, comment] = /^(.*?)((?:#|\/\/).*)?$/.exec(line);
     const semicolons = (comment ?? '').replaceAll(';', '%3B');
     return call.replace(/\s*([=(),;+-])\s*/g, '$1').trim() + semicolons.trimEnd();

@@ -5,13 +5,39 @@ import { element } from './dom.mjs';
 
 /** Colours of blocks, which keep theirs. */
 const COLOURS = 5;
-/** Segments of a bar for which each has a least width. */
-const MANY = 150;
+/** Segments of a bar that are drawn each by itself, and cells of a bar of more. */
+const MANY = 200;
+/** Segments of a chain that are written. */
+const LINKS = 60;
 
 const labelOf = ({ kind, name }) => (kind === 'hole' ? 'H' : (name ?? 'P'));
 
+/** A bar of many segments: a cell is a block or a hole, whatever most of its bytes are. */
+function denseBar(segments) {
+  const first = segments[0].start;
+  const last = segments.at(-1);
+  const scale = MANY / (last.start + last.size - first);
+  const live = new Float64Array(MANY);
+  for (const { kind, start, size } of segments) {
+    if (kind !== 'live') continue;
+    const [from, to] = [(start - first) * scale, (start - first + size) * scale];
+    for (let cell = Math.floor(from); cell < Math.min(MANY, to); cell++) {
+      live[cell] += Math.min(to, cell + 1) - Math.max(from, cell);
+    }
+  }
+  const cells = [...live].map((share) =>
+    element('span', { class: `segment ${share < 0.5 ? 'hole' : 'live colour0'}` }),
+  );
+  return element(
+    'div',
+    { class: 'bar dense', 'aria-hidden': 'true', title: `${count(segments.length)} segments` },
+    cells,
+  );
+}
+
 /** A bar of segments. `marks` are texts for holes by their address, `taken` the address of the segment to point at. */
 export function bar(segments, { marks = new Map(), taken, onpick } = {}) {
+  if (segments.length > MANY) return denseBar(segments);
   const parts = segments.map((segment) => {
     const { kind, start, size } = segment;
     const mark = marks.get(start);
@@ -37,8 +63,7 @@ export function bar(segments, { marks = new Map(), taken, onpick } = {}) {
       text,
     );
   });
-  const dense = segments.length > MANY ? ' dense' : '';
-  return element('div', { class: `bar${dense}`, 'aria-hidden': 'true' }, parts);
+  return element('div', { class: 'bar', 'aria-hidden': 'true' }, parts);
 }
 
 /** The bars of main blocks, each with its name and addresses. */
@@ -82,7 +107,8 @@ export function chains(mains, { onpick, isHeap }) {
       'div',
       { class: 'chain' },
       element('span', { class: 'head' }, title),
-      element('ol', { 'aria-label': `segments of ${title}` }, shown.map(link)),
+      element('ol', { 'aria-label': `segments of ${title}` }, shown.slice(0, LINKS).map(link)),
+      shown.length > LINKS && `and ${count(shown.length - LINKS)} more`,
     );
   });
 }

@@ -1,8 +1,8 @@
 // What the calls of a lesson are made on: a heap of MeMS, or the memory of an exercise. Both have the same methods.
 //
-//   malloc(size)   returns { address, block, before, hole, looked, number, ... }: what was there before, and what was chosen. The
-//                  address is null if the request was refused, and then there is a `message` or the `largest` hole
-//   free(address)  returns { before, joined }: the hole that the block has become part of
+//   malloc(size, isDetailed)   returns { address, ... }; the address is null if the request was refused, and then there is a `message`
+//                  or the `largest` hole. With `isDetailed`: { block, hole, looked, number, appended }, what it has taken and why
+//   free(address, isDetailed)  with `isDetailed` returns the hole that the block has become part of
 //   get(address)   returns how many bytes after the first the byte is
 //   mains()        returns the main blocks with their segments: { start, size, segments }, a segment { kind, start, size }. Between
 //                  the holes of an exercise there are walls
@@ -39,28 +39,30 @@ export class HeapMachine {
     });
   }
 
-  malloc(size) {
+  #allocate(size) {
+    try {
+      return { address: this.heap.malloc(size) };
+    } catch (error) {
+      if (error.code !== NO_ROOM) throw error;
+      return { address: null, message: error.message };
+    }
+  }
+
+  malloc(size, isDetailed) {
+    if (!isDetailed) return this.#allocate(size);
     const { heap, policy, alignment } = this;
     const before = new Layout(heap);
     const number = heap.lookedAt(size);
-    let address = null;
-    let message;
-    try {
-      address = heap.malloc(size);
-    } catch (error) {
-      if (error.code !== NO_ROOM) throw error;
-      message = error.message;
-    }
-    const after = new Layout(heap);
-    const wanted = { address: address ?? 0, size, policy, number, alignment };
-    const placed = placement(before, after, wanted);
-    return { address, message, block: placed.need, number, before: mainsOf(before), ...placed };
+    const made = this.#allocate(size);
+    const wanted = { address: made.address ?? 0, size, policy, number, alignment };
+    const placed = placement(before, new Layout(heap), wanted);
+    return { ...made, block: placed.need, number, ...placed };
   }
 
-  free(address) {
-    const before = new Layout(this.heap);
+  free(address, isDetailed) {
+    const before = isDetailed && new Layout(this.heap);
     this.heap.free(address);
-    return { before: mainsOf(before), joined: freed(before, new Layout(this.heap), address) };
+    return isDetailed ? freed(before, new Layout(this.heap), address) : undefined;
   }
 
   get(address) {
@@ -68,7 +70,8 @@ export class HeapMachine {
   }
 
   mains() {
-    return mainsOf(new Layout(this.heap));
+    const layout = new Layout(this.heap);
+    return layout.mains.start.map((_, number) => layout.main(number));
   }
 
   lines() {
@@ -79,8 +82,6 @@ export class HeapMachine {
     this.heap.close();
   }
 }
-
-const mainsOf = (layout) => layout.mains.start.map((_, number) => layout.main(number));
 
 /** The memory of an exercise, which cannot grow. */
 export class ExerciseMachine {
@@ -94,7 +95,6 @@ export class ExerciseMachine {
   }
 
   malloc(size) {
-    const before = this.mains();
     const solved = this.solver.malloc(size);
     const { address, block, taken, lookedAt: number } = solved;
     const need = block ?? size;
@@ -109,11 +109,10 @@ export class ExerciseMachine {
       : undefined;
     const hole = taken < 0 ? undefined : { ...list[taken], of: solved.hole.of };
     const placed = { need, appended: 0, hole, looked: found };
-    return { address, largest: solved.largest, block, number, before, ...placed };
+    return { address, largest: solved.largest, block, number, ...placed };
   }
 
   free(address) {
-    const before = this.mains();
     const block = this.blocks.get(address);
     if (block === undefined) {
       throw Object.assign(new Error(`No block starts at ${address}`), {
@@ -125,7 +124,7 @@ export class ExerciseMachine {
     const from = address - this.header;
     const hole = holes.find(({ start, size }) => start <= from && from < start + size);
     const sides = { isBefore: hole.start < from, isAfter: hole.start + hole.size > from + block };
-    return { before, joined: { size: block, hole, ...sides } };
+    return { size: block, hole, ...sides };
   }
 
   get(address) {

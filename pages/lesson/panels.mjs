@@ -154,7 +154,7 @@ export function comparison(runs, { at, hidden, policy, onstep }) {
 /** What each policy has made of the calls so far. */
 export function states(runs, { at, policy, isHeap }) {
   return runs.map((each) => {
-    const mains = at === 0 ? each.initial.mains : each.steps[at - 1].after;
+    const mains = each.moment(at).after;
     const { mapped, holes, largest } = totals(mains);
     const refused = each.steps.slice(0, at).filter(({ result }) => result === 'refused').length;
     const words = [

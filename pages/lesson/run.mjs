@@ -1,6 +1,6 @@
-// Runs the program of a lesson by a policy, and keeps what each call did.
+// Runs the program of a lesson by a policy: what each call did, and what there was before and after a call.
 //
-// A step is { call, result, address, ... } with `before` and `after`, the main blocks of these moments; `result` is
+// A step is { call, result, address, ... }; `result` is
 //
 //   placed   malloc has returned `address`
 //   refused  malloc has found no room
@@ -9,7 +9,9 @@
 //   nothing  the call is about a block whose malloc was refused
 //   error    the library refuses the call: `message` is its sentence
 //
-// Costs O(calls * segments).
+// moment() returns a step with all that is drawn of it: `before` and `after`, the main blocks of these moments, the holes that were
+// looked at, what printStats() prints. It makes all calls before the step anew, since a program of many calls has too many segments to
+// keep those of each. Costs O(calls) for all steps, and O(calls + segments) for a moment.
 
 import { answer } from '../../command/lib/exercise.js';
 import { ExerciseMachine, HeapMachine } from './machines.mjs';
@@ -19,81 +21,106 @@ function open({ memory, options = {}, rules = {} }, policy) {
   return memory ? new ExerciseMachine(memory, rules, policy) : new HeapMachine(options, policy);
 }
 
-/** What a request has got, in a word or two for a table. */
-function cell({ result, address, hole }, isGiven) {
-  if (result === 'error') return 'error';
-  if (result === 'refused') return '-';
-  return isGiven ? answer({ address, hole }) : `${address}`;
-}
-
-class Run {
-  steps = [];
+/** The calls of a program, made on a machine one after the other. */
+class Player {
   /** The addresses of blocks by name: null if malloc was refused. They stay after a free. */
   #blocks = new Map();
-  /** What the live blocks are called, and their number, by address. */
+  /** What the live blocks are called, and their number, by the first address that they take. */
   #labels = new Map();
   #made = 0;
 
-  constructor(lesson, calls, policy) {
-    this.policy = policy;
-    const { memory } = lesson;
-    /** Whether the requests are for given holes, so that these are the results. */
-    this.isGiven = memory !== undefined && memory.holes.length > 1;
-    const machine = open(lesson, policy);
-    try {
-      this.initial = { mains: machine.mains(), lines: machine.lines() };
-      for (const call of calls) this.steps.push(this.#step(machine, call));
-    } finally {
-      machine.close();
-    }
+  constructor(lesson, policy) {
+    this.machine = open(lesson, policy);
+    this.header = lesson.memory === undefined ? 0 : (lesson.rules?.header ?? 0);
+    this.isGiven = isGiven(lesson);
   }
 
-  #named(mains) {
-    return mains.map((main) => ({
+  /** The main blocks, with the names of blocks. */
+  mains() {
+    return this.machine.mains().map((main) => ({
       ...main,
       segments: main.segments.map((each) => ({ ...each, ...this.#labels.get(each.start) })),
     }));
   }
 
-  #step(machine, call) {
-    let step;
+  /** Makes a call. With `isDetailed` the step has what moment() is for, except for `before` and `after`. */
+  play(call, isDetailed) {
     try {
-      step = this.#call(machine, call);
+      return { call, ...this.#call(call, isDetailed) };
     } catch (error) {
       if (!/^ERR_MEMS_/.test(error.code ?? '') || error.code === 'ERR_MEMS_INTERNAL') throw error;
-      step = { result: 'error', message: error.message };
+      return { call, result: 'error', message: error.message };
     }
-    const after = this.#named(machine.mains());
-    return { call, before: after, ...step, after, lines: machine.lines() };
   }
 
-  #call(machine, call) {
-    const { kind, name, size, isNamed } = call;
-    if (kind === 'malloc') {
-      const made = machine.malloc(size);
-      const before = this.#named(made.before);
-      const isPlaced = made.address !== null;
-      this.#blocks.set(name, made.address);
-      if (isPlaced) {
-        const label = this.isGiven && !isNamed ? `${size}` : name;
-        const start = made.address - (machine.header ?? 0);
-        this.#labels.set(start, { name: label, number: this.#made++ });
-      }
-      const step = { ...made, before, result: isPlaced ? 'placed' : 'refused' };
-      return { ...step, cell: cell(step, this.isGiven) };
-    }
+  #call(call, isDetailed) {
+    const { machine } = this;
+    if (call.kind === 'malloc') return this.#malloc(call, isDetailed);
     const block = call.base === undefined ? 0 : this.#blocks.get(call.base);
     if (block === null) return { result: 'nothing' };
     const address = block + call.offset;
-    if (kind === 'get') return { result: 'found', address, offset: machine.get(address) };
-    const { before, joined } = machine.free(address);
-    const step = { result: 'freed', address, before: this.#named(before), joined };
-    this.#labels.delete(address - (machine.header ?? 0));
-    return step;
+    if (call.kind === 'get') return { result: 'found', address, offset: machine.get(address) };
+    const joined = machine.free(address, isDetailed);
+    this.#labels.delete(address - this.header);
+    return { result: 'freed', address, joined };
+  }
+
+  #malloc({ name, size, isNamed }, isDetailed) {
+    const made = this.machine.malloc(size, isDetailed);
+    const { address, hole } = made;
+    this.#blocks.set(name, address);
+    if (address === null) return { ...made, result: 'refused', cell: '-' };
+    const label = this.isGiven && !isNamed ? `${size}` : name;
+    this.#labels.set(address - this.header, { name: label, number: this.#made++ });
+    const cell = this.isGiven ? answer({ address, hole }) : `${address}`;
+    return { ...made, result: 'placed', cell };
   }
 }
 
-/** Runs calls by a policy. Returns `{ policy, steps, initial, isGiven }`, or `{ policy, refusal }`: why it cannot be worked out. */
+/** Whether the requests are for given holes, so that these are the results. */
+const isGiven = ({ memory }) => memory !== undefined && memory.holes.length > 1;
+
+class Run {
+  #lesson;
+  #calls;
+  #moments = new Map();
+
+  constructor(lesson, calls, policy) {
+    this.#lesson = lesson;
+    this.#calls = calls;
+    this.policy = policy;
+    this.isGiven = isGiven(lesson);
+    this.steps = this.#with((player) => calls.map((call) => player.play(call, false)));
+  }
+
+  #with(use) {
+    const player = new Player(this.#lesson, this.policy);
+    try {
+      return use(player);
+    } finally {
+      player.machine.close();
+    }
+  }
+
+  /** The step after which `at` calls were made; 0 is the beginning, which has no call. */
+  moment(at) {
+    if (!this.#moments.has(at))
+      this.#moments.set(
+        at,
+        this.#with((player) => this.#make(player, at)),
+      );
+    return this.#moments.get(at);
+  }
+
+  #make(player, at) {
+    for (const call of this.#calls.slice(0, Math.max(0, at - 1))) player.play(call, false);
+    const before = player.mains();
+    const step = at === 0 ? {} : player.play(this.#calls[at - 1], true);
+    return { ...step, before, after: player.mains(), lines: player.machine.lines() };
+  }
+}
+
+/** Runs calls by a policy. Returns a Run, or `{ policy, refusal }`: why it cannot be worked out. */
 export function run(lesson, calls, policy) {
   try {
     return new Run(lesson, calls, policy);

@@ -29,7 +29,7 @@ export function outcome(step, run) {
       if (message !== undefined) return sentence(message);
       return `No hole is large enough for ${bytes(call.size)}, so the request must wait. The largest hole has ${count(largest)}.`;
     case 'freed':
-      return `The ${bytes(joined.size)} at ${address} are free again. ${sentence(whyFree(joined))}`;
+      return `The block at ${address}, ${bytes(joined.size)}, is free again. ${sentence(whyFree(joined))}`;
     case 'found':
       return `${call.base === undefined ? 'The address' : call.text.slice(4, -1)} is ${address}: “Where is a byte?” below takes it apart.`;
     case 'nothing':
