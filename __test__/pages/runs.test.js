@@ -107,13 +107,13 @@ describe('the lesson page', SKIP, () => {
       'b gets 500 bytes at address 2000.',
       'The block at 1000, 1,000 bytes, is free again. It becomes a hole between blocks.',
       'c gets 5,000 bytes at address 5096.',
-      '2001 is inside the block 2000..2499. Free the block by its start, 2000.',
-      '1000 is not allocated. It is in the hole 1000..1999, which was freed or never allocated.',
+      'MeMS refuses this: 2001 is inside the block 2000..2499. Free the block by its start, 2000.',
+      'MeMS refuses this: 1000 is not allocated. It is in the hole 1000..1999, which was freed or never allocated.',
       'The block at 2000, 500 bytes, is free again. It joins the holes before and after it: H 1000 (4,096 B).',
     ]);
     assert.match(
       says[8],
-      /^A size must be a whole number of bytes from 1 to 9007199254740991\. Received 0\.$/,
+      /^MeMS refuses this: A size must be a whole number of bytes from 1 to 9007199254740991\. Received 0\.$/,
     );
     assert.equal(
       words.search(ran.steps[0], 'first-fit'),

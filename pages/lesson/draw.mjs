@@ -10,7 +10,33 @@ const MANY = 200;
 /** Segments of a chain that are written. */
 const LINKS = 60;
 
-const labelOf = ({ kind, name }) => (kind === 'hole' ? 'H' : (name ?? 'P'));
+const labelOf = ({ kind, name, slots }) => {
+  if (slots !== undefined) return `${count(slots)} H`;
+  return kind === 'hole' ? 'H' : (name ?? 'P');
+};
+const sizeOf = ({ size, slots, each }) => {
+  return slots === undefined ? `${count(size)} B` : `${count(slots)} of ${count(each)} B`;
+};
+
+/** Holes of one size, side by side, that are drawn as one. */
+const SLOTS = 4;
+
+/** Segments with runs of equal holes as one, { slots, each }: the free slots of a size class are shown so. */
+function collapsed(segments) {
+  const runs = [];
+  for (const segment of segments) {
+    const last = runs.at(-1);
+    const first = last?.[0];
+    const isSame = first?.kind === 'hole' && segment.kind === 'hole' && segment.size === first.size;
+    if (isSame) last.push(segment);
+    else runs.push([segment]);
+  }
+  return runs.flatMap((run) => {
+    if (run.length < SLOTS) return run;
+    const [{ kind, start, size: each }] = run;
+    return [{ kind, start, size: each * run.length, slots: run.length, each }];
+  });
+}
 
 /** A bar of many segments: a cell is a block or a hole, whatever most of its bytes are. */
 function denseBar(segments) {
@@ -36,7 +62,9 @@ function denseBar(segments) {
 }
 
 /** A bar of segments. `marks` are texts for holes by their address, `taken` the address of the segment to point at. */
-export function bar(segments, { marks = new Map(), taken, onpick } = {}) {
+export function bar(all, { marks = new Map(), taken, onpick } = {}) {
+  // Holes that are pointed at are drawn each by itself.
+  const segments = marks.size > 0 ? all : collapsed(all);
   if (segments.length > MANY) return denseBar(segments);
   const parts = segments.map((segment) => {
     const { kind, start, size } = segment;
@@ -57,7 +85,7 @@ export function bar(segments, { marks = new Map(), taken, onpick } = {}) {
         title:
           kind === 'wall'
             ? 'wall'
-            : `${labelOf(segment)} ${start}:${start + size - 1}, ${count(size)} bytes`,
+            : `${labelOf(segment)} ${start}:${start + size - 1}, ${sizeOf(segment)}`,
         onclick: onpick && kind === 'hole' ? () => onpick(String(start)) : undefined,
       },
       text,
@@ -90,7 +118,7 @@ export function chains(mains, { onpick, isHeap }) {
     const text = [
       element('b', {}, isHole ? 'H' : `P${name === undefined ? '' : ` ${name}`}`),
       element('span', {}, `${start}:${start + size - 1}`),
-      element('small', {}, `${count(size)} B`),
+      element('small', {}, sizeOf(segment)),
     ];
     const about = { class: `link ${kind}`, 'data-key': `link${start}` };
     if (!isHeap) return element('li', {}, element('span', about, text));
@@ -101,12 +129,12 @@ export function chains(mains, { onpick, isHeap }) {
     );
   };
   return mains.map(({ start, size, segments }) => {
-    const shown = segments.filter(({ kind }) => kind !== 'wall');
+    const shown = collapsed(segments).filter(({ kind }) => kind !== 'wall');
     const title = isHeap ? `MAIN[${start}:${start + size - 1}]` : 'memory';
     return element(
       'div',
       { class: 'chain' },
-      element('span', { class: 'head' }, title),
+      isHeap && element('span', { class: 'head' }, title),
       element('ol', { 'aria-label': `segments of ${title}` }, shown.slice(0, LINKS).map(link)),
       shown.length > LINKS && `and ${count(shown.length - LINKS)} more`,
     );

@@ -18,7 +18,7 @@ import {
 } from './panels.mjs';
 import { choices } from './question.mjs';
 import { kindOf } from './settings.mjs';
-import { outcome, sentence } from './words.mjs';
+import { bytes, outcome, sentence } from './words.mjs';
 
 /** What the field of exercises has for a program that is none of them. */
 export const OWN = 'own';
@@ -29,7 +29,7 @@ function drawControls(state) {
   byId('ask').checked = lesson.ask === true;
   const found = known({ ...lesson, run: text });
   byId('exercise').value = found?.id ?? OWN;
-  fill('about', found?.about ?? 'An exercise of your own.');
+  fill('about', found?.about ?? `${state.isHeap ? 'A program' : 'An exercise'} of your own.`);
   fill('rule', sentence(RULES[lesson.policy]));
   const isUnasked = lesson.ask && lesson.policy === 'segregated';
   const unasked = isUnasked && 'There is no hole to choose from, so nothing is asked.';
@@ -53,14 +53,15 @@ function drawControls(state) {
 
 /** The field of blocks that can be freed: those that are live after the last call. */
 function drawBlocks(steps) {
-  const live = new Set();
+  const live = new Map();
   for (const { call, result } of steps) {
-    if (result === 'placed') live.add(call.name);
+    if (result === 'placed') live.set(call.name, call.size);
     if (result === 'freed') live.delete(call.base);
   }
   const block = byId('block');
   const before = block.value;
-  block.replaceChildren(...[...live].map((name) => element('option', {}, name)));
+  const option = ([name, size]) => element('option', { value: name }, `${name}, ${bytes(size)}`);
+  block.replaceChildren(...[...live].map(option));
   if (live.has(before)) block.value = before;
   byId('add-free').querySelector('button').disabled = live.size === 0;
 }

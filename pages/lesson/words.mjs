@@ -1,7 +1,6 @@
 // What the page says about a step, in sentences.
 
 import { count } from '../../command/lib/numbers.js';
-import { RULES } from '../../command/lib/rules.js';
 import { plural, unlisted, whyFree } from '../../command/lib/step-text.js';
 
 const bytes = (size) => plural(size, 'byte');
@@ -35,7 +34,7 @@ export function outcome(step, run) {
     case 'nothing':
       return `The malloc of ${call.base} was refused, so there is no block to ${call.kind === 'get' ? 'look up' : 'free'}.`;
     default:
-      return sentence(message);
+      return `MeMS refuses this: ${message.replace(/\.$/, '')}.`;
   }
 }
 
@@ -48,7 +47,7 @@ export function search({ call, looked, appended, hole, need, result }, policy) {
   }
   const none = looked.number === 0 ? 'There is no hole' : 'None is large enough';
   if (appended > 0) return `${none}, so ${bytes(appended)} are mapped: a new main block.`;
-  return looked.isTaken ? RULES[policy] && sentence(RULES[policy]) : `${none}.`;
+  return looked.isTaken ? '' : `${none}.`;
 }
 
 export { bytes, sentence };
