@@ -24,7 +24,7 @@ const LONGEST = 20_000;
 /** The first address, if a link names none. */
 const BASE = 1000;
 
-/** What the part of an address behind the # may have as it is, but for what separates its words. */
+/** What the part of an address behind the # may have as it is, except for what separates its words. */
 const ENCODED = /[^A-Za-z0-9\-._~!$'()*+,:@/?=;]/gu;
 
 const oneOf = (what, names) => (text) => {

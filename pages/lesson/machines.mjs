@@ -8,7 +8,7 @@
 //                  the holes of an exercise there are walls
 //   lines()        returns what printStats() prints, if the machine is a heap
 //
-// What is refused is thrown, with the library's sentence and code, but for a request that finds no room. Costs O(n) for n segments.
+// What is refused is thrown, with the library's sentence and code, except for a request that finds no room. Costs O(n) for n segments.
 
 import { Solver } from '../../command/lib/exercise.js';
 import { freed, Layout, LISTED, looked, placement } from '../../command/lib/moment.js';

@@ -91,7 +91,7 @@ export class State {
     return judge(chosen.moment(number + 1), choice, { policy: lesson.policy, lesson });
   }
 
-  /** How many questions were answered rightly, in words. */
+  /** How many picks were right, in words. */
   score() {
     const all = this.calls.map((_, number) => this.verdict(number)).filter(Boolean);
     return `${all.filter(({ isRight }) => isRight).length} of ${all.length} right so far.`;

@@ -24,7 +24,7 @@ async function licences(checkout, inputs) {
   return `bin/main.js has parts of these packages.\n\n${texts.join('\n----\n\n')}`;
 }
 
-/** Empties the folder `to`, but for pages: these are built by themselves, since they take another compiler. */
+/** Empties the folder `to`, except for pages: these are built by themselves, since they take another compiler. */
 async function clear(to) {
   await mkdir(to, { recursive: true });
   const others = (await readdir(to)).filter((name) => !name.endsWith('.html'));
