@@ -87,6 +87,9 @@ await runScript(async () => {
   for (const [policy, number] of table) compare(instance.exports, addon, policy, number);
   const { size } = await stat(file);
   const compressed = gzipSync(await readFile(file)).length;
+  // Last, since nothing can be called after a panic.
+  assert.throws(() => instance.exports.panic_on_purpose(), WebAssembly.RuntimeError);
+  assert.match(textOf(instance.exports), /^panicked at .*recorded\.rs.*\non purpose$/);
   const names = table.map(([name]) => name).join(', ');
   console.log(`src/heap and src/recording as WebAssembly: ${size} bytes, ${compressed} compressed`);
   console.log(`${names}: addresses and recordings as natively`);

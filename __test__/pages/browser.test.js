@@ -169,12 +169,17 @@ describe('the lesson page in a browser', SKIP_PAGE, () => {
     for (const _ of [1, 2, 3]) await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Enter');
     assert.match(
-      await page.textContent('.verdict'),
+      await page.textContent('#verdict'),
       /^Right\. Best-fit takes the smallest.* 1 of 1 right so far\.$/,
     );
     // The focus is on Next.
     await page.keyboard.press('Enter');
     assert.match(await said(page), /Call 2: malloc\(417\)\. Where will it be\?/);
+    // Next cannot be used now, so the first choice has the focus.
+    assert.equal(await page.evaluate(() => document.activeElement.value), '1000');
+    await page.keyboard.press('Space');
+    await page.keyboard.press('Enter');
+    assert.match(await page.textContent('#verdict'), /^(?:Right|Not quite)/);
     await finish();
   });
 
@@ -217,7 +222,7 @@ describe('the lesson page in a browser', SKIP_PAGE, () => {
     await page.check('text=D: H 1803:2102, 300 bytes');
     await page.click('text=Check');
     assert.match(
-      await page.textContent('.verdict'),
+      await page.textContent('#verdict'),
       /^Not quite: H 1803 \(300 B\) is large enough \(it is not the largest\), but worst-fit takes H 2104 \(600 B\)\..* 0 of 1 right so far\.$/,
     );
     assert.deepEqual((await cells(page))[0], ['malloc(212)', '500', '500', '300', '600']);
@@ -225,14 +230,14 @@ describe('the lesson page in a browser', SKIP_PAGE, () => {
     await page.click('#next');
     // A hole of the picture is a choice as well.
     await page.click('#before .pickable >> nth=1');
-    assert.match(await page.textContent('.verdict'), /^Right\..* 1 of 2 right so far\.$/);
+    assert.match(await page.textContent('#verdict'), /^Right\..* 1 of 2 right so far\.$/);
     await page.click('#next');
     await page.click('#before .pickable >> nth=4');
     await page.click('#next');
     await page.check('text=None of them: it must wait');
     await page.click('text=Check');
     assert.match(
-      await page.textContent('.verdict'),
+      await page.textContent('#verdict'),
       /^Right\. No hole is large enough\. 3 of 4 right so far\.$/,
     );
     await page.uncheck('#ask');

@@ -13,6 +13,12 @@ fn record(event: Event) {
     EVENTS.with_borrow_mut(|events| events.push(event, 0, 0, || 0)).expect("a chunk has room for all calls");
 }
 
+/// Panics, for the test of what a panic leaves.
+#[unsafe(no_mangle)]
+pub extern "C" fn panic_on_purpose() {
+    panic!("on purpose");
+}
+
 /// Records that a call of malloc has returned an address.
 #[unsafe(no_mangle)]
 pub extern "C" fn record_malloc(address: u64, size: u64) {

@@ -41,8 +41,9 @@ function call(name, ...args) {
   try {
     result = core[name](...args);
   } catch (error) {
-    // A panic leaves its message, and a module that cannot be used.
-    const message = `The allocator of this page has stopped: ${text() || error.message}. Reload the page. This is a bug in MeMS, please report it`;
+    // A panic leaves its message, and a module that cannot be used. What is left otherwise is from an earlier call.
+    const said = text().startsWith('panicked') ? text() : error.message;
+    const message = `The allocator of this page has stopped: ${said}. Reload the page. This is a bug in MeMS, please report it`;
     throw Object.assign(new Error(message), { code: 'ERR_MEMS_INTERNAL' });
   }
   if (result !== -1) return result;

@@ -21,6 +21,11 @@ const act = {
   moveTo(at) {
     state.at = at;
     draw(state, act);
+    // A control that cannot be used any more gives the focus to one that can.
+    if (document.activeElement?.disabled) {
+      const others = [byId('question').querySelector('input'), byId('next'), byId('back')];
+      others.find((each) => each !== null && !each.disabled).focus();
+    }
   },
 
   pick(number, choice) {
@@ -154,7 +159,7 @@ function prepare() {
   settings.prepare();
   const option = (value, text) => element('option', { value }, text);
   byId('exercise').append(
-    option(OWN, 'one’s own'),
+    option(OWN, 'your own'),
     ...LESSONS.map(({ id, name }) => option(id, name)),
     option(RANDOM, 'a random one'),
   );

@@ -103,10 +103,17 @@ function memory(title, mains, about, state, act) {
   ];
 }
 
+/** What is said about a pick, and how many were right. */
+function drawVerdict(state) {
+  const verdict = state.verdict(state.at - 1);
+  byId('verdict').className = verdict?.isRight ? 'right' : '';
+  fill('verdict', verdict && `${verdict.says} ${state.score()}`);
+}
+
 function drawBeginning(state, act) {
   const none = 'There is no call yet: write one, or add a malloc.';
   fill('said', state.calls.length === 0 ? none : 'Nothing is called yet. Press Next.');
-  for (const id of ['question', 'before', 'looked']) fill(id);
+  for (const id of ['verdict', 'question', 'before', 'looked']) fill(id);
   fill('after', memory('At the beginning', state.chosen.moment(0).after, {}, state, act));
 }
 
@@ -122,6 +129,7 @@ function drawMemory(state, act) {
     const lettered = choices(step, lesson).filter((each) => each.letter !== undefined);
     const marks = new Map(lettered.map((each) => [each.start, each.letter]));
     fill('said', title, 'Where will it be?');
+    fill('verdict');
     drawQuestion(step, state, act);
     fill('before', before({ marks, onpick: (choice) => act.pick(at - 1, choice) }));
     fill('looked');
@@ -129,9 +137,8 @@ function drawMemory(state, act) {
     return;
   }
   fill('said', title, outcome(step, chosen));
-  const verdict = state.verdict(at - 1);
-  const style = `verdict${verdict?.isRight ? ' right' : ''}`;
-  fill('question', verdict && element('p', { class: style }, `${verdict.says} ${state.score()}`));
+  fill('question');
+  drawVerdict(state);
   const isMalloc = step.call.kind === 'malloc' && step.result !== 'error';
   const isChange = isMalloc || step.result === 'freed';
   // A block with a header begins there.
@@ -220,7 +227,7 @@ export function draw(state, act) {
   drawControls(state);
   if (chosen.refusal === undefined) drawMemory(state, act);
   else {
-    for (const id of ['question', 'before', 'looked', 'after']) fill(id);
+    for (const id of ['verdict', 'question', 'before', 'looked', 'after']) fill(id);
     fill('said', `By ${chosen.policy} this cannot be worked out: ${chosen.refusal}`);
   }
   drawByte(state);
