@@ -48,14 +48,15 @@ function drawControls(state) {
   fill('where', `${at} of ${calls.length} calls`);
   byId('back').disabled = at === 0;
   byId('next').disabled = at >= calls.length || at > state.firstOpen();
-  drawBlocks(chosen.steps ?? []);
+  drawBlocks(chosen.steps ?? [], state.firstOpen());
 }
 
-/** The field of blocks that can be freed: those that are live after the last call. */
-function drawBlocks(steps) {
+/** The field of blocks that can be freed: those that are live after the last call. What is not shown yet may be refused. */
+function drawBlocks(steps, hidden) {
   const live = new Map();
-  for (const { call, result } of steps) {
-    if (result === 'placed') live.set(call.name, call.size);
+  for (const [number, { call, result }] of steps.entries()) {
+    const isHidden = number >= hidden && call.kind === 'malloc';
+    if (isHidden || result === 'placed') live.set(call.name, call.size);
     if (result === 'freed') live.delete(call.base);
   }
   const block = byId('block');
@@ -211,6 +212,10 @@ function drawPolicies(state, act) {
 function drawLink({ lesson, text, at, calls }) {
   const step = at < calls.length ? at : undefined;
   const fragment = link.write({ ...lesson, run: text, step });
+  if (fragment.length > link.LONGEST) {
+    byId('link').value = 'The program is too long for a link.';
+    return;
+  }
   try {
     history.replaceState(null, '', `#${fragment}`);
   } catch {
