@@ -1,4 +1,4 @@
-// npm run test:lesson-page -- [--picture] [--only core|browser]
+// npm run test:lesson -- [--picture] [--only core|browser]
 //
 // Builds the lesson page, and tests it: its allocator in Node against the addon, and all of it in Chromium. --picture writes
 // docs/lesson-page.png as well.

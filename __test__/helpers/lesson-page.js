@@ -1,6 +1,6 @@
 'use strict';
 
-// The built lesson page, for tests that `npm run test:lesson-page` runs: it takes a Rust compiler for WebAssembly, and a browser.
+// The built lesson page, for tests that `npm run test:lesson` runs: it takes a Rust compiler for WebAssembly, and a browser.
 
 const { readFileSync } = require('node:fs');
 const path = require('node:path');
@@ -10,7 +10,7 @@ const { gunzipSync } = require('node:zlib');
 const PAGE = process.env.MEMS_LESSON_PAGE;
 
 /** Why tests of the built page are skipped: `{ skip }` for node:test. */
-const SKIP_PAGE = { skip: PAGE === undefined && 'npm run test:lesson-page builds the page' };
+const SKIP_PAGE = { skip: PAGE === undefined && 'npm run test:lesson builds the page' };
 
 /** A module of the page. */
 const pageModule = (name) =>

@@ -30,9 +30,20 @@ async function withoutFolders(env) {
   return Object.entries(folders).map(([name, folder]) => `--remap-path-prefix=${folder}=${name}`);
 }
 
+/** The compiler for WebAssembly; if there is none, the error says what to do. */
+async function compiler() {
+  try {
+    return await compilerFor(TARGET);
+  } catch (error) {
+    const [reason] = error.message.split('\n');
+    const message = `There is no Rust for WebAssembly: rustup target add ${TARGET} (${reason})`;
+    throw new Error(message, { cause: error });
+  }
+}
+
 /** Builds pages/core with these features, and returns the file. */
 export async function buildCore(features = []) {
-  const { env, args } = await compilerFor(TARGET);
+  const { env, args } = await compiler();
   const targetDirectory = join(BUILDS, 'wasm');
   const manifest = join(CHECKOUT, 'pages', 'core', 'Cargo.toml');
   const all = { ...process.env, ...env, CARGO_TARGET_DIR: targetDirectory };
