@@ -322,6 +322,13 @@ describe('the lesson page in a browser', SKIP_PAGE, () => {
     await page.fill('#sizes', 'many');
     await page.locator('#sizes').blur();
     assert.match(await page.textContent('#wrong'), /"many" is no size/i);
+    // What no heap can have, in the library's words.
+    const small = await open('1&max=100&ask&run=malloc(1);malloc(2)&policy=first-fit');
+    assert.match(
+      await said(small),
+      /By first-fit this cannot be worked out: The maxSize must be at least 4096 bytes/,
+    );
+    assert.equal(await small.textContent('#comparison'), 'No policy can have this memory.');
     await page.selectOption('#exercise', 'random');
     assert.equal((await cells(page)).length, 4);
     assert.equal(new Set((await cells(page)).map((row) => row.slice(1, 5).join())).size > 1, true);

@@ -4,7 +4,8 @@ import { ORDERS } from '../../command/lib/free-list.js';
 import { parseSize, parseSizes, parseWhole } from '../../command/lib/numbers.js';
 import { byId, element } from './dom.mjs';
 
-const ANY = Number.MAX_SAFE_INTEGER;
+/** The largest first address, as for `mems lesson --base`. */
+const HIGHEST = 2 ** 40;
 
 /** Fields with a value: where each is in a lesson, and how it is read. An empty one is left out. */
 const FIELDS = [
@@ -55,7 +56,7 @@ export function read() {
   if (kind !== 'heap') {
     const sizes = byId('sizes').value.trim() || (kind === 'one' ? '1024' : '100,500,200,300,600');
     const all = parseSizes(sizes);
-    const base = parseWhole(0, ANY)(byId('base').value.trim() || '1000');
+    const base = parseWhole(0, HIGHEST)(byId('base').value.trim() || '1000');
     lesson.memory = { holes: kind === 'one' ? all.slice(0, 1) : all, base };
   }
   const place = kind === 'heap' ? 'options' : 'rules';

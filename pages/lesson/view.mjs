@@ -195,8 +195,9 @@ function drawPolicies(state, act) {
   const hidden = state.firstOpen();
   const title = 'What each call gets by each policy';
   const about = { at, hidden, policy, onstep: act.moveTo };
+  const none = calls.length === 0 ? 'There is no call yet.' : 'No policy can have this memory.';
   const has = calls.length > 0 && runs.length > 0;
-  fill('comparison', has ? scrolled(title, comparison(runs, about)) : 'There is no call yet.');
+  fill('comparison', has ? scrolled(title, comparison(runs, about)) : none);
   const cells = runs.flatMap(({ steps }) => steps.slice(0, hidden).map(({ cell }) => cell ?? ''));
   const rest = cells.find((cell) => cell.includes('>'));
   const [of, left] = rest?.split('>') ?? [];
