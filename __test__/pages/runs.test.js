@@ -8,8 +8,10 @@ const assert = require('node:assert/strict');
 const { parse } = require('../../command/lib/calls.js');
 const { EXERCISES } = require('../../command/lib/exercises.js');
 const { lessonOf } = require('../../command/lib/link.js');
+const { POLICIES } = require('../../command/library.js');
 const { json, SKIP } = require('../helpers/command.js');
 const { pageModule } = require('../helpers/lesson-page.js');
+const { check, fc } = require('../helpers/property.js');
 
 describe('the lesson page', SKIP, () => {
   let run;
@@ -219,5 +221,65 @@ describe('the lesson page', SKIP, () => {
       'AAA',
     ]);
     assert.equal(question.isQuestion(ran.steps[0], 'segregated'), false);
+  });
+
+  test('random programs: every step is a sentence, and every question has one right choice', (t) => {
+    const name = fc.constantFrom('a', 'b', 'c', 'd');
+    const size = fc.oneof(fc.integer({ min: 1, max: 300 }), fc.constantFrom(0, 1.5, 5000, 2 ** 40));
+    const offset = fc.constantFrom('', '+1', '-1', '+1000');
+    const call = fc.oneof(
+      fc.tuple(name, size).map(([block, bytes]) => `${block}=malloc(${bytes})`),
+      size.map((bytes) => `malloc(${bytes})`),
+      name.map((block) => `free(${block})`),
+      fc
+        .tuple(fc.constantFrom('free', 'get'), name, offset)
+        .map(([kind, block, more]) => `${kind}(${block}${more})`),
+      fc
+        .tuple(fc.constantFrom('free', 'get'), fc.constantFrom(0, 999, 1000, 1100, 9999))
+        .map(([kind, at]) => `${kind}(${at})`),
+    );
+    const memory = fc.oneof(
+      fc.constantFrom(undefined, { holes: [1024], base: 0 }, { holes: [64], base: 1000 }),
+      fc
+        .array(fc.integer({ min: 1, max: 400 }), { minLength: 2, maxLength: 5 })
+        .map((holes) => ({ holes, base: 1000 })),
+    );
+    const rules = fc.constantFrom({}, {}, { header: 4 }, { coalesce: false, order: 'front' });
+    const program = fc.record({ memory, rules, calls: fc.array(call, { maxLength: 25 }) });
+    const holds = ({ calls: texts, ...given }) => {
+      // Lines that are no calls are left out, as on the page.
+      const { calls } = parse(texts.join('\n'));
+      for (const policy of POLICIES) {
+        const lesson = { options: {}, ...given };
+        const ran = run(lesson, calls, policy);
+        if (ran.refusal !== undefined) {
+          assert.notEqual(given.memory, undefined, ran.refusal);
+          continue;
+        }
+        for (const at of calls.keys()) {
+          const step = ran.moment(at + 1);
+          assert.equal(step.result, ran.steps[at].result);
+          assert.match(words.outcome(step, ran), /^\S.*\.$/);
+          if (step.call.kind === 'malloc' && step.result !== 'error') {
+            assert.match(words.search(step, policy), /^(?:[A-Z].*\.)?$/);
+          }
+          const bytes = step.after.reduce((sum, main) => sum + main.size, 0);
+          const parts = step.after
+            .flatMap(({ segments }) => segments)
+            .reduce((sum, each) => sum + each.size, 0);
+          assert.equal(parts, bytes);
+          if (!question.isQuestion(step, policy)) continue;
+          const picks = question.choices(step, lesson).map(({ pick }) => pick);
+          const right = picks.filter(
+            (pick) => question.judge(step, pick, { policy, lesson }).isRight,
+          );
+          assert.deepEqual(right, [question.truth(step)]);
+        }
+      }
+    };
+    check(t, program, holds, {
+      runs: 200,
+      show: ({ memory: of, rules: by, calls }) => JSON.stringify([of, by, calls]),
+    });
   });
 });

@@ -83,6 +83,17 @@ export class HeapMachine {
   }
 }
 
+/** Throws what a heap throws for a number that is no size: the model of a list would take it. */
+function checkSize(size) {
+  if (Number.isSafeInteger(size) && size > 0) return;
+  const machine = new HeapMachine({}, 'first-fit');
+  try {
+    machine.malloc(size);
+  } finally {
+    machine.close();
+  }
+}
+
 /** The memory of an exercise, which cannot grow. */
 export class ExerciseMachine {
   constructor({ holes, base }, rules, policy) {
@@ -95,6 +106,7 @@ export class ExerciseMachine {
   }
 
   malloc(size) {
+    checkSize(size);
     const solved = this.solver.malloc(size);
     const { address, block, taken, lookedAt: number } = solved;
     const need = block ?? size;

@@ -20,11 +20,13 @@ export const isQuestion = ({ result }, policy) => {
 };
 
 /** The choices of a question, each with what it is called, in words: the holes, and that there is none. */
-export function choices({ before }, { memory, options }) {
+export function choices({ before, result }, { memory, options }) {
+  // A heap without a limit of its own refuses only what is enormous.
+  const mayRefuse = memory || options?.maxSize !== undefined || result === 'refused';
   const holes = before.flatMap(({ segments }) => segments).filter(({ kind }) => kind === 'hole');
   const none = [
     !memory && { pick: MAP, says: 'None of them: a new main block is mapped' },
-    (memory || options?.maxSize !== undefined) && {
+    mayRefuse && {
       pick: WAIT,
       says: memory ? 'None of them: it must wait' : 'None of them: it is refused',
     },
