@@ -41,6 +41,8 @@ function drawControls(state) {
     return element('li', { class: 'mistake' }, `Line ${line}: ${message}`);
   };
   fill('mistakes', mistakes.map(mistake));
+  // A call that is being typed is a mistake for a while, and is not read out.
+  byId('program').setAttribute('aria-invalid', String(mistakes.length > 0));
   const where = at === 0 ? 'the beginning' : `after call ${at}, ${calls[at - 1].text}`;
   byId('step').max = calls.length;
   byId('step').value = at;
