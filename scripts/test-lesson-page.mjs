@@ -4,7 +4,8 @@
 // docs/lesson-page.png as well.
 //
 // These are no part of `npm test`, which takes Node and a Rust toolchain and nothing else: the page takes a Rust compiler for
-// WebAssembly, which rustup has not installed by itself (where Debian has one, fetching and building takes a minute), and a browser.
+// WebAssembly, which rustup has not installed by itself (where Debian has one, it is fetched, 480 MB, and builds the standard library: a
+// minute and a half in all), and a browser.
 // What the page shows of a program is tested by `npm test` with the addon in the place of its allocator (__test__/pages).
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
