@@ -52,13 +52,20 @@ function denseBar(segments) {
     }
   }
   const cells = [...live].map((share) =>
-    element('span', { class: `segment ${share < 0.5 ? 'hole' : 'live colour0'}` }),
+    element('span', { class: `segment ${share < 0.5 ? 'hole' : 'live'}` }),
   );
   return element(
     'div',
     { class: 'bar dense', 'aria-hidden': 'true', title: `${count(segments.length)} segments` },
     cells,
   );
+}
+
+/** The width of a segment, which is its size, and the colour of a block. */
+function styleOf({ kind, size, number = 0 }) {
+  if (kind === 'wall') return undefined;
+  const colour = kind === 'live' ? `;background:var(--colour${number % COLOURS})` : '';
+  return `flex-grow:${size}${colour}`;
 }
 
 /** A bar of segments. `marks` are texts for holes by their address, `taken` the address of the segment to point at. */
@@ -72,7 +79,6 @@ export function bar(all, { marks = new Map(), taken, onpick } = {}) {
     const classes = [
       'segment',
       kind,
-      kind === 'live' && `colour${(segment.number ?? 0) % COLOURS}`,
       start === taken && 'taken',
       onpick && kind === 'hole' && 'pickable',
     ];
@@ -81,7 +87,7 @@ export function bar(all, { marks = new Map(), taken, onpick } = {}) {
       'span',
       {
         class: classes.filter(Boolean).join(' '),
-        style: kind === 'wall' ? undefined : `flex-grow:${size}`,
+        style: styleOf(segment),
         title:
           kind === 'wall'
             ? 'wall'

@@ -36,7 +36,8 @@ async function buildScript(checkout) {
 
 async function buildStyle(checkout) {
   const { transform } = await import('esbuild');
-  const text = await readFile(join(checkout, 'pages', 'lesson', 'style.css'), 'utf8');
+  const read = (name) => readFile(join(checkout, 'pages', 'lesson', name), 'utf8');
+  const text = (await Promise.all(['theme.css', 'style.css'].map(read))).join('');
   return (await transform(text, { loader: 'css', minify: true })).code.trim();
 }
 
