@@ -3,89 +3,29 @@
 'use strict';
 
 const { onEnd } = require('./lib/cleanup.js');
-const { answer, parseCalls, work } = require('./lib/exercise.js');
-const { Failure, unknown } = require('./lib/failure.js');
+const { work } = require('./lib/exercise.js');
+const {
+  BASE,
+  COMPARED,
+  EXERCISES,
+  RANDOM,
+  drawn,
+  fromCalls,
+  fromHoles,
+  pick,
+} = require('./lib/exercises.js');
+const { Failure, STATUS, unknown } = require('./lib/failure.js');
 const { ORDERS } = require('./lib/free-list.js');
 const { nextKey } = require('./lib/keys.js');
+const { isBuilt, writePage } = require('./lib/lesson-page.js');
 const text = require('./lib/lesson-text.js');
 const { beyondLibrary, LISTED } = require('./lib/memory.js');
+const { notesOf } = require('./lib/notes.js');
 const { parseSize, parseSizes, parsePercent, parseWhole } = require('./lib/numbers.js');
-const random = require('./lib/random.js');
+const { RULES } = require('./lib/rules.js');
 const { table, wrap } = require('./lib/text.js');
-const textbook = require('./textbook.json');
 
-const BASE = 1000;
-const POLICIES = ['first-fit', 'next-fit', 'best-fit', 'worst-fit', 'buddy'];
-const COMPARED = POLICIES.slice(0, 4);
-/** Random exercises are drawn anew until policies differ, at most this often. */
-const DRAWS = 200;
-
-/** A buddy exercise's calls without its results: '+A100 0/128' is '+A100'. */
-const plainCalls = (calls) => calls.map((call) => call.split(' ')[0]).join(',');
-
-/** The exercises of textbooks, each as { name, slug, title, source, holes, calls, isProgram, base, policies }. */
-const EXERCISES = [
-  ...textbook.tables.map(({ holes, requests, ...about }) => fromHoles(holes, requests, about)),
-  fromCalls(textbook.program.size, textbook.program.calls.join(','), textbook.program),
-  ...textbook.buddy.map((each) => ({
-    ...fromCalls(1024, plainCalls(each.calls), each, 0),
-    policies: ['buddy'],
-  })),
-];
-
-const RANDOM = [
-  { name: 'random', title: 'five holes and four requests; --seed repeats one', source: 'random' },
-  {
-    name: 'random-calls',
-    title: 'a program of malloc and free, as malloc.py makes',
-    source: 'random',
-  },
-];
-
-function pick({ name, slug, title, source }) {
-  return { name, slug, title, source };
-}
-
-function fromHoles(holes, requests, about = {}) {
-  const calls = requests.map((size, at) => ({ kind: 'malloc', name: String(at), size }));
-  return { ...pick(about), holes, calls, isProgram: false, base: BASE, policies: COMPARED };
-}
-
-function fromCalls(size, calls, about = {}, base = BASE) {
-  const parsed = parseCalls(calls);
-  return {
-    ...pick(about),
-    holes: [size],
-    calls: parsed,
-    isProgram: true,
-    base,
-    policies: COMPARED,
-  };
-}
-
-/** A random exercise. One in which no two policies differ teaches little, so another is drawn. */
-function drawn(name, options) {
-  const seed = options.seed ?? Math.floor(Math.random() * 1_000_000);
-  const next = random.generator(seed);
-  const about = { seed, title: name };
-  if (name === 'random-calls') {
-    const { operations = 10, largest = 10, share = 0.5 } = options;
-    const program = random.program(next, { operations, largest, share });
-    return {
-      ...fromCalls(options.size ?? 100, program, {}, options.base),
-      isDrawnProgram: true,
-      ...about,
-    };
-  }
-  let exercise;
-  for (let draw = 0; draw < DRAWS; draw++) {
-    const { holes, requests } = random.holesAndRequests(next);
-    exercise = fromHoles(holes, requests);
-    const answers = COMPARED.map((policy) => work(exercise, { policy }).map(answer).join());
-    if (new Set(answers).size === COMPARED.length) break;
-  }
-  return { ...exercise, base: options.base ?? BASE, ...about };
-}
+const POLICIES = [...COMPARED, 'buddy'];
 
 /** The exercise that the arguments name. */
 function chosen([name], options) {
@@ -159,20 +99,14 @@ function rulesOf({ header, align, order, coalescing }) {
   };
 }
 
-/** What the reader must know about how the results came about. */
-function notesOf(rules) {
-  const { header, alignment, order, coalesce } = rules;
-  const said = [
-    header > 0 && `Each block has a header of ${header} bytes before it.`,
-    alignment > 1 && `Sizes are rounded up to multiples of ${alignment}.`,
-    order !== 'address' && `The list of holes is kept by ${order}.`,
-    !coalesce && 'Neighbouring holes are not coalesced.',
-  ].filter(Boolean);
-  if (said.length === 0) return [];
-  return [
-    said.join(' '),
-    `Worked out by a model of a free list, not by the library: MeMS has no ${beyondLibrary(rules).join(', no ')}.`,
-  ];
+/** Rules without those that are as in MeMS. */
+function plainly({ header, alignment, order, coalesce }) {
+  return {
+    header: header === 0 ? undefined : header,
+    alignment: alignment === 1 ? undefined : alignment,
+    order: order === 'address' ? undefined : order,
+    coalesce: coalesce ? undefined : false,
+  };
 }
 
 function list(context) {
@@ -221,8 +155,43 @@ async function ask(context, exercise, results, rules) {
   }
 }
 
+/** The options that say what an exercise is. */
+const NAMING = ['holes', 'requests', 'calls', 'size', 'seed', 'operations', 'largest', 'share'];
+/** The options that say how it is worked out. */
+const WORKING = ['base', 'policy', 'header', 'align', 'order', 'ask'];
+
+/** Writes the page; with an exercise if the arguments name one, which is worked out before, so that what cannot be is refused. */
+async function writeLesson(context, args, options) {
+  const { output, force, ask } = options;
+  if (output === undefined)
+    throw new Failure('name the file to write, as in mems lesson --page -o lesson.html.');
+  if (output === '-' && context.json)
+    throw new Failure('--json needs -o with a file: standard output is the page.');
+  const isNamed = args.length > 0 || NAMING.some((name) => options[name] !== undefined);
+  const idle = WORKING.find((name) => options[name] !== undefined);
+  if (!isNamed && (idle || !options.coalescing))
+    throw new Failure(`--${idle ?? 'no-coalescing'} is about an exercise: name one for the page.`);
+  let exercise;
+  let lesson;
+  if (isNamed) {
+    exercise = chosen(args, options);
+    refuseIdle(exercise, options);
+    const rules = rulesOf(options);
+    const [first] = policiesFor(exercise, options, rules);
+    work(exercise, { policy: first, ...rules });
+    lesson = { policy: first, ask, rules: plainly(rules) };
+  }
+  const link = await writePage(context, exercise, lesson, { output, force });
+  if (output === '-') return;
+  if (context.json) context.printJson('lesson', { page: output, ...(link ? { link } : {}) });
+  else context.print(...wrap(`${output}: open it in a browser.`, context.width));
+}
+
 async function run(context, args, options) {
   if (options.list) return list(context);
+  if (options.page) return writeLesson(context, args, options);
+  const idle = ['output', 'force'].find((name) => options[name] !== undefined);
+  if (idle) throw new Failure(`--${idle} belongs to --page: leave it out.`);
   const exercise = chosen(args, options);
   refuseIdle(exercise, options);
   const rules = rulesOf(options);
@@ -257,7 +226,7 @@ async function run(context, args, options) {
     });
   }
   context.print(...text.question(exercise, context, notesOf(rules)), '');
-  if (results.length === 1) context.print(...wrap(text.RULES[policies[0]], context.width), '');
+  if (results.length === 1) context.print(...wrap(RULES[policies[0]], context.width), '');
   if (options.ask) {
     if (context.isTerminal && context.stdin.isTTY) return ask(context, exercise, results, rules);
     if (results.length > 1) context.print(`By each policy: ${policies.join(', ')}.`);
@@ -270,6 +239,9 @@ async function run(context, args, options) {
   for (const [question, lines] of story) context.print(question, ...lines);
 }
 
+/** The status of examples that write the page: in a checkout, they cannot before it is built. */
+const WRITTEN = isBuilt() ? STATUS.done : STATUS.cannot;
+
 module.exports = {
   name: 'lesson',
   summary: 'exercises on placement, from textbooks or of your own',
@@ -277,6 +249,7 @@ module.exports = {
   description: [
     'Works an exercise out: which hole each request takes by each policy, and what is left. NAME is one of mems lesson --list; or give holes and requests, or calls, of your own. With one policy each step is drawn.',
     'The memory is a heap of MeMS that cannot grow, so that the answers are those of the library. For headers, other orders of the list and holes that are not coalesced there is a small model of a free list instead, and the output says so. It follows malloc.py, which goes with the book Operating Systems: Three Easy Pieces.',
+    'With --page, a page for a browser is written instead: one HTML file that works without network, in which one writes programs of malloc and free, steps through them and through all exercises, and is asked.',
     'Partitions are variable: what is left of a hole can be used again. An answer such as 500>288 is the rest, 288 bytes, of the hole of 500; - means that the request must wait.',
   ],
   most: 1,
@@ -310,9 +283,17 @@ module.exports = {
     ['--operations <n>', 'how many calls random-calls makes; 10 by default', parseWhole(1, 10_000)],
     ['--largest <size>', 'the largest request of random-calls; 10 bytes by default', parseSize],
     ['--share <percent>', 'how many of its calls are malloc; 50% by default', parsePercent],
-    ['--ask', 'hide the answers until a key is pressed; in a pipe, print the questions only'],
+    [
+      '--ask',
+      'hide the answers until a key is pressed; in a pipe, print the questions only; with --page, ask which hole',
+    ],
+    ['--page', 'write the lesson page, with the exercise if one is named'],
+    ['-o, --output <file>', 'the file for the page, or - for standard output'],
+    ['-f, --force', 'replace that file if it is there'],
   ],
-  status: { 0: 'The exercise was worked out, even if requests must wait.' },
+  status: {
+    0: 'The exercise was worked out, even if requests must wait; or the page was written.',
+  },
   examples: [
     { run: 'mems lesson --list', says: 'The exercises by name.' },
     { run: 'mems lesson silberschatz-five', says: 'A classic by each policy.' },
@@ -334,6 +315,12 @@ module.exports = {
     },
     { run: 'mems lesson random --seed 7', says: 'The answer.' },
     { run: 'mems lesson stallings-buddy', says: 'The buddy system, step by step.' },
+    { run: 'mems lesson --page -o lesson.html', says: 'A page for a class.', status: WRITTEN },
+    {
+      run: 'mems lesson T1 --policy best-fit --ask --page -o T1.html',
+      says: 'A page that asks where each block will go.',
+      status: WRITTEN,
+    },
   ],
   run,
 };

@@ -3,6 +3,7 @@
 
 'use strict';
 
+const path = require('node:path');
 const library = require('../index.js');
 const binding = require('../binding.js');
 const { version } = require('../package.json');
@@ -10,4 +11,7 @@ const { version } = require('../package.json');
 /** The policies of the library, in the order in which tables show them. */
 const POLICIES = ['first-fit', 'next-fit', 'best-fit', 'worst-fit', 'buddy', 'segregated'];
 
-module.exports = { ...library, binding, version, POLICIES };
+/** The lesson page, which is beside the bundle; in a checkout it may not have been built. */
+const LESSON_PAGE = path.join(__dirname, '..', 'bin', 'lesson.html');
+
+module.exports = { ...library, binding, version, LESSON_PAGE, POLICIES };

@@ -3,8 +3,10 @@
 // TypeDoc makes it, and checks that every link leads somewhere: between declarations, and from documents to files, headings and
 // pictures. A warning is a failure. TypeDoc is fetched into the cache with a TypeScript that it can use: it needs a version
 // before 7 as its peer, and npm installs only one version of a peer, which is the newer one here.
+// The lesson page lies beside it, as lesson.html, and takes a Rust compiler for WebAssembly.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import { buildLessonPage } from './lib/lesson-page.mjs';
 import { runScript } from './lib/rows.mjs';
 import { CHECKOUT, start } from './lib/runtimes.mjs';
 import { fromNpm } from './lib/tools.mjs';
@@ -42,5 +44,6 @@ await runScript(async () => {
   const program = join(folder, 'node_modules', 'typedoc', 'bin', 'typedoc');
   const { code, output } = await start(process.execPath, [program, '--options', config]);
   if (code !== 0) throw new Error(output);
+  await buildLessonPage(CHECKOUT, OUT);
   console.log(`${relative(CHECKOUT, join(OUT, 'index.html'))}: every link leads somewhere`);
 });

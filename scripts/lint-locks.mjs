@@ -10,7 +10,7 @@ import { CHECKOUT } from './lib/runtimes.mjs';
 const LOCKS = [
   ['bench/native', 'mems', '.'],
   ['__test__/fuzz', 'mems', '.'],
-  ['__test__/wasm', 'mems-wasm', '__test__/wasm'],
+  ['pages/core', 'mems-page', 'pages/core'],
 ];
 const METADATA = ['metadata', '--no-deps', '--offline', '--format-version', '1'];
 

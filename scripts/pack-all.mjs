@@ -2,12 +2,14 @@
 //
 //   npm run pack:all -- [--addons folder] [--all] [--write]
 //
+// The lesson page is built, and packed with the command, if there is a Rust compiler for WebAssembly.
 // Addons are looked for in target/cross and the folders in it (or in the folder given), then beside package.json. --all fails unless
-// every platform has one. --write puts the table of sizes into docs/install.md.
+// every platform has one, and the page can be built. --write puts the table of sizes into docs/install.md.
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { markdownTable } from 'markdown-table';
+import { buildLessonPage } from './lib/lesson-page.mjs';
 import { addonsIn, hostAddon, packRelease } from './lib/release.mjs';
 import { runScript } from './lib/rows.mjs';
 import { PLATFORMS } from './platforms.mjs';
@@ -28,6 +30,17 @@ async function chooseAddons(folder) {
     if (!known.includes(name)) console.error(`${found.get(name)} is for no platform of a release`);
   }
   return new Map(known.map((name) => [name, found.get(name)]));
+}
+
+/** The pages to pack: the lesson page, or none where it cannot be built and need not be there. */
+async function buildPages(isNeeded) {
+  try {
+    return [await buildLessonPage(CHECKOUT, join(CHECKOUT, 'bin'))];
+  } catch (error) {
+    if (isNeeded) throw error;
+    console.error(`The lesson page is not packed: ${error.message.split('\n')[0]}`);
+    return [];
+  }
 }
 
 /** A row for each package of a release, with its sizes if it was packed. */
@@ -62,7 +75,8 @@ await runScript(async () => {
 
   await rm(PACKAGES, { recursive: true, force: true });
   await mkdir(PACKAGES, { recursive: true });
-  const sizes = table(await packRelease(CHECKOUT, PACKAGES, addons));
+  const pages = await buildPages(values.all);
+  const sizes = table(await packRelease(CHECKOUT, PACKAGES, addons, pages));
   console.log(sizes);
   if (values.write) {
     const text = await readFile(DOCUMENT, 'utf8');

@@ -12,7 +12,7 @@ const ROOT = path.join(__dirname, '..', '..');
 /** Where every instruction is translated, recorded programs take minutes. */
 const SLOW =
   process.env.MEMS_TRACE_OPERATIONS !== undefined && 'recorded programs are cut short here';
-const DOCUMENTS = ['README.md', 'docs/command.md', 'docs/learning.md'];
+const DOCUMENTS = ['README.md', 'docs/command.md', 'docs/learning.md', 'docs/lesson.md'];
 
 /** The sessions of a text, as [command, output]. */
 function sessions(text) {

@@ -3,10 +3,13 @@
 // mems lesson: the exercises of textbooks with their published results, the model for what MeMS has no option for, and questions
 // without solutions.
 
-const { describe, test } = require('node:test');
+const { after, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
+const { existsSync, readFileSync } = require('node:fs');
+const path = require('node:path');
 const textbook = require('../../command/textbook.json');
-const { json, mems, SKIP } = require('../helpers/command.js');
+const { LESSON_PAGE } = require('../../command/library.js');
+const { json, mems, SKIP, temporaryFolder } = require('../helpers/command.js');
 
 /** What a step of a result has taken, as textbook.json writes it. */
 const answer = ({ address, hole }) => {
@@ -212,5 +215,60 @@ describe('mems lesson takes exercises of one’s own', SKIP, () => {
     await refused(['--calls', '+5', '--share', '50%'], /--share belongs to random-calls/);
     await refused(['random', '--operations', '5'], /--operations belongs to random-calls/);
     await refused(['T1', '--size', '50'], /--size belongs to exercises in one memory/);
+  });
+});
+
+describe('mems lesson --page', SKIP, () => {
+  const folder = temporaryFolder(after);
+  const file = path.join(folder, 'page.html');
+  const isBuilt = existsSync(LESSON_PAGE);
+
+  test('writes the page, once, or says how it is built', async () => {
+    const args = ['lesson', 'T1', '--policy', 'best-fit', '--ask', '--page', '-o', file];
+    const { status, stderr } = await mems(args);
+    if (!isBuilt) {
+      assert.equal(status, 2);
+      assert.match(
+        stderr,
+        /^mems: the lesson page has not been built in this checkout: run npm run build:pages[^\n]+\n$/,
+      );
+      return assert.equal(existsSync(file), false);
+    }
+    assert.deepEqual([status, stderr], [0, '']);
+    assert.match(
+      readFileSync(file, 'utf8'),
+      /<meta name="mems-lesson" content="1&amp;memory=100,500,200,300,600&amp;ask&amp;run=malloc\(212\);malloc\(417\);malloc\(112\);malloc\(426\)&amp;policy=best-fit">/,
+    );
+    const again = await mems(args);
+    assert.deepEqual([again.status, /replace it with -f/.test(again.stderr)], [2, true]);
+    const { page, link } = await json([...args, '-f', '--header', '4', '--policy', 'first-fit']);
+    assert.equal(page, file);
+    assert.match(link, /^1&memory=100,500,200,300,600&ask&header=4&run=.*&policy=first-fit$/);
+    const { stdout } = await mems(['lesson', '--page', '-o', '-']);
+    assert.match(stdout, /^<!doctype html>.*<meta name="mems-lesson" content="">.*<\/html>\s*$/s);
+  });
+
+  test('what cannot be written is refused in a line', async () => {
+    const refused = async (args, pattern) => {
+      const { status, stdout, stderr } = await mems(['lesson', ...args]);
+      assert.deepEqual([status, stdout], [2, ''], args.join(' '));
+      assert.match(stderr, pattern);
+      assert.match(stderr, /^mems: [^\n]+\n$/);
+    };
+    await refused(['--page'], /name the file to write/);
+    await refused(['T1', '-o', file], /--output belongs to --page/);
+    await refused(['T1', '-f'], /--force belongs to --page/);
+    await refused(['--page', '-o', file, '--policy', 'best-fit'], /--policy is about an exercise/);
+    await refused(
+      ['--page', '-o', file, '--no-coalescing'],
+      /--no-coalescing is about an exercise/,
+    );
+    await refused(['--page', '-o', '-', '--json'], /--json needs -o with a file/);
+    await refused(['T1', '--page', '-o', file, '--policy', 'buddy'], /power of two/);
+    await refused(['T99', '--page', '-o', file], /no exercise "T99"/);
+    await refused(
+      ['random-calls', '--operations', '300', '--page', '-o', file],
+      /at most 256 calls/,
+    );
   });
 });

@@ -16,6 +16,7 @@ const NAME = '@sambhav-gautam/osmemoryallocator';
 const TSC = path.join(CHECKOUT, 'node_modules', 'typescript', 'bin', 'tsc');
 const DIRECTIVE = /^\/\/ @ts-expect-error.*$/gm;
 
+const PAGE = '<meta name="mems-lesson" content="">';
 const SEED_CALLS = `
 init();
 const first = malloc(1000);
@@ -42,7 +43,11 @@ before(async () => {
   project = path.join(temporary, 'project');
   await fs.mkdir(packed);
   await fs.mkdir(project);
-  const { main, platforms } = await packRelease(CHECKOUT, packed, [hostAddon(CHECKOUT)]);
+  // The lesson page takes another compiler: here something else has its place.
+  const page = path.join(temporary, 'lesson.html');
+  await fs.writeFile(page, PAGE);
+  const addons = [hostAddon(CHECKOUT)];
+  const { main, platforms } = await packRelease(CHECKOUT, packed, addons, [page]);
   release = { main, platform: [...platforms.values()][0] };
   await write('package.json', '{ "name": "outside", "version": "1.0.0", "private": true }\n');
   const tarballs = [release.main.tarball, release.platform.tarball];
@@ -132,6 +137,7 @@ test('the main tarball holds the expected files, and no addon', (t) => {
     'LICENSE',
     'README.md',
     'bin/LICENSES.txt',
+    'bin/lesson.html',
     'bin/main.js',
     'bin/mems.js',
     'binding.js',
@@ -264,6 +270,11 @@ test('the command mems runs where it was installed', { skip: TOO_OLD }, async ()
   const { version } = await manifestOf(NAME);
   assert.equal(await runNode([file, '--version']), `${version}\n`);
   assert.match(await runNode([file, 'lesson', 'silberschatz-five']), /^ +426 +- +- +600 +-$/m);
+  const written = await runNode([file, 'lesson', 'T6', '--page', '-o', '-']);
+  assert.equal(
+    written,
+    PAGE.replace('""', '"1&amp;memory=10,30,20&amp;run=malloc(15)&amp;policy=first-fit"'),
+  );
   assert.match(await runNode([file, 'demo', '--ascii']), /P0 1000:1999 <-> H 2000:5095/);
   const command = process.platform === 'win32' ? 'mems.cmd' : 'mems';
   await fs.access(path.join(project, 'node_modules', '.bin', command));

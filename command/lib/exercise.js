@@ -40,52 +40,86 @@ function lookedAt(policy, holes, taken, rover) {
   return first < 0 ? taken + 1 : ((taken - first + holes.length) % holes.length) + 1;
 }
 
-/**
- * The steps of an exercise by `policy`, with `rules` of the memory. A step is the call with `address` (null if it must wait), `hole`
- * (what was taken: its partition and its size), `lookedAt`, and `holes` and `left` after it.
- */
-function work({ holes: sizes, calls, base }, { policy, ...rules }) {
-  const memory = openMemory({ ...rules, policy, holes: sizes, base });
-  const starts = sizes.map(
-    (_, at) => base + sizes.slice(0, at).reduce((sum, each) => sum + each + 1, 0),
-  );
-  const partitionOf = (address) => starts.findLastIndex((start) => start <= address);
-  const blocks = new Map();
-  let rover = Number.POSITIVE_INFINITY;
-  const header = rules.header ?? 0;
-  const steps = calls.map((call) => {
-    if (call.kind === 'free') {
-      const address = blocks.get(call.name);
-      blocks.delete(call.name);
-      // A block that was refused has nothing to free.
-      if (address !== undefined) memory.free(address);
-      return { ...call, address: address ?? null, holes: memory.holes() };
-    }
-    const before = memory.holes();
-    const address = memory.malloc(call.size);
-    if (address === null) {
-      const largest = Math.max(0, ...before.map(({ size }) => size));
-      const looked = lookedAt(policy, before, -1, rover);
-      return { ...call, address, largest, lookedAt: looked, holes: before };
-    }
-    blocks.set(call.name, address);
-    const from = address - header;
-    const taken = before.findIndex(({ start, size }) => start <= from && from < start + size);
-    const partition = partitionOf(from);
-    const hole = { partition, size: before[taken].size, of: sizes[partition] };
-    const looked = lookedAt(policy, before, taken, rover);
-    rover = from + memory.blockSize(address);
-    const block = memory.blockSize(address);
-    return { ...call, address, block, hole, lookedAt: looked, holes: memory.holes() };
-  });
-  for (const step of steps) {
-    step.left = sizes.map((_, at) => {
-      const inside = step.holes.filter(({ start }) => partitionOf(start) === at);
+/** The memory of an exercise, in which its calls are made one after the other: `policy` and `rules` as openMemory() takes them. */
+class Solver {
+  #rover = Number.POSITIVE_INFINITY;
+
+  constructor({ holes, base }, { policy, ...rules }) {
+    Object.assign(this, { sizes: holes, policy, header: rules.header ?? 0 });
+    this.memory = openMemory({ ...rules, policy, holes, base });
+    this.starts = holes.map(
+      (_, at) => base + holes.slice(0, at).reduce((sum, each) => sum + each + 1, 0),
+    );
+  }
+
+  /** Which of the holes at the beginning an address is in. */
+  partitionOf(address) {
+    return this.starts.findLastIndex((start) => start <= address);
+  }
+
+  /** What is left of each hole of the beginning, if `holes` are the holes now. */
+  left(holes) {
+    return this.sizes.map((_, at) => {
+      const inside = holes.filter(({ start }) => this.partitionOf(start) === at);
       return inside.reduce((total, { size }) => total + size, 0);
     });
   }
-  memory.close();
-  return steps;
+
+  /**
+   * Allocates. Returns `address` (null if it must wait, and then `largest`, the size of the largest hole), `block` (the bytes it takes),
+   * `hole` (what was taken: its partition and its size), `taken` (its place among the holes `before`), `lookedAt`, and the `holes` after.
+   */
+  malloc(size) {
+    const { memory, policy, header } = this;
+    const before = memory.holes();
+    const address = memory.malloc(size);
+    if (address === null) {
+      const largest = Math.max(0, ...before.map((hole) => hole.size));
+      const looked = lookedAt(policy, before, -1, this.#rover);
+      return { address, largest, taken: -1, lookedAt: looked, before, holes: before };
+    }
+    const from = address - header;
+    const taken = before.findIndex((hole) => hole.start <= from && from < hole.start + hole.size);
+    const partition = this.partitionOf(from);
+    const hole = { partition, size: before[taken].size, of: this.sizes[partition] };
+    const looked = lookedAt(policy, before, taken, this.#rover);
+    const block = memory.blockSize(address);
+    this.#rover = from + block;
+    return { address, block, hole, taken, lookedAt: looked, before, holes: memory.holes() };
+  }
+
+  /** Frees, and returns the holes after that. */
+  free(address) {
+    this.memory.free(address);
+    return this.memory.holes();
+  }
+
+  close() {
+    this.memory.close();
+  }
+}
+
+/**
+ * The steps of an exercise by `policy`, with `rules` of the memory. A step is the call with what Solver has returned, and `holes` and
+ * `left` after it.
+ */
+function work(exercise, rules) {
+  const solver = new Solver(exercise, rules);
+  const blocks = new Map();
+  const steps = exercise.calls.map((call) => {
+    if (call.kind === 'malloc') {
+      const step = { ...call, ...solver.malloc(call.size) };
+      if (step.address !== null) blocks.set(call.name, step.address);
+      return step;
+    }
+    const address = blocks.get(call.name);
+    blocks.delete(call.name);
+    // A block that was refused has nothing to free.
+    const holes = address === undefined ? solver.memory.holes() : solver.free(address);
+    return { ...call, address: address ?? null, holes };
+  });
+  solver.close();
+  return steps.map((step) => ({ ...step, left: solver.left(step.holes) }));
 }
 
 /** What a step has taken, as the exercises write it: '500', '500>288' for the rest of an earlier hole, '-'. */
@@ -94,4 +128,4 @@ function answer({ address, hole }) {
   return hole.size === hole.of ? `${hole.of}` : `${hole.of}>${hole.size}`;
 }
 
-module.exports = { answer, parseCalls, work };
+module.exports = { Solver, answer, parseCalls, work };

@@ -9,16 +9,6 @@ const { table, wrap } = require('./text.js');
 /** A space at which no line ends. */
 const NO_BREAK = '\u00a0';
 
-/** The rule of each policy, in a sentence. */
-const RULES = {
-  'first-fit': 'first-fit takes the lowest hole that is large enough.',
-  'next-fit': 'next-fit searches on from where the last search ended, once round.',
-  'best-fit': 'best-fit takes the smallest hole that is large enough; of several, the first.',
-  'worst-fit': 'worst-fit takes the largest hole; of several, the first.',
-  buddy:
-    'buddy halves the smallest hole until the request, rounded up to a power of two, fits; halves join again.',
-};
-
 /** What the block of a program is called: its letter, or p and its number. */
 const blockName = (name) => (/^\d/.test(name) ? `p${name}` : name);
 
@@ -139,4 +129,4 @@ function comparison({ isProgram, calls }, results, context) {
   ];
 }
 
-module.exports = { RULES, comparison, question, story };
+module.exports = { comparison, question, story };

@@ -172,7 +172,7 @@ function openMemory(rules) {
   if (policy === 'buddy') {
     if (missing.length > 0) throw new Failure(`the buddy system has no ${missing.join(' or ')}.`);
     if (holes.length > 1 || !Number.isInteger(Math.log2(holes[0]))) {
-      throw new Failure('the buddy system takes one memory of a power of two, as in --size 1024.');
+      throw new Failure('the buddy system takes one memory of a power of two, as in 1024 bytes.');
     }
     return new BuddyMemory(rules);
   }

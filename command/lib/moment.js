@@ -278,4 +278,4 @@ function stateOf(layout, touched) {
   };
 }
 
-module.exports = { Layout, freed, placement, stateOf };
+module.exports = { LISTED, Layout, freed, looked, placement, stateOf };

@@ -7,8 +7,11 @@ const { Failure } = require('./failure.js');
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 const POWERS = { '': 0, k: 1, m: 2, g: 3, t: 4 };
 
+/** Made once: toLocaleString() makes one in each call. */
+const GROUPS = new Intl.NumberFormat('en-US');
+
 /** 1234567 as '1,234,567'. */
-const count = (value) => value.toLocaleString('en-US');
+const count = (value) => GROUPS.format(value);
 
 /** A number of bytes in the largest unit of which there is one: '3.93 MiB', '512 B'. */
 function bytes(value) {

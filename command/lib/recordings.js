@@ -4,20 +4,7 @@
 'use strict';
 
 const { binding } = require('../library.js');
-
-/** Kinds of events, as a recording has them. `main` and `block` say what was there at the beginning; the others are operations. */
-const KIND = {
-  main: 0,
-  block: 1,
-  malloc: 2,
-  free: 3,
-  realloc: 4,
-  refusedMalloc: 5,
-  refusedRealloc: 6,
-  grow: 7,
-  trim: 8,
-  mark: 9,
-};
+const { KIND } = require('./kinds.js');
 
 /** How many numbers the addon returns for a chunk of events, and for a part of the table of stacks. */
 const CHUNK = 5;

@@ -3,7 +3,7 @@
 'use strict';
 
 const { count } = require('./numbers.js');
-const { KIND } = require('./recordings.js');
+const { KIND } = require('./kinds.js');
 
 const sizeOf = (size) => `${count(size)} B`;
 const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
@@ -138,4 +138,4 @@ function whyFree({ isGone, isBefore, isAfter, hole }) {
   return `it joins ${holes}: ${holeOf(hole)}`;
 }
 
-module.exports = { call, holeOf, listed, outcome, plural, sizeOf, why };
+module.exports = { call, holeOf, listed, outcome, plural, sizeOf, unlisted, why, whyFree };

@@ -24,12 +24,18 @@ async function licences(checkout, inputs) {
   return `bin/main.js has parts of these packages.\n\n${texts.join('\n----\n\n')}`;
 }
 
+/** Empties the folder `to`, except for pages: these are built by themselves, since they take another compiler. */
+async function clear(to) {
+  await mkdir(to, { recursive: true });
+  const others = (await readdir(to)).filter((name) => !name.endsWith('.html'));
+  await Promise.all(others.map((name) => rm(join(to, name), { recursive: true })));
+}
+
 /** Builds the command of `checkout` into the folder `to`, and returns the paths of its files. */
 export async function buildCommand(checkout, to) {
   // Loaded late, since a checkout can be packed and tested in part without the development dependencies.
   const { build } = await import('esbuild');
-  await rm(to, { recursive: true, force: true });
-  await mkdir(to, { recursive: true });
+  await clear(to);
   const { metafile } = await build({
     absWorkingDir: checkout,
     entryPoints: ['command/main.js'],

@@ -1,6 +1,7 @@
 // Checks of the package as a user gets it: tarballs, installed by npm into empty projects. Each check takes a fixture (see
 // install-fixture.mjs) and throws if something is wrong.
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { copyFile, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CHECKOUT } from './runtimes.mjs';
@@ -44,11 +45,21 @@ function runCommand(fixture, project, ...args) {
   return fixture.runNode([file, ...args], project.folder);
 }
 
-/** Runs the command, which works from Node 20 on, and says so on an older one. */
+/** Runs the command, which works from Node 20 on, and says so on an older one. The lesson page is there if it was packed. */
 async function checkCommand(fixture, project) {
   const { code, output } = await runCommand(fixture, project, 'lesson', 'silberschatz-five');
-  if (code === 2) assert.match(output, /^mems needs Node\.js 20 or newer, and this is v1[0-9]\./);
-  else assert.match(output, /^ +426 +- +- +600 +-$/m);
+  if (code === 2) {
+    assert.match(output, /^mems needs Node\.js 20 or newer, and this is v1[0-9]\./);
+    return;
+  }
+  assert.match(output, /^ +426 +- +- +600 +-$/m);
+  if (!existsSync(join(project.path(fixture.name), 'bin', 'lesson.html'))) return;
+  const page = await runCommand(fixture, project, 'lesson', 'T1', '--page', '-o', 'T1.html', '-f');
+  assert.equal(page.code, 0, page.output);
+  assert.match(
+    await project.read('T1.html'),
+    /<meta name="mems-lesson" content="1&amp;memory=100,500/,
+  );
 }
 
 /** Loads the package and returns what loading throws, as { code, message, cause }, or nothing. */

@@ -6,7 +6,7 @@
 import { execFile } from 'node:child_process';
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { findPlatform, PLATFORMS } from '../platforms.mjs';
 import { buildCommand } from './command.mjs';
@@ -63,18 +63,20 @@ export async function addonsIn(folder) {
 }
 
 /**
- * Copies what npm would publish of `checkout` into the folder `to`, except for addons that were built in it. The README is the one
- * for users of the package.
+ * Copies what npm would publish of `checkout` into the folder `to`, except for addons that were built in it, with `pages` beside the
+ * command. The README is the one for users of the package.
  */
-async function copyPublished(checkout, to) {
+async function copyPublished(checkout, to, pages) {
   const { files } = await npmPack('.', checkout, ['--dry-run']);
-  const shipped = files.map(({ path }) => path).filter((path) => !path.endsWith('.node'));
+  const isBuilt = (path) => path.endsWith('.node') || path.startsWith('bin/');
+  const shipped = files.map(({ path }) => path).filter((path) => !isBuilt(path));
   for (const path of shipped) {
     await mkdir(dirname(join(to, path)), { recursive: true });
     await copyFile(join(checkout, path), join(to, path));
   }
   // As it is now, and not as it was when the checkout was last built.
-  await buildCommand(checkout, join(to, 'bin'));
+  shipped.push(...(await buildCommand(checkout, join(to, 'bin'))));
+  for (const page of pages) await copyFile(page, join(to, 'bin', basename(page)));
   const readme = join(to, 'README.md');
   const text = packedReadme(await readFile(readme, 'utf8'), await readManifest(to), shipped);
   await writeFile(readme, text);
@@ -99,16 +101,16 @@ async function packInto(folder, into) {
 
 /**
  * Packs the project in `checkout` into the existing folder `into`: the main package, and a package for each platform of
- * `addons`, a map (or list of pairs) of platforms to files. Returns `{ main, platforms }`, the package and a map of platforms to
+ * `addons`, a map (or list of pairs) of platforms to files. `pages` are files that the command writes, built before. Returns `{ main, platforms }`, the package and a map of platforms to
  * packages, each package `{ tarball, name, version, size, unpackedSize, files }`.
  */
-export async function packRelease(checkout, into, addons) {
+export async function packRelease(checkout, into, addons, pages = []) {
   // Loaded late, since the rest of this file must work before the development dependencies are installed.
   const { NapiCli } = await import('@napi-rs/cli');
   const stage = join(into, 'stage');
   await rm(stage, { recursive: true, force: true });
   await mkdir(stage);
-  await copyPublished(checkout, stage);
+  await copyPublished(checkout, stage, pages);
   const manifest = await readManifest(stage);
   // The CLI knows what a platform package's manifest has to say.
   await new NapiCli().createNpmDirs({ cwd: stage, npmDir: 'npm' });

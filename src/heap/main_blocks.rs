@@ -20,6 +20,26 @@ impl Heap {
         self.engine.main_block_of(size.max(least))
     }
 
+    /// How many bytes of main block have to be appended for `needed` bytes of room, in a heap that may get `left` more: as many as
+    /// the options ask for, or fewer where the limit is near. `can_grow` returns whether an empty last main block can become longer
+    /// by a number of bytes.
+    ///
+    /// # Errors
+    /// The least that would have to be appended, which is more than `left`.
+    pub fn bytes_to_append(&self, needed: u64, left: u64, can_grow: impl FnOnce(u64) -> bool) -> Result<u64, u64> {
+        let whole = self.block_size(needed);
+        // An empty last block need only grow; its rest is carved behind it and joined with it.
+        let missing = whole - self.growing_block().min(whole);
+        let bytes = if missing < whole && can_grow(missing) { missing } else { whole };
+        if bytes <= left {
+            return Ok(bytes);
+        }
+        // What the request itself needs.
+        let least = bytes - (whole - self.least_block_size(needed));
+        // The next request may need what is left, and no main block's end is to come between.
+        if least > left { Err(least) } else { Ok(self.block_size_within(left)) }
+    }
+
     /// The length of the shortest main block for a request of `size` bytes.
     #[must_use]
     pub fn least_block_size(&self, size: u64) -> u64 {

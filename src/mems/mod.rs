@@ -252,20 +252,12 @@ impl Mems {
     /// comes first, what changes something last.
     #[cold]
     fn append_block(&mut self, needed: u64, size: u64) -> Result<u64, Error> {
-        let (whole, left) = (self.heap.block_size(needed), self.room_left());
-        // An empty last block need only grow; its rest is carved behind it and joined with it.
-        let missing = whole - self.heap.growing_block().min(whole);
-        let mut bytes = if missing < whole && self.regions.has_room(missing) { missing } else { whole };
-        if bytes > left {
-            // What the request itself needs.
-            bytes -= whole - self.heap.least_block_size(needed);
-            if bytes > left {
-                let available = left.max(self.heap.stats().largest_hole);
-                return Err(Error::LimitReached { size, block: bytes, limit: self.options().max_size(), available });
-            }
-            // The next request may need what is left, and no main block's end is to come between.
-            bytes = self.heap.block_size_within(left);
-        }
+        let left = self.room_left();
+        let bytes = self.heap.bytes_to_append(needed, left, |missing| self.regions.has_room(missing));
+        let bytes = bytes.map_err(|block| {
+            let available = left.max(self.heap.stats().largest_hole);
+            Error::LimitReached { size, block, limit: self.options().max_size(), available }
+        })?;
         let room = self.regions.find_room(bytes).map_err(|refused| {
             // A block below the least length of main blocks is no easier to have.
             let new_block = if refused.available < self.options().min_block_size() { 0 } else { refused.available };

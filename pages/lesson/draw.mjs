@@ -1,0 +1,148 @@
+// Main blocks as the page draws them: a bar to scale, and the chain of segments as the original prints it.
+
+import { count } from '../../command/lib/numbers.js';
+import { element } from './dom.mjs';
+
+/** Colours of blocks, which keep theirs. */
+const COLOURS = 5;
+/** Segments of a bar that are drawn each by itself, and cells of a bar of more. */
+const MANY = 200;
+/** Segments of a chain that are written. */
+const LINKS = 60;
+
+const labelOf = ({ kind, name, slots }) => {
+  if (slots !== undefined) return `${count(slots)} H`;
+  return kind === 'hole' ? 'H' : (name ?? 'P');
+};
+const sizeOf = ({ size, slots, each }) => {
+  return slots === undefined ? `${count(size)} B` : `${count(slots)} of ${count(each)} B`;
+};
+
+/** Holes of one size, side by side, that are drawn as one. */
+const SLOTS = 4;
+
+/** Segments with runs of equal holes as one, { slots, each }: the free slots of a size class are shown so. */
+function collapsed(segments) {
+  const runs = [];
+  for (const segment of segments) {
+    const last = runs.at(-1);
+    const first = last?.[0];
+    const isSame = first?.kind === 'hole' && segment.kind === 'hole' && segment.size === first.size;
+    if (isSame) last.push(segment);
+    else runs.push([segment]);
+  }
+  return runs.flatMap((run) => {
+    if (run.length < SLOTS) return run;
+    const [{ kind, start, size: each }] = run;
+    return [{ kind, start, size: each * run.length, slots: run.length, each }];
+  });
+}
+
+/** A bar of many segments: a cell is a block or a hole, whatever most of its bytes are. */
+function denseBar(segments) {
+  const first = segments[0].start;
+  const last = segments.at(-1);
+  const scale = MANY / (last.start + last.size - first);
+  const live = new Float64Array(MANY);
+  for (const { kind, start, size } of segments) {
+    if (kind !== 'live') continue;
+    const [from, to] = [(start - first) * scale, (start - first + size) * scale];
+    for (let cell = Math.floor(from); cell < Math.min(MANY, to); cell++) {
+      live[cell] += Math.min(to, cell + 1) - Math.max(from, cell);
+    }
+  }
+  const cells = [...live].map((share) =>
+    element('span', { class: `segment ${share < 0.5 ? 'hole' : 'live'}` }),
+  );
+  return element(
+    'div',
+    { class: 'bar dense', 'aria-hidden': 'true', title: `${count(segments.length)} segments` },
+    cells,
+  );
+}
+
+/** The width of a segment, which is its size, and the colour of a block. */
+function styleOf({ kind, size, number = 0 }) {
+  if (kind === 'wall') return undefined;
+  const colour = kind === 'live' ? `;background:var(--colour${number % COLOURS})` : '';
+  return `flex-grow:${size}${colour}`;
+}
+
+/** A bar of segments. `marks` are texts for holes by their address, `taken` the address of the segment to point at. */
+export function bar(all, { marks = new Map(), taken, onpick } = {}) {
+  // Holes that are pointed at are drawn each by itself.
+  const segments = marks.size > 0 ? all : collapsed(all);
+  if (segments.length > MANY) return denseBar(segments);
+  const parts = segments.map((segment) => {
+    const { kind, start, size } = segment;
+    const mark = marks.get(start);
+    const classes = [
+      'segment',
+      kind,
+      start === taken && 'taken',
+      onpick && kind === 'hole' && 'pickable',
+    ];
+    const text = kind === 'wall' ? '' : (mark ?? labelOf(segment));
+    return element(
+      'span',
+      {
+        class: classes.filter(Boolean).join(' '),
+        style: styleOf(segment),
+        title:
+          kind === 'wall'
+            ? 'wall'
+            : `${labelOf(segment)} ${start}:${start + size - 1}, ${sizeOf(segment)}`,
+        onclick: onpick && kind === 'hole' ? () => onpick(String(start)) : undefined,
+      },
+      text,
+    );
+  });
+  return element('div', { class: 'bar', 'aria-hidden': 'true' }, parts);
+}
+
+/** The bars of main blocks, each with its name and addresses. */
+export function bars(mains, about, isHeap) {
+  if (mains.length === 0) {
+    return [element('p', { class: 'empty' }, 'Nothing is mapped yet: the heap has no main block.')];
+  }
+  return mains.map(({ start, size, segments }) => {
+    const name = `${isHeap ? 'MAIN' : 'memory'} ${start}..${start + size - 1}`;
+    return element(
+      'div',
+      { class: 'main' },
+      element('div', { class: 'name' }, name),
+      bar(segments, about),
+    );
+  });
+}
+
+/** The chains: the main chain, and for each main block its sub-chain. `onpick` is called with the address of a segment. */
+export function chains(mains, { onpick, isHeap }) {
+  const link = (segment) => {
+    const { kind, start, size, name } = segment;
+    const isHole = kind === 'hole';
+    const text = [
+      element('b', {}, isHole ? 'H' : `P${name === undefined ? '' : ` ${name}`}`),
+      element('span', {}, `${start}:${start + size - 1}`),
+      element('small', {}, sizeOf(segment)),
+    ];
+    const about = { class: `link ${kind}`, 'data-key': `link${start}` };
+    if (!isHeap) return element('li', {}, element('span', about, text));
+    return element(
+      'li',
+      {},
+      element('button', { ...about, type: 'button', onclick: () => onpick(start) }, text),
+    );
+  };
+  return mains.map(({ start, size, segments }) => {
+    const shown = collapsed(segments).filter(({ kind }) => kind !== 'wall');
+    const title = isHeap ? `MAIN[${start}:${start + size - 1}]` : 'memory';
+    return element(
+      'div',
+      { class: 'chain' },
+      isHeap && element('span', { class: 'head' }, title),
+      element('ol', { 'aria-label': `segments of ${title}` }, shown.slice(0, LINKS).map(link)),
+      shown.length > LINKS && `and ${count(shown.length - LINKS)} more`,
+    );
+  });
+}

@@ -1,0 +1,221 @@
+// The panels of the page beside the memory itself: the holes that were looked at, the policies side by side, where a byte is.
+
+import { count, bytes as inUnits, percent } from '../../command/lib/numbers.js';
+import { RULES } from '../../command/lib/rules.js';
+import { element } from './dom.mjs';
+import { bar } from './draw.mjs';
+import { totals } from './run.mjs';
+import { bytes, search } from './words.mjs';
+
+const PAGE = 4096;
+/** The first address of every heap. */
+const FIRST = 1000;
+/** Where the first page is in memory, made up: only a system knows. */
+const BASE = 0x7f00_0000_0000;
+
+/** Something that may be wider than the page, and scrolls then, by keys as well. */
+export function scrolled(label, content) {
+  return element(
+    'div',
+    { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': label },
+    content,
+  );
+}
+
+const head = (titles) => {
+  return element(
+    'thead',
+    {},
+    element(
+      'tr',
+      {},
+      titles.map((title) => element('th', { scope: 'col' }, title)),
+    ),
+  );
+};
+
+/** Marks for the holes of a bar that a search has looked at, in its order. */
+export function marksOf({ looked }) {
+  const holes = looked?.holes ?? [];
+  return new Map(
+    holes.map(({ start, isTaken }, at) => [
+      start,
+      `${looked.before + at + 1} ${isTaken ? '✓' : '✗'}`,
+    ]),
+  );
+}
+
+/** The holes that a malloc looked at, each with why it was refused or taken. */
+export function lookedAt(step, policy) {
+  const { looked } = step;
+  const said = search(step, policy);
+  const words = said ? [element('p', {}, said)] : [];
+  if (looked === undefined || looked.number === 0) return words;
+  const left = looked.number - looked.holes.length;
+  const items = looked.holes.map(({ start, size, why, isTaken }) =>
+    element(
+      'li',
+      { class: isTaken ? 'taken' : 'refused', value: undefined },
+      element('b', {}, `${isTaken ? '✓' : '✗'} H ${start}`),
+      ` ${bytes(size)}: ${why}`,
+    ),
+  );
+  return [
+    element('h3', {}, `Holes looked at: ${count(looked.number)}`),
+    element('ol', { start: looked.before + 1 }, items),
+    left > 0 && element('p', {}, `${count(left)} more are not shown.`),
+    ...words,
+  ];
+}
+
+/** Numbers of a memory, as a list of terms. */
+export function numbers(mains) {
+  const { mapped, live, blocks, holes, holeBytes, largest } = totals(mains);
+  const outside = holeBytes === 0 ? 0 : 1 - largest / holeBytes;
+  const rows = [
+    [
+      'in use',
+      `${bytes(live)} in ${count(blocks)} ${blocks === 1 ? 'block' : 'blocks'}, of ${count(mapped)}`,
+    ],
+    ['free', `${bytes(holeBytes)} in ${count(holes)} ${holes === 1 ? 'hole' : 'holes'}`],
+    ['largest hole', bytes(largest)],
+    [
+      'external fragmentation',
+      `${percent(outside)}: the share of what is free outside of the largest hole`,
+    ],
+  ];
+  return element(
+    'dl',
+    {},
+    rows.flatMap(([name, value]) => [element('dt', {}, name), element('dd', {}, value)]),
+  );
+}
+
+/** The table of all policies: what each call has got. `at` is how many calls were made, `hidden` from which on nothing is shown. */
+export function comparison(runs, { at, hidden, policy, onstep }) {
+  const [{ steps }] = runs;
+  const head = element(
+    'tr',
+    {},
+    element('th', { scope: 'col' }, 'call'),
+    runs.map((each) =>
+      element(
+        'th',
+        {
+          scope: 'col',
+          class: each.policy === policy ? 'chosen' : undefined,
+          title: RULES[each.policy],
+        },
+        each.policy,
+      ),
+    ),
+  );
+  const rows = steps.map(({ call }, number) => {
+    const isNow = number + 1 === at;
+    const name = element(
+      'button',
+      {
+        type: 'button',
+        'data-key': `row${number}`,
+        'aria-current': isNow ? 'step' : undefined,
+        onclick: () => onstep(number + 1),
+      },
+      call.text,
+    );
+    const cells = runs.map((each) => {
+      const text = number >= hidden ? '?' : (each.steps[number].cell ?? '');
+      const isError = number < hidden && each.steps[number].result === 'error';
+      return element(
+        'td',
+        { class: each.policy === policy ? 'chosen' : undefined },
+        isError ? 'error' : text,
+      );
+    });
+    return element(
+      'tr',
+      { class: isNow ? 'now' : undefined },
+      element('th', { scope: 'row' }, name),
+      cells,
+    );
+  });
+  return element(
+    'table',
+    {},
+    element(
+      'caption',
+      {},
+      runs[0].isGiven ? 'The hole that each request takes' : 'The address that each call returns',
+    ),
+    element('thead', {}, head),
+    element('tbody', {}, rows),
+  );
+}
+
+/** What each policy has made of the calls so far. */
+export function states(runs, { at, policy, isHeap }) {
+  return runs.map((each) => {
+    const mains = each.moment(at).after;
+    const { mapped, holes, largest } = totals(mains);
+    const refused = each.steps.slice(0, at).filter(({ result }) => result === 'refused').length;
+    const words = [
+      isHeap && `${inUnits(mapped)} mapped`,
+      `${count(holes)} ${holes === 1 ? 'hole' : 'holes'}, the largest ${bytes(largest)}`,
+      refused > 0 && `${refused} refused`,
+    ];
+    return element(
+      'div',
+      { class: `state${each.policy === policy ? ' chosen' : ''}` },
+      element('h3', {}, each.policy),
+      element('p', {}, words.filter(Boolean).join('; ')),
+      mains.map(({ segments }) => bar(segments)),
+    );
+  });
+}
+
+/** Where a byte is: its address taken apart, and the pages of the heap. `found` is how many bytes after the first it is. */
+export function translation(address, found, mains) {
+  const offset = found % PAGE;
+  const page = (found - offset) / PAGE;
+  const place = BASE + page * PAGE;
+  const last = mains.at(-1);
+  const pages = (last.start + last.size - FIRST) / PAGE;
+  const sums = [
+    [`virtual address`, `${address}`],
+    [`minus ${FIRST}, the first address`, `${found}`],
+    [`divided by ${PAGE}, the size of a page`, `page ${page}, offset ${offset}`],
+    [`page ${page} is in memory at`, `${place}`],
+    [`plus the offset: the physical address`, `${place + offset}`],
+  ];
+  const first = Math.max(0, page - 3);
+  const shown = Array.from({ length: Math.min(pages - first, 7) }, (_, at) => first + at);
+  const rows = shown.map((number) =>
+    element(
+      'tr',
+      { class: number === page ? 'now' : undefined },
+      element('th', { scope: 'row' }, `${number}`),
+      element('td', {}, `${FIRST + number * PAGE}..${FIRST + (number + 1) * PAGE - 1}`),
+      element('td', {}, `${BASE + number * PAGE}`),
+    ),
+  );
+  return [
+    element(
+      'dl',
+      { class: 'sum' },
+      sums.flatMap(([name, value]) => [element('dt', {}, name), element('dd', {}, value)]),
+    ),
+    scrolled(
+      'The pages of the heap',
+      element(
+        'table',
+        {},
+        element(
+          'caption',
+          {},
+          `The pages of the heap${shown.length < pages ? `, ${shown.length} of ${count(pages)}` : ''}`,
+        ),
+        head(['page', 'virtual addresses', 'physical address']),
+        element('tbody', {}, rows),
+      ),
+    ),
+  ];
+}

@@ -1,0 +1,249 @@
+// Draws the page from its state: all of it, after each change. `act` has what controls that are drawn do: moveTo(at), pick(number,
+// choice), pickByte(address).
+
+import * as link from '../../command/lib/link.js';
+import { notesOf } from '../../command/lib/notes.js';
+import { RULES } from '../../command/lib/rules.js';
+import { byId, element, fill } from './dom.mjs';
+import { bars, chains } from './draw.mjs';
+import { known } from './lessons.mjs';
+import {
+  comparison,
+  lookedAt,
+  marksOf,
+  numbers,
+  scrolled,
+  states,
+  translation,
+} from './panels.mjs';
+import { choices } from './question.mjs';
+import { kindOf } from './settings.mjs';
+import { bytes, outcome, sentence } from './words.mjs';
+
+/** What the field of exercises has for a program that is none of them. */
+export const OWN = 'own';
+
+function drawControls(state) {
+  const { lesson, text, at, calls, mistakes, chosen } = state;
+  byId('policy').value = lesson.policy;
+  byId('ask').checked = lesson.ask === true;
+  const found = known({ ...lesson, run: text });
+  byId('exercise').value = found?.id ?? OWN;
+  fill('about', found?.about ?? `${state.isHeap ? 'A program' : 'An exercise'} of your own.`);
+  fill('rule', sentence(RULES[lesson.policy]));
+  const isUnasked = lesson.ask && lesson.policy === 'segregated';
+  const unasked = isUnasked && 'There is no hole to choose from, so nothing is asked.';
+  fill('notes', [...notesOf(lesson.rules ?? {}), unasked].filter(Boolean).join(' '));
+  const walls = kindOf(lesson) === 'holes' ? ' A thick line is a wall between two holes.' : '';
+  const says = 'Hatched: a hole (H), free. Coloured: a block in use (P).';
+  fill('key', `${says} 1000:1099 are its first and last address (SVA and EVA).${walls}`);
+  const mistake = ({ line, message }) => {
+    return element('li', { class: 'mistake' }, `Line ${line}: ${message}`);
+  };
+  fill('mistakes', mistakes.map(mistake));
+  // A call that is being typed is a mistake for a while, and is not read out.
+  byId('program').setAttribute('aria-invalid', String(mistakes.length > 0));
+  const where = at === 0 ? 'the beginning' : `after call ${at}, ${calls[at - 1].text}`;
+  byId('step').max = calls.length;
+  byId('step').value = at;
+  byId('step').setAttribute('aria-valuetext', where);
+  fill('where', `${at} of ${calls.length} calls`);
+  byId('back').disabled = at === 0;
+  byId('next').disabled = at >= calls.length || at > state.firstOpen();
+  drawBlocks(chosen.steps ?? [], state.firstOpen());
+}
+
+/** The field of blocks that can be freed: those that are live after the last call. What is not shown yet may be refused. */
+function drawBlocks(steps, hidden) {
+  const live = new Map();
+  for (const [number, { call, result }] of steps.entries()) {
+    const isHidden = number >= hidden && call.kind === 'malloc';
+    if (isHidden || result === 'placed') live.set(call.name, call.size);
+    if (result === 'freed') live.delete(call.base);
+  }
+  const block = byId('block');
+  const before = block.value;
+  const option = ([name, size]) => element('option', { value: name }, `${name}, ${bytes(size)}`);
+  block.replaceChildren(...[...live].map(option));
+  if (live.has(before)) block.value = before;
+  byId('add-free').querySelector('button').disabled = live.size === 0;
+}
+
+function drawQuestion(step, state, act) {
+  const number = state.at - 1;
+  const choice = (each) => {
+    const about = { type: 'radio', name: 'hole', value: each.pick, required: true };
+    const says = each.letter === undefined ? each.says : `${each.letter}: ${each.says}`;
+    return element('label', {}, element('input', { ...about, 'data-key': each.pick }), says);
+  };
+  const onsubmit = (event) => {
+    event.preventDefault();
+    act.pick(number, new FormData(form).get('hole'));
+  };
+  const legend = `Which hole does ${step.call.text} take by ${state.lesson.policy}?`;
+  const form = element(
+    'form',
+    { onsubmit },
+    element(
+      'fieldset',
+      {},
+      element('legend', {}, legend),
+      choices(step, state.lesson).map(choice),
+      element('button', { class: 'primary' }, 'Check'),
+    ),
+  );
+  fill('question', form);
+}
+
+/** The memory as bars, chains and numbers. */
+function memory(title, mains, about, state, act) {
+  const { isHeap } = state;
+  return [
+    element('h3', {}, title),
+    bars(mains, about, isHeap),
+    chains(mains, { onpick: act.pickByte, isHeap }),
+    mains.length > 0 && numbers(mains),
+  ];
+}
+
+/** What is said about a pick, and how many were right. */
+function drawVerdict(state) {
+  const verdict = state.verdict(state.at - 1);
+  byId('verdict').className = verdict?.isRight ? 'right' : '';
+  fill('verdict', verdict && `${verdict.says} ${state.score()}`);
+}
+
+function drawBeginning(state, act) {
+  const none = 'There is no call yet: write one, or add a malloc.';
+  fill('said', state.calls.length === 0 ? none : 'Nothing is called yet. Press Next.');
+  for (const id of ['verdict', 'question', 'before', 'looked']) fill(id);
+  fill('after', memory('At the beginning', state.chosen.moment(0).after, {}, state, act));
+}
+
+function drawMemory(state, act) {
+  const { lesson, at, chosen, isHeap } = state;
+  if (at === 0) return drawBeginning(state, act);
+  const step = chosen.moment(at);
+  const before = (about) => {
+    return [element('h3', {}, 'Before the call'), bars(step.before, about, isHeap)];
+  };
+  const title = [element('b', {}, `Call ${at}: `), element('code', {}, step.call.text), '. '];
+  if (at > state.firstOpen()) {
+    const lettered = choices(step, lesson).filter((each) => each.letter !== undefined);
+    const marks = new Map(lettered.map((each) => [each.start, each.letter]));
+    fill('said', title, 'Where will it be?');
+    fill('verdict');
+    drawQuestion(step, state, act);
+    fill('before', before({ marks, onpick: (choice) => act.pick(at - 1, choice) }));
+    fill('looked');
+    fill('after');
+    return;
+  }
+  fill('said', title, outcome(step, chosen));
+  fill('question');
+  drawVerdict(state);
+  const isMalloc = step.call.kind === 'malloc' && step.result !== 'error';
+  const isChange = isMalloc || step.result === 'freed';
+  // A block with a header begins there.
+  const start = step.address - (lesson.rules?.header ?? 0);
+  const taken = step.result === 'freed' ? start : step.hole?.start;
+  const hasBefore = isChange && step.before.length > 0;
+  fill('before', hasBefore ? before({ marks: marksOf(step), taken }) : []);
+  fill('looked', isMalloc ? lookedAt(step, lesson.policy) : []);
+  const made = step.result === 'placed' ? start : step.joined?.hole?.start;
+  const now = isChange ? 'After the call' : 'The memory';
+  fill('after', memory(now, step.after, { taken: made }, state, act));
+}
+
+/** The address that the field names, from the blocks of the steps so far. */
+function byteAddress(text, steps) {
+  const parts = /^\s*(?:([A-Za-z_]\w*)|(\d+)n?)\s*(?:([+-])\s*(\d+))?\s*$/.exec(text);
+  if (!parts) throw new Error(`“${text}” is no address: write a number or a block, as in a + 10.`);
+  const [, name, number, sign, more] = parts;
+  const made = steps.findLast(({ call }) => call.kind === 'malloc' && call.name === name);
+  if (name !== undefined && made?.result !== 'placed')
+    throw new Error(`There is no block ${name} here.`);
+  return (made?.address ?? Number(number)) + Number(`${sign ?? '+'}${more ?? 0}`);
+}
+
+/** Where a byte is: what get() returns on a heap that has made the calls so far. */
+export function drawByte(state) {
+  const { isHeap, shown, chosen } = state;
+  byId('byte-section').hidden = !isHeap || chosen.refusal !== undefined;
+  if (byId('byte-section').hidden) return;
+  const steps = chosen.steps.slice(0, shown);
+  const last = steps.findLast(({ result }) => result === 'placed' || result === 'found');
+  const text = state.byte || (last === undefined ? '' : String(last.address));
+  const field = byId('byte');
+  if (document.activeElement !== field) field.value = text;
+  if (text === '') {
+    fill('found', element('p', {}, 'There is no block yet.'));
+    return;
+  }
+  try {
+    const address = byteAddress(text, steps);
+    const { offset, message } = state.ask(address);
+    const { after } = chosen.moment(shown);
+    const is = message === undefined ? translation(address, offset, after) : sentence(message);
+    fill('found', is);
+  } catch (error) {
+    fill('found', element('p', {}, error.message));
+  }
+}
+
+function drawPolicies(state, act) {
+  const { at, runs, isHeap, shown, calls } = state;
+  const { policy } = state.lesson;
+  const hidden = state.firstOpen();
+  const title = 'What each call gets by each policy';
+  const about = { at, hidden, policy, onstep: act.moveTo };
+  const none = calls.length === 0 ? 'There is no call yet.' : 'No policy can have this memory.';
+  const has = calls.length > 0 && runs.length > 0;
+  fill('comparison', has ? scrolled(title, comparison(runs, about)) : none);
+  const cells = runs.flatMap(({ steps }) => steps.slice(0, hidden).map(({ cell }) => cell ?? ''));
+  const rest = cells.find((cell) => cell.includes('>'));
+  const [of, left] = rest?.split('>') ?? [];
+  const says = [
+    rest && `${rest} is the rest, ${left} bytes, of the hole of ${of}.`,
+    cells.includes('-') && '- is a request that no hole is large enough for.',
+    isHeap && 'segregated rounds sizes up, and has slots instead of holes.',
+  ];
+  fill('legend', says.filter(Boolean).join(' '));
+  fill('states', states(runs, { at: shown, policy, isHeap }));
+}
+
+function drawLink({ lesson, text, at, calls }) {
+  const step = at < calls.length ? at : undefined;
+  const fragment = link.write({ ...lesson, run: text, step });
+  if (fragment.length > link.LONGEST) {
+    byId('link').value = 'The program is too long for a link.';
+    return;
+  }
+  try {
+    history.replaceState(null, '', `#${fragment}`);
+  } catch {
+    // A browser that has had too many changes at once, or forbids them for files: the field has the link.
+  }
+  byId('link').value = `${location.href.split('#')[0]}#${fragment}`;
+}
+
+/** Draws all. */
+export function draw(state, act) {
+  state.work();
+  const { chosen, isHeap } = state;
+  byId('wrong').textContent = '';
+  drawControls(state);
+  if (chosen.refusal === undefined) drawMemory(state, act);
+  else {
+    for (const id of ['verdict', 'question', 'before', 'looked', 'after']) fill(id);
+    fill('said', `By ${chosen.policy} this cannot be worked out: ${chosen.refusal}`);
+  }
+  drawByte(state);
+  drawPolicies(state, act);
+  byId('stats-section').hidden = !isHeap || chosen.refusal !== undefined;
+  if (!byId('stats-section').hidden) {
+    const lines = element('pre', {}, chosen.moment(state.shown).lines.join('\n'));
+    fill('stats', scrolled('The lines of printStats()', lines));
+  }
+  drawLink(state);
+}
