@@ -1,0 +1,7 @@
+// What the command `mems` uses of a page's code.
+
+export { sizeValue } from './colours.mjs';
+export { Column, lowerBound, NEVER, NONE, OPERATION } from './history.mjs';
+export { fractions, Layout } from './layout.mjs';
+export { pack, unpack } from './pack.mjs';
+export { Raster } from './raster.mjs';
