@@ -3,6 +3,8 @@
 
 'use strict';
 
+const { readFileSync } = require('node:fs');
+const path = require('node:path');
 const library = require('../index.js');
 const binding = require('../binding.js');
 const { version } = require('../package.json');
@@ -10,4 +12,7 @@ const { version } = require('../package.json');
 /** The policies of the library, in the order in which tables show them. */
 const POLICIES = ['first-fit', 'next-fit', 'best-fit', 'worst-fit', 'buddy', 'segregated'];
 
-module.exports = { ...library, binding, version, POLICIES };
+/** The text of a page that was built into the folder of the bundle. Throws if it was not. */
+const template = (name) => readFileSync(path.join(__dirname, '..', 'bin', name), 'utf8');
+
+module.exports = { ...library, binding, version, POLICIES, template };
