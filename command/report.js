@@ -20,7 +20,8 @@ async function run(context, [file], options) {
     throw new Failure('name a file and a page to write, as in mems report app.mems -o app.html.');
   }
   const isStream = output === '-';
-  if (isStream && context.json) throw new Failure('--json needs -o FILE: standard output is the page.');
+  if (isStream && context.json)
+    throw new Failure('--json needs -o FILE: standard output is the page.');
   if (isStream && context.isTerminal) {
     throw new Failure('a page is no text for a terminal: write it to a file with -o.');
   }
@@ -36,7 +37,10 @@ async function run(context, [file], options) {
   const size = Buffer.byteLength(html);
   if (context.json) return context.printJson('report', { file, output, bytes: size, ...result });
   context.print(
-    ...wrap(`${output}: ${count(result.operations)} operations, ${bytes(size)}. Open it in a browser.`, context.width),
+    ...wrap(
+      `${output}: ${count(result.operations)} operations, ${bytes(size)}. Open it in a browser.`,
+      context.width,
+    ),
     ...result.notes.flatMap((note) => wrap(note, context.width)),
   );
 }
@@ -53,14 +57,21 @@ module.exports = {
   ],
   most: 1,
   options: [
-    ['-o, --output <file>', 'the page to write, which is there when it is whole; - is standard output'],
+    [
+      '-o, --output <file>',
+      'the page to write, which is there when it is whole; - is standard output',
+    ],
     ['-f, --force', 'replace that file if it is there'],
     [
       '--policy <names>',
       `the policies to show small pictures of: ${POLICIES.join(', ')}; some with commas between, all, the default, or none`,
       parseShown,
     ],
-    ['--limit <size>', 'the most bytes that a heap can map where one is replayed, as in 64M', parseSize],
+    [
+      '--limit <size>',
+      'the most bytes that a heap can map where one is replayed, as in 64M',
+      parseSize,
+    ],
     [
       '--detail <operations>',
       `how many operations the page has in full; ${count(MOST_OPERATIONS)} by default`,
@@ -76,7 +87,10 @@ module.exports = {
       run: 'mems report app.rep.gz -o trace.html --policy best-fit,first-fit',
       says: 'A trace with best fit, and a small picture of first fit beside it.',
     },
-    { run: 'mems report cut.mems --partial -o cut.html', says: 'What is left of a recording that was cut off.' },
+    {
+      run: 'mems report cut.mems --partial -o cut.html',
+      says: 'What is left of a recording that was cut off.',
+    },
     { run: 'mems report app.mems --policy none -o - | gzip > app.html.gz', says: 'Into a pipe.' },
   ],
   run,

@@ -88,7 +88,8 @@ class HistoryBuilder {
 
   /** `source` is where operations are from, `policy` what it is replayed with; undefined for a recording as it is. */
   constructor({ Column }, source, { policy, limit } = {}) {
-    const own = source.kind === 'recording' && (policy ?? source.options.policy) === source.options.policy;
+    const own =
+      source.kind === 'recording' && (policy ?? source.options.policy) === source.options.policy;
     this.#isRecorded = own;
     this.policy = policy ?? source.options?.policy ?? 'first-fit';
     this.options = own ? source.options : {};
@@ -147,7 +148,7 @@ class HistoryBuilder {
 
   /** The number of the block with an id; NONE if there is none. */
   #numberOf(id) {
-    return id === NO_BLOCK || id >= this.#blocks.length ? NONE : this.#blocks[id] - 1 >>> 0;
+    return id === NO_BLOCK || id >= this.#blocks.length ? NONE : (this.#blocks[id] - 1) >>> 0;
   }
 
   /** Plays an event on the heap that replays. Returns the address that the event has, in the recording if there is one. */
@@ -157,7 +158,8 @@ class HistoryBuilder {
     if (!this.#isRecorded) return played;
     if (is !== KIND.malloc && is !== KIND.realloc) return chunk.from[at];
     const address = chunk.address[at];
-    if (played !== undefined && played !== address) this.#infer('its calls return other addresses when they are replayed');
+    if (played !== undefined && played !== address)
+      this.#infer('its calls return other addresses when they are replayed');
     return address;
   }
 
@@ -184,7 +186,11 @@ class HistoryBuilder {
       return { kind: is, number: before };
     }
     if (is === KIND.malloc || is === KIND.realloc) {
-      if (address === 0) return this.#refuse(is === KIND.malloc ? KIND.refusedMalloc : KIND.refusedRealloc, chunk.size[at]);
+      if (address === 0)
+        return this.#refuse(
+          is === KIND.malloc ? KIND.refusedMalloc : KIND.refusedRealloc,
+          chunk.size[at],
+        );
       if (before !== NONE) {
         const resized = this.#make(chunk, at, { address, moment, previous: before });
         return { kind: KIND.realloc, number: resized };
@@ -197,7 +203,8 @@ class HistoryBuilder {
     }
     if (is === KIND.grow && this.#isRecorded) this.#mains.grow(chunk.size[at], moment);
     if (is === KIND.trim) this.#spans?.look(moment);
-    if (is === KIND.mark) return { kind: is, number: this.#marks.push(chunk.texts[chunk.size[at]]) - 1 };
+    if (is === KIND.mark)
+      return { kind: is, number: this.#marks.push(chunk.texts[chunk.size[at]]) - 1 };
     return { kind: is, number: NONE };
   }
 

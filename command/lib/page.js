@@ -75,13 +75,17 @@ function differences(history, stats, { Layout }) {
 function notesOf({ builder, history, source }, page) {
   const notes = [];
   const { missing = 0, stats } = source.recording ?? {};
-  if (missing > 0) notes.push(`${count(missing)} operations are missing: the disk was slower than the program.`);
+  if (missing > 0)
+    notes.push(`${count(missing)} operations are missing: the disk was slower than the program.`);
   if (source.kind === 'recording' && stats === undefined) {
     notes.push('The recording was cut off: this is its beginning.');
   }
   const wrong = differences(history, builder.stats() ?? stats, page);
   if (wrong.length > 0) {
-    const why = builder.inferred === undefined ? '' : ` Sizes and holes follow from the rules of the library, since ${builder.inferred}.`;
+    const why =
+      builder.inferred === undefined
+        ? ''
+        : ` Sizes and holes follow from the rules of the library, since ${builder.inferred}.`;
     notes.push(`At the end the heap itself had other numbers. ${wrong.join('; ')}.${why}`);
   }
   return notes;
@@ -96,7 +100,13 @@ function smallPicture(history, { Raster, sizeValue, NEVER }) {
   raster.clear();
   const view = { t0: 0, t1: operations + 1, a0: 1000, a1: 1000 + Math.max(1, mapped) };
   const death = new Float64Array(mains.start.length).fill(NEVER);
-  const ground = { count: death.length, address: mains.start, size: mains.size, birth: mains.from, death };
+  const ground = {
+    count: death.length,
+    address: mains.start,
+    size: mains.size,
+    birth: mains.from,
+    death,
+  };
   raster.draw(ground, view, [], true);
   raster.draw(blocks, view, Float32Array.from(blocks.size, sizeValue));
   raster.finish();
@@ -115,7 +125,10 @@ function policyOf(history, peak, isMain, page) {
   const { holes } = new page.Layout(history).go(history.operations);
   const perPeak = peak === 0 ? 0 : mapped / peak;
   const refused = history.refused.length;
-  return { pixels, row: { ...SMALL, policy: history.meta.policy, isMain, mapped, perPeak, holes, refused } };
+  return {
+    pixels,
+    row: { ...SMALL, policy: history.meta.policy, isMain, mapped, perPeak, holes, refused },
+  };
 }
 
 /** Replays a program with another policy. */
@@ -160,7 +173,8 @@ function summaryOf(history, { OPERATION, NONE }) {
     }
     while (grown < mains.from.length && mains.from[grown] <= moment) mapped += mains.size[grown++];
     most = Math.max(most, live);
-    if (moment < (operations * (summary.moments.length + 1)) / POINTS && moment < operations) continue;
+    if (moment < (operations * (summary.moments.length + 1)) / POINTS && moment < operations)
+      continue;
     summary.moments.push(moment);
     summary.live.push(most);
     summary.mapped.push(mapped);
@@ -199,7 +213,7 @@ function packAll(found, most, page) {
 const escapes = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 const escaped = (text) => text.replace(/[&<>"]/g, (letter) => escapes[letter]);
 
-/** The built page, in which {{title}} and {{data}} are left to fill in. */
+/** The built page, in which comments for the title and the data are left to fill in. */
 function readTemplate() {
   try {
     return template('report.html');
@@ -211,8 +225,8 @@ function readTemplate() {
 
 /** The text of a page with this data. */
 function fill(title, data) {
-  const [head, rest] = readTemplate().split('{{title}}');
-  const [body, end] = rest.split('{{data}}');
+  const [head, rest] = readTemplate().split('<!-- title -->');
+  const [body, end] = rest.split('<!-- data -->');
   const packed = gzipSync(data, { level: 9 }).toString('base64');
   const script = `<script type="text/plain" id="data">${packed}</script>`;
   return [head, escaped(title), body, script, end].join('');
@@ -221,13 +235,18 @@ function fill(title, data) {
 /** The facts of the page's head, as [name, text]. */
 function factsOf({ history, tally, source }) {
   const mapped = history.mains.size.reduce((sum, size) => sum + size, 0);
-  const { begun, platform } = { begun: source.recording?.header.time, platform: source.recording?.header.platform };
+  const { begun, platform } = {
+    begun: source.recording?.header.time,
+    platform: source.recording?.header.platform,
+  };
   return [
     ['policy', history.meta.policy],
     ['operations', count(history.operations)],
     ['peak', `${bytes(tally.peak.bytes)} in ${count(tally.peak.blocks)} blocks`],
     ['mapped', bytes(mapped)],
-    ...(begun === undefined ? [] : [['recorded', new Date(begun).toISOString().slice(0, 16).replace('T', ' ')]]),
+    ...(begun === undefined
+      ? []
+      : [['recorded', new Date(begun).toISOString().slice(0, 16).replace('T', ' ')]]),
     ...(platform === undefined ? [] : [['on', platform]]),
   ];
 }
@@ -238,7 +257,14 @@ function factsOf({ history, tally, source }) {
  * may add to the history of a live heap what a snapshot does not have. Resolves to { html, result }.
  */
 async function makePage(source, options, context) {
-  const { policies = [], limit, paths = false, most = MOST_OPERATIONS, refine, notes = [] } = options;
+  const {
+    policies = [],
+    limit,
+    paths = false,
+    most = MOST_OPERATIONS,
+    refine,
+    notes = [],
+  } = options;
   // Before minutes of work.
   readTemplate();
   const page = await load();
@@ -260,7 +286,10 @@ async function makePage(source, options, context) {
     const found = { history, builder, source, tally, peak: tally.peak.operation };
     const shown = [];
     for (const policy of policies) {
-      const its = policy === main ? history : await replayWith(policy, { program, source, limit }, context, page);
+      const its =
+        policy === main
+          ? history
+          : await replayWith(policy, { program, source, limit }, context, page);
       shown.push(policyOf(its, tally.peak.bytes, policy === main, page));
     }
     const { parts, ...rest } = packAll(found, most, page);
@@ -281,7 +310,13 @@ async function makePage(source, options, context) {
         kind: source.kind,
         operations: history.operations,
         policy: main,
-        policies: shown.map(({ row }) => ({ policy: row.policy, mapped: row.mapped, perPeak: row.perPeak, holes: row.holes, refused: row.refused })),
+        policies: shown.map(({ row }) => ({
+          policy: row.policy,
+          mapped: row.mapped,
+          perPeak: row.perPeak,
+          holes: row.holes,
+          refused: row.refused,
+        })),
         windows: rest.leftOut === undefined ? [] : windows,
         notes: head.notes,
       },

@@ -40,7 +40,8 @@ class MainBlocks {
     this.mains.size.push(size);
     this.mains.from.push(moment);
     this.mapped += size;
-    const isJoined = this.#starts.length > 0 && (this.isOne || (this.joins && this.#live.at(-1) === 0));
+    const isJoined =
+      this.#starts.length > 0 && (this.isOne || (this.joins && this.#live.at(-1) === 0));
     if (isJoined) return;
     this.#rows.push(this.borders.at.length);
     this.#starts.push(start);

@@ -16,7 +16,10 @@ function points({ history, peak }, { OPERATION, operationsOf }) {
     .slice(0, GROWS);
   const all = [[peak, 'the peak']];
   if (refused.length > 0) {
-    all.push([refused[0], 'the first refused request'], [refused.at(-1), 'the last refused request']);
+    all.push(
+      [refused[0], 'the first refused request'],
+      [refused.at(-1), 'the last refused request'],
+    );
   }
   return [...all, ...grows.map(({ moment }) => [moment, 'the heap grows'])];
 }
@@ -40,13 +43,16 @@ function chooseWindows(found, most, page) {
     if (!other.why.includes(why)) other.why += `, ${why}`;
   }
   // Windows that have grown may touch now.
-  return windows.sort((a, b) => a.from - b.from).reduce((kept, each) => {
-    const last = kept.at(-1);
-    if (last === undefined || each.from >= last.to) return [...kept, each];
-    last.to = Math.max(last.to, each.to);
-    if (!last.why.includes(each.why)) last.why += `, ${each.why}`;
-    return kept;
-  }, []);
+  const apart = [];
+  for (const each of windows.sort((a, b) => a.from - b.from)) {
+    const last = apart.at(-1);
+    if (last === undefined || each.from >= last.to) apart.push(each);
+    else {
+      last.to = Math.max(last.to, each.to);
+      if (!last.why.includes(each.why)) last.why += `, ${each.why}`;
+    }
+  }
+  return apart;
 }
 
 module.exports = { chooseWindows };

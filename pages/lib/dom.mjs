@@ -18,5 +18,7 @@ export function make(tag, properties = {}, ...children) {
 
 /** Whether keys that are pressed now are meant for a field. */
 export function isTyping({ target }) {
-  return target instanceof HTMLElement && target.matches('input:not([type=range]), select, textarea');
+  return (
+    target instanceof HTMLElement && target.matches('input:not([type=range]), select, textarea')
+  );
 }

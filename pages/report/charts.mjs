@@ -3,6 +3,12 @@
 import uPlot from 'uplot';
 import { bytes, count, percent } from '../lib/numbers.mjs';
 
+/** How a chart writes its values. */
+export const formats = {
+  bytes: (value) => bytes(value).replace(/\.0+ /, ' '),
+  percent: (value) => percent(value).replace('.0', ''),
+};
+
 const HEIGHT = 130;
 const [LEFT, BOTTOM] = [62, 26];
 
@@ -15,6 +21,9 @@ const short = (value) => {
 };
 
 const font = '12px system-ui, sans-serif';
+/** Steps between the marks of an axis of bytes. */
+const POWERS = Array.from({ length: 50 }, (_, power) => 2 ** power);
+
 const axis = (values, size) => ({
   stroke: colour('--soft'),
   font,
@@ -34,7 +43,12 @@ const cursorLine = (moment) => ({
         const { left, top, width, height } = chart.bbox;
         if (x < left || x > left + width) return;
         chart.ctx.fillStyle = colour('--accent');
-        chart.ctx.fillRect(x - window.devicePixelRatio / 2, top, 1.5 * window.devicePixelRatio, height);
+        chart.ctx.fillRect(
+          x - window.devicePixelRatio / 2,
+          top,
+          1.5 * window.devicePixelRatio,
+          height,
+        );
       },
     ],
   },
@@ -52,9 +66,20 @@ export function timeChart(element, { series, format, moment, offset, onMove, ran
       height: HEIGHT,
       padding: [8, 12, 0, 0],
       legend: { show: false },
-      cursor: { y: false, drag: { x: false, y: false }, points: { show: false }, sync: key && { key } },
-      scales: { x: { time: false }, y: { range } },
-      axes: [axis((value) => short(value + offset()), BOTTOM), axis(format, LEFT)],
+      cursor: {
+        y: false,
+        drag: { x: false, y: false },
+        points: { show: false },
+        sync: key && { key },
+      },
+      scales: {
+        x: { time: false },
+        y: { range: range ?? ((_, _low, high) => [0, Math.max(1, high) * 1.05]) },
+      },
+      axes: [
+        axis((value) => short(value + offset()), BOTTOM),
+        { ...axis(format, LEFT), ...(format === formats.bytes ? { incrs: POWERS } : {}) },
+      ],
       series: [
         {},
         ...series.map((each) => ({
@@ -66,7 +91,7 @@ export function timeChart(element, { series, format, moment, offset, onMove, ran
       ],
       plugins: [cursorLine(moment)],
     },
-    [[], ...series.map(() => [])],
+    [[0, 1], ...series.map(() => [0, 0])],
     element,
   );
   const over = chart.over;
@@ -82,7 +107,7 @@ export function timeChart(element, { series, format, moment, offset, onMove, ran
 
 /** The largest power of two that has a name of its own on the axis of holes. */
 const powerName = (power) => {
-  return bytes(2 ** power).replace('.00', '').replace('.0', '');
+  return formats.bytes(2 ** power);
 };
 
 /** The chart of holes by size in an element. */
@@ -96,7 +121,10 @@ export function holesChart(element) {
       padding: [8, 12, 0, 0],
       legend: { show: false },
       cursor: { show: false },
-      scales: { x: { time: false, range: (_, low, high) => [low - 0.6, high + 0.6] }, y: { range: (_, low, high) => [0, Math.max(4, high * 1.05)] } },
+      scales: {
+        x: { time: false, range: (_, low, high) => [low - 0.6, high + 0.6] },
+        y: { range: (_, _low, high) => [0, Math.max(4, high * 1.05)] },
+      },
       axes: [
         { ...axis(powerName, BOTTOM), incrs: [1, 2, 5, 10] },
         axis((value) => (Number.isInteger(value) ? short(value) : ''), LEFT),
@@ -112,7 +140,10 @@ export function holesChart(element) {
         },
       ],
     },
-    [[], []],
+    [
+      [0, 1],
+      [0, 0],
+    ],
     element,
   );
 }
@@ -124,5 +155,3 @@ export function setHoles(chart, powers) {
   const places = Array.from({ length: last + 1 }, (_, power) => power);
   chart.setData([places, places.map((power) => powers[power])]);
 }
-
-export const formats = { bytes, percent: (value) => percent(value).replace('.0', '') };

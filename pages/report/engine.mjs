@@ -9,15 +9,8 @@ import { Painter } from './picture.mjs';
 
 /** Operations between two sums that are kept of what is live. */
 const KEYFRAME = 4096;
-/** The most segments of a chain that are shown before and behind the one in the middle. */
-const NEAR = 24;
 /** Operations that `n` and `p` go to. */
-const EVENTS = [
-  OPERATION.mark,
-  OPERATION.grow,
-  OPERATION.refusedMalloc,
-  OPERATION.refusedRealloc,
-];
+const EVENTS = [OPERATION.mark, OPERATION.grow, OPERATION.refusedMalloc, OPERATION.refusedRealloc];
 
 export class Engine {
   #history;
@@ -94,11 +87,7 @@ export class Engine {
 
   /** Blocks over time, as pixels. */
   picture(request) {
-    const pixels = this.#painter.history(
-      this.#history,
-      this.#scale(request.scale),
-      request,
-    );
+    const pixels = this.#painter.history(this.#history, this.#scale(request.scale), request);
     return { pixels };
   }
 
@@ -116,7 +105,8 @@ export class Engine {
     }
     for (let moment = begin; moment <= last; moment++) {
       if (moment > begin) live += this.#change(moment - 1);
-      while (grown < mains.from.length && mains.from[grown] <= moment) mapped += mains.size[grown++];
+      while (grown < mains.from.length && mains.from[grown] <= moment)
+        mapped += mains.size[grown++];
       if (moment < first) continue;
       const part = Math.round(((moment - first) / Math.max(1, last - first)) * (parts - 1));
       if (live > lives[part]) lives[part] = live;
@@ -135,8 +125,11 @@ export class Engine {
     return moments.map((moment) => fractions(this.#layout.go(moment)));
   }
 
-  /** All that the page shows of a moment. `focus` is an address, by default that of the operation; `map` the size of the picture. */
-  moment({ moment, focus, map, scale, theme }) {
+  /**
+   * All that the page shows of a moment. `focus` is an address, by default that of the operation, `near` how
+   * many segments of its chain are shown on each side, `map` the size of the picture.
+   */
+  moment({ moment, focus, near, map, scale, theme }) {
     const numbers = this.#layout.go(moment);
     const operation = this.#operation(moment);
     const place = focus ?? operation.address ?? 1000;
@@ -146,7 +139,7 @@ export class Engine {
       moment,
       numbers: { ...numbers, ...fractions(numbers) },
       operation,
-      chain: this.#chain(place),
+      chain: this.#chain(place, near),
       map: picture && { ...map, ...picture, mains: this.#layout.mains.slice(0, 5000) },
       end: this.#layout.end,
       seconds: this.#seconds(moment),
@@ -179,18 +172,25 @@ export class Engine {
     const previous = blocks.previous[which];
     const from = kind === OPERATION.realloc ? blocks.address[previous] : undefined;
     const was = kind === OPERATION.realloc ? blocks.asked[previous] : undefined;
-    return { kind, block: which, address: blocks.address[which], asked: blocks.asked[which], from, was };
+    return {
+      kind,
+      block: which,
+      address: blocks.address[which],
+      asked: blocks.asked[which],
+      from,
+      was,
+    };
   }
 
   /** The main block that holds an address, near that. */
-  #chain(address) {
+  #chain(address, near) {
     const layout = this.#layout;
     const { segments, mains } = layout;
     if (mains.length === 0) return undefined;
     const main = layout.mainAt(Math.min(address, layout.end - 1));
     const middle = Math.max(main.first, Math.min(main.last - 1, segments.at(address)));
-    const from = Math.max(main.first, Math.min(middle - NEAR, main.last - 2 * NEAR));
-    const to = Math.min(main.last, from + 2 * NEAR);
+    const from = Math.max(main.first, Math.min(middle - near, main.last - 2 * near));
+    const to = Math.min(main.last, from + 2 * near);
     const shown = Array.from({ length: to - from }, (_, at) => {
       const segment = from + at;
       const { start, size, block } = segments;
@@ -202,7 +202,15 @@ export class Engine {
       };
     });
     const { number, start, end } = main;
-    return { number, of: mains.length, start, end, before: from - main.first, after: main.last - to, shown };
+    return {
+      number,
+      of: mains.length,
+      start,
+      end,
+      before: from - main.first,
+      after: main.last - to,
+      shown,
+    };
   }
 
   /** The block that covers most of a rectangle of time and addresses. */

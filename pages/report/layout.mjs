@@ -201,9 +201,7 @@ export class Layout {
     const number = Math.max(0, lowerBound(mains, address + 1) - 1);
     const start = mains[number] ?? FIRST_ADDRESS;
     const stop = mains[number + 1] ?? end;
-    const [first, last] = [start, stop].map((at) =>
-      lowerBound(segments.start, at, segments.count),
-    );
+    const [first, last] = [start, stop].map((at) => lowerBound(segments.start, at, segments.count));
     return { number, start, end: stop, first, last };
   }
 }

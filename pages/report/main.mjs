@@ -1,6 +1,7 @@
 // The page of a report: opens what it carries, and connects its parts. Where the cursor is, what is in view and what is selected is
 // kept here; the engine, in a worker, computes what is shown of it.
 
+import workerSource from 'worker:./worker.mjs';
 import { latestOnly, startWorker } from '../lib/client.mjs';
 import { embeddedBytes, splitParts } from '../lib/data.mjs';
 import { byId, isTyping, make } from '../lib/dom.mjs';
@@ -10,7 +11,6 @@ import * as panels from './panels.mjs';
 import { createResponder } from './request.mjs';
 import { sentence } from './texts.mjs';
 import { HistoryView } from './view.mjs';
-import workerSource from 'worker:./worker.mjs';
 
 /** Points of a chart over time. */
 const PARTS = 400;
@@ -27,6 +27,8 @@ const dark = matchMedia('(prefers-color-scheme: dark)');
 const state = { moment: 0, scale: 'size', offset: 0, selected: undefined, focus: undefined };
 const theme = () => (dark.matches ? 'dark' : 'light');
 const look = () => ({ scale: state.scale, theme: theme() });
+/** Segments of a chain on each side of the one in the middle, as many as have room. */
+const near = () => (window.innerWidth < 600 ? 5 : 14);
 const name = (moment) => count(state.offset + moment);
 
 const { ask } = startWorker(workerSource, createResponder);
@@ -48,7 +50,7 @@ function go(moment, { focus } = {}) {
 
 const showMoment = latestOnly(async (moment, since) => {
   const map = panels.mapLayout(byId('map'), info.end);
-  const found = await ask('moment', { moment, focus: state.focus, map, ...look() });
+  const found = await ask('moment', { moment, focus: state.focus, near: near(), map, ...look() });
   const { numbers, operation, chain } = found;
   panels.showNumbers(numbers);
   panels.showMap(byId('map'), found.map, state.focus ?? operation.address);
@@ -99,10 +101,10 @@ function drawOver() {
     moment: state.moment,
     rectangles: state.selected?.rectangles,
     ticks: [
-      ['--fourth', grows, 0],
-      ['--live', trims, 1],
-      ['--third', marks, 2],
-      ['--accent', refused, 3],
+      ['--fourth', grows],
+      ['--live', trims],
+      ['--third', marks],
+      ['--accent', refused],
     ],
   });
 }
@@ -112,7 +114,9 @@ async function select(block) {
   const found = typeof block === 'number' ? await ask('block', { block }) : block;
   state.selected = found;
   byId('block').textContent =
-    found === undefined ? 'Click a block for what is known about it.' : panels.blockText(found, name, info.operations);
+    found === undefined
+      ? 'Click a block for what is known about it.'
+      : panels.blockText(found, name, info.operations);
   drawOver();
 }
 
@@ -149,26 +153,25 @@ async function sampleUnusable({ t0, t1 }) {
     const some = await ask('unusable', { moments: moments.slice(at, at + AT_ONCE) });
     if (sampleUnusable.current !== mine) return;
     for (const { unusable64, unusable1K, unusable64K } of some) {
-      [unusable64, unusable1K, unusable64K].forEach((share, which) => shares[which].push(share));
+      shares[0].push(unusable64);
+      shares[1].push(unusable1K);
+      shares[2].push(unusable64K);
     }
     // Drawn now and then: a chart takes longer than a few samples.
-    if (at % (8 * AT_ONCE) === 0) showUnusable(moments, shares, [first, last]);
+    if (at % (8 * AT_ONCE) === 0) showUnusable(moments, shares);
   }
-  showUnusable(moments, shares, [first, last]);
+  showUnusable(moments, shares);
   document.body.dataset.sampled = String(moments.length);
 }
 
-function showUnusable(moments, shares, [first, last]) {
-  charts.unusable.setData([moments.slice(0, shares[0].length), ...shares], false);
-  charts.unusable.setScale('x', { min: first, max: Math.max(first + 1, last) });
+/** What is not known yet is left out of the curve. */
+function showUnusable(moments, shares) {
+  charts.unusable.setData([moments, ...shares.map((some) => moments.map((_, at) => some[at]))]);
 }
 
 const showSeries = latestOnly(async ({ t0, t1 }) => {
   const { moments, live, mapped } = await ask('series', { t0, t1, parts: PARTS });
-  charts.bytes.setData([moments, live, mapped], false);
-  charts.bytes.setScale('x', { min: moments[0], max: Math.max(moments[0] + 1, moments[PARTS - 1]) });
-  const most = Math.max(...mapped, 1);
-  charts.bytes.setScale('y', { min: 0, max: most * 1.05 });
+  charts.bytes.setData([moments, live, mapped]);
 });
 
 let resting;
@@ -191,15 +194,17 @@ function onView(now) {
 /** Makes the charts, in the colours of the theme. */
 function buildCharts() {
   for (const chart of Object.values(charts ?? {})) chart.destroy();
-  const common = { moment: () => state.moment, offset: () => state.offset, onMove: (moment) => go(moment), key: 'time' };
+  const common = {
+    moment: () => state.moment,
+    offset: () => state.offset,
+    onMove: (moment) => go(moment),
+    key: 'time',
+  };
   charts = {
     bytes: timeChart(byId('bytes'), {
       ...common,
       format: formats.bytes,
-      series: [
-        { colour: '--live', filled: true },
-        { colour: '--mapped' },
-      ],
+      series: [{ colour: '--live', filled: true }, { colour: '--mapped' }],
     }),
     unusable: timeChart(byId('unusable'), {
       ...common,
@@ -231,6 +236,7 @@ function buildCharts() {
 /** Everything that depends on colours. */
 function repaint() {
   panels.showLegend(byId('legend'), { ...look(), sites: info.sites, operations: info.operations });
+  panels.showTickLegend(byId('ticks-legend'), info);
   panels.showPolicies(report.policies, { theme: theme(), windows: report.windows });
   view.redraw();
   go(state.moment, { focus: state.focus });
@@ -293,7 +299,12 @@ const FIELDS = {
 async function find(isBack) {
   const what = byId('find-what').value;
   const text = byId('find-value').value;
-  const value = what === 'mark' ? text : what === 'size' ? parseSize(text) : Number(text.replace(/[,\sn_]/g, '') || Number.NaN);
+  const value =
+    what === 'mark'
+      ? text
+      : what === 'size'
+        ? parseSize(text)
+        : Number(text.replace(/[,\sn_]/g, '') || Number.NaN);
   const found = byId('found');
   if (FIELDS[what] !== undefined && what !== 'mark' && !(value >= 0)) {
     found.textContent = `Write ${what === 'size' ? 'a size, as in 4096 or 64K' : 'a number'}.`;
@@ -385,12 +396,19 @@ function onKey(event) {
 async function start() {
   const { head, parts } = splitParts(await embeddedBytes('data'));
   const histories = parts.slice(0, head.windows.length);
-  const policies = head.policies.map((each, at) => ({ ...each, pixels: parts[histories.length + at] }));
-  const windows = head.leftOut === undefined ? [] : head.windows.map(({ from, to }) => [from / head.operations, to / head.operations]);
+  const policies = head.policies.map((each, at) => ({
+    ...each,
+    pixels: parts[histories.length + at],
+  }));
+  const windows =
+    head.leftOut === undefined
+      ? []
+      : head.windows.map(({ from, to }) => [from / head.operations, to / head.operations]);
   report = { head, parts: histories, policies, windows };
   panels.buildNumbers();
   showFacts(head);
   view = new HistoryView(byId('history'), {
+    strip: byId('ticks'),
     ask,
     look,
     events: {
@@ -399,7 +417,9 @@ async function start() {
       onDrawn(milliseconds) {
         isReady('picture');
         byId('slow').hidden = milliseconds === undefined;
-        if (milliseconds !== undefined) byId('slow').textContent = `This view took ${(milliseconds / 1000).toFixed(1)} s to draw.`;
+        if (milliseconds !== undefined)
+          byId('slow').textContent =
+            `This view took ${(milliseconds / 1000).toFixed(1)} s to draw.`;
       },
     },
   });
@@ -410,6 +430,7 @@ async function start() {
 
 start().catch((error) => {
   byId('failed').hidden = false;
-  byId('failed').textContent = `This page cannot be shown: ${error.message}. It takes a browser of 2023 or newer.`;
+  byId('failed').textContent =
+    `This page cannot be shown: ${error.message}. It takes a browser of 2023 or newer.`;
   console.error(error);
 });

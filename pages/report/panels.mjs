@@ -161,7 +161,12 @@ export function showMap(box, { width, rows, pixels, bytes: perPixel, mains }, fo
     const { x, y } = place(focus);
     above.strokeStyle = style.getPropertyValue('--accent');
     above.lineWidth = 2;
-    above.strokeRect(Math.max(1, Math.min(width - 6, x - 3)), y + 1, 6, Math.max(4, each - gap - 2));
+    above.strokeRect(
+      Math.max(1, Math.min(width - 6, x - 3)),
+      y + 1,
+      6,
+      Math.max(4, each - gap - 2),
+    );
   }
 }
 
@@ -192,6 +197,24 @@ export function showLegend(element, { scale, theme, sites, operations }) {
   element.replaceChildren(make('span', {}, from, bar, to), ...ground);
 }
 
+/** What the ticks below the main view are, of those that there are. */
+export function showTickLegend(element, { grows, trims, marks, refused }) {
+  const kinds = [
+    ['--fourth', 'growth', grows],
+    ['--live', 'trim', trims],
+    ['--third', 'mark', marks],
+    ['--accent', 'refused', refused],
+  ];
+  const entries = kinds
+    .filter(([, , moments]) => moments.length > 0)
+    .map(([variable, text, moments]) => {
+      const square = make('span', { className: 'swatch' });
+      square.style.background = `var(${variable})`;
+      return make('span', {}, square, `${text} (${count(moments.length)})`);
+    });
+  element.replaceChildren(...entries);
+}
+
 /** The first frame of a stack. */
 export const shortSite = (stack) => stack.split('\n')[0].trim().replace(/^at /, '') || 'not known';
 
@@ -200,7 +223,9 @@ export function showSites(sites) {
   const head = make(
     'tr',
     {},
-    ...['site', 'live now', 'blocks', 'in all', 'blocks'].map((text) => make('th', { scope: 'col' }, text)),
+    ...['site', 'live now', 'blocks', 'in all', 'blocks'].map((text) =>
+      make('th', { scope: 'col' }, text),
+    ),
   );
   const rows = sites.map(({ stack, colour, liveBytes, liveBlocks, bytes: all, blocks }) => {
     const square = make('span', { className: 'swatch' });
@@ -208,10 +233,23 @@ export function showSites(sites) {
     const lines = stack.trim().split('\n');
     const text =
       lines.length > 1
-        ? make('details', {}, make('summary', {}, square, ` ${shortSite(stack)}`), make('pre', {}, stack))
+        ? make(
+            'details',
+            {},
+            make('summary', {}, square, ` ${shortSite(stack)}`),
+            make('pre', {}, stack),
+          )
         : make('span', {}, square, ` ${shortSite(stack)}`);
     const number = (value) => make('td', { className: 'number' }, value);
-    return make('tr', {}, make('td', {}, text), number(bytes(liveBytes)), number(count(liveBlocks)), number(bytes(all)), number(count(blocks)));
+    return make(
+      'tr',
+      {},
+      make('td', {}, text),
+      number(bytes(liveBytes)),
+      number(count(liveBlocks)),
+      number(bytes(all)),
+      number(count(blocks)),
+    );
   });
   byId('sites').replaceChildren(make('thead', {}, head), make('tbody', {}, ...rows));
 }
@@ -221,12 +259,19 @@ export function showPolicies(policies, { theme, windows = [] }) {
   byId('policies-card').hidden = policies.length === 0;
   if (policies.length === 0) return;
   const most = Math.max(...policies.map(({ mapped }) => mapped));
-  byId('policies-scale').textContent = `– where each puts the same blocks; ${bytes(most)} of addresses from top to bottom, in all`;
+  byId('policies-scale').textContent =
+    `– where each puts the same blocks; ${bytes(most)} of addresses from top to bottom, in all`;
   const figures = policies.map((each) => {
     const { width, height, pixels: packed } = each;
-    const canvas = make('canvas', { width, height, role: 'img', 'aria-label': `Blocks over time with ${each.policy}` });
+    const canvas = make('canvas', {
+      width,
+      height,
+      role: 'img',
+      'aria-label': `Blocks over time with ${each.policy}`,
+    });
     const size = width * height;
-    const channel = (at) => Float32Array.from(packed.subarray(at * size, (at + 1) * size), (value) => value / 255);
+    const channel = (at) =>
+      Float32Array.from(packed.subarray(at * size, (at + 1) * size), (value) => value / 255);
     const [coverage, value, ground] = [0, 1, 2].map(channel);
     const strip = document.createElement('canvas');
     Object.assign(strip, { width, height });
@@ -248,7 +293,11 @@ export function showPolicies(policies, { theme, windows = [] }) {
       'figcaption',
       {},
       make('b', {}, each.policy),
-      make('span', { className: 'soft' }, ` ${bytes(each.mapped)} mapped, ${each.perPeak.toFixed(2)} × peak, ${counted(each.holes, 'hole')}${refused}`),
+      make(
+        'span',
+        { className: 'soft' },
+        ` ${bytes(each.mapped)} mapped, ${each.perPeak.toFixed(2)} × peak, ${counted(each.holes, 'hole')}${refused}`,
+      ),
     );
     return make('figure', {}, caption, canvas);
   });

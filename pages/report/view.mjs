@@ -19,6 +19,7 @@ export class HistoryView {
   #box;
   #base;
   #over;
+  #strip;
   #last;
   #whole;
   #pointers = new Map();
@@ -26,8 +27,9 @@ export class HistoryView {
   #request;
 
   /** `ask` asks the engine; `events` are onPick(view of a pixel, moment), onView(view), onDrawn(milliseconds: undefined unless it took long). */
-  constructor(box, { ask, look, events }) {
+  constructor(box, { strip, ask, look, events }) {
     Object.assign(this, { look, events });
+    this.#strip = strip;
     this.#box = box;
     [this.#base, this.#over] = box.querySelectorAll('canvas');
     this.#request = latestOnly((view, since) => this.#draw(ask, view, since));
@@ -98,7 +100,11 @@ export class HistoryView {
     Object.assign(canvas, { width, height });
     canvas.getContext('2d').putImageData(new ImageData(pixels, width, height), 0, 0);
     this.#last = { canvas, view };
-    if (view.t0 === this.all.t0 && view.t1 === this.all.t1 && view.a1 - view.a0 === this.all.a1 - this.all.a0) {
+    if (
+      view.t0 === this.all.t0 &&
+      view.t1 === this.all.t1 &&
+      view.a1 - view.a0 === this.all.a1 - this.all.a0
+    ) {
       this.#whole = this.#last;
     }
     this.#stretch();
@@ -125,12 +131,6 @@ export class HistoryView {
     const { scale } = this.size;
     const colour = (name) => getComputedStyle(this.#box).getPropertyValue(name);
     context.clearRect(0, 0, width, height);
-    marked.ticks.forEach(([name, moments, row]) => {
-      context.fillStyle = colour(name);
-      for (const moment of this.#inView(moments)) {
-        context.fillRect(this.x(moment + 0.5) - scale, row * 5 * scale, 2 * scale, 8 * scale);
-      }
-    });
     const outline = (rectangle, name, wide) => {
       const left = this.x(rectangle.birth);
       const top = this.y(rectangle.address);
@@ -149,6 +149,29 @@ export class HistoryView {
     context.fillRect(middle - 1.5 * scale, 0, 3 * scale, height);
     context.fillStyle = colour('--accent');
     context.fillRect(middle - 0.75 * scale, 0, 1.5 * scale, height);
+    this.#drawTicks(marked.ticks, colour);
+  }
+
+  /** Ticks for operations that are no malloc or free, in a strip: a row for each kind that there is. */
+  #drawTicks(ticks, colour) {
+    const shown = ticks.filter(([, moments]) => moments.length > 0);
+    const { width } = this.#over;
+    const height = Math.max(1, Math.round(this.#strip.clientHeight * this.size.scale));
+    Object.assign(this.#strip, { width, height });
+    const context = this.#strip.getContext('2d');
+    shown.forEach(([name, moments], row) => {
+      context.fillStyle = colour(name);
+      const top = Math.floor((row * height) / shown.length);
+      const bottom = Math.floor(((row + 1) * height) / shown.length);
+      for (const moment of this.#inView(moments)) {
+        context.fillRect(
+          Math.round(this.x(moment + 0.5)) - 1,
+          top,
+          2,
+          Math.max(1, bottom - top - 1),
+        );
+      }
+    });
   }
 
   /** The moments in view; of very many, some. */
@@ -256,7 +279,8 @@ export class HistoryView {
     }
     // Two fingers: what is between them grows with their distance.
     const [, still] = other;
-    const distance = (place) => Math.hypot((place.x - still.x) * width, (place.y - still.y) * height);
+    const distance = (place) =>
+      Math.hypot((place.x - still.x) * width, (place.y - still.y) * height);
     this.zoom(distance(now) / Math.max(1, distance(before)), {
       x: (now.x + still.x) / 2,
       y: (now.y + still.y) / 2,

@@ -21,7 +21,12 @@ const workers = (build) => ({
       return { path: join(resolveDir, path.replace(/^worker:/, '')), namespace: 'worker' };
     });
     onLoad({ filter: /./, namespace: 'worker' }, async ({ path }) => {
-      const { outputFiles } = await build({ ...OPTIONS, entryPoints: [path], format: 'iife', write: false });
+      const { outputFiles } = await build({
+        ...OPTIONS,
+        entryPoints: [path],
+        format: 'iife',
+        write: false,
+      });
       return { contents: outputFiles[0].text, loader: 'text', resolveDir: dirname(path) };
     });
   },
@@ -47,15 +52,22 @@ export async function buildPage(checkout, name) {
   const { outputFiles: styles } = await build({
     ...OPTIONS,
     stdin: {
-      contents: ["@import '../lib/page.css';", "@import 'uplot/dist/uPlot.min.css';", "@import './page.css';"].join('\n'),
+      contents: [
+        "@import '../lib/page.css';",
+        "@import 'uplot/dist/uPlot.min.css';",
+        "@import './page.css';",
+      ].join('\n'),
       resolveDir: folder,
       loader: 'css',
     },
     write: false,
   });
-  const texts = { style: styles[0].text, script: inScript(outputFiles[0].text) };
+  const parts = {
+    style: `<style>${styles[0].text.trim()}</style>`,
+    script: `<script>${inScript(outputFiles[0].text.trim())}</script>`,
+  };
   const html = await readFile(join(folder, 'page.html'), 'utf8');
   // A function, since a replacement's dollars have a meaning.
-  const filled = html.replace(/\{\{(style|script)\}\}/g, (_, which) => texts[which].trim());
+  const filled = html.replace(/<!-- (style|script) -->/g, (_, which) => parts[which]);
   return { html: filled, inputs: Object.keys(metafile.inputs) };
 }
