@@ -167,7 +167,7 @@ class HistoryBuilder {
   #began(chunk, at) {
     if (this.#player !== undefined && this.#isRecorded) this.#infer('it began with blocks there');
     if (chunk.kind[at] === KIND.main) {
-      if (this.#isRecorded) this.#mains.grow(chunk.size[at], 0);
+      if (this.#isRecorded) this.#mains.grow(chunk.size[at], 0, true);
       return;
     }
     this.initial += 1;

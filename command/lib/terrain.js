@@ -33,15 +33,15 @@ class MainBlocks {
     Object.assign(this, { joins, isOne });
   }
 
-  /** Adds what was there when a recording began, or what the heap has grown by. */
-  grow(size, moment) {
+  /** Adds what the heap has grown by, or a main block that was there when a recording began (`isWhole`). */
+  grow(size, moment, isWhole = false) {
     const start = FIRST + this.mapped;
     this.mains.start.push(start);
     this.mains.size.push(size);
     this.mains.from.push(moment);
     this.mapped += size;
-    const isJoined =
-      this.#starts.length > 0 && (this.isOne || (this.joins && this.#live.at(-1) === 0));
+    const isEmptyLast = this.joins && this.#live.at(-1) === 0;
+    const isJoined = !isWhole && this.#starts.length > 0 && (this.isOne || isEmptyLast);
     if (isJoined) return;
     this.#rows.push(this.borders.at.length);
     this.#starts.push(start);

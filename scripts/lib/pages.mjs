@@ -67,6 +67,10 @@ export async function buildPage(checkout, name) {
     script: `<script>${inScript(outputFiles[0].text.trim())}</script>`,
   };
   const html = await readFile(join(folder, 'page.html'), 'utf8');
+  for (const part of Object.keys(parts)) {
+    if (!html.includes(`<!-- ${part} -->`))
+      throw new Error(`${name}/page.html has no place for its ${part}`);
+  }
   // A function, since a replacement's dollars have a meaning.
   const filled = html.replace(/<!-- (style|script) -->/g, (_, which) => parts[which]);
   return { html: filled, inputs: Object.keys(metafile.inputs) };

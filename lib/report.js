@@ -1,0 +1,38 @@
+// The page of a live heap. What makes pages is part of the command `mems`, in bin/main.js, which takes Node.js 20; the library does
+// not, so that it is loaded with the first page, and where it cannot be an error says what to do instead.
+//
+// The path of the command is put together where it is needed: a bundler that found it would make the command part of the bundle, and the
+// built page, a file that the command reads, would still be missing there.
+// biome-ignore-all lint/style/useNodejsImportProtocol: Node 14 cannot require a node: name.
+
+'use strict';
+
+const path = require('path');
+const { fail, wrongType } = require('./arguments.js');
+
+const COMMAND = ['..', 'bin', 'main.js'];
+const INSTEAD =
+  'Call snapshot(path) instead, and make a page of the file with the command: mems report';
+
+/** The function of the command that writes a page. */
+function load() {
+  if (Number(process.versions.node.split('.')[0]) < 20) {
+    const message = `report() takes Node.js 20 or newer, and this is ${process.version}. ${INSTEAD}`;
+    throw fail(Error, 'ERR_MEMS_UNSUPPORTED', message, load);
+  }
+  try {
+    return require(path.join(__dirname, ...COMMAND)).reportHeap;
+  } catch (error) {
+    if (error.code !== 'MODULE_NOT_FOUND') throw error;
+    const message = `The command mems is not beside the library, so report() cannot make a page. ${INSTEAD}`;
+    throw fail(Error, 'ERR_MEMS_UNSUPPORTED', message, load);
+  }
+}
+
+/** Writes the page of a heap, as it is now, to a path. Resolves to the length of the page in bytes. */
+async function report(heap, to) {
+  if (typeof to !== 'string') throw wrongType('path', 'a string or a file: URL', to);
+  return load()(heap, to);
+}
+
+module.exports = { report };
