@@ -102,7 +102,7 @@ class HistoryBuilder {
     });
     this.#player = new Player(source, { policy: own ? undefined : this.policy, limit });
     if (this.policy === 'segregated') this.#spans = new Spans(this.#player.heap);
-    this.#hasStacks = source.recording?.stacks === true;
+    this.#hasStacks = own && source.recording.stacks;
     this.kinds = new Column(Uint8Array);
     this.what = new Column(Uint32Array);
     this.columns = {

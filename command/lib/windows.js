@@ -2,9 +2,8 @@
 
 'use strict';
 
-/** The most windows, and how many of them are about growth. */
+/** The most windows. */
 const MOST = 8;
-const GROWS = 4;
 
 /** The moments that are worth looking at, the most important first, as [moment, why]. */
 function points({ history, peak }, { OPERATION, operationsOf }) {
@@ -12,8 +11,7 @@ function points({ history, peak }, { OPERATION, operationsOf }) {
   const refused = operationsOf(kinds, [OPERATION.refusedMalloc, OPERATION.refusedRealloc]);
   const grows = Array.from(mains.from, (moment, at) => ({ moment, size: mains.size[at] }))
     .filter(({ moment }) => moment > 0)
-    .sort((a, b) => b.size - a.size || b.moment - a.moment)
-    .slice(0, GROWS);
+    .sort((a, b) => b.size - a.size || a.moment - b.moment);
   const all = [[peak, 'the peak']];
   if (refused.length > 0) {
     all.push(
@@ -24,10 +22,21 @@ function points({ history, peak }, { OPERATION, operationsOf }) {
   return [...all, ...grows.map(({ moment }) => [moment, 'the heap grows'])];
 }
 
+/** The first of these points, without those that are in the windows of others. */
+function apart(all, most) {
+  const chosen = [];
+  for (const point of all) {
+    if (chosen.length === MOST) break;
+    const isNear = chosen.some(([moment]) => Math.abs(moment - point[0]) < most / MOST);
+    if (!isNear) chosen.push(point);
+  }
+  return chosen;
+}
+
 /** Windows of at most `most` operations together, in order, as { from, to, why }. */
 function chooseWindows(found, most, page) {
   const { operations } = found.history;
-  const chosen = points(found, page).slice(0, MOST);
+  const chosen = apart(points(found, page), most);
   const length = Math.max(1, Math.floor(most / chosen.length));
   const windows = [];
   for (const [moment, why] of chosen) {
@@ -43,16 +52,16 @@ function chooseWindows(found, most, page) {
     if (!other.why.includes(why)) other.why += `, ${why}`;
   }
   // Windows that have grown may touch now.
-  const apart = [];
+  const merged = [];
   for (const each of windows.sort((a, b) => a.from - b.from)) {
-    const last = apart.at(-1);
-    if (last === undefined || each.from >= last.to) apart.push(each);
+    const last = merged.at(-1);
+    if (last === undefined || each.from >= last.to) merged.push(each);
     else {
       last.to = Math.max(last.to, each.to);
       if (!last.why.includes(each.why)) last.why += `, ${each.why}`;
     }
   }
-  return apart;
+  return merged;
 }
 
 module.exports = { chooseWindows };

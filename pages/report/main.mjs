@@ -315,9 +315,9 @@ async function find(isBack) {
     found.textContent = 'There is none.';
     return;
   }
-  found.textContent = `Operation ${name(result.moment)}${result.isRound ? ', from the other end' : ''}.`;
   await select(result.block);
   go(result.moment, { focus: result.block?.address });
+  found.textContent = `Operation ${name(result.moment)}${result.isRound ? ', from the other end' : ''}.`;
   view.reveal(result.moment);
 }
 

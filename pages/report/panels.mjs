@@ -83,7 +83,7 @@ export function blockText(block, name, operations) {
   if (resized > 0) parts.push(`resized ${counted(resized, 'time')}`);
   if (resized === 0 && fate === 'resized') parts.push(fate);
   const text = `${parts.join('; ')}.`;
-  return site ? `${text} By ${site.split('\n')[0].trim()}` : text;
+  return site ? `${text} By ${shortSite(site)}.` : text;
 }
 
 /** The chain of a main block. `onSelect` gets the number of a block that is clicked. */
