@@ -8,7 +8,7 @@
 
 'use strict';
 
-const { Heap } = require('../library.js');
+const { binding } = require('../library.js');
 const { Player } = require('./player.js');
 const { NO_BLOCK } = require('./recorded.js');
 const { KIND } = require('./recordings.js');
@@ -17,6 +17,7 @@ const { FIRST, MainBlocks, NEVER, Spans } = require('./terrain.js');
 const PAGE = 4096;
 /** The largest slot of a size class. */
 const MOST_SLOT = 32 << 10;
+const SLOT_UNIT = 16;
 const NONE = 0xffff_ffff;
 /** Operations between two times that are kept. */
 const CLOCK_STEP = 256;
@@ -24,47 +25,40 @@ const CLOCK_STEP = 256;
 /** The options of the heap that a trace is replayed on, as far as sizes depend on them. */
 const ALIGNMENTS = { segregated: 16 };
 
-/** How a heap rounds sizes up; `rungs` is the sizes of slots that were seen. */
+/** How a heap rounds sizes up, as pages/report/pack.mjs has it. */
 function roundingOf(policy, alignment) {
   if (policy === 'buddy') return { power: alignment };
-  return policy === 'segregated' ? { unit: PAGE, rungs: [] } : { unit: alignment };
+  if (policy === 'segregated') return { unit: PAGE, rungs: [...binding.sizeClasses()] };
+  return { unit: alignment };
 }
 
 /** Bytes of a block by the rules of the library, for heaps that cannot be asked. */
 class Rules {
+  #classes = binding.sizeClasses();
   #slots = new Map();
-  #heap;
 
   constructor(policy, alignment) {
     Object.assign(this, { policy, alignment });
   }
 
   sizeOf(size, alignment) {
-    const { policy } = this;
-    if (policy === 'segregated') return this.#slot(size, Math.max(16, alignment));
-    if (policy === 'buddy') {
+    if (this.policy === 'segregated') return this.#slot(size, Math.max(SLOT_UNIT, alignment));
+    if (this.policy === 'buddy') {
       return 2 ** Math.ceil(Math.log2(Math.max(size, alignment, this.alignment)));
     }
     return Math.ceil(size / this.alignment) * this.alignment;
   }
 
-  /** A slot of a size class: a heap of that kind says how large it is. */
+  /** The slot of the smallest size class whose slots are as large and aligned, or whole pages. */
   #slot(size, alignment) {
     if (size > MOST_SLOT || alignment > PAGE) return Math.ceil(size / PAGE) * PAGE;
-    const key = size * 8192 + alignment;
+    const key = size * 2 * PAGE + alignment;
     let slot = this.#slots.get(key);
     if (slot === undefined) {
-      this.#heap ??= new Heap({ policy: 'segregated', addresses: 'number', autoTrim: false });
-      const address = this.#heap.malloc(size, { alignment });
-      slot = this.#heap.usableSize(address);
-      this.#heap.free(address);
+      slot = this.#classes.find((each) => each >= size && each % alignment === 0);
       this.#slots.set(key, slot);
     }
     return slot;
-  }
-
-  close() {
-    this.#heap?.close();
   }
 }
 
@@ -282,12 +276,6 @@ class HistoryBuilder {
       Object.entries(this.columns).map(([name, column]) => [name, column.array]),
     );
     blocks.count = blocks.address.length;
-    const rounding = roundingOf(this.policy, this.alignment);
-    if (rounding.rungs !== undefined) {
-      const seen = new Set();
-      for (const size of blocks.size) if (size <= MOST_SLOT) seen.add(size);
-      rounding.rungs = seen.size > 0 ? [...seen].sort((a, b) => a - b) : undefined;
-    }
     return {
       meta: { ...meta, policy: this.policy, marks: this.#marks, clockStep: CLOCK_STEP },
       initial: this.initial,
@@ -300,13 +288,12 @@ class HistoryBuilder {
       spans: this.#spans?.columns ?? { start: [], end: [], slot: [], from: [], to: [] },
       refused: this.#refused,
       clock: this.#clock.length > 0 ? this.#clock : undefined,
-      rounding,
+      rounding: roundingOf(this.policy, this.alignment),
     };
   }
 
   close() {
     this.#player?.close();
-    this.#rules.close();
   }
 }
 
