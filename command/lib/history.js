@@ -221,12 +221,12 @@ class HistoryBuilder {
     const id = chunk.block[at];
     const asked = chunk.size[at];
     const isMoved = previous === NONE || columns.address.values[previous] !== address;
-    if (previous !== NONE) this.#end(previous, id, moment);
-    if (!isMoved) this.#mains.count(address, 1, moment);
     const isNew = this.#spans !== undefined && isMoved && this.#spans.take(address, moment);
     const size = this.#sizeOf(chunk, at, { address, previous, isMoved });
     if (!this.#isRecorded) this.#growTo(address + size, isNew, moment);
-    if (isMoved) this.#mains.count(address, 1, moment);
+    // A block that moves is there twice for a while, so that what is empty then decides.
+    this.#mains.count(address, 1, moment);
+    if (previous !== NONE) this.#end(previous, id, moment);
     if (isMoved && previous !== NONE) this.#spans?.free(columns.address.values[previous], moment);
     const number = columns.address.length;
     columns.address.push(address);
@@ -248,14 +248,16 @@ class HistoryBuilder {
 
   /** Bytes of a block. */
   #sizeOf({ size, alignment }, at, { address, previous, isMoved }) {
-    if (this.policy !== 'segregated') return this.#rules.sizeOf(size[at], alignment?.[at] ?? 1);
+    // In place, the buddy system forgets that a block was aligned.
+    const aligned = isMoved ? (alignment?.[at] ?? 1) : 1;
+    if (this.policy !== 'segregated') return this.#rules.sizeOf(size[at], aligned);
     if (this.#player !== undefined) return this.#player.heap.usableSize(address);
     // A slot stays as large as it is.
     const was = isMoved ? 0 : this.columns.size.values[previous];
     if (was >= size[at] && was <= MOST_SLOT) return was;
     return was > MOST_SLOT
       ? Math.ceil(size[at] / PAGE) * PAGE
-      : this.#rules.sizeOf(size[at], alignment?.[at] ?? 1);
+      : this.#rules.sizeOf(size[at], aligned);
   }
 
   /** Notes that the heap that replays has grown, if a block or a span may be where it has. */

@@ -111,7 +111,10 @@ export class Layout {
     return sum;
   }
 
-  /** Finds the segments of a moment. Returns the numbers of it. */
+  /**
+   * Finds the segments of a moment. Returns the numbers of it; `powers` has, for each power of two, how many holes are at least that large
+   * and less than twice that.
+   */
   go(moment) {
     const { segments } = this;
     const { address, size, asked } = this.history.blocks;
@@ -119,7 +122,14 @@ export class Layout {
     const mapped = this.mapped(moment);
     this.end = FIRST_ADDRESS + mapped;
     this.mains = here(this.#borders, moment, 'at').at;
-    const fill = this.#filler(moment);
+    const found = {
+      holes: 0,
+      holeBytes: 0,
+      largest: 0,
+      powers: new Uint32Array(54),
+      powerBytes: new Float64Array(54),
+    };
+    const fill = this.#filler(moment, found);
     const [order, birth, death] = [this.#order, this.#birth, this.#death];
     let [at, live, requested, blocks] = [FIRST_ADDRESS, 0, 0, 0];
     for (let index = 0; index < order.length; index++) {
@@ -133,13 +143,14 @@ export class Layout {
       blocks += 1;
     }
     if (at < this.end) fill(at, this.end);
-    return { mapped, live, requested, blocks, mainBlocks: this.mains.length, ...this.#holes() };
+    return { mapped, live, requested, blocks, mainBlocks: this.mains.length, ...found };
   }
 
-  /** A function that adds the holes from one address to another. */
-  #filler(moment) {
+  /** A function that adds the holes from one address to another, to the segments and to the numbers `found`. */
+  #filler(moment, found) {
     const { segments, mains, end } = this;
     const hole = this.#hole(moment);
+    const { powers, powerBytes } = found;
     let main = 0;
     return (from, to) => {
       let at = from;
@@ -148,6 +159,12 @@ export class Layout {
         const next = main + 1 < mains.length ? mains[main + 1] : end;
         const size = hole(at, Math.min(to, next), mains[main] ?? FIRST_ADDRESS, next);
         segments.push(at, size, NONE);
+        const power = size < 2 ** 31 ? 31 - Math.clz32(size) : Math.floor(Math.log2(size));
+        powers[power] += 1;
+        powerBytes[power] += size;
+        found.holes += 1;
+        found.holeBytes += size;
+        if (size > found.largest) found.largest = size;
         at += size;
       }
     };
@@ -174,25 +191,6 @@ export class Layout {
       const next = start + (Math.floor((at - start) / slot) + 1) * slot;
       return Math.min(next > end ? end : next, to) - at;
     };
-  }
-
-  /** The numbers of the holes. `powers` has, for each power of two, how many holes are at least that large and less than twice that. */
-  #holes() {
-    const { count, size, block } = this.segments;
-    const powers = new Uint32Array(54);
-    const powerBytes = new Float64Array(54);
-    let [holes, holeBytes, largest] = [0, 0, 0];
-    for (let at = 0; at < count; at++) {
-      if (block[at] !== NONE) continue;
-      const bytes = size[at];
-      const power = bytes < 2 ** 31 ? 31 - Math.clz32(bytes) : Math.floor(Math.log2(bytes));
-      powers[power] += 1;
-      powerBytes[power] += bytes;
-      holes += 1;
-      holeBytes += bytes;
-      if (bytes > largest) largest = bytes;
-    }
-    return { holes, holeBytes, largest, powers, powerBytes };
   }
 
   /** The main block that holds an address, as { number, start, end, first, last }: positions of its segments, `last` exclusive. */

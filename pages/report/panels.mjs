@@ -5,7 +5,7 @@ import { bytes, count, counted } from '../lib/numbers.mjs';
 import { FATES } from './colours.mjs';
 import { OPERATION } from './history.mjs';
 import { css, KINDS, THEMES, viridis } from './palette.mjs';
-import { paint, rampColours } from './picture.mjs';
+import { paint, rampOf } from './picture.mjs';
 import { NUMBERS } from './texts.mjs';
 
 /** Makes the rows of the numbers, each with a button that says more. */
@@ -275,7 +275,7 @@ export function showPolicies(policies, { theme, windows = [] }) {
     const [coverage, value, ground] = [0, 1, 2].map(channel);
     const strip = document.createElement('canvas');
     Object.assign(strip, { width, height });
-    const colours = paint(rampColours(value, theme), { coverage, ground }, theme);
+    const colours = paint({ coverage, ground, values: value, colours: rampOf(theme) }, theme);
     strip.getContext('2d').putImageData(new ImageData(colours, width, height), 0, 0);
     const context = canvas.getContext('2d');
     context.fillStyle = css(THEMES[theme].unmapped);

@@ -7,6 +7,7 @@ import { Raster } from './raster.mjs';
 
 const RAMPS = { light: ramp(THEMES.light), dark: ramp(THEMES.dark) };
 const CHANNELS = [0, 1, 2];
+const STEPS = 255;
 
 /** Main blocks as rectangles that never end. */
 function groundOf({ start, size, from }) {
@@ -14,43 +15,51 @@ function groundOf({ start, size, from }) {
   return { count: start.length, address: start, size, birth: from, death };
 }
 
-/** Colours pixels. `colours` has three numbers a pixel; `coverage` and `ground` are the shares of blocks, and of main blocks. */
-export function paint(colours, { coverage, ground }, theme) {
+/** A pixel as a number whose lowest byte is red: how canvases have it on little-endian processors, which are all that run browsers. */
+const packed = (red, green, blue) => ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+
+/**
+ * Colours pixels: `coverage` and `ground` are the shares of blocks, and of main blocks, in each. `colours` is a table of 256 colours
+ * from which `values`, from 0 to 1, choose; or three arrays of a channel each, and no values.
+ */
+export function paint({ coverage, ground, values, colours }, theme) {
   const { hole, unmapped } = THEMES[theme];
-  const pixels = new Uint8ClampedArray(4 * coverage.length);
-  for (let at = 0; at < coverage.length; at++) {
+  const { length } = coverage;
+  const pixels = new Uint32Array(length);
+  const free = packed(...hole);
+  const nothing = packed(...unmapped);
+  for (let at = 0; at < length; at++) {
     const covered = coverage[at];
-    const below = Math.max(covered, ground[at]);
-    for (let channel = 0; channel < 3; channel++) {
-      pixels[4 * at + channel] =
-        covered * colours[3 * at + channel] +
-        (below - covered) * hole[channel] +
-        (1 - below) * unmapped[channel];
+    const below = covered > ground[at] ? covered : ground[at];
+    if (covered === 0 && (below === 0 || below === 1)) {
+      pixels[at] = below === 0 ? nothing : free;
+      continue;
     }
-    pixels[4 * at + 3] = 255;
+    let [red, green, blue] = [0, 0, 0];
+    if (values === undefined) {
+      red = colours[0][at];
+      green = colours[1][at];
+      blue = colours[2][at];
+    } else {
+      const value = values[at];
+      const place = 3 * (value <= 0 ? 0 : value >= 1 ? STEPS : (value * STEPS + 0.5) | 0);
+      red = colours[place];
+      green = colours[place + 1];
+      blue = colours[place + 2];
+    }
+    const open = below - covered;
+    const none = 1 - below;
+    pixels[at] = packed(
+      (covered * red + open * hole[0] + none * unmapped[0] + 0.5) | 0,
+      (covered * green + open * hole[1] + none * unmapped[1] + 0.5) | 0,
+      (covered * blue + open * hole[2] + none * unmapped[2] + 0.5) | 0,
+    );
   }
-  return pixels;
+  return new Uint8ClampedArray(pixels.buffer);
 }
 
-/** The colours of values from 0 to 1. */
-export function rampColours(values, theme) {
-  const colours = new Float32Array(3 * values.length);
-  const from = RAMPS[theme];
-  for (let at = 0; at < values.length; at++) {
-    const place = 3 * Math.min(255, Math.max(0, Math.round(255 * values[at])));
-    colours[3 * at] = from[place];
-    colours[3 * at + 1] = from[place + 1];
-    colours[3 * at + 2] = from[place + 2];
-  }
-  return colours;
-}
-
-/** The colour of a block by a scale's value. */
-function colourOf(value, scale, theme) {
-  if (isOfKinds(scale)) return KINDS[value];
-  const place = 3 * Math.min(255, Math.max(0, Math.round(255 * value)));
-  return RAMPS[theme].subarray(place, place + 3);
-}
+/** The table of colours of a theme, for values. */
+export const rampOf = (theme) => RAMPS[theme];
 
 /** Draws histories, and keeps its arrays from one picture to the next. */
 export class Painter {
@@ -64,14 +73,14 @@ export class Painter {
     const raster = this.#raster;
     raster.clear();
     raster.draw(groundOf(mains), view, values, true);
+    const { coverage, ground } = raster;
     if (!isOfKinds(scale)) {
       raster.draw(blocks, view, values);
       raster.finish();
-      return paint(rampColours(raster.value, theme), raster, theme);
+      return paint({ coverage, ground, values: raster.value, colours: RAMPS[theme] }, theme);
     }
     // The mean of numbers of kinds says nothing. That of their colours does, channel by channel.
-    const colours = new Float32Array(3 * width * height);
-    for (const channel of CHANNELS) {
+    const colours = CHANNELS.map((channel) => {
       if (channel > 0) {
         raster.clear();
         raster.draw(groundOf(mains), view, values, true);
@@ -82,11 +91,9 @@ export class Painter {
         values.map((value) => KINDS[value][channel]),
       );
       raster.finish();
-      for (let at = 0; at < raster.value.length; at++) {
-        colours[3 * at + channel] = raster.value[at];
-      }
-    }
-    return paint(colours, raster, theme);
+      return raster.value.slice();
+    });
+    return paint({ coverage, ground, colours }, theme);
   }
 
   /**
@@ -96,52 +103,60 @@ export class Painter {
   map({ segments, end }, values, { width, rows, theme, scale }) {
     const cells = width * rows;
     const bytes = Math.max(1, (end - FIRST_ADDRESS) / cells);
-    const coverage = new Float64Array(cells + 2);
-    const ground = new Float64Array(cells + 2);
-    const channels = new Float64Array(3 * (cells + 2));
-    edges(ground, 0, (end - FIRST_ADDRESS) / bytes, 1);
     const { count, start, size, block } = segments;
+    const isScale = !isOfKinds(scale);
+    const ground = new Line(cells);
+    ground.add(0, (end - FIRST_ADDRESS) / bytes, 1);
+    const coverage = new Line(cells);
+    const lines = (isScale ? [0] : CHANNELS).map(() => new Line(cells));
     for (let at = 0; at < count; at++) {
       if (block[at] === NONE) continue;
       const from = (start[at] - FIRST_ADDRESS) / bytes;
       const to = from + size[at] / bytes;
-      const colour = colourOf(values[block[at]], scale, theme);
-      const [first, last] = [Math.floor(from), Math.floor(to)];
-      const [right0, right1] = [from - first, to - last];
-      coverage[first] += 1 - right0;
-      coverage[first + 1] += right0;
-      coverage[last] -= 1 - right1;
-      coverage[last + 1] -= right1;
-      for (let channel = 0; channel < 3; channel++) {
-        const weight = colour[channel];
-        channels[3 * first + channel] += weight * (1 - right0);
-        channels[3 * first + 3 + channel] += weight * right0;
-        channels[3 * last + channel] -= weight * (1 - right1);
-        channels[3 * last + 3 + channel] -= weight * right1;
-      }
+      const value = values[block[at]];
+      coverage.add(from, to, 1);
+      if (isScale) lines[0].add(from, to, value);
+      else for (const channel of CHANNELS) lines[channel].add(from, to, KINDS[value][channel]);
     }
-    const sums = [0, 0, 0, 0, 0];
-    const colours = new Float32Array(3 * cells);
-    for (let at = 0; at < cells; at++) {
-      sums[0] += coverage[at];
-      sums[1] += ground[at];
-      coverage[at] = Math.min(1, Math.max(0, sums[0]));
-      ground[at] = Math.min(1, Math.max(0, sums[1]));
-      for (let channel = 0; channel < 3; channel++) {
-        sums[2 + channel] += channels[3 * at + channel];
-        colours[3 * at + channel] = sums[0] < 1e-9 ? 0 : sums[2 + channel] / sums[0];
-      }
-    }
-    const shares = { coverage: coverage.subarray(0, cells), ground };
-    return { pixels: paint(colours, shares, theme), bytes };
+    const shares = { coverage: coverage.sums(), ground: ground.sums() };
+    const means = lines.map((line) => line.sums(shares.coverage));
+    const colours = isScale ? { values: means[0], colours: RAMPS[theme] } : { colours: means };
+    return { pixels: paint({ ...shares, ...colours }, theme), bytes };
   }
 }
 
-/** Notes where coverage begins and ends, as differences from one cell to the next. */
-function edges(differences, from, to, weight) {
-  const [first, last] = [Math.floor(from), Math.floor(to)];
-  differences[first] += weight * (1 - (from - first));
-  differences[first + 1] += weight * (from - first);
-  differences[last] -= weight * (1 - (to - last));
-  differences[last + 1] -= weight * (to - last);
+/** A line of cells, of which ranges are covered: only where coverage changes is noted, as a difference from the cell before. */
+class Line {
+  #differences;
+
+  constructor(cells) {
+    this.cells = cells;
+    this.#differences = new Float64Array(cells + 2);
+  }
+
+  /** Covers the cells from one place to another, with a weight. */
+  add(from, to, weight) {
+    const differences = this.#differences;
+    const first = Math.floor(from);
+    const last = Math.floor(to);
+    const rest0 = weight * (from - first);
+    const rest1 = weight * (to - last);
+    differences[first] += weight - rest0;
+    differences[first + 1] += rest0;
+    differences[last] -= weight - rest1;
+    differences[last + 1] -= rest1;
+  }
+
+  /** The sum of the weights of each cell; with `coverage` their mean. */
+  sums(coverage) {
+    const found = new Float32Array(this.cells);
+    let sum = 0;
+    for (let at = 0; at < found.length; at++) {
+      sum += this.#differences[at];
+      // Sums of many small numbers are a little off.
+      if (coverage !== undefined) found[at] = coverage[at] === 0 ? 0 : sum / coverage[at];
+      else found[at] = sum < 1e-6 ? 0 : sum > 1 - 1e-6 ? 1 : sum;
+    }
+    return found;
+  }
 }
