@@ -1,16 +1,17 @@
 // The page of a live heap. What makes pages is part of the command `mems`, in bin/main.js, which takes Node.js 20; the library does
 // not, so that it is loaded with the first page, and where it cannot be an error says what to do instead.
 //
-// The path of the command is put together where it is needed: a bundler that found it would make the command part of the bundle, and the
-// built page, a file that the command reads, would still be missing there.
+// Bundlers do not see this `require`: one that found the command would make it part of the bundle, and the built page, a file that the
+// command reads, would still be missing there.
 // biome-ignore-all lint/style/useNodejsImportProtocol: Node 14 cannot require a node: name.
 
 'use strict';
 
+const { createRequire } = require('module');
 const path = require('path');
 const { fail, wrongType } = require('./arguments.js');
 
-const COMMAND = ['..', 'bin', 'main.js'];
+const COMMAND = '../bin/main.js';
 const INSTEAD =
   'Call snapshot(path) instead, and make a page of the file with the command: mems report';
 
@@ -21,9 +22,10 @@ function load() {
     throw fail(Error, 'ERR_MEMS_UNSUPPORTED', message, load);
   }
   try {
-    return require(path.join(__dirname, ...COMMAND)).reportHeap;
+    return createRequire(path.join(__dirname, 'report.js'))(COMMAND).reportHeap;
   } catch (error) {
-    if (error.code !== 'MODULE_NOT_FOUND') throw error;
+    // A bundle that is an ES module has no __dirname.
+    if (error.code !== 'MODULE_NOT_FOUND' && !(error instanceof ReferenceError)) throw error;
     const message = `The command mems is not beside the library, so report() cannot make a page. ${INSTEAD}`;
     throw fail(Error, 'ERR_MEMS_UNSUPPORTED', message, load);
   }

@@ -444,6 +444,20 @@ describe('the page', () => {
     });
   }
 
+  test('does without a worker', async () => {
+    const before = () => {
+      delete window.Worker;
+    };
+    const other = await browser.open(file('__script__b_x_mems.html'), { before });
+    await other.waitForSelector('body[data-sampled]');
+    const { length } = calls;
+    await goTo(other, length);
+    const numbers = await numbersOf(other);
+    await goTo(page, length);
+    assert.deepEqual(numbers, await numbersOf(page));
+    await closed(other);
+  });
+
   test('a pinch zooms', async () => {
     const other = await browser.open(file('__script__b_x_mems.html'), {
       size: NARROW,

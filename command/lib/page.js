@@ -246,7 +246,7 @@ function factsOf({ history, tally, source }) {
     ['mapped', bytes(mapped)],
     ...(begun === undefined
       ? []
-      : [['recorded', new Date(begun).toISOString().slice(0, 16).replace('T', ' ')]]),
+      : [['recorded', `${new Date(begun).toISOString().slice(0, 16).replace('T', ' ')} UTC`]]),
     ...(platform === undefined ? [] : [['on', platform]]),
   ];
 }

@@ -5,18 +5,15 @@ import workerSource from 'worker:./worker.mjs';
 import { latestOnly, startWorker } from '../lib/client.mjs';
 import { embeddedBytes, splitParts } from '../lib/data.mjs';
 import { byId, isTyping, make } from '../lib/dom.mjs';
-import { bytes, count, counted, parseSize } from '../lib/numbers.mjs';
-import { formats, holesChart, setHoles, timeChart } from './charts.mjs';
+import { bytes, count, counted } from '../lib/numbers.mjs';
+import { formats, timeChart } from './charts.mjs';
+import { Curves } from './curves.mjs';
 import * as panels from './panels.mjs';
 import { createResponder } from './request.mjs';
+import { listenToSearch } from './search.mjs';
 import { sentence } from './texts.mjs';
 import { HistoryView } from './view.mjs';
 
-/** Points of a chart over time. */
-const PARTS = 400;
-/** Moments of the chart of unusable bytes, and how many are asked for at once: the cursor does not wait for more. */
-const SAMPLES = 160;
-const AT_ONCE = 4;
 /** Operations that an arrow steps with shift. */
 const FAR = 1000;
 /** Milliseconds after which a screen reader hears where the cursor is. */
@@ -32,7 +29,7 @@ const near = () => (window.innerWidth < 600 ? 5 : 14);
 const name = (moment) => count(state.offset + moment);
 
 const { ask } = startWorker(workerSource, createResponder);
-let charts;
+const curves = new Curves(ask);
 let info;
 let report;
 let view;
@@ -44,7 +41,7 @@ function go(moment, { focus } = {}) {
   byId('slider').value = String(state.moment);
   byId('slider').setAttribute('aria-valuetext', `operation ${name(state.moment)}`);
   drawOver();
-  for (const chart of [charts.bytes, charts.unusable]) chart.redraw(false);
+  curves.moveCursor();
   showMoment(state.moment);
 }
 
@@ -55,7 +52,7 @@ const showMoment = latestOnly(async (moment, since) => {
   panels.showNumbers(numbers);
   panels.showMap(byId('map'), found.map, state.focus ?? operation.address);
   panels.showChain(chain, (block) => select(block));
-  setHoles(charts.holes, numbers.powers);
+  curves.showHoles(numbers.powers);
   for (const id of ['map-at', 'now-at']) byId(id).textContent = name(moment);
   const row = bytes(found.map.bytes * found.map.width);
   byId('map-scale').textContent = `– ${row} a row, ${counted(numbers.mainBlocks, 'main block')}`;
@@ -138,44 +135,6 @@ function step(by) {
   view.reveal(state.moment);
 }
 
-/** The unusable shares of the moments in view, a few at a time: a newer view ends it. */
-async function sampleUnusable({ t0, t1 }) {
-  const mine = {};
-  sampleUnusable.current = mine;
-  const first = Math.max(0, Math.floor(t0));
-  const last = Math.min(info.operations, Math.ceil(t1));
-  const samples = Math.min(SAMPLES, last - first + 1);
-  const moments = Array.from({ length: samples }, (_, at) => {
-    return Math.round(first + ((last - first) * at) / Math.max(1, samples - 1));
-  });
-  const shares = [[], [], []];
-  for (let at = 0; at < samples; at += AT_ONCE) {
-    const some = await ask('unusable', { moments: moments.slice(at, at + AT_ONCE) });
-    if (sampleUnusable.current !== mine) return;
-    for (const { unusable64, unusable1K, unusable64K } of some) {
-      shares[0].push(unusable64);
-      shares[1].push(unusable1K);
-      shares[2].push(unusable64K);
-    }
-    // Drawn now and then: a chart takes longer than a few samples.
-    if (at % (8 * AT_ONCE) === 0) showUnusable(moments, shares);
-  }
-  showUnusable(moments, shares);
-  document.body.dataset.sampled = String(moments.length);
-}
-
-/** What is not known yet is left out of the curve. */
-function showUnusable(moments, shares) {
-  charts.unusable.setData([moments, ...shares.map((some) => moments.map((_, at) => some[at]))]);
-}
-
-const showSeries = latestOnly(async ({ t0, t1 }) => {
-  const { moments, live, mapped } = await ask('series', { t0, t1, parts: PARTS });
-  charts.bytes.setData([moments, live, mapped]);
-});
-
-let resting;
-
 /** What follows from what is in view. */
 function onView(now) {
   const { t0, t1, a0, a1 } = now;
@@ -184,53 +143,16 @@ function onView(now) {
     make('span', {}, `addresses ${count(Math.round(a0))} to ${count(Math.round(a1))}, downwards`),
     make('span', {}, name(Math.min(info.operations, Math.ceil(t1)))),
   );
-  clearTimeout(resting);
-  resting = setTimeout(() => {
-    showSeries({ t0, t1 });
-    sampleUnusable({ t0, t1 });
-  }, 120);
+  curves.follow(now, info.operations);
 }
 
 /** Makes the charts, in the colours of the theme. */
 function buildCharts() {
-  for (const chart of Object.values(charts ?? {})) chart.destroy();
-  const common = {
+  curves.build({
     moment: () => state.moment,
     offset: () => state.offset,
     onMove: (moment) => go(moment),
-    key: 'time',
-  };
-  charts = {
-    bytes: timeChart(byId('bytes'), {
-      ...common,
-      format: formats.bytes,
-      series: [{ colour: '--live', filled: true }, { colour: '--mapped' }],
-    }),
-    unusable: timeChart(byId('unusable'), {
-      ...common,
-      format: formats.percent,
-      range: [0, 1.02],
-      series: [{ colour: '--live' }, { colour: '--third' }, { colour: '--fourth' }],
-    }),
-    holes: holesChart(byId('holes')),
-  };
-  const legend = (id, entries) => {
-    const spans = entries.map(([variable, text]) => {
-      const square = make('span', { className: 'swatch' });
-      square.style.background = `var(${variable})`;
-      return make('span', {}, square, text);
-    });
-    byId(id).replaceChildren(...spans);
-  };
-  legend('bytes-legend', [
-    ['--live', 'live'],
-    ['--mapped', 'mapped'],
-  ]);
-  legend('unusable-legend', [
-    ['--live', '64 B'],
-    ['--third', '1 KiB'],
-    ['--fourth', '64 KiB'],
-  ]);
+  });
 }
 
 /** Everything that depends on colours. */
@@ -249,6 +171,8 @@ async function openPart(number) {
   state.selected = undefined;
   state.moment = info.meta.start ?? info.operations;
   byId('slider').max = String(info.operations);
+  // One moment has no curves.
+  for (const id of ['bytes-card', 'unusable-card']) byId(id).hidden = info.operations === 0;
   if (info.sites !== undefined && byId('scale').querySelector('[value=site]') === null) {
     byId('scale').append(make('option', { value: 'site' }, 'site'));
     byId('sites-card').hidden = false;
@@ -289,38 +213,6 @@ function showParts({ windows, leftOut, summary }) {
   chart.setData([summary.moments, summary.live, summary.mapped]);
 }
 
-const FIELDS = {
-  address: 'address',
-  size: 'size (4096, 64K)',
-  age: 'operations',
-  mark: 'text',
-};
-
-async function find(isBack) {
-  const what = byId('find-what').value;
-  const text = byId('find-value').value;
-  const value =
-    what === 'mark'
-      ? text
-      : what === 'size'
-        ? parseSize(text)
-        : Number(text.replace(/[,\sn_]/g, '') || Number.NaN);
-  const found = byId('found');
-  if (FIELDS[what] !== undefined && what !== 'mark' && !(value >= 0)) {
-    found.textContent = `Write ${what === 'size' ? 'a size, as in 4096 or 64K' : 'a number'}.`;
-    return;
-  }
-  const result = await ask('find', { what, value, moment: state.moment, isBack });
-  if (result === undefined) {
-    found.textContent = 'There is none.';
-    return;
-  }
-  await select(result.block);
-  go(result.moment, { focus: result.block?.address });
-  found.textContent = `Operation ${name(result.moment)}${result.isRound ? ', from the other end' : ''}.`;
-  view.reveal(result.moment);
-}
-
 function listen() {
   byId('slider').addEventListener('input', ({ target }) => go(Number(target.value)));
   const onClick = (id, act) => byId(id).addEventListener('click', act);
@@ -331,15 +223,14 @@ function listen() {
   onClick('zoom-in', () => view.zoom(2));
   onClick('zoom-out', () => view.zoom(0.5));
   onClick('zoom-all', () => view.showAll());
-  onClick('find-back', () => find(true));
-  byId('find').addEventListener('submit', (event) => {
-    event.preventDefault();
-    find(false);
-  });
-  byId('find-what').addEventListener('change', ({ target }) => {
-    const field = FIELDS[target.value];
-    byId('find-field').hidden = field === undefined;
-    if (field !== undefined) byId('find-field').firstChild.data = `${field} `;
+  listenToSearch({
+    name,
+    find: (search) => ask('find', { ...search, moment: state.moment }),
+    async onFound({ moment, block }) {
+      await select(block);
+      go(moment, { focus: block?.address });
+      view.reveal(moment);
+    },
   });
   byId('scale').addEventListener('change', ({ target }) => {
     state.scale = target.value;

@@ -50,10 +50,10 @@ export class Browser {
   }
 
   /**
-   * Opens a file in a window of its own. `theme` is 'light' or 'dark'. Returns a page of playwright with `complaints`: what it has
+   * Opens a file in a window of its own. `theme` is 'light' or 'dark', `before` a function that runs there before the page does. Returns a page of playwright with `complaints`: what it has
    * written to its console, its errors, and requests that it has made for anything but itself.
    */
-  async open(file, { size = WIDE, theme = 'light', isTouch = false } = {}) {
+  async open(file, { size = WIDE, theme = 'light', isTouch = false, before } = {}) {
     const context = await this.#browser.newContext({
       viewport: size,
       colorScheme: theme,
@@ -61,6 +61,7 @@ export class Browser {
       hasTouch: isTouch,
       isMobile: isTouch,
     });
+    if (before !== undefined) await context.addInitScript(before);
     const page = await context.newPage();
     page.setDefaultTimeout(TIMEOUT);
     page.complaints = [];
