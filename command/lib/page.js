@@ -185,7 +185,7 @@ function summaryOf(history, { OPERATION, NONE }) {
 
 /** What is in the page of a history, and what is not. */
 function windowsOf(found, most, page) {
-  const { history } = found;
+  const { history, hasPictures } = found;
   const { operations } = history;
   if (operations <= most) return { windows: [{ from: 0, to: operations }] };
   const windows = chooseWindows(found, most, page);
@@ -193,7 +193,7 @@ function windowsOf(found, most, page) {
   return {
     windows,
     summary: summaryOf(history, page),
-    leftOut: `The program has ${count(operations)} operations, which are too many for one page. ${count(inside)} of them are here, round the peak, growth and refused requests; the other ${count(operations - inside)} are only in the curves below and in the small pictures.`,
+    leftOut: `The program has ${count(operations)} operations, which are too many for one page. ${count(inside)} of them are here, round the peak, growth and refused requests; the other ${count(operations - inside)} are only in the curves below${hasPictures ? ' and in the small pictures' : ''}.`,
   };
 }
 
@@ -283,7 +283,14 @@ async function makePage(source, options, context) {
     });
     const history = builder.finish({ stacks: stacksOf(source, paths) });
     refine?.(history);
-    const found = { history, builder, source, tally, peak: tally.peak.operation };
+    const found = {
+      history,
+      builder,
+      source,
+      tally,
+      peak: tally.peak.operation,
+      hasPictures: policies.length > 0,
+    };
     const shown = [];
     for (const policy of policies) {
       const its =

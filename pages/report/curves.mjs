@@ -6,9 +6,11 @@ import { formats, holesChart, setHoles, timeChart } from './charts.mjs';
 
 /** Points of the curve of bytes. */
 const POINTS = 400;
-/** Moments of the curves of unusable bytes, and how many are asked for at once: the cursor does not wait for more. */
+/** Moments of the curves of unusable bytes, and for how many milliseconds at once: the cursor does not wait longer. */
 const SAMPLES = 160;
-const AT_ONCE = 4;
+const AT_ONCE = 8;
+/** Moments between two times that the curves are drawn while they are made. */
+const DRAWN = 32;
 /** Milliseconds without a change of view after which the curves follow it. */
 const REST = 120;
 
@@ -103,11 +105,14 @@ export class Curves {
       const shares = UNUSABLE.map(([name]) => moments.map((_, at) => found[at]?.[name]));
       this.#charts.unusable.setData([moments, ...shares]);
     };
-    for (let at = 0; at < samples; at += AT_ONCE) {
-      found.push(...(await this.#ask('unusable', { moments: moments.slice(at, at + AT_ONCE) })));
+    let drawn = 0;
+    while (found.length < samples) {
+      const rest = { moments: moments.slice(found.length), milliseconds: AT_ONCE };
+      found.push(...(await this.#ask('unusable', rest)));
       if (this.#sampling !== mine) return;
-      // Drawing takes longer than a few samples.
-      if (at % (8 * AT_ONCE) === 0) show();
+      if (found.length < drawn + DRAWN) continue;
+      show();
+      drawn = found.length;
     }
     show();
     document.body.dataset.sampled = String(samples);

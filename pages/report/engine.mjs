@@ -120,9 +120,15 @@ export class Engine {
     return { moments, live: lives, mapped: maps };
   }
 
-  /** How much of what is free is unusable, at some moments. */
-  unusable({ moments }) {
-    return moments.map((moment) => fractions(this.#layout.go(moment)));
+  /** How much of what is free is unusable, at the first of some moments: as many as take `milliseconds`, and one at least. */
+  unusable({ moments, milliseconds }) {
+    const end = performance.now() + milliseconds;
+    const found = [];
+    for (const moment of moments) {
+      found.push(fractions(this.#layout.go(moment)));
+      if (performance.now() >= end) break;
+    }
+    return found;
   }
 
   /**

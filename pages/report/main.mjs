@@ -31,6 +31,7 @@ const name = (moment) => count(state.offset + moment);
 const { ask } = startWorker(workerSource, createResponder);
 const curves = new Curves(ask);
 let info;
+let whole;
 let report;
 let view;
 
@@ -42,6 +43,7 @@ function go(moment, { focus } = {}) {
   byId('slider').setAttribute('aria-valuetext', `operation ${name(state.moment)}`);
   drawOver();
   curves.moveCursor();
+  whole?.redraw(false);
   showMoment(state.moment);
 }
 
@@ -57,7 +59,7 @@ const showMoment = latestOnly(async (moment, since) => {
   const row = bytes(found.map.bytes * found.map.width);
   byId('map-scale').textContent = `– ${row} a row, ${counted(numbers.mainBlocks, 'main block')}`;
   const seconds = found.seconds === undefined ? '' : `, ${found.seconds.toFixed(3)} s`;
-  const total = count(state.offset + info.operations);
+  const total = count(report.head.operations);
   byId('operation').replaceChildren(
     make('b', {}, name(moment)),
     ` of ${total}${seconds}: ${panels.operationText(operation)}`,
@@ -153,6 +155,7 @@ function buildCharts() {
     offset: () => state.offset,
     onMove: (moment) => go(moment),
   });
+  buildWhole(report.head);
 }
 
 /** Everything that depends on colours. */
@@ -166,6 +169,7 @@ function repaint() {
 
 /** Opens one of the parts that the page carries. */
 async function openPart(number) {
+  byId('part').value = String(number);
   info = await ask('open', { bytes: report.parts[number].slice() });
   state.offset = info.meta.offset ?? 0;
   state.selected = undefined;
@@ -193,8 +197,8 @@ function showFacts({ facts, notes }) {
   byId('notes').replaceChildren(...notes.map((text) => make('p', {}, text)));
 }
 
-/** The page of a program that is too long to be all in it. */
-function showParts({ windows, leftOut, summary }) {
+/** What a page of a program has that is too long to be all in it: which operations there are. */
+function showParts({ windows, leftOut }) {
   if (leftOut === undefined) return;
   byId('parts').hidden = false;
   byId('left-out').textContent = leftOut;
@@ -203,14 +207,25 @@ function showParts({ windows, leftOut, summary }) {
   });
   byId('part').append(...options);
   byId('part').addEventListener('change', ({ target }) => openPart(Number(target.value)));
-  const chart = timeChart(byId('whole'), {
+}
+
+/** The curves of the whole of such a program. A click leads to the operations that are in the page. */
+function buildWhole({ windows, summary }) {
+  whole?.destroy();
+  if (summary === undefined) return;
+  whole = timeChart(byId('whole'), {
     moment: () => state.offset + state.moment,
     offset: () => 0,
-    onMove() {},
+    async onMove(moment) {
+      const at = windows.findIndex(({ from, to }) => from <= moment && moment <= to);
+      if (at < 0) return;
+      if (windows[at].from !== state.offset) await openPart(at);
+      go(moment - state.offset);
+    },
     format: formats.bytes,
     series: [{ colour: '--live', filled: true }, { colour: '--mapped' }],
   });
-  chart.setData([summary.moments, summary.live, summary.mapped]);
+  whole.setData([summary.moments, summary.live, summary.mapped]);
 }
 
 function listen() {
@@ -315,8 +330,14 @@ async function start() {
     },
   });
   listen();
-  await openPart(0);
   showParts(head);
+  // The first of those with the peak, which most look for.
+  await openPart(
+    Math.max(
+      0,
+      head.windows.findIndex(({ why }) => why?.includes('the peak')),
+    ),
+  );
 }
 
 start().catch((error) => {
