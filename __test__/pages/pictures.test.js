@@ -186,7 +186,8 @@ describe('pixels', SKIP, () => {
           segments.count += 1;
           address += size;
         }
-        const map = { width: 1 + below(random, 60), rows: 1 + below(random, 5) };
+        const whole = address + below(random, 500);
+        const map = { width: 1 + below(random, 60), rows: 1 + below(random, 5), whole };
         const layout = { segments, end: address };
         const { pixels, bytes } = new picture.Painter().map(layout, values, {
           ...map,

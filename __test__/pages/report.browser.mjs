@@ -337,6 +337,10 @@ describe('the page', () => {
       /at [\d,]+\.\.[\d,]+; allocated at operation [\d,]+; .*operations? (later|old at the end)/,
     );
     assert.notEqual(await over(), before);
+    // The cursor is where the block is there.
+    await page.waitForFunction(() => {
+      return document.querySelector('#chain .focus')?.textContent.startsWith('P ');
+    });
     await page.click('#chain button >> nth=0');
     await page.waitForFunction(() =>
       document.getElementById('block').textContent.startsWith('Block of'),

@@ -264,6 +264,7 @@ export class Engine {
       asked: blocks.asked[block],
       made: blocks.birth[all[0]],
       birth: blocks.birth[block],
+      last: Math.min(blocks.death[block] - 1, operations),
       death: blocks.death[last] === NEVER ? undefined : blocks.death[last],
       fate: FATES[fateOf(history, block)],
       resized: all.length - 1,

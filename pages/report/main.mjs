@@ -122,7 +122,9 @@ async function select(block) {
 async function pick({ near, moment, address }) {
   const found = await ask('pick', { view: near });
   await select(found);
-  go(moment, { focus: found?.address ?? address });
+  // A pixel may be many operations: the cursor shows the block.
+  const shown = found && Math.max(found.birth, Math.min(found.last, moment));
+  go(shown ?? moment, { focus: found?.address ?? address });
 }
 
 async function goToEvent(isBack) {

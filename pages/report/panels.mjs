@@ -122,7 +122,7 @@ export function mapLayout(box, end) {
   const used = Math.max(1, end - 1000);
   // Few bytes need few rows.
   const rows = Math.max(1, Math.min(26, Math.ceil(used / (4 * width))));
-  return { width, rows };
+  return { width, rows, whole: Math.max(end, 1001) };
 }
 
 /** Draws the map of a moment, with the borders of main blocks and the place of the cursor. */
@@ -224,7 +224,7 @@ export function showSites(sites) {
     'tr',
     {},
     ...['site', 'live now', 'blocks', 'in all', 'blocks'].map((text) =>
-      make('th', { scope: 'col' }, text),
+      make('th', { scope: 'col', className: text === 'site' ? '' : 'number' }, text),
     ),
   );
   const rows = sites.map(({ stack, colour, liveBytes, liveBlocks, bytes: all, blocks }) => {

@@ -98,11 +98,12 @@ export class Painter {
 
   /**
    * The map of one moment, whose segments are those of a layout: addresses from left to right in `rows` rows of `width` pixels. Returns
-   * the pixels, a row each, and how many bytes a pixel is. What is behind the heap's end is not mapped.
+   * the pixels, a row each, and how many bytes a pixel is. The picture ends at the address `whole`; what is behind the heap's end is not
+   * mapped.
    */
-  map({ segments, end }, values, { width, rows, theme, scale }) {
+  map({ segments, end }, values, { width, rows, whole, theme, scale }) {
     const cells = width * rows;
-    const bytes = Math.max(1, (end - FIRST_ADDRESS) / cells);
+    const bytes = Math.max(1, (whole - FIRST_ADDRESS) / cells);
     const { count, start, size, block } = segments;
     const isScale = !isOfKinds(scale);
     const ground = new Line(cells);
