@@ -336,7 +336,7 @@ class Heap {
     return binding.snapshot(idOf(this), pathOf(path));
   }
 
-  async report(path) {
+  report(path) {
     idOf(this);
     return report(this, pathOf(path));
   }
