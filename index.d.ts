@@ -1094,6 +1094,30 @@ export function mark(text: string): void;
 export function snapshot(path: string | FileUrl): number;
 
 /**
+ * Writes a page about what is in a heap now, an HTML file that a browser opens without a network: a map of its blocks and holes, its
+ * chains, holes by size, and its statistics, each with what it means. A file that is there is replaced. `mems report` makes such a page of
+ * a recording, with all that happens over time; the guide is `docs/seeing.md`.
+ *
+ * The page shows the moment of the call. It has no history, also of a heap that is being recorded: that continues undisturbed, and
+ * `mems report` shows the file once {@link stopRecording} has ended it. Other threads that use the heap wait while its blocks are read. What
+ * they change right after that may be seen in how free slots of size classes are drawn. O(n) for n blocks, of which a million take
+ * some seconds, most of them in this thread.
+ *
+ * Pages are made by the command `mems`, which is loaded by the first call and takes Node.js 20. On older versions, and in a bundle without
+ * the package's folder `bin`, write a {@link snapshot} instead, and run `mems report` on that.
+ *
+ * @param path - The path of the page, or a `file:` URL.
+ * @returns A promise of the length of the page in bytes.
+ * @throws The promise is rejected with `ERR_MEMS_UNSUPPORTED` where there is no command, `ERR_MEMS_RECORDING` if the page cannot be
+ * written, `ERR_INVALID_ARG_TYPE`, `ERR_MEMS_OUT_OF_MEMORY`, `ERR_MEMS_NOT_INITIALIZED`.
+ *
+ * @example
+ * malloc(100);
+ * report('heap.html').catch((error) => console.error(error.message)); // resolves once the page is written
+ */
+export function report(path: string | FileUrl): Promise<number>;
+
+/**
  * Returns an iterator of the main blocks, each with its segments. The heap is read while you iterate: even for millions of
  * blocks it takes no memory, and changes made meanwhile may or may not be seen. O(n) for n segments.
  *
@@ -1292,6 +1316,8 @@ export interface Heap<Address extends bigint | number = bigint> {
   mark(text: string): void;
   /** As {@link snapshot}. */
   snapshot(path: string | FileUrl): number;
+  /** As {@link report}. */
+  report(path: string | FileUrl): Promise<number>;
   /** As {@link leaks}. */
   leaks(options?: LeaksOptions & { by?: 'block' }): IterableIterator<Leak<Address>>;
   leaks(options: LeaksOptions & { by: 'site'; order?: 'size' }): IterableIterator<LeakSite>;

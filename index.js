@@ -63,6 +63,7 @@ const record = (path, options) => heap.record(path, options);
 const stopRecording = () => heap.stopRecording();
 const mark = (text) => heap.mark(text);
 const snapshot = (path) => heap.snapshot(path);
+const report = (path) => heap.report(path);
 const chains = () => heap.chains();
 const leaks = (options) => heap.leaks(options);
 const printStats = () => heap.printStats();
@@ -101,6 +102,7 @@ module.exports = {
   stopRecording,
   mark,
   snapshot,
+  report,
   chains,
   leaks,
   library,

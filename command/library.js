@@ -11,7 +11,7 @@ const { version } = require('../package.json');
 /** The policies of the library, in the order in which tables show them. */
 const POLICIES = ['first-fit', 'next-fit', 'best-fit', 'worst-fit', 'buddy', 'segregated'];
 
-/** The lesson page, which is beside the bundle; in a checkout it may not have been built. */
-const LESSON_PAGE = path.join(__dirname, '..', 'bin', 'lesson.html');
+/** The path of a page that is built beside the bundle. In a checkout it may not have been built. */
+const pagePath = (name) => path.join(__dirname, '..', 'bin', name);
 
-module.exports = { ...library, binding, version, LESSON_PAGE, POLICIES };
+module.exports = { ...library, binding, version, pagePath, POLICIES };

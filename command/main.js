@@ -1,4 +1,5 @@
-// The process of the command `mems`.
+// What the bundle of the command `mems` exports: its process, which start.js begins, and the page of a live heap, for Heap.report() of the
+// library.
 
 'use strict';
 
@@ -18,7 +19,15 @@ async function main() {
   }
 }
 
-main().then((status) => {
-  // Not process.exit(), so that the streams are written to their ends.
-  process.exitCode = status;
-});
+/** Begins the process. */
+function start() {
+  main().then((status) => {
+    // Not process.exit(), so that the streams are written to their ends.
+    process.exitCode = status;
+  });
+}
+
+/** Writes the page of a live heap; see lib/live.js. */
+const reportHeap = (heap, path) => require('./lib/live.js').reportHeap(heap, path);
+
+module.exports = { reportHeap, start };

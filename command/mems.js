@@ -28,6 +28,7 @@ const SUBCOMMANDS = [
   require('./inspect.js'),
   require('./replay.js'),
   require('./compare.js'),
+  require('./report.js'),
   require('./export.js'),
   require('./verify.js'),
 ];

@@ -9,5 +9,5 @@ if (Number(process.versions.node.split('.')[0]) < 20) {
   );
   process.exitCode = 2;
 } else {
-  require('./main.js');
+  require('./main.js').start();
 }

@@ -27,6 +27,7 @@ const { Front } = require('./front.js');
 const { INSPECT, inspector } = require('./inspect.js');
 const { copyOf } = require('./lists.js');
 const { pathOf, record } = require('./recording.js');
+const { report } = require('./report.js');
 const { stackOfCall } = require('./stacks.js');
 const { widthOf } = require('./view-types.js');
 const { Views, blockOf, rangeOf } = require('./views.js');
@@ -333,6 +334,11 @@ class Heap {
 
   snapshot(path) {
     return binding.snapshot(idOf(this), pathOf(path));
+  }
+
+  report(path) {
+    idOf(this);
+    return report(this, pathOf(path));
   }
 
   leaks(options) {

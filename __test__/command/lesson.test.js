@@ -8,7 +8,7 @@ const assert = require('node:assert/strict');
 const { existsSync, readFileSync } = require('node:fs');
 const path = require('node:path');
 const textbook = require('../../command/textbook.json');
-const { LESSON_PAGE } = require('../../command/library.js');
+const { pagePath } = require('../../command/library.js');
 const { json, mems, SKIP, temporaryFolder } = require('../helpers/command.js');
 
 /** What a step of a result has taken, as textbook.json writes it. */
@@ -221,7 +221,7 @@ describe('mems lesson takes exercises of one’s own', SKIP, () => {
 describe('mems lesson --page', SKIP, () => {
   const folder = temporaryFolder(after);
   const file = path.join(folder, 'page.html');
-  const isBuilt = existsSync(LESSON_PAGE);
+  const isBuilt = existsSync(pagePath('lesson.html'));
 
   test('writes the page, once, or says how it is built', async () => {
     const args = ['lesson', 'T1', '--policy', 'best-fit', '--ask', '--page', '-o', file];

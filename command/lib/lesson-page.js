@@ -3,7 +3,7 @@
 'use strict';
 
 const fs = require('node:fs');
-const { LESSON_PAGE } = require('../library.js');
+const { pagePath } = require('../library.js');
 const { MOST } = require('./calls.js');
 const { Failure } = require('./failure.js');
 const { writeOutput } = require('./files.js');
@@ -12,8 +12,10 @@ const { lessonOf, write } = require('./link.js');
 /** Where the page has the lesson that it opens with, as a link has it. */
 const PLACE = '<meta name="mems-lesson" content="">';
 
+const PAGE = pagePath('lesson.html');
+
 /** Whether the page has been built. */
-const isBuilt = () => fs.existsSync(LESSON_PAGE);
+const isBuilt = () => fs.existsSync(PAGE);
 
 function page() {
   if (!isBuilt()) {
@@ -21,7 +23,7 @@ function page() {
       'the lesson page has not been built in this checkout: run npm run build:pages, which takes Rust for WebAssembly.',
     );
   }
-  return fs.readFileSync(LESSON_PAGE, 'utf8');
+  return fs.readFileSync(PAGE, 'utf8');
 }
 
 /** The link of an exercise by a policy: what the address of the page has behind its #. */

@@ -32,11 +32,12 @@ class Program {
   /** Reads a source to its end, and shows a bar. */
   static async read(source, context) {
     const program = new Program();
-    await readAll(source, context, (some) => program.#add(some));
+    await readAll(source, context, (some) => program.add(some));
     return program;
   }
 
-  #add(chunk) {
+  /** Adds a chunk to the end. */
+  add(chunk) {
     const { count, kind, size, texts = [] } = chunk;
     if (this.events + count > this.#room) this.#grow(chunk, Math.ceil(1.5 * (this.events + count)));
     for (const name of Object.keys(COLUMNS)) {

@@ -2,9 +2,12 @@
 // and the licences of the packages that are part of it. The library is not part of it: it lies beside that folder.
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { buildPage } from './pages.mjs';
 
 /** What the bundle requires where it lies. */
 const OUTSIDE = ['../index.js', '../binding.js', '../package.json'];
+/** The pages that the command fills in: folders of pages/. */
+const PAGES = ['report'];
 const DEPENDENCY = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//;
 
 /** The licence of each package that a bundle has parts of, by its name. */
@@ -21,7 +24,7 @@ async function licences(checkout, inputs) {
       return `${name} ${version}\n\n${(await readFile(join(checkout, folder, file), 'utf8')).trim()}\n`;
     }),
   );
-  return `bin/main.js has parts of these packages.\n\n${texts.join('\n----\n\n')}`;
+  return `bin/main.js and the pages beside it have parts of these packages.\n\n${texts.join('\n----\n\n')}`;
 }
 
 /** Empties the folder `to`, except for pages: these are built by themselves, since they take another compiler. */
@@ -51,6 +54,13 @@ export async function buildCommand(checkout, to) {
     logLevel: 'warning',
   });
   await copyFile(join(checkout, 'command', 'start.js'), join(to, 'mems.js'));
-  await writeFile(join(to, 'LICENSES.txt'), await licences(checkout, Object.keys(metafile.inputs)));
-  return ['main.js', 'mems.js', 'LICENSES.txt'].map((name) => relative(checkout, join(to, name)));
+  const inputs = Object.keys(metafile.inputs);
+  for (const page of PAGES) {
+    const built = await buildPage(checkout, page);
+    await writeFile(join(to, `${page}.html`), built.html);
+    inputs.push(...built.inputs);
+  }
+  await writeFile(join(to, 'LICENSES.txt'), await licences(checkout, inputs));
+  const names = ['main.js', 'mems.js', 'LICENSES.txt', ...PAGES.map((page) => `${page}.html`)];
+  return names.map((name) => relative(checkout, join(to, name)));
 }

@@ -9,7 +9,7 @@
 
 const CLONE = /^<!-- clone -->\n.*?^<!-- \/clone -->\n/gms;
 const INSTALLED = /^<!-- installed\n(.*?)^\/installed -->\n/gms;
-const LINK = /(\]\(|\bsrc=")(?![a-z]+:|#)([^)\s"#]+)/g;
+const LINK = /(\]\(|\bsrc(?:set)?=")(?![a-z]+:|#)([^)\s"#]+)/g;
 
 /** `shipped` are the paths of what is packed. */
 export function packedReadme(text, { homepage, version }, shipped) {

@@ -1,7 +1,8 @@
 // A copy of the checkout as it would be on another platform: the same files, the development dependencies that npm
-// installs there, and the addons built for it. Tests run in it unchanged. It is below target, one for each platform.
+// installs there, and the addons and the command built for it. Tests run in it unchanged. It is below target, one for each platform.
 import { copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { buildCommand } from './command.mjs';
 import { npm } from './pack.mjs';
 import { platformFlags } from './project.mjs';
 import { CHECKOUT, progress } from './runtimes.mjs';
@@ -53,5 +54,6 @@ export async function makeStage({ name: platform }, addon, testAddon) {
   const tests = join(folder, 'target', 'test-addon');
   await mkdir(tests, { recursive: true });
   await copyFile(testAddon, join(tests, `mems.${platform}.node`));
+  await buildCommand(folder, join(folder, 'bin'));
   return folder;
 }

@@ -13,6 +13,7 @@ use super::Heap;
 use super::address::{FIRST_ADDRESS, address_of, addresses_of, offset_in, offset_of};
 use super::chains::{Kind, Segment};
 use super::engine::Engine;
+use super::engines::AnyEngine;
 use crate::error::Error;
 use std::ops::Range;
 
@@ -30,6 +31,14 @@ impl Heap {
     #[must_use]
     pub fn is_live_start(&self, address: u64) -> bool {
         offset_of(address).is_some_and(|start| self.engine.is_live_start(start))
+    }
+
+    /// The span that holds `address`, in engines that cut pages into slots: its addresses, and the bytes of a slot. O(1).
+    #[must_use]
+    pub fn span_at(&self, address: u64) -> Option<(Range<u64>, u64)> {
+        let AnyEngine::Segregated(engine) = &self.engine else { return None };
+        let (span, slot) = engine.span_at(offset_of(address)?)?;
+        Some((addresses_of(span.start, span.end), slot))
     }
 
     /// The addresses of the live block that starts at `address`: whether [`Heap::free`] would succeed. O(1).

@@ -90,6 +90,18 @@ pub fn main_block(env: Env, heap: Unknown, address: Unknown) -> Result<Option<Ve
     })
 }
 
+/// The span of slots that holds an address, as its first address, the one after its last, and the bytes of a slot; nothing if there
+/// is none.
+#[napi]
+#[allow(clippy::cast_precision_loss, reason = "addresses are below 2^53")]
+pub fn span_at(env: Env, heap: Unknown, address: Unknown) -> Result<Option<Vec<f64>>> {
+    run(env, || {
+        let address = arguments::length("address", argument(env, &address))?;
+        let span = registry::with_heap(id(env, &heap)?, |heap| Ok(heap.heap().span_at(address)))?;
+        Ok(span.map(|(span, slot)| vec![span.start as f64, span.end as f64, slot as f64]))
+    })
+}
+
 /// The most segments that one call of `segments` reads: other threads wait meanwhile.
 const SEGMENTS: usize = 1024;
 

@@ -116,6 +116,11 @@ impl Segregated {
         self.states.takes_table().map(|least| states.max(least))
     }
 
+    /// The span that holds an offset: its offsets, and the bytes of a slot. O(1).
+    pub fn span_at(&self, offset: u64) -> Option<(Range<u64>, u64)> {
+        self.spans.at(offset).map(|span| (span.range(), span.class().size))
+    }
+
     /// Whether the heap can grow to `end` without a table that it is given.
     pub fn is_small(&self, end: u64) -> bool {
         self.states.fit(end)

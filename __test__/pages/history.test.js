@@ -1,0 +1,278 @@
+'use strict';
+
+// The history that a page has of a heap: after every operation its numbers are those of stats() and unusable(), for every policy; what is
+// packed is unpacked as it was; windows have what the whole has.
+
+const { after, before, describe, test } = require('node:test');
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { Heap } = require('@sambhav-gautam/osmemoryallocator');
+const { SKIP, temporaryFolder } = require('../helpers/command.js');
+const { Random, reproducible } = require('../helpers/random.js');
+
+/** A whole number from 0 to below `most`. */
+const below = (random, most) => random.int(0, most - 1);
+
+const QUIET = { stdin: undefined, progress: () => ({ update() {}, stop() {} }), warn() {} };
+
+describe('the history of a heap', SKIP, () => {
+  const folder = temporaryFolder(after);
+  const file = path.join(folder, 'heap.mems');
+  const { POLICIES } = SKIP.skip ? {} : require('../../command/library.js');
+  const { HistoryBuilder } = SKIP.skip ? {} : require('../../command/lib/history.js');
+  const { open, readAll } = SKIP.skip ? {} : require('../../command/lib/replay-file.js');
+  const { slice } = SKIP.skip ? {} : require('../../command/lib/slice.js');
+  const { chooseWindows } = SKIP.skip ? {} : require('../../command/lib/windows.js');
+  let page;
+  let varints;
+  before(async () => {
+    page = await import('../../pages/report/command.mjs');
+    varints = await import('../../pages/report/varints.mjs');
+  });
+
+  /** A size that programs ask for: mostly small. */
+  function sizeFrom(random) {
+    const kind = below(random, 20);
+    if (kind === 0) return 1 + below(random, 60_000);
+    return kind < 5 ? 1 + below(random, 5000) : 1 + below(random, 200);
+  }
+
+  /** Does something with a heap: most steps allocate or free. */
+  function step(heap, blocks, random) {
+    const kind = below(random, 100);
+    const pick = () => blocks.splice(below(random, blocks.length), 1)[0];
+    try {
+      if (kind < 48 || blocks.length === 0) blocks.push(heap.malloc(sizeFrom(random)));
+      else if (kind < 52)
+        blocks.push(heap.malloc(sizeFrom(random), { alignment: 2 ** below(random, 14) }));
+      else if (kind < 85) heap.free(pick());
+      else if (kind < 95) {
+        const block = pick();
+        blocks.push(block);
+        blocks[blocks.length - 1] = heap.realloc(block, sizeFrom(random));
+      } else if (kind < 96) heap.trim();
+      else if (kind < 97) heap.malloc(8 << 20);
+      else if (kind === 97)
+        for (const block of blocks.splice(0, blocks.length - 2)) heap.free(block);
+    } catch (error) {
+      if (!/OUT_OF_MEMORY|INVALID_ALIGNMENT/.test(error.code)) throw error;
+    }
+  }
+
+  /** Options that a heap with a policy may have. */
+  function optionsFrom(policy, random) {
+    const isExact = policy !== 'segregated' && below(random, 2) === 0;
+    return {
+      policy,
+      alignment: isExact ? 1 : 16,
+      joinEmptyBlocks: policy === 'segregated' || (policy !== 'buddy' && below(random, 2) === 0),
+      growingBlocks: below(random, 2) === 0,
+      minBlockSize: [4096, 65536][below(random, 2)],
+      maxSize: 4 << 20,
+      autoTrim: false,
+    };
+  }
+
+  /** Records a random program. Returns what the heap was like after each of its steps, whose marks are numbers. */
+  function record(random, options, steps) {
+    const heap = new Heap({ ...options, addresses: 'number' });
+    heap.record(file);
+    const known = [];
+    const blocks = [];
+    for (let at = 0; at < steps; at++) {
+      step(heap, blocks, random);
+      heap.mark(String(at));
+      known.push({
+        stats: heap.stats(),
+        unusable: [64, 1024, 65536].map((size) => heap.unusable(size)),
+      });
+    }
+    heap.stopRecording();
+    heap.close();
+    return known;
+  }
+
+  async function historyOf(name, policy) {
+    const source = await open(name, {}, QUIET);
+    const builder = new HistoryBuilder(page, source, { policy });
+    try {
+      await readAll(source, QUIET, (some) => builder.add(some));
+      return { history: builder.finish({}), inferred: builder.inferred };
+    } finally {
+      builder.close();
+    }
+  }
+
+  function assertNumbers(numbers, { stats: { bytes, counts, fragmentation }, unusable }, what) {
+    const { external, internal, unused, unusable64, unusable1K, unusable64K } =
+      page.fractions(numbers);
+    const is = { ...numbers, external, internal, unused };
+    const wanted = {
+      mapped: bytes.mapped,
+      live: bytes.live,
+      requested: bytes.requested,
+      holeBytes: bytes.holes,
+      largest: bytes.largestHole,
+      blocks: counts.live,
+      holes: counts.holes,
+      mainBlocks: counts.mainBlocks,
+      ...fragmentation,
+    };
+    for (const [name, value] of Object.entries(wanted)) {
+      assert.ok(Math.abs(is[name] - value) < 1e-9, `${what}: ${name} is ${is[name]}, not ${value}`);
+    }
+    [unusable64, unusable1K, unusable64K].forEach((share, at) => {
+      assert.ok(
+        Math.abs(share - unusable[at]) < 1e-9,
+        `${what}: unusable ${at}: ${share}, not ${unusable[at]}`,
+      );
+    });
+  }
+
+  /** The moment after the mark with a number. */
+  const momentsOf = ({ kinds }) => page.operationsOf(kinds, [page.OPERATION.mark]);
+
+  for (const policy of POLICIES ?? []) {
+    test(`has the numbers of stats() after every operation, with ${policy}`, async (t) => {
+      for (let round = 0; round < 4; round++) {
+        const random = new Random(100 * round + POLICIES.indexOf(policy));
+        const options = optionsFrom(policy, random);
+        const known = record(random, options, 500);
+        const { history, inferred } = await historyOf(file);
+        reproducible(t, () => {
+          assert.equal(inferred, undefined);
+          const layout = new page.Layout(page.unpack(page.pack(history)));
+          momentsOf(history).forEach((moment, at) => {
+            assertNumbers(layout.go(moment), known[at], `${JSON.stringify(options)}, step ${at}`);
+          });
+        });
+      }
+    });
+
+    test(`is packed and unpacked as it was, and in windows, with ${policy}`, async (t) => {
+      const random = new Random(1000 + POLICIES.indexOf(policy));
+      record(random, optionsFrom(policy, random), 400);
+      const { history } = await historyOf(file);
+      reproducible(t, () => {
+        const packed = page.unpack(page.pack(history));
+        for (const name of ['address', 'size', 'asked', 'birth', 'death', 'previous']) {
+          assert.deepEqual(Array.from(packed.blocks[name]), Array.from(history.blocks[name]), name);
+        }
+        for (const name of ['kinds', 'refused']) {
+          assert.deepEqual(Array.from(packed[name]), Array.from(history[name]), name);
+        }
+        for (const list of ['mains', 'borders', 'spans']) {
+          for (const [name, values] of Object.entries(history[list])) {
+            assert.deepEqual(Array.from(packed[list][name]), Array.from(values), `${list}.${name}`);
+          }
+        }
+        assert.deepEqual(packed.meta.marks, history.meta.marks);
+        const whole = new page.Layout(history);
+        const found = { history, peak: Math.floor(history.operations / 2) };
+        const windows = chooseWindows(found, 200, page);
+        assert.ok(windows.reduce((sum, { from, to }) => sum + to - from, 0) <= 200);
+        for (const { from, to } of windows) {
+          const part = page.unpack(page.pack(slice(history, from, to, page)));
+          const layout = new page.Layout(part);
+          assert.equal(part.meta.offset, from);
+          for (let moment = from; moment <= to; moment++) {
+            assert.deepEqual(layout.go(moment - from), whole.go(moment), `operation ${moment}`);
+            const kind = moment > from ? part.kinds[moment - from - 1] : undefined;
+            if (kind !== undefined) assert.equal(kind, history.kinds[moment - 1]);
+          }
+        }
+      });
+    });
+  }
+
+  test('of a recording that began with blocks there follows from the rules', async () => {
+    for (const policy of POLICIES) {
+      const heap = new Heap({ policy, autoTrim: false });
+      const blocks = Array.from({ length: 500 }, (_, at) => heap.malloc(1 + ((at * 37) % 900)));
+      for (let at = 0; at < 500; at += 3) heap.free(blocks[at]);
+      heap.record(file);
+      for (let at = 1; at < 500; at += 3) heap.free(blocks[at]);
+      const more = Array.from({ length: 100 }, () => heap.malloc(100));
+      more.push(heap.realloc(more.pop(), 70_000));
+      const stats = heap.stats();
+      heap.stopRecording();
+      heap.close();
+      const { history, inferred } = await historyOf(file);
+      assert.match(inferred, /began with blocks/);
+      const is = new page.Layout(history).go(history.operations);
+      const { bytes, counts } = stats;
+      assert.deepEqual(
+        [is.mapped, is.live, is.requested, is.blocks, is.mainBlocks],
+        [bytes.mapped, bytes.live, bytes.requested, counts.live, counts.mainBlocks],
+        policy,
+      );
+      // Where spans begin is not known.
+      if (policy !== 'segregated')
+        assert.deepEqual([is.holes, is.largest], [counts.holes, bytes.largestHole], policy);
+    }
+  });
+
+  test('of a recording with another policy is a replay', async () => {
+    const random = new Random(3000);
+    record(random, optionsFrom('first-fit', random), 300);
+    for (const policy of POLICIES) {
+      const { history } = await historyOf(file, policy);
+      assert.equal(history.meta.policy, policy);
+      assert.ok(history.blocks.count > 100);
+      new page.Layout(history).go(history.operations);
+    }
+  });
+
+  test('has varints for every number that JavaScript is sure of', () => {
+    const numbers = [
+      0,
+      1,
+      127,
+      128,
+      16_383,
+      16_384,
+      2 ** 28 - 1,
+      2 ** 28,
+      2 ** 31,
+      2 ** 32 - 1,
+      2 ** 32,
+      2 ** 35 + 7,
+      2 ** 53 - 1,
+    ];
+    const packed = new varints.Varints();
+    for (const each of numbers) packed.push(each);
+    assert.deepEqual([...varints.readVarints(packed.bytes, numbers.length)], numbers);
+    for (const each of [0, -1, 1, -(2 ** 31), 2 ** 31, -(2 ** 51), 2 ** 51]) {
+      assert.equal(varints.unzigzag(varints.zigzag(each)), each);
+    }
+    assert.throws(() => varints.readVarints(packed.bytes, 3), /another length/);
+  });
+
+  test('sorts positions by value, equal ones in their order', (t) => {
+    return import('../../pages/report/layout.mjs').then(({ sortedPositions }) => {
+      reproducible(t, () => {
+        const random = new Random(4000);
+        for (const most of [10, 5000, 2 ** 31 - 1]) {
+          const values = Array.from(
+            { length: 3000 },
+            () => below(random, most) * (most > 1e9 ? 4 : 1),
+          );
+          const wanted = values.map((_, at) => at).sort((a, b) => values[a] - values[b] || a - b);
+          assert.deepEqual([...sortedPositions(Float64Array.from(values))], wanted);
+        }
+      });
+    });
+  });
+
+  test('is left alone by a recording that is empty', async () => {
+    const heap = new Heap();
+    heap.record(file);
+    heap.stopRecording();
+    heap.close();
+    const { history } = await historyOf(file);
+    assert.equal(history.operations, 0);
+    assert.equal(new page.Layout(page.unpack(page.pack(history))).go(0).mapped, 0);
+    fs.rmSync(file);
+  });
+});
