@@ -65,6 +65,11 @@ function refused(call, said) {
   assert.throws(call, ({ code, message }) => code === said || message.startsWith(said));
 }
 
+/** Whether report() can make a page here. */
+const makesPages =
+  Number(process.versions.node.split('.')[0]) >= 20 &&
+  fs.existsSync(path.join(__dirname, '..', '..', 'bin', 'main.js'));
+
 // What examples write is removed again.
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mems-examples-'));
 process.chdir(folder);
@@ -78,7 +83,7 @@ afterEach(() => finishQuietly(mems));
 
 describe('the example of', () => {
   for (const { name, lines } of examples()) {
-    test(name, () => {
+    test(name, async () => {
       finishQuietly(mems);
       // Examples that do not start a heap with options of their own get a new one.
       if (!lines.some((line) => /^(mems\.)?init\(/.test(line))) mems.init();
@@ -86,10 +91,19 @@ describe('the example of', () => {
       const names = Object.keys(mems).filter(
         (each) => !new RegExp(`(?:const|let) [^=]*\\b${each}\\b[^=]* =`).test(source),
       );
+      // Promises of the example, which ends with them.
+      const pending = [];
+      const report = (...args) => {
+        pending.push(mems.report(...args));
+        return pending[pending.length - 1];
+      };
+      const all = { ...mems, report };
       const run = new Function('require', '$same', '$refused', ...names, source);
-      const printed = capture(() =>
-        run(require, same, refused, ...names.map((each) => mems[each])),
-      );
+      const printed = capture(() => run(require, same, refused, ...names.map((each) => all[each])));
+      // An error that the example has caught is one on an old Node.js only.
+      const ends = await Promise.allSettled(pending);
+      if (makesPages)
+        for (const { status, reason } of ends) assert.equal(status, 'fulfilled', reason);
       // What an example prints is in comments at its end.
       const said = lines.slice(lines.findLastIndex((line) => !line.startsWith('// ')) + 1);
       if (said.length > 0)
