@@ -326,4 +326,4 @@ async function makePage(source, options, context) {
   }
 }
 
-module.exports = { makePage, MOST_OPERATIONS };
+module.exports = { loadPages: load, makePage, MOST_OPERATIONS, replayWith };
