@@ -35,9 +35,14 @@ function sessions(text) {
   });
 }
 
-/** A text without its times: the last column of a table of replay, a row of compare. */
+/** The advice to take what is quicker, on one line or several: how much quicker depends on the machine. */
+const QUICKER =
+  /^[a-z-]+\s(?:maps\s\d+%\s(?:more|less)\sthan\s[a-z-]+\sand\s)?is\s[\d.]+\stimes\sas\squick[^.]*\.\n/gm;
+
+/** A text without its times: the last column of a table of replay, a row of compare, and what is advised because of them. */
 function timeless(text) {
   return text
+    .replace(QUICKER, '')
     .split('\n')
     .map((line) => {
       if (/^\S+ +[\d.]+ MiB .*\d$/.test(line)) return line.replace(/ +[\d,]+$/, '');
