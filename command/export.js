@@ -7,15 +7,19 @@ const { checkOutput, writeOutput } = require('./lib/files.js');
 const { Ledger } = require('./lib/ledger.js');
 const { count } = require('./lib/numbers.js');
 const { PARTIAL } = require('./lib/options.js');
-const { open, parsePolicy } = require('./lib/replay-file.js');
+const { open, parsePolicies } = require('./lib/replay-file.js');
 const { wrap } = require('./lib/text.js');
 const { POLICIES } = require('./library.js');
 
-/** Each has `write(source, ledger, append, context)`, which enters every event into the ledger. */
+/**
+ * Each has `write(source, ledger, append, context)`, which enters every event into the ledger, or, for several policies,
+ * `draw(source, { policies }, append, context)`.
+ */
 const FORMATS = {
   pprof: require('./lib/formats/pprof.js'),
   'trace-event': require('./lib/formats/trace-event.js'),
   csv: require('./lib/formats/csv.js'),
+  svg: require('./lib/formats/svg.js'),
   trace: require('./lib/formats/trace.js'),
 };
 const NAMES = Object.keys(FORMATS);
@@ -27,7 +31,18 @@ function parseFormat(name) {
   return name;
 }
 
-async function run(context, [file], { format, output, force, policy, partial }) {
+/** Writes a format whose parts are made one after the other. Returns the number of operations. */
+async function writeWith(policy, { source, format }, append, context) {
+  const ledger = new Ledger(source, policy);
+  try {
+    await FORMATS[format].write(source, ledger, append, context);
+    return ledger.operation;
+  } finally {
+    ledger.close();
+  }
+}
+
+async function run(context, [file], { format, output, force, policy: policies, partial }) {
   if (file === undefined || format === undefined) {
     throw new Failure(
       `name a file and a format (${NAMES.join(', ')}), as in mems export app.mems --format csv.`,
@@ -39,17 +54,22 @@ async function run(context, [file], { format, output, force, policy, partial }) 
     throw new Failure(`${format} is no text for a terminal: write it to a file with -o.`);
   }
   if (isFile) checkOutput(output, force);
-  const source = await open(file, { partial }, context);
-  const ledger = new Ledger(source, policy);
-  try {
-    const write = (append) => FORMATS[format].write(source, ledger, append, context);
-    if (isFile) await writeOutput(output, force, write);
-    else await write((part) => context.stdout.write(part));
-  } finally {
-    ledger.close();
+  const { draw } = FORMATS[format];
+  if (policies?.length > 1 && draw === undefined) {
+    throw new Failure(`name one policy: only svg shows several, and not ${format}.`);
   }
+  const source = await open(file, { partial }, context);
+  const write = draw
+    ? (append) => draw(source, { policies }, append, context)
+    : (append) => writeWith(policies?.[0], { source, format }, append, context);
+  const put = (part) => context.stdout.write(part);
+  let operations;
+  if (isFile) {
+    await writeOutput(output, force, async (append) => {
+      operations = await write(append);
+    });
+  } else operations = await write(put);
   if (!isFile) return;
-  const { operation: operations } = ledger;
   if (context.json) context.printJson('export', { file, format, output, operations });
   else context.print(...wrap(`${output}: ${count(operations)} operations.`, context.width));
 }
@@ -60,7 +80,7 @@ module.exports = {
   usage: 'FILE [options]',
   description: [
     'Writes FILE, a trace or a recording, or standard input for -, in another format to standard output, or to the file that -o names.',
-    'pprof: allocated blocks and bytes and those in use at the end, by call stack, for pprof and speedscope; by size if the recording has no stacks. trace-event: live and mapped bytes over time, marks and refused requests, for Perfetto. csv: a line an operation, with its number, kind, address, size and block, and what is live and mapped after it. trace: a text trace, for mems and older tools.',
+    'pprof: allocated blocks and bytes and those in use at the end, by call stack, for pprof and speedscope; by size if the recording has no stacks. trace-event: live and mapped bytes over time, marks and refused requests, for Perfetto. csv: a line an operation, with its number, kind, address, size and block, and what is live and mapped after it. svg: a picture, addresses over operations, of each policy on one scale. trace: a text trace, for mems and older tools.',
     'A trace has no addresses, so it is replayed as mems replay does it. Live bytes are those that were asked for.',
   ],
   most: 1,
@@ -70,8 +90,8 @@ module.exports = {
     ['-f, --force', 'replace that file if it is there'],
     [
       '--policy <name>',
-      `replay with ${POLICIES.join(', ')}; by default a recording is not replayed, and a trace is with first-fit`,
-      parsePolicy,
+      `replay with ${POLICIES.join(', ')}; by default a recording is not replayed, and a trace is with first-fit. A picture can have several, with commas between, or all`,
+      parsePolicies,
     ],
     PARTIAL,
   ],
@@ -86,6 +106,10 @@ module.exports = {
       says: 'Memory over time, in Perfetto.',
     },
     { run: 'mems export app.rep.gz --format csv | head -n 5', says: 'Operations for a table.' },
+    {
+      run: 'mems export app.rep.gz --format svg --policy all -o app.svg',
+      says: 'A picture for a document.',
+    },
     {
       run: 'mems export app.mems --format trace | mems replay -',
       says: 'A text trace for another program.',

@@ -1,18 +1,23 @@
-// Makes the reference into target/reference: pages of all that index.d.ts declares, with README.md and the documents in docs.
+// Makes the project's site into target/site: pages of all that index.d.ts declares, README.md and the documents in docs, and beside them
+// the page of exercises and a report of a real program.
 //   npm run docs
-// TypeDoc makes it, and checks that every link leads somewhere: between declarations, and from documents to files, headings and
+// TypeDoc makes the reference, and checks that every link leads somewhere: between declarations, and from documents to files, headings and
 // pictures. A warning is a failure. TypeDoc is fetched into the cache with a TypeScript that it can use: it needs a version
 // before 7 as its peer, and npm installs only one version of a peer, which is the newer one here.
-// The lesson page lies beside it, as lesson.html, and takes a Rust compiler for WebAssembly.
-import { mkdir, writeFile } from 'node:fs/promises';
+// The page of exercises takes a Rust compiler for WebAssembly.
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { buildLessonPage } from './lib/lesson-page.mjs';
 import { runScript } from './lib/rows.mjs';
 import { CHECKOUT, start } from './lib/runtimes.mjs';
-import { fromNpm } from './lib/tools.mjs';
+import { fromNpm, run } from './lib/tools.mjs';
 
 const TYPEDOC = { typedoc: '0.28.20', typescript: '6.0.3' };
-const OUT = join(CHECKOUT, 'target', 'reference');
+const OUT = join(CHECKOUT, 'target', 'site');
+/** Pages beside the reference, and what links call them. */
+const PAGES = { 'lesson.html': 'Exercises in the browser', 'report.html': 'A report: redis' };
+/** What the links to them begin with until it is known how deep a page lies. */
+const SITE = 'https://site.invalid/';
 const OPTIONS = {
   entryPoints: ['index.d.ts'],
   tsconfig: '__test__/types/tsconfig.json',
@@ -24,9 +29,25 @@ const OPTIONS = {
   disableSources: true,
   disableGit: true,
   githubPages: false,
+  navigationLinks: Object.fromEntries(
+    Object.entries(PAGES).map(([file, title]) => [title, SITE + file]),
+  ),
   validation: { invalidLink: true, invalidPath: true, notExported: true, rewrittenLink: true },
   treatWarningsAsErrors: true,
 };
+
+/** Makes the pages beside the reference, and links to them relative. */
+async function addPages() {
+  await buildLessonPage(CHECKOUT, OUT);
+  const report = ['report', 'bench/traces/redis.rep.gz', '-f', '-o', join(OUT, 'report.html')];
+  await run(process.execPath, [join(CHECKOUT, 'bin', 'mems.js'), ...report], { cwd: CHECKOUT });
+  for (const name of await readdir(OUT, { recursive: true })) {
+    if (!name.endsWith('.html') || name in PAGES) continue;
+    const text = await readFile(join(OUT, name), 'utf8');
+    const up = '../'.repeat(name.split(/[\\/]/).length - 1);
+    await writeFile(join(OUT, name), text.replaceAll(SITE, up));
+  }
+}
 
 await runScript(async () => {
   const folder = await fromNpm(`typedoc@${TYPEDOC.typedoc}`, TYPEDOC);
@@ -44,6 +65,6 @@ await runScript(async () => {
   const program = join(folder, 'node_modules', 'typedoc', 'bin', 'typedoc');
   const { code, output } = await start(process.execPath, [program, '--options', config]);
   if (code !== 0) throw new Error(output);
-  await buildLessonPage(CHECKOUT, OUT);
+  await addPages();
   console.log(`${relative(CHECKOUT, join(OUT, 'index.html'))}: every link leads somewhere`);
 });

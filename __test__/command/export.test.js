@@ -56,6 +56,47 @@ describe('mems export', SKIP, () => {
     });
   }
 
+  test('svg shows each policy, as high as what it maps, and blocks where they are', async () => {
+    const { decode } = await import('fast-png');
+    // Half of all operations a block of half a page is there, and then nothing.
+    const calls = ['a 0 2048', ...Array.from({ length: 49 }, (_, at) => `${'af'[at % 2]} 1 16`)];
+    const after = ['f 0', 'f 1', ...Array.from({ length: 98 }, (_, at) => `${'af'[at % 2]} 2 16`)];
+    const lines = [...calls, ...after].map((line) => (line[0] === 'f' ? line.slice(0, 3) : line));
+    const name = '<half>.rep';
+    fs.writeFileSync(file(name), `0\n3\n${lines.length}\n1\n${lines.join('\n')}\n`);
+    const text = await exported(name, 'svg', '--policy', 'worst-fit,first-fit');
+    assert.deepEqual(
+      [...text.matchAll(/font-weight="bold"[^>]*>([^<]*)</g)].map(([, words]) => words),
+      [`&lt;half&gt;: ${lines.length} operations, peak 2.02 KiB`, 'worst-fit', 'first-fit'],
+    );
+    const pictures = [...text.matchAll(/base64,([^"]+)"/g)].map(([, code]) => {
+      return decode(Buffer.from(code, 'base64'));
+    });
+    assert.equal(pictures.length, 2);
+    const [{ data, width, height, channels }] = pictures;
+    const colour = (x, y) => {
+      const at = channels * (Math.floor(y * height) * width + Math.floor(x * width));
+      return [...data.subarray(at, at + 3)].join(' ');
+    };
+    const hole = '255 255 255';
+    assert.notEqual(colour(0.2, 0.2), hole);
+    assert.equal(colour(0.2, 0.8), hole);
+    assert.equal(colour(0.6, 0.2), hole);
+  });
+
+  test('only svg shows several policies', async () => {
+    const { status, stderr } = await mems([
+      'export',
+      file('app.rep'),
+      '--format',
+      'csv',
+      '--policy',
+      'all',
+    ]);
+    assert.equal(status, 2);
+    assert.match(stderr, /^mems: name one policy: only svg shows several, and not csv\.\n$/);
+  });
+
   test('csv has each operation with its address, and what is live after it', async () => {
     const text = await exported('app.rep', 'csv');
     assert.equal(text.split('\n')[0], 'number,kind,address,size,block,live,mapped');

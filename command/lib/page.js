@@ -334,4 +334,4 @@ async function makePage(source, options, context) {
   }
 }
 
-module.exports = { makePage, MOST_OPERATIONS };
+module.exports = { loadPages: load, makePage, MOST_OPERATIONS, replayWith };

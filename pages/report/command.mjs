@@ -1,8 +1,10 @@
 // What the command `mems` uses of a page's code.
 
 export { joinParts, splitParts } from '../lib/data.mjs';
-export { sizeValue } from './colours.mjs';
+export { sizeValue, valuesOf } from './colours.mjs';
 export { Column, lowerBound, NEVER, NONE, OPERATION, operationsOf } from './history.mjs';
 export { fractions, Layout } from './layout.mjs';
 export { pack, unpack } from './pack.mjs';
+export { css, THEMES, viridis } from './palette.mjs';
+export { Painter } from './picture.mjs';
 export { Raster } from './raster.mjs';
