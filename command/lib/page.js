@@ -71,6 +71,15 @@ function differences(history, stats, { Layout }) {
     .map(([name, here, there]) => `${name}: ${count(there)}, here ${count(here)}`);
 }
 
+/** Why the numbers of a page may differ from the heap's own. */
+function whyOf({ inferred, options }) {
+  if (options.hardened) {
+    return 'The heap is hardened: what guards its blocks, and blocks in quarantine, are drawn as holes.';
+  }
+  const why = inferred === undefined ? '' : `, since ${inferred}`;
+  return `Sizes and holes follow from the rules of the library${why}.`;
+}
+
 /** What the reader of a page has to know about it. */
 function notesOf({ builder, history, source }, page) {
   const notes = [];
@@ -82,11 +91,10 @@ function notesOf({ builder, history, source }, page) {
   }
   const wrong = differences(history, builder.stats() ?? stats, page);
   if (wrong.length > 0) {
-    const why =
-      builder.inferred === undefined
-        ? ''
-        : ` Sizes and holes follow from the rules of the library, since ${builder.inferred}.`;
-    notes.push(`At the end the heap itself had other numbers. ${wrong.join('; ')}.${why}`);
+    const list = wrong.join('; ');
+    notes.push(
+      `At the end the heap itself has other numbers than this page. ${list}. ${whyOf(builder)}`,
+    );
   }
   return notes;
 }

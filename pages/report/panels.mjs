@@ -112,8 +112,10 @@ export function showChain(chain, onSelect) {
     button.addEventListener('click', () => onSelect(block));
     return item(button);
   });
+  const hadFocus = list.contains(document.activeElement);
   const head = make('span', { className: 'link main' }, `MAIN ${chain.start}:${chain.end - 1}`);
   list.replaceChildren(item(head), ...more(chain.before), ...links, ...more(chain.after));
+  if (hadFocus) list.querySelector('button')?.focus();
 }
 
 /** How the map of a moment is laid out in its box: rows of pixels with a gap between. */
@@ -185,8 +187,8 @@ export function showLegend(element, { scale, theme, sites, operations }) {
     return;
   }
   if (scale === 'site') {
-    const named7 = sites.map((text, at) => named(KINDS[at], shortSite(text)));
-    element.replaceChildren(...named7, named(KINDS[7], 'others'), ...ground);
+    const shown = sites.map((text, at) => named(KINDS[at], shortSite(text)));
+    element.replaceChildren(...shown, named(KINDS[7], 'others'), ...ground);
     return;
   }
   const bar = make('span', { className: 'bar' });
