@@ -100,13 +100,18 @@ function notesOf({ builder, history, source }, page) {
 }
 
 /** A small picture of a history: three bytes a pixel, each in an area of its own. */
-function smallPicture(history, { Raster, sizeValue, NEVER }) {
+function smallPicture(history, { FIRST_ADDRESS, NEVER, Raster, sizeValue }) {
   const { width, height } = SMALL;
   const { blocks, mains, operations } = history;
   const mapped = mains.size.reduce((sum, size) => sum + size, 0);
   const raster = new Raster(width, height);
   raster.clear();
-  const view = { t0: 0, t1: operations + 1, a0: 1000, a1: 1000 + Math.max(1, mapped) };
+  const view = {
+    t0: 0,
+    t1: operations + 1,
+    a0: FIRST_ADDRESS,
+    a1: FIRST_ADDRESS + Math.max(1, mapped),
+  };
   const death = new Float64Array(mains.start.length).fill(NEVER);
   const ground = {
     count: death.length,

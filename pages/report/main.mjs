@@ -187,6 +187,7 @@ async function openPart(number) {
   view.open(info);
   repaint();
   await select(undefined);
+  document.body.dataset.part = String(number);
 }
 
 function showFacts({ facts, notes }) {

@@ -3,7 +3,7 @@
 import { byId, make } from '../lib/dom.mjs';
 import { bytes, count, counted } from '../lib/numbers.mjs';
 import { FATES } from './colours.mjs';
-import { OPERATION } from './history.mjs';
+import { FIRST_ADDRESS, OPERATION } from './history.mjs';
 import { css, KINDS, THEMES, viridis } from './palette.mjs';
 import { paint, rampOf } from './picture.mjs';
 import { NUMBERS } from './texts.mjs';
@@ -121,10 +121,10 @@ export function showChain(chain, onSelect) {
 /** How the map of a moment is laid out in its box: rows of pixels with a gap between. */
 export function mapLayout(box, end) {
   const width = Math.max(50, Math.round(box.clientWidth));
-  const used = Math.max(1, end - 1000);
+  const used = Math.max(1, end - FIRST_ADDRESS);
   // Few bytes need few rows.
   const rows = Math.max(1, Math.min(26, Math.ceil(used / (4 * width))));
-  return { width, rows, whole: Math.max(end, 1001) };
+  return { width, rows, whole: FIRST_ADDRESS + used };
 }
 
 /** Draws the map of a moment, with the borders of main blocks and the place of the cursor. */
@@ -147,7 +147,7 @@ export function showMap(box, { width, rows, pixels, bytes: perPixel, mains }, fo
   const above = over.getContext('2d');
   const style = getComputedStyle(box);
   const place = (address) => {
-    const pixel = (address - 1000) / perPixel;
+    const pixel = (address - FIRST_ADDRESS) / perPixel;
     const row = Math.min(rows - 1, Math.floor(pixel / width));
     return { x: pixel - row * width, y: Math.round(row * each) };
   };

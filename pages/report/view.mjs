@@ -4,6 +4,7 @@
 // last one is shown scaled.
 
 import { latestOnly } from '../lib/client.mjs';
+import { FIRST_ADDRESS } from './history.mjs';
 
 /** The fewest moments and bytes in view. */
 const LEAST = 4;
@@ -39,7 +40,8 @@ export class HistoryView {
 
   /** Shows a history from the beginning. */
   open({ operations, end }) {
-    this.all = { t0: 0, t1: operations + 1, a0: 1000, a1: Math.max(end, 1000 + LEAST) };
+    const a0 = FIRST_ADDRESS;
+    this.all = { t0: 0, t1: operations + 1, a0, a1: Math.max(end, a0 + LEAST) };
     this.view = { ...this.all };
     [this.#last, this.#whole] = [undefined, undefined];
     this.#resize();
