@@ -118,9 +118,12 @@ export function showChain(chain, onSelect) {
   if (hadFocus) list.querySelector('button')?.focus();
 }
 
+/** Pixels of a map for each that pages are laid out by. */
+const sharpness = () => Math.min(2, window.devicePixelRatio);
+
 /** How the map of a moment is laid out in its box: rows of pixels with a gap between. */
 export function mapLayout(box, end) {
-  const width = Math.max(50, Math.round(box.clientWidth));
+  const width = Math.max(50, Math.round(box.clientWidth * sharpness()));
   const used = Math.max(1, end - FIRST_ADDRESS);
   // Few bytes need few rows.
   const rows = Math.max(1, Math.min(26, Math.ceil(used / (4 * width))));
@@ -130,7 +133,7 @@ export function mapLayout(box, end) {
 /** Draws the map of a moment, with the borders of main blocks and the place of the cursor. */
 export function showMap(box, { width, rows, pixels, bytes: perPixel, mains }, focus) {
   const [base, over] = box.querySelectorAll('canvas');
-  const height = Math.max(rows, box.clientHeight);
+  const height = Math.max(rows, Math.round(box.clientHeight * sharpness()));
   const each = height / rows;
   const gap = rows > 1 ? Math.max(1, Math.round(each / 6)) : 0;
   const strip = document.createElement('canvas');

@@ -3,7 +3,7 @@
 // A view is { t0, t1, a0, a1 }: moments from the left to the right, addresses from the top to the bottom. While a picture is late, the
 // last one is shown scaled.
 
-import { latestOnly } from '../lib/client.mjs';
+import { latestOnly, measure } from '../lib/client.mjs';
 import { FIRST_ADDRESS } from './history.mjs';
 
 /** The fewest moments and bytes in view. */
@@ -111,7 +111,7 @@ export class HistoryView {
     }
     this.#stretch();
     const milliseconds = performance.now() - since;
-    performance.measure('mems:picture', { start: since });
+    measure('mems:picture', since);
     this.#box.dataset.drawn = `${view.t0} ${view.t1} ${view.a0} ${view.a1}`;
     this.events.onDrawn(milliseconds > SLOW ? milliseconds : undefined);
   }
