@@ -186,6 +186,44 @@ describe('the history of a heap', SKIP, () => {
     });
   }
 
+  test('has the numbers of stats() after every operation of a trace', async (t) => {
+    const { Player } = require('../../command/lib/player.js');
+    const { KIND } = require('../../command/lib/recordings.js');
+    for (const policy of POLICIES) {
+      const random = new Random(5000 + POLICIES.indexOf(policy));
+      const chunk = { kind: [], block: [], size: [] };
+      const live = [];
+      const lines = Array.from({ length: 600 }, () => {
+        const kind = random.pick(live.length === 0 ? 'a' : 'aaaaaffffr');
+        const at = kind === 'a' ? live.length : below(random, live.length);
+        if (kind === 'a') live.push(Math.max(-1, ...live) + 1);
+        const id = live[at];
+        if (kind === 'f') live.splice(at, 1);
+        const size = kind === 'f' ? 0 : sizeFrom(random);
+        chunk.kind.push({ a: KIND.malloc, f: KIND.free, r: KIND.realloc }[kind]);
+        chunk.block.push(id);
+        chunk.size.push(size);
+        return kind === 'f' ? `f ${id}` : `${kind} ${id} ${size}`;
+      });
+      const trace = path.join(folder, 'heap.rep');
+      fs.writeFileSync(trace, lines.join('\n'));
+      const { history } = await historyOf(trace, policy);
+      const layout = new page.Layout(page.unpack(page.pack(history)));
+      const player = new Player({ kind: 'trace' }, { policy });
+      reproducible(t, () => {
+        for (let at = 0; at < lines.length; at++) {
+          player.play(chunk, at);
+          const known = {
+            stats: player.heap.stats(),
+            unusable: [64, 1024, 65536].map((size) => player.heap.unusable(size)),
+          };
+          assertNumbers(layout.go(at + 1), known, `${policy}, operation ${at + 1}, ${lines[at]}`);
+        }
+      });
+      player.close();
+    }
+  });
+
   test('of a recording that began with blocks there follows from the rules', async () => {
     for (const policy of POLICIES) {
       const heap = new Heap({ policy, autoTrim: false });

@@ -563,10 +563,7 @@ describe('a page of a program that is too long', () => {
       const [first, last] = [...parts[part].matchAll(/[\d,]+/g)].map(([text]) =>
         Number(text.replaceAll(',', '')),
       );
-      await page.waitForFunction(
-        (max) => document.getElementById('slider').max === max,
-        String(last - first),
-      );
+      await page.waitForSelector(`body[data-part="${part}"]`);
       for (const moment of [0, last - first]) {
         await page.evaluate(() => delete document.body.dataset.moment);
         await goTo(page, moment);

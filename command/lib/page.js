@@ -72,6 +72,15 @@ function differences(history, stats, { Layout }) {
     .map(([name, here, there]) => `${name}: ${count(there)}, here ${count(here)}`);
 }
 
+/** Why the numbers of a page may differ from the heap's own. */
+function whyOf({ inferred, options }) {
+  if (options.hardened) {
+    return 'The heap is hardened: what guards its blocks, and blocks in quarantine, are drawn as holes.';
+  }
+  const why = inferred === undefined ? '' : `, since ${inferred}`;
+  return `Sizes and holes follow from the rules of the library${why}.`;
+}
+
 /** What the reader of a page has to know about it. */
 function notesOf({ builder, history, source }, page) {
   const notes = [];
@@ -83,23 +92,27 @@ function notesOf({ builder, history, source }, page) {
   }
   const wrong = differences(history, builder.stats() ?? stats, page);
   if (wrong.length > 0) {
-    const why =
-      builder.inferred === undefined
-        ? ''
-        : ` Sizes and holes follow from the rules of the library, since ${builder.inferred}.`;
-    notes.push(`At the end the heap itself had other numbers. ${wrong.join('; ')}.${why}`);
+    const list = wrong.join('; ');
+    notes.push(
+      `At the end the heap itself has other numbers than this page. ${list}. ${whyOf(builder)}`,
+    );
   }
   return notes;
 }
 
 /** A small picture of a history: three bytes a pixel, each in an area of its own. */
-function smallPicture(history, { Raster, sizeValue, NEVER }) {
+function smallPicture(history, { FIRST_ADDRESS, NEVER, Raster, sizeValue }) {
   const { width, height } = SMALL;
   const { blocks, mains, operations } = history;
   const mapped = mains.size.reduce((sum, size) => sum + size, 0);
   const raster = new Raster(width, height);
   raster.clear();
-  const view = { t0: 0, t1: operations + 1, a0: 1000, a1: 1000 + Math.max(1, mapped) };
+  const view = {
+    t0: 0,
+    t1: operations + 1,
+    a0: FIRST_ADDRESS,
+    a1: FIRST_ADDRESS + Math.max(1, mapped),
+  };
   const death = new Float64Array(mains.start.length).fill(NEVER);
   const ground = {
     count: death.length,

@@ -41,6 +41,18 @@ function here(respond, settle) {
   return (message) => setTimeout(() => settle(respond(message)));
 }
 
+/** The most times that are kept of one name. */
+const TIMES = 1000;
+const times = new Map();
+
+/** Notes how long something has taken since `start`, for tests and for the tools of browsers. */
+export function measure(name, start) {
+  const seen = times.get(name) ?? 0;
+  if (seen % TIMES === 0) performance.clearMeasures(name);
+  times.set(name, seen + 1);
+  performance.measure(name, { start });
+}
+
 /**
  * A function that makes one request at a time, and of those that come meanwhile only the last. `run(request)` is async, and is given
  * the time at which its request came.

@@ -2,7 +2,7 @@
 
 export { joinParts, splitParts } from '../lib/data.mjs';
 export { sizeValue, valuesOf } from './colours.mjs';
-export { Column, lowerBound, NEVER, NONE, OPERATION, operationsOf } from './history.mjs';
+export { Column, FIRST_ADDRESS, NEVER, NONE, OPERATION, operationsOf } from './history.mjs';
 export { fractions, Layout } from './layout.mjs';
 export { pack, unpack } from './pack.mjs';
 export { css, THEMES, viridis } from './palette.mjs';

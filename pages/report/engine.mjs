@@ -2,7 +2,7 @@
 // or where there is none on the page's own thread; it knows nothing of the page.
 
 import { FATES, fateOf, lives, SITES, topSites, valuesOf } from './colours.mjs';
-import { lowerBound, NEVER, NONE, OPERATION, operationsOf } from './history.mjs';
+import { FIRST_ADDRESS, lowerBound, NEVER, NONE, OPERATION, operationsOf } from './history.mjs';
 import { fractions, Layout } from './layout.mjs';
 import { unpack } from './pack.mjs';
 import { Painter } from './picture.mjs';
@@ -33,7 +33,7 @@ export class Engine {
     return {
       meta,
       operations,
-      end: this.#layout.mapped(NEVER) + 1000,
+      end: FIRST_ADDRESS + this.#layout.mapped(NEVER),
       blocks: blocks.count,
       // Growth of a trace is no operation of its own.
       grows: growth.filter((from) => from > 0),
@@ -138,7 +138,7 @@ export class Engine {
   moment({ moment, focus, near, map, scale, theme }) {
     const numbers = this.#layout.go(moment);
     const operation = this.#operation(moment);
-    const place = focus ?? operation.address ?? 1000;
+    const place = focus ?? operation.address ?? FIRST_ADDRESS;
     const picture =
       map && this.#painter.map(this.#layout, this.#scale(scale), { ...map, scale, theme });
     return {

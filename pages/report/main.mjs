@@ -2,7 +2,7 @@
 // kept here; the engine, in a worker, computes what is shown of it.
 
 import workerSource from 'worker:./worker.mjs';
-import { latestOnly, startWorker } from '../lib/client.mjs';
+import { latestOnly, measure, startWorker } from '../lib/client.mjs';
 import { embeddedBytes, splitParts } from '../lib/data.mjs';
 import { byId, isTyping, make } from '../lib/dom.mjs';
 import { bytes, count, counted } from '../lib/numbers.mjs';
@@ -65,7 +65,7 @@ const showMoment = latestOnly(async (moment, since) => {
     ` of ${total}${seconds}: ${panels.operationText(operation)}`,
   );
   say(`Operation ${name(moment)}: ${panels.operationText(operation)}. ${sentence(numbers)}`);
-  performance.measure('mems:moment', { start: since });
+  measure('mems:moment', since);
   document.body.dataset.moment = String(moment);
   isReady('moment');
 });
@@ -187,6 +187,7 @@ async function openPart(number) {
   view.open(info);
   repaint();
   await select(undefined);
+  document.body.dataset.part = String(number);
 }
 
 function showFacts({ facts, notes }) {

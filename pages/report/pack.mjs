@@ -138,7 +138,7 @@ export function pack(history) {
 }
 
 /** The arrays that a history's blocks have: as short as their largest numbers allow. */
-function blockColumns(count, isLarge, hasSites) {
+function blockColumns(count, isLarge) {
   const Numbers = isLarge ? Float64Array : Uint32Array;
   return {
     count,
@@ -148,7 +148,6 @@ function blockColumns(count, isLarge, hasSites) {
     birth: new Uint32Array(count),
     death: new Uint32Array(count).fill(NEVER),
     previous: new Uint32Array(count).fill(NONE),
-    ...(hasSites ? { site: undefined } : {}),
   };
 }
 
@@ -160,10 +159,9 @@ export function unpack(bytes) {
   const read = new Map();
   let from = 4 + length;
   for (const [name, size, numbers] of head.columns) {
-    const isShort = name === 'kind';
     const part = bytes.subarray(from, from + size);
     // Kinds are below 128, so each is the byte that it is packed as.
-    read.set(name, isShort ? part : readVarints(part, numbers));
+    read.set(name, name === 'kind' ? part : readVarints(part, numbers));
     from += size;
   }
   const column = (name) => read.get(name) ?? new Float64Array(0);
@@ -176,7 +174,7 @@ export function unpack(bytes) {
   };
   const mains = { start: list('mains.start'), size: list('mains.size'), from: list('mains.from') };
   const end = mains.start.reduce((most, start, at) => Math.max(most, start + mains.size[at]), 0);
-  const blocks = blockColumns(count, end >= 2 ** 32, read.has('site'));
+  const blocks = blockColumns(count, end >= 2 ** 32);
   if (read.has('site')) blocks.site = Uint32Array.from(column('site'));
   const history = { meta, initial, operations, rounding, mains, blocks };
   unpackOperations(history, { kind: read.get('kind') ?? new Uint8Array(0), column });

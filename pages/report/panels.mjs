@@ -3,7 +3,7 @@
 import { byId, make } from '../lib/dom.mjs';
 import { bytes, count, counted } from '../lib/numbers.mjs';
 import { FATES } from './colours.mjs';
-import { OPERATION } from './history.mjs';
+import { FIRST_ADDRESS, OPERATION } from './history.mjs';
 import { css, KINDS, THEMES, viridis } from './palette.mjs';
 import { paint, rampOf } from './picture.mjs';
 import { NUMBERS } from './texts.mjs';
@@ -112,23 +112,28 @@ export function showChain(chain, onSelect) {
     button.addEventListener('click', () => onSelect(block));
     return item(button);
   });
+  const hadFocus = list.contains(document.activeElement);
   const head = make('span', { className: 'link main' }, `MAIN ${chain.start}:${chain.end - 1}`);
   list.replaceChildren(item(head), ...more(chain.before), ...links, ...more(chain.after));
+  if (hadFocus) list.querySelector('button')?.focus();
 }
+
+/** Pixels of a map for each that pages are laid out by. */
+const sharpness = () => Math.min(2, window.devicePixelRatio);
 
 /** How the map of a moment is laid out in its box: rows of pixels with a gap between. */
 export function mapLayout(box, end) {
-  const width = Math.max(50, Math.round(box.clientWidth));
-  const used = Math.max(1, end - 1000);
+  const width = Math.max(50, Math.round(box.clientWidth * sharpness()));
+  const used = Math.max(1, end - FIRST_ADDRESS);
   // Few bytes need few rows.
   const rows = Math.max(1, Math.min(26, Math.ceil(used / (4 * width))));
-  return { width, rows, whole: Math.max(end, 1001) };
+  return { width, rows, whole: FIRST_ADDRESS + used };
 }
 
 /** Draws the map of a moment, with the borders of main blocks and the place of the cursor. */
 export function showMap(box, { width, rows, pixels, bytes: perPixel, mains }, focus) {
   const [base, over] = box.querySelectorAll('canvas');
-  const height = Math.max(rows, box.clientHeight);
+  const height = Math.max(rows, Math.round(box.clientHeight * sharpness()));
   const each = height / rows;
   const gap = rows > 1 ? Math.max(1, Math.round(each / 6)) : 0;
   const strip = document.createElement('canvas');
@@ -145,7 +150,7 @@ export function showMap(box, { width, rows, pixels, bytes: perPixel, mains }, fo
   const above = over.getContext('2d');
   const style = getComputedStyle(box);
   const place = (address) => {
-    const pixel = (address - 1000) / perPixel;
+    const pixel = (address - FIRST_ADDRESS) / perPixel;
     const row = Math.min(rows - 1, Math.floor(pixel / width));
     return { x: pixel - row * width, y: Math.round(row * each) };
   };
@@ -185,8 +190,8 @@ export function showLegend(element, { scale, theme, sites, operations }) {
     return;
   }
   if (scale === 'site') {
-    const named7 = sites.map((text, at) => named(KINDS[at], shortSite(text)));
-    element.replaceChildren(...named7, named(KINDS[7], 'others'), ...ground);
+    const shown = sites.map((text, at) => named(KINDS[at], shortSite(text)));
+    element.replaceChildren(...shown, named(KINDS[7], 'others'), ...ground);
     return;
   }
   const bar = make('span', { className: 'bar' });

@@ -3,7 +3,8 @@
 // A view is { t0, t1, a0, a1 }: moments from the left to the right, addresses from the top to the bottom. While a picture is late, the
 // last one is shown scaled.
 
-import { latestOnly } from '../lib/client.mjs';
+import { latestOnly, measure } from '../lib/client.mjs';
+import { FIRST_ADDRESS } from './history.mjs';
 
 /** The fewest moments and bytes in view. */
 const LEAST = 4;
@@ -39,7 +40,8 @@ export class HistoryView {
 
   /** Shows a history from the beginning. */
   open({ operations, end }) {
-    this.all = { t0: 0, t1: operations + 1, a0: 1000, a1: Math.max(end, 1000 + LEAST) };
+    const a0 = FIRST_ADDRESS;
+    this.all = { t0: 0, t1: operations + 1, a0, a1: Math.max(end, a0 + LEAST) };
     this.view = { ...this.all };
     [this.#last, this.#whole] = [undefined, undefined];
     this.#resize();
@@ -109,7 +111,7 @@ export class HistoryView {
     }
     this.#stretch();
     const milliseconds = performance.now() - since;
-    performance.measure('mems:picture', { start: since });
+    measure('mems:picture', since);
     this.#box.dataset.drawn = `${view.t0} ${view.t1} ${view.a0} ${view.a1}`;
     this.events.onDrawn(milliseconds > SLOW ? milliseconds : undefined);
   }

@@ -60,6 +60,8 @@ export class Browser {
       offline: true,
       hasTouch: isTouch,
       isMobile: isTouch,
+      // As phones have.
+      deviceScaleFactor: isTouch ? 3 : 1,
     });
     if (before !== undefined) await context.addInitScript(before);
     const page = await context.newPage();

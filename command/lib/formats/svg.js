@@ -43,10 +43,11 @@ function drawnOf(history) {
 }
 
 /** A part as PNG, as many pixels high as what is mapped of `most` bytes. */
-function pixelsOf(part, most, { Painter, valuesOf }, { encode }) {
+function pixelsOf(part, most, { FIRST_ADDRESS, Painter, valuesOf }, { encode }) {
   const width = SHARPNESS * PART.width;
   const height = Math.max(1, Math.round((SHARPNESS * PART.height * part.mapped) / most));
-  const view = { t0: 0, t1: part.operations + 1, a0: 1000, a1: 1000 + Math.max(1, part.mapped) };
+  const end = FIRST_ADDRESS + Math.max(1, part.mapped);
+  const view = { t0: 0, t1: part.operations + 1, a0: FIRST_ADDRESS, a1: end };
   const painted = new Painter().history(part, valuesOf(part, 'size'), {
     view,
     width,
