@@ -1,11 +1,15 @@
 // npm run docs:check [-- --write]
 //
 // Runs what the documents say: every session of `mems` in README.md and docs prints what is shown there, and every picture of which a
-// document says by which command it is made is made again, and is the same, byte for byte. With --write the pictures are replaced.
-// Figures of benchmarks are from `npm run bench`, which writes them into the documents.
+// document says by which command it is made is made again, and is the same, byte for byte. With --write such pictures are replaced.
+// Pictures of pages (npm run docs:pictures) are made again if there is a browser, and have to look alike: other browsers draw other
+// letters. Figures of benchmarks are from `npm run bench`, which writes them into the documents.
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { decode } from 'fast-png';
+import { findBrowser } from './lib/browser.mjs';
+import { makePictures } from './lib/pictures.mjs';
 import { runScript } from './lib/rows.mjs';
 import { CHECKOUT } from './lib/runtimes.mjs';
 import { run } from './lib/tools.mjs';
@@ -27,6 +31,42 @@ async function pictures() {
   return found;
 }
 
+/** The share of pixels by which pictures that look alike may differ, and by how much a pixel of the same colour may. */
+const DIFFERENT = 0.1;
+const SHADE = 48;
+
+/** Throws unless two pictures look alike. */
+function expectAlike(name, is, was) {
+  const [one, other] = [decode(is), decode(was)];
+  if (one.width !== other.width || one.height !== other.height || one.channels !== other.channels) {
+    throw new Error(`${name} has another size or kind now: npm run docs:pictures`);
+  }
+  let different = 0;
+  for (let at = 0; at < one.data.length; at += one.channels) {
+    const channels = [0, 1, 2].map((channel) =>
+      Math.abs(one.data[at + channel] - other.data[at + channel]),
+    );
+    if (Math.max(...channels) > SHADE) different++;
+  }
+  const share = different / (one.width * one.height);
+  if (share > DIFFERENT) {
+    throw new Error(
+      `${name}: ${(100 * share).toFixed(0)}% of the page look different now: npm run docs:pictures`,
+    );
+  }
+}
+
+/** Whether pictures of pages can be made. */
+function hasBrowser() {
+  try {
+    findBrowser();
+    return true;
+  } catch (error) {
+    console.log(`The pictures of pages are not made again. ${error.message}`);
+    return false;
+  }
+}
+
 await runScript(async () => {
   await run(process.execPath, ['--test', SESSIONS], { cwd: CHECKOUT });
   console.log('The sessions of all documents print what they show.');
@@ -45,6 +85,11 @@ await runScript(async () => {
         throw new Error(`${picture} is not what ${name} says: ${command} makes another picture`);
       }
       console.log(`${picture}: ${isWriting ? 'made again' : 'as it is made'}`);
+    }
+    for (const name of hasBrowser() ? await makePictures(folder) : []) {
+      const [is, was] = [join(folder, name), join(CHECKOUT, 'docs', name)];
+      expectAlike(name, await readFile(is), await readFile(was));
+      console.log(`docs/${name}: looks as it is made`);
     }
   } finally {
     await rm(folder, { recursive: true });

@@ -1,11 +1,11 @@
 'use strict';
 
 // The lesson page in a browser, from a file and without network: what one types, clicks and presses, all exercises, questions, links,
-// and what axe finds in light, in dark and on a phone. MEMS_CHROMIUM is the browser, MEMS_PICTURE a file for a picture of the page.
+// and what axe finds in light, in dark and on a phone. MEMS_CHROMIUM is the browser.
 
 const { after, before, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
-const { readFileSync, writeFileSync } = require('node:fs');
+const { readFileSync } = require('node:fs');
 const { pathToFileURL } = require('node:url');
 const { EXERCISES } = require('../../command/lib/exercises.js');
 const { lessonOf, write } = require('../../command/lib/link.js');
@@ -398,15 +398,4 @@ describe('the lesson page in a browser', SKIP_PAGE, () => {
       await finish();
     });
   }
-
-  test('a picture of the page', {
-    skip: !process.env.MEMS_PICTURE && 'no picture is wanted',
-  }, async () => {
-    const T1 = EXERCISES.find((each) => each.name === 'T1');
-    const viewport = { width: 1000, height: 960 };
-    const lesson = { ...lessonOf(T1, { policy: 'best-fit' }), step: 3 };
-    const page = await open(write(lesson), { viewport });
-    writeFileSync(process.env.MEMS_PICTURE, await page.screenshot());
-    await finish();
-  });
 });
