@@ -282,6 +282,21 @@ test('the command mems runs where it was installed', { skip: TOO_OLD }, async ()
   await fs.access(path.join(project, 'node_modules', '.bin', command));
 });
 
+test('pages are made where it was installed', { skip: TOO_OLD }, async () => {
+  const program = `const { Heap } = require('${NAME}');
+    const heap = new Heap();
+    heap.malloc(100);
+    heap.snapshot('heap.mems');
+    heap.report('live.html').then((bytes) => console.log(bytes > 100_000));`;
+  assert.equal(await runNode([await write('page.cjs', program)]), 'true\n');
+  const { bin } = await manifestOf(NAME);
+  const file = path.join(project, 'node_modules', ...NAME.split('/'), bin.mems);
+  const printed = await runNode([file, 'report', 'heap.mems', '-o', 'heap.html']);
+  assert.match(printed, /^heap\.html: 0 operations/);
+  const page = await fs.readFile(path.join(project, 'heap.html'), 'utf8');
+  assert.match(page, /<title>heap – MeMS report<\/title>/);
+});
+
 test('the typings accept the API as it is used', async () => {
   await copyTypes('usage.ts', 'usage.ts');
   await copyTypes('usage.ts', 'usage.mts');
