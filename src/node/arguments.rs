@@ -148,13 +148,13 @@ const INIT: [&CStr; Options::ALL.len()] = {
     names
 };
 
-/// The names of the options of a new heap: those of `init`, `owner`, and `addresses`. The last is read by `lib/addresses.js` and
-/// means nothing to the addon.
-const HEAP: [&CStr; INIT.len() + 2] = {
-    let mut names = [c""; INIT.len() + 2];
+/// The names of the options of a new heap: those of `init`, `owner`, and some that belong to the heap's object in JavaScript. They are
+/// read by `lib/addresses.js` and `lib/watches.js`, and mean nothing to the addon.
+const HEAP: [&CStr; INIT.len() + 4] = {
+    let mut names = [c""; INIT.len() + 4];
     let (theirs, others) = names.split_at_mut(INIT.len());
     theirs.copy_from_slice(&INIT);
-    others.copy_from_slice(&[c"owner", c"addresses"]);
+    others.copy_from_slice(&[c"owner", c"addresses", c"snapshotNearLimit", c"warnUnusable"]);
     names
 };
 

@@ -1,0 +1,76 @@
+//! What rarely happens to a heap, and is worth knowing to those who run it: growth, pages that are given back, requests that are
+//! refused.
+//!
+//! All of it is counted where a call has already left the usual way, so no other call does more. The binding asks [`happened`] before
+//! and after a call: if the number is the same, nothing of this kind has happened to any heap.
+//!
+//! Costs: some nanoseconds for each event, and for [`happened`] a load.
+
+use crate::error::Error;
+use crate::mems::Mems;
+use crate::mems::access::Access;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// How often something of this kind has happened to any heap of the process.
+static HAPPENED: AtomicU32 = AtomicU32::new(0);
+
+/// How often something of this kind has happened to any heap of the process. The number wraps round.
+#[cfg(feature = "node")]
+pub(crate) fn happened() -> u32 {
+    HAPPENED.load(Relaxed)
+}
+
+/// What has happened to a heap, besides growth, which `heap/` counts.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Events {
+    /// How often free pages have been given back.
+    pub trims: u64,
+    /// Bytes of the pages that were given back last, so far.
+    pub trimmed: u64,
+    /// Requests that were refused for want of memory.
+    pub refusals: u64,
+    /// The size of the last of them, in bytes.
+    pub refused: u64,
+    /// The largest size that could have been allocated instead.
+    pub available: u64,
+    /// Bytes by which the heap has grown last.
+    pub grown: u64,
+}
+
+impl Events {
+    /// Notes that pages are given back from now on.
+    pub fn begin_trim(&mut self) {
+        self.trims += 1;
+        self.trimmed = 0;
+        HAPPENED.fetch_add(1, Relaxed);
+    }
+
+    /// Notes that the heap has grown, which may still be undone if the call fails.
+    pub fn grow(&mut self, bytes: u64) {
+        self.grown = bytes;
+        HAPPENED.fetch_add(1, Relaxed);
+    }
+}
+
+/// Counts a request that was refused, if it was for want of memory. To be called once for each, when nothing else can be tried.
+#[cold]
+pub(crate) fn count_refusal(heap: &mut impl Access, error: &Error) {
+    if let Some((size, available)) = error.refusal() {
+        // A heap that has ended meanwhile has no statistics.
+        let _ended = heap.with(|heap| {
+            heap.events.refusals += 1;
+            (heap.events.refused, heap.events.available) = (size, available);
+            HAPPENED.fetch_add(1, Relaxed);
+            Ok(())
+        });
+    }
+}
+
+#[cfg(feature = "node")]
+impl Mems {
+    /// What has happened to the heap.
+    pub(crate) const fn events(&self) -> Events {
+        self.events
+    }
+}
