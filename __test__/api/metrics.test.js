@@ -5,6 +5,8 @@
 
 const { afterEach, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
 const binding = require('../../binding.js');
 const mems = require('../../index.js');
 const { METRICS } = require('../../lib/metrics.js');
@@ -185,6 +187,15 @@ test('a default heap that is started anew begins its counters anew', () => {
   finishQuietly(mems);
   mems.init();
   assert.equal(valuesOf(mems.metrics()).mems_mallocs_total, 0);
+});
+
+test('the document has a row for each metric', () => {
+  const text = fs.readFileSync(path.join(__dirname, '..', '..', 'docs', 'services.md'), 'utf8');
+  const rows = [...text.matchAll(/^\| `(mems_\w+)` \| (\w+) \| ./gm)];
+  assert.deepEqual(
+    rows.map(([, name, type]) => [name, type]).sort(),
+    METRICS.map(({ name, type }) => [name, type]).sort(),
+  );
 });
 
 describe('the text', () => {

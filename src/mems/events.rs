@@ -7,6 +7,7 @@
 //! Costs: some nanoseconds for each event, and for [`happened`] a load.
 
 use crate::error::Error;
+#[cfg(feature = "node")]
 use crate::mems::Mems;
 use crate::mems::access::Access;
 use std::sync::atomic::AtomicU32;

@@ -198,17 +198,6 @@ impl Mems {
         }
     }
 
-    /// [`Mems::malloc_plainly`] if a hole is large enough.
-    #[inline(always)]
-    #[allow(clippy::inline_always, reason = "as `malloc_plainly`")]
-    fn malloc_in_place(&mut self, size: u64) -> Result<Option<u64>, Error> {
-        let made = self.heap.malloc(size)?;
-        if let Some(address) = made {
-            self.note_plainly(address, size);
-        }
-        Ok(made)
-    }
-
     /// [`Mems::malloc`], for callers that want to know whether the heap has grown. Where it has not, this does no more.
     ///
     /// # Errors
@@ -222,7 +211,8 @@ impl Mems {
             return Ok(Made::InPlace(address));
         }
         if self.plain {
-            if let Some(address) = self.malloc_in_place(size)? {
+            if let Some(address) = self.heap.malloc(size)? {
+                self.note_plainly(address, size);
                 return Ok(Made::InPlace(address));
             }
             let address = self.allocate_in_new_block(Sizes::exact(size), 1)?;

@@ -8,7 +8,8 @@ use crate::mems::{Access, Choice, Mems, Options};
 use crate::process::registry;
 use crate::process::registry::Id;
 use crate::recording::Flags;
-use napi::ValueType;
+use napi::bindgen_prelude::Unknown;
+use napi::{Env, JsValue, ValueType};
 use std::ffi::CStr;
 
 const SIZE: &str = "of type number or bigint, a whole number of bytes";
@@ -81,6 +82,17 @@ fn beyond(heap: Id, value: Value) -> Failure {
 fn no_address(value: Value) -> Failure {
     let expected = "a BigInt or a number, as malloc() returns";
     Failure::ArgumentType { name: "address", expected, received: value.described() }
+}
+
+/// An argument of the running call of a `#[napi]` function.
+pub(super) fn argument<'call>(env: Env, value: &Unknown<'call>) -> Value<'call> {
+    // SAFETY: napi makes an `Unknown` of a call's argument, which lives as long as the call runs, on its thread.
+    unsafe { Value::new(env.raw(), value.raw()) }
+}
+
+/// The id of the heap that such a call is for.
+pub(super) fn id(env: Env, value: &Unknown) -> Result<Id, Failure> {
+    heap(argument(env, value))
 }
 
 /// The id of a heap, as heap.js keeps it.

@@ -1,8 +1,8 @@
 //! `mallocMany` and `freeMany`: many blocks in one call. `#[napi]` functions, whose cost is small beside that of the blocks.
 
+use super::arguments::{self, argument};
 use super::failure::{Failure, run};
-use super::heaps::argument;
-use super::{arguments, events, stacks};
+use super::{events, stacks};
 use crate::mems::{Mems, batch};
 use crate::process::registry::Handle;
 use napi::bindgen_prelude::Unknown;

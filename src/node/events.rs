@@ -13,9 +13,9 @@
 //! Costs: for a call in which nothing has happened nothing in `hot.rs`, and two loads in all others; else, if somebody listens, a call
 //! into JavaScript.
 
+use super::arguments::id;
 use super::failure::{Failure, run};
 use super::functions::{self, Functions};
-use super::heaps::id;
 use super::js_value::{Answer, Value, as_number, check};
 use super::object::Made;
 use crate::mems::events;

@@ -1,29 +1,18 @@
 //! Starting, ending and listing heaps, and giving their free pages back. `#[napi]` functions, called rarely.
 
+use super::arguments::{self, argument, id};
+use super::events;
 use super::failure::{Failure, run};
-use super::js_value::Value;
 use super::object::Made;
 use super::owner::{self, AtEnd};
-use super::{arguments, events};
 use crate::error::Error;
 use crate::heap::PolicyKind;
 use crate::mems::purge;
 use crate::mems::{Options, Setting};
 use crate::process::registry::{self, Handle, Id};
 use napi::bindgen_prelude::{Object, Unknown};
-use napi::{Env, JsValue, Result};
+use napi::{Env, Result};
 use napi_derive::napi;
-
-/// An argument of the running call.
-pub(super) fn argument<'call>(env: Env, value: &Unknown<'call>) -> Value<'call> {
-    // SAFETY: napi makes an `Unknown` of a call's argument, which lives as long as the call runs, on its thread.
-    unsafe { Value::new(env.raw(), value.raw()) }
-}
-
-/// The id of the heap that a call is for.
-pub(super) fn id(env: Env, heap: &Unknown) -> std::result::Result<Id, Failure> {
-    arguments::heap(argument(env, heap))
-}
 
 /// Starts the default heap. The argument is the options object or undefined. Returns `false` if the heap is running already.
 #[napi]

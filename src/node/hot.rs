@@ -25,7 +25,7 @@ use std::ptr;
 enum Done {
     /// All.
     All,
-    /// It has made the block at an address, for which the heap has grown.
+    /// The block at an address is there, for which the heap has grown.
     Made(u64),
     /// Nothing: there is more to it.
     Nothing,
@@ -84,7 +84,7 @@ callback! {
             }),
         };
         if !matches!(done, Ok(Done::All)) {
-            memory.answer(finish_malloc(env, found.id, number, done)?);
+            memory.answer(finish_malloc(env, found.id, number, &done)?);
         }
         Ok(())
     }
@@ -196,8 +196,8 @@ fn front_and_class(argument: u64) -> (u32, usize) {
 
 /// What is left of a `malloc`. If that is all of it, `size` need be no size.
 #[cold]
-fn finish_malloc(env: sys::napi_env, heap: Id, size: f64, done: Result<Done, Error>) -> Result<u64, Failure> {
-    if let Ok(Done::Made(address)) = done {
+fn finish_malloc(env: sys::napi_env, heap: Id, size: f64, done: &Result<Done, Error>) -> Result<u64, Failure> {
+    if let Ok(Done::Made(address)) = *done {
         events::say(env, heap, false);
         return Ok(address);
     }

@@ -1,10 +1,10 @@
 //! What a heap looks like: statistics, printStats, main blocks and segments, checks. `#[napi]` functions, called rarely.
 
+use super::arguments::{self, argument, id};
+use super::events;
 use super::failure::{Failure, run};
-use super::heaps::{argument, id};
 use super::js_value::as_number;
 use super::object::Made;
-use super::{arguments, events};
 use crate::heap::{self, Group, HoleBytes};
 use crate::mems::{Mems, holes};
 use crate::process::registry::{self, Handle};

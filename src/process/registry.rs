@@ -94,6 +94,7 @@ impl Access for Handle {
 }
 
 /// The id that JavaScript and C mostly know a heap by: [`DEFAULT_ID`] for a default heap.
+#[cfg(feature = "node")]
 pub(crate) const fn common_id(id: Id) -> Id {
     if id::number(id) == DEFAULT_NUMBER { DEFAULT_ID } else { id }
 }

@@ -249,6 +249,7 @@ impl Output {
     }
 
     /// What has ended the recording, as soon as the thread knows.
+    #[cfg(feature = "node")]
     pub fn reason(&self) -> Option<&str> {
         self.failed.get().map(String::as_str)
     }
