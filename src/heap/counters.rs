@@ -1,7 +1,7 @@
 //! What is counted as it happens: the rest of a heap's statistics is derived.
 //!
 //! Identities (checked by `verify.rs`): live + holes = mapped, in bytes; live blocks + holes = segments; successful mallocs -
-//! frees = live blocks; no peak is below the present value.
+//! frees = live blocks; no peak is below the present value; there are no more main blocks than the heap has grown times.
 
 use super::engine::{Appended, Truncated, Waiting};
 

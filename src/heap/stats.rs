@@ -155,9 +155,8 @@ impl Mark {
 
 impl Heap {
     /// How often main blocks have been appended, or the last one has grown.
-    #[cfg(feature = "node")]
     #[must_use]
-    pub(crate) const fn grows(&self) -> u64 {
+    pub const fn grows(&self) -> u64 {
         self.counters.grows
     }
 

@@ -7,7 +7,7 @@
 //! Costs: some nanoseconds for each event, and for [`happened`] a load.
 
 use crate::error::Error;
-#[cfg(feature = "node")]
+#[cfg(any(feature = "node", test))]
 use crate::mems::Mems;
 use crate::mems::access::Access;
 use std::sync::atomic::AtomicU32;
@@ -73,5 +73,38 @@ impl Mems {
     /// What has happened to the heap.
     pub(crate) const fn events(&self) -> Events {
         self.events
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mems::{Options, batch, steps};
+
+    #[test]
+    fn each_event_is_counted_once() {
+        type Call = fn(&mut Mems, u64) -> Result<(), Error>;
+        let limited = |options: Options| options.with_max_size(1 << 20).unwrap();
+        for options in [Options::default(), Options::roomy(), Options::roomy().with_hardened(true)] {
+            let mut heap = Mems::new(limited(options));
+            let block = heap.malloc(100).unwrap();
+            let grown = heap.stats().grows;
+            assert!(grown > 0);
+            let calls: [Call; 3] = [
+                |heap, _| steps::allocate(heap, |heap| heap.malloc(1 << 20)).map(drop),
+                |heap, block| heap.realloc(block, 1 << 20).map(drop),
+                |heap, _| batch::malloc_many(heap, &[1 << 19; 3], &mut [0; 3], |_, _| ()),
+            ];
+            for (before, call) in (0..).zip(calls) {
+                assert_eq!(heap.stats().failed_mallocs, before);
+                call(&mut heap, block).unwrap_err();
+            }
+            let Events { refusals, refused, available, .. } = heap.events;
+            assert_eq!((refusals, refused), (3, 1 << 19), "the last block of the batch");
+            assert!(available < refused);
+            assert_eq!(heap.stats().grows, grown, "what was undone is no growth");
+            assert_eq!(heap.trim(), heap.events.trimmed);
+            assert_eq!(heap.stats().trims, 1);
+        }
     }
 }
