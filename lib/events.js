@@ -53,17 +53,17 @@ function publishEvents(heap, grows, trims, refusals) {
   if (refusals > 0) {
     publish(channels.outOfMemory, heap, state, { size: refused, available, count: refusals });
   }
-  const watch = watchOf(heap);
+  const watch = watchOf(heap, state.id);
   if (watch !== undefined) attendTo(heap, watch, refusals > 0, state);
 }
 
 /**
  * What the addon calls: a heap has grown, given pages back and refused requests this often since the last time. `isLater`: JavaScript
- * is in the middle of a call of its own. Returns whether anybody wants to know of more.
+ * is in the middle of a call of its own, and has to ask for the numbers when that is done. Returns whether anybody wants to know of more.
  */
 function onEvents(heap, grows, trims, refusals, isLater) {
   if (!isHeard()) return false;
-  if (isLater) process.nextTick(publishEvents, heap, grows, trims, refusals);
+  if (isLater) process.nextTick(binding.hearOf, heap);
   else publishEvents(heap, grows, trims, refusals);
   return true;
 }

@@ -73,13 +73,19 @@ function watchIn(options) {
 /** Begins to watch a heap, if there is anything to watch for. */
 function setWatch(heap, watch) {
   if (watch === undefined) return;
-  watches.set(heap, watch);
+  watches.set(heap, { ...watch, id: binding.happenings(heap).id });
   binding.listen();
 }
 
 const isWatching = () => watches.size > 0;
 
-const watchOf = (heap) => watches.get(heap);
+/** The watch of a heap, whose own id is `id`: the default heap may be another one by now. */
+function watchOf(heap, id) {
+  const watch = watches.get(heap);
+  if (watch === undefined || watch.id === id) return watch;
+  watches.delete(heap);
+  return undefined;
+}
 
 function forgetWatch(heap) {
   watches.delete(heap);

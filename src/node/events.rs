@@ -62,11 +62,11 @@ thread_local! {
     static SAYING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// `onEvents(listener: () => undefined): undefined`
+/// `onEvents(listener: () => boolean): undefined`
 ///
 /// `listener` is called with the id of a heap to which something has happened in a call of this thread; how often it has grown, given
-/// pages back and refused a request since the last time; and whether the call is still to do something that the listener must not come
-/// between. It returns whether anybody listens still.
+/// pages back and refused a request since the last time; and `false`. Where the call is still to do something that nobody must come
+/// between, it is called with zeros and `true`, and has to call `hearOf` later. It returns whether anybody listens still.
 pub(super) unsafe extern "C" fn on_events(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: Node calls this with the environment and info of the call that runs, of which the function is an argument.
     unsafe {
@@ -184,13 +184,13 @@ pub(super) fn around<T>(env: sys::napi_env, heap: Id, call: impl FnOnce() -> T) 
 }
 
 /// Says what has happened to a heap since this thread has heard of it, if anybody listens. `later`: the running call is not done when
-/// the listener returns.
+/// the listener returns, so that only learns that there is something to hear of.
 #[cold]
 pub(super) fn say(env: sys::napi_env, heap: Id, later: bool) {
     if HEARD.with_borrow(Option::is_none) || SAYING.get() {
         return;
     }
-    let Some(news) = news(heap) else { return };
+    let Some(news) = (if later { Some(Numbers::default()) } else { news(heap) }) else { return };
     // SAFETY: `env` is that of the running call.
     let listener = LISTENERS.with_borrow(|listeners| unsafe { listeners.find(env) });
     let Some((_, listener)) = listener else { return };
@@ -201,6 +201,15 @@ pub(super) fn say(env: sys::napi_env, heap: Id, later: bool) {
     if still == Some(false) {
         HEARD.set(None);
     }
+}
+
+/// Says what has happened to a heap, as a call says it in which something has happened.
+#[napi]
+pub fn hear_of(env: Env, heap: Unknown) -> Result<()> {
+    run(env, || {
+        say(env.raw(), id(env, &heap)?, false);
+        Ok(())
+    })
 }
 
 /// What has happened to a heap that this thread has not heard of, which it has then. `None`: nothing, or the heap has ended.
