@@ -1,10 +1,11 @@
 //! What rarely happens to a heap, and is worth knowing to those who run it: growth, pages that are given back, requests that are
 //! refused.
 //!
-//! All of it is counted where a call has already left the usual way, so no other call does more. The binding asks [`happened`] before
-//! and after a call: if the number is the same, nothing of this kind has happened to any heap.
+//! All of it is counted where a call has already left the usual way, so no other call does more. While a thread listens
+//! ([`Listening`]), the binding asks [`happened`] before and after a call: if the number is the same, nothing of this kind has happened
+//! to any heap.
 //!
-//! Costs: some nanoseconds for each event, and for [`happened`] a load.
+//! Costs: a nanosecond for each event, some more while a thread listens; for [`happened`] a load.
 
 use crate::error::Error;
 #[cfg(any(feature = "node", test))]
@@ -13,10 +14,45 @@ use crate::mems::access::Access;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// How often something of this kind has happened to any heap of the process.
+/// How often something of this kind has happened to any heap of the process while a thread listened.
 static HAPPENED: AtomicU32 = AtomicU32::new(0);
 
-/// How often something of this kind has happened to any heap of the process. The number wraps round.
+/// How many threads listen.
+static LISTENING: AtomicU32 = AtomicU32::new(0);
+
+fn note() {
+    if LISTENING.load(Relaxed) > 0 {
+        HAPPENED.fetch_add(1, Relaxed);
+    }
+}
+
+/// A thread that listens, for as long as this is there.
+#[cfg(feature = "node")]
+#[derive(Debug)]
+pub(crate) struct Listening(());
+
+#[cfg(feature = "node")]
+impl Listening {
+    pub fn begin() -> Self {
+        LISTENING.fetch_add(1, Relaxed);
+        Self(())
+    }
+
+    /// Whether any thread listens.
+    #[inline]
+    pub fn is_there() -> bool {
+        LISTENING.load(Relaxed) > 0
+    }
+}
+
+#[cfg(feature = "node")]
+impl Drop for Listening {
+    fn drop(&mut self) {
+        LISTENING.fetch_sub(1, Relaxed);
+    }
+}
+
+/// How often something of this kind has happened to any heap of the process while a thread listened. The number wraps round.
 #[cfg(feature = "node")]
 pub(crate) fn happened() -> u32 {
     HAPPENED.load(Relaxed)
@@ -44,13 +80,13 @@ impl Events {
     pub fn begin_trim(&mut self) {
         self.trims += 1;
         self.trimmed = 0;
-        HAPPENED.fetch_add(1, Relaxed);
+        note();
     }
 
     /// Notes that the heap has grown, which may still be undone if the call fails.
     pub fn grow(&mut self, bytes: u64) {
         self.grown = bytes;
-        HAPPENED.fetch_add(1, Relaxed);
+        note();
     }
 }
 
@@ -62,7 +98,7 @@ pub(crate) fn count_refusal(heap: &mut impl Access, error: &Error) {
         let _ended = heap.with(|heap| {
             heap.events.refusals += 1;
             (heap.events.refused, heap.events.available) = (size, available);
-            HAPPENED.fetch_add(1, Relaxed);
+            note();
             Ok(())
         });
     }

@@ -18,7 +18,7 @@ use super::failure::{Failure, run};
 use super::functions::{self, Functions};
 use super::js_value::{Answer, Value, as_number, check};
 use super::object::Made;
-use crate::mems::events;
+use crate::mems::events::{self, Listening};
 use crate::mems::{Mems, recorder};
 use crate::process::registry::{self, Handle, Id};
 use napi::bindgen_prelude::{Object, Unknown};
@@ -53,11 +53,17 @@ impl Numbers {
     }
 }
 
+/// What a thread has heard of, which listens.
+struct Heard {
+    /// The numbers by the heaps' own ids. A heap that is not there was made since the thread listens.
+    numbers: HashMap<Id, Numbers>,
+    _listening: Listening,
+}
+
 thread_local! {
     static LISTENERS: RefCell<Functions<()>> = const { RefCell::new(Functions::new()) };
-    /// The numbers that the thread has heard of, by the heaps' own ids. A heap that is not there was made since the thread listens.
-    /// `None`: nobody listens.
-    static HEARD: RefCell<Option<HashMap<Id, Numbers>>> = const { RefCell::new(None) };
+    /// What the thread has heard of. `None`: nobody listens in it.
+    static HEARD: RefCell<Option<Heard>> = const { RefCell::new(None) };
     /// Whether a listener runs.
     static SAYING: Cell<bool> = const { Cell::new(false) };
 }
@@ -87,14 +93,15 @@ pub fn listen() {
     if HEARD.with_borrow(Option::is_some) {
         return;
     }
-    let mut heard = HashMap::new();
+    // First, so that nothing is missed that happens from now on.
+    let mut heard = Heard { _listening: Listening::begin(), numbers: HashMap::new() };
     for id in registry::ids().unwrap_or_default() {
         let numbers = Handle::new(id).and_then(|heap| heap.with_id(|heap| Ok(Numbers::of(heap))));
         // Without memory for it, the heap counts as new.
         if let Ok((numbers, own)) = numbers
-            && heard.try_reserve(1).is_ok()
+            && heard.numbers.try_reserve(1).is_ok()
         {
-            heard.insert(own, numbers);
+            heard.numbers.insert(own, numbers);
         }
     }
     HEARD.set(Some(heard));
@@ -187,7 +194,7 @@ pub(super) fn around<T>(env: sys::napi_env, heap: Id, call: impl FnOnce() -> T) 
 /// the listener returns, so that only learns that there is something to hear of.
 #[cold]
 pub(super) fn say(env: sys::napi_env, heap: Id, later: bool) {
-    if HEARD.with_borrow(Option::is_none) || SAYING.get() {
+    if !Listening::is_there() || HEARD.with_borrow(Option::is_none) || SAYING.get() {
         return;
     }
     let Some(news) = (if later { Some(Numbers::default()) } else { news(heap) }) else { return };
@@ -216,7 +223,7 @@ pub fn hear_of(env: Env, heap: Unknown) -> Result<()> {
 fn news(heap: Id) -> Option<Numbers> {
     let (now, own) = Handle::new(heap).ok()?.with_id(|heap| Ok(Numbers::of(heap))).ok()?;
     HEARD.with_borrow_mut(|heard| {
-        let heard = heard.as_mut()?;
+        let heard = &mut heard.as_mut()?.numbers;
         if heard.len() == heard.capacity() && !heard.contains_key(&own) {
             heard.retain(|&id, _| registry::with_heap(id, |_| Ok(())).is_ok());
             heard.try_reserve(1).ok()?;
