@@ -6,7 +6,9 @@
 const { afterEach, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
+const { once } = require('node:events');
 const path = require('node:path');
+const { Worker } = require('node:worker_threads');
 const binding = require('../../binding.js');
 const mems = require('../../index.js');
 const { METRICS } = require('../../lib/metrics.js');
@@ -261,6 +263,32 @@ describe('several heaps', () => {
     );
     assertRefused(() => closed.metrics(), 'ERR_MEMS_CLOSED');
     assertRefused(() => mems.metrics(), 'ERR_MEMS_NOT_INITIALIZED');
+  });
+
+  test('are none that only another thread knows, until that reads the id', async () => {
+    const program = `
+      const { parentPort, workerData } = require('node:worker_threads');
+      const { Heap } = require(workerData);
+      const before = Heap.list().map(({ id }) => id);
+      const heap = new Heap();
+      const [theirs] = Heap.list().filter(({ id }) => !before.includes(id));
+      parentPort.on('message', (word) => {
+        if (word === 'read') parentPort.postMessage(heap.id);
+        else parentPort.close();
+      });
+      parentPort.postMessage(theirs.id);`;
+    const options = { eval: true, workerData: require.resolve('../..') };
+    const worker = new Worker(program, options);
+    const [theirs] = await once(worker, 'message');
+    assert.equal(Heap.metrics({ theirs }), '');
+    assert.ok(!Heap.metrics().includes(`"${theirs}"`));
+    worker.postMessage('read');
+    const [id] = await once(worker, 'message');
+    assert.equal(id, theirs);
+    assert.ok(Heap.metrics().includes(`"${theirs}"`));
+    worker.postMessage('end');
+    await once(worker, 'exit');
+    Heap.attach(id).close();
   });
 
   test('are no other values', () => {
