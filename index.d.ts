@@ -805,6 +805,18 @@ export interface Stats {
     /** The number of calls of {@link free}. */
     free: number;
   };
+  /** How often something rare has happened since {@link init}. */
+  events: {
+    /** How often main blocks have been appended, or the last one has grown. */
+    grow: number;
+    /** How often free pages have been given back to the system, by {@link trim} or {@link InitOptions.autoTrim}. */
+    trim: number;
+    /**
+     * Requests for a block, or for another size of one, that were refused for want of memory, from JavaScript and from C: calls that
+     * threw `ERR_MEMS_OUT_OF_MEMORY` or `ERR_MEMS_LOCK_LIMIT`. That is all that such a call changes.
+     */
+    outOfMemory: number;
+  };
   /** Fractions from 0 to 1. */
   fragmentation: {
     /**
@@ -847,6 +859,145 @@ export interface StatsOptions {
  * const { resident } = stats({ resident: true }).bytes;
  */
 export function stats(options?: StatsOptions): Stats;
+
+/** Options of {@link metrics}. */
+export interface MetricsOptions {
+  /**
+   * The value of the label `heap`, any text. Name heaps, since ids differ from one process to the next: a name keeps what belongs
+   * together in one series.
+   *
+   * @defaultValue `'default'` for the default heap, {@link Heap.id} for others
+   */
+  name?: string;
+  /**
+   * Whether the text has `mems_resident_bytes`, for which the system is asked, as by {@link StatsOptions.resident}.
+   *
+   * @defaultValue true
+   */
+  resident?: boolean;
+  /**
+   * The sizes, in bytes, for which `mems_unusable_holes_ratio` says which share of the bytes in holes is in smaller holes: those of the
+   * requests that matter to the program. All of them take one walk over the heap, O(n) for n segments; an empty list takes none.
+   *
+   * @defaultValue `[64, 1024, 65536]`
+   */
+  unusable?: ArrayLike<number | bigint> & Iterable<number | bigint>;
+}
+
+/**
+ * Returns the metrics of the heap as text for Prometheus, in its format 0.0.4: for each a description, a type, and a sample. Serve it as
+ * `text/plain; version=0.0.4; charset=utf-8`. `docs/services.md` has all metrics, and what to alert on.
+ *
+ * Sizes are in bytes and shares from 0 to 1, as {@link stats} and {@link unusable} return them. Counters never fall as long as the heap
+ * lives: after the blocks of a call that failed have been taken back, they may be higher than `totals` of {@link stats}.
+ * {@link HeapConstructor.metrics} is for several heaps: two such texts one after the other are no valid text, since each
+ * metric must be described once.
+ *
+ * @param options - What the text has, and the name of the heap in it.
+ * @returns The text, which ends with a line feed.
+ * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (TypeError), `ERR_MEMS_INVALID_SIZE` (RangeError) for options that are not
+ * valid; `ERR_MEMS_NOT_INITIALIZED`.
+ *
+ * @example
+ * malloc(1000);
+ * const lines = metrics({ name: 'my "cache"', resident: false }).split('\n');
+ * lines[0]; // '# HELP mems_mapped_bytes Bytes in main blocks.'
+ * lines[1]; // '# TYPE mems_mapped_bytes gauge'
+ * lines[2]; // 'mems_mapped_bytes{heap="my \\"cache\\""} 4096'
+ */
+export function metrics(options?: MetricsOptions): string;
+
+/** What all messages about a heap have. Sizes are in bytes. */
+export interface HeapMessage {
+  /** The {@link Heap.id} of the heap, 0 for the default heap. (Other threads can attach to it when its `id` has been read.) */
+  heap: number;
+  /** The policy of the heap. */
+  policy: Policy;
+  /** Sizes at the moment of the message; see {@link Stats}. */
+  bytes: { mapped: number; live: number; holes: number; largestHole: number };
+}
+
+/** What is published when a heap has grown: on `mems:grow`. */
+export interface GrowMessage extends HeapMessage {
+  /** By how many bytes the heap has grown, the last time. */
+  size: number;
+  /** How often it has grown since the last message: more than once if it did so in another thread, in a call of C, or in one batch. */
+  count: number;
+}
+
+/** What is published when free pages were given back to the system: on `mems:trim`. */
+export interface TrimMessage extends HeapMessage {
+  /** How many bytes the pages had that were given back, the last time. */
+  size: number;
+  /** How often that has happened since the last message. */
+  count: number;
+}
+
+/** What is published when a request was refused for want of memory: on `mems:out-of-memory`. */
+export interface OutOfMemoryMessage extends HeapMessage {
+  /** The size of the request, of the last one. 0 if the call was no `malloc`. */
+  size: number;
+  /** The largest size that could have been allocated instead. 0 if there was no memory for the heap's bookkeeping. */
+  available: number;
+  /** How many requests have been refused since the last message. */
+  count: number;
+}
+
+/** What is published when too much of the holes has become too small: on `mems:fragmentation`; see {@link HeapOptions.warnUnusable}. */
+export interface FragmentationMessage extends HeapMessage {
+  /** The size that the heap watches for. */
+  size: number;
+  /** The share that was passed, from 0 to 1. */
+  share: number;
+  /** The share of the bytes in holes that are in holes smaller than `size`, from 0 to 1. */
+  unusable: number;
+}
+
+/** What is published when a recording has ended because of the disk, or a snapshot could not be written: on `mems:record:error`. */
+export interface RecordErrorMessage {
+  /** The id of the heap, 0 for the default heap. */
+  heap: number;
+  /** The path of the file. */
+  path?: string;
+  /** What {@link stopRecording} or {@link snapshot} throws. */
+  error: Error;
+}
+
+/** What is published when this thread has made a heap: on `mems:heap:create`. */
+export interface HeapCreateMessage {
+  /** The id of the heap, 0 for the default heap. */
+  heap: number;
+  /** The policy of the heap. */
+  policy: Policy;
+  /** The options of the heap, as in {@link HeapEntry}. */
+  options: InitOptions;
+}
+
+/**
+ * The messages that are published on diagnostics channels of Node.js, by the names of the channels. A subscriber is called in the thread
+ * that it has subscribed in, and before the call returns or throws in which something has happened; where a quick call has pages given
+ * back, at the next turn. What happens in other threads, or in C, is published when the subscriber's thread next has such a call of that
+ * heap itself, or calls {@link stats} or {@link metrics}. While a subscriber runs, nothing is published: it comes with the next message.
+ *
+ * Without a subscriber, no call takes longer. Node.js before 14.17 has no channels, and nothing is published there.
+ *
+ * @example
+ * const { channel } = require('diagnostics_channel');
+ * const seen = [];
+ * channel('mems:grow').subscribe(({ size, count }) => seen.push([size, count]));
+ * malloc(5000);
+ * seen; // [[8192, 1]]
+ */
+export interface ChannelMessages {
+  'mems:grow': GrowMessage;
+  'mems:trim': TrimMessage;
+  'mems:out-of-memory': OutOfMemoryMessage;
+  'mems:fragmentation': FragmentationMessage;
+  'mems:record:error': RecordErrorMessage;
+  'mems:heap:create': HeapCreateMessage;
+  /** Published when this thread has closed a heap, or finished the default heap, with what it had before. */
+  'mems:heap:close': HeapMessage;
+}
 
 /** A live block; see {@link leaks}. */
 export interface Leak<Address extends bigint | number = bigint> {
@@ -1118,6 +1269,28 @@ export function snapshot(path: string | FileUrl): number;
 export function report(path: string | FileUrl): Promise<number>;
 
 /**
+ * Has a {@link snapshot} of every open heap written when a signal arrives, each into a file of its own. The files are named as those of
+ * Node's `--heapsnapshot-signal`: `Mems.20261129.142355.PID.TID.001.mems`, with the date and the time of day, the ids of the process and
+ * of the thread, and a number that counts. A later call for the same signal replaces the folder.
+ *
+ * The files are written by JavaScript, so they come when the event loop turns: a loop that does not end keeps them back. A heap that only
+ * another thread knows (see {@link Heap.id}) is left out. If a file cannot be written, that is published on `mems:record:error`
+ * ({@link ChannelMessages}), the first time with a warning of the process, and nothing else happens.
+ *
+ * With the environment variable `MEMS_SNAPSHOT_SIGNAL` set to a signal, loading the package does this, for a program that does not call
+ * it. Files then go into the folder that `MEMS_SNAPSHOT_FOLDER` names.
+ *
+ * @param signal - The name of a signal, such as `'SIGUSR2'`. (Node.js itself uses `'SIGUSR1'`, to start its debugger.)
+ * @param folder - A folder that exists: by default that of `MEMS_SNAPSHOT_FOLDER`, or the working directory of the moment.
+ * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (TypeError) if there is no such signal; `ERR_MEMS_UNSUPPORTED` in a worker
+ * thread, which no signal reaches.
+ *
+ * @example
+ * snapshotOnSignal('SIGUSR2'); // from now on: kill -USR2 PID, and mems inspect Mems.*.mems
+ */
+export function snapshotOnSignal(signal: string, folder?: string): void;
+
+/**
  * Returns an iterator of the main blocks, each with its segments. The heap is read while you iterate: even for millions of
  * blocks it takes no memory, and changes made meanwhile may or may not be seen. O(n) for n segments.
  *
@@ -1188,6 +1361,33 @@ export interface HeapOptions<Address extends bigint | number = bigint> extends I
    * heap.close();
    */
   addresses?: AddressKind<Address>;
+  /**
+   * How many times a request that is refused for want of memory may leave a {@link snapshot} of the heap behind, for the command `mems`.
+   * The file is written before the call throws, which takes O(n) for n blocks and what the disk takes. It is named and placed as by
+   * {@link snapshotOnSignal} without a folder, and if it cannot be written, the same happens as there. A whole number from 0.
+   *
+   * The option belongs to the thread of the object: of requests in other threads and from C it learns as {@link ChannelMessages} says.
+   * {@link HeapConstructor.attach} takes it as well, also for the default heap, whose id is 0.
+   *
+   * @defaultValue 0
+   */
+  snapshotNearLimit?: number | bigint;
+  /**
+   * Has a message published on `mems:fragmentation` ({@link ChannelMessages}) when `share` of the bytes in holes, above 0 and at most 1,
+   * are in holes smaller than `size` bytes, as {@link unusable} says. The next one comes only after the share has fallen below nine tenths
+   * of `share`.
+   *
+   * That takes O(n) for n segments. So it is looked at when the heap has grown, or refused a request, and is longer by a sixteenth than
+   * the last time. The option belongs to the thread of the object, as {@link HeapOptions.snapshotNearLimit} does.
+   *
+   * @defaultValue no message
+   *
+   * @example
+   * const heap = new Heap({ warnUnusable: { size: 65536, share: 0.5 } });
+   * // Half of what is free has become useless for requests of 64 KiB: compact, or start anew.
+   * heap.close();
+   */
+  warnUnusable?: { size: number | bigint; share: number };
   /**
    * Who owns the heap. With `'thread'` it is closed when the thread that made it ends, even if that is a worker which is
    * terminated. With `'process'` it stays open until {@link Heap.close}.
@@ -1304,6 +1504,8 @@ export interface Heap<Address extends bigint | number = bigint> {
   verify(): void;
   /** As {@link stats}. */
   stats(options?: StatsOptions): Stats;
+  /** As {@link metrics}. */
+  metrics(options?: MetricsOptions): string;
   /** As {@link unusable}. */
   unusable(size: number | bigint): number;
   /** As {@link lookedAt}. */
@@ -1415,6 +1617,26 @@ export interface HeapConstructor {
    * Heap.list().find(({ id }) => id === heap.id).options.maxSize; // 1048576
    */
   list(): HeapEntry[];
+  /**
+   * Returns the metrics of several heaps in one text, each described once; see {@link metrics}.
+   *
+   * @param heaps - Heaps, or their ids, by the names that they have in the text. By default all open heaps of the process, named as
+   * {@link MetricsOptions.name} says. A heap that has been closed, or that only another thread knows (see {@link Heap.id}), is left out.
+   * @param options - As {@link metrics} takes them, without a name.
+   * @returns The text. It is empty if there is no heap.
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (TypeError), `ERR_MEMS_INVALID_SIZE` (RangeError).
+   *
+   * @example
+   * const [sessions, cache] = [new Heap(), new Heap()];
+   * const text = Heap.metrics({ sessions, cache, default: 0 });
+   * text.includes('mems_live_blocks{heap="sessions"} 0\nmems_live_blocks{heap="cache"} 0\n'); // true
+   * sessions.close();
+   * cache.close();
+   */
+  metrics(
+    heaps?: { readonly [name: string]: Heap<bigint> | Heap<number> | number },
+    options?: Omit<MetricsOptions, 'name'>,
+  ): string;
 }
 
 /**

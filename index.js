@@ -7,9 +7,11 @@ const binding = require('./binding.js');
 const { bigintOnly } = require('./lib/addresses.js');
 const { checkedOptions, isBigAddress } = require('./lib/arguments.js');
 const { malloc: mallocIn, get: getIn, free: freeIn } = require('./lib/calls.js');
+const { onClose, onCreate } = require('./lib/events.js');
 const { Heap, forgetViews, heapOf } = require('./lib/heap.js');
 const { copyOf } = require('./lib/lists.js');
 const { recordByEnvironment } = require('./lib/recording.js');
+const { snapshotByEnvironment, snapshotOnSignal } = require('./lib/snapshots.js');
 
 const DEFAULT_HEAP = 0;
 const heap = heapOf(DEFAULT_HEAP);
@@ -18,12 +20,16 @@ const heap = heapOf(DEFAULT_HEAP);
 const library = binding.libraryPath();
 
 function init(options) {
-  binding.init(checkedOptions(options));
+  const isNew = binding.init(checkedOptions(options));
   recordByEnvironment();
+  if (isNew) onCreate(DEFAULT_HEAP);
 }
 
 function finish() {
-  binding.finish();
+  onClose(DEFAULT_HEAP, () => {
+    binding.finish();
+    return true;
+  });
   forgetViews(heap);
   console.log('..........Successfully UnMapped the Memory without Errors .........');
 }
@@ -57,6 +63,7 @@ const owns = (address) => heap.owns(bigintOnly(address));
 const trim = () => heap.trim();
 const verify = () => heap.verify();
 const stats = (options) => heap.stats(options);
+const metrics = (options) => heap.metrics(options);
 const unusable = (size) => heap.unusable(size);
 const lookedAt = (size, options) => heap.lookedAt(size, options);
 const record = (path, options) => heap.record(path, options);
@@ -96,6 +103,7 @@ module.exports = {
   trim,
   verify,
   stats,
+  metrics,
   unusable,
   lookedAt,
   record,
@@ -103,7 +111,10 @@ module.exports = {
   mark,
   snapshot,
   report,
+  snapshotOnSignal,
   chains,
   leaks,
   library,
 };
+
+snapshotByEnvironment();

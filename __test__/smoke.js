@@ -11,6 +11,7 @@ const { quietly } = require('./helpers/console.js');
 const { api } = require('./smoke/api.js');
 const more = require('./smoke/more.js');
 const seed = require('./smoke/seed.js');
+const services = require('./smoke/services.js');
 const { addonOnlyInWorkers, workerSharesTheHeap } = require('./smoke/workers.js');
 
 async function namedEsmImport() {
@@ -31,6 +32,7 @@ const CHECKS = [
   addonOnlyInWorkers,
   libraryPath,
   ...Object.values(more),
+  ...Object.values(services),
 ];
 
 // Ends the heap that the check before may have left, and starts a new one.

@@ -190,8 +190,14 @@ typedef struct mems_stats {
   uint64_t quarantined;
   /* Number of blocks that `quarantined` counts. */
   uint64_t quarantined_blocks;
+  /* How often main blocks have been appended, or the last one has grown. */
+  uint64_t grows;
+  /* How often free pages have been given back to the system. */
+  uint64_t trims;
+  /* Requests for a block, or for another size of one, that were refused for want of memory. */
+  uint64_t failed_mallocs;
   /* Zeros. */
-  uint64_t reserved[6];
+  uint64_t reserved[3];
 } mems_stats;
 
 /*

@@ -23,14 +23,18 @@ const {
 const bytes = require('./bytes.js');
 const calls = require('./calls.js');
 const { mainBlocks } = require('./chains.js');
+const { onClose, onCreate } = require('./events.js');
 const { Front } = require('./front.js');
 const { INSPECT, inspector } = require('./inspect.js');
 const { copyOf } = require('./lists.js');
-const { pathOf, record } = require('./recording.js');
+const { metricsOf, metricsOfAll } = require('./metrics.js');
+const { pathOf, record, stopRecording } = require('./recording.js');
 const { report } = require('./report.js');
 const { stackOfCall } = require('./stacks.js');
+const { statsOf } = require('./stats.js');
 const { widthOf } = require('./view-types.js');
 const { Views, blockOf, rangeOf } = require('./views.js');
+const { setWatch, watchIn } = require('./watches.js');
 
 // The state of a heap is under symbols rather than in private fields: a Proxy of the heap passes symbols on to the heap, and has
 // no private fields. They are not enumerable, so nothing that copies or compares a heap sees them.
@@ -111,6 +115,7 @@ function* listed(next, asNumber) {
 class Heap {
   constructor(options) {
     const asNumber = wantsNumbers(options);
+    const watch = watchIn(options);
     let id;
     let isNew = false;
     if (attaching?.Class === new.target) {
@@ -127,6 +132,8 @@ class Heap {
     define(this, VIEWS, new Views(id, front), false);
     define(this, FRONT, front, false);
     define(this, AS_NUMBER, asNumber, false);
+    setWatch(id, watch);
+    if (isNew) onCreate(id);
   }
 
   static attach(id, ...others) {
@@ -138,6 +145,10 @@ class Heap {
 
   static list() {
     return binding.heaps();
+  }
+
+  static metrics(heaps, options) {
+    return metricsOfAll(heaps === undefined ? undefined : idsOf(heaps), options);
   }
 
   get id() {
@@ -300,16 +311,11 @@ class Heap {
   }
 
   stats(options) {
-    const stats = binding.stats(idOf(this), checkedOptions(options));
-    const { mapped, live, requested, holes, largestHole } = stats.bytes;
-    // Fractions of the whole; 0 if the whole is 0.
-    const fragmentation = {
-      external: holes === 0 ? 0 : 1 - largestHole / holes,
-      internal: live === 0 ? 0 : 1 - requested / live,
-      unused: mapped === 0 ? 0 : holes / mapped,
-    };
-    // An assignment would call a setter of that name on Object.prototype.
-    return { ...stats, fragmentation };
+    return statsOf(idOf(this), checkedOptions(options));
+  }
+
+  metrics(options) {
+    return metricsOf(idOf(this), options);
   }
 
   unusable(size) {
@@ -325,7 +331,7 @@ class Heap {
   }
 
   stopRecording() {
-    return binding.stopRecording(idOf(this));
+    return stopRecording(idOf(this));
   }
 
   mark(text) {
@@ -361,7 +367,8 @@ class Heap {
     }
     frontOf(this).end();
     viewsOf(this).clear();
-    binding.close(idOf(this));
+    const id = idOf(this);
+    onClose(id, () => binding.close(id));
   }
 }
 
@@ -383,6 +390,18 @@ function slowView(heap, address, Type, length, options) {
   const views = viewsOf(heap);
   if (options === undefined && Type !== Buffer) return views.shared.view(address, Type, length);
   return views.chosen(Type, options, 'view()').view(address, Type, length);
+}
+
+/** The names and ids of heaps, each given by its name as a Heap or an id. */
+function idsOf(heaps) {
+  if (typeof heaps !== 'object' || heaps === null || isRevoked(heaps) || Array.isArray(heaps)) {
+    throw wrongType('heaps', 'an object of heaps by their names', heaps);
+  }
+  return Object.entries(heaps).map(([name, heap]) => {
+    if (Number.isSafeInteger(heap)) return [name, heap];
+    if (heap instanceof Heap) return [name, idOf(heap)];
+    throw wrongType(`heaps.${name}`, 'a Heap or the id of one', heap);
+  });
 }
 
 /** Whether this is Heap, a class that extends it, or a Proxy of one. */

@@ -290,14 +290,19 @@ pub enum Error {
 impl Error {
     /// Whether a request was refused for want of room or memory, so that it may succeed after others have been freed.
     pub(crate) const fn is_no_room(&self) -> bool {
-        matches!(
-            self,
-            Self::LimitReached { .. }
-                | Self::OutOfMemory { .. }
-                | Self::TooManyMappings { .. }
-                | Self::LockLimit { .. }
-                | Self::OutOfMetadata { .. }
-        )
+        self.refusal().is_some()
+    }
+
+    /// The size of a request that was refused for want of room or memory, and the largest size that could have been allocated.
+    pub(crate) const fn refusal(&self) -> Option<(u64, u64)> {
+        match *self {
+            Self::OutOfMemory { size, available, .. }
+            | Self::LimitReached { size, available, .. }
+            | Self::TooManyMappings { size, available, .. } => Some((size, available)),
+            Self::OutOfMetadata { size } => Some((size, 0)),
+            Self::LockLimit { bytes, .. } => Some((bytes, 0)),
+            _ => None,
+        }
     }
 
     /// The stable code of this error.

@@ -11,11 +11,11 @@ const { Random, reproducible } = require('../helpers/random.js');
 beforeEach(() => mems.init());
 afterEach(() => finishQuietly(mems));
 
-/** What must not change when a call is refused: everything except the room that bookkeeping has grown. */
+/** What must not change when a call is refused: everything except the room that bookkeeping has grown, and that refusals are counted. */
 function state() {
-  const { bytes, peak, ...rest } = mems.stats();
+  const { bytes, peak, events, ...rest } = mems.stats();
   bytes.metadata = peak.metadata = 0;
-  return { ...rest, bytes, peak, text: capture(mems.printStats) };
+  return { ...rest, bytes, peak, grow: events.grow, text: capture(mems.printStats) };
 }
 
 function assertRefusedWhole(call, code, ...mentions) {

@@ -4,6 +4,7 @@
 
 const { afterEach, beforeEach, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
+const { channel } = require('node:diagnostics_channel');
 const { spawnSync } = require('node:child_process');
 const { existsSync, mkdtempSync, readFileSync, rmSync, statSync } = require('node:fs');
 const { tmpdir } = require('node:os');
@@ -305,6 +306,30 @@ test('other threads allocate in the same heap', async () => {
     assert.equal(heap.blockOf(BigInt(address)).size, index + 1);
   }
   heap.verify();
+  heap.close();
+});
+
+test('what any language does is published where statistics are read', () => {
+  const heap = new mems.Heap({ maxSize: 2 ** 20 });
+  const found = [];
+  const hear = ({ heap: id, size, available, count }, name) => {
+    found.push([name, id === heap.id, size, available, count]);
+  };
+  const channels = ['grow', 'out-of-memory'].map((name) => channel(`mems:${name}`));
+  for (const each of channels) each.subscribe(hear);
+  const block = c.heap_malloc(heap.id, 8);
+  assert.ok(block > 0);
+  for (let i = 0; i < 3; i++) assert.equal(c.heap_malloc(heap.id, 2 ** 21), 0);
+  assert.deepEqual(found, []);
+  const { bytes, events } = heap.stats();
+  for (const each of channels) each.unsubscribe(hear);
+  assert.deepEqual(events, { grow: 1, trim: 0, outOfMemory: 3 });
+  const [[, , , available]] = found.slice(-1);
+  assert.ok(available > 0 && available < 2 ** 20);
+  assert.deepEqual(found, [
+    ['mems:grow', true, bytes.mapped, undefined, 1],
+    ['mems:out-of-memory', true, 2 ** 21, available, 3],
+  ]);
   heap.close();
 });
 

@@ -67,6 +67,7 @@ class Model {
     this.requests = new Map();
     this.peak = { mapped: 0, live: 0, holes: 0, largestHole: 0 };
     this.totals = { malloc: 0, free: 0 };
+    this.events = { grow: 0, trim: 0, outOfMemory: 0 };
     this.liveBytes = 0;
     this.requestedBytes = 0;
   }
@@ -114,7 +115,11 @@ class Model {
     const wanted = Math.max(size, this.least, this.grows ? Math.floor(this.mappedBytes() / 8) : 0);
     const room = this.limit - this.mappedBytes() + (grown ? grown.size : 0);
     const bytes = Math.min(policy.mainBlockSize(wanted), policy.mainBlockWithin(room));
-    if (bytes < size) fail('ERR_MEMS_OUT_OF_MEMORY', size);
+    if (bytes < size) {
+      this.events.outOfMemory += 1;
+      fail('ERR_MEMS_OUT_OF_MEMORY', size);
+    }
+    this.events.grow += 1;
     if (grown) {
       mains.pop();
       this.holes.starts.pop();
@@ -299,6 +304,7 @@ class Model {
       },
       peak: { ...this.peak },
       totals: { ...this.totals },
+      events: { ...this.events },
     };
   }
 }

@@ -239,6 +239,7 @@ describe('stats and verify', () => {
       counts: { pages: 3, mainBlocks: 2, live: 2, quarantined: 0, holes: 1 },
       peak: { mapped: 12288, live: 9192, holes: 4096, largestHole: 4096 },
       totals: { malloc: 3, free: 1 },
+      events: { grow: 2, trim: 0, outOfMemory: 0 },
       fragmentation: { external: 0, internal: 0, unused: 4086 / 12288 },
     });
     assert.equal(verify(), undefined);

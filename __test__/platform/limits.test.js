@@ -271,6 +271,8 @@ test(
       assert.equal(error.size, 64 * 1024 * MIB);
       assert.match(error.message, new RegExp(String(error.size)));
       assert.match(error.message, new RegExp(String(error.available)));
+      // That it was refused is counted.
+      before.events.outOfMemory += 1;
       assert.deepEqual(mems.stats(), before);
       mems.verify();
       // Node itself moves by some MiB between the two calls.

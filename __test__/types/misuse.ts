@@ -61,5 +61,11 @@ new Heap({ adresses: 'number' });
 export const wrongAttached: Heap<number> = Heap.attach(1);
 // @ts-expect-error an array is not bytes
 write(1000n, [1, 2, 3]);
+// @ts-expect-error no such option of a default heap
+init({ warnUnusable: { size: 1, share: 1 } });
+// @ts-expect-error a share is missing
+new Heap({ warnUnusable: { size: 1 } });
+// @ts-expect-error several heaps have names of their own
+Heap.metrics({}, { name: 'cache' });
 // @ts-expect-error a path is no function
 library();

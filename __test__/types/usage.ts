@@ -7,6 +7,7 @@ import mems, {
   type Block,
   blockOf,
   buffer,
+  type ChannelMessages,
   calloc,
   chains,
   compare,
@@ -22,13 +23,17 @@ import mems, {
   init,
   leaks,
   library,
+  type MetricsOptions,
   malloc,
   mallocAs,
   mallocMany,
+  metrics,
+  type OutOfMemoryMessage,
   owns,
   printStats,
   read,
   realloc,
+  snapshotOnSignal,
   stats,
   trim,
   usableSize,
@@ -191,6 +196,37 @@ export const subclassOfNumbers: OfNumbers = OfNumbers.attach(usual.id, 'label');
 export const entries: number = Plain.list().length + Heap.list().length;
 export const { attach } = Heap;
 export const thisRefused: ErrorCode = 'ERR_INVALID_THIS';
+
+// Running services.
+const metricsOptions: MetricsOptions = { name: 'cache', resident: false, unusable: [64, 1024n] };
+export const texts: string[] = [
+  metrics(),
+  metrics(metricsOptions),
+  usual.metrics({ unusable: new Float64Array([1]) }),
+  Heap.metrics(),
+  Heap.metrics({ usual, numeric, default: 0 }, { resident: true }),
+];
+export const events: number =
+  stats().events.grow + stats().events.trim + stats().events.outOfMemory;
+export function subscribe<Name extends keyof ChannelMessages>(
+  name: Name,
+  subscriber: (message: ChannelMessages[Name]) => void,
+): void {
+  void [name, subscriber];
+}
+subscribe('mems:grow', ({ heap, policy, bytes, size, count }) => [
+  heap + bytes.largestHole + size + count,
+  policy === 'buddy',
+]);
+subscribe('mems:out-of-memory', (message: OutOfMemoryMessage) => message.available);
+subscribe('mems:fragmentation', ({ share, unusable }) => share < unusable);
+subscribe('mems:record:error', ({ path, error }) => `${path} ${error.message}`);
+subscribe('mems:heap:create', ({ options }) => options.maxSize);
+subscribe('mems:heap:close', ({ bytes }) => bytes.live);
+new Heap({ warnUnusable: { size: 65536n, share: 0.5 }, snapshotNearLimit: 2 }).close();
+Heap.attach(0, { addresses: 'number', snapshotNearLimit: 1 });
+snapshotOnSignal('SIGUSR2');
+snapshotOnSignal('SIGUSR2', 'folder');
 
 export const file: string = library;
 export const sameByDefaultImport: bigint = mems.get(mems.malloc(8)) + physical;

@@ -26,8 +26,11 @@ const DECIDING = [
   'autoTrim',
   'hardened',
 ];
-/** Statistics that differ between heaps which have done the same: bookkeeping depends on who has asked what. */
-const INCIDENTAL = ['metadata', 'resident'];
+/**
+ * Statistics that differ between heaps which have done the same: bookkeeping depends on who has asked what, and events are counted from
+ * before the recording.
+ */
+const INCIDENTAL = ['metadata', 'resident', 'grow', 'trim', 'outOfMemory'];
 
 const deciding = (options) => {
   return Object.fromEntries(

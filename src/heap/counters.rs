@@ -1,7 +1,7 @@
 //! What is counted as it happens: the rest of a heap's statistics is derived.
 //!
 //! Identities (checked by `verify.rs`): live + holes = mapped, in bytes; live blocks + holes = segments; successful mallocs -
-//! frees = live blocks; no peak is below the present value.
+//! frees = live blocks; no peak is below the present value; there are no more main blocks than the heap has grown times.
 
 use super::engine::{Appended, Truncated, Waiting};
 
@@ -28,6 +28,8 @@ pub(super) struct Counters {
     pub frees: u64,
     /// How often a `malloc` and a `free` were taken out of the totals.
     pub forgotten: u64,
+    /// How often main blocks have been appended, or the last one has grown.
+    pub grows: u64,
 }
 
 impl Counters {
@@ -44,6 +46,7 @@ impl Counters {
             frees: 0,
             resizes: 0,
             forgotten: 0,
+            grows: 0,
         }
     }
 
@@ -67,6 +70,7 @@ impl Counters {
         self.mapped += size;
         self.main_blocks += appended.main_blocks;
         self.holes += appended.holes;
+        self.grows += 1;
     }
 
     /// Counts the last bytes of the heap as gone.

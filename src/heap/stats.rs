@@ -24,11 +24,13 @@ pub enum Group {
     Peak,
     /// Numbers of successful calls.
     Totals,
+    /// How often something rare has happened.
+    Events,
 }
 
 impl Group {
     /// All groups, in JavaScript's order.
-    pub const ALL: [Self; 4] = [Self::Bytes, Self::Counts, Self::Peak, Self::Totals];
+    pub const ALL: [Self; 5] = [Self::Bytes, Self::Counts, Self::Peak, Self::Totals, Self::Events];
 
     /// The name, as JavaScript has it.
     #[must_use]
@@ -38,6 +40,7 @@ impl Group {
             Self::Counts => c"counts",
             Self::Peak => c"peak",
             Self::Totals => c"totals",
+            Self::Events => c"events",
         }
     }
 }
@@ -126,6 +129,12 @@ stats! {
     quarantined = 0 => Bytes.quarantined;
     /// Number of blocks that `quarantined` counts.
     quarantined_blocks = 0 => Counts.quarantined;
+    /// How often main blocks have been appended, or the last one has grown.
+    grows = counters.grows => Events.grow;
+    /// How often free pages have been given back to the system.
+    trims = 0 => Events.trim;
+    /// Requests for a block, or for another size of one, that were refused for want of memory.
+    failed_mallocs = 0 => Events.outOfMemory;
 }
 
 /// A state of a heap's counters that [`Heap::restore`] restores.
@@ -145,6 +154,12 @@ impl Mark {
 }
 
 impl Heap {
+    /// How often main blocks have been appended, or the last one has grown.
+    #[must_use]
+    pub const fn grows(&self) -> u64 {
+        self.counters.grows
+    }
+
     /// The counters of this moment.
     #[must_use]
     pub fn mark(&self) -> Mark {

@@ -29,13 +29,15 @@ impl HoleBytes {
 }
 
 impl Heap {
-    /// Adds the holes from `address` on to `sum`, until it has looked at enough segments for one part of a walk. Returns where the
-    /// next part begins; `None`: this was the last.
-    pub fn add_holes(&self, address: u64, size: u64, sum: &mut HoleBytes) -> Option<u64> {
+    /// Adds the holes from `address` on to the sums, each of a size, until it has looked at enough segments for one part of a walk.
+    /// Returns where the next part begins; `None`: this was the last.
+    pub fn add_holes(&self, address: u64, sums: &mut [(u64, HoleBytes)]) -> Option<u64> {
         let mut segments = self.segments(address);
         for segment in segments.by_ref().take(PART).filter(|segment| segment.kind == Kind::Hole) {
-            sum.all += segment.size;
-            sum.smaller += if segment.size < size { segment.size } else { 0 };
+            for (size, sum) in &mut *sums {
+                sum.all += segment.size;
+                sum.smaller += if segment.size < *size { segment.size } else { 0 };
+            }
         }
         segments.next().map(|segment| segment.start)
     }
@@ -48,11 +50,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn walk(heap: &Heap, size: u64) -> HoleBytes {
-        let (mut sum, mut from) = (HoleBytes::default(), Some(0));
+        let (mut sums, mut from) = ([(size, HoleBytes::default()), (7, HoleBytes::default())], Some(0));
         while let Some(address) = from {
-            from = heap.add_holes(address, size, &mut sum);
+            from = heap.add_holes(address, &mut sums);
         }
-        sum
+        assert_eq!(sums[0].1.all, sums[1].1.all);
+        sums[0].1
     }
 
     #[test]

@@ -81,6 +81,8 @@ impl Heap {
             "the counters say {counters:?}, a walk {walked:?}"
         );
         ensure!(counters.peak_live >= counters.live, "the peak of live bytes is below the present");
+        let (main_blocks, grows) = (counters.main_blocks as u64, counters.grows);
+        ensure!(main_blocks <= grows, "{main_blocks} main blocks, but the heap has grown {grows} times");
         ensure!(self.engine.total_padding() <= walked.live, "more padding is counted than live bytes");
         Ok(())
     }
@@ -93,11 +95,12 @@ mod tests {
     #[test]
     fn wrong_counters_are_noticed() {
         type Harm = fn(&mut Heap);
-        let harms: [(&str, Harm); 4] = [
+        let harms: [(&str, Harm); 5] = [
             ("a walk", |heap| heap.counters.main_blocks += 1),
             ("live blocks counted", |heap| heap.counters.mallocs += 1),
             ("a walk", |heap| heap.counters.holes += 1),
             ("peak", |heap| heap.counters.peak_live = 0),
+            ("grown", |heap| heap.counters.grows = 0),
         ];
         for (expected, harm) in harms {
             let mut heap = Heap::new(Options::default());

@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::heap::Mark;
 use crate::mems::Mems;
 use crate::mems::access::Access;
+use crate::mems::events::count_refusal;
 use crate::mems::steps::{self, Left};
 
 /// Most blocks that one step under the lock makes or frees: about a millisecond's worth. Fewer in tests, where the heap is
@@ -32,13 +33,10 @@ pub(crate) fn malloc_many(
     addresses: &mut [u64],
     mut made: impl FnMut(&mut Mems, u64),
 ) -> Result<(), Error> {
-    match try_malloc_many(heap, sizes, addresses, &mut made) {
-        Err(refused) => {
-            steps::make_room(heap, refused)?;
-            try_malloc_many(heap, sizes, addresses, &mut made)
-        }
-        tried => tried,
-    }
+    try_malloc_many(heap, sizes, addresses, &mut made).or_else(|refused| {
+        let tried = steps::make_room(heap, refused).and_then(|()| try_malloc_many(heap, sizes, addresses, &mut made));
+        tried.inspect_err(|refused| count_refusal(heap, refused))
+    })
 }
 
 /// [`malloc_many`] for the blocks that can be allocated without emptying the quarantine.

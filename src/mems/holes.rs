@@ -5,21 +5,21 @@ use crate::heap::{FIRST_ADDRESS, HoleBytes, is_size};
 use crate::mems::Mems;
 use crate::mems::access::Access;
 
-/// Bytes in holes smaller than `size`, and in all holes. O(n), in parts, between which other threads use the heap: what they free or
-/// allocate meanwhile may or may not count.
+/// Finds the bytes in holes smaller than each of some sizes, and in all holes. O(n), in parts, between which other threads use the heap:
+/// what they free or allocate meanwhile may or may not count.
 ///
 /// # Errors
 /// [`Error::InvalidSize`]; [`Error::Closed`] or [`Error::Finished`] if the heap has ended, also in between.
-pub(crate) fn hole_bytes(heap: &mut impl Access, size: u64) -> Result<HoleBytes, Error> {
-    if !is_size(size) {
+pub(crate) fn hole_bytes(heap: &mut impl Access, sums: &mut [(u64, HoleBytes)]) -> Result<(), Error> {
+    if let Some((size, _)) = sums.iter().find(|(size, _)| !is_size(*size)) {
         return Err(Error::InvalidSize { size: size.to_string() });
     }
-    let (mut sum, mut next) = (HoleBytes::default(), Some(FIRST_ADDRESS));
+    let mut next = Some(FIRST_ADDRESS);
     while let Some(from) = next {
-        next = heap.with(|heap| Ok(heap.heap().add_holes(from, size, &mut sum)))?;
+        next = heap.with(|heap| Ok(heap.heap().add_holes(from, sums)))?;
         heap.give_way();
     }
-    Ok(sum)
+    Ok(())
 }
 
 impl Mems {
@@ -28,7 +28,8 @@ impl Mems {
     /// # Errors
     /// [`Error::InvalidSize`].
     pub fn hole_bytes(&mut self, size: u64) -> Result<HoleBytes, Error> {
-        hole_bytes(self, size)
+        let mut sums = [(size, HoleBytes::default())];
+        hole_bytes(self, &mut sums).map(|()| sums[0].1)
     }
 
     /// How many holes a list in order of address would look at to place a block of `size` bytes at `alignment` now. O(n).

@@ -4,7 +4,7 @@
 //!   say. `aligned.rs` and `padding.rs`: what is noted of a block beside its addresses.
 //! - `steps.rs`: calls in steps, so that no other thread waits long; `access.rs`: how they get at the heap. `hidden.rs`: blocks
 //!   that are neither live nor free meanwhile.
-//! - `purge.rs`: free pages, and when they are given back to the system.
+//! - `purge.rs`: free pages, and when they are given back to the system. `events.rs`: what rarely happens, for those who run programs.
 //! - `holes.rs`: what holes are worth to a request.
 //! - `recorder/`: what calls do, written to a file.
 //! - `hardened.rs`: the canaries and the quarantine of hardened heaps. `stacks/`: where blocks were allocated and freed.
@@ -13,6 +13,7 @@ pub(crate) mod access;
 mod aligned;
 pub(crate) mod batch;
 pub(crate) mod block;
+pub(crate) mod events;
 pub(crate) mod front;
 mod hardened;
 mod hidden;
@@ -33,6 +34,7 @@ pub use recorder::Recorded;
 pub use stacks::Stack;
 
 use self::aligned::Aligned;
+use self::events::Events;
 use self::front::Known;
 use self::hardened::{CANARY, Written, is_large};
 use self::hidden::Hidden;
@@ -91,6 +93,17 @@ pub struct Mems {
     tables: Option<EngineTables>,
     /// Who may use the heap.
     known: Known,
+    events: Events,
+}
+
+/// A new block, and whether the heap may have grown for it.
+#[cfg(feature = "node")]
+#[derive(Debug)]
+pub(crate) enum Made {
+    /// The address of a block in a hole that was there.
+    InPlace(u64),
+    /// The address of a block that no hole was large enough for.
+    WithGrowth(u64),
 }
 
 /// Tables of an engine, in memory that JavaScript can be shown.
@@ -139,6 +152,7 @@ impl Mems {
             stopped: None,
             tables: None,
             known: Known::Published,
+            events: Events::default(),
         }
     }
 
@@ -171,13 +185,46 @@ impl Mems {
             Some(address) => address,
             None => self.allocate_in_new_block(Sizes::exact(size), 1)?,
         };
+        self.note_plainly(address, size);
+        Ok(address)
+    }
+
+    /// Takes note of a new block of `size` bytes in such a heap.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "as `malloc_plainly`")]
+    fn note_plainly(&mut self, address: u64, size: u64) {
         // With what the engine may have rounded it up by.
         let end = address + if self.exact { size } else { self.heap.room_for(size, 1) };
         self.used_end = self.used_end.max(end);
         if size >= LEAST {
             self.dirty.note_use(address, end);
         }
-        Ok(address)
+    }
+
+    /// [`Mems::malloc`], for callers that want to know whether the heap has grown. Where it has not, this does no more.
+    ///
+    /// # Errors
+    /// The errors of [`Mems::malloc`].
+    #[cfg(feature = "node")]
+    #[inline]
+    pub(crate) fn malloc_with_growth(&mut self, size: u64) -> Result<Made, Error> {
+        if self.cached
+            && let Some(address) = self.heap.malloc_at_hand(size)
+        {
+            return Ok(Made::InPlace(address));
+        }
+        if self.plain {
+            if let Some(address) = self.heap.malloc(size)? {
+                self.note_plainly(address, size);
+                return Ok(Made::InPlace(address));
+            }
+            let address = self.allocate_in_new_block(Sizes::exact(size), 1)?;
+            self.note_plainly(address, size);
+            return Ok(Made::WithGrowth(address));
+        }
+        let before = self.heap.grows();
+        let address = self.malloc(size)?;
+        Ok(if self.heap.grows() == before { Made::InPlace(address) } else { Made::WithGrowth(address) })
     }
 
     /// [`Mems::malloc`] in any heap, without a record.
@@ -280,6 +327,7 @@ impl Mems {
         if border {
             self.heap.limit_fronts(self.regions.end_of_first());
         }
+        self.events.grow(bytes);
         Ok(self.heap.append_block(bytes, border))
     }
 
@@ -443,6 +491,8 @@ impl Mems {
         stats.frees += blocks;
         stats.quarantined = hidden.bytes();
         stats.quarantined_blocks = blocks;
+        stats.trims = self.events.trims;
+        stats.failed_mallocs = self.events.refusals;
         // What is kept in these three is never given back, so this is their high-water mark as well.
         let kept = self.padding.bytes() + self.aligned.bytes() + hidden.metadata();
         stats.metadata += (kept + self.tracker.bytes()) as u64;

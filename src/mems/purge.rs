@@ -224,7 +224,14 @@ fn merge(runs: &mut Vec<Range<u64>>) {
 
 /// Gives back the pages that are due and that no other call has taken.
 pub(crate) fn give_pages_back(heap: &mut impl Access) {
-    let mut due = heap.with(|heap| Ok(heap.dirty.take_due())).unwrap_or_default();
+    let taken = heap.with(|heap| {
+        let due = heap.dirty.take_due();
+        if !due.runs.is_empty() {
+            heap.events.begin_trim();
+        }
+        Ok(due)
+    });
+    let mut due = taken.unwrap_or_default();
     // A heap that has ended has none.
     while heap.with(|heap| Ok(heap.purge_step(&mut due))) == Ok(true) {
         heap.give_way();
@@ -241,6 +248,7 @@ pub(crate) fn trim(heap: &mut impl Access) -> Result<u64, Error> {
         heap.empty_front();
         heap.heap.release_cached();
         heap.record_trim();
+        heap.events.begin_trim();
         Ok(heap.end())
     })?;
     let (mut bytes, mut next) = (0, Some(FIRST_ADDRESS));
@@ -299,6 +307,7 @@ impl Mems {
         // A page of the system may begin in the range before, where that is larger than one of MeMS.
         let start = range.start.saturating_sub(page_bytes() as u64 - PAGE).max(FIRST_ADDRESS);
         self.heap.page_holes(start..range.end, |hole| bytes += regions.decommit(hole.start, hole.end - hole.start));
+        self.events.trimmed += bytes;
         bytes
     }
 

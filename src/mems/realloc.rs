@@ -9,6 +9,8 @@
 use crate::error::Error;
 use crate::heap::{Mark, Resized};
 use crate::memory::Span;
+#[cfg(feature = "node")]
+use crate::mems::Made;
 use crate::mems::Mems;
 use crate::mems::access::Access;
 use crate::mems::block::{Block, Sizes};
@@ -212,9 +214,10 @@ impl Mems {
     }
 
     /// Moves the slot that starts at `address` to another of `size` bytes, in a heap whose blocks need nothing else done: most calls
-    /// of realloc that move a block do. Returns the new address. `None`: nothing has changed, and [`realloc`] knows all cases.
+    /// of realloc that move a block do. Returns the new block. `None`: nothing has changed, and [`realloc`] knows all cases.
     /// O(size).
-    pub fn move_slot(&mut self, address: u64, size: u64) -> Option<u64> {
+    #[cfg(feature = "node")]
+    pub(crate) fn move_slot(&mut self, address: u64, size: u64) -> Option<Made> {
         if !self.plain || size == 0 {
             return None;
         }
@@ -222,14 +225,18 @@ impl Mems {
         if is_kept {
             return None;
         }
-        let moved = self.heap.malloc_at_hand(size).or_else(|| self.malloc(size).ok())?;
+        let made = match self.heap.malloc_at_hand(size) {
+            Some(address) => Made::InPlace(address),
+            None => self.malloc_with_growth(size).ok()?,
+        };
+        let (Made::InPlace(moved) | Made::WithGrowth(moved)) = made;
         self.regions.copy(moved, address, old.min(size));
         if self.free(address).is_err() {
             // Another thread's front has freed it meanwhile.
             self.take_back_some(&[moved]);
             return None;
         }
-        Some(moved)
+        Some(made)
     }
 
     /// Resizes the block that starts at `address` to `size` bytes, keeping what it holds, and returns its address, which

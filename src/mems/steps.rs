@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::memory::Span;
 use crate::mems::Mems;
 use crate::mems::access::Access;
+use crate::mems::events::count_refusal;
 use crate::mems::hardened::{self, PIECE, Way, is_large};
 use crate::mems::purge::give_pages_back;
 use std::ops::Range;
@@ -189,11 +190,13 @@ pub(crate) fn allocate<T>(
     mut allocate: impl FnMut(&mut Mems) -> Result<T, Error>,
 ) -> Result<T, Error> {
     heap.with(&mut allocate).or_else(|refused| {
-        make_room(heap, refused)?;
-        let allocated = heap.with(allocate);
-        // Blocks that left quarantine may have completed pages.
-        give_pages_back(heap);
-        allocated
+        let allocated = make_room(heap, refused).and_then(|()| {
+            let allocated = heap.with(allocate);
+            // Blocks that left quarantine may have completed pages.
+            give_pages_back(heap);
+            allocated
+        });
+        allocated.inspect_err(|refused| count_refusal(heap, refused))
     })
 }
 

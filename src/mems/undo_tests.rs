@@ -24,13 +24,13 @@ fn heap(options: Options) -> (Mems, u64) {
     (heap, blocks[2])
 }
 
-/// What can be seen of a heap, and where its next blocks are.
+/// What can be seen of a heap, without how many requests it has refused, and where its next blocks are.
 fn seen(mut heap: Mems) -> (Stats, Vec<String>, [u64; 3]) {
     heap.verify().unwrap();
     let (stats, lines) = (heap.stats(), heap.lines().unwrap());
     let next = [16, 1600, 3200].map(|size| heap.malloc(size).unwrap());
     // Bookkeeping may have grown.
-    (Stats { metadata: 0, peak_metadata: 0, ..stats }, lines, next)
+    (Stats { metadata: 0, peak_metadata: 0, failed_mallocs: 0, ..stats }, lines, next)
 }
 
 /// The policies whose heap is as it was after a block has been taken back, with and without padding and canaries. Segregated fit

@@ -8,7 +8,8 @@ use crate::mems::{Access, Choice, Mems, Options};
 use crate::process::registry;
 use crate::process::registry::Id;
 use crate::recording::Flags;
-use napi::ValueType;
+use napi::bindgen_prelude::Unknown;
+use napi::{Env, JsValue, ValueType};
 use std::ffi::CStr;
 
 const SIZE: &str = "of type number or bigint, a whole number of bytes";
@@ -83,6 +84,17 @@ fn no_address(value: Value) -> Failure {
     Failure::ArgumentType { name: "address", expected, received: value.described() }
 }
 
+/// An argument of the running call of a `#[napi]` function.
+pub(super) fn argument<'call>(env: Env, value: &Unknown<'call>) -> Value<'call> {
+    // SAFETY: napi makes an `Unknown` of a call's argument, which lives as long as the call runs, on its thread.
+    unsafe { Value::new(env.raw(), value.raw()) }
+}
+
+/// The id of the heap that such a call is for.
+pub(super) fn id(env: Env, value: &Unknown) -> Result<Id, Failure> {
+    heap(argument(env, value))
+}
+
 /// The id of a heap, as heap.js keeps it.
 pub(super) fn heap(value: Value) -> Result<Id, Failure> {
     // A value that is no id names no heap.
@@ -148,13 +160,13 @@ const INIT: [&CStr; Options::ALL.len()] = {
     names
 };
 
-/// The names of the options of a new heap: those of `init`, `owner`, and `addresses`. The last is read by `lib/addresses.js` and
-/// means nothing to the addon.
-const HEAP: [&CStr; INIT.len() + 2] = {
-    let mut names = [c""; INIT.len() + 2];
+/// The names of the options of a new heap: those of `init`, `owner`, and some that belong to the heap's object in JavaScript. They are
+/// read by `lib/addresses.js` and `lib/watches.js`, and mean nothing to the addon.
+const HEAP: [&CStr; INIT.len() + 4] = {
+    let mut names = [c""; INIT.len() + 4];
     let (theirs, others) = names.split_at_mut(INIT.len());
     theirs.copy_from_slice(&INIT);
-    others.copy_from_slice(&[c"owner", c"addresses"]);
+    others.copy_from_slice(&[c"owner", c"addresses", c"snapshotNearLimit", c"warnUnusable"]);
     names
 };
 

@@ -1,8 +1,8 @@
 //! `mallocMany` and `freeMany`: many blocks in one call. `#[napi]` functions, whose cost is small beside that of the blocks.
 
+use super::arguments::{self, argument};
 use super::failure::{Failure, run};
-use super::heaps::argument;
-use super::{arguments, stacks};
+use super::{events, stacks};
 use crate::mems::{Mems, batch};
 use crate::process::registry::Handle;
 use napi::bindgen_prelude::Unknown;
@@ -27,11 +27,14 @@ pub fn malloc_many(env: Env, heap: Unknown, sizes: Unknown, addresses: Unknown) 
         let mut made = arguments::room_for(sizes.len())?;
         made.resize(sizes.len(), 0);
         let note = |heap: &mut Mems, address| stacks::note_malloc(heap, address, stack.as_ref());
-        batch::malloc_many(&mut Handle::new(id)?, &sizes, &mut made, note)?;
-        // SAFETY: there is room for as many words at `to`, and no JavaScript has run on this thread since the pointer was
-        // read. Another thread may write there: it is reached by pointer only.
-        unsafe { made.as_ptr().copy_to(to, made.len()) };
-        Ok(())
+        let mut found = Handle::new(id)?;
+        Ok(events::around(env.raw(), id, || {
+            batch::malloc_many(&mut found, &sizes, &mut made, note).map(|()| {
+                // SAFETY: there is room for as many words at `to`, and no JavaScript has run on this thread since the pointer was
+                // read. Another thread may write there: it is reached by pointer only.
+                unsafe { made.as_ptr().copy_to(to, made.len()) };
+            })
+        })?)
     })
 }
 
@@ -45,7 +48,8 @@ pub fn free_many(env: Env, heap: Unknown, addresses: Unknown) -> Result<()> {
         let stack = stacks::stack(id, heap)?;
         let addresses = arguments::words("addresses", argument(env, &addresses))?;
         let note = |heap: &mut Mems, address| stacks::note_free(heap, address, stack.as_ref());
-        let freed = batch::free_many(&mut Handle::new(id)?, &addresses, note);
+        let mut found = Handle::new(id)?;
+        let freed = events::around(env.raw(), id, || batch::free_many(&mut found, &addresses, note));
         Ok(freed.map_err(|error| stacks::explained(id, error))?)
     })
 }

@@ -6,7 +6,7 @@
 use super::callback::callback;
 use super::failure::Failure;
 use super::js_value::Value;
-use super::{arguments, stacks};
+use super::{arguments, events, stacks};
 use crate::memory::Span;
 use crate::mems::{Mems, realloc, steps};
 use crate::process::registry::{self, Handle, Id};
@@ -23,11 +23,13 @@ callback! {
         let (count, size) = (arguments::size("count", count)?, arguments::size("size", size)?);
         let id = arguments::heap(heap)?;
         let stack = stacks::stack(id, heap)?;
-        let (address, used) = steps::allocate(&mut Handle::new(id)?, |heap| {
+        let mut found = Handle::new(id)?;
+        let allocate = |heap: &mut Mems| {
             let (address, used) = heap.start_calloc(count, size)?;
             stacks::note_malloc(heap, address, stack.as_ref());
             Ok((address, used))
-        })?;
+        };
+        let (address, used) = events::around(heap.env(), id, || steps::allocate(&mut found, allocate))?;
         if let Some(used) = used {
             used.clear();
         }
@@ -50,7 +52,8 @@ callback! {
             Ok(moved)
         };
         let freed = |heap: &mut Mems| stacks::note_free(heap, old, stack.as_ref());
-        let moved = realloc::realloc(&mut Handle::new(id)?, old, start, freed);
+        let mut found = Handle::new(id)?;
+        let moved = events::around(heap.env(), id, || realloc::realloc(&mut found, old, start, freed));
         Ok(moved.map_err(|error| stacks::explained(id, error))?)
     }
 }

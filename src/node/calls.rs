@@ -6,9 +6,9 @@
 use super::callback::{call, callback};
 use super::failure::Failure;
 use super::js_value::Value;
-use super::{arguments, stacks};
+use super::{arguments, events, stacks};
 use crate::error::Error;
-use crate::mems::steps;
+use crate::mems::{Mems, steps};
 use crate::process::registry::{self, Handle, Id};
 use napi::sys;
 
@@ -18,11 +18,12 @@ pub(super) fn allocate(id: Id, size: Value, options: Option<Value>) -> Result<(u
     let alignment = options.map_or(Ok(None), |options| arguments::alignment(options, "malloc()"))?.unwrap_or(1);
     let stack = stacks::stack(id, size)?;
     let mut heap = Handle::new(id)?;
-    let address = steps::allocate(&mut heap, |heap| {
+    let allocate = |heap: &mut Mems| {
         let address = if alignment == 1 { heap.malloc(bytes) } else { heap.malloc_aligned(bytes, alignment) }?;
         stacks::note_malloc(heap, address, stack.as_ref());
         Ok(address)
-    })?;
+    };
+    let address = events::around(size.env(), id, || steps::allocate(&mut heap, allocate))?;
     // From the first step on this is the id of the heap that the call began in.
     Ok((address, heap.id))
 }
@@ -30,7 +31,7 @@ pub(super) fn allocate(id: Id, size: Value, options: Option<Value>) -> Result<(u
 /// Frees a block; `value` is any value of the running call.
 pub(super) fn free(id: Id, address: u64, value: Value) -> Result<(), Failure> {
     let stack = stacks::stack(id, value)?;
-    Ok(stacks::free(id, address, stack.as_ref())?)
+    Ok(events::around(value.env(), id, || stacks::free(id, address, stack.as_ref()))?)
 }
 
 /// `heapMalloc(heap: number, size: number | bigint, options?): bigint`

@@ -105,12 +105,9 @@ impl Failure {
         }
         define(env, error, c"code", string(env, self.code()));
         let refused = match self {
-            Self::Mems(
-                Error::OutOfMemory { size, available, .. }
-                | Error::LimitReached { size, available, .. }
-                | Error::TooManyMappings { size, available, .. },
-            ) => Some((*size, *available)),
-            Self::Mems(Error::OutOfMetadata { size }) => Some((*size, 0)),
+            // An error of another code, which has no such properties.
+            Self::Mems(Error::LockLimit { .. }) => None,
+            Self::Mems(refused) => refused.refusal(),
             _ => None,
         };
         if let Some((size, available)) = refused {

@@ -1,9 +1,8 @@
 //! Fronts: what JavaScript is shown of a heap, so that it takes and frees blocks of it without a call (`lib/front.js`).
 
-use super::arguments;
+use super::arguments::{self, argument, id};
 use super::buffers::span;
 use super::failure::{Failure, run};
-use super::heaps::{argument, id};
 use super::owner;
 use crate::heap::FIRST_ADDRESS;
 use crate::memory::{LEAD, Mapping};

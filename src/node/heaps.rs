@@ -1,8 +1,8 @@
 //! Starting, ending and listing heaps, and giving their free pages back. `#[napi]` functions, called rarely.
 
-use super::arguments;
+use super::arguments::{self, argument, id};
+use super::events;
 use super::failure::{Failure, run};
-use super::js_value::Value;
 use super::object::Made;
 use super::owner::{self, AtEnd};
 use crate::error::Error;
@@ -11,23 +11,12 @@ use crate::mems::purge;
 use crate::mems::{Options, Setting};
 use crate::process::registry::{self, Handle, Id};
 use napi::bindgen_prelude::{Object, Unknown};
-use napi::{Env, JsValue, Result};
+use napi::{Env, Result};
 use napi_derive::napi;
 
-/// An argument of the running call.
-pub(super) fn argument<'call>(env: Env, value: &Unknown<'call>) -> Value<'call> {
-    // SAFETY: napi makes an `Unknown` of a call's argument, which lives as long as the call runs, on its thread.
-    unsafe { Value::new(env.raw(), value.raw()) }
-}
-
-/// The id of the heap that a call is for.
-pub(super) fn id(env: Env, heap: &Unknown) -> std::result::Result<Id, Failure> {
-    arguments::heap(argument(env, heap))
-}
-
-/// Starts the default heap. The argument is the options object or undefined.
+/// Starts the default heap. The argument is the options object or undefined. Returns `false` if the heap is running already.
 #[napi]
-pub fn init(env: Env, options: Unknown) -> Result<()> {
+pub fn init(env: Env, options: Unknown) -> Result<bool> {
     run(env, || {
         Ok(registry::init(arguments::init_options(
             argument(env, &options),
@@ -123,5 +112,9 @@ pub fn finish(env: Env) -> Result<()> {
 #[napi]
 #[allow(clippy::cast_precision_loss, reason = "below the bytes mapped, which are below 2^53")]
 pub fn trim(env: Env, heap: Unknown) -> Result<f64> {
-    run(env, || Ok(purge::trim(&mut Handle::new(id(env, &heap)?)?)? as f64))
+    run(env, || {
+        let id = id(env, &heap)?;
+        let mut found = Handle::new(id)?;
+        Ok(events::around(env.raw(), id, || purge::trim(&mut found))? as f64)
+    })
 }

@@ -12,13 +12,24 @@ use super::buffers::span;
 use super::failure::{Failure, guard};
 use super::js_value::Value;
 use super::slots::{self, Found, Functions, Memory};
-use super::{arguments, calls};
-use crate::mems::Place;
+use super::{arguments, calls, events};
+use crate::error::Error;
 use crate::mems::purge::give_pages_back;
 use crate::mems::steps::{self, Left};
+use crate::mems::{Made, Place};
 use crate::process::registry::{Handle, Id};
 use napi::sys;
 use std::ptr;
+
+/// What a `malloc` has done at its first step.
+enum Done {
+    /// All.
+    All,
+    /// The block at an address is there, for which the heap has grown.
+    Made(u64),
+    /// Nothing: there is more to it.
+    Nothing,
+}
 
 /// Runs a call's body on its memory. What the call returns is `undefined`, or an exception.
 ///
@@ -58,17 +69,22 @@ callback! {
     malloc, |env, memory| {
         let (found, number) = (memory.heap()?, f64::from_bits(memory.argument()));
         let done = match arguments::number_as_size(number) {
-            None => Ok(false),
+            None => Ok(Done::Nothing),
             Some(size) => found.with(|heap| {
                 if heap.captures_stacks() {
-                    return Ok(false);
+                    return Ok(Done::Nothing);
                 }
-                memory.answer(heap.malloc(size).inspect_err(|_| heap.forget_refusal())?);
-                Ok(true)
+                match heap.malloc_with_growth(size).inspect_err(|_| heap.forget_refusal())? {
+                    Made::InPlace(address) => {
+                        memory.answer(address);
+                        Ok(Done::All)
+                    }
+                    Made::WithGrowth(address) => Ok(Done::Made(address)),
+                }
             }),
         };
-        if !matches!(done, Ok(true)) {
-            memory.answer(malloc_with_arguments(env, found.id, number)?);
+        if !matches!(done, Ok(Done::All)) {
+            memory.answer(finish_malloc(env, found.id, number, &done)?);
         }
         Ok(())
     }
@@ -129,7 +145,7 @@ callback! {
 callback! {
     /// `realloc` of an address to a size, a number, which is where the call returns the new address. It returns 0 if nothing has
     /// changed, and the call with arguments has to do it.
-    realloc, |_env, memory| {
+    realloc, |env, memory| {
         let (found, address, size) = (memory.heap()?, memory.argument(), f64::from_bits(memory.second_argument()));
         let moved = found.with(|heap| {
             if heap.captures_stacks() {
@@ -137,7 +153,14 @@ callback! {
             }
             Ok(arguments::number_as_size(size).and_then(|size| heap.move_slot(address, size)))
         })?;
-        memory.answer(moved.unwrap_or(0));
+        memory.answer(match moved {
+            Some(Made::InPlace(address)) => address,
+            Some(Made::WithGrowth(address)) => {
+                events::say(env, found.id, false);
+                address
+            }
+            None => 0,
+        });
         Ok(())
     }
 }
@@ -152,10 +175,13 @@ callback! {
 
 callback! {
     /// Takes slots back from one of the heap's fronts. The argument says which front and class.
-    flush_front, |_env, memory| {
+    flush_front, |env, memory| {
         let (mut found, (front, class)) = (memory.heap()?, front_and_class(memory.argument()));
+        let id = found.id;
         if found.with(|heap| heap.flush_front(front, class))? {
             give_pages_back(&mut found);
+            // JavaScript is in the middle of a call of its own, in which nobody may free the same block.
+            events::say(env, id, true);
         }
         Ok(())
     }
@@ -168,9 +194,13 @@ fn front_and_class(argument: u64) -> (u32, usize) {
     (u32::try_from(whole / 64).unwrap_or(0), usize::try_from(whole % 64).unwrap_or(usize::MAX))
 }
 
-/// `malloc` of what need be no size, in all cases.
+/// What is left of a `malloc`. If that is all of it, `size` need be no size.
 #[cold]
-fn malloc_with_arguments(env: sys::napi_env, heap: Id, size: f64) -> Result<u64, Failure> {
+fn finish_malloc(env: sys::napi_env, heap: Id, size: f64, done: &Result<Done, Error>) -> Result<u64, Failure> {
+    if let Ok(Done::Made(address)) = *done {
+        events::say(env, heap, false);
+        return Ok(address);
+    }
     // SAFETY: `env` is that of the running callback.
     let size = unsafe { Value::of_number(env, size) }?;
     Ok(calls::allocate(heap, size, None)?.0)
@@ -181,9 +211,10 @@ fn malloc_with_arguments(env: sys::napi_env, heap: Id, size: f64) -> Result<u64,
 #[cold]
 fn finish_free(env: sys::napi_env, mut heap: Handle, address: u64, left: Option<Left>) -> Result<(), Failure> {
     if let Some(left @ (Left::Nothing | Left::Pages)) = left {
-        return Ok(steps::finish_free(&mut heap, address, left, |_| ())?);
+        let id = heap.id;
+        return Ok(events::around(env, id, || steps::finish_free(&mut heap, address, left, |_| ()))?);
     }
-    // SAFETY: as in `malloc_with_arguments`.
+    // SAFETY: as in `finish_malloc`.
     calls::free(heap.id, address, unsafe { Value::of_number(env, 0.0) }?)
 }
 

@@ -1,11 +1,11 @@
 //! What a heap looks like: statistics, printStats, main blocks and segments, checks. `#[napi]` functions, called rarely.
 
-use super::arguments;
+use super::arguments::{self, argument, id};
+use super::events;
 use super::failure::{Failure, run};
-use super::heaps::{argument, id};
 use super::js_value::as_number;
 use super::object::Made;
-use crate::heap::{self, Group};
+use crate::heap::{self, Group, HoleBytes};
 use crate::mems::{Mems, holes};
 use crate::process::registry::{self, Handle};
 use napi::bindgen_prelude::{Function, Object, Unknown};
@@ -54,6 +54,8 @@ pub fn stats<'env>(env: &'env Env, heap: Unknown, options: Unknown) -> Result<Ob
             }
             made.set(group.name(), object)?;
         }
+        // Who reads statistics hears of what other threads have done.
+        events::say(env.raw(), heap, false);
         made.finished()
     })
 }
@@ -62,8 +64,23 @@ pub fn stats<'env>(env: &'env Env, heap: Unknown, options: Unknown) -> Result<Ob
 #[napi]
 pub fn unusable(env: Env, heap: Unknown, size: Unknown) -> Result<f64> {
     run(env, || {
-        let size = arguments::size("size", argument(env, &size))?;
-        Ok(holes::hole_bytes(&mut Handle::new(id(env, &heap)?)?, size)?.unusable())
+        let mut sums = [(arguments::size("size", argument(env, &size))?, HoleBytes::default())];
+        holes::hole_bytes(&mut Handle::new(id(env, &heap)?)?, &mut sums)?;
+        Ok(sums[0].1.unusable())
+    })
+}
+
+/// [`unusable`] for several sizes, a `BigUint64Array`, in one walk.
+#[napi]
+pub fn unusable_shares(env: Env, heap: Unknown, sizes: Unknown) -> Result<Vec<f64>> {
+    run(env, || {
+        let sizes = arguments::words("sizes", argument(env, &sizes))?;
+        let mut sums = arguments::room_for(sizes.len())?;
+        sums.extend(sizes.into_iter().map(|size| (size, HoleBytes::default())));
+        holes::hole_bytes(&mut Handle::new(id(env, &heap)?)?, &mut sums)?;
+        let mut shares = arguments::room_for(sums.len())?;
+        shares.extend(sums.into_iter().map(|(_, sum)| sum.unusable()));
+        Ok(shares)
     })
 }
 

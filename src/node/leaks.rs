@@ -10,8 +10,8 @@
 //! later one for four times as many, so that a caller that stops early, or sets a limit, pays for one walk.
 
 use super::arguments::{Listing, leaks_options};
+use super::arguments::{argument, id};
 use super::failure::{Failure, run};
-use super::heaps::{argument, id};
 use crate::error::Error;
 use crate::mems::{Block, Mems, Stack};
 use crate::process::registry::{self, Handle, Id};

@@ -8,7 +8,8 @@
 //! - `front.rs`: what JavaScript is shown of a heap, to make calls of it by itself.
 //! - `failure.rs`: the one place where a Rust error, or a panic, becomes a JavaScript exception.
 //! - `buffers/`: buffers over a heap's memory, and when the memory under a buffer may go.
-//! - `stacks.rs`: stacks of calls, for heaps that track their allocations.
+//! - `stacks.rs`: stacks of calls, for heaps that track their allocations. `events.rs`: growth and the like. Over `functions.rs`, the
+//!   functions of JavaScript that both call.
 //! - `owner.rs`: heaps that end with their thread.
 //! - `recordings.rs`: files of recordings, for the command `mems`; over `typed_array.rs`.
 //! - `library.rs`: the path of this addon, for FFI.
@@ -19,8 +20,10 @@ mod buffers;
 mod bytes;
 mod callback;
 mod calls;
+mod events;
 mod failure;
 mod front;
+mod functions;
 mod heaps;
 mod hot;
 mod inspect;
@@ -49,7 +52,7 @@ fn register(mut exports: Object) -> Result<()> {
     // when a worker ends. (On ELF systems it is linked to stay; elsewhere this call keeps it.)
     napi::bindgen_prelude::retain_current_module_for_unload_safety();
     // The table of raw callbacks; `#[napi]` functions export themselves. A test compares both with what `lib` calls.
-    let callbacks: [(_, Callback); 14] = [
+    let callbacks: [(_, Callback); 16] = [
         ("heapMalloc", calls::heap_malloc),
         ("heapAllocate", calls::heap_alloc),
         ("heapGet", calls::heap_get),
@@ -57,6 +60,8 @@ fn register(mut exports: Object) -> Result<()> {
         ("owns", calls::owns),
         ("makeCalls", hot::make_calls),
         ("captureStacks", stacks::capture_stacks),
+        ("onEvents", events::on_events),
+        ("listenTo", events::listen_to),
         ("calloc", bytes::calloc),
         ("realloc", bytes::realloc),
         ("copy", bytes::copy),

@@ -1,8 +1,7 @@
 //! Recording what the calls of a heap do: beginning, ending, marks, snapshots. `#[napi]` functions, called rarely.
 
-use super::arguments;
+use super::arguments::{self, argument, id};
 use super::failure::{Failure, run};
-use super::heaps::{argument, id};
 use super::js_value::{Value, as_number};
 use super::object::Made;
 use crate::mems::{Recorded, recorder};

@@ -4,9 +4,9 @@
 //! Cost: a pass over the bytes for [`read_recording`], and some 50 ns an event for [`recording_chunk`], whose columns take 3 MiB for
 //! 65,536 events.
 
+use super::arguments::argument;
 use super::arguments::{self, room_for};
 use super::failure::{Failure, run};
-use super::heaps::argument;
 use super::js_value::{Value, as_number};
 use super::object::Made;
 use crate::recording::{Chunk, Entry, Event, Fault, Part, Reader, Stacks};

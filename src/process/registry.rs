@@ -93,21 +93,27 @@ impl Access for Handle {
     }
 }
 
+/// The id that JavaScript and C mostly know a heap by: [`DEFAULT_ID`] for a default heap.
+#[cfg(feature = "node")]
+pub(crate) const fn common_id(id: Id) -> Id {
+    if id::number(id) == DEFAULT_NUMBER { DEFAULT_ID } else { id }
+}
+
 /// Calls `operation` on a heap.
 #[inline]
 pub(crate) fn with_heap<T>(id: Id, operation: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
     Handle::new(id)?.with(operation)
 }
 
-/// Starts the default heap; a running one with the same options stays as it is.
-pub(crate) fn init(options: Options) -> Result<(), Error> {
+/// Starts the default heap; a running one with the same options stays as it is. Returns whether it has started one.
+pub(crate) fn init(options: Options) -> Result<bool, Error> {
     fork::mind();
     DEFAULT.with(|slot| match slot.heap.as_ref().map(|heap| options.as_asked(heap.options())) {
         None => {
             slot.put(DEFAULT_NUMBER, Mems::new(options));
-            Ok(())
+            Ok(true)
         }
-        Some(running) if running == options => Ok(()),
+        Some(running) if running == options => Ok(false),
         Some(running) => Err(Error::AlreadyInitialized { running: running.to_string(), asked: options.to_string() }),
     })?
 }

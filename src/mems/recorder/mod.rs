@@ -230,6 +230,15 @@ pub(crate) fn stop(heap: &mut impl Access) -> Result<Recorded, Error> {
     heap.with(|heap| heap.take_recorder().ok_or(Error::NotRecording))?.finish()
 }
 
+/// Why the recording of a heap has ended, because of the disk, though it was not stopped yet: its path, and the error that the call
+/// which stops it returns.
+#[cfg(feature = "node")]
+pub(crate) fn failure(heap: &Mems) -> Option<(String, Error)> {
+    let Recorder { output, path, .. } = heap.recorder.as_deref()?;
+    let (path, reason) = (path.display().to_string(), output.reason()?.to_owned());
+    Some((path.clone(), Error::RecordingFailed { path, reason }))
+}
+
 /// Writes a recording of no operations: the blocks and main blocks that are there now. Returns the file's bytes.
 ///
 /// # Errors

@@ -14,9 +14,8 @@ use crate::recording::{Encoder, Entry, Flags, Writer};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 
 /// Logs that may wait for the thread, with the one that is being filled.
@@ -61,7 +60,7 @@ pub(super) struct Output {
     /// Logs that have been read, and those of them that wait to be filled again.
     spare: Receiver<Log>,
     free: Vec<Log>,
-    failed: Arc<AtomicBool>,
+    failed: Arc<OnceLock<String>>,
     missing: u64,
     thread: JoinHandle<io::Result<Recorded>>,
 }
@@ -206,9 +205,9 @@ impl Output {
         // Room for all logs, for the start and the end: to send never waits.
         let (to, from) = sync_channel(LOGS + 2);
         let (give_back, spare) = channel();
-        let failed = Arc::new(AtomicBool::new(false));
-        let is_failed = Arc::clone(&failed);
-        let body = move || writing.run(&from, &give_back).inspect_err(|_| is_failed.store(true, Ordering::Relaxed));
+        let failed = Arc::new(OnceLock::new());
+        let reason = Arc::clone(&failed);
+        let body = move || writing.run(&from, &give_back).inspect_err(|error| _ = reason.set(error.to_string()));
         let thread = without_signals(|| Builder::new().name(texts::THREAD.into()).spawn(body))?;
         Ok((Self { to, spare, free, failed, missing: 0, thread }, first))
     }
@@ -222,7 +221,7 @@ impl Output {
     /// Takes a full log, and puts an empty one in its place: itself if no other is free, and its operations are missing then.
     /// `is_due`: it is to be written at once. Returns `false` if the recording has ended, because of the disk.
     pub fn hand_over(&mut self, full: &mut Log, sites: &mut Sites, is_due: bool) -> bool {
-        if self.failed.load(Ordering::Relaxed) {
+        if self.failed.get().is_some() {
             return false;
         }
         self.free.extend(self.spare.try_iter());
@@ -246,6 +245,12 @@ impl Output {
         let _failed = self.to.try_send(Message::End(last, stats));
         drop(self.to);
         self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that writes it has panicked")))
+    }
+
+    /// What has ended the recording, as soon as the thread knows.
+    #[cfg(feature = "node")]
+    pub fn reason(&self) -> Option<&str> {
+        self.failed.get().map(String::as_str)
     }
 
     /// What has ended the recording before it was stopped.

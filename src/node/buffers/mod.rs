@@ -5,9 +5,8 @@ mod ending;
 pub(super) mod span;
 mod watch;
 
-use super::arguments;
+use super::arguments::{self, argument, id};
 use super::failure::run;
-use super::heaps::{argument, id};
 use crate::process::registry;
 use napi::bindgen_prelude::{FromNapiValue, Unknown};
 use napi::{Env, Result};

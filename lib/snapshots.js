@@ -1,0 +1,117 @@
+// Snapshots that are written when a signal arrives, or when a request is refused, into files whose names are made here.
+//
+// Nothing that goes wrong with a file reaches the program: it is published as `mems:record:error`, and printed as a warning once.
+
+// biome-ignore-all lint/style/useNodejsImportProtocol: the first versions of Node 14 cannot require a node: name.
+'use strict';
+
+const os = require('os');
+const path = require('path');
+const { isMainThread, threadId } = require('worker_threads');
+const binding = require('../binding.js');
+const { fail, shown, wrongType } = require('./arguments.js');
+const { channels } = require('./channels.js');
+
+/** Snapshots that this thread has written, or tried to. */
+let written = 0;
+
+/** Whether a warning was printed. */
+let isWarned = false;
+
+/** The signals that write snapshots, and what listens to each. */
+const listeners = new Map();
+
+/** A variable of the environment; undefined if it is empty, or if Deno may not read it. */
+function variable(name) {
+  try {
+    return process.env[name] || undefined;
+  } catch (_) {
+    return undefined;
+  }
+}
+
+const padded = (number, length) => String(number).padStart(length, '0');
+
+/** The name of the next file: Mems.DATE.TIME.PID.TID.SEQ.mems, with the time of day where the process runs. */
+function nextName(now = new Date()) {
+  written += 1;
+  const date =
+    padded(now.getFullYear(), 4) + padded(now.getMonth() + 1, 2) + padded(now.getDate(), 2);
+  const time =
+    padded(now.getHours(), 2) + padded(now.getMinutes(), 2) + padded(now.getSeconds(), 2);
+  return `Mems.${date}.${time}.${process.pid}.${threadId}.${padded(written, 3)}.mems`;
+}
+
+/** The folder for snapshots if a program has named none. */
+const usualFolder = () => variable('MEMS_SNAPSHOT_FOLDER') || process.cwd();
+
+/** Writes a snapshot of a heap into a folder. */
+function writeSnapshot(heap, folder) {
+  let file;
+  try {
+    file = path.join(folder === undefined ? usualFolder() : folder, nextName());
+    binding.snapshot(heap, file);
+  } catch (error) {
+    // A heap that has ended meanwhile has nothing to write.
+    if (error.code === 'ERR_MEMS_CLOSED' || error.code === 'ERR_MEMS_NOT_INITIALIZED') return;
+    reportError(heap, file, error);
+  }
+}
+
+/** Publishes that a file could not be written, and prints the first of such errors. */
+function reportError(heap, file, error) {
+  const { recordError } = channels;
+  if (recordError.hasSubscribers) recordError.publish({ heap, path: file, error });
+  if (isWarned) return;
+  isWarned = true;
+  process.emitWarning(error.message, { code: error.code });
+}
+
+/** Writes a snapshot of each open heap that this thread may use. */
+function writeAll(folder) {
+  for (const { id } of binding.heaps()) {
+    try {
+      binding.attach(id);
+    } catch (_) {
+      // Another thread alone knows the heap, or it has ended.
+      continue;
+    }
+    writeSnapshot(id, folder);
+  }
+}
+
+function snapshotOnSignal(signal, folder) {
+  if (typeof signal !== 'string') throw wrongType('signal', 'of type string', signal);
+  if (folder !== undefined && (typeof folder !== 'string' || folder === '')) {
+    throw wrongType('folder', 'a path', folder);
+  }
+  if (os.constants.signals[signal] === undefined) {
+    const message = `There is no signal ${shown(signal)}. Pass a name such as 'SIGUSR2'`;
+    throw fail(TypeError, 'ERR_INVALID_ARG_VALUE', message);
+  }
+  if (!isMainThread) {
+    const message = 'Signals reach the main thread only. Call snapshotOnSignal() there';
+    throw fail(Error, 'ERR_MEMS_UNSUPPORTED', message);
+  }
+  // The folder is that of the moment, whatever the program changes to later.
+  const at = path.resolve(folder === undefined ? usualFolder() : folder);
+  const listener = () => writeAll(at);
+  process.on(signal, listener);
+  const before = listeners.get(signal);
+  if (before !== undefined) process.removeListener(signal, before);
+  listeners.set(signal, listener);
+}
+
+/** Listens to the signal that the environment variable MEMS_SNAPSHOT_SIGNAL names, in the main thread. */
+function snapshotByEnvironment() {
+  const signal = variable('MEMS_SNAPSHOT_SIGNAL');
+  if (signal === undefined || !isMainThread) return;
+  try {
+    snapshotOnSignal(signal);
+  } catch (error) {
+    // The program does not know of the variable, and works without.
+    process.emitWarning(`MEMS_SNAPSHOT_SIGNAL: ${error.message}`, { code: error.code });
+  }
+}
+
+module.exports = { reportError, snapshotByEnvironment, snapshotOnSignal, writeSnapshot };
