@@ -23,7 +23,7 @@ const PICTURES = {
     size: { width: 1000, height: 960 },
     theme: 'light',
     async ready(page) {
-      // It begins behind the last call.
+      // The page begins behind the last call.
       await page.getByRole('button', { name: 'Back' }).click();
       // No button is drawn as the one that has the focus.
       await page.evaluate(() => document.activeElement.blur());
