@@ -1,5 +1,6 @@
 //! A whole heap: addresses from [`Heap`], pages behind them from [`Regions`].
 //!
+//! - Here malloc; in `free.rs` free, and in `growth.rs` how main blocks are appended.
 //! - `block.rs`: finding blocks and reaching their bytes; aligned and cleared ones. `realloc.rs`, `batch.rs`: what their names
 //!   say. `aligned.rs` and `padding.rs`: what is noted of a block beside its addresses.
 //! - `steps.rs`: calls in steps, so that no other thread waits long; `access.rs`: how they get at the heap. `hidden.rs`: blocks
@@ -14,7 +15,9 @@ mod aligned;
 pub(crate) mod batch;
 pub(crate) mod block;
 pub(crate) mod events;
+mod free;
 pub(crate) mod front;
+mod growth;
 mod hardened;
 mod hidden;
 pub(crate) mod holes;
@@ -36,16 +39,15 @@ pub use stacks::Stack;
 use self::aligned::Aligned;
 use self::events::Events;
 use self::front::Known;
-use self::hardened::{CANARY, Written, is_large};
+use self::hardened::{CANARY, Written};
 use self::hidden::Hidden;
 use self::padding::Padding;
 use self::purge::{DirtyPages, LEAST};
 use self::recorder::{Recorder, Stopped};
 use self::stacks::{IN_USE, Tracker};
-use self::steps::Left;
 use crate::error::Error;
-use crate::heap::{FIRST_ADDRESS, Heap, PAGE, PolicyKind, Stats, is_size};
-use crate::memory::{Mapping, Regions, Span, Tables, tables};
+use crate::heap::{FIRST_ADDRESS, Heap, PAGE, PolicyKind, Stats};
+use crate::memory::{Mapping, Regions, Span};
 use crate::table::{AtomicU32, Table};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -261,187 +263,6 @@ impl Mems {
         self.careful = self.options.hardened() || self.options.zero_on_free() || records;
     }
 
-    /// Makes room for a block at `alignment`, and allocates it there.
-    #[cold]
-    pub(crate) fn allocate_in_new_block(&mut self, sizes: Sizes, alignment: u64) -> Result<u64, Error> {
-        // Where the engine rounds sizes up it takes longer ones than a program may ask for. No hole is large enough for one.
-        if !is_size(sizes.asked) {
-            return Err(Error::InvalidSize { size: sizes.asked.to_string() });
-        }
-        if self.heap.release_spare() {
-            let note = |address| self.padding.set(address, sizes.padding);
-            if let Some(address) = self.heap.malloc_aligned(sizes.whole, alignment, note)? {
-                return Ok(address);
-            }
-        }
-        let before = self.heap.mark();
-        match self.try_in_new_block(sizes, alignment) {
-            Err(refused) => {
-                self.empty_front();
-                self.go_back(&before, 0);
-                // What the front and the caches have just given back may be enough.
-                let note = |address| self.padding.set(address, sizes.padding);
-                self.heap.malloc_aligned(sizes.whole, alignment, note)?.ok_or(refused)
-            }
-            made => made,
-        }
-    }
-
-    /// [`Mems::allocate_in_new_block`], which leaves the main block behind if it fails.
-    fn try_in_new_block(&mut self, Sizes { asked, whole, padding }: Sizes, alignment: u64) -> Result<u64, Error> {
-        let hole = self.append_block(self.heap.room_for(whole, alignment), asked)?;
-        let note = |address| self.padding.set(address, padding);
-        let address = self.heap.malloc_in_new_block(hole, whole, alignment, note)?;
-        address.ok_or_else(|| Error::Corrupt(format!("{whole} bytes do not fit a new main block")))
-    }
-
-    /// Appends a main block with `needed` bytes of room, for a request of `size`, and returns the address of its hole. What can fail
-    /// comes first, what changes something last.
-    #[cold]
-    fn append_block(&mut self, needed: u64, size: u64) -> Result<u64, Error> {
-        let left = self.room_left();
-        let bytes = self.heap.bytes_to_append(needed, left, |missing| self.regions.has_room(missing));
-        let bytes = bytes.map_err(|block| {
-            let available = left.max(self.heap.stats().largest_hole);
-            Error::LimitReached { size, block, limit: self.options().max_size(), available }
-        })?;
-        let room = self.regions.find_room(bytes).map_err(|refused| {
-            // A block below the least length of main blocks is no easier to have.
-            let new_block = if refused.available < self.options().min_block_size() { 0 } else { refused.available };
-            let available = new_block.max(self.heap.stats().largest_hole);
-            match refused.most_mappings {
-                None => Error::OutOfMemory { size, block: bytes, available },
-                Some(most) => Error::TooManyMappings { size, most, available },
-            }
-        })?;
-        // Before the bookkeeping is made, which must not stay without a main block. What is locked may: it is locked again.
-        if self.options().lock() {
-            self.regions.lock(&room).map_err(|limit| Error::LockLimit { bytes, limit })?;
-        }
-        if self.heap.needs_table(bytes) {
-            self.make_tables(self.regions.first_bytes().unwrap_or(room.region_bytes()));
-        }
-        self.heap.reserve_block(bytes).map_err(|_| Error::OutOfMetadata { size })?;
-        let border = room.begins_region();
-        self.regions.carve(room);
-        if border {
-            self.heap.limit_fronts(self.regions.end_of_first());
-        }
-        self.events.grow(bytes);
-        Ok(self.heap.append_block(bytes, border))
-    }
-
-    /// Makes the engine's tables, in a heap whose first region has `bytes`, if the engine takes any and there is room.
-    #[cold]
-    fn make_tables(&mut self, bytes: usize) {
-        if let Some(bytes) = self.heap.takes_table(bytes as u64)
-            && let Some(Tables { words, word, bytes, mapping }) = tables(bytes, self.options().dont_fork())
-        {
-            self.heap.set_table(bytes, word);
-            self.tables = Some(EngineTables { mapping, words: Some(words) });
-        }
-    }
-
-    /// Frees the block that starts at `address`. Amortized O(log n), and O(size) where it is cleared, or its pages are given back
-    /// to the system.
-    ///
-    /// # Errors
-    /// [`Error::OutOfRange`], [`Error::NotAllocated`], [`Error::NotBlockStart`]; in a hardened heap [`Error::Overflow`] and
-    /// [`Error::WriteAfterFree`]. Nothing has changed then.
-    #[inline]
-    pub fn free(&mut self, address: u64) -> Result<(), Error> {
-        match self.start_free(address)? {
-            Left::Nothing => Ok(()),
-            left => steps::finish_free(self, address, left, |_| ()),
-        }
-    }
-
-    /// The first step of `free`, and mostly the only one: `steps.rs` does what is left.
-    ///
-    /// # Errors
-    /// The errors of [`Mems::free`].
-    #[inline]
-    pub(crate) fn start_free(&mut self, address: u64) -> Result<Left, Error> {
-        if self.cached && self.heap.free_at_hand(address) {
-            return Ok(Left::Nothing);
-        }
-        if self.careful { self.start_careful_free(address) } else { self.free_from(address) }
-    }
-
-    /// Frees a block to which nothing is to be done.
-    pub(crate) fn free_from(&mut self, address: u64) -> Result<Left, Error> {
-        self.free_with::<false>(address)
-    }
-
-    /// [`Mems::free_from`], which also records that, if `RECORDS`. (All of it in one function, so that what the heap returns is not
-    /// handed from one to another.)
-    #[inline(always)]
-    #[allow(clippy::inline_always, reason = "it is the body of two functions")]
-    fn free_with<const RECORDS: bool>(&mut self, address: u64) -> Result<Left, Error> {
-        let freed = self.heap.free(address)?;
-        let are_pages_due = if self.simple {
-            // A hole of less than a page has none to give back.
-            self.options().trim() && freed.hole.end - freed.hole.start >= PAGE && self.note_freed(&freed)
-        } else {
-            if !self.aligned.is_empty() {
-                self.note_alignment(address, 1);
-            }
-            if self.options().rounding() > 1 {
-                let padding = self.padding.get(address);
-                self.padding.forget(padding);
-            }
-            self.note_freed(&freed)
-        };
-        if RECORDS {
-            self.record_free(address);
-        }
-        Ok(if are_pages_due { Left::Pages } else { Left::Nothing })
-    }
-
-    /// Frees a block that is cleared, goes into quarantine or is recorded, unless that takes long.
-    #[inline(never)]
-    fn start_careful_free(&mut self, address: u64) -> Result<Left, Error> {
-        if self.options.hardened() || self.options.zero_on_free() {
-            return self.free_guarded(address);
-        }
-        if self.options.is_plain() && self.heap.free_at_hand(address) {
-            self.record_free(address);
-            return Ok(Left::Nothing);
-        }
-        self.free_with::<true>(address)
-    }
-
-    /// Frees a block that is cleared or goes into quarantine, unless that takes long. (A function of its own, so that the frees that are
-    /// only recorded save no registers for it.)
-    #[inline(never)]
-    fn free_guarded(&mut self, address: u64) -> Result<Left, Error> {
-        let left = if self.options.hardened() { self.free_hardened(address) } else { self.free_cleared(address) };
-        if matches!(left, Ok(Left::Nothing | Left::Pages)) {
-            self.record_free(address);
-        }
-        left
-    }
-
-    /// Frees a block that goes into quarantine, unless that takes long.
-    fn free_hardened(&mut self, address: u64) -> Result<Left, Error> {
-        Ok(match self.quarantine(address)? {
-            false => Left::Block,
-            // Others may have left quarantine for it.
-            true if self.dirty.is_due() => Left::Pages,
-            true => Left::Nothing,
-        })
-    }
-
-    /// Frees a block that is cleared, unless it is long.
-    fn free_cleared(&mut self, address: u64) -> Result<Left, Error> {
-        let (_, whole) = self.starting(address)?;
-        if is_large(whole) {
-            return Ok(Left::Block);
-        }
-        self.regions.fill(address, 0, whole);
-        self.free_from(address)
-    }
-
     /// The physical address of any virtual address inside a live block. Amortized O(log n).
     ///
     /// # Errors
@@ -453,11 +274,6 @@ impl Mems {
             self.block_at(address)?;
         }
         Ok(self.regions.physical(address) as u64)
-    }
-
-    /// Bytes that main blocks may still get.
-    fn room_left(&self) -> u64 {
-        (self.options().max_size() / PAGE * PAGE).saturating_sub(self.heap.mapped())
     }
 
     /// The address after the last main block. O(1).
