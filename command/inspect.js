@@ -4,7 +4,7 @@
 
 const { Census, TEMPORARY } = require('./lib/census.js');
 const { Failure } = require('./lib/failure.js');
-const { bytes, count, percent } = require('./lib/numbers.js');
+const { bytes, count, counted, percent } = require('./lib/numbers.js');
 const { PARTIAL } = require('./lib/options.js');
 const { KIND } = require('./lib/recordings.js');
 const { open, readAll } = require('./lib/replay-file.js');
@@ -82,6 +82,18 @@ async function read(file, options, context) {
   };
 }
 
+/** What the heap itself has said at the end. */
+function endOf({ bytes: of, counts }) {
+  const external = of.holes === 0 ? 0 : 1 - of.largestHole / of.holes;
+  return [
+    `${bytes(of.mapped)} mapped in ${counted(counts.mainBlocks, 'main block')}`,
+    `${bytes(of.live)} live in ${counted(counts.live, 'block')}`,
+    `${bytes(of.holes)} in ${counted(counts.holes, 'hole')}`,
+    `largest ${bytes(of.largestHole)}`,
+    `external fragmentation ${percent(external)}`,
+  ];
+}
+
 /** The facts that only a recording has, as [title, texts]. */
 function recorded({
   version,
@@ -94,6 +106,8 @@ function recorded({
   seconds,
   marks,
   sites,
+  stats,
+  isSnapshot,
 }) {
   const first = marks
     .slice(0, SHOWN)
@@ -105,17 +119,19 @@ function recorded({
       [
         new Date(begun).toISOString().slice(0, 16).replace('T', ' '),
         ...(seconds === undefined ? [] : [`${seconds.toFixed(1)} s`]),
-        `${count(threads)} thread${threads === 1 ? '' : 's'}`,
+        counted(threads, 'thread'),
       ],
     ],
-    initial.mainBlocks > 0 && [
-      'began with',
-      [
-        `${bytes(initial.bytes)} in ${count(initial.blocks)} blocks`,
-        `${bytes(initial.mapped)} mapped`,
+    initial.mainBlocks > 0 &&
+      !isSnapshot && [
+        'began with',
+        [
+          `${bytes(initial.bytes)} in ${counted(initial.blocks, 'block')}`,
+          `${bytes(initial.mapped)} mapped`,
+        ],
       ],
-    ],
-    ['grown', [`${count(events.grow)} times`, `by ${bytes(events.grown)}`]],
+    events.grow > 0 && ['grown', [counted(events.grow, 'time'), `by ${bytes(events.grown)}`]],
+    stats?.bytes && [isSnapshot ? 'memory' : 'at the end', endOf(stats)],
     marks.length > 0 && [
       'marks',
       marks.length > SHOWN ? [...first, `and ${marks.length - SHOWN} more`] : first,
@@ -142,16 +158,9 @@ function facts(title, texts, { width, paint }) {
     });
 }
 
-function lines(found, file, context) {
-  const { operations, calls, peak, neverFreed, sizes, lifetimes } = found;
-  const what = found.recording ? 'recording' : 'text trace, no addresses';
-  const most = sizes.most.map(({ size, share }) => `${count(size)} B (${percent(share)})`);
-  const shown = file === '-' ? 'FILE' : file;
+/** What was called, and the most that was live. */
+function callsOf({ calls, peak, neverFreed }, context) {
   return [
-    ...wrap(`${found.name}${GAP}${what}${GAP}${count(operations)} operations`, context.width),
-    ...(found.recording
-      ? recorded(found.recording).flatMap(([title, texts]) => facts(title, texts, context))
-      : []),
     ...facts(
       'calls',
       [
@@ -166,12 +175,33 @@ function lines(found, file, context) {
     ...facts(
       'peak',
       [
-        `${bytes(peak.bytes)} in ${count(peak.blocks)} blocks`,
+        `${bytes(peak.bytes)} in ${counted(peak.blocks, 'block')}`,
         `at operation ${count(peak.operation)}`,
       ],
       context,
     ),
-    ...(calls.malloc === 0
+  ];
+}
+
+function lines(found, file, { partial }, context) {
+  const { operations, calls, sizes, lifetimes } = found;
+  const isSnapshot = found.recording !== undefined && operations === 0;
+  const recording = isSnapshot ? 'snapshot' : 'recording';
+  const what = found.recording ? recording : 'text trace, no addresses';
+  const most = sizes.most.map(({ size, share }) => `${count(size)} B (${percent(share)})`);
+  const shown = file === '-' ? 'FILE' : file;
+  return [
+    ...wrap(
+      `${found.name}${GAP}${what}${isSnapshot ? '' : `${GAP}${counted(operations, 'operation')}`}`,
+      context.width,
+    ),
+    ...(found.recording
+      ? recorded({ ...found.recording, isSnapshot }).flatMap(([title, texts]) =>
+          facts(title, texts, context),
+        )
+      : []),
+    ...(isSnapshot ? [] : callsOf(found, context)),
+    ...(sizes.different === 0
       ? []
       : facts(
           'sizes',
@@ -190,13 +220,16 @@ function lines(found, file, context) {
       : facts(
           'lifetimes',
           [
-            `median ${count(lifetimes.median)} operation${lifetimes.median === 1 ? '' : 's'}`,
+            `median ${counted(lifetimes.median, 'operation')}`,
             `90% ${count(lifetimes.p90)}`,
             `temporary (${TEMPORARY} or fewer) ${percent(lifetimes.temporary)}`,
           ],
           context,
         )),
-    ...wrap(`Next: mems replay ${shown}`, context.width),
+    ...wrap(
+      `Next: mems ${isSnapshot ? `report ${shown} -o page.html` : `replay ${shown}`}${partial ? ' --partial' : ''}`,
+      context.width,
+    ),
   ];
 }
 
@@ -205,7 +238,7 @@ async function run(context, [file], options) {
     throw new Failure('name a trace or a recording, as in mems inspect app.mems.');
   const found = await read(file, options, context);
   if (context.json) return context.printJson('inspect', found);
-  context.print(...lines(found, file, context));
+  context.print(...lines(found, file, options, context));
 }
 
 module.exports = {
@@ -214,7 +247,7 @@ module.exports = {
   usage: 'FILE [options]',
   description: [
     'Reads FILE, a trace or a recording, or standard input for -, and prints how many calls it has, the most bytes that were live at once, how large blocks are and how long they live.',
-    `A lifetime is the number of operations from the malloc of a block to its free. A block that lives for ${TEMPORARY} operations or fewer is temporary. 90% means that nine of ten are no larger. Sizes are those of malloc; a block that realloc has made larger counts once. In a recording, a realloc that has moved its block is a malloc and a free.`,
+    `A lifetime is the number of operations from the malloc of a block to its free. A block that lives for ${TEMPORARY} operations or fewer is temporary. 90% means that nine of ten are no larger. Sizes are those of malloc, and in a snapshot those of its blocks; a block that realloc has made larger counts once. In a recording, a realloc that has moved its block is a malloc and a free.`,
   ],
   most: 1,
   options: [PARTIAL],

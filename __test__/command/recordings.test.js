@@ -153,6 +153,27 @@ describe('recordings', SKIP, () => {
       );
     }));
 
+  test('inspect prints of a snapshot what the heap is made of', async () => {
+    const heap = new Heap({ policy: 'first-fit', maxSize: 4096, alignment: 1 });
+    const blocks = Array.from({ length: 4 }, () => heap.malloc(1000));
+    heap.free(blocks[1]);
+    heap.snapshot(file('now.mems'));
+    heap.close();
+    const { stdout } = await mems(['inspect', file('now.mems')]);
+    assert.match(stdout, /^now {3}snapshot\n/);
+    assert.ok(
+      stdout.includes(
+        '  memory     4.00 KiB mapped in 1 main block   2.93 KiB live in 3 blocks\n' +
+          '             1.07 KiB in 2 holes   largest 1,000 B   external fragmentation 9%\n' +
+          '  sizes      median 1,000   90% 1,000   99% 1,000   largest 1,000\n' +
+          '             most: 1,000 B (100%)\n',
+      ),
+      stdout,
+    );
+    assert.ok(stdout.endsWith(`Next: mems report ${file('now.mems')} -o page.html\n`), stdout);
+    assert.doesNotMatch(stdout, /calls|peak|never freed/);
+  });
+
   test('replay and compare take them, also gzipped and from a pipe', (t) =>
     reproducible(t, async () => {
       const { name, stats } = record('app.mems', { policy: 'first-fit' }, new Random());

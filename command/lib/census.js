@@ -37,6 +37,8 @@ const quantile = (sorted, share) => {
 
 class Census {
   sizes = new Map();
+  /** Sizes of the blocks that were there when a recording began. */
+  older = new Map();
   lifetimes = new Numbers();
   born = new Float64Array(1024);
   size = new Float64Array(1024);
@@ -56,10 +58,10 @@ class Census {
         continue;
       }
       this.size[id] = size[at];
-      if (is === KIND.block) this.born[id] = OLDER;
-      if (is !== KIND.malloc) continue;
-      this.born[id] = this.operation;
-      this.sizes.set(size[at], (this.sizes.get(size[at]) ?? 0) + 1);
+      if (is === KIND.realloc) continue;
+      this.born[id] = is === KIND.block ? OLDER : this.operation;
+      const sizes = is === KIND.block ? this.older : this.sizes;
+      sizes.set(size[at], (sizes.get(size[at]) ?? 0) + 1);
     }
   }
 
@@ -82,7 +84,9 @@ class Census {
   }
 
   result() {
-    const sorted = [...this.sizes].sort(([a], [b]) => a - b);
+    // A snapshot has no malloc, and blocks.
+    const sizes = this.sizes.size > 0 ? this.sizes : this.older;
+    const sorted = [...sizes].sort(([a], [b]) => a - b);
     const mallocs = sorted.reduce((sum, [, times]) => sum + times, 0);
     const most = [...sorted].sort(([a, first], [b, second]) => second - first || a - b);
     const lifetimes = this.lifetimes.sorted();

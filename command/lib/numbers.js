@@ -13,6 +13,9 @@ const GROUPS = new Intl.NumberFormat('en-US');
 /** 1234567 as '1,234,567'. */
 const count = (value) => GROUPS.format(value);
 
+/** A number of things, '1 block' or '2,310 blocks': their name gets an s unless there is one. */
+const counted = (value, name) => `${count(value)} ${name}${value === 1 ? '' : 's'}`;
+
 /** A number of bytes in the largest unit of which there is one: '3.93 MiB', '512 B'. */
 function bytes(value) {
   const unit = value < 1024 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log2(value) / 10));
@@ -67,6 +70,7 @@ function parsePercent(text) {
 }
 
 module.exports = {
+  counted,
   bytes,
   count,
   mean,
