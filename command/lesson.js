@@ -22,7 +22,7 @@ const text = require('./lib/lesson-text.js');
 const { beyondLibrary, LISTED } = require('./lib/memory.js');
 const { notesOf } = require('./lib/notes.js');
 const { parseSize, parseSizes, parsePercent, parseWhole } = require('./lib/numbers.js');
-const { RULES } = require('./lib/rules.js');
+const { ruleOf } = require('./lib/rules.js');
 const { table, wrap } = require('./lib/text.js');
 
 const POLICIES = [...COMPARED, 'buddy'];
@@ -226,7 +226,9 @@ async function run(context, args, options) {
     });
   }
   context.print(...text.question(exercise, context, notesOf(rules)), '');
-  if (results.length === 1) context.print(...wrap(RULES[policies[0]], context.width), '');
+  if (results.length === 1) {
+    context.print(...wrap(ruleOf(policies[0], rules.order), context.width), '');
+  }
   if (options.ask) {
     if (context.isTerminal && context.stdin.isTTY) return ask(context, exercise, results, rules);
     if (results.length > 1) context.print(`By each policy: ${policies.join(', ')}.`);

@@ -108,6 +108,38 @@ describe('mems lesson takes exercises of one’s own', SKIP, () => {
     );
   });
 
+  test('the buddy system searches no list', async () => {
+    const { stdout } = await mems(['lesson', 'B2']);
+    assert.doesNotMatch(stdout, /looked at/);
+    assert.match(
+      stdout,
+      /^buddy rounds the request up to a power of two and takes the smallest hole/m,
+    );
+    const { results } = await json(['lesson', 'B2']);
+    assert.equal(
+      results[0].steps.some((step) => 'lookedAt' in step),
+      false,
+    );
+  });
+
+  test('a rule is true for the order of the list', async () => {
+    const args = ['lesson', '--calls', '+10,+10,-0,+5', '--policy', 'first-fit', '--order'];
+    const { stdout } = await mems([...args, 'back']);
+    assert.match(stdout, /^first-fit takes the first hole of the list that is large enough\.$/m);
+    assert.match(stdout, /^Freed holes go to the back of the list\.$/m);
+    const sized = await mems([...args, 'size-down']);
+    assert.match(sized.stdout, /^The list of holes is sorted by size, the largest first\.$/m);
+  });
+
+  test('a request that must wait says how much it takes, if that is more', async () => {
+    const calls = '+10,+5,+30,+5,+20,+5,-0,-2,-4,+15,+8,+22';
+    const args = ['lesson', '--calls', calls, '--header', '4', '--policy', 'first-fit'];
+    const { stdout } = await mems(args);
+    assert.match(stdout, /^ {2}must wait for 26 bytes: the largest hole has 24 bytes /m);
+    const one = await mems(['lesson', '--calls', '+9,+2', '--size', '10', '--policy', 'best-fit']);
+    assert.match(one.stdout, /^ {2}must wait: the largest hole has 1 byte {3}/m);
+  });
+
   test('a header, rounding, orders and holes that stay apart are the model’s, and the output says so', async () => {
     const program = ['lesson', '--calls', '+10,+10,+10,-0,-1,+20', '--size', '60'];
     const last = async (...flags) => {

@@ -51,7 +51,7 @@ describe('programs', SKIP, () => {
   test('a mistake names its line and what to write; the other lines are calls', () => {
     const wrong = [
       ['free(a)', /there is no block a yet: allocate it first, a = malloc\(100\)/],
-      ['a = malloc(1)\na = malloc(2)', /a is a block already: free it first/],
+      ['a = malloc(1)\na = malloc(2)', /the name a is taken: write free\(a\) first/],
       ['malloc()', /malloc takes a size in bytes/],
       ['malloc(ten)', /"ten" is no size: write bytes, as in 4096/],
       ['free()', /free takes an address/],

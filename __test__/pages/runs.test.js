@@ -107,7 +107,7 @@ describe('the lesson page', SKIP, () => {
     assert.deepEqual(says.slice(0, 7), [
       'a gets 1,000 bytes at address 1000.',
       'b gets 500 bytes at address 2000.',
-      'The block at 1000, 1,000 bytes, is free again. It becomes a hole between blocks.',
+      'The block at 1000, 1,000 bytes, is free again. It becomes a hole of its own.',
       'c gets 5,000 bytes at address 5096.',
       'MeMS refuses this: 2001 is inside the block 2000..2499. Free the block by its start, 2000.',
       'MeMS refuses this: 1000 is not allocated. It is in the hole 1000..1999, which was freed or never allocated.',

@@ -47,7 +47,9 @@ function callOf(text, names, mallocs) {
   if (isMalloc !== undefined) {
     const name = given ?? `p${mallocs}`;
     if (names.get(name) === 'live') {
-      throw new Error(`${name} is a block already: free it first, or take another name.`);
+      throw new Error(
+        `the name ${name} is taken: write free(${name}) first, or take another name.`,
+      );
     }
     if (size.trim() === '') throw new Error('malloc takes a size in bytes, as in malloc(100).');
     return { kind: 'malloc', name, isNamed: given !== undefined, size: sizeOf(size.trim()) };

@@ -3,6 +3,7 @@
 'use strict';
 
 const { answer } = require('./exercise.js');
+const { plural } = require('./numbers.js');
 const picture = require('./picture.js');
 const { table, wrap } = require('./text.js');
 
@@ -45,8 +46,11 @@ function question(
 }
 
 /** The result of a malloc, in words. */
-function outcome({ address, hole, largest, block, size }, isProgram, { glyphs }) {
-  if (address === null) return `must wait: the largest hole has ${largest} bytes`;
+function outcome({ address, hole, largest, need, block, size }, isProgram, { glyphs }) {
+  if (address === null) {
+    const needed = need === size ? '' : ` for ${need} bytes`;
+    return `must wait${needed}: the largest hole has ${plural(largest, 'byte')}`;
+  }
   const rounded = block === size ? '' : `, ${block} bytes`;
   if (isProgram) return `${address}${rounded}`;
   const rest = hole.size === hole.of ? '' : `, the rest of ${hole.of}`;
@@ -113,7 +117,8 @@ function comparison({ isProgram, calls }, results, context) {
   const all = results.flatMap(({ steps }) => steps);
   const rest = isProgram ? undefined : all.find((step) => answer(step).includes('>'));
   const notes = [
-    rest && `${answer(rest)}: the rest, ${rest.hole.size} bytes, of the hole of ${rest.hole.of}.`,
+    rest &&
+      `${answer(rest)}: the rest, ${plural(rest.hole.size, 'byte')}, of the hole of ${rest.hole.of}.`,
     all.some(({ kind, address }) => kind === 'malloc' && address === null) &&
       '-: no hole is large enough, so the request must wait.',
   ].filter(Boolean);

@@ -2,7 +2,7 @@
 //
 // Most exercises are placed by MeMS itself, in one main block that cannot grow. What MeMS has no option for is placed by the model
 // of a free list. Both have the same methods: `malloc(size)` returns the address or null, `free(address)`, `holes()` in the order in
-// which they are searched, `close()`.
+// which they are searched, `needOf(size)`, `blockSize(address)`, `close()`.
 
 'use strict';
 
@@ -71,7 +71,12 @@ class HeapMemory {
     return holes.map(({ start, size }) => ({ start: start + this.offset, size }));
   }
 
-  /** The bytes of a block that has been asked for `size` bytes. */
+  /** The bytes that a block for a request of `size` bytes takes. */
+  needOf(size) {
+    return size;
+  }
+
+  /** The bytes that the block at `address` takes. */
   blockSize(address) {
     return this.heap.usableSize(address - this.offset);
   }
@@ -117,6 +122,10 @@ class BuddyMemory {
       }));
   }
 
+  needOf(size) {
+    return 2 ** Math.ceil(Math.log2(size));
+  }
+
   blockSize(address) {
     return this.heap.usableSize(this.inHeap(address)) / this.unit;
   }
@@ -149,6 +158,10 @@ class ListMemory {
 
   holes() {
     return this.list.nodes.map(({ address, size }) => ({ start: address, size }));
+  }
+
+  needOf(size) {
+    return this.list.taken(size);
   }
 
   blockSize(address) {

@@ -13,6 +13,9 @@ const GROUPS = new Intl.NumberFormat('en-US');
 /** 1234567 as '1,234,567'. */
 const count = (value) => GROUPS.format(value);
 
+/** A number with what is counted: '1 byte', '2 bytes'. */
+const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
+
 /** A number of bytes in the largest unit of which there is one: '3.93 MiB', '512 B'. */
 function bytes(value) {
   const unit = value < 1024 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log2(value) / 10));
@@ -75,5 +78,6 @@ module.exports = {
   parseSizes,
   parseWhole,
   percent,
+  plural,
   shortSize,
 };

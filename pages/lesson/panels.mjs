@@ -1,7 +1,7 @@
 // The panels of the page beside the memory itself: the holes that were looked at, the policies side by side, where a byte is.
 
 import { count, bytes as inUnits, percent } from '../../command/lib/numbers.js';
-import { RULES } from '../../command/lib/rules.js';
+import { ruleOf } from '../../command/lib/rules.js';
 import { element } from './dom.mjs';
 import { bar } from './draw.mjs';
 import { totals } from './run.mjs';
@@ -68,6 +68,13 @@ export function lookedAt(step, policy) {
   ];
 }
 
+/** The list of holes of an exercise, if it is not in order of address. */
+export function listed(list) {
+  if (list === undefined) return [];
+  const holes = list.map(({ start, size }) => `H ${start} (${count(size)} B)`).join(', ');
+  return [element('p', {}, `The list of holes, as it is searched: ${holes || 'none'}.`)];
+}
+
 /** Numbers of a memory, as a list of terms. */
 export function numbers(mains) {
   const { mapped, live, blocks, holes, holeBytes, largest } = totals(mains);
@@ -92,7 +99,7 @@ export function numbers(mains) {
 }
 
 /** The table of all policies: what each call has got. `at` is how many calls were made, `hidden` from which on nothing is shown. */
-export function comparison(runs, { at, hidden, policy, onstep }) {
+export function comparison(runs, { at, hidden, policy, order, onstep }) {
   const [{ steps }] = runs;
   const head = element(
     'tr',
@@ -104,7 +111,7 @@ export function comparison(runs, { at, hidden, policy, onstep }) {
         {
           scope: 'col',
           class: each.policy === policy ? 'chosen' : undefined,
-          title: RULES[each.policy],
+          title: ruleOf(each.policy, order),
         },
         each.policy,
       ),

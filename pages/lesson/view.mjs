@@ -3,12 +3,13 @@
 
 import * as link from '../../command/lib/link.js';
 import { notesOf } from '../../command/lib/notes.js';
-import { RULES } from '../../command/lib/rules.js';
+import { ruleOf } from '../../command/lib/rules.js';
 import { byId, element, fill } from './dom.mjs';
 import { bars, chains } from './draw.mjs';
 import { known } from './lessons.mjs';
 import {
   comparison,
+  listed,
   lookedAt,
   marksOf,
   numbers,
@@ -30,7 +31,7 @@ function drawControls(state) {
   const found = known({ ...lesson, run: text });
   byId('exercise').value = found?.id ?? OWN;
   fill('about', found?.about ?? `${state.isHeap ? 'A program' : 'An exercise'} of your own.`);
-  fill('rule', sentence(RULES[lesson.policy]));
+  fill('rule', sentence(ruleOf(lesson.policy, lesson.rules?.order)));
   const isUnasked = lesson.ask && lesson.policy === 'segregated';
   const unasked = isUnasked && 'There is no hole to choose from, so nothing is asked.';
   fill('notes', [...notesOf(lesson.rules ?? {}), unasked].filter(Boolean).join(' '));
@@ -96,11 +97,12 @@ function drawQuestion(step, state, act) {
 }
 
 /** The memory as bars, chains and numbers. */
-function memory(title, mains, about, state, act) {
+function memory(title, { after: mains, listAfter }, about, state, act) {
   const { isHeap } = state;
   return [
     element('h3', {}, title),
     bars(mains, about, isHeap),
+    listed(listAfter),
     chains(mains, { onpick: act.pickByte, isHeap }),
     mains.length > 0 && numbers(mains),
   ];
@@ -117,7 +119,7 @@ function drawBeginning(state, act) {
   const none = 'There is no call yet: write one, or add a malloc.';
   fill('said', state.calls.length === 0 ? none : 'Nothing is called yet. Press Next.');
   for (const id of ['verdict', 'question', 'before', 'looked']) fill(id);
-  fill('after', memory('At the beginning', state.chosen.moment(0).after, {}, state, act));
+  fill('after', memory('At the beginning', state.chosen.moment(0), {}, state, act));
 }
 
 function drawMemory(state, act) {
@@ -125,7 +127,11 @@ function drawMemory(state, act) {
   if (at === 0) return drawBeginning(state, act);
   const step = chosen.moment(at);
   const before = (about) => {
-    return [element('h3', {}, 'Before the call'), bars(step.before, about, isHeap)];
+    return [
+      element('h3', {}, 'Before the call'),
+      bars(step.before, about, isHeap),
+      listed(step.listBefore),
+    ];
   };
   const title = [element('b', {}, `Call ${at}: `), element('code', {}, step.call.text), '. '];
   if (at > state.firstOpen()) {
@@ -152,7 +158,7 @@ function drawMemory(state, act) {
   fill('looked', isMalloc ? lookedAt(step, lesson.policy) : []);
   const made = step.result === 'placed' ? start : step.joined?.hole?.start;
   const now = isChange ? 'After the call' : 'The memory';
-  fill('after', memory(now, step.after, { taken: made }, state, act));
+  fill('after', memory(now, step, { taken: made }, state, act));
 }
 
 /** The address that the field names, from the blocks of the steps so far. */
@@ -196,7 +202,7 @@ function drawPolicies(state, act) {
   const { policy } = state.lesson;
   const hidden = state.firstOpen();
   const title = 'What each call gets by each policy';
-  const about = { at, hidden, policy, onstep: act.moveTo };
+  const about = { at, hidden, policy, order: state.lesson.rules?.order, onstep: act.moveTo };
   const none = calls.length === 0 ? 'There is no call yet.' : 'No policy can have this memory.';
   const has = calls.length > 0 && runs.length > 0;
   fill('comparison', has ? scrolled(title, comparison(runs, about)) : none);
@@ -204,9 +210,9 @@ function drawPolicies(state, act) {
   const rest = cells.find((cell) => cell.includes('>'));
   const [of, left] = rest?.split('>') ?? [];
   const says = [
-    rest && `${rest} is the rest, ${left} bytes, of the hole of ${of}.`,
+    rest && `${rest} is the rest, ${bytes(Number(left))}, of the hole of ${of}.`,
     cells.includes('-') && '- is a request that no hole is large enough for.',
-    isHeap && 'segregated rounds sizes up, and has slots instead of holes.',
+    isHeap && 'buddy and segregated round sizes up; segregated has slots instead of holes.',
   ];
   fill('legend', says.filter(Boolean).join(' '));
   fill('states', states(runs, { at: shown, policy, isHeap }));
