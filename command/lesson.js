@@ -5,7 +5,6 @@
 const { onEnd } = require('./lib/cleanup.js');
 const { work } = require('./lib/exercise.js');
 const {
-  BASE,
   COMPARED,
   EXERCISES,
   RANDOM,
@@ -18,6 +17,7 @@ const { Failure, STATUS, unknown } = require('./lib/failure.js');
 const { ORDERS } = require('./lib/free-list.js');
 const { nextKey } = require('./lib/keys.js');
 const { isBuilt, writePage } = require('./lib/lesson-page.js');
+const { BASE, parseAlign, parseBase, parseHeader } = require('./lib/lesson-values.js');
 const text = require('./lib/lesson-text.js');
 const { beyondLibrary, LISTED } = require('./lib/memory.js');
 const { notesOf } = require('./lib/notes.js');
@@ -268,10 +268,10 @@ module.exports = {
       'the bytes of the memory for --calls and random-calls, 100 by default; or of a textbook program',
       parseSize,
     ],
-    ['--base <address>', 'the first address; 1000 by default', parseWhole(0, 2 ** 40)],
+    ['--base <address>', `the first address; ${BASE} by default`, parseBase],
     ['--policy <name>', `${POLICIES.join(', ')}, or all, the default`],
-    ['--header <bytes>', 'bytes before each block, which it takes as well', parseWhole(0, 4096)],
-    ['--align <bytes>', 'round sizes up to a multiple of this', parseWhole(1, 4096)],
+    ['--header <bytes>', 'bytes before each block, which it takes as well', parseHeader],
+    ['--align <bytes>', 'round sizes up to a multiple of this', parseAlign],
     [
       '--order <order>',
       `the order of the list of holes: ${ORDERS.join(', ')}. With front and back, holes stay where free puts them`,

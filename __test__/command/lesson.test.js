@@ -302,5 +302,10 @@ describe('mems lesson --page', SKIP, () => {
       ['random-calls', '--operations', '300', '--page', '-o', file],
       /at most 256 calls/,
     );
+    const many = Array(65).fill(10).join(',');
+    await refused(
+      ['--holes', many, '--requests', '5', '--page', '-o', file],
+      /at most 64 holes, and these are 65/,
+    );
   });
 });

@@ -178,6 +178,19 @@ describe('links', SKIP, () => {
     }
   });
 
+  test('a heap of more than 1 GiB and more than 64 holes are refused', () => {
+    for (const word of ['max=4T', 'min=4T', 'max=1073741825']) {
+      assert.throws(
+        () => link.read(`1&${word}&run=malloc(1)`),
+        /a heap of a lesson has at most 1 GiB/,
+      );
+    }
+    assert.equal(link.read('1&max=1G&min=1G').options.maxSize, 2 ** 30);
+    const holes = (count) => Array(count).fill(1).join(',');
+    assert.equal(link.read(`1&memory=${holes(64)}`).memory.holes.length, 64);
+    assert.throws(() => link.read(`1&memory=${holes(65)}`), /at most 64 holes, and these are 65/);
+  });
+
   test('a link that cannot be read is a sentence, whatever it has', (t) => {
     const wrong = [
       ['', /begins with #1/],

@@ -179,6 +179,14 @@ describe('sentences of the lesson page', SKIP, () => {
     assert.equal(said[2], 'a gets 10 bytes at address 1000.');
   });
 
+  test('a heap of more than 1 GiB cannot be worked out', () => {
+    const { calls } = parse('a=malloc(5)');
+    for (const options of [{ maxSize: 2 ** 42 }, { minBlockSize: 2 ** 31 }]) {
+      const { refusal } = run({ options, rules: {} }, calls, 'first-fit');
+      assert.match(refusal, /a heap of a lesson has at most 1 GiB/);
+    }
+  });
+
   test('one byte is one', () => {
     const { said } = open('1&memory=10,20&run=malloc(9);malloc(1)&policy=first-fit');
     assert.deepEqual(said, [

@@ -9,12 +9,11 @@
 const { Heap } = require('../library.js');
 const { Failure } = require('./failure.js');
 const { FreeList, POLICIES } = require('./free-list.js');
+const { MOST_BYTES } = require('./lesson-values.js');
 
 const PAGE = 4096;
 /** The first address of every heap. */
 const FIRST = 1000;
-/** Holes of more bytes than this together are no exercise for pencil and paper. */
-const MOST = 2 ** 30;
 
 const sum = (sizes) => sizes.reduce((total, size) => total + size, 0);
 const pages = (bytes) => Math.ceil(bytes / PAGE) * PAGE;
@@ -174,8 +173,9 @@ class ListMemory {
 /** Opens the memory for an exercise's holes and rules. */
 function openMemory(rules) {
   const { policy, holes } = rules;
-  if (sum(holes) > MOST)
+  if (sum(holes) > MOST_BYTES) {
     throw new Failure('the holes have more than 1 GiB together: make them smaller.');
+  }
   if (policy === 'segregated') {
     throw new Failure(
       'segregated fit has size classes and no list of holes: choose another policy.',

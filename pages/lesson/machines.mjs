@@ -14,11 +14,10 @@
 // What is refused is thrown, with the library's sentence and code, except for a request that finds no room. Costs O(n) for n segments.
 
 import { Solver } from '../../command/lib/exercise.js';
+import { checkHeapSize, MOST_BYTES } from '../../command/lib/lesson-values.js';
 import { freed, Layout, LISTED, looked, placement } from '../../command/lib/moment.js';
 import library from '../../command/library.js';
 
-/** Most bytes that main blocks have together, where a lesson sets no limit. */
-const MOST = 2 ** 30;
 const NO_ROOM = 'ERR_MEMS_OUT_OF_MEMORY';
 
 /** A heap that grows by main blocks, as that of init() does. */
@@ -26,14 +25,17 @@ export class HeapMachine {
   #isMapped = false;
 
   constructor(options, policy) {
+    const { minBlockSize = 4096, maxSize = MOST_BYTES } = options;
+    checkHeapSize(minBlockSize);
+    checkHeapSize(maxSize);
     // What init() has with this policy.
     const isSegregated = policy === 'segregated';
     this.alignment = options.alignment ?? (isSegregated ? 16 : 1);
     this.policy = policy;
     this.heap = new library.Heap({
       alignment: this.alignment,
-      minBlockSize: options.minBlockSize ?? 4096,
-      maxSize: options.maxSize ?? MOST,
+      minBlockSize,
+      maxSize,
       growingBlocks: options.growingBlocks ?? false,
       joinEmptyBlocks: options.joinEmptyBlocks ?? isSegregated,
       autoTrim: false,

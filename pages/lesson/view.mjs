@@ -237,7 +237,6 @@ function drawLink({ lesson, text, at, calls }) {
 export function draw(state, act) {
   state.work();
   const { chosen, isHeap } = state;
-  byId('wrong').textContent = '';
   drawControls(state);
   if (chosen.refusal === undefined) drawMemory(state, act);
   else {
