@@ -183,11 +183,18 @@ async function writeLesson(context, args, options) {
   }
   const link = await writePage(context, exercise, lesson, { output, force });
   if (output === '-') return;
-  if (context.json) context.printJson('lesson', { page: output, ...(link ? { link } : {}) });
-  else context.print(...wrap(`${output}: open it in a browser.`, context.width));
+  const { seed } = exercise ?? {};
+  if (context.json) {
+    const about = { ...(link ? { link } : {}), ...(seed === undefined ? {} : { seed }) };
+    return context.printJson('lesson', { page: output, ...about });
+  }
+  context.print(...wrap(`${output}: open it in a browser.`, context.width));
+  if (seed !== undefined) context.print(...wrap(text.seedLine(seed, 'writes'), context.width));
 }
 
 async function run(context, args, options) {
+  if (options.list && options.page)
+    throw new Failure('--list prints the exercises, and --page writes a page: leave one out.');
   if (options.list) return list(context);
   if (options.page) return writeLesson(context, args, options);
   const idle = ['output', 'force'].find((name) => options[name] !== undefined);

@@ -280,6 +280,24 @@ describe('mems lesson --page', SKIP, () => {
     assert.match(stdout, /^<!doctype html>.*<meta name="mems-lesson" content="">.*<\/html>\s*$/s);
   });
 
+  test('a folder is no file, with -f or without', async () => {
+    for (const more of [[], ['-f']]) {
+      const { status, stderr } = await mems(['lesson', '--page', '-o', folder, ...more]);
+      assert.deepEqual([status, stderr], [2, `mems: cannot write ${folder}: it is a folder.\n`]);
+    }
+  });
+
+  test('a random exercise on a page can be made again', { skip: !isBuilt }, async () => {
+    const args = ['lesson', 'random', '--page', '-f', '-o', file];
+    const { stdout } = await mems(args);
+    const [, seed] = /^Seed (\d+): --seed \1 writes the same again\.$/m.exec(stdout);
+    const [one, other] = [await json([...args, '--seed', seed]), readFileSync(file, 'utf8')];
+    assert.equal(one.seed, Number(seed));
+    await mems([...args, '--seed', seed]);
+    assert.equal(readFileSync(file, 'utf8'), other);
+    assert.equal('seed' in (await json(['lesson', 'T1', '--page', '-f', '-o', file])), false);
+  });
+
   test('what cannot be written is refused in a line', async () => {
     const refused = async (args, pattern) => {
       const { status, stdout, stderr } = await mems(['lesson', ...args]);
@@ -302,6 +320,7 @@ describe('mems lesson --page', SKIP, () => {
       ['random-calls', '--operations', '300', '--page', '-o', file],
       /at most 256 calls/,
     );
+    await refused(['--page', '--list', '-o', file], /leave one out/);
     const many = Array(65).fill(10).join(',');
     await refused(
       ['--holes', many, '--requests', '5', '--page', '-o', file],

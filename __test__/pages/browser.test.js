@@ -322,6 +322,18 @@ describe('the lesson page in a browser', SKIP_PAGE, () => {
     await page.fill('#sizes', 'many');
     await page.locator('#sizes').blur();
     assert.match(await page.textContent('#wrong'), /"many" is no size/i);
+    // What is wrong stays as long as the field has it, whatever else is drawn.
+    await page.click('#back');
+    assert.match(await page.textContent('#wrong'), /"many" is no size/i);
+    await page.fill('#sizes', '70');
+    await page.locator('#sizes').blur();
+    assert.equal(await page.textContent('#wrong'), '');
+    await page.selectOption('#order', 'back');
+    assert.match(await page.textContent('#rule'), /takes the first hole of the list/);
+    assert.match(
+      await page.textContent('#after'),
+      /The list of holes, as it is searched: H 1042 \(28 B\), H 1000 \(14 B\), H 1014 \(14 B\)\./,
+    );
     // What no heap can have, in the library's words.
     const small = await open('1&max=100&ask&run=malloc(1);malloc(2)&policy=first-fit');
     assert.match(
@@ -347,6 +359,27 @@ describe('the lesson page in a browser', SKIP_PAGE, () => {
     assert.equal(await page.inputValue('#exercise'), 'T5');
     assert.match(await said(page), /Call 1: malloc\(1000\)\. Where will it be\?/);
     assert.equal((await mems(args)).status, 2);
+    await finish();
+  });
+
+  test('a program of one’s own is there again after an exercise', async () => {
+    const page = await open();
+    await page.fill('#program', 'a = malloc(7)');
+    assert.equal(await page.inputValue('#exercise'), 'own');
+    for (const id of ['random', 'T1']) await page.selectOption('#exercise', id);
+    assert.match(await page.inputValue('#program'), /^malloc\(212\)/);
+    await page.selectOption('#exercise', 'own');
+    assert.equal(await page.inputValue('#program'), 'a = malloc(7)');
+    assert.equal(await page.inputValue('#memory'), 'heap');
+    await finish();
+  });
+
+  test('what is too long for a link is not copied', async () => {
+    const page = await open();
+    await page.fill('#program', `# ${'long '.repeat(5000)}`);
+    assert.equal(await page.isDisabled('#copy'), true);
+    await page.fill('#program', 'a = malloc(7)');
+    assert.equal(await page.isDisabled('#copy'), false);
     await finish();
   });
 

@@ -187,6 +187,31 @@ describe('sentences of the lesson page', SKIP, () => {
     }
   });
 
+  test('an exercise with other rules is not said to be that of its source', async () => {
+    const { aboutOf, known } = await pageModule('lessons.mjs');
+    const about = (link) => {
+      const lesson = read(link);
+      return aboutOf(known(lesson), lesson);
+    };
+    assert.equal(about(HEADERS), 'The calls of T12, with rules of your own.');
+    assert.match(about(HEADERS.replace('header=4', 'header=0')), /^Arpaci-Dusseau, .* -H 0 /);
+    assert.equal(about('1&memory=7&run=malloc(1)'), 'An exercise of your own.');
+    assert.equal(about('1&run=malloc(1)'), 'A program of your own.');
+  });
+
+  test('blocks that can be freed are those that are live, however they were freed', async () => {
+    const { liveBlocks } = await pageModule('run.mjs');
+    const live = (link, hidden = Number.POSITIVE_INFINITY) => {
+      return Object.fromEntries(liveBlocks(open(link).steps, hidden));
+    };
+    const link = '1&run=a=malloc(10);b=malloc(20);free(1000);free(b+1)&policy=first-fit';
+    assert.deepEqual(live(link), { b: 20 });
+    // What is hidden may have been refused: its block is there until a free names it.
+    const refused = '1&memory=10&run=a=malloc(20);b=malloc(20);free(b)&policy=first-fit';
+    assert.deepEqual(live(refused), {});
+    assert.deepEqual(live(refused, 0), { a: 20 });
+  });
+
   test('one byte is one', () => {
     const { said } = open('1&memory=10,20&run=malloc(9);malloc(1)&policy=first-fit');
     assert.deepEqual(said, [

@@ -18,6 +18,9 @@ const wordOf = ({ kind, name, size }, isProgram) => {
   return isProgram ? `${blockName(name)} = malloc(${size})` : `${size}`;
 };
 
+/** How a random exercise is made again; `does` is what the command does with it. */
+const seedLine = (seed, does) => `Seed ${seed}: --seed ${seed} ${does} the same again.`;
+
 /** The lines that say what is asked, and nothing of the results. */
 function question(
   { name, slug, title, source, seed, holes, calls, isProgram, base },
@@ -30,7 +33,7 @@ function question(
   return [
     ...(head ? text(paint.bold(`${head}${title ? `: ${title}` : ''}`)) : []),
     ...(source ? text(source) : []),
-    ...(seed === undefined ? [] : text(`Seed ${seed}: --seed ${seed} asks the same again.`)),
+    ...(seed === undefined ? [] : text(seedLine(seed, 'asks'))),
     ...(head || source || seed !== undefined ? [''] : []),
     ...(isProgram
       ? text(`memory    ${holes[0]} at ${base}`, ' '.repeat(10))
@@ -134,4 +137,4 @@ function comparison({ isProgram, calls }, results, context) {
   ];
 }
 
-module.exports = { comparison, question, story };
+module.exports = { comparison, question, seedLine, story };

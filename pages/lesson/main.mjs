@@ -4,7 +4,7 @@ import { parse } from '../../command/lib/calls.js';
 import * as link from '../../command/lib/link.js';
 import { byId, element } from './dom.mjs';
 import { POLICIES, start } from './heap.mjs';
-import { LESSONS, randomLesson } from './lessons.mjs';
+import { known, LESSONS, randomLesson } from './lessons.mjs';
 import { letter } from './question.mjs';
 import * as settings from './settings.mjs';
 import { State } from './state.mjs';
@@ -16,6 +16,10 @@ const RANDOM = 'random';
 const SAID = 2000;
 
 let state;
+/** The last lesson of one's own that an exercise has taken the place of. */
+let own;
+/** The text of the last random exercise, which is nobody's own as long as it is not changed. */
+let drawn;
 
 const act = {
   moveTo(at) {
@@ -91,10 +95,12 @@ function freshName() {
 
 function chooseExercise(id) {
   byId('notice').hidden = true;
-  const { lesson } = state;
+  const lesson = { ...state.lesson, run: state.text };
   const { ask } = lesson;
-  const found = LESSONS.find((each) => each.id === id)?.lesson ?? { ...lesson, run: '' };
+  if (known(lesson) === undefined && lesson.run !== drawn) own = lesson;
+  const found = LESSONS.find((each) => each.id === id)?.lesson ?? own ?? { ...lesson, run: '' };
   show({ ...(id === RANDOM ? randomLesson() : found), ask, step: ask ? 1 : 0 });
+  if (id === RANDOM) drawn = state.text;
 }
 
 function chooseSettings() {

@@ -145,6 +145,25 @@ export function run(lesson, calls, policy) {
   }
 }
 
+/**
+ * The blocks that can be freed after all of these steps: their sizes by name. What a malloc from step `hidden` on does is not shown, so
+ * that its block is there even if it was refused.
+ */
+export function liveBlocks(steps, hidden) {
+  const live = new Map();
+  for (const [number, { call, result, address }] of steps.entries()) {
+    if (call.kind === 'malloc') {
+      if (number >= hidden || result === 'placed')
+        live.set(call.name, { size: call.size, address });
+    } else if (result === 'freed') {
+      // A block may be freed by its address.
+      const found = [...live].find(([, block]) => block.address === address);
+      live.delete(found?.[0]);
+    } else if (call.kind === 'free' && number >= hidden) live.delete(call.base);
+  }
+  return new Map([...live].map(([name, { size }]) => [name, size]));
+}
+
 /** What is free and in use in main blocks. */
 export function totals(mains) {
   const total = { mapped: 0, live: 0, blocks: 0, holes: 0, holeBytes: 0, largest: 0 };

@@ -6,7 +6,7 @@ import { notesOf } from '../../command/lib/notes.js';
 import { ruleOf } from '../../command/lib/rules.js';
 import { byId, element, fill } from './dom.mjs';
 import { bars, chains } from './draw.mjs';
-import { known } from './lessons.mjs';
+import { aboutOf, known } from './lessons.mjs';
 import {
   comparison,
   listed,
@@ -18,6 +18,7 @@ import {
   translation,
 } from './panels.mjs';
 import { choices } from './question.mjs';
+import { liveBlocks } from './run.mjs';
 import { kindOf } from './settings.mjs';
 import { bytes, outcome, sentence } from './words.mjs';
 
@@ -30,7 +31,7 @@ function drawControls(state) {
   byId('ask').checked = lesson.ask === true;
   const found = known({ ...lesson, run: text });
   byId('exercise').value = found?.id ?? OWN;
-  fill('about', found?.about ?? `${state.isHeap ? 'A program' : 'An exercise'} of your own.`);
+  fill('about', aboutOf(found, lesson));
   fill('rule', sentence(ruleOf(lesson.policy, lesson.rules?.order)));
   const isUnasked = lesson.ask && lesson.policy === 'segregated';
   const unasked = isUnasked && 'There is no hole to choose from, so nothing is asked.';
@@ -54,14 +55,9 @@ function drawControls(state) {
   drawBlocks(chosen.steps ?? [], state.firstOpen());
 }
 
-/** The field of blocks that can be freed: those that are live after the last call. What is not shown yet may be refused. */
+/** The field of blocks that can be freed after the last call. */
 function drawBlocks(steps, hidden) {
-  const live = new Map();
-  for (const [number, { call, result }] of steps.entries()) {
-    const isHidden = number >= hidden && call.kind === 'malloc';
-    if (isHidden || result === 'placed') live.set(call.name, call.size);
-    if (result === 'freed') live.delete(call.base);
-  }
+  const live = liveBlocks(steps, hidden);
   const block = byId('block');
   const before = block.value;
   const option = ([name, size]) => element('option', { value: name }, `${name}, ${bytes(size)}`);
@@ -221,6 +217,7 @@ function drawPolicies(state, act) {
 function drawLink({ lesson, text, at, calls }) {
   const step = at < calls.length ? at : undefined;
   const fragment = link.write({ ...lesson, run: text, step });
+  byId('copy').disabled = fragment.length > link.LONGEST;
   if (fragment.length > link.LONGEST) {
     byId('link').value = 'The program is too long for a link.';
     return;
