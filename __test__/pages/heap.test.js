@@ -1,6 +1,6 @@
 'use strict';
 
-// A panic of the page's allocator is an error that says so, whichever call it ends: a module that is no allocator stands in for one.
+// A panic of the page's allocator is an error that says so, whichever call it ends. The module here is no allocator: each of its calls panics.
 
 const { test } = require('node:test');
 const assert = require('node:assert/strict');

@@ -18,7 +18,7 @@ const SAID = 2000;
 let state;
 /** The last lesson of one's own that an exercise has taken the place of. */
 let own;
-/** The text of the last random exercise, which is nobody's own as long as it is not changed. */
+/** The text of the last random exercise, which is kept as one's own only if it was changed. */
 let drawn;
 
 const act = {
