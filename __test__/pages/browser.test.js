@@ -5,13 +5,12 @@
 
 const { after, before, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
-const { readFileSync } = require('node:fs');
-const { pathToFileURL } = require('node:url');
 const { EXERCISES } = require('../../command/lib/exercises.js');
 const { lessonOf, write } = require('../../command/lib/link.js');
 const { json, mems, temporaryFolder } = require('../helpers/command.js');
 const { PAGE, SKIP_PAGE } = require('../helpers/lesson-page.js');
 
+const DESK = { width: 1200, height: 900 };
 const PHONE = { width: 390, height: 844 };
 /** A program with all that the page can show: growth, holes, joins, errors, comments. */
 const FULL = `# a comment; with <b>
@@ -26,16 +25,11 @@ malloc(0)`;
 
 describe('the lesson page in a browser', SKIP_PAGE, () => {
   let browser;
-  /** What the browser's console and the page have complained about. */
-  const complaints = [];
-  const contexts = [];
+  const pages = [];
 
   before(async () => {
-    const { chromium } = require('playwright-core');
-    browser = await chromium.launch({
-      executablePath: process.env.MEMS_CHROMIUM,
-      args: ['--no-sandbox'],
-    });
+    const { Browser } = await import('../../scripts/lib/browser.mjs');
+    browser = await Browser.start();
   });
   after(async () => {
     await browser?.close();
@@ -43,23 +37,12 @@ describe('the lesson page in a browser', SKIP_PAGE, () => {
 
   /** Opens the page, with what is behind the # of its address. */
   async function open(fragment = '', { file = PAGE, ...options } = {}) {
-    const context = await browser.newContext({
-      offline: true,
-      viewport: { width: 1200, height: 900 },
-      ...options,
-    });
-    contexts.push(context);
-    const page = await context.newPage();
-    page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`));
-    page.on('pageerror', (error) => complaints.push(error.stack));
-    page.on('request', (request) => {
-      if (!/^(?:file|data|blob):/.test(request.url())) complaints.push(request.url());
-    });
-    await page.goto(`${pathToFileURL(file)}${fragment === '' ? '' : `#${fragment}`}`);
+    const page = await browser.open(file, { size: DESK, fragment, ...options });
+    pages.push(page);
     await page.waitForFunction(
       () =>
-        document.querySelector('#where').textContent !== '' ||
-        !document.querySelector('#notice').hidden,
+        document.querySelector('#where')?.textContent ||
+        document.querySelector('#notice')?.hidden === false,
     );
     return page;
   }
@@ -75,8 +58,10 @@ describe('the lesson page in a browser', SKIP_PAGE, () => {
 
   /** Closes what a test has opened, and fails if something was complained about. */
   async function finish() {
-    for (const context of contexts.splice(0)) await context.close();
-    assert.deepEqual(complaints.splice(0), []);
+    for (const page of pages.splice(0)) {
+      await page.context().close();
+      assert.deepEqual(page.complaints, []);
+    }
   }
 
   test('typing a program shows each call', async () => {
@@ -145,7 +130,7 @@ describe('the lesson page in a browser', SKIP_PAGE, () => {
       /1000 is not allocated\. It is in the hole 1000\.\.5095/,
     );
     await page.fill('#byte', '<img>');
-    assert.match(await page.textContent('#found'), /“<img>” is no address/);
+    assert.match(await page.textContent('#found'), /"<img>" is no address/);
     await finish();
   });
 
@@ -402,13 +387,13 @@ describe('the lesson page in a browser', SKIP_PAGE, () => {
   });
 
   for (const [name, options] of Object.entries({
-    light: { colorScheme: 'light' },
-    dark: { colorScheme: 'dark' },
-    phone: { colorScheme: 'light', viewport: PHONE },
-    'dark phone': { colorScheme: 'dark', viewport: PHONE },
+    light: { theme: 'light' },
+    dark: { theme: 'dark' },
+    phone: { theme: 'light', size: PHONE },
+    'dark phone': { theme: 'dark', size: PHONE },
   })) {
     test(`axe finds nothing: ${name}`, async () => {
-      const source = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+      const { axeViolations } = await import('../../scripts/lib/browser.mjs');
       const T1 = EXERCISES.find((each) => each.name === 'T1');
       for (const lesson of [
         { run: FULL, policy: 'first-fit', step: 6 },
@@ -418,15 +403,9 @@ describe('the lesson page in a browser', SKIP_PAGE, () => {
       ]) {
         const page = await open(write(lesson), options);
         await page.click('#settings summary');
-        await page.evaluate(source);
-        const { violations } = await page.evaluate(() => window.axe.run());
-        const found = violations.map(({ id, nodes }) => [
-          id,
-          ...nodes.map(({ html, failureSummary }) => `${html}\n${failureSummary}`),
-        ]);
-        assert.deepEqual(found, [], write(lesson));
+        assert.deepEqual(await axeViolations(page), [], write(lesson));
         const width = await page.evaluate(() => document.documentElement.scrollWidth);
-        assert.equal(width <= (options.viewport?.width ?? 1200), true, `the page is ${width} wide`);
+        assert.equal(width <= (options.size ?? DESK).width, true, `the page is ${width} wide`);
       }
       await finish();
     });

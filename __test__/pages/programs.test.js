@@ -55,7 +55,7 @@ describe('programs', SKIP, () => {
       ['malloc()', /malloc takes a size in bytes/],
       ['malloc(ten)', /"ten" is no size: write bytes, as in 4096/],
       ['free()', /free takes an address/],
-      ['get(<b>)', /"<b>" is no address: write a block's name/],
+      ['get(<b>)', /"<b>" is no address: write a number or a block/],
       ['print("x")', /"print\("x"\)" is no call: write a = malloc\(100\), free\(a\)/],
     ];
     for (const [text, message] of wrong) {

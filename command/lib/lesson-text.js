@@ -2,6 +2,7 @@
 
 'use strict';
 
+const { blockName } = require('./calls.js');
 const { answer } = require('./exercise.js');
 const { plural } = require('./numbers.js');
 const picture = require('./picture.js');
@@ -9,9 +10,6 @@ const { table, wrap } = require('./text.js');
 
 /** A space at which no line ends. */
 const NO_BREAK = '\u00a0';
-
-/** What the block of a program is called: its letter, or p and its number. */
-const blockName = (name) => (/^\d/.test(name) ? `p${name}` : name);
 
 const wordOf = ({ kind, name, size }, isProgram) => {
   if (kind === 'free') return `free(${blockName(name)})`;

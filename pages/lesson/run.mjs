@@ -140,7 +140,7 @@ export function run(lesson, calls, policy) {
     return new Run(lesson, calls, policy);
   } catch (error) {
     if (error.code === 'ERR_MEMS_INTERNAL') throw error;
-    // A sentence of an option, or of an exercise: whatever else it is, it is not hidden.
+    // The message is that of an option or of an exercise. Errors of other kinds are shown as well, since nothing should be hidden.
     return { policy, refusal: error.message };
   }
 }

@@ -4,19 +4,11 @@
 import * as link from '../../command/lib/link.js';
 import { notesOf } from '../../command/lib/notes.js';
 import { ruleOf } from '../../command/lib/rules.js';
+import { drawByte } from './byte.mjs';
 import { byId, element, fill } from './dom.mjs';
 import { bars, chains } from './draw.mjs';
 import { aboutOf, known } from './lessons.mjs';
-import {
-  comparison,
-  listed,
-  lookedAt,
-  marksOf,
-  numbers,
-  scrolled,
-  states,
-  translation,
-} from './panels.mjs';
+import { comparison, listed, lookedAt, marksOf, numbers, scrolled, states } from './panels.mjs';
 import { choices } from './question.mjs';
 import { liveBlocks } from './run.mjs';
 import { kindOf } from './settings.mjs';
@@ -155,42 +147,6 @@ function drawMemory(state, act) {
   const made = step.result === 'placed' ? start : step.joined?.hole?.start;
   const now = isChange ? 'After the call' : 'The memory';
   fill('after', memory(now, step, { taken: made }, state, act));
-}
-
-/** The address that the field names, from the blocks of the steps so far. */
-function byteAddress(text, steps) {
-  const parts = /^\s*(?:([A-Za-z_]\w*)|(\d+)n?)\s*(?:([+-])\s*(\d+))?\s*$/.exec(text);
-  if (!parts) throw new Error(`“${text}” is no address: write a number or a block, as in a + 10.`);
-  const [, name, number, sign, more] = parts;
-  const made = steps.findLast(({ call }) => call.kind === 'malloc' && call.name === name);
-  if (name !== undefined && made?.result !== 'placed')
-    throw new Error(`There is no block ${name} here.`);
-  return (made?.address ?? Number(number)) + Number(`${sign ?? '+'}${more ?? 0}`);
-}
-
-/** Where a byte is: what get() returns on a heap that has made the calls so far. */
-export function drawByte(state) {
-  const { isHeap, shown, chosen } = state;
-  byId('byte-section').hidden = !isHeap || chosen.refusal !== undefined;
-  if (byId('byte-section').hidden) return;
-  const steps = chosen.steps.slice(0, shown);
-  const last = steps.findLast(({ result }) => result === 'placed' || result === 'found');
-  const text = state.byte || (last === undefined ? '' : String(last.address));
-  const field = byId('byte');
-  if (document.activeElement !== field) field.value = text;
-  if (text === '') {
-    fill('found', element('p', {}, 'There is no block yet.'));
-    return;
-  }
-  try {
-    const address = byteAddress(text, steps);
-    const { offset, message } = state.ask(address);
-    const { after } = chosen.moment(shown);
-    const is = message === undefined ? translation(address, offset, after) : sentence(message);
-    fill('found', is);
-  } catch (error) {
-    fill('found', element('p', {}, error.message));
-  }
 }
 
 function drawPolicies(state, act) {
