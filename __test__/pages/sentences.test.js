@@ -110,6 +110,18 @@ describe('sentences of the lesson page', SKIP, () => {
       whys(open('1&memory=200,100,200&run=malloc(90)&policy=worst-fit').last).slice(1),
       ['1201 not the largest', '1302 as large, but later'],
     );
+    const heap =
+      '1&run=a=malloc(90);malloc(10);c=malloc(90);malloc(10);free(a);free(c);malloc(80)&policy=best-fit';
+    assert.deepEqual(whys(open(heap).last), [
+      '1000 fits: the smallest that does',
+      '1100 as small, but later',
+      '1200 not the smallest',
+    ]);
+    const pages = '1&run=a=malloc(4096);b=malloc(4096);free(a);free(b);malloc(9)&policy=worst-fit';
+    assert.deepEqual(whys(open(pages).last), [
+      '1000 fits: the largest',
+      '5096 as large, but later',
+    ]);
   });
 
   test('a main block that grows is no new one', () => {
