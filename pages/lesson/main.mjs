@@ -3,13 +3,14 @@
 import { parse } from '../../command/lib/calls.js';
 import * as link from '../../command/lib/link.js';
 import { drawByte } from './byte.mjs';
+import { OWN } from './controls.mjs';
 import { byId, element } from './dom.mjs';
 import { POLICIES, start } from './heap.mjs';
 import { known, LESSONS, randomLesson } from './lessons.mjs';
 import { letter } from './question.mjs';
 import * as settings from './settings.mjs';
 import { State } from './state.mjs';
-import { draw, OWN } from './view.mjs';
+import { draw } from './view.mjs';
 import { sentence } from './words.mjs';
 
 const RANDOM = 'random';
