@@ -4,7 +4,7 @@
 
 const { Census, TEMPORARY } = require('./lib/census.js');
 const { Failure } = require('./lib/failure.js');
-const { bytes, count, counted, percent } = require('./lib/numbers.js');
+const { bytes, count, percent, plural } = require('./lib/numbers.js');
 const { PARTIAL } = require('./lib/options.js');
 const { KIND } = require('./lib/recordings.js');
 const { open, readAll } = require('./lib/replay-file.js');
@@ -86,9 +86,9 @@ async function read(file, options, context) {
 function endOf({ bytes: of, counts }) {
   const external = of.holes === 0 ? 0 : 1 - of.largestHole / of.holes;
   return [
-    `${bytes(of.mapped)} mapped in ${counted(counts.mainBlocks, 'main block')}`,
-    `${bytes(of.live)} live in ${counted(counts.live, 'block')}`,
-    `${bytes(of.holes)} in ${counted(counts.holes, 'hole')}`,
+    `${bytes(of.mapped)} mapped in ${plural(counts.mainBlocks, 'main block')}`,
+    `${bytes(of.live)} live in ${plural(counts.live, 'block')}`,
+    `${bytes(of.holes)} in ${plural(counts.holes, 'hole')}`,
     `largest ${bytes(of.largestHole)}`,
     `external fragmentation ${percent(external)}`,
   ];
@@ -119,18 +119,18 @@ function recorded({
       [
         new Date(begun).toISOString().slice(0, 16).replace('T', ' '),
         ...(seconds === undefined ? [] : [`${seconds.toFixed(1)} s`]),
-        counted(threads, 'thread'),
+        plural(threads, 'thread'),
       ],
     ],
     initial.mainBlocks > 0 &&
       !isSnapshot && [
         'began with',
         [
-          `${bytes(initial.bytes)} in ${counted(initial.blocks, 'block')}`,
+          `${bytes(initial.bytes)} in ${plural(initial.blocks, 'block')}`,
           `${bytes(initial.mapped)} mapped`,
         ],
       ],
-    events.grow > 0 && ['grown', [counted(events.grow, 'time'), `by ${bytes(events.grown)}`]],
+    events.grow > 0 && ['grown', [plural(events.grow, 'time'), `by ${bytes(events.grown)}`]],
     stats?.bytes && [isSnapshot ? 'memory' : 'at the end', endOf(stats)],
     marks.length > 0 && [
       'marks',
@@ -175,7 +175,7 @@ function callsOf({ calls, peak, neverFreed }, context) {
     ...facts(
       'peak',
       [
-        `${bytes(peak.bytes)} in ${counted(peak.blocks, 'block')}`,
+        `${bytes(peak.bytes)} in ${plural(peak.blocks, 'block')}`,
         `at operation ${count(peak.operation)}`,
       ],
       context,
@@ -192,7 +192,7 @@ function lines(found, file, { partial }, context) {
   const shown = file === '-' ? 'FILE' : file;
   return [
     ...wrap(
-      `${found.name}${GAP}${what}${isSnapshot ? '' : `${GAP}${counted(operations, 'operation')}`}`,
+      `${found.name}${GAP}${what}${isSnapshot ? '' : `${GAP}${plural(operations, 'operation')}`}`,
       context.width,
     ),
     ...(found.recording
@@ -220,7 +220,7 @@ function lines(found, file, { partial }, context) {
       : facts(
           'lifetimes',
           [
-            `median ${counted(lifetimes.median, 'operation')}`,
+            `median ${plural(lifetimes.median, 'operation')}`,
             `90% ${count(lifetimes.p90)}`,
             `temporary (${TEMPORARY} or fewer) ${percent(lifetimes.temporary)}`,
           ],

@@ -5,7 +5,6 @@
 const { onEnd } = require('./lib/cleanup.js');
 const { work } = require('./lib/exercise.js');
 const {
-  BASE,
   COMPARED,
   EXERCISES,
   RANDOM,
@@ -18,11 +17,12 @@ const { Failure, STATUS, unknown } = require('./lib/failure.js');
 const { ORDERS } = require('./lib/free-list.js');
 const { nextKey } = require('./lib/keys.js');
 const { isBuilt, writePage } = require('./lib/lesson-page.js');
+const { BASE, parseAlign, parseBase, parseHeader } = require('./lib/lesson-values.js');
 const text = require('./lib/lesson-text.js');
 const { beyondLibrary, LISTED } = require('./lib/memory.js');
 const { notesOf } = require('./lib/notes.js');
 const { parseSize, parseSizes, parsePercent, parseWhole } = require('./lib/numbers.js');
-const { RULES } = require('./lib/rules.js');
+const { ruleOf } = require('./lib/rules.js');
 const { table, wrap } = require('./lib/text.js');
 
 const POLICIES = [...COMPARED, 'buddy'];
@@ -183,11 +183,18 @@ async function writeLesson(context, args, options) {
   }
   const link = await writePage(context, exercise, lesson, { output, force });
   if (output === '-') return;
-  if (context.json) context.printJson('lesson', { page: output, ...(link ? { link } : {}) });
-  else context.print(...wrap(`${output}: open it in a browser.`, context.width));
+  const { seed } = exercise ?? {};
+  if (context.json) {
+    const about = { ...(link ? { link } : {}), ...(seed === undefined ? {} : { seed }) };
+    return context.printJson('lesson', { page: output, ...about });
+  }
+  context.print(...wrap(`${output}: open it in a browser.`, context.width));
+  if (seed !== undefined) context.print(...wrap(text.seedLine(seed, 'writes'), context.width));
 }
 
 async function run(context, args, options) {
+  if (options.list && options.page)
+    throw new Failure('--list prints the exercises, and --page writes a page: leave one out.');
   if (options.list) return list(context);
   if (options.page) return writeLesson(context, args, options);
   const idle = ['output', 'force'].find((name) => options[name] !== undefined);
@@ -226,7 +233,9 @@ async function run(context, args, options) {
     });
   }
   context.print(...text.question(exercise, context, notesOf(rules)), '');
-  if (results.length === 1) context.print(...wrap(RULES[policies[0]], context.width), '');
+  if (results.length === 1) {
+    context.print(...wrap(ruleOf(policies[0], rules.order), context.width), '');
+  }
   if (options.ask) {
     if (context.isTerminal && context.stdin.isTTY) return ask(context, exercise, results, rules);
     if (results.length > 1) context.print(`By each policy: ${policies.join(', ')}.`);
@@ -266,10 +275,10 @@ module.exports = {
       'the bytes of the memory for --calls and random-calls, 100 by default; or of a textbook program',
       parseSize,
     ],
-    ['--base <address>', 'the first address; 1000 by default', parseWhole(0, 2 ** 40)],
+    ['--base <address>', `the first address; ${BASE} by default`, parseBase],
     ['--policy <name>', `${POLICIES.join(', ')}, or all, the default`],
-    ['--header <bytes>', 'bytes before each block, which it takes as well', parseWhole(0, 4096)],
-    ['--align <bytes>', 'round sizes up to a multiple of this', parseWhole(1, 4096)],
+    ['--header <bytes>', 'bytes before each block, which it takes as well', parseHeader],
+    ['--align <bytes>', 'round sizes up to a multiple of this', parseAlign],
     [
       '--order <order>',
       `the order of the list of holes: ${ORDERS.join(', ')}. With front and back, holes stay where free puts them`,

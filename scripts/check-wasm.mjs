@@ -31,7 +31,8 @@ function compare(wasm, { Heap }, policy, number) {
   const isSegregated = policy === 'segregated';
   // Segregated fit rounds sizes by itself, and has no other alignment.
   const alignment = isSegregated ? 16 : 1;
-  const page = wasm.open(number, alignment, 4096, Number.MAX_SAFE_INTEGER, 0, Number(isSegregated));
+  // The limit is the largest that the module takes.
+  const page = wasm.open(number, alignment, 4096, 2 ** 32, 0, Number(isSegregated));
   const options = { alignment, minBlockSize: 4096, growingBlocks: false, autoTrim: false };
   // Size classes join runs of pages in any case; and a heap that clears has no front, which takes other slots.
   const others = isSegregated ? { zeroOnFree: true } : { joinEmptyBlocks: false };

@@ -108,6 +108,38 @@ describe('mems lesson takes exercises of one’s own', SKIP, () => {
     );
   });
 
+  test('the buddy system searches no list', async () => {
+    const { stdout } = await mems(['lesson', 'B2']);
+    assert.doesNotMatch(stdout, /looked at/);
+    assert.match(
+      stdout,
+      /^buddy rounds the request up to a power of two and takes the smallest hole/m,
+    );
+    const { results } = await json(['lesson', 'B2']);
+    assert.equal(
+      results[0].steps.some((step) => 'lookedAt' in step),
+      false,
+    );
+  });
+
+  test('a rule is true for the order of the list', async () => {
+    const args = ['lesson', '--calls', '+10,+10,-0,+5', '--policy', 'first-fit', '--order'];
+    const { stdout } = await mems([...args, 'back']);
+    assert.match(stdout, /^first-fit takes the first hole of the list that is large enough\.$/m);
+    assert.match(stdout, /^Freed holes go to the back of the list\.$/m);
+    const sized = await mems([...args, 'size-down']);
+    assert.match(sized.stdout, /^The list of holes is sorted by size, the largest first\.$/m);
+  });
+
+  test('a request that must wait says how much it takes, if that is more', async () => {
+    const calls = '+10,+5,+30,+5,+20,+5,-0,-2,-4,+15,+8,+22';
+    const args = ['lesson', '--calls', calls, '--header', '4', '--policy', 'first-fit'];
+    const { stdout } = await mems(args);
+    assert.match(stdout, /^ {2}must wait for 26 bytes: the largest hole has 24 bytes /m);
+    const one = await mems(['lesson', '--calls', '+9,+2', '--size', '10', '--policy', 'best-fit']);
+    assert.match(one.stdout, /^ {2}must wait: the largest hole has 1 byte {3}/m);
+  });
+
   test('a header, rounding, orders and holes that stay apart are the model’s, and the output says so', async () => {
     const program = ['lesson', '--calls', '+10,+10,+10,-0,-1,+20', '--size', '60'];
     const last = async (...flags) => {
@@ -248,6 +280,24 @@ describe('mems lesson --page', SKIP, () => {
     assert.match(stdout, /^<!doctype html>.*<meta name="mems-lesson" content="">.*<\/html>\s*$/s);
   });
 
+  test('a folder is no file, with -f or without', async () => {
+    for (const more of [[], ['-f']]) {
+      const { status, stderr } = await mems(['lesson', '--page', '-o', folder, ...more]);
+      assert.deepEqual([status, stderr], [2, `mems: cannot write ${folder}: it is a folder.\n`]);
+    }
+  });
+
+  test('a random exercise on a page can be made again', { skip: !isBuilt }, async () => {
+    const args = ['lesson', 'random', '--page', '-f', '-o', file];
+    const { stdout } = await mems(args);
+    const [, seed] = /^Seed (\d+): --seed \1 writes the same again\.$/m.exec(stdout);
+    const [one, other] = [await json([...args, '--seed', seed]), readFileSync(file, 'utf8')];
+    assert.equal(one.seed, Number(seed));
+    await mems([...args, '--seed', seed]);
+    assert.equal(readFileSync(file, 'utf8'), other);
+    assert.equal('seed' in (await json(['lesson', 'T1', '--page', '-f', '-o', file])), false);
+  });
+
   test('what cannot be written is refused in a line', async () => {
     const refused = async (args, pattern) => {
       const { status, stdout, stderr } = await mems(['lesson', ...args]);
@@ -269,6 +319,12 @@ describe('mems lesson --page', SKIP, () => {
     await refused(
       ['random-calls', '--operations', '300', '--page', '-o', file],
       /at most 256 calls/,
+    );
+    await refused(['--page', '--list', '-o', file], /leave one out/);
+    const many = Array(65).fill(10).join(',');
+    await refused(
+      ['--holes', many, '--requests', '5', '--page', '-o', file],
+      /at most 64 holes, and these are 65/,
     );
   });
 });

@@ -83,7 +83,7 @@ describe('mems step', SKIP, () => {
     await terminal.press(...Array(6).fill(KEY.right));
     assert.deepEqual(await says(KEY.right), [
       'free(block 0)  1000, 1,000 B',
-      '  it becomes a hole between blocks',
+      '  it becomes a hole of its own',
     ]);
     assert.deepEqual(await says(KEY.right), [
       'free(block 3)  2000, 200 B',

@@ -5,13 +5,12 @@
 
 const { after, before, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
-const { readFileSync } = require('node:fs');
-const { pathToFileURL } = require('node:url');
 const { EXERCISES } = require('../../command/lib/exercises.js');
 const { lessonOf, write } = require('../../command/lib/link.js');
 const { json, mems, temporaryFolder } = require('../helpers/command.js');
 const { PAGE, SKIP_PAGE } = require('../helpers/lesson-page.js');
 
+const DESK = { width: 1200, height: 900 };
 const PHONE = { width: 390, height: 844 };
 /** A program with all that the page can show: growth, holes, joins, errors, comments. */
 const FULL = `# a comment; with <b>
@@ -26,16 +25,11 @@ malloc(0)`;
 
 describe('the lesson page in a browser', SKIP_PAGE, () => {
   let browser;
-  /** What the browser's console and the page have complained about. */
-  const complaints = [];
-  const contexts = [];
+  const pages = [];
 
   before(async () => {
-    const { chromium } = require('playwright-core');
-    browser = await chromium.launch({
-      executablePath: process.env.MEMS_CHROMIUM,
-      args: ['--no-sandbox'],
-    });
+    const { Browser } = await import('../../scripts/lib/browser.mjs');
+    browser = await Browser.start();
   });
   after(async () => {
     await browser?.close();
@@ -43,23 +37,12 @@ describe('the lesson page in a browser', SKIP_PAGE, () => {
 
   /** Opens the page, with what is behind the # of its address. */
   async function open(fragment = '', { file = PAGE, ...options } = {}) {
-    const context = await browser.newContext({
-      offline: true,
-      viewport: { width: 1200, height: 900 },
-      ...options,
-    });
-    contexts.push(context);
-    const page = await context.newPage();
-    page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`));
-    page.on('pageerror', (error) => complaints.push(error.stack));
-    page.on('request', (request) => {
-      if (!/^(?:file|data|blob):/.test(request.url())) complaints.push(request.url());
-    });
-    await page.goto(`${pathToFileURL(file)}${fragment === '' ? '' : `#${fragment}`}`);
+    const page = await browser.open(file, { size: DESK, fragment, ...options });
+    pages.push(page);
     await page.waitForFunction(
       () =>
-        document.querySelector('#where').textContent !== '' ||
-        !document.querySelector('#notice').hidden,
+        document.querySelector('#where')?.textContent ||
+        document.querySelector('#notice')?.hidden === false,
     );
     return page;
   }
@@ -75,8 +58,10 @@ describe('the lesson page in a browser', SKIP_PAGE, () => {
 
   /** Closes what a test has opened, and fails if something was complained about. */
   async function finish() {
-    for (const context of contexts.splice(0)) await context.close();
-    assert.deepEqual(complaints.splice(0), []);
+    for (const page of pages.splice(0)) {
+      await page.context().close();
+      assert.deepEqual(page.complaints, []);
+    }
   }
 
   test('typing a program shows each call', async () => {
@@ -145,7 +130,7 @@ describe('the lesson page in a browser', SKIP_PAGE, () => {
       /1000 is not allocated\. It is in the hole 1000\.\.5095/,
     );
     await page.fill('#byte', '<img>');
-    assert.match(await page.textContent('#found'), /“<img>” is no address/);
+    assert.match(await page.textContent('#found'), /"<img>" is no address/);
     await finish();
   });
 
@@ -322,6 +307,18 @@ describe('the lesson page in a browser', SKIP_PAGE, () => {
     await page.fill('#sizes', 'many');
     await page.locator('#sizes').blur();
     assert.match(await page.textContent('#wrong'), /"many" is no size/i);
+    // What is wrong stays as long as the field has it, whatever else is drawn.
+    await page.click('#back');
+    assert.match(await page.textContent('#wrong'), /"many" is no size/i);
+    await page.fill('#sizes', '70');
+    await page.locator('#sizes').blur();
+    assert.equal(await page.textContent('#wrong'), '');
+    await page.selectOption('#order', 'back');
+    assert.match(await page.textContent('#rule'), /takes the first hole of the list/);
+    assert.match(
+      await page.textContent('#after'),
+      /The list of holes, as it is searched: H 1042 \(28 B\), H 1000 \(14 B\), H 1014 \(14 B\)\./,
+    );
     // What no heap can have, in the library's words.
     const small = await open('1&max=100&ask&run=malloc(1);malloc(2)&policy=first-fit');
     assert.match(
@@ -350,6 +347,27 @@ describe('the lesson page in a browser', SKIP_PAGE, () => {
     await finish();
   });
 
+  test('a program of one’s own is there again after an exercise', async () => {
+    const page = await open();
+    await page.fill('#program', 'a = malloc(7)');
+    assert.equal(await page.inputValue('#exercise'), 'own');
+    for (const id of ['random', 'T1']) await page.selectOption('#exercise', id);
+    assert.match(await page.inputValue('#program'), /^malloc\(212\)/);
+    await page.selectOption('#exercise', 'own');
+    assert.equal(await page.inputValue('#program'), 'a = malloc(7)');
+    assert.equal(await page.inputValue('#memory'), 'heap');
+    await finish();
+  });
+
+  test('what is too long for a link is not copied', async () => {
+    const page = await open();
+    await page.fill('#program', `# ${'long '.repeat(5000)}`);
+    assert.equal(await page.isDisabled('#copy'), true);
+    await page.fill('#program', 'a = malloc(7)');
+    assert.equal(await page.isDisabled('#copy'), false);
+    await finish();
+  });
+
   test('a program of 256 calls is drawn at once', async () => {
     const lines = Array.from({ length: 256 }, (_, at) =>
       at % 3 === 2
@@ -369,13 +387,13 @@ describe('the lesson page in a browser', SKIP_PAGE, () => {
   });
 
   for (const [name, options] of Object.entries({
-    light: { colorScheme: 'light' },
-    dark: { colorScheme: 'dark' },
-    phone: { colorScheme: 'light', viewport: PHONE },
-    'dark phone': { colorScheme: 'dark', viewport: PHONE },
+    light: { theme: 'light' },
+    dark: { theme: 'dark' },
+    phone: { theme: 'light', size: PHONE },
+    'dark phone': { theme: 'dark', size: PHONE },
   })) {
     test(`axe finds nothing: ${name}`, async () => {
-      const source = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+      const { axeViolations } = await import('../../scripts/lib/browser.mjs');
       const T1 = EXERCISES.find((each) => each.name === 'T1');
       for (const lesson of [
         { run: FULL, policy: 'first-fit', step: 6 },
@@ -385,15 +403,9 @@ describe('the lesson page in a browser', SKIP_PAGE, () => {
       ]) {
         const page = await open(write(lesson), options);
         await page.click('#settings summary');
-        await page.evaluate(source);
-        const { violations } = await page.evaluate(() => window.axe.run());
-        const found = violations.map(({ id, nodes }) => [
-          id,
-          ...nodes.map(({ html, failureSummary }) => `${html}\n${failureSummary}`),
-        ]);
-        assert.deepEqual(found, [], write(lesson));
+        assert.deepEqual(await axeViolations(page), [], write(lesson));
         const width = await page.evaluate(() => document.documentElement.scrollWidth);
-        assert.equal(width <= (options.viewport?.width ?? 1200), true, `the page is ${width} wide`);
+        assert.equal(width <= (options.size ?? DESK).width, true, `the page is ${width} wide`);
       }
       await finish();
     });

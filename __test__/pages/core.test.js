@@ -156,6 +156,16 @@ describe('the allocator of the lesson page', SKIP_PAGE, () => {
     assert.throws(() => new Heap({ ...about, policy: 'segregated' }), {
       code: 'ERR_INVALID_ARG_VALUE',
     });
+    // Places in the bookkeeping of a heap have 32 bits here.
+    assert.throws(() => new Heap({ ...about, policy: 'first-fit', maxSize: 2 ** 32 + 1 }), {
+      code: 'ERR_MEMS_INVALID_SIZE',
+      message: /at most 4294967296 bytes/,
+    });
+    const largest = new Heap({ ...about, policy: 'first-fit', maxSize: 2 ** 32 });
+    assert.equal(largest.malloc(2 ** 32 - 4096), 1000);
+    assert.equal(largest.malloc(5), 1000 + 2 ** 32 - 4096);
+    largest.verify();
+    largest.close();
     for (const heap of [other, third]) heap.close();
   });
 });

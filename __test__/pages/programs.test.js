@@ -51,11 +51,11 @@ describe('programs', SKIP, () => {
   test('a mistake names its line and what to write; the other lines are calls', () => {
     const wrong = [
       ['free(a)', /there is no block a yet: allocate it first, a = malloc\(100\)/],
-      ['a = malloc(1)\na = malloc(2)', /a is a block already: free it first/],
+      ['a = malloc(1)\na = malloc(2)', /the name a is taken: write free\(a\) first/],
       ['malloc()', /malloc takes a size in bytes/],
       ['malloc(ten)', /"ten" is no size: write bytes, as in 4096/],
       ['free()', /free takes an address/],
-      ['get(<b>)', /"<b>" is no address: write a block's name/],
+      ['get(<b>)', /"<b>" is no address: write a number or a block/],
       ['print("x")', /"print\("x"\)" is no call: write a = malloc\(100\), free\(a\)/],
     ];
     for (const [text, message] of wrong) {
@@ -176,6 +176,19 @@ describe('links', SKIP, () => {
         [each.holes, each.base, each.policies[0]],
       );
     }
+  });
+
+  test('a heap of more than 1 GiB and more than 64 holes are refused', () => {
+    for (const word of ['max=4T', 'min=4T', 'max=1073741825']) {
+      assert.throws(
+        () => link.read(`1&${word}&run=malloc(1)`),
+        /a heap of a lesson has at most 1 GiB/,
+      );
+    }
+    assert.equal(link.read('1&max=1G&min=1G').options.maxSize, 2 ** 30);
+    const holes = (count) => Array(count).fill(1).join(',');
+    assert.equal(link.read(`1&memory=${holes(64)}`).memory.holes.length, 64);
+    assert.throws(() => link.read(`1&memory=${holes(65)}`), /at most 64 holes, and these are 65/);
   });
 
   test('a link that cannot be read is a sentence, whatever it has', (t) => {

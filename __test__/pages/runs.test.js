@@ -107,7 +107,7 @@ describe('the lesson page', SKIP, () => {
     assert.deepEqual(says.slice(0, 7), [
       'a gets 1,000 bytes at address 1000.',
       'b gets 500 bytes at address 2000.',
-      'The block at 1000, 1,000 bytes, is free again. It becomes a hole between blocks.',
+      'The block at 1000, 1,000 bytes, is free again. It becomes a hole of its own.',
       'c gets 5,000 bytes at address 5096.',
       'MeMS refuses this: 2001 is inside the block 2000..2499. Free the block by its start, 2000.',
       'MeMS refuses this: 1000 is not allocated. It is in the hole 1000..1999, which was freed or never allocated.',
@@ -244,7 +244,13 @@ describe('the lesson page', SKIP, () => {
         .array(fc.integer({ min: 1, max: 400 }), { minLength: 2, maxLength: 5 })
         .map((holes) => ({ holes, base: 1000 })),
     );
-    const rules = fc.constantFrom({}, {}, { header: 4 }, { coalesce: false, order: 'front' });
+    const rules = fc.constantFrom(
+      {},
+      {},
+      { header: 4 },
+      { alignment: 8 },
+      { coalesce: false, order: 'front' },
+    );
     const program = fc.record({ memory, rules, calls: fc.array(call, { maxLength: 25 }) });
     const holds = ({ calls: texts, ...given }) => {
       // Lines that are no calls are left out, as on the page.
@@ -262,6 +268,12 @@ describe('the lesson page', SKIP, () => {
           assert.match(words.outcome(step, ran), /^\S.*\.$/);
           if (step.call.kind === 'malloc' && step.result !== 'error') {
             assert.match(words.search(step, policy), /^(?:[A-Z].*\.)?$/);
+          }
+          if (given.memory && step.result === 'placed') assert.equal(step.block, step.need);
+          if (given.memory && step.result === 'refused') {
+            const holes = step.before.flatMap(({ segments }) => segments);
+            const large = holes.filter(({ kind, size: of }) => kind === 'hole' && of >= step.need);
+            assert.deepEqual(large, []);
           }
           const bytes = step.after.reduce((sum, main) => sum + main.size, 0);
           const parts = step.after

@@ -20,6 +20,9 @@ const ADDRESS = /^(?:([A-Za-z_]\w*)|(\d+)n?)(?:\s*([+-])\s*(\d+)n?)?$/;
 const NUMBER = /^-?\d+(?:\.\d+)?n?$/;
 const HOW = 'write a = malloc(100), free(a) or get(a + 10)';
 
+/** What a block is called in a program: its letter, or p and its number. */
+const blockName = (name) => (/^\d/.test(name) ? `p${name}` : name);
+
 /** The lines of a program, whatever ends them. */
 const linesOf = (text) => text.split(/\r\n|[\n\r\u2028\u2029]/);
 
@@ -28,16 +31,21 @@ function sizeOf(text) {
   return NUMBER.test(text) ? Number(text.replace('n', '')) : parseSize(text);
 }
 
-/** The address that an argument names: a block's `base`, if there is one, and what is added. */
-function addressOf(text, names) {
-  const [, base, number, sign, more] = ADDRESS.exec(text) ?? [];
+/** The address that a text names: a block's `base`, if there is one, and what is added. */
+function parseAddress(text) {
+  const [, base, number, sign, more] = ADDRESS.exec(text.trim()) ?? [];
   if (base === undefined && number === undefined) {
-    throw new Error(`"${text}" is no address: write a block's name, as in a, or a number.`);
+    throw new Error(`"${text}" is no address: write a number or a block, as in a + 10.`);
   }
+  return { base, offset: Number(number ?? 0) + Number(`${sign ?? '+'}${more ?? 0}`) };
+}
+
+/** The address that an argument names, of a number or of one of the blocks with these names. */
+function addressOf(text, names) {
+  const { base, offset } = parseAddress(text);
   if (base !== undefined && !names.has(base)) {
     throw new Error(`there is no block ${base} yet: allocate it first, ${base} = malloc(100).`);
   }
-  const offset = Number(number ?? 0) + Number(`${sign ?? '+'}${more ?? 0}`);
   return { base, offset };
 }
 
@@ -45,9 +53,11 @@ function addressOf(text, names) {
 function callOf(text, names, mallocs) {
   const [isMalloc, given, size] = MALLOC.exec(text) ?? [];
   if (isMalloc !== undefined) {
-    const name = given ?? `p${mallocs}`;
+    const name = given ?? blockName(`${mallocs}`);
     if (names.get(name) === 'live') {
-      throw new Error(`${name} is a block already: free it first, or take another name.`);
+      throw new Error(
+        `the name ${name} is taken: write free(${name}) first, or take another name.`,
+      );
     }
     if (size.trim() === '') throw new Error('malloc takes a size in bytes, as in malloc(100).');
     return { kind: 'malloc', name, isNamed: given !== undefined, size: sizeOf(size.trim()) };
@@ -102,16 +112,15 @@ function textOf(call) {
 
 /** The program of an exercise, as one types it. Requests for given holes need no names. */
 function programOf({ calls, isProgram }) {
-  const nameOf = (name) => (/^\d/.test(name) ? `p${name}` : name);
   const lines = calls.map(({ kind, name, size }) => {
     if (!isProgram) return `malloc(${size})`;
     return textOf(
       kind === 'malloc'
-        ? { kind, name: nameOf(name), size }
-        : { kind, base: nameOf(name), offset: 0 },
+        ? { kind, name: blockName(name), size }
+        : { kind, base: blockName(name), offset: 0 },
     );
   });
   return lines.join('\n');
 }
 
-module.exports = { linesOf, MOST, parse, programOf };
+module.exports = { blockName, linesOf, MOST, parse, parseAddress, programOf };

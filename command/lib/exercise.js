@@ -32,8 +32,9 @@ function parseCalls(text) {
   });
 }
 
-/** How many holes are looked at in the order of the list, until the one that is taken is known. */
+/** How many holes are looked at in the order of the list, until the one that is taken is known. The buddy system searches no list. */
 function lookedAt(policy, holes, taken, rover) {
+  if (policy === 'buddy') return undefined;
   if (policy === 'best-fit' || policy === 'worst-fit' || taken < 0) return holes.length;
   if (policy !== 'next-fit') return taken + 1;
   const first = holes.findIndex(({ start, size }) => start + size > rover);
@@ -66,17 +67,19 @@ class Solver {
   }
 
   /**
-   * Allocates. Returns `address` (null if it must wait, and then `largest`, the size of the largest hole), `block` (the bytes it takes),
-   * `hole` (what was taken: its partition and its size), `taken` (its place among the holes `before`), `lookedAt`, and the `holes` after.
+   * Allocates. Returns `address` (null if it must wait, and then `largest`, the size of the largest hole), `need` (the bytes that such a
+   * block takes), `block` (the bytes that this one takes), `hole` (what was taken: its partition and its size), `taken` (its place among
+   * the holes `before`), `lookedAt` (undefined where no list is searched), and the `holes` after.
    */
   malloc(size) {
     const { memory, policy, header } = this;
     const before = memory.holes();
+    const need = memory.needOf(size);
     const address = memory.malloc(size);
     if (address === null) {
       const largest = Math.max(0, ...before.map((hole) => hole.size));
       const looked = lookedAt(policy, before, -1, this.#rover);
-      return { address, largest, taken: -1, lookedAt: looked, before, holes: before };
+      return { address, largest, need, taken: -1, lookedAt: looked, before, holes: before };
     }
     const from = address - header;
     const taken = before.findIndex((hole) => hole.start <= from && from < hole.start + hole.size);
@@ -85,7 +88,7 @@ class Solver {
     const looked = lookedAt(policy, before, taken, this.#rover);
     const block = memory.blockSize(address);
     this.#rover = from + block;
-    return { address, block, hole, taken, lookedAt: looked, before, holes: memory.holes() };
+    return { address, need, block, hole, taken, lookedAt: looked, before, holes: memory.holes() };
   }
 
   /** Frees, and returns the holes after that. */

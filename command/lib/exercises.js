@@ -6,10 +6,10 @@
 'use strict';
 
 const { answer, parseCalls, work } = require('./exercise.js');
+const { BASE } = require('./lesson-values.js');
 const random = require('./random.js');
 const textbook = require('../textbook.json');
 
-const BASE = 1000;
 /** The policies that an exercise is worked out by if none is chosen. */
 const COMPARED = ['first-fit', 'next-fit', 'best-fit', 'worst-fit'];
 /** Random exercises are drawn anew until policies differ, at most this often. */
@@ -82,4 +82,4 @@ function drawn(name, options) {
   return { ...exercise, base: options.base ?? BASE, ...about };
 }
 
-module.exports = { BASE, COMPARED, EXERCISES, RANDOM, drawn, fromCalls, fromHoles, pick };
+module.exports = { COMPARED, EXERCISES, RANDOM, drawn, fromCalls, fromHoles, pick };

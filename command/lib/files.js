@@ -25,7 +25,9 @@ function systemFailure(error, name, doing) {
 
 /** Throws unless `name` can be made, or `force` says to replace it. Subcommands call it before they work for minutes. */
 function checkOutput(name, force) {
-  if (!force && fs.existsSync(name)) {
+  if (!fs.existsSync(name)) return;
+  if (fs.statSync(name).isDirectory()) throw systemFailure({ code: 'EISDIR' }, name, 'write');
+  if (!force) {
     throw new Failure(`${name} is there already: choose another name, or replace it with -f.`);
   }
 }

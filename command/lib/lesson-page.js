@@ -7,6 +7,7 @@ const { pagePath } = require('../library.js');
 const { MOST } = require('./calls.js');
 const { Failure } = require('./failure.js');
 const { writeOutput } = require('./files.js');
+const { checkHoles } = require('./lesson-values.js');
 const { lessonOf, write } = require('./link.js');
 
 /** Where the page has the lesson that it opens with, as a link has it. */
@@ -31,6 +32,7 @@ function linkTo(exercise, lesson) {
   if (exercise.calls.length > MOST) {
     throw new Failure(`the page shows at most ${MOST} calls: make the exercise shorter.`);
   }
+  checkHoles(exercise.holes);
   return write(lessonOf(exercise, lesson));
 }
 

@@ -2,20 +2,22 @@
 
 'use strict';
 
+const { blockName } = require('./calls.js');
 const { answer } = require('./exercise.js');
+const { plural } = require('./numbers.js');
 const picture = require('./picture.js');
 const { table, wrap } = require('./text.js');
 
 /** A space at which no line ends. */
 const NO_BREAK = '\u00a0';
 
-/** What the block of a program is called: its letter, or p and its number. */
-const blockName = (name) => (/^\d/.test(name) ? `p${name}` : name);
-
 const wordOf = ({ kind, name, size }, isProgram) => {
   if (kind === 'free') return `free(${blockName(name)})`;
   return isProgram ? `${blockName(name)} = malloc(${size})` : `${size}`;
 };
+
+/** How a random exercise is made again; `does` is what the command does with it. */
+const seedLine = (seed, does) => `Seed ${seed}: --seed ${seed} ${does} the same again.`;
 
 /** The lines that say what is asked, and nothing of the results. */
 function question(
@@ -29,7 +31,7 @@ function question(
   return [
     ...(head ? text(paint.bold(`${head}${title ? `: ${title}` : ''}`)) : []),
     ...(source ? text(source) : []),
-    ...(seed === undefined ? [] : text(`Seed ${seed}: --seed ${seed} asks the same again.`)),
+    ...(seed === undefined ? [] : text(seedLine(seed, 'asks'))),
     ...(head || source || seed !== undefined ? [''] : []),
     ...(isProgram
       ? text(`memory    ${holes[0]} at ${base}`, ' '.repeat(10))
@@ -45,8 +47,11 @@ function question(
 }
 
 /** The result of a malloc, in words. */
-function outcome({ address, hole, largest, block, size }, isProgram, { glyphs }) {
-  if (address === null) return `must wait: the largest hole has ${largest} bytes`;
+function outcome({ address, hole, largest, need, block, size }, isProgram, { glyphs }) {
+  if (address === null) {
+    const needed = need === size ? '' : ` for ${need} bytes`;
+    return `must wait${needed}: the largest hole has ${plural(largest, 'byte')}`;
+  }
   const rounded = block === size ? '' : `, ${block} bytes`;
   if (isProgram) return `${address}${rounded}`;
   const rest = hole.size === hole.of ? '' : `, the rest of ${hole.of}`;
@@ -113,7 +118,8 @@ function comparison({ isProgram, calls }, results, context) {
   const all = results.flatMap(({ steps }) => steps);
   const rest = isProgram ? undefined : all.find((step) => answer(step).includes('>'));
   const notes = [
-    rest && `${answer(rest)}: the rest, ${rest.hole.size} bytes, of the hole of ${rest.hole.of}.`,
+    rest &&
+      `${answer(rest)}: the rest, ${plural(rest.hole.size, 'byte')}, of the hole of ${rest.hole.of}.`,
     all.some(({ kind, address }) => kind === 'malloc' && address === null) &&
       '-: no hole is large enough, so the request must wait.',
   ].filter(Boolean);
@@ -129,4 +135,4 @@ function comparison({ isProgram, calls }, results, context) {
   ];
 }
 
-module.exports = { comparison, question, story };
+module.exports = { comparison, question, seedLine, story };

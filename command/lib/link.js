@@ -15,14 +15,20 @@
 const { linesOf, programOf } = require('./calls.js');
 const { Failure, nearest } = require('./failure.js');
 const { ORDERS } = require('./free-list.js');
-const { parseSize, parseWhole } = require('./numbers.js');
+const {
+  BASE,
+  parseAlign,
+  parseBase,
+  parseHeader,
+  parseHeapSize,
+  parseHoles,
+} = require('./lesson-values.js');
+const { parseWhole } = require('./numbers.js');
 const { RULES } = require('./rules.js');
 
 const VERSION = 1;
 /** Characters of a link, at most. A page is slow to draw what is longer, and chats cut it. */
 const LONGEST = 20_000;
-/** The first address, if a link names none. */
-const BASE = 1000;
 
 /** What the part of an address behind the # may have as it is, except for what separates its words. */
 const ENCODED = /[^A-Za-z0-9\-._~!$'()*+,:@/?=;]/gu;
@@ -35,10 +41,10 @@ const oneOf = (what, names) => (text) => {
 
 /** Names with values: where each is in a lesson, and how it is read. */
 const VALUES = {
-  align: { in: 'any', read: parseWhole(1, 4096) },
-  min: { in: 'options', as: 'minBlockSize', read: parseSize },
-  max: { in: 'options', as: 'maxSize', read: parseSize },
-  header: { in: 'rules', as: 'header', read: parseWhole(0, 4096) },
+  align: { in: 'any', read: parseAlign },
+  min: { in: 'options', as: 'minBlockSize', read: parseHeapSize },
+  max: { in: 'options', as: 'maxSize', read: parseHeapSize },
+  header: { in: 'rules', as: 'header', read: parseHeader },
   order: { in: 'rules', as: 'order', read: oneOf('order of a list', ORDERS) },
   policy: { as: 'policy', read: oneOf('policy', Object.keys(RULES)) },
   step: { as: 'step', read: parseWhole(0, 9999) },
@@ -91,8 +97,7 @@ function write({ memory, options = {}, rules = {}, policy, run, step, ask }) {
 function readMemory(text) {
   const [, sizes, base] = /^([^@]*)(?:@(\d+))?$/.exec(text) ?? [];
   if (sizes === undefined) throw new Failure(`"${text}" is no list of holes.`);
-  const first = base === undefined ? BASE : parseWhole(0, 2 ** 40)(base);
-  return { holes: sizes.split(',').map(parseSize), base: first };
+  return { holes: parseHoles(sizes), base: base === undefined ? BASE : parseBase(base) };
 }
 
 function decoded(text) {

@@ -2,19 +2,18 @@
 //
 // Most exercises are placed by MeMS itself, in one main block that cannot grow. What MeMS has no option for is placed by the model
 // of a free list. Both have the same methods: `malloc(size)` returns the address or null, `free(address)`, `holes()` in the order in
-// which they are searched, `close()`.
+// which they are searched, `needOf(size)`, `blockSize(address)`, `close()`.
 
 'use strict';
 
 const { Heap } = require('../library.js');
 const { Failure } = require('./failure.js');
 const { FreeList, POLICIES } = require('./free-list.js');
+const { MOST_BYTES } = require('./lesson-values.js');
 
 const PAGE = 4096;
 /** The first address of every heap. */
 const FIRST = 1000;
-/** Holes of more bytes than this together are no exercise for pencil and paper. */
-const MOST = 2 ** 30;
 
 const sum = (sizes) => sizes.reduce((total, size) => total + size, 0);
 const pages = (bytes) => Math.ceil(bytes / PAGE) * PAGE;
@@ -71,7 +70,12 @@ class HeapMemory {
     return holes.map(({ start, size }) => ({ start: start + this.offset, size }));
   }
 
-  /** The bytes of a block that has been asked for `size` bytes. */
+  /** The bytes that a block for a request of `size` bytes takes. */
+  needOf(size) {
+    return size;
+  }
+
+  /** The bytes that the block at `address` takes. */
   blockSize(address) {
     return this.heap.usableSize(address - this.offset);
   }
@@ -117,6 +121,10 @@ class BuddyMemory {
       }));
   }
 
+  needOf(size) {
+    return 2 ** Math.ceil(Math.log2(size));
+  }
+
   blockSize(address) {
     return this.heap.usableSize(this.inHeap(address)) / this.unit;
   }
@@ -151,6 +159,10 @@ class ListMemory {
     return this.list.nodes.map(({ address, size }) => ({ start: address, size }));
   }
 
+  needOf(size) {
+    return this.list.taken(size);
+  }
+
   blockSize(address) {
     return this.list.sizes.get(address);
   }
@@ -161,8 +173,9 @@ class ListMemory {
 /** Opens the memory for an exercise's holes and rules. */
 function openMemory(rules) {
   const { policy, holes } = rules;
-  if (sum(holes) > MOST)
+  if (sum(holes) > MOST_BYTES) {
     throw new Failure('the holes have more than 1 GiB together: make them smaller.');
+  }
   if (policy === 'segregated') {
     throw new Failure(
       'segregated fit has size classes and no list of holes: choose another policy.',

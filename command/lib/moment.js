@@ -174,8 +174,13 @@ function looked(layout, holes, { policy, number, need, taken }) {
       return policy === 'worst-fit' ? 'fits: the largest' : 'fits';
     }
     if (size < need) return 'too small';
-    if (policy === 'best-fit' && taken >= 0 && size >= sizeOf(taken)) return 'not the smallest';
-    if (policy === 'worst-fit' && taken >= 0 && size <= sizeOf(taken)) return 'not the largest';
+    if (taken >= 0) {
+      const isLater = size === sizeOf(taken) && hole > taken;
+      if (policy === 'best-fit' && size > sizeOf(taken)) return 'not the smallest';
+      if (policy === 'best-fit' && isLater) return 'as small, but later';
+      if (policy === 'worst-fit' && size < sizeOf(taken)) return 'not the largest';
+      if (policy === 'worst-fit' && isLater) return 'as large, but later';
+    }
     return 'too small from an aligned address on';
   };
   // Those near the hole that was taken say most.

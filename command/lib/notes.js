@@ -3,13 +3,22 @@
 'use strict';
 
 const { beyondLibrary } = require('./memory.js');
+const { plural } = require('./numbers.js');
+
+/** How a list of holes is kept, where that is not in order of address. */
+const KEPT = {
+  size: 'The list of holes is sorted by size, the smallest first.',
+  'size-down': 'The list of holes is sorted by size, the largest first.',
+  front: 'Freed holes go to the front of the list.',
+  back: 'Freed holes go to the back of the list.',
+};
 
 function notesOf({ header = 0, alignment = 1, order = 'address', coalesce = true }) {
   const rules = { header, alignment, order, coalesce };
   const said = [
-    header > 0 && `Each block has a header of ${header} bytes before it.`,
+    header > 0 && `Each block has a header of ${plural(header, 'byte')} before it.`,
     alignment > 1 && `Sizes are rounded up to multiples of ${alignment}.`,
-    order !== 'address' && `The list of holes is kept by ${order}.`,
+    KEPT[order],
     !coalesce && 'Neighbouring holes are not coalesced.',
   ].filter(Boolean);
   if (said.length === 0) return [];

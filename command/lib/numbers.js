@@ -13,8 +13,8 @@ const GROUPS = new Intl.NumberFormat('en-US');
 /** 1234567 as '1,234,567'. */
 const count = (value) => GROUPS.format(value);
 
-/** A number of things, '1 block' or '2,310 blocks': their name gets an s unless there is one. */
-const counted = (value, name) => `${count(value)} ${name}${value === 1 ? '' : 's'}`;
+/** A number with what is counted: '1 byte', '2 bytes'. */
+const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
 
 /** A number of bytes in the largest unit of which there is one: '3.93 MiB', '512 B'. */
 function bytes(value) {
@@ -70,7 +70,6 @@ function parsePercent(text) {
 }
 
 module.exports = {
-  counted,
   bytes,
   count,
   mean,
@@ -79,5 +78,6 @@ module.exports = {
   parseSizes,
   parseWhole,
   percent,
+  plural,
   shortSize,
 };

@@ -2,11 +2,10 @@
 
 'use strict';
 
-const { count } = require('./numbers.js');
+const { count, plural } = require('./numbers.js');
 const { KIND } = require('./kinds.js');
 
 const sizeOf = (size) => `${count(size)} B`;
-const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
 const holeOf = ({ start, size }) => `H ${start} (${sizeOf(size)})`;
 
 // A name that is part of it may be anything, and a terminal obeys control characters.
@@ -96,7 +95,12 @@ function named({ holes, number }, most, paint) {
 /** How a policy without a list has found its place. */
 function unlisted({ policy, size, placement: { hole, need, appended } }) {
   const rounded = need === size ? '' : `rounded up to ${sizeOf(need)}: `;
-  if (hole === undefined) return `${rounded}no hole fits, so ${sizeOf(appended)} are mapped`;
+  if (hole === undefined && appended > 0) {
+    return `${rounded}no hole fits, so ${sizeOf(appended)} are mapped`;
+  }
+  if (hole === undefined) {
+    return `${rounded}no slot of that size is free, so spans without blocks are given back for it`;
+  }
   if (policy === 'buddy') {
     const halved = Math.max(0, Math.round(Math.log2(hole.size / need)));
     const times = halved === 0 ? 'which is just that' : `halved ${plural(halved, 'time')}`;
@@ -133,9 +137,9 @@ function why(event, policy, most, paint) {
 function whyFree({ isGone, isBefore, isAfter, hole }) {
   if (isGone) return 'its main block is given back';
   const sides = [isBefore && 'before', isAfter && 'after'].filter(Boolean);
-  if (sides.length === 0) return 'it becomes a hole between blocks';
+  if (sides.length === 0) return 'it becomes a hole of its own';
   const holes = sides.length === 2 ? 'the holes before and after it' : `the hole ${sides[0]} it`;
   return `it joins ${holes}: ${holeOf(hole)}`;
 }
 
-module.exports = { call, holeOf, listed, outcome, plural, sizeOf, unlisted, why, whyFree };
+module.exports = { call, holeOf, listed, outcome, sizeOf, unlisted, why, whyFree };

@@ -4,9 +4,9 @@
 'use strict';
 
 const picture = require('./picture.js');
-const { percent, shortSize, count } = require('./numbers.js');
+const { count, percent, plural, shortSize } = require('./numbers.js');
 const { columnsOf, wrap } = require('./text.js');
-const { call, holeOf, listed, outcome, plural, sizeOf, why } = require('./step-text.js');
+const { call, holeOf, listed, outcome, sizeOf, why } = require('./step-text.js');
 
 /** Fewer columns than these have no room for sentences. */
 const NARROW = 60;

@@ -3,11 +3,14 @@
 
 use crate::error::Error;
 use crate::heap::{FIRST_ADDRESS, Heap, Kind, MAX_SIZE, Options, PAGE, PolicyKind, is_size};
-use crate::results::{FAILED, fail, leave_numbers, leave_text};
+use crate::results::{FAILED, fail, fail_with, leave_numbers, leave_text};
 use std::cell::RefCell;
 
 /// What the length of a region, which is all that such a heap may have, is a multiple of: as in `memory/regions.rs`.
 const REGIONS: u64 = 64 << 10;
+
+/// The most bytes of a heap: places in its bookkeeping are counted in `usize`, which has 32 bits in WebAssembly.
+const MOST: u64 = 1 << 32;
 
 /// A heap, and the most bytes that its main blocks may have.
 struct Limited {
@@ -102,7 +105,7 @@ pub extern "C" fn policies() {
 }
 
 /// Opens a heap, and returns its number. Sizes are bytes; `is_growing` and `is_joining` are 1 for the options `growingBlocks` and
-/// `joinEmptyBlocks`.
+/// `joinEmptyBlocks`. A limit above [`MOST`] is refused.
 #[unsafe(no_mangle)]
 pub extern "C" fn open(
     policy: u32,
@@ -112,6 +115,9 @@ pub extern "C" fn open(
     is_growing: u32,
     is_joining: u32,
 ) -> f64 {
+    if limit > double(MOST) {
+        return fail_with("ERR_MEMS_INVALID_SIZE", format_args!("The maxSize must be at most {MOST} bytes in WebAssembly"));
+    }
     let make = || {
         let policy = PolicyKind::from_value(policy).unwrap_or_default();
         let invalid = || Error::InvalidAlignment { alignment: alignment.to_string(), expected: "1 or 16" };

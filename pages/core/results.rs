@@ -5,7 +5,7 @@
 
 use crate::error::Error;
 use std::cell::RefCell;
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 /// What a failed call returns.
 pub const FAILED: f64 = -1.0;
@@ -34,7 +34,12 @@ pub fn leave_numbers(write: impl FnOnce(&mut Vec<f64>)) -> u32 {
 
 /// Leaves an error as its code, a line break and its message.
 pub fn fail(error: &Error) -> f64 {
-    leave_text(|text| write!(text, "{}\n{error}", error.code()).unwrap_or_default());
+    fail_with(error.code(), error)
+}
+
+/// Leaves an error that the library does not have.
+pub fn fail_with(code: &str, message: impl Display) -> f64 {
+    leave_text(|text| write!(text, "{code}\n{message}").unwrap_or_default());
     FAILED
 }
 

@@ -1,5 +1,6 @@
 // Main blocks as the page draws them: a bar to scale, and the chain of segments as the original prints it.
 
+import { Layout } from '../../command/lib/moment.js';
 import { count } from '../../command/lib/numbers.js';
 import { element } from './dom.mjs';
 
@@ -40,18 +41,10 @@ function collapsed(segments) {
 
 /** A bar of many segments: a cell is a block or a hole, whatever most of its bytes are. */
 function denseBar(segments) {
-  const first = segments[0].start;
-  const last = segments.at(-1);
-  const scale = MANY / (last.start + last.size - first);
-  const live = new Float64Array(MANY);
-  for (const { kind, start, size } of segments) {
-    if (kind !== 'live') continue;
-    const [from, to] = [(start - first) * scale, (start - first + size) * scale];
-    for (let cell = Math.floor(from); cell < Math.min(MANY, to); cell++) {
-      live[cell] += Math.min(to, cell + 1) - Math.max(from, cell);
-    }
-  }
-  const cells = [...live].map((share) =>
+  // A wall is no block.
+  const parts = segments.map((each) => ({ ...each, kind: each.kind === 'live' ? 'live' : 'hole' }));
+  const layout = new Layout({ chains: () => [{ segments: parts }] }, parts.length);
+  const cells = [...layout.coverage(0, parts.length, MANY)].map((share) =>
     element('span', { class: `segment ${share < 0.5 ? 'hole' : 'live'}` }),
   );
   return element(

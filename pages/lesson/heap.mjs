@@ -86,7 +86,7 @@ export class Heap {
   }
 
   stats() {
-    const values = numbers(core.stats(this.#heap));
+    const values = numbers(call('stats', this.#heap));
     return Object.fromEntries(STATISTICS.map((name, at) => [name, values[at]]));
   }
 
@@ -98,7 +98,7 @@ export class Heap {
 
   /** The main blocks as `{ start, size, segments }`, as chains() has them in Node. */
   chains() {
-    const values = numbers(core.walk(this.#heap));
+    const values = numbers(call('walk', this.#heap));
     const mains = [];
     for (let at = 0; at < values.length; at += 3) {
       const [kind, start, size] = values.subarray(at, at + 3);
@@ -109,7 +109,7 @@ export class Heap {
   }
 
   close() {
-    core.close(this.#heap);
+    call('close', this.#heap);
   }
 }
 

@@ -4,6 +4,7 @@
 import { parse } from '../../command/lib/calls.js';
 import { drawn, EXERCISES } from '../../command/lib/exercises.js';
 import { lessonOf } from '../../command/lib/link.js';
+import { notesOf } from '../../command/lib/notes.js';
 
 const BEGINNING = {
   id: 'begin',
@@ -39,8 +40,15 @@ const key = ({ memory, run = '' }) => {
 };
 const KEYS = new Map(LESSONS.map((each) => [key(each.lesson), each]));
 
-/** Which of them a lesson is; undefined if it is one's own. */
+/** The entry of LESSONS that has a lesson's memory and calls; undefined if there is none. */
 export const known = (lesson) => KEYS.get(key(lesson));
+
+/** What is said about a lesson that is `found` among LESSONS, or is none of them. A source speaks of its own rules only. */
+export function aboutOf(found, { memory, rules = {} }) {
+  if (found === undefined) return `${memory ? 'An exercise' : 'A program'} of your own.`;
+  const isChanged = memory !== undefined && notesOf(rules).length > 0;
+  return isChanged ? `The calls of ${found.id}, with rules of your own.` : found.about;
+}
 
 /** A program as it is shown: with spaces, which links leave out. */
 export function spaced(run) {

@@ -2,33 +2,40 @@
 //
 //   malloc(size, isDetailed)   returns { address, ... }; the address is null if the request was refused, and then there is a `message`
 //                  or the `largest` hole. With `isDetailed`: { block, hole, looked, number, appended }, what it has taken and why
+//   hasChoice()    returns whether there is something to choose for a request: a heap with main blocks, which can grow as well, or a
+//                  memory with a hole
 //   free(address, isDetailed)  with `isDetailed` returns the hole that the block has become part of
 //   get(address)   returns how many bytes after the first the byte is
 //   mains()        returns the main blocks with their segments: { start, size, segments }, a segment { kind, start, size }. Between
 //                  the holes of an exercise there are walls
+//   list()         returns the list of holes, { start, size } in the order in which it is searched, where that is not by address
 //   lines()        returns what printStats() prints, if the machine is a heap
 //
 // What is refused is thrown, with the library's sentence and code, except for a request that finds no room. Costs O(n) for n segments.
 
 import { Solver } from '../../command/lib/exercise.js';
+import { checkHeapSize, MOST_BYTES } from '../../command/lib/lesson-values.js';
 import { freed, Layout, LISTED, looked, placement } from '../../command/lib/moment.js';
 import library from '../../command/library.js';
 
-/** Most bytes that main blocks have together, where a lesson sets no limit. */
-const MOST = 2 ** 30;
 const NO_ROOM = 'ERR_MEMS_OUT_OF_MEMORY';
 
 /** A heap that grows by main blocks, as that of init() does. */
 export class HeapMachine {
+  #isMapped = false;
+
   constructor(options, policy) {
+    const { minBlockSize = 4096, maxSize = MOST_BYTES } = options;
+    checkHeapSize(minBlockSize);
+    checkHeapSize(maxSize);
     // What init() has with this policy.
     const isSegregated = policy === 'segregated';
     this.alignment = options.alignment ?? (isSegregated ? 16 : 1);
     this.policy = policy;
     this.heap = new library.Heap({
       alignment: this.alignment,
-      minBlockSize: options.minBlockSize ?? 4096,
-      maxSize: options.maxSize ?? MOST,
+      minBlockSize,
+      maxSize,
       growingBlocks: options.growingBlocks ?? false,
       joinEmptyBlocks: options.joinEmptyBlocks ?? isSegregated,
       autoTrim: false,
@@ -41,11 +48,17 @@ export class HeapMachine {
 
   #allocate(size) {
     try {
-      return { address: this.heap.malloc(size) };
+      const address = this.heap.malloc(size);
+      this.#isMapped = true;
+      return { address };
     } catch (error) {
       if (error.code !== NO_ROOM) throw error;
       return { address: null, message: error.message };
     }
+  }
+
+  hasChoice() {
+    return this.#isMapped;
   }
 
   malloc(size, isDetailed) {
@@ -72,6 +85,10 @@ export class HeapMachine {
   mains() {
     const layout = new Layout(this.heap);
     return layout.mains.start.map((_, number) => layout.main(number));
+  }
+
+  list() {
+    return undefined;
   }
 
   lines() {
@@ -101,15 +118,19 @@ export class ExerciseMachine {
     this.holes = holes;
     this.base = base;
     this.header = rules.header ?? 0;
+    this.order = rules.order;
     this.solver = new Solver({ holes, base }, { ...rules, policy });
     this.blocks = new Map();
+  }
+
+  hasChoice() {
+    return this.solver.memory.holes().length > 0;
   }
 
   malloc(size) {
     checkSize(size);
     const solved = this.solver.malloc(size);
-    const { address, block, taken, lookedAt: number } = solved;
-    const need = block ?? size;
+    const { address, need, block, taken, lookedAt: number } = solved;
     if (address !== null) this.blocks.set(address, block);
     const list = solved.before;
     const view = {
@@ -162,6 +183,12 @@ export class ExerciseMachine {
     const segments = [...walls, ...free, ...live].sort((a, b) => a.start - b.start);
     const size = holes.reduce((sum, each) => sum + each, holes.length - 1);
     return [{ start: base, size, segments }];
+  }
+
+  list() {
+    return this.order === undefined || this.order === 'address'
+      ? undefined
+      : this.solver.memory.holes();
   }
 
   lines() {

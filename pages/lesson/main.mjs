@@ -2,13 +2,15 @@
 
 import { parse } from '../../command/lib/calls.js';
 import * as link from '../../command/lib/link.js';
+import { drawByte } from './byte.mjs';
+import { OWN } from './controls.mjs';
 import { byId, element } from './dom.mjs';
 import { POLICIES, start } from './heap.mjs';
-import { LESSONS, randomLesson } from './lessons.mjs';
+import { known, LESSONS, randomLesson } from './lessons.mjs';
 import { letter } from './question.mjs';
 import * as settings from './settings.mjs';
 import { State } from './state.mjs';
-import { draw, drawByte, OWN } from './view.mjs';
+import { draw } from './view.mjs';
 import { sentence } from './words.mjs';
 
 const RANDOM = 'random';
@@ -16,6 +18,10 @@ const RANDOM = 'random';
 const SAID = 2000;
 
 let state;
+/** The last lesson of one's own that an exercise has taken the place of. */
+let own;
+/** The text of the last random exercise, which is kept as one's own only if it was changed. */
+let drawn;
 
 const act = {
   moveTo(at) {
@@ -91,10 +97,12 @@ function freshName() {
 
 function chooseExercise(id) {
   byId('notice').hidden = true;
-  const { lesson } = state;
+  const lesson = { ...state.lesson, run: state.text };
   const { ask } = lesson;
-  const found = LESSONS.find((each) => each.id === id)?.lesson ?? { ...lesson, run: '' };
+  if (known(lesson) === undefined && lesson.run !== drawn) own = lesson;
+  const found = LESSONS.find((each) => each.id === id)?.lesson ?? own ?? { ...lesson, run: '' };
   show({ ...(id === RANDOM ? randomLesson() : found), ask, step: ask ? 1 : 0 });
+  if (id === RANDOM) drawn = state.text;
 }
 
 function chooseSettings() {

@@ -1,17 +1,11 @@
-// The panels of the page beside the memory itself: the holes that were looked at, the policies side by side, where a byte is.
+// The panels of the page beside the memory itself: the holes that were looked at, the policies side by side, tables.
 
 import { count, bytes as inUnits, percent } from '../../command/lib/numbers.js';
-import { RULES } from '../../command/lib/rules.js';
+import { ruleOf } from '../../command/lib/rules.js';
 import { element } from './dom.mjs';
 import { bar } from './draw.mjs';
 import { totals } from './run.mjs';
 import { bytes, search } from './words.mjs';
-
-const PAGE = 4096;
-/** The first address of every heap. */
-const FIRST = 1000;
-/** Where the first page is in memory, made up: only a system knows. */
-const BASE = 0x7f00_0000_0000;
 
 /** Something that may be wider than the page, and scrolls then, by keys as well. */
 export function scrolled(label, content) {
@@ -22,7 +16,8 @@ export function scrolled(label, content) {
   );
 }
 
-const head = (titles) => {
+/** The head of a table with these titles of columns. */
+export const head = (titles) => {
   return element(
     'thead',
     {},
@@ -68,6 +63,13 @@ export function lookedAt(step, policy) {
   ];
 }
 
+/** The list of holes of an exercise, if it is not in order of address. */
+export function listed(list) {
+  if (list === undefined) return [];
+  const holes = list.map(({ start, size }) => `H ${start} (${count(size)} B)`).join(', ');
+  return [element('p', {}, `The list of holes, as it is searched: ${holes || 'none'}.`)];
+}
+
 /** Numbers of a memory, as a list of terms. */
 export function numbers(mains) {
   const { mapped, live, blocks, holes, holeBytes, largest } = totals(mains);
@@ -92,7 +94,7 @@ export function numbers(mains) {
 }
 
 /** The table of all policies: what each call has got. `at` is how many calls were made, `hidden` from which on nothing is shown. */
-export function comparison(runs, { at, hidden, policy, onstep }) {
+export function comparison(runs, { at, hidden, policy, order, onstep }) {
   const [{ steps }] = runs;
   const head = element(
     'tr',
@@ -104,7 +106,7 @@ export function comparison(runs, { at, hidden, policy, onstep }) {
         {
           scope: 'col',
           class: each.policy === policy ? 'chosen' : undefined,
-          title: RULES[each.policy],
+          title: ruleOf(each.policy, order),
         },
         each.policy,
       ),
@@ -170,52 +172,4 @@ export function states(runs, { at, policy, isHeap }) {
       mains.map(({ segments }) => bar(segments)),
     );
   });
-}
-
-/** Where a byte is: its address taken apart, and the pages of the heap. `found` is how many bytes after the first it is. */
-export function translation(address, found, mains) {
-  const offset = found % PAGE;
-  const page = (found - offset) / PAGE;
-  const place = BASE + page * PAGE;
-  const last = mains.at(-1);
-  const pages = (last.start + last.size - FIRST) / PAGE;
-  const sums = [
-    [`virtual address`, `${address}`],
-    [`minus ${FIRST}, the first address`, `${found}`],
-    [`divided by ${PAGE}, the size of a page`, `page ${page}, offset ${offset}`],
-    [`page ${page} is in memory at`, `${place}`],
-    [`plus the offset: the physical address`, `${place + offset}`],
-  ];
-  const first = Math.max(0, page - 3);
-  const shown = Array.from({ length: Math.min(pages - first, 7) }, (_, at) => first + at);
-  const rows = shown.map((number) =>
-    element(
-      'tr',
-      { class: number === page ? 'now' : undefined },
-      element('th', { scope: 'row' }, `${number}`),
-      element('td', {}, `${FIRST + number * PAGE}..${FIRST + (number + 1) * PAGE - 1}`),
-      element('td', {}, `${BASE + number * PAGE}`),
-    ),
-  );
-  return [
-    element(
-      'dl',
-      { class: 'sum' },
-      sums.flatMap(([name, value]) => [element('dt', {}, name), element('dd', {}, value)]),
-    ),
-    scrolled(
-      'The pages of the heap',
-      element(
-        'table',
-        {},
-        element(
-          'caption',
-          {},
-          `The pages of the heap${shown.length < pages ? `, ${shown.length} of ${count(pages)}` : ''}`,
-        ),
-        head(['page', 'virtual addresses', 'physical address']),
-        element('tbody', {}, rows),
-      ),
-    ),
-  ];
 }

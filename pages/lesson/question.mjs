@@ -1,8 +1,8 @@
 // The question of a malloc: which hole will it take? What one can pick, whether that is right, and why not.
 
 import { count } from '../../command/lib/numbers.js';
-import { RULES } from '../../command/lib/rules.js';
-import { bytes, sentence } from './words.mjs';
+import { ruleOf } from '../../command/lib/rules.js';
+import { be, bytes, mapped, sentence } from './words.mjs';
 
 /** What one picks where no hole fits. */
 const MAP = 'map';
@@ -14,23 +14,21 @@ export function letter(at) {
   return at < 26 ? last : letter(Math.floor(at / 26) - 1) + last;
 }
 
-/** Whether a step is a question. Size classes have no holes to choose from. */
-export const isQuestion = ({ result }, policy) => {
-  return policy !== 'segregated' && (result === 'placed' || result === 'refused');
+/** Whether a step is a question. Size classes have no holes to choose from, and memory without any leaves nothing to choose. */
+export const isQuestion = ({ result, isChoice }, policy) => {
+  return isChoice && policy !== 'segregated' && (result === 'placed' || result === 'refused');
 };
 
-/** The choices of a question, each with what it is called, in words: the holes, and that there is none. */
-export function choices({ before, result }, { memory, options }) {
-  // A heap without a limit of its own refuses only what is enormous.
-  const mayRefuse = memory || options?.maxSize !== undefined || result === 'refused';
-  const holes = before.flatMap(({ segments }) => segments).filter(({ kind }) => kind === 'hole');
-  const none = [
-    !memory && { pick: MAP, says: 'None of them: a new main block is mapped' },
-    mayRefuse && {
-      pick: WAIT,
-      says: memory ? 'None of them: it must wait' : 'None of them: it is refused',
-    },
-  ];
+/** The choices of a question, each with what it is called, in words: the holes in the order of their list, and that there is none. */
+export function choices({ before, listBefore }, { memory }) {
+  const byAddress = before.flatMap(({ segments }) => segments);
+  const holes = listBefore ?? byAddress.filter(({ kind }) => kind === 'hole');
+  const none = memory
+    ? [{ pick: WAIT, says: 'None of them: it must wait' }]
+    : [
+        { pick: MAP, says: 'None of them: the heap grows' },
+        { pick: WAIT, says: 'None of them: it is refused' },
+      ];
   return [
     ...holes.map(({ start, size }, at) => ({
       pick: String(start),
@@ -39,11 +37,11 @@ export function choices({ before, result }, { memory, options }) {
       says: `H ${start}:${start + size - 1}, ${bytes(size)}`,
       size,
     })),
-    ...none.filter(Boolean),
+    ...none,
   ];
 }
 
-/** What is right. */
+/** The pick that is right. */
 export function truth({ result, hole }) {
   if (result === 'refused') return WAIT;
   return hole === undefined ? MAP : String(hole.start);
@@ -54,7 +52,7 @@ const called = ({ start, size }) => `H ${start} (${count(size)} B)`;
 /** Why a hole was not the one. */
 function whyNot(picked, { call, need, hole, looked }, policy) {
   if (picked.size < need) {
-    return `${called(picked)} is too small: ${bytes(need)} are needed`;
+    return `${called(picked)} is too small: ${bytes(need)} ${be(need)} needed`;
   }
   const entry = looked?.holes.find(({ start }) => start === picked.start);
   const because = entry === undefined || looked === undefined ? '' : ` (it is ${entry.why})`;
@@ -66,7 +64,7 @@ function whyNot(picked, { call, need, hole, looked }, policy) {
 /** Whether a pick is right, and why: { isRight, says }. */
 export function judge(step, pick, { policy, lesson }) {
   const right = truth(step);
-  const rule = sentence(RULES[policy]);
+  const rule = sentence(ruleOf(policy, lesson.rules?.order));
   if (pick === right) {
     const none = step.looked?.number === 0 ? 'There is no hole yet.' : 'No hole is large enough.';
     return { isRight: true, says: `Right. ${step.hole === undefined ? none : rule}` };
@@ -81,7 +79,7 @@ export function judge(step, pick, { policy, lesson }) {
   }
   const says =
     right === MAP
-      ? 'the heap may grow, so a new main block is mapped'
+      ? `the heap may grow, so more is mapped: ${mapped(step)}`
       : 'the memory cannot grow so far';
   return { isRight: false, says: `Not quite: no hole is large enough, and ${says}.` };
 }

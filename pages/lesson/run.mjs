@@ -9,8 +9,11 @@
 //   nothing  the call is about a block whose malloc was refused
 //   error    the library refuses the call: `message` is its sentence
 //
-// moment() returns a step with all that is drawn of it: `before` and `after`, the main blocks of these moments, the holes that were
-// looked at, what printStats() prints. It makes all calls before the step anew, since a program of many calls has too many segments to
+// A malloc has `isChoice`, whether there is something to choose for it.
+//
+// moment() returns a step with all that is drawn of it: `before` and `after`, the main blocks of these moments, `listBefore` and
+// `listAfter`, the lists of holes of an exercise if these are not in order of address, the holes that were looked at, what printStats()
+// prints. moment() makes all calls before the step anew, since a program of many calls has too many segments to
 // keep those of each. Costs O(calls) for all steps, and O(calls + segments) for a moment.
 
 import { answer } from '../../command/lib/exercise.js';
@@ -31,7 +34,7 @@ class Player {
 
   constructor(lesson, policy) {
     this.machine = open(lesson, policy);
-    this.header = lesson.memory === undefined ? 0 : (lesson.rules?.header ?? 0);
+    this.header = headerOf(lesson);
     this.isGiven = isGiven(lesson);
   }
 
@@ -66,7 +69,10 @@ class Player {
   }
 
   #malloc({ name, size, isNamed }, isDetailed) {
-    const made = this.machine.malloc(size, isDetailed);
+    // A malloc that the library refuses has no block either.
+    this.#blocks.set(name, null);
+    const isChoice = this.machine.hasChoice();
+    const made = { ...this.machine.malloc(size, isDetailed), isChoice };
     const { address, hole } = made;
     this.#blocks.set(name, address);
     if (address === null) return { ...made, result: 'refused', cell: '-' };
@@ -76,6 +82,9 @@ class Player {
     return { ...made, result: 'placed', cell };
   }
 }
+
+/** The bytes before each block of a lesson. */
+const headerOf = ({ memory, rules }) => (memory === undefined ? 0 : (rules?.header ?? 0));
 
 /** Whether the requests are for given holes, so that these are the results. */
 const isGiven = ({ memory }) => memory !== undefined && memory.holes.length > 1;
@@ -90,6 +99,9 @@ class Run {
     this.#calls = calls;
     this.policy = policy;
     this.isGiven = isGiven(lesson);
+    this.isHeap = lesson.memory === undefined;
+    /** The bytes before each block. */
+    this.header = headerOf(lesson);
     this.steps = this.#with((player) => calls.map((call) => player.play(call, false)));
   }
 
@@ -114,9 +126,11 @@ class Run {
 
   #make(player, at) {
     for (const call of this.#calls.slice(0, Math.max(0, at - 1))) player.play(call, false);
-    const before = player.mains();
+    const { machine } = player;
+    const [before, listBefore] = [player.mains(), machine.list()];
     const step = at === 0 ? {} : player.play(this.#calls[at - 1], true);
-    return { ...step, before, after: player.mains(), lines: player.machine.lines() };
+    const lists = { listBefore, listAfter: machine.list() };
+    return { ...step, before, after: player.mains(), ...lists, lines: machine.lines() };
   }
 }
 
@@ -126,9 +140,28 @@ export function run(lesson, calls, policy) {
     return new Run(lesson, calls, policy);
   } catch (error) {
     if (error.code === 'ERR_MEMS_INTERNAL') throw error;
-    // A sentence of an option, or of an exercise: whatever else it is, it is not hidden.
+    // The message is that of an option or of an exercise. Errors of other kinds are shown as well, since nothing should be hidden.
     return { policy, refusal: error.message };
   }
+}
+
+/**
+ * The blocks that can be freed after all of these steps: their sizes by name. What a malloc from step `hidden` on does is not shown, so
+ * that its block is there even if it was refused.
+ */
+export function liveBlocks(steps, hidden) {
+  const live = new Map();
+  for (const [number, { call, result, address }] of steps.entries()) {
+    if (call.kind === 'malloc') {
+      if (number >= hidden || result === 'placed')
+        live.set(call.name, { size: call.size, address });
+    } else if (result === 'freed') {
+      // A block may be freed by its address.
+      const found = [...live].find(([, block]) => block.address === address);
+      live.delete(found?.[0]);
+    } else if (call.kind === 'free' && number >= hidden) live.delete(call.base);
+  }
+  return new Map([...live].map(([name, { size }]) => [name, size]));
 }
 
 /** What is free and in use in main blocks. */

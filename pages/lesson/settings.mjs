@@ -1,20 +1,24 @@
 // The fields of the page that say what memory there is: read into a lesson, and filled from one.
 
 import { ORDERS } from '../../command/lib/free-list.js';
-import { parseSize, parseSizes, parseWhole } from '../../command/lib/numbers.js';
+import {
+  BASE,
+  parseAlign,
+  parseBase,
+  parseHeader,
+  parseHeapSize,
+  parseHoles,
+} from '../../command/lib/lesson-values.js';
 import { byId, element } from './dom.mjs';
-
-/** The largest first address, as for `mems lesson --base`. */
-const HIGHEST = 2 ** 40;
 
 /** Fields with a value: where each is in a lesson, and how it is read. An empty one is left out. */
 const FIELDS = [
-  ['header', 'rules', 'header', parseWhole(0, 4096)],
-  ['align', 'rules', 'alignment', parseWhole(1, 4096)],
+  ['header', 'rules', 'header', parseHeader],
+  ['align', 'rules', 'alignment', parseAlign],
   ['order', 'rules', 'order', (text) => text],
   ['alignment', 'options', 'alignment', Number],
-  ['min', 'options', 'minBlockSize', parseSize],
-  ['max', 'options', 'maxSize', parseSize],
+  ['min', 'options', 'minBlockSize', parseHeapSize],
+  ['max', 'options', 'maxSize', parseHeapSize],
 ];
 const CHECKS = [
   ['apart', 'rules', 'coalesce', false],
@@ -45,6 +49,8 @@ export function show(lesson) {
   }
   byId('sizes').value = lesson.memory?.holes.join(',') ?? '';
   byId('base').value = lesson.memory?.base ?? '';
+  // What was wrong with a field is gone with its text.
+  byId('wrong').textContent = '';
   for (const [id, place, name] of FIELDS) byId(id).value = lesson[place]?.[name] ?? '';
   for (const [id, place, name, value] of CHECKS) byId(id).checked = lesson[place]?.[name] === value;
 }
@@ -55,8 +61,8 @@ export function read() {
   const lesson = { memory: undefined, options: {}, rules: {} };
   if (kind !== 'heap') {
     const sizes = byId('sizes').value.trim() || (kind === 'one' ? '1024' : '100,500,200,300,600');
-    const all = parseSizes(sizes);
-    const base = parseWhole(0, HIGHEST)(byId('base').value.trim() || '1000');
+    const all = parseHoles(sizes);
+    const base = parseBase(byId('base').value.trim() || `${BASE}`);
     lesson.memory = { holes: kind === 'one' ? all.slice(0, 1) : all, base };
   }
   const place = kind === 'heap' ? 'options' : 'rules';

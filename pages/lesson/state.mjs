@@ -28,7 +28,7 @@ export class State {
     this.work();
   }
 
-  /** Works the program out by all policies, if something has changed. Those that cannot have it are left out of `runs`. */
+  /** Works the program out by all policies, if something has changed. Policies that cannot have its memory are left out of `runs`. */
   work() {
     const { policy, ask, ...memory } = this.lesson;
     const key = JSON.stringify([memory, this.text]);

@@ -1,73 +1,13 @@
 // Draws the page from its state: all of it, after each change. `act` has what controls that are drawn do: moveTo(at), pick(number,
 // choice), pickByte(address).
 
-import * as link from '../../command/lib/link.js';
-import { notesOf } from '../../command/lib/notes.js';
-import { RULES } from '../../command/lib/rules.js';
+import { drawByte } from './byte.mjs';
+import { drawControls, drawLink } from './controls.mjs';
 import { byId, element, fill } from './dom.mjs';
 import { bars, chains } from './draw.mjs';
-import { known } from './lessons.mjs';
-import {
-  comparison,
-  lookedAt,
-  marksOf,
-  numbers,
-  scrolled,
-  states,
-  translation,
-} from './panels.mjs';
+import { comparison, listed, lookedAt, marksOf, numbers, scrolled, states } from './panels.mjs';
 import { choices } from './question.mjs';
-import { kindOf } from './settings.mjs';
-import { bytes, outcome, sentence } from './words.mjs';
-
-/** What the field of exercises has for a program that is none of them. */
-export const OWN = 'own';
-
-function drawControls(state) {
-  const { lesson, text, at, calls, mistakes, chosen } = state;
-  byId('policy').value = lesson.policy;
-  byId('ask').checked = lesson.ask === true;
-  const found = known({ ...lesson, run: text });
-  byId('exercise').value = found?.id ?? OWN;
-  fill('about', found?.about ?? `${state.isHeap ? 'A program' : 'An exercise'} of your own.`);
-  fill('rule', sentence(RULES[lesson.policy]));
-  const isUnasked = lesson.ask && lesson.policy === 'segregated';
-  const unasked = isUnasked && 'There is no hole to choose from, so nothing is asked.';
-  fill('notes', [...notesOf(lesson.rules ?? {}), unasked].filter(Boolean).join(' '));
-  const walls = kindOf(lesson) === 'holes' ? ' A thick line is a wall between two holes.' : '';
-  const says = 'Hatched: a hole (H), free. Coloured: a block in use (P).';
-  fill('key', `${says} 1000:1099 are its first and last address (SVA and EVA).${walls}`);
-  const mistake = ({ line, message }) => {
-    return element('li', { class: 'mistake' }, `Line ${line}: ${message}`);
-  };
-  fill('mistakes', mistakes.map(mistake));
-  // A call that is being typed is a mistake for a while, and is not read out.
-  byId('program').setAttribute('aria-invalid', String(mistakes.length > 0));
-  const where = at === 0 ? 'the beginning' : `after call ${at}, ${calls[at - 1].text}`;
-  byId('step').max = calls.length;
-  byId('step').value = at;
-  byId('step').setAttribute('aria-valuetext', where);
-  fill('where', `${at} of ${calls.length} calls`);
-  byId('back').disabled = at === 0;
-  byId('next').disabled = at >= calls.length || at > state.firstOpen();
-  drawBlocks(chosen.steps ?? [], state.firstOpen());
-}
-
-/** The field of blocks that can be freed: those that are live after the last call. What is not shown yet may be refused. */
-function drawBlocks(steps, hidden) {
-  const live = new Map();
-  for (const [number, { call, result }] of steps.entries()) {
-    const isHidden = number >= hidden && call.kind === 'malloc';
-    if (isHidden || result === 'placed') live.set(call.name, call.size);
-    if (result === 'freed') live.delete(call.base);
-  }
-  const block = byId('block');
-  const before = block.value;
-  const option = ([name, size]) => element('option', { value: name }, `${name}, ${bytes(size)}`);
-  block.replaceChildren(...[...live].map(option));
-  if (live.has(before)) block.value = before;
-  byId('add-free').querySelector('button').disabled = live.size === 0;
-}
+import { bytes, outcome } from './words.mjs';
 
 function drawQuestion(step, state, act) {
   const number = state.at - 1;
@@ -96,11 +36,12 @@ function drawQuestion(step, state, act) {
 }
 
 /** The memory as bars, chains and numbers. */
-function memory(title, mains, about, state, act) {
+function memory(title, { after: mains, listAfter }, about, state, act) {
   const { isHeap } = state;
   return [
     element('h3', {}, title),
     bars(mains, about, isHeap),
+    listed(listAfter),
     chains(mains, { onpick: act.pickByte, isHeap }),
     mains.length > 0 && numbers(mains),
   ];
@@ -117,7 +58,7 @@ function drawBeginning(state, act) {
   const none = 'There is no call yet: write one, or add a malloc.';
   fill('said', state.calls.length === 0 ? none : 'Nothing is called yet. Press Next.');
   for (const id of ['verdict', 'question', 'before', 'looked']) fill(id);
-  fill('after', memory('At the beginning', state.chosen.moment(0).after, {}, state, act));
+  fill('after', memory('At the beginning', state.chosen.moment(0), {}, state, act));
 }
 
 function drawMemory(state, act) {
@@ -125,7 +66,11 @@ function drawMemory(state, act) {
   if (at === 0) return drawBeginning(state, act);
   const step = chosen.moment(at);
   const before = (about) => {
-    return [element('h3', {}, 'Before the call'), bars(step.before, about, isHeap)];
+    return [
+      element('h3', {}, 'Before the call'),
+      bars(step.before, about, isHeap),
+      listed(step.listBefore),
+    ];
   };
   const title = [element('b', {}, `Call ${at}: `), element('code', {}, step.call.text), '. '];
   if (at > state.firstOpen()) {
@@ -152,43 +97,7 @@ function drawMemory(state, act) {
   fill('looked', isMalloc ? lookedAt(step, lesson.policy) : []);
   const made = step.result === 'placed' ? start : step.joined?.hole?.start;
   const now = isChange ? 'After the call' : 'The memory';
-  fill('after', memory(now, step.after, { taken: made }, state, act));
-}
-
-/** The address that the field names, from the blocks of the steps so far. */
-function byteAddress(text, steps) {
-  const parts = /^\s*(?:([A-Za-z_]\w*)|(\d+)n?)\s*(?:([+-])\s*(\d+))?\s*$/.exec(text);
-  if (!parts) throw new Error(`“${text}” is no address: write a number or a block, as in a + 10.`);
-  const [, name, number, sign, more] = parts;
-  const made = steps.findLast(({ call }) => call.kind === 'malloc' && call.name === name);
-  if (name !== undefined && made?.result !== 'placed')
-    throw new Error(`There is no block ${name} here.`);
-  return (made?.address ?? Number(number)) + Number(`${sign ?? '+'}${more ?? 0}`);
-}
-
-/** Where a byte is: what get() returns on a heap that has made the calls so far. */
-export function drawByte(state) {
-  const { isHeap, shown, chosen } = state;
-  byId('byte-section').hidden = !isHeap || chosen.refusal !== undefined;
-  if (byId('byte-section').hidden) return;
-  const steps = chosen.steps.slice(0, shown);
-  const last = steps.findLast(({ result }) => result === 'placed' || result === 'found');
-  const text = state.byte || (last === undefined ? '' : String(last.address));
-  const field = byId('byte');
-  if (document.activeElement !== field) field.value = text;
-  if (text === '') {
-    fill('found', element('p', {}, 'There is no block yet.'));
-    return;
-  }
-  try {
-    const address = byteAddress(text, steps);
-    const { offset, message } = state.ask(address);
-    const { after } = chosen.moment(shown);
-    const is = message === undefined ? translation(address, offset, after) : sentence(message);
-    fill('found', is);
-  } catch (error) {
-    fill('found', element('p', {}, error.message));
-  }
+  fill('after', memory(now, step, { taken: made }, state, act));
 }
 
 function drawPolicies(state, act) {
@@ -196,7 +105,7 @@ function drawPolicies(state, act) {
   const { policy } = state.lesson;
   const hidden = state.firstOpen();
   const title = 'What each call gets by each policy';
-  const about = { at, hidden, policy, onstep: act.moveTo };
+  const about = { at, hidden, policy, order: state.lesson.rules?.order, onstep: act.moveTo };
   const none = calls.length === 0 ? 'There is no call yet.' : 'No policy can have this memory.';
   const has = calls.length > 0 && runs.length > 0;
   fill('comparison', has ? scrolled(title, comparison(runs, about)) : none);
@@ -204,34 +113,18 @@ function drawPolicies(state, act) {
   const rest = cells.find((cell) => cell.includes('>'));
   const [of, left] = rest?.split('>') ?? [];
   const says = [
-    rest && `${rest} is the rest, ${left} bytes, of the hole of ${of}.`,
+    rest && `${rest} is the rest, ${bytes(Number(left))}, of the hole of ${of}.`,
     cells.includes('-') && '- is a request that no hole is large enough for.',
-    isHeap && 'segregated rounds sizes up, and has slots instead of holes.',
+    isHeap && 'buddy and segregated round sizes up; segregated has slots instead of holes.',
   ];
   fill('legend', says.filter(Boolean).join(' '));
   fill('states', states(runs, { at: shown, policy, isHeap }));
-}
-
-function drawLink({ lesson, text, at, calls }) {
-  const step = at < calls.length ? at : undefined;
-  const fragment = link.write({ ...lesson, run: text, step });
-  if (fragment.length > link.LONGEST) {
-    byId('link').value = 'The program is too long for a link.';
-    return;
-  }
-  try {
-    history.replaceState(null, '', `#${fragment}`);
-  } catch {
-    // A browser that has had too many changes at once, or forbids them for files: the field has the link.
-  }
-  byId('link').value = `${location.href.split('#')[0]}#${fragment}`;
 }
 
 /** Draws all. */
 export function draw(state, act) {
   state.work();
   const { chosen, isHeap } = state;
-  byId('wrong').textContent = '';
   drawControls(state);
   if (chosen.refusal === undefined) drawMemory(state, act);
   else {

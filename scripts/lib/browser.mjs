@@ -50,10 +50,11 @@ export class Browser {
   }
 
   /**
-   * Opens a file in a window of its own. `theme` is 'light' or 'dark', `before` a function that runs there before the page does. Returns a page of playwright with `complaints`: what it has
-   * written to its console, its errors, and requests that it has made for anything but itself.
+   * Opens a file in a window of its own. `theme` is 'light' or 'dark', `fragment` what is behind the # of the address, `before` a
+   * function that runs there before the page does. Returns a page of playwright with `complaints`: what it has written to its console,
+   * its errors, and requests that it has made for anything but itself.
    */
-  async open(file, { size = WIDE, theme = 'light', isTouch = false, before } = {}) {
+  async open(file, { size = WIDE, theme = 'light', isTouch = false, fragment, before } = {}) {
     const context = await this.#browser.newContext({
       viewport: size,
       colorScheme: theme,
@@ -71,10 +72,10 @@ export class Browser {
     page.on('pageerror', (error) => page.complaints.push(error.stack ?? error.message));
     const address = pathToFileURL(file).href;
     page.on('request', (request) => {
-      if (request.url() !== address && !/^(?:blob|data):/.test(request.url()))
+      if (request.url().split('#')[0] !== address && !/^(?:blob|data):/.test(request.url()))
         page.complaints.push(request.url());
     });
-    await page.goto(address, { waitUntil: 'commit' });
+    await page.goto(fragment ? `${address}#${fragment}` : address, { waitUntil: 'commit' });
     return page;
   }
 

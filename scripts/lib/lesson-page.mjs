@@ -2,6 +2,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { TARGET } from './pages.mjs';
 import { buildCore } from './wasm.mjs';
 
 /** The modules of the command load the library by this path; the page has heaps of its own. */
@@ -17,7 +18,7 @@ async function buildScript(checkout) {
     bundle: true,
     write: false,
     platform: 'browser',
-    target: ['chrome111', 'firefox113', 'safari16.4'],
+    target: TARGET,
     format: 'iife',
     minify: true,
     charset: 'ascii',

@@ -5,11 +5,13 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
+/** The first browsers that unpack gzip (DecompressionStream), in 2023 at the latest. */
+export const TARGET = ['chrome103', 'firefox113', 'safari16.4'];
+
 const OPTIONS = {
   bundle: true,
   minify: true,
-  // The first browsers that unpack gzip (DecompressionStream), in 2023 at the latest.
-  target: ['chrome103', 'firefox113', 'safari16.4'],
+  target: TARGET,
   logLevel: 'warning',
 };
 
