@@ -205,6 +205,26 @@ describe('mems report', SKIP, () => {
       assert.ok(refused > 0 && mapped <= 8192, policy);
     }
   });
+
+  test('a limit is for replays, and not for the heap that was recorded', async () => {
+    const heap = new Heap({ policy: 'segregated' });
+    heap.record(file('large.mems'));
+    for (let at = 0; at < 100; at++) heap.malloc(1 + 50 * at);
+    const { bytes } = heap.stats();
+    heap.stopRecording();
+    heap.close();
+    const policies = ['--policy', 'segregated,first-fit'];
+    const { head } = await made('large.mems', '--limit', '64K', ...policies);
+    const [own, other] = head.policies;
+    assert.deepEqual([own.refused, own.mapped, head.notes], [0, bytes.mapped, []]);
+    assert.ok(other.refused > 0 && other.mapped <= 64 << 10);
+    const args = ['report', file('large.mems'), '-o', file('out.html'), '-f', '--limit', '100'];
+    for (const policy of ['none', 'segregated', 'first-fit']) {
+      const { status, stderr } = await mems([...args, '--policy', policy]);
+      assert.equal(status, 2);
+      assert.match(stderr, /the limit is less than a page/);
+    }
+  });
 });
 
 describe('Heap.report()', SKIP, () => {

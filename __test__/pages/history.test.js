@@ -93,9 +93,9 @@ describe('the history of a heap', SKIP, () => {
     return known;
   }
 
-  async function historyOf(name, policy) {
+  async function historyOf(name, policy, limit) {
     const source = await open(name, {}, QUIET);
-    const builder = new HistoryBuilder(page, source, { policy });
+    const builder = new HistoryBuilder(page, source, { policy, limit });
     try {
       await readAll(source, QUIET, (some) => builder.add(some));
       return { history: builder.finish({}), inferred: builder.inferred };
@@ -260,6 +260,72 @@ describe('the history of a heap', SKIP, () => {
       assert.ok(history.blocks.count > 100);
       new page.Layout(history).go(history.operations);
     }
+  });
+
+  test('of a recording with another policy has the numbers of mems replay', async (t) => {
+    const { json } = require('../helpers/command.js');
+    // A replayed heap with size classes is not recorded, so that its caches keep slots.
+    const others = POLICIES.filter((policy) => policy !== 'segregated');
+    for (let round = 0; round < 12; round++) {
+      const own = POLICIES[round % POLICIES.length];
+      const random = new Random(6000 + round);
+      const options = optionsFrom(own, random);
+      record(random, options, 500);
+      const [{ results }] = (await json(['replay', file, '--policy', others.join(',')])).files;
+      for (const replayed of results.filter(({ policy }) => policy !== own)) {
+        const { history } = await historyOf(file, replayed.policy);
+        const { mapped, holes, largest, live } = new page.Layout(history).go(history.operations);
+        reproducible(t, () => {
+          const { refused } = history;
+          assert.deepEqual(
+            { mapped, holes, largest, live, refused: refused.length },
+            {
+              mapped: replayed.mapped,
+              holes: replayed.holes,
+              largest: replayed.largestHole,
+              live: replayed.live,
+              refused: replayed.refused,
+            },
+            `${JSON.stringify(options)}, ${replayed.policy}`,
+          );
+        });
+      }
+    }
+  });
+
+  test('has what a heap with size classes and a limit has after it has refused a request', async (t) => {
+    const { Player } = require('../../command/lib/player.js');
+    const random = new Random(7000);
+    const chunk = { kind: [], block: [], size: [] };
+    const live = [];
+    const lines = Array.from({ length: 1500 }, (_, at) => {
+      const isFree = live.length > 150 || (live.length > 0 && below(random, 5) < 2);
+      const id = isFree ? live.splice(below(random, live.length), 1)[0] : at;
+      const size = isFree ? 0 : sizeFrom(random);
+      if (!isFree) live.push(id);
+      chunk.kind.push(isFree ? 3 : 2);
+      chunk.block.push(id);
+      chunk.size.push(size);
+      return isFree ? `f ${id}` : `a ${id} ${size}`;
+    });
+    const trace = path.join(folder, 'limit.rep');
+    fs.writeFileSync(trace, lines.join('\n'));
+    const settings = { policy: 'segregated', limit: 256 << 10 };
+    const { history } = await historyOf(trace, settings.policy, settings.limit);
+    const layout = new page.Layout(history);
+    const player = new Player({ kind: 'trace' }, settings);
+    reproducible(t, () => {
+      assert.ok(history.refused.length > 10);
+      for (let at = 0; at < lines.length; at++) {
+        player.play(chunk, at);
+        const known = {
+          stats: player.heap.stats(),
+          unusable: [64, 1024, 65536].map((size) => player.heap.unusable(size)),
+        };
+        assertNumbers(layout.go(at + 1), known, `operation ${at + 1}, ${lines[at]}`);
+      }
+    });
+    player.close();
   });
 
   test('has varints for every number that JavaScript is sure of', () => {

@@ -15,6 +15,7 @@ const { Failure } = require('./failure.js');
 const { HistoryBuilder } = require('./history.js');
 const { bytes, count } = require('./numbers.js');
 const { Program } = require('./program.js');
+const { checkedLimit } = require('./replay.js');
 const { readAll } = require('./replay-file.js');
 const { slice } = require('./slice.js');
 const { Tally } = require('./tally.js');
@@ -280,6 +281,7 @@ async function makePage(source, options, context) {
     notes = [],
   } = options;
   // Before minutes of work.
+  if (limit !== undefined) checkedLimit(limit);
   readTemplate();
   const page = await load();
   // A trace has no policy of its own.
