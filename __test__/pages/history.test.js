@@ -171,7 +171,10 @@ describe('the history of a heap', SKIP, () => {
         const whole = new page.Layout(history);
         const found = { history, peak: Math.floor(history.operations / 2) };
         const windows = chooseWindows(found, 200, page);
-        assert.ok(windows.reduce((sum, { from, to }) => sum + to - from, 0) <= 200);
+        for (const most of [200, 9, 3, 1]) {
+          const some = chooseWindows(found, most, page);
+          assert.ok(some.reduce((sum, { from, to }) => sum + to - from, 0) <= most);
+        }
         for (const { from, to } of windows) {
           const part = page.unpack(page.pack(slice(history, from, to, page)));
           const layout = new page.Layout(part);
@@ -185,6 +188,58 @@ describe('the history of a heap', SKIP, () => {
       });
     });
   }
+
+  test('says of a block in a window when it was made and what becomes of it', async (t) => {
+    const { Engine } = await import('../../pages/report/engine.mjs');
+    const random = new Random(1100);
+    record(random, optionsFrom('first-fit', random), 800);
+    const { history } = await historyOf(file);
+    const whole = new Engine();
+    whole.open({ bytes: page.pack(history) });
+    const [near, theme] = [10_000, 'light'];
+    /** The blocks that the engine names at a moment: that of the operation, and those of the chain. */
+    const blocksAt = (engine, moment) => {
+      const { operation, chain } = engine.moment({ moment, near, scale: 'size', theme });
+      return [operation.block, ...(chain?.shown ?? []).map(({ block }) => block)];
+    };
+    const said = (engine, block, offset) => {
+      const { made, gone, lived, resized, isFirst } = engine.block({ block });
+      return { made: made + offset, gone: gone && gone + offset, lived, resized, isFirst };
+    };
+    let [earlier, later] = [0, 0];
+    reproducible(t, () => {
+      for (const { from, to } of chooseWindows({ history, peak: 400 }, 300, page)) {
+        const part = slice(history, from, to, page);
+        const engine = new Engine();
+        engine.open({ bytes: page.pack(part) });
+        for (let moment = from; moment <= to; moment += 7) {
+          const numbers = blocksAt(whole, moment);
+          blocksAt(engine, moment - from).forEach((block, at) => {
+            if (moment === from && at === 0) return;
+            assert.equal(block === undefined, numbers[at] === undefined);
+            if (block === undefined) return;
+            const wanted = said(whole, numbers[at], 0);
+            assert.deepEqual(said(engine, block, from), wanted, `operation ${moment}, ${at}`);
+            if (wanted.made < from && wanted.resized > 0) earlier += 1;
+            if (wanted.gone > to) later += 1;
+          });
+        }
+        // What is found is so in the whole program.
+        for (const [what, value] of [['never freed'], ['age', 500]]) {
+          for (let moment = 0; ; ) {
+            const found = engine.find({ what, value, moment });
+            const inWhole = whole.find({ what, value, moment: moment + from });
+            const isInside = inWhole && inWhole.moment <= to && !inWhole.isRound;
+            assert.equal(found !== undefined && !found.isRound, Boolean(isInside), what);
+            if (!isInside) break;
+            assert.equal(found.moment + from, inWhole.moment, what);
+            moment = found.moment;
+          }
+        }
+      }
+      assert.ok(earlier > 10 && later > 10, `${earlier} and ${later} blocks`);
+    });
+  });
 
   test('has the numbers of stats() after every operation of a trace', async (t) => {
     const { Player } = require('../../command/lib/player.js');
