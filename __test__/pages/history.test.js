@@ -198,8 +198,8 @@ describe('the history of a heap', SKIP, () => {
     whole.open({ bytes: page.pack(history) });
     const [near, theme] = [10_000, 'light'];
     /** The blocks that the engine names at a moment: that of the operation, and those of the chain. */
-    const blocksAt = (engine, moment) => {
-      const { operation, chain } = engine.moment({ moment, near, scale: 'size', theme });
+    const blocksAt = (engine, moment, focus) => {
+      const { operation, chain } = engine.moment({ moment, near, focus, scale: 'size', theme });
       return [operation.block, ...(chain?.shown ?? []).map(({ block }) => block)];
     };
     const said = (engine, block, offset) => {
@@ -213,8 +213,9 @@ describe('the history of a heap', SKIP, () => {
         const engine = new Engine();
         engine.open({ bytes: page.pack(part) });
         for (let moment = from; moment <= to; moment += 7) {
-          const numbers = blocksAt(whole, moment);
-          blocksAt(engine, moment - from).forEach((block, at) => {
+          const focus = whole.moment({ moment, near }).chain?.start;
+          const numbers = blocksAt(whole, moment, focus);
+          blocksAt(engine, moment - from, focus).forEach((block, at) => {
             if (moment === from && at === 0) return;
             assert.equal(block === undefined, numbers[at] === undefined);
             if (block === undefined) return;
@@ -239,6 +240,40 @@ describe('the history of a heap', SKIP, () => {
       }
       assert.ok(earlier > 10 && later > 10, `${earlier} and ${later} blocks`);
     });
+  });
+
+  test('has the times between which an operation was, in windows as well', async () => {
+    const { Engine } = await import('../../pages/report/engine.mjs');
+    const heap = new Heap({ autoTrim: false });
+    heap.record(file);
+    for (let at = 0; at < 300; at++) heap.malloc(10);
+    heap.stopRecording();
+    heap.close();
+    const { history } = await historyOf(file);
+    const { clockStep } = history.meta;
+    assert.equal(history.clock.length, Math.ceil(history.operations / clockStep));
+    // An operation in a step takes as many seconds as its number says.
+    history.clock = history.clock.map((_, step) => 1e6 * (step * clockStep + 1));
+    for (const [from, to] of [
+      [0, history.operations],
+      [63, 70],
+      [64, 128],
+      [100, 180],
+    ]) {
+      const engine = new Engine();
+      engine.open({ bytes: page.pack(slice(history, from, to, page)) });
+      for (let operation = from + 1; operation <= to; operation++) {
+        const [low, high] = engine.moment({ moment: operation - from, near: 3 }).seconds;
+        const isLast = operation > 257;
+        const step = Math.floor((operation - 1) / clockStep) * clockStep + 1;
+        assert.equal(low, step, `operation ${operation}`);
+        const wanted = operation === step ? step : step + clockStep;
+        assert.equal(high, isLast ? undefined : wanted, `operation ${operation}`);
+      }
+    }
+    const engine = new Engine();
+    engine.open({ bytes: page.pack(history) });
+    assert.equal(engine.moment({ moment: 0, near: 3 }).seconds, undefined);
   });
 
   test('has the numbers of stats() after every operation of a trace', async (t) => {

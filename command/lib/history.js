@@ -19,8 +19,8 @@ const PAGE = 4096;
 const MOST_SLOT = 32 << 10;
 const SLOT_UNIT = 16;
 const NONE = 0xffff_ffff;
-/** Operations between two times that are kept. */
-const CLOCK_STEP = 256;
+/** Operations between two times that are kept: between two for which a recording reads the clock. */
+const CLOCK_STEP = 64;
 
 /** The options of the heap that a trace is replayed on, as far as sizes depend on them. */
 const ALIGNMENTS = { segregated: 16 };
@@ -76,6 +76,7 @@ class HistoryBuilder {
   #blocks = new Uint32Array(1024);
   #refused = [];
   #marks = [];
+  // Microseconds since the recording began, of one operation in CLOCK_STEP.
   #clock = [];
   #hasStacks;
   #live = 0;

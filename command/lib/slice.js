@@ -64,7 +64,10 @@ function slice(history, from, to, { NEVER, NONE, OPERATION, Column, edgesOf }) {
     borders: during(history.borders, from, to, NEVER),
     spans: during(history.spans, from, to, NEVER),
     refused: sizes,
-    clock: history.clock?.slice(Math.floor(from / meta.clockStep)),
+    clock: history.clock?.slice(
+      Math.floor(from / meta.clockStep),
+      Math.ceil(to / meta.clockStep) + 1,
+    ),
   };
 }
 

@@ -153,11 +153,19 @@ export class Engine {
     };
   }
 
-  /** Seconds since the recording began. */
+  /**
+   * Seconds since the recording began, as [from, to]: the operation before a moment was about between these. `to` is undefined behind
+   * the last time that the history has; without times, or before the first operation, all is.
+   */
   #seconds(moment) {
     const { clock, meta } = this.#history;
-    if (clock === undefined || clock.length === 0) return undefined;
-    return clock[Math.min(clock.length - 1, Math.floor(moment / meta.clockStep))] / 1e6;
+    const { clockStep, offset = 0 } = meta;
+    const at = offset + moment - 1;
+    if (clock === undefined || at < 0) return undefined;
+    // The clock of a window begins with the step that its first operation is in.
+    const before = Math.max(0, Math.floor(at / clockStep) - Math.floor(offset / clockStep));
+    const after = at % clockStep === 0 ? before : before + 1;
+    return [before, after].map((step) => (step < clock.length ? clock[step] / 1e6 : undefined));
   }
 
   /** What the operation before a moment has done. */

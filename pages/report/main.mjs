@@ -60,7 +60,7 @@ const showMoment = latestOnly(async (moment, since) => {
   for (const id of ['map-at', 'now-at']) byId(id).textContent = name(moment);
   const row = bytes(found.map.bytes * found.map.width);
   byId('map-scale').textContent = `– ${row} a row, ${counted(numbers.mainBlocks, 'main block')}`;
-  const seconds = found.seconds === undefined ? '' : `, ${found.seconds.toFixed(3)} s`;
+  const seconds = panels.secondsText(found.seconds);
   const total = count(report.head.operations);
   byId('operation').replaceChildren(
     make('b', {}, name(moment)),

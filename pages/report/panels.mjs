@@ -68,6 +68,14 @@ export function operationText({ kind, address, asked, from, was, text }) {
   }
 }
 
+/** When an operation was, behind its number: `seconds` are those between which it was, if that is known. */
+export function secondsText(seconds) {
+  if (seconds === undefined) return '';
+  const [from, to] = seconds.map((each) => each?.toFixed(3));
+  if (to === undefined) return `, after ${from} s`;
+  return `, about ${from === to ? from : `${from} to ${to}`} s`;
+}
+
 /** A block as a line; `name` writes the number of an operation. Of a heap without a history, `hasTime` is false. */
 export function blockText(block, name, hasTime) {
   const { address, size, asked, made, isFirst, gone, lived, resized, site } = block;
