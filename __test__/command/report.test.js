@@ -351,13 +351,20 @@ describe('Heap.report()', SKIP, () => {
 
   test('refuses what it cannot do with a code', options, async () => {
     const heap = new Heap();
-    for (const wrong of [undefined, 5, {}]) {
+    for (const wrong of [undefined, 5, {}, 'a\0b']) {
       await assert.rejects(heap.report(wrong), { code: 'ERR_INVALID_ARG_TYPE' });
     }
     await assert.rejects(heap.report(file('nowhere/heap.html')), {
       code: 'ERR_MEMS_RECORDING',
       message: /its folder does not exist/,
     });
+    if (process.platform !== 'win32') {
+      await assert.rejects(heap.report(file('n'.repeat(256))), {
+        code: 'ERR_MEMS_RECORDING',
+        message: /cannot write .*: its name is too long/,
+      });
+      assert.deepEqual(fs.readdirSync(folder), ['heap.html']);
+    }
     heap.close();
   });
 

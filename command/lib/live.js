@@ -9,7 +9,7 @@
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { writeOutput } = require('./files.js');
+const { checkOutput, writeOutput } = require('./files.js');
 const { Failure } = require('./failure.js');
 const { bytes: sizeText, count } = require('./numbers.js');
 const { openOperations } = require('./operations.js');
@@ -99,6 +99,7 @@ function refine(history, { sizes, borders, spans, numbers }) {
 async function reportHeap(heap, to) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mems-report-'));
   try {
+    checkOutput(to, true);
     const snapshot = path.join(folder, 'heap.mems');
     // Both before anything is waited for, so that this thread changes nothing in between.
     heap.snapshot(snapshot);
