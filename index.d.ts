@@ -1252,7 +1252,8 @@ export function snapshot(path: string | FileUrl): number;
  * The page shows the moment of the call. It has no history, also of a heap that is being recorded: that continues undisturbed, and
  * `mems report` shows the file once {@link stopRecording} has ended it. Other threads that use the heap wait while its blocks are read. What
  * they change right after that may be seen in how free slots of size classes are drawn. O(n) for n blocks, of which a million take
- * some seconds, most of them in this thread.
+ * some seconds, most of them in this thread. The numbers are those of {@link stats}; blocks in the quarantine of a heap that is
+ * {@link InitOptions.hardened} are drawn as holes, and not counted as such.
  *
  * Pages are made by the command `mems`, which is loaded by the first call and takes Node.js 20. On older versions, and in a bundle without
  * the package's folder `bin`, write a {@link snapshot} instead, and run `mems report` on that.
@@ -1260,7 +1261,8 @@ export function snapshot(path: string | FileUrl): number;
  * @param path - The path of the page, or a `file:` URL.
  * @returns A promise of the length of the page in bytes.
  * @throws The promise is rejected with `ERR_MEMS_UNSUPPORTED` where there is no command, `ERR_MEMS_RECORDING` if the page cannot be
- * written, `ERR_INVALID_ARG_TYPE`, `ERR_MEMS_OUT_OF_MEMORY`, `ERR_MEMS_NOT_INITIALIZED`.
+ * written, `ERR_INVALID_ARG_TYPE`, `ERR_MEMS_OUT_OF_MEMORY`, `ERR_MEMS_NOT_INITIALIZED`; of a {@link Heap} that is closed with
+ * `ERR_MEMS_CLOSED`.
  *
  * @example
  * malloc(100);

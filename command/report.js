@@ -52,7 +52,7 @@ module.exports = {
   description: [
     'Writes one HTML file about FILE, a trace or a recording, or standard input for -. It opens in a browser without a network: addresses over time, the heap and a main chain at any operation, holes by size, the numbers of stats() with what each means, what other policies make of the same requests, and where blocks were allocated if the recording has stacks. The guide is docs/seeing.md.',
     'A recording is shown with the addresses that it has. A trace has none, so it is replayed as mems replay does it, with the first policy that --policy names, or first-fit. The small pictures are replays.',
-    `A page has up to ${count(MOST_OPERATIONS)} operations. Of a longer program it has those round the peak, growth and refused requests, and says what is left out. Memory: some 80 bytes an operation while the page is made.`,
+    `A page has up to ${count(MOST_OPERATIONS)} operations. Of a longer program it has those round the peak, growth and refused requests, and says what is left out. Memory: some 200 bytes an operation while the page is made, and 80 with --policy none.`,
     'Stacks are shown without the folders of their files, unless --paths is given.',
   ],
   most: 1,

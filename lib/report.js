@@ -33,7 +33,9 @@ function load() {
 
 /** Writes the page of a heap, as it is now, to a path. Resolves to the length of the page in bytes. */
 async function report(heap, to) {
-  if (typeof to !== 'string') throw wrongType('path', 'a string or a file: URL', to);
+  if (typeof to !== 'string' || to.includes('\0')) {
+    throw wrongType('path', 'a path, or a file: URL, without a zero byte', to);
+  }
   // The program may be in another folder when the page is written.
   return load()(heap, path.resolve(to));
 }

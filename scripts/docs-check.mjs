@@ -7,7 +7,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { decode } from 'fast-png';
+import { expectAlike } from './lib/alike.mjs';
 import { findBrowser } from './lib/browser.mjs';
 import { makePictures } from './lib/pictures.mjs';
 import { runScript } from './lib/rows.mjs';
@@ -29,31 +29,6 @@ async function pictures() {
     for (const [, command, picture] of text.matchAll(PICTURE)) found.push([name, command, picture]);
   }
   return found;
-}
-
-/** The share of pixels by which pictures that look alike may differ, and by how much a pixel of the same colour may. */
-const DIFFERENT = 0.1;
-const SHADE = 48;
-
-/** Throws unless two pictures look alike. */
-function expectAlike(name, is, was) {
-  const [one, other] = [decode(is), decode(was)];
-  if (one.width !== other.width || one.height !== other.height || one.channels !== other.channels) {
-    throw new Error(`${name} has another size or kind now: npm run docs:pictures`);
-  }
-  let different = 0;
-  for (let at = 0; at < one.data.length; at += one.channels) {
-    const channels = [0, 1, 2].map((channel) =>
-      Math.abs(one.data[at + channel] - other.data[at + channel]),
-    );
-    if (Math.max(...channels) > SHADE) different++;
-  }
-  const share = different / (one.width * one.height);
-  if (share > DIFFERENT) {
-    throw new Error(
-      `${name}: ${(100 * share).toFixed(0)}% of the page look different now: npm run docs:pictures`,
-    );
-  }
 }
 
 /** Whether pictures of pages can be made. */

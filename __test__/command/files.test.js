@@ -5,7 +5,8 @@
 
 const { after, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
-const { spawn } = require('node:child_process');
+const { execFileSync, spawn } = require('node:child_process');
+const { once } = require('node:events');
 const fs = require('node:fs');
 const path = require('node:path');
 const { environment, SKIP, temporaryFolder } = require('../helpers/command.js');
@@ -45,6 +46,57 @@ describe('outputs of mems', SKIP, () => {
     await assert.rejects(late, /is there already/);
     assert.equal(fs.readFileSync(file('late.txt'), 'utf8'), 'theirs');
     fs.rmSync(file('late.txt'));
+  });
+
+  const posix = { skip: process.platform === 'win32' && 'takes links and named pipes' };
+
+  test('are written where a link leads, and the link stays', posix, async () => {
+    const name = file('link.txt');
+    fs.symlinkSync('linked.txt', name);
+    // The link leads nowhere at first.
+    for (const [force, text] of [
+      [false, 'one'],
+      [true, 'two'],
+    ]) {
+      await writeOutput(name, force, (append) => append(text));
+      assert.equal(fs.readlinkSync(name), 'linked.txt');
+      assert.equal(fs.readFileSync(file('linked.txt'), 'utf8'), text);
+    }
+    await assert.rejects(
+      writeOutput(name, false, (append) => append('three')),
+      /is there already/,
+    );
+    for (const each of ['link.txt', 'linked.txt']) fs.rmSync(file(each));
+  });
+
+  test('are written into a named pipe, which stays', posix, async () => {
+    const name = file('pipe');
+    execFileSync('mkfifo', [name]);
+    const reader = spawn('cat', [name]);
+    let text = '';
+    reader.stdout.on('data', (part) => {
+      text += part;
+    });
+    const ended = once(reader, 'close');
+    await writeOutput(name, true, (append) => append('into it'));
+    await ended;
+    assert.equal(text, 'into it');
+    assert.ok(fs.statSync(name).isFIFO());
+    fs.rmSync(name);
+  });
+
+  test('have names as long as those of files', posix, async () => {
+    const name = file('n'.repeat(255));
+    await writeOutput(name, false, (append) => append('long'));
+    fs.rmSync(name);
+    await assert.rejects(
+      writeOutput(`${name}n`, false, (append) => append('long')),
+      { status: 2, message: /its name is too long\.$/ },
+    );
+    await assert.rejects(
+      writeOutput(folder, true, (append) => append('folder')),
+      { status: 2, message: /it is a folder\.$/ },
+    );
   });
 
   test('leave nothing behind when what makes them fails', async () => {

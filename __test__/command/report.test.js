@@ -11,6 +11,15 @@ const { Heap } = require('@sambhav-gautam/osmemoryallocator');
 const { json, mems, SKIP, temporaryFolder } = require('../helpers/command.js');
 const { program, traceText } = require('../helpers/traces.js');
 
+/** What a page carries: its head, and its parts unpacked. `page` is the code of pages. */
+function contents(page, html) {
+  const [, packed] = /<script type="text\/plain" id="data">([\w+/=]*)<\/script>/.exec(html);
+  const { head, parts } = page.splitParts(
+    new Uint8Array(gunzipSync(Buffer.from(packed, 'base64'))),
+  );
+  return { head, parts, histories: parts.slice(0, head.windows.length).map(page.unpack) };
+}
+
 describe('mems report', SKIP, () => {
   const folder = temporaryFolder(after);
   const file = (name) => path.join(folder, name);
@@ -29,15 +38,6 @@ describe('mems report', SKIP, () => {
     heap.close();
   });
 
-  /** What a page carries: its head, and its parts unpacked. */
-  function contents(html) {
-    const [, packed] = /<script type="text\/plain" id="data">([\w+/=]*)<\/script>/.exec(html);
-    const { head, parts } = page.splitParts(
-      new Uint8Array(gunzipSync(Buffer.from(packed, 'base64'))),
-    );
-    return { head, parts, histories: parts.slice(0, head.windows.length).map(page.unpack) };
-  }
-
   async function made(name, ...args) {
     const { status, stdout, stderr } = await mems([
       'report',
@@ -48,7 +48,7 @@ describe('mems report', SKIP, () => {
       ...args,
     ]);
     assert.deepEqual([status, args.includes('--partial') ? '' : stderr], [0, '']);
-    return { ...contents(fs.readFileSync(file('out.html'), 'utf8')), stdout };
+    return { ...contents(page, fs.readFileSync(file('out.html'), 'utf8')), stdout };
   }
 
   test('writes a page of a trace, with the policies that are named', async () => {
@@ -140,7 +140,7 @@ describe('mems report', SKIP, () => {
       'none',
     ]);
     assert.equal(status, 0);
-    assert.equal(contents(stdout).head.operations, CALLS.length);
+    assert.equal(contents(page, stdout).head.operations, CALLS.length);
     const wrong = async (...args) => (await mems(['report', ...args])).stderr;
     assert.match(await wrong(file('app.rep')), /name a file and a page/);
     assert.match(await wrong(file('app.rep'), '-o', '-', '--json'), /--json needs -o FILE/);
@@ -166,10 +166,77 @@ describe('mems report', SKIP, () => {
     heap.stopRecording();
     heap.close();
     const { head: late } = await made('late.mems', '--policy', 'none');
+    const [affected, wrong] = late.notes;
     assert.match(
-      late.notes.join(' '),
-      /has other numbers than this page\. .*; holes: .*it began with blocks there\./,
+      affected,
+      /since it began with blocks there\. So at every operation the number of/,
     );
+    assert.match(
+      wrong,
+      /^At the end the heap itself has other numbers than this page: .*; holes: /,
+    );
+  });
+
+  test('says which numbers may be wrong all the time, also if they are right at the end', async () => {
+    const heap = new Heap({ policy: 'segregated' });
+    const fill = () => Array.from({ length: 500 }, (_, at) => heap.malloc(1 + ((at * 7) % 800)));
+    const before = fill();
+    heap.record(file('begun.mems'));
+    const blocks = fill();
+    for (const block of [...before, ...blocks]) heap.free(block);
+    heap.trim();
+    heap.stopRecording();
+    heap.close();
+    const isSaid = /since it began with blocks there\. So at every operation/;
+    const { head } = await made('begun.mems', '--policy', 'none');
+    assert.match(head.notes.join(' '), isSaid);
+    const bytes = fs.readFileSync(file('begun.mems'));
+    fs.writeFileSync(file('begun-cut.mems'), bytes.subarray(0, -4));
+    const { head: cut } = await made('begun-cut.mems', '--partial', '--policy', 'none');
+    assert.match(cut.notes.join(' '), isSaid);
+    const hardened = new Heap({ hardened: true });
+    hardened.record(file('hardened.mems'));
+    hardened.free(hardened.malloc(100));
+    hardened.stopRecording();
+    hardened.close();
+    const { head: guarded } = await made('hardened.mems', '--policy', 'none');
+    assert.match(guarded.notes[0], /^The heap is hardened: .* So at every operation live bytes/);
+  });
+
+  test('has a curve of live bytes that begins with the blocks that were there', async () => {
+    const heap = new Heap();
+    const blocks = Array.from({ length: 1000 }, () => heap.malloc(1024));
+    heap.record(file('shrinks.mems'));
+    for (const block of blocks.slice(0, 900)) heap.free(block);
+    for (let at = 0; at < 300; at++) heap.malloc(64);
+    const { live } = heap.stats().bytes;
+    heap.stopRecording();
+    heap.close();
+    const { head } = await made('shrinks.mems', '--policy', 'none', '--detail', '100');
+    assert.deepEqual([head.summary.live[0], head.summary.live.at(-1)], [1000 * 1024, live]);
+  });
+
+  test('shows no folder of any frame', () => {
+    const { withoutFolders } = require('../../command/lib/page.js');
+    const frames = {
+      'at f (/home/u/app.js:1:2)': 'at f (app.js:1:2)',
+      'at /home/u/app.js:1:2': 'at app.js:1:2',
+      'at async /home/u/app.js:1:2': 'at async app.js:1:2',
+      'at async f (file:///home/u/app.mjs:1:2)': 'at async f (app.mjs:1:2)',
+      'at f (C:\\Program Files (x86)\\u\\app.js:1:2)': 'at f (app.js:1:2)',
+      'at C:\\u\\app.js:1:2': 'at app.js:1:2',
+      'at /home/u (old)/app.js:1:2': 'at app.js:1:2',
+      'at /home/u (old)/a (1)/app.js:1:2': 'at app.js:1:2',
+      'at f (/home/u (old)/app.js:1:2)': 'at f (app.js:1:2)',
+      'at T.f [as g] (/home/(u)/app.js:1:2)': 'at T.f [as g] (app.js:1:2)',
+      'at eval (eval at f (/home/u/app.js:1:2), <anonymous>:1:1)':
+        'at eval (eval at f (app.js:1:2), <anonymous>:1:1)',
+      'at node:internal/main/run:1:2': 'at node:internal/main/run:1:2',
+      'at f (node:internal/main/run:1:2)': 'at f (node:internal/main/run:1:2)',
+      'at async Promise.all (index 0)': 'at async Promise.all (index 0)',
+    };
+    const lines = (texts) => texts.map((text) => `    ${text}`).join('\n');
+    assert.equal(withoutFolders(lines(Object.keys(frames))), lines(Object.values(frames)));
   });
 
   test('has windows of a program that is too long', async () => {
@@ -185,7 +252,7 @@ describe('mems report', SKIP, () => {
       '100',
     ]);
     assert.ok(output.windows.length > 0);
-    const { head, histories } = contents(fs.readFileSync(file('out.html'), 'utf8'));
+    const { head, histories } = contents(page, fs.readFileSync(file('out.html'), 'utf8'));
     assert.deepEqual(head.windows, output.windows);
     assert.match(
       head.leftOut,
@@ -203,6 +270,26 @@ describe('mems report', SKIP, () => {
     const { head } = await made('app.rep', '--limit', '8K', '--policy', 'first-fit,worst-fit');
     for (const { policy, refused, mapped } of head.policies) {
       assert.ok(refused > 0 && mapped <= 8192, policy);
+    }
+  });
+
+  test('a limit is for replays, and not for the heap that was recorded', async () => {
+    const heap = new Heap({ policy: 'segregated' });
+    heap.record(file('large.mems'));
+    for (let at = 0; at < 100; at++) heap.malloc(1 + 50 * at);
+    const { bytes } = heap.stats();
+    heap.stopRecording();
+    heap.close();
+    const policies = ['--policy', 'segregated,first-fit'];
+    const { head } = await made('large.mems', '--limit', '64K', ...policies);
+    const [own, other] = head.policies;
+    assert.deepEqual([own.refused, own.mapped, head.notes], [0, bytes.mapped, []]);
+    assert.ok(other.refused > 0 && other.mapped <= 64 << 10);
+    const args = ['report', file('large.mems'), '-o', file('out.html'), '-f', '--limit', '100'];
+    for (const policy of ['none', 'segregated', 'first-fit']) {
+      const { status, stderr } = await mems([...args, '--policy', policy]);
+      assert.equal(status, 2);
+      assert.match(stderr, /the limit is less than a page/);
     }
   });
 });
@@ -227,15 +314,57 @@ describe('Heap.report()', SKIP, () => {
     await assert.rejects(heap.report(file('closed.html')), { code: 'ERR_MEMS_CLOSED' });
   });
 
+  test('has the numbers of stats(), also of a hardened heap', options, async () => {
+    const page = await import('../../pages/report/command.mjs');
+    for (const policy of ['first-fit', 'buddy', 'segregated']) {
+      const heap = new Heap({ policy, hardened: true });
+      const blocks = Array.from({ length: 300 }, (_, at) => heap.malloc(1 + ((at * 37) % 900)));
+      for (const block of blocks.slice(0, 150)) heap.free(block);
+      const { bytes, counts, fragmentation } = heap.stats();
+      const unusable = heap.unusable(1024);
+      await heap.report(file('hardened.html'));
+      heap.close();
+      const { head, histories } = contents(page, fs.readFileSync(file('hardened.html'), 'utf8'));
+      const numbers = new page.Layout(histories[0]).go(0);
+      const { external, internal, unusable1K } = page.fractions(numbers);
+      const { mapped, live, requested, holeBytes, largest, blocks: number, holes } = numbers;
+      assert.deepEqual(
+        { mapped, live, requested, holeBytes, largest, number, holes, external, internal },
+        {
+          mapped: bytes.mapped,
+          live: bytes.live,
+          requested: bytes.requested,
+          holeBytes: bytes.holes,
+          largest: bytes.largestHole,
+          number: counts.live,
+          holes: counts.holes,
+          external: fragmentation.external,
+          internal: fragmentation.internal,
+        },
+        policy,
+      );
+      assert.equal(unusable1K, unusable, policy);
+      assert.match(head.notes.join(), /^150 blocks of .* in quarantine are drawn as holes\./);
+    }
+    fs.rmSync(file('hardened.html'));
+  });
+
   test('refuses what it cannot do with a code', options, async () => {
     const heap = new Heap();
-    for (const wrong of [undefined, 5, {}]) {
+    for (const wrong of [undefined, 5, {}, 'a\0b']) {
       await assert.rejects(heap.report(wrong), { code: 'ERR_INVALID_ARG_TYPE' });
     }
     await assert.rejects(heap.report(file('nowhere/heap.html')), {
       code: 'ERR_MEMS_RECORDING',
       message: /its folder does not exist/,
     });
+    if (process.platform !== 'win32') {
+      await assert.rejects(heap.report(file('n'.repeat(256))), {
+        code: 'ERR_MEMS_RECORDING',
+        message: /cannot write .*: its name is too long/,
+      });
+      assert.deepEqual(fs.readdirSync(folder), ['heap.html']);
+    }
     heap.close();
   });
 

@@ -93,9 +93,9 @@ describe('the history of a heap', SKIP, () => {
     return known;
   }
 
-  async function historyOf(name, policy) {
+  async function historyOf(name, policy, limit) {
     const source = await open(name, {}, QUIET);
-    const builder = new HistoryBuilder(page, source, { policy });
+    const builder = new HistoryBuilder(page, source, { policy, limit });
     try {
       await readAll(source, QUIET, (some) => builder.add(some));
       return { history: builder.finish({}), inferred: builder.inferred };
@@ -171,7 +171,10 @@ describe('the history of a heap', SKIP, () => {
         const whole = new page.Layout(history);
         const found = { history, peak: Math.floor(history.operations / 2) };
         const windows = chooseWindows(found, 200, page);
-        assert.ok(windows.reduce((sum, { from, to }) => sum + to - from, 0) <= 200);
+        for (const most of [200, 9, 3, 1]) {
+          const some = chooseWindows(found, most, page);
+          assert.ok(some.reduce((sum, { from, to }) => sum + to - from, 0) <= most);
+        }
         for (const { from, to } of windows) {
           const part = page.unpack(page.pack(slice(history, from, to, page)));
           const layout = new page.Layout(part);
@@ -185,6 +188,93 @@ describe('the history of a heap', SKIP, () => {
       });
     });
   }
+
+  test('says of a block in a window when it was made and what becomes of it', async (t) => {
+    const { Engine } = await import('../../pages/report/engine.mjs');
+    const random = new Random(1100);
+    record(random, optionsFrom('first-fit', random), 800);
+    const { history } = await historyOf(file);
+    const whole = new Engine();
+    whole.open({ bytes: page.pack(history) });
+    const [near, theme] = [10_000, 'light'];
+    /** The blocks that the engine names at a moment: that of the operation, and those of the chain. */
+    const blocksAt = (engine, moment, focus) => {
+      const { operation, chain } = engine.moment({ moment, near, focus, scale: 'size', theme });
+      return [operation.block, ...(chain?.shown ?? []).map(({ block }) => block)];
+    };
+    const said = (engine, block, offset) => {
+      const { made, gone, lived, resized, isFirst } = engine.block({ block });
+      return { made: made + offset, gone: gone && gone + offset, lived, resized, isFirst };
+    };
+    let [earlier, later] = [0, 0];
+    reproducible(t, () => {
+      for (const { from, to } of chooseWindows({ history, peak: 400 }, 300, page)) {
+        const part = slice(history, from, to, page);
+        const engine = new Engine();
+        engine.open({ bytes: page.pack(part) });
+        for (let moment = from; moment <= to; moment += 7) {
+          const focus = whole.moment({ moment, near }).chain?.start;
+          const numbers = blocksAt(whole, moment, focus);
+          blocksAt(engine, moment - from, focus).forEach((block, at) => {
+            if (moment === from && at === 0) return;
+            assert.equal(block === undefined, numbers[at] === undefined);
+            if (block === undefined) return;
+            const wanted = said(whole, numbers[at], 0);
+            assert.deepEqual(said(engine, block, from), wanted, `operation ${moment}, ${at}`);
+            if (wanted.made < from && wanted.resized > 0) earlier += 1;
+            if (wanted.gone > to) later += 1;
+          });
+        }
+        // What is found is so in the whole program.
+        for (const [what, value] of [['never freed'], ['age', 500]]) {
+          for (let moment = 0; ; ) {
+            const found = engine.find({ what, value, moment });
+            const inWhole = whole.find({ what, value, moment: moment + from });
+            const isInside = inWhole && inWhole.moment <= to && !inWhole.isRound;
+            assert.equal(found !== undefined && !found.isRound, Boolean(isInside), what);
+            if (!isInside) break;
+            assert.equal(found.moment + from, inWhole.moment, what);
+            moment = found.moment;
+          }
+        }
+      }
+      assert.ok(earlier > 10 && later > 10, `${earlier} and ${later} blocks`);
+    });
+  });
+
+  test('has the times between which an operation was, in windows as well', async () => {
+    const { Engine } = await import('../../pages/report/engine.mjs');
+    const heap = new Heap({ autoTrim: false });
+    heap.record(file);
+    for (let at = 0; at < 300; at++) heap.malloc(10);
+    heap.stopRecording();
+    heap.close();
+    const { history } = await historyOf(file);
+    const { clockStep } = history.meta;
+    assert.equal(history.clock.length, Math.ceil(history.operations / clockStep));
+    // An operation in a step takes as many seconds as its number says.
+    history.clock = history.clock.map((_, step) => 1e6 * (step * clockStep + 1));
+    for (const [from, to] of [
+      [0, history.operations],
+      [63, 70],
+      [64, 128],
+      [100, 180],
+    ]) {
+      const engine = new Engine();
+      engine.open({ bytes: page.pack(slice(history, from, to, page)) });
+      for (let operation = from + 1; operation <= to; operation++) {
+        const [low, high] = engine.moment({ moment: operation - from, near: 3 }).seconds;
+        const isLast = operation > 257;
+        const step = Math.floor((operation - 1) / clockStep) * clockStep + 1;
+        assert.equal(low, step, `operation ${operation}`);
+        const wanted = operation === step ? step : step + clockStep;
+        assert.equal(high, isLast ? undefined : wanted, `operation ${operation}`);
+      }
+    }
+    const engine = new Engine();
+    engine.open({ bytes: page.pack(history) });
+    assert.equal(engine.moment({ moment: 0, near: 3 }).seconds, undefined);
+  });
 
   test('has the numbers of stats() after every operation of a trace', async (t) => {
     const { Player } = require('../../command/lib/player.js');
@@ -260,6 +350,72 @@ describe('the history of a heap', SKIP, () => {
       assert.ok(history.blocks.count > 100);
       new page.Layout(history).go(history.operations);
     }
+  });
+
+  test('of a recording with another policy has the numbers of mems replay', async (t) => {
+    const { json } = require('../helpers/command.js');
+    // A replayed heap with size classes is not recorded, so that its caches keep slots.
+    const others = POLICIES.filter((policy) => policy !== 'segregated');
+    for (let round = 0; round < 12; round++) {
+      const own = POLICIES[round % POLICIES.length];
+      const random = new Random(6000 + round);
+      const options = optionsFrom(own, random);
+      record(random, options, 500);
+      const [{ results }] = (await json(['replay', file, '--policy', others.join(',')])).files;
+      for (const replayed of results.filter(({ policy }) => policy !== own)) {
+        const { history } = await historyOf(file, replayed.policy);
+        const { mapped, holes, largest, live } = new page.Layout(history).go(history.operations);
+        reproducible(t, () => {
+          const { refused } = history;
+          assert.deepEqual(
+            { mapped, holes, largest, live, refused: refused.length },
+            {
+              mapped: replayed.mapped,
+              holes: replayed.holes,
+              largest: replayed.largestHole,
+              live: replayed.live,
+              refused: replayed.refused,
+            },
+            `${JSON.stringify(options)}, ${replayed.policy}`,
+          );
+        });
+      }
+    }
+  });
+
+  test('has what a heap with size classes and a limit has after it has refused a request', async (t) => {
+    const { Player } = require('../../command/lib/player.js');
+    const random = new Random(7000);
+    const chunk = { kind: [], block: [], size: [] };
+    const live = [];
+    const lines = Array.from({ length: 1500 }, (_, at) => {
+      const isFree = live.length > 150 || (live.length > 0 && below(random, 5) < 2);
+      const id = isFree ? live.splice(below(random, live.length), 1)[0] : at;
+      const size = isFree ? 0 : sizeFrom(random);
+      if (!isFree) live.push(id);
+      chunk.kind.push(isFree ? 3 : 2);
+      chunk.block.push(id);
+      chunk.size.push(size);
+      return isFree ? `f ${id}` : `a ${id} ${size}`;
+    });
+    const trace = path.join(folder, 'limit.rep');
+    fs.writeFileSync(trace, lines.join('\n'));
+    const settings = { policy: 'segregated', limit: 256 << 10 };
+    const { history } = await historyOf(trace, settings.policy, settings.limit);
+    const layout = new page.Layout(history);
+    const player = new Player({ kind: 'trace' }, settings);
+    reproducible(t, () => {
+      assert.ok(history.refused.length > 10);
+      for (let at = 0; at < lines.length; at++) {
+        player.play(chunk, at);
+        const known = {
+          stats: player.heap.stats(),
+          unusable: [64, 1024, 65536].map((size) => player.heap.unusable(size)),
+        };
+        assertNumbers(layout.go(at + 1), known, `operation ${at + 1}, ${lines[at]}`);
+      }
+    });
+    player.close();
   });
 
   test('has varints for every number that JavaScript is sure of', () => {

@@ -1,5 +1,5 @@
 // Outputs that are there whole or not at all: written under a temporary name beside the final one, and then renamed. Whatever ends
-// the command before that, the temporary file is removed.
+// the command before that, the temporary file is removed. Only what is no file on a disk is written into as it is.
 
 'use strict';
 
@@ -17,28 +17,57 @@ function systemFailure(error, name, doing) {
     EISDIR: 'it is a folder',
     ENOSPC: 'the disk is full',
     EROFS: 'the file system is read-only',
+    ENAMETOOLONG: 'its name is too long',
+    ELOOP: 'links lead in a circle',
   };
   const reason = reasons[error.code];
   if (reason === undefined && typeof error.code !== 'string') throw error;
   return new Failure(`cannot ${doing} ${name}: ${reason ?? error.message}.`);
 }
 
-/** Throws unless `name` can be made, or `force` says to replace it. Subcommands call it before they work for minutes. */
-function checkOutput(name, force) {
-  if (!fs.existsSync(name)) return;
-  if (fs.statSync(name).isDirectory()) throw systemFailure({ code: 'EISDIR' }, name, 'write');
-  if (!force) {
-    throw new Failure(`${name} is there already: choose another name, or replace it with -f.`);
+/** Where a file of that name is: what links lead to, also where there is nothing yet. `is` are the file's properties, if it is there. */
+function placeOf(name) {
+  try {
+    const is = fs.statSync(name, { throwIfNoEntry: false });
+    if (is !== undefined) return { is, place: is.isFile() ? fs.realpathSync(name) : name };
+    if (fs.lstatSync(name, { throwIfNoEntry: false }) === undefined) return { place: name };
+    return placeOf(path.resolve(fs.realpathSync(path.dirname(name)), fs.readlinkSync(name)));
+  } catch (error) {
+    throw error.syscall ? systemFailure(error, name, 'write') : error;
   }
 }
 
 /**
- * Writes a file. `write(append)` is called with a function that appends a string or bytes; it may be async.
- * With `force`, a file of that name is replaced.
+ * Throws unless `name` can be made, or `force` says to replace it. Subcommands call it before they work for minutes.
+ * Returns where it is made, and its properties if it is there.
  */
-async function writeOutput(name, force, write) {
-  checkOutput(name, force);
-  const temporary = path.join(path.dirname(name), `.${path.basename(name)}.${process.pid}.partial`);
+function checkOutput(name, force) {
+  const found = placeOf(name);
+  if (found.is?.isDirectory()) throw new Failure(`cannot write ${name}: it is a folder.`);
+  if (found.is !== undefined && !force) {
+    throw new Failure(`${name} is there already: choose another name, or replace it with -f.`);
+  }
+  return found;
+}
+
+/** Writes into what is no file on a disk, such as a device or a named pipe: it stays what it is. */
+async function writeInto(place, write) {
+  // Opening a pipe waits for its reader, and must not keep signals waiting.
+  const handle = await fs.promises.open(place, fs.constants.O_WRONLY);
+  try {
+    await write((part) => fs.writeFileSync(handle.fd, part));
+  } finally {
+    await handle.close();
+  }
+}
+
+let outputs = 0;
+
+/** Writes a file at `place` under a temporary name, and renames it once `check()` has returned. */
+async function writeWhole(place, write, check) {
+  // As short as the longest name of a file allows.
+  const short = `.mems-${process.pid}-${outputs++}.partial`;
+  const temporary = path.join(path.dirname(place), short);
   let descriptor;
   const undo = () => {
     if (descriptor !== undefined) fs.closeSync(descriptor);
@@ -51,14 +80,28 @@ async function writeOutput(name, force, write) {
     await write((part) => fs.writeFileSync(descriptor, part));
     fs.closeSync(descriptor);
     descriptor = undefined;
-    // Another process may have made the file meanwhile.
-    checkOutput(name, force);
-    fs.renameSync(temporary, name);
+    check();
+    fs.renameSync(temporary, place);
   } catch (error) {
     undo();
-    throw error.syscall ? systemFailure(error, name, 'write') : error;
+    throw error;
   } finally {
     forget();
+  }
+}
+
+/**
+ * Writes a file. `write(append)` is called with a function that appends a string or bytes; it may be async.
+ * With `force`, a file of that name is replaced, or the one that a link of that name leads to; a device or a pipe is written into.
+ */
+async function writeOutput(name, force, write) {
+  const { is, place } = checkOutput(name, force);
+  try {
+    if (is !== undefined && !is.isFile()) await writeInto(place, write);
+    // Another process may have made the file meanwhile.
+    else await writeWhole(place, write, () => checkOutput(name, force));
+  } catch (error) {
+    throw error.syscall ? systemFailure(error, name, 'write') : error;
   }
 }
 

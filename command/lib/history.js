@@ -19,8 +19,8 @@ const PAGE = 4096;
 const MOST_SLOT = 32 << 10;
 const SLOT_UNIT = 16;
 const NONE = 0xffff_ffff;
-/** Operations between two times that are kept. */
-const CLOCK_STEP = 256;
+/** Operations between two times that are kept: between two for which a recording reads the clock. */
+const CLOCK_STEP = 64;
 
 /** The options of the heap that a trace is replayed on, as far as sizes depend on them. */
 const ALIGNMENTS = { segregated: 16 };
@@ -72,10 +72,11 @@ class HistoryBuilder {
   #mains;
   #rules;
   #isRecorded;
-  // By id: the number of its block, and 0 if there is none; one more than the number, so.
+  // By id: one more than the number of its block; 0 if there is none.
   #blocks = new Uint32Array(1024);
   #refused = [];
   #marks = [];
+  // Microseconds since the recording began, of one operation in CLOCK_STEP.
   #clock = [];
   #hasStacks;
   #live = 0;
@@ -91,10 +92,12 @@ class HistoryBuilder {
     this.alignment = own ? recorded : (ALIGNMENTS[this.policy] ?? recorded);
     this.#rules = new Rules(this.policy, this.alignment);
     this.#mains = new MainBlocks({
-      joins: own && source.options.joinEmptyBlocks === true && this.policy !== 'buddy',
+      joins: source.options?.joinEmptyBlocks === true && this.policy !== 'buddy',
       isOne: this.policy === 'segregated',
     });
-    this.#player = new Player(source, { policy: own ? undefined : this.policy, limit });
+    // The recorded heap had the limit of its own options.
+    const replayed = own ? {} : { policy: this.policy, limit };
+    this.#player = new Player(source, replayed);
     if (this.policy === 'segregated') this.#spans = new Spans(this.#player.heap);
     this.#hasStacks = own && source.recording.stacks;
     this.kinds = new Column(Uint8Array);
@@ -110,7 +113,7 @@ class HistoryBuilder {
     };
   }
 
-  /** Gives the heap that replays up. */
+  /** Closes the heap that replays: from now on the rules have to do. `why` says what it cannot follow. */
   #infer(why) {
     this.inferred ??= why;
     this.#player?.close();
@@ -180,11 +183,10 @@ class HistoryBuilder {
       return { kind: is, number: before };
     }
     if (is === KIND.malloc || is === KIND.realloc) {
-      if (address === 0)
-        return this.#refuse(
-          is === KIND.malloc ? KIND.refusedMalloc : KIND.refusedRealloc,
-          chunk.size[at],
-        );
+      if (address === 0) {
+        const refused = is === KIND.malloc ? KIND.refusedMalloc : KIND.refusedRealloc;
+        return this.#refuse(refused, chunk.size[at]);
+      }
       if (before !== NONE) {
         const resized = this.#make(chunk, at, { address, moment, previous: before });
         return { kind: KIND.realloc, number: resized };
@@ -192,7 +194,8 @@ class HistoryBuilder {
       return { kind: KIND.malloc, number: this.#make(chunk, at, { address, moment }) };
     }
     if (is === KIND.refusedMalloc || is === KIND.refusedRealloc) {
-      this.#spans?.look(moment);
+      // What another heap has refused says nothing about this one, so nobody asks it.
+      if (!this.#isRecorded) return { kind: KIND.free, number: NONE };
       return this.#refuse(is, chunk.size[at]);
     }
     if (is === KIND.grow && this.#isRecorded) this.#mains.grow(chunk.size[at], moment);
@@ -203,6 +206,8 @@ class HistoryBuilder {
   }
 
   #refuse(kind, size) {
+    // A heap gives empty spans back before it refuses.
+    this.#spans?.look(this.operations);
     return { kind, number: this.#refused.push(size) - 1 };
   }
 
@@ -250,8 +255,9 @@ class HistoryBuilder {
   #sizeOf({ size, alignment }, at, { address, previous, isMoved }) {
     // In place, the buddy system forgets that a block was aligned.
     const aligned = isMoved ? (alignment?.[at] ?? 1) : 1;
+    const isAsked = this.policy === 'segregated' || this.policy === 'buddy';
+    if (isAsked && this.#player !== undefined) return this.#player.heap.usableSize(address);
     if (this.policy !== 'segregated') return this.#rules.sizeOf(size[at], aligned);
-    if (this.#player !== undefined) return this.#player.heap.usableSize(address);
     // A slot stays as large as it is.
     const was = isMoved ? 0 : this.columns.size.values[previous];
     if (was >= size[at] && was <= MOST_SLOT) return was;

@@ -3,7 +3,7 @@
 // The page is built as the command is, with its script and styles (scripts/lib/pages.mjs); here comes what it shows: gzipped bytes as
 // base64 in an element that no browser runs, so that nothing in a file can become part of the page's code.
 //
-// Costs: a replay for the history and one for each policy, some 40 bytes an operation of memory.
+// Costs: a replay for the history and one for each policy; some 80 bytes an operation of memory, and 200 with small pictures.
 
 'use strict';
 
@@ -15,6 +15,7 @@ const { Failure } = require('./failure.js');
 const { HistoryBuilder } = require('./history.js');
 const { bytes, count } = require('./numbers.js');
 const { Program } = require('./program.js');
+const { checkedLimit } = require('./replay.js');
 const { readAll } = require('./replay-file.js');
 const { slice } = require('./slice.js');
 const { Tally } = require('./tally.js');
@@ -31,18 +32,16 @@ const STEP = 1 << 14;
 /** The code of pages, which the command shares. */
 const load = () => import('../../pages/report/command.mjs');
 
+/** The folders of a frame's file, behind a bracket or right behind `at`, with the scheme of a URL or the letter of a drive. */
+const FOLDERS = /(?<=\(|^\s*at (?:async )?)(?:[a-z][\w+.-]*:)?[\\/].*[\\/]/i;
+
 /** A stack without the folders of its files. */
-function withoutFolders(stack) {
+const withoutFolders = (stack) => {
   return stack
     .split('\n')
-    .map((line) => {
-      const [, before, place, after] =
-        /^(.*\()(.*)(\).*)$/.exec(line) ?? /^(\s*at (?:async )?)(.*)()$/.exec(line) ?? [];
-      if (place === undefined || place.startsWith('node:')) return line;
-      return `${before}${place.replace(/^.*[\\/]/, '')}${after}`;
-    })
+    .map((line) => line.replace(FOLDERS, ''))
     .join('\n');
-}
+};
 
 /** The texts of the stacks that a history has, by their numbers. */
 function stacksOf({ recording }, paths) {
@@ -72,17 +71,29 @@ function differences(history, stats, { Layout }) {
     .map(([name, here, there]) => `${name}: ${count(there)}, here ${count(here)}`);
 }
 
-/** Why the numbers of a page may differ from the heap's own. */
-function whyOf({ inferred, options }) {
+/** Which numbers of a page may differ from the heap's own at every operation, and why; undefined if none do. */
+function affectedOf({ inferred, options, policy }) {
   if (options.hardened) {
-    return 'The heap is hardened: what guards its blocks, and blocks in quarantine, are drawn as holes.';
+    return 'The heap is hardened: what guards its blocks, and blocks in quarantine, are drawn as holes. So at every operation live bytes, bytes in holes, the holes and the shares of them differ from the numbers of stats().';
   }
-  const why = inferred === undefined ? '' : `, since ${inferred}`;
-  return `Sizes and holes follow from the rules of the library${why}.`;
+  if (inferred === undefined || policy !== 'segregated') return undefined;
+  return `Where spans of size classes begin and end is not known, since ${inferred}. So at every operation the number of holes, the largest hole, external fragmentation and what is unusable may differ from those that the heap had.`;
 }
 
-/** What the reader of a page has to know about it. */
-function notesOf({ builder, history, source }, page) {
+/** Which numbers of a page the heap contradicts, and why; undefined if there are none. */
+function contradictionOf({ builder, history, source }, page) {
+  const wrong = differences(history, builder.stats() ?? source.recording?.stats, page);
+  if (wrong.length === 0) return undefined;
+  const where = history.operations === 0 ? 'The' : 'At the end the';
+  const numbers = `${where} heap itself has other numbers than this page: ${wrong.join('; ')}.`;
+  if (affectedOf(builder) !== undefined) return numbers;
+  const why = builder.inferred === undefined ? '' : `, since ${builder.inferred}`;
+  return `${numbers} Sizes and holes follow from the rules of the library${why}.`;
+}
+
+/** What the reader of a page has to know about it. With `isRefined`, holes and numbers are the heap's own. */
+function notesOf(found, isRefined, page) {
+  const { builder, source } = found;
   const notes = [];
   const { missing = 0, stats } = source.recording ?? {};
   if (missing > 0)
@@ -90,14 +101,8 @@ function notesOf({ builder, history, source }, page) {
   if (source.kind === 'recording' && stats === undefined) {
     notes.push('The recording was cut off: this is its beginning.');
   }
-  const wrong = differences(history, builder.stats() ?? stats, page);
-  if (wrong.length > 0) {
-    const list = wrong.join('; ');
-    notes.push(
-      `At the end the heap itself has other numbers than this page. ${list}. ${whyOf(builder)}`,
-    );
-  }
-  return notes;
+  if (!isRefined) notes.push(affectedOf(builder), contradictionOf(found, page));
+  return notes.filter((note) => note !== undefined);
 }
 
 /** A small picture of a history: three bytes a pixel, each in an area of its own. */
@@ -176,7 +181,9 @@ async function replayWith(policy, { program, source, limit }, context, page) {
 function summaryOf(history, { OPERATION, NONE }) {
   const { operations, kinds, what, blocks, mains } = history;
   const summary = { moments: [], live: [], mapped: [] };
-  let [live, mapped, grown, most] = [0, 0, 0, 0];
+  let [live, mapped, grown] = [0, 0, 0];
+  for (let at = 0; at < history.initial; at++) live += blocks.size[at];
+  let most = live;
   for (let moment = 1; moment <= operations; moment++) {
     const which = what[moment - 1];
     const is = kinds[moment - 1];
@@ -268,7 +275,7 @@ function factsOf({ history, tally, source }) {
 /**
  * Makes the page of a source (lib/operations.js). `policies` are those of the small pictures; `limit` is the most bytes that a heap can
  * map; with `paths` the stacks keep the folders of their files; `most` is how many operations the page has in full. `refine`
- * may add to the history of a live heap what a snapshot does not have. Resolves to { html, result }.
+ * adds to the history of a live heap what a snapshot does not have, and `notes` are more to say. Resolves to { html, result }.
  */
 async function makePage(source, options, context) {
   const {
@@ -280,6 +287,7 @@ async function makePage(source, options, context) {
     notes = [],
   } = options;
   // Before minutes of work.
+  if (limit !== undefined) checkedLimit(limit);
   readTemplate();
   const page = await load();
   // A trace has no policy of its own.
@@ -318,7 +326,7 @@ async function makePage(source, options, context) {
       name: source.name,
       operations: history.operations,
       facts: factsOf(found),
-      notes: [...notesOf(found, page), ...notes],
+      notes: [...notesOf(found, refine !== undefined, page), ...notes],
       policies: shown.map(({ row }) => row),
       ...rest,
     };
@@ -347,4 +355,4 @@ async function makePage(source, options, context) {
   }
 }
 
-module.exports = { loadPages: load, makePage, MOST_OPERATIONS, replayWith };
+module.exports = { loadPages: load, makePage, MOST_OPERATIONS, replayWith, withoutFolders };

@@ -15,19 +15,24 @@ const { onEnd } = require('./cleanup.js');
 const { deciding } = require('./exact.js');
 const { NO_BLOCK } = require('./recorded.js');
 const { KIND } = require('./recordings.js');
-const { openReplays } = require('./replay.js');
+const { checkedLimit, openReplays } = require('./replay.js');
 
 const REFUSALS = ['ERR_MEMS_OUT_OF_MEMORY', 'ERR_MEMS_INVALID_ALIGNMENT'];
 
-/** A heap for a source: `policy` instead of the one that was recorded, `limit` the most bytes that it can map. */
+/**
+ * A heap for a source, and the alignment that all of its blocks have. `policy` is used instead of the one that was recorded, and
+ * `limit` is the most bytes that the heap can map.
+ */
 function openHeap({ options, kind }, policy, limit) {
   // Options of one policy may be impossible with another.
   if (kind !== 'recording' || (policy !== undefined && policy !== options.policy)) {
-    const [{ heap }] = openReplays([policy], { limit, alignment: options?.alignment });
-    return heap;
+    const recorded = kind === 'recording' ? options : undefined;
+    const [{ heap, alignment }] = openReplays([policy], { limit, recorded });
+    return { heap, alignment };
   }
   const own = { ...deciding(options), addresses: 'number' };
-  return new Heap(limit === undefined ? own : { ...own, maxSize: limit });
+  if (limit !== undefined) own.maxSize = checkedLimit(limit);
+  return { heap: new Heap(own), alignment: options.alignment ?? 1 };
 }
 
 class Player {
@@ -41,8 +46,7 @@ class Player {
   #forget = () => {};
 
   constructor(source, { policy, limit } = {}) {
-    this.heap = openHeap(source, policy, limit);
-    this.alignment = source.options?.alignment ?? 1;
+    Object.assign(this, openHeap(source, policy, limit));
     this.#isOwn =
       source.kind === 'recording' && (policy ?? source.options.policy) === source.options.policy;
     if ((policy ?? source.options?.policy) !== 'segregated') return;
@@ -111,14 +115,12 @@ class Player {
       return address;
     }
     try {
-      if (is === KIND.realloc && address !== 0) {
-        return this.#keep(id, this.heap.realloc(address, size[at]));
-      }
       const isAligned = alignment !== undefined && alignment[at] > this.alignment;
-      const made = isAligned
-        ? this.heap.malloc(size[at], { alignment: alignment[at] })
-        : this.heap.malloc(size[at]);
-      return this.#keep(id, made);
+      const options = isAligned ? { alignment: alignment[at] } : undefined;
+      if (is === KIND.realloc && address !== 0) {
+        return this.#keep(id, this.heap.realloc(address, size[at], options));
+      }
+      return this.#keep(id, this.heap.malloc(size[at], options));
     } catch (error) {
       if (!REFUSALS.includes(error.code)) throw error;
       return 0;

@@ -152,15 +152,19 @@ class Replay {
           if (address === 0) continue;
           heap.free(address);
           addresses[id] = 0;
-        } else if (is === KIND.realloc && address !== 0) {
-          addresses[id] = heap.realloc(address, size[at]);
+          continue;
+        }
+        const isAligned = alignment !== undefined && alignment[at] > usual;
+        if (is === KIND.realloc && address !== 0) {
+          addresses[id] = isAligned
+            ? heap.realloc(address, size[at], { alignment: alignment[at] })
+            : heap.realloc(address, size[at]);
         } else {
           if (isSampled && looked.isNext()) {
             const before = performance.now();
             looked.add(heap.lookedAt(size[at]));
             sampling += performance.now() - before;
           }
-          const isAligned = alignment !== undefined && alignment[at] > usual;
           addresses[id] = isAligned
             ? heap.malloc(size[at], { alignment: alignment[at] })
             : heap.malloc(size[at]);
@@ -225,17 +229,23 @@ function warmUp(policies) {
   }
 }
 
+/** Returns `limit`, the most bytes that a heap can map, or throws if no heap takes it. */
+function checkedLimit(limit) {
+  if (limit >= 4096) return limit;
+  throw new Failure('the limit is less than a page of 4096 bytes: make it larger.');
+}
+
 /** Makes a replay for each policy, or none if one of them is not possible. */
 function openReplays(policies, options) {
+  if (options?.limit !== undefined) checkedLimit(options.limit);
   const replays = [];
   try {
     for (const policy of policies) replays.push(new Replay(policy, options));
   } catch (error) {
     for (const replay of replays) replay.close();
-    if (error.code !== 'ERR_MEMS_INVALID_SIZE') throw error;
-    throw new Failure('the limit is less than a page of 4096 bytes: make it larger.');
+    throw error;
   }
   return replays;
 }
 
-module.exports = { openReplays, warmUp };
+module.exports = { checkedLimit, openReplays, warmUp };

@@ -1,4 +1,5 @@
-// A window of a history: the operations from one moment to another, as a history of its own that begins with the blocks that are there.
+// A window of a history: the operations from one moment to another, as a history of its own that begins with the blocks that are
+// there. What they were before, and what becomes of those that are there at its end, is beside it (pages/report/edges.mjs).
 
 'use strict';
 
@@ -17,7 +18,7 @@ function during(columns, from, to, never) {
 }
 
 /** The operations of `history` after the moment `from`, up to `to`. `page` is the code of pages. */
-function slice(history, from, to, { NEVER, NONE, OPERATION, Column }) {
+function slice(history, from, to, { NEVER, NONE, OPERATION, Column, edgesOf }) {
   const { kinds, what, blocks, refused, meta } = history;
   const { birth, death, previous } = blocks;
   // By number: the number in the window, and one more.
@@ -52,7 +53,8 @@ function slice(history, from, to, { NEVER, NONE, OPERATION, Column }) {
   });
   return {
     ...history,
-    meta: { ...meta, marks, offset: from },
+    meta: { ...meta, marks, offset: from, total: history.operations },
+    edges: edgesOf(history, from, to, kept.array),
     initial,
     operations: to - from,
     kinds: kinds.subarray(from, to),
@@ -62,7 +64,10 @@ function slice(history, from, to, { NEVER, NONE, OPERATION, Column }) {
     borders: during(history.borders, from, to, NEVER),
     spans: during(history.spans, from, to, NEVER),
     refused: sizes,
-    clock: history.clock?.slice(Math.floor(from / meta.clockStep)),
+    clock: history.clock?.slice(
+      Math.floor(from / meta.clockStep),
+      Math.ceil(to / meta.clockStep) + 1,
+    ),
   };
 }
 

@@ -36,7 +36,8 @@ function apart(all, most) {
 /** Windows of at most `most` operations together, in order, as { from, to, why }. */
 function chooseWindows(found, most, page) {
   const { operations } = found.history;
-  const chosen = apart(points(found, page), most);
+  // Each window has an operation, at least.
+  const chosen = apart(points(found, page), most).slice(0, most);
   const length = Math.max(1, Math.floor(most / chosen.length));
   const windows = [];
   for (const [moment, why] of chosen) {

@@ -2,24 +2,15 @@
 //
 // A scale returns a value for each block; a scale of kinds returns the number of a colour.
 
-import { NEVER, NONE, OPERATION } from './history.mjs';
+import { ageOf, fateOf } from './edges.mjs';
 
 /** Powers of two between which sizes are coloured: 8 bytes and 1 MiB. */
 const SIZES = [3, 20];
 
-/** What becomes of a block. */
-export const FATES = ['freed', 'never freed', 'resized'];
 /** The most sites that have a colour of their own. */
 export const SITES = 7;
 
 const within = (value, [low, high]) => Math.min(1, Math.max(0, (value - low) / (high - low)));
-
-/** The number of a block's fate. */
-export function fateOf({ blocks, kinds }, block) {
-  const death = blocks.death[block];
-  if (death === NEVER) return 1;
-  return kinds[death - 1] === OPERATION.realloc ? 2 : 0;
-}
 
 /** The sites with the most bytes, of all blocks that were made: the numbers of stacks. */
 export function topSites({ blocks }) {
@@ -40,9 +31,9 @@ const SCALES = {
     ({ blocks }) =>
     (at) =>
       sizeValue(blocks.size[at]),
-  age: ({ blocks, operations }) => {
-    const most = Math.max(1, Math.log2(operations + 1));
-    return (at) => Math.log2(Math.min(blocks.death[at], operations + 1) - blocks.birth[at]) / most;
+  age: (history) => {
+    const most = Math.max(1, Math.log2((history.meta.total ?? history.operations) + 1));
+    return (at) => Math.log2(ageOf(history, at)) / most;
   },
   fate: (history) => (at) => fateOf(history, at),
   site: (history) => {
@@ -60,15 +51,4 @@ export function valuesOf(history, scale) {
   const value = SCALES[scale](history);
   for (let at = 0; at < values.length; at++) values[at] = value(at);
   return values;
-}
-
-/** The first block of those that a realloc has made of each other, to the last. */
-export function lives({ blocks, kinds, what }, block) {
-  const all = [block];
-  while (blocks.previous[all[0]] !== NONE) all.unshift(blocks.previous[all[0]]);
-  for (;;) {
-    const death = blocks.death[all[all.length - 1]];
-    if (death === NEVER || kinds[death - 1] !== OPERATION.realloc) return all;
-    all.push(what[death - 1]);
-  }
 }

@@ -1,7 +1,8 @@
 // All that a page computes of a history, as requests and replies that can be posted: pictures, moments, searches. It runs in a worker,
 // or where there is none on the page's own thread; it knows nothing of the page.
 
-import { FATES, fateOf, lives, SITES, topSites, valuesOf } from './colours.mjs';
+import { SITES, topSites, valuesOf } from './colours.mjs';
+import { ageOf, FATES, fateOf, lastMoment, lives, spanOf } from './edges.mjs';
 import { FIRST_ADDRESS, lowerBound, NEVER, NONE, OPERATION, operationsOf } from './history.mjs';
 import { fractions, Layout } from './layout.mjs';
 import { unpack } from './pack.mjs';
@@ -152,11 +153,19 @@ export class Engine {
     };
   }
 
-  /** Seconds since the recording began. */
+  /**
+   * Seconds since the recording began, as [from, to]: the operation before a moment was about between these. `to` is undefined behind
+   * the last time that the history has; without times, or before the first operation, all is.
+   */
   #seconds(moment) {
     const { clock, meta } = this.#history;
-    if (clock === undefined || clock.length === 0) return undefined;
-    return clock[Math.min(clock.length - 1, Math.floor(moment / meta.clockStep))] / 1e6;
+    const { clockStep, offset = 0 } = meta;
+    const at = offset + moment - 1;
+    if (clock === undefined || at < 0) return undefined;
+    // The clock of a window begins with the step that its first operation is in.
+    const before = Math.max(0, Math.floor(at / clockStep) - Math.floor(offset / clockStep));
+    const after = at % clockStep === 0 ? before : before + 1;
+    return [before, after].map((step) => (step < clock.length ? clock[step] / 1e6 : undefined));
   }
 
   /** What the operation before a moment has done. */
@@ -235,22 +244,13 @@ export class Engine {
     return found === undefined ? undefined : this.block({ block: found });
   }
 
-  /** The block that holds an address at a moment. */
-  blockAt({ moment, address }) {
-    const { count, birth, death, address: starts, size } = this.#history.blocks;
-    for (let at = 0; at < count && birth[at] <= moment; at++) {
-      if (death[at] <= moment || starts[at] > address || address >= starts[at] + size[at]) continue;
-      return this.block({ block: at });
-    }
-    return undefined;
-  }
-
   /** What there is to say about a block, and about those that realloc has made of it. */
   block({ block }) {
     const history = this.#history;
     const { blocks, meta, operations } = history;
     const all = lives(history, block);
-    const last = all[all.length - 1];
+    const { made, gone, resized } = spanOf(history, all);
+    const end = Math.min(gone, lastMoment(history) + 1);
     const rectangles = all.map((at) => ({
       address: blocks.address[at],
       size: blocks.size[at],
@@ -262,12 +262,13 @@ export class Engine {
       address: blocks.address[block],
       size: blocks.size[block],
       asked: blocks.asked[block],
-      made: blocks.birth[all[0]],
+      made,
+      isFirst: made + (meta.offset ?? 0) === 0,
       birth: blocks.birth[block],
       last: Math.min(blocks.death[block] - 1, operations),
-      death: blocks.death[last] === NEVER ? undefined : blocks.death[last],
-      fate: FATES[fateOf(history, block)],
-      resized: all.length - 1,
+      gone: gone === NEVER ? undefined : gone,
+      lived: end - made,
+      resized,
       rectangles,
       site: blocks.site && meta.stacks[blocks.site[block]],
     };
@@ -310,7 +311,9 @@ export class Engine {
     for (let at = 0; at < blocks.count; at++) {
       const site = all.get(blocks.site[at]) ?? { blocks: 0, bytes: 0, liveBlocks: 0, liveBytes: 0 };
       all.set(blocks.site[at], site);
-      if (blocks.previous[at] === NONE) site.blocks += 1;
+      // A block that was resized elsewhere is one of that place as well.
+      const before = blocks.previous[at];
+      if (before === NONE || blocks.site[before] !== blocks.site[at]) site.blocks += 1;
       site.bytes += blocks.asked[at];
       if (blocks.birth[at] > moment || blocks.death[at] <= moment) continue;
       site.liveBlocks += 1;
@@ -340,15 +343,15 @@ const SEARCHES = {
   size: ({ kinds, what, blocks }, at, size) => {
     return isMade(kinds[at]) && blocks.asked[what[at]] >= size ? what[at] : undefined;
   },
-  age: ({ kinds, what, blocks, operations }, at, age) => {
-    if (!isMade(kinds[at])) return undefined;
-    const block = what[at];
-    return Math.min(blocks.death[block], operations + 1) - blocks.birth[block] >= age
-      ? block
-      : undefined;
+  age: (history, at, age) => {
+    const { kinds, what } = history;
+    return isMade(kinds[at]) && ageOf(history, what[at]) >= age ? what[at] : undefined;
   },
-  'never freed': ({ kinds, what, blocks }, at) => {
-    return isMade(kinds[at]) && blocks.death[what[at]] === NEVER ? what[at] : undefined;
+  'never freed': (history, at) => {
+    const { kinds, what } = history;
+    return isMade(kinds[at]) && FATES[fateOf(history, what[at])] === 'never freed'
+      ? what[at]
+      : undefined;
   },
   refused: ({ kinds }, at) => {
     const is = kinds[at];

@@ -100,7 +100,7 @@ export class Layout {
     this.#death = picked(blocks.death, this.#order);
     this.#borders = sortedBy(borders, 'at');
     this.#spans = sortedBy(spans, 'start');
-    this.#kind = meta.layout ?? LAYOUT[meta.policy];
+    this.#kind = LAYOUT[meta.policy];
   }
 
   /** Bytes in main blocks at a moment. */
@@ -143,7 +143,9 @@ export class Layout {
       blocks += 1;
     }
     if (at < this.end) fill(at, this.end);
-    return { mapped, live, requested, blocks, mainBlocks: this.mains.length, ...found };
+    const counted = { mapped, live, requested, blocks, mainBlocks: this.mains.length, ...found };
+    // A live heap has said its numbers itself.
+    return { ...counted, ...this.history.meta.numbers };
   }
 
   /** A function that adds the holes from one address to another, to the segments and to the numbers `found`. */

@@ -26,6 +26,8 @@ const theme = () => (dark.matches ? 'dark' : 'light');
 const look = () => ({ scale: state.scale, theme: theme() });
 /** Segments of a chain on each side of the one in the middle, as many as have room. */
 const near = () => (window.innerWidth < 600 ? 5 : 14);
+/** Whether the page has only windows of the program. */
+const isWindow = () => report.head.leftOut !== undefined;
 const name = (moment) => count(state.offset + moment);
 
 const { ask } = startWorker(workerSource, createResponder);
@@ -58,7 +60,7 @@ const showMoment = latestOnly(async (moment, since) => {
   for (const id of ['map-at', 'now-at']) byId(id).textContent = name(moment);
   const row = bytes(found.map.bytes * found.map.width);
   byId('map-scale').textContent = `– ${row} a row, ${counted(numbers.mainBlocks, 'main block')}`;
-  const seconds = found.seconds === undefined ? '' : `, ${found.seconds.toFixed(3)} s`;
+  const seconds = panels.secondsText(found.seconds);
   const total = count(report.head.operations);
   byId('operation').replaceChildren(
     make('b', {}, name(moment)),
@@ -91,7 +93,7 @@ function say(text) {
 }
 
 const showSites = latestOnly(async () => {
-  panels.showSites(await ask('sites', { moment: state.moment, most: SITES }));
+  panels.showSites(await ask('sites', { moment: state.moment, most: SITES }), isWindow());
 });
 
 function drawOver() {
@@ -115,7 +117,7 @@ async function select(block) {
   byId('block').textContent =
     found === undefined
       ? 'Click a block for what is known about it.'
-      : panels.blockText(found, name, info.operations);
+      : panels.blockText(found, name, report.head.operations > 0);
   drawOver();
 }
 
@@ -162,7 +164,11 @@ function buildCharts() {
 
 /** Everything that depends on colours. */
 function repaint() {
-  panels.showLegend(byId('legend'), { ...look(), sites: info.sites, operations: info.operations });
+  panels.showLegend(byId('legend'), {
+    ...look(),
+    sites: info.sites,
+    operations: report.head.operations,
+  });
   panels.showTickLegend(byId('ticks-legend'), info);
   panels.showPolicies(report.policies, { theme: theme(), windows: report.windows });
   view.redraw();
@@ -243,6 +249,7 @@ function listen() {
   onClick('zoom-all', () => view.showAll());
   listenToSearch({
     name,
+    none: () => (isWindow() ? 'There is none in this window.' : 'There is none.'),
     find: (search) => ask('find', { ...search, moment: state.moment }),
     async onFound({ moment, block }) {
       await select(block);

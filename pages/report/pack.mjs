@@ -8,6 +8,7 @@
 //   head      JSON: { ...meta, count, columns: [[name, bytes, numbers], ...] }
 //   columns   in that order
 
+import { EDGES, rowsOf } from './edges.mjs';
 import { NEVER, NONE, OPERATION, powerFrom } from './history.mjs';
 import { readVarints, unzigzag, Varints, zigzag } from './varints.mjs';
 
@@ -15,7 +16,7 @@ import { readVarints, unzigzag, Varints, zigzag } from './varints.mjs';
 const RESIZE = 10;
 /** Sizes whose last address is remembered. */
 const SIZES = 4096;
-/** Hole boundaries and the like, of which there may be thousands: each is a column of differences. */
+/** Main blocks, their borders, and spans, of which there may be thousands: each is a column of differences. */
 const LISTS = {
   mains: ['start', 'size', 'from'],
   borders: ['at', 'from', 'to'],
@@ -133,6 +134,9 @@ export function pack(history) {
     for (const name of names) columns.list(`${list}.${name}`, history[list]?.[name] ?? []);
   }
   for (const each of refused) columns.of('refused').push(each);
+  for (const [name, values] of Object.entries(history.edges ?? {})) {
+    for (const each of values) columns.of(`edges.${name}`).push(each);
+  }
   if (clock !== undefined) columns.list('clock', clock);
   return columns.bytes({ meta, initial, operations, count: made, rounding });
 }
@@ -186,6 +190,10 @@ export function unpack(bytes) {
     history[name] ??= Object.fromEntries(parts.map((part) => [part, list(`${name}.${part}`)]));
   }
   history.refused = column('refused');
+  if (meta.total !== undefined) {
+    history.edges = Object.fromEntries(EDGES.map((name) => [name, column(`edges.${name}`)]));
+    history.edges.row = rowsOf(blocks.death);
+  }
   history.clock = read.has('clock') ? list('clock') : undefined;
   return history;
 }

@@ -2,7 +2,7 @@
 
 import { byId, make } from '../lib/dom.mjs';
 import { bytes, count, counted } from '../lib/numbers.mjs';
-import { FATES } from './colours.mjs';
+import { FATES } from './edges.mjs';
 import { FIRST_ADDRESS, OPERATION } from './history.mjs';
 import { css, KINDS, THEMES, viridis } from './palette.mjs';
 import { paint, rampOf } from './picture.mjs';
@@ -51,7 +51,7 @@ export function operationText({ kind, address, asked, from, was, text }) {
       return `malloc(${count(asked)}) → ${at(address)}`;
     case OPERATION.free:
       return address === undefined
-        ? 'free of a block that was not seen'
+        ? 'free of a block that was not seen, or whose malloc was refused'
         : `free(${at(address)}), ${bytes(asked)}`;
     case OPERATION.realloc:
       return `realloc(${at(from)}, ${count(asked)}), before ${bytes(was)} → ${from === address ? 'in place' : at(address)}`;
@@ -68,20 +68,31 @@ export function operationText({ kind, address, asked, from, was, text }) {
   }
 }
 
-/** A block as a line; `name` writes the number of an operation. */
-export function blockText(block, name, operations) {
-  const { address, size, asked, made, death, resized, fate, site } = block;
+/** When an operation was, behind its number: `seconds` are those between which it was, if that is known. */
+export function secondsText(seconds) {
+  if (seconds === undefined) return '';
+  const [from, to] = seconds.map((each) => each?.toFixed(3));
+  if (to === undefined) return `, after ${from} s`;
+  return `, about ${from === to ? from : `${from} to ${to}`} s`;
+}
+
+/** A block as a line; `name` writes the number of an operation. Of a heap without a history, `hasTime` is false. */
+export function blockText(block, name, hasTime) {
+  const { address, size, asked, made, isFirst, gone, lived, resized, site } = block;
   const rounded = size === asked ? '' : `, with padding ${bytes(size)}`;
-  const end = death === undefined ? 'never freed' : `freed at ${name(death)}`;
-  const lived = (death ?? operations + 1) - made;
   const parts = [
     `Block of ${bytes(asked)}${rounded} at ${count(address)}..${count(address + size - 1)}`,
-    made === 0 ? 'there from the beginning' : `allocated at operation ${name(made)}`,
-    `${end}, ${counted(lived, 'operation')} later`,
   ];
-  if (death === undefined) parts[2] = `${end}, ${counted(lived, 'operation')} old at the end`;
+  if (hasTime) {
+    const age = counted(lived, 'operation');
+    parts.push(
+      isFirst ? 'there from the beginning' : `allocated at operation ${name(made)}`,
+      gone === undefined
+        ? `never freed, ${age} old at the end`
+        : `freed at ${name(gone)}, ${age} later`,
+    );
+  }
   if (resized > 0) parts.push(`resized ${counted(resized, 'time')}`);
-  if (resized === 0 && fate === 'resized') parts.push(fate);
   const text = `${parts.join('; ')}.`;
   return site ? `${text} By ${shortSite(site)}.` : text;
 }
@@ -223,13 +234,13 @@ export function showTickLegend(element, { grows, trims, marks, refused }) {
 /** The first frame of a stack. */
 export const shortSite = (stack) => stack.split('\n')[0].trim().replace(/^at /, '') || 'not known';
 
-/** The table of sites. */
-export function showSites(sites) {
+/** The table of sites: those of a whole program, or of a window of it. */
+export function showSites(sites, isWindow) {
   const head = make(
     'tr',
     {},
-    ...['site', 'live now', 'blocks', 'in all', 'blocks'].map((text) =>
-      make('th', { scope: 'col', className: text === 'site' ? '' : 'number' }, text),
+    ...['site', 'live now', 'blocks', isWindow ? 'in this window' : 'in all', 'blocks'].map(
+      (text) => make('th', { scope: 'col', className: text === 'site' ? '' : 'number' }, text),
     ),
   );
   const rows = sites.map(({ stack, colour, liveBytes, liveBlocks, bytes: all, blocks }) => {

@@ -18,10 +18,10 @@ function parseNumber(text) {
 }
 
 /**
- * Has the form find: `find({ what, value, isBack })` resolves to what the engine returns, and `onFound` shows it. `name` writes the number of an
- * operation.
+ * Has the form find: `find({ what, value, isBack })` resolves to what the engine returns, and `onFound` shows it. `name` writes the number
+ * of an operation, `none` returns what to write if nothing is found.
  */
-export function listenToSearch({ find, onFound, name }) {
+export function listenToSearch({ find, onFound, name, none }) {
   const search = async (isBack) => {
     const what = byId('find-what').value;
     const field = FIELDS[what];
@@ -33,7 +33,7 @@ export function listenToSearch({ find, onFound, name }) {
     }
     const result = await find({ what, value, isBack });
     if (result === undefined) {
-      found.textContent = 'There is none.';
+      found.textContent = none();
       return;
     }
     await onFound(result);
