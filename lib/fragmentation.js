@@ -20,7 +20,7 @@ const BLOCKS = 8;
 /** What was passed counts as passed until it has fallen below this fraction of itself. */
 const FALLEN = 0.9;
 
-/** Of so many refused requests one is looked at. */
+/** How many refused requests there are to one at which the share is looked at. */
 const REFUSALS = 16;
 
 /** What is remembered of a heap that is watched for `warn`, a size and a share. */
