@@ -154,7 +154,7 @@ mod tests {
             assert!(available < refused);
             assert_eq!(heap.stats().grows, grown, "what was undone is no growth");
             assert_eq!(heap.trim(), heap.events.trimmed);
-            assert_eq!(heap.stats().trims, 1);
+            assert_eq!(heap.stats().trims, u64::from(heap.events.trimmed > 0));
             let mut empty = Mems::new(options);
             assert_eq!((empty.trim(), empty.stats().trims), (0, 0), "nothing was given back");
         }
