@@ -925,7 +925,7 @@ export interface GrowMessage extends HeapMessage {
   count: number;
 }
 
-/** What is published when free pages were given back to the system: on `mems:trim`. */
+/** What is published when free pages were given back to the system: on `mems:trim`. Nothing is if {@link trim} has found none. */
 export interface TrimMessage extends HeapMessage {
   /** How many bytes the pages had that were given back, the last time. */
   size: number;
@@ -1272,25 +1272,32 @@ export function report(path: string | FileUrl): Promise<number>;
 
 /**
  * Has a {@link snapshot} of every open heap written when a signal arrives, each into a file of its own. The files are named as those of
- * Node's `--heapsnapshot-signal`: `Mems.20261129.142355.PID.TID.001.mems`, with the date and the time of day, the ids of the process and
- * of the thread, and a number that counts. A later call for the same signal replaces the folder.
+ * Node's `--heapsnapshot-signal`: `Mems.20261129.142355.PID.TID.001.HEAP.mems`, with the date and the time of day, the ids of the
+ * process and of the thread, a number that counts, and the {@link Heap.id} of the heap (0 for the default heap). A later call for the same
+ * signal replaces the folder.
+ *
+ * While MeMS listens, the signal does no longer what it does by itself: one such as `'SIGTERM'` then ends the process only if the program
+ * listens as well, and exits. When the last listener has gone, it ends the process again.
  *
  * The files are written by JavaScript, so they come when the event loop turns: a loop that does not end keeps them back. A heap that only
  * another thread knows (see {@link Heap.id}) is left out. If a file cannot be written, that is published on `mems:record:error`
  * ({@link ChannelMessages}), the first time with a warning of the process, and nothing else happens.
  *
- * With the environment variable `MEMS_SNAPSHOT_SIGNAL` set to a signal, loading the package does this, for a program that does not call
- * it. Files then go into the folder that `MEMS_SNAPSHOT_FOLDER` names.
+ * With the environment variable `MEMS_SNAPSHOT_SIGNAL` set to a signal, loading the package in the main thread does this, for a program
+ * that does not call it. Files then go into the folder that `MEMS_SNAPSHOT_FOLDER` names. Before the package is loaded, if only workers
+ * load it, and in child processes, which inherit the variable, such a signal ends the process as it does without MeMS.
  *
  * @param signal - The name of a signal, such as `'SIGUSR2'`. (Node.js itself uses `'SIGUSR1'`, to start its debugger.)
  * @param folder - A folder that exists: by default that of `MEMS_SNAPSHOT_FOLDER`, or the working directory of the moment.
- * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (TypeError) if there is no such signal; `ERR_MEMS_UNSUPPORTED` in a worker
- * thread, which no signal reaches.
+ * @returns A function that ends the listening of this call. If a later call has replaced it, that function does nothing.
+ * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (TypeError) if there is no such signal, or no process can listen to it, as to
+ * `'SIGKILL'`; `ERR_MEMS_UNSUPPORTED` in a worker thread, which no signal reaches.
  *
  * @example
- * snapshotOnSignal('SIGUSR2'); // from now on: kill -USR2 PID, and mems inspect Mems.*.mems
+ * const stop = snapshotOnSignal('SIGUSR2'); // from now on: kill -USR2 PID, and mems inspect Mems.*.mems
+ * stop(); // undefined
  */
-export function snapshotOnSignal(signal: string, folder?: string): void;
+export function snapshotOnSignal(signal: string, folder?: string): () => void;
 
 /**
  * Returns an iterator of the main blocks, each with its segments. The heap is read while you iterate: even for millions of
@@ -1369,18 +1376,21 @@ export interface HeapOptions<Address extends bigint | number = bigint> extends I
    * {@link snapshotOnSignal} without a folder, and if it cannot be written, the same happens as there. A whole number from 0.
    *
    * The option belongs to the thread of the object: of requests in other threads and from C it learns as {@link ChannelMessages} says.
-   * {@link HeapConstructor.attach} takes it as well, also for the default heap, whose id is 0.
+   * {@link HeapConstructor.attach} takes it as well, also for the default heap, whose id is 0. The option of a later object of the heap
+   * replaces that of an earlier one of the thread; without it, nothing changes.
    *
    * @defaultValue 0
    */
   snapshotNearLimit?: number | bigint;
   /**
    * Has a message published on `mems:fragmentation` ({@link ChannelMessages}) when `share` of the bytes in holes, above 0 and at most 1,
-   * are in holes smaller than `size` bytes, as {@link unusable} says. The next one comes only after the share has fallen below nine tenths
-   * of `share`.
+   * are in holes smaller than `size` bytes, as {@link unusable} says, and much is free: holes have at least a quarter of the bytes in main
+   * blocks, and when the heap grows, as many as eight blocks of `size`. The next one comes only after the share, or that part, has been
+   * below nine tenths of that.
    *
-   * That takes O(n) for n segments. So it is looked at when the heap has grown, or refused a request, and is longer by a sixteenth than
-   * the last time. The option belongs to the thread of the object, as {@link HeapOptions.snapshotNearLimit} does.
+   * To find the share takes O(n) for n segments. So it is looked at only while the channel has a subscriber: when the heap has grown and is
+   * longer by a sixteenth than the last time, and at one in sixteen requests that are refused although as much is free. The option belongs
+   * to the thread of the object, and a later object replaces it, as {@link HeapOptions.snapshotNearLimit} says.
    *
    * @defaultValue no message
    *

@@ -73,6 +73,15 @@ const COUNTERS = {
 };
 const SIZES = [64, 1024, 65_536];
 
+/** The statistics of heaps, read once for all metrics that are collected in a turn of the event loop. */
+const statistics = new Map();
+
+function statsOf(heap) {
+  if (statistics.size === 0) setImmediate(() => statistics.clear());
+  if (!statistics.has(heap)) statistics.set(heap, heap.stats({ resident: true }));
+  return statistics.get(heap);
+}
+
 /** Adds the metrics of heaps to a registry of prom-client. */
 function register(registry, heaps) {
   const options = (name, labelNames, collect) => {
@@ -83,7 +92,7 @@ function register(registry, heaps) {
   };
   for (const [name, read] of Object.entries(GAUGES)) {
     const collect = function () {
-      each((labels, heap) => this.set(labels, read(heap.stats({ resident: true }))));
+      each((labels, heap) => this.set(labels, read(statsOf(heap))));
     };
     new client.Gauge(options(name, ['heap'], collect));
   }
@@ -91,7 +100,7 @@ function register(registry, heaps) {
     const collect = function () {
       // A counter can only be added to.
       this.reset();
-      each((labels, heap) => this.inc(labels, read(heap.stats())));
+      each((labels, heap) => this.inc(labels, read(statsOf(heap))));
     };
     new client.Counter(options(name, ['heap'], collect));
   }

@@ -8,8 +8,9 @@
 
 const binding = require('../binding.js');
 const { channels } = require('./channels.js');
+const { newlyUnusable } = require('./fragmentation.js');
 const { writeSnapshot } = require('./snapshots.js');
-const { forgetWatch, isWatching, newlyUnusable, watchOf } = require('./watches.js');
+const { forgetWatch, isWatching, watchOf } = require('./watches.js');
 
 /** Whether anybody wants to know of what the addon finds. */
 const isHeard = () =>
@@ -21,7 +22,7 @@ const isHeard = () =>
 /** What messages say of a heap; undefined if it has ended. */
 function stateOf(heap) {
   try {
-    return binding.happenings(heap);
+    return binding.heapState(heap);
   } catch (_) {
     return undefined;
   }
@@ -33,38 +34,49 @@ function publish(channel, heap, { policy, mapped, live, holes, largestHole }, re
   channel.publish({ heap, policy, bytes: { mapped, live, holes, largestHole }, ...rest });
 }
 
-/** Does what an object of a heap has asked for, of which requests have been refused or not. */
-function attendTo(heap, watch, isRefused, state) {
-  if (isRefused && watch.snapshots > 0) {
-    watch.snapshots -= 1;
-    writeSnapshot(heap);
-  }
-  const unusable = newlyUnusable(heap, watch, state.mapped);
-  if (unusable !== undefined)
-    publish(channels.fragmentation, heap, state, { ...watch.warn, unusable });
+/** Writes a snapshot of a heap that has refused a request, if that was asked for and has not happened as often. */
+function snapshotOf(heap, watch) {
+  if (watch.snapshots === 0) return;
+  watch.snapshots -= 1;
+  writeSnapshot(heap);
 }
 
-function publishEvents(heap, grows, trims, refusals) {
-  const state = stateOf(heap);
-  if (state === undefined) return;
+/** Publishes that a heap has become fragmented, if that was asked for. */
+function lookAt(heap, { look }, isRefused, state) {
+  // Without a subscriber nothing is looked at, so that one that comes later hears of it.
+  if (look === undefined || !channels.fragmentation.hasSubscribers) return;
+  const unusable = newlyUnusable(heap, look, state, isRefused);
+  if (unusable !== undefined)
+    publish(channels.fragmentation, heap, state, { ...look.warn, unusable });
+}
+
+function publishEvents(heap, state, grows, trims, refusals) {
   const { grown, trimmed, refused, available } = state;
   if (grows > 0) publish(channels.grow, heap, state, { size: grown, count: grows });
   if (trims > 0) publish(channels.trim, heap, state, { size: trimmed, count: trims });
   if (refusals > 0) {
     publish(channels.outOfMemory, heap, state, { size: refused, available, count: refusals });
   }
-  const watch = watchOf(heap, state.id);
-  if (watch !== undefined) attendTo(heap, watch, refusals > 0, state);
 }
 
 /**
  * What the addon calls: a heap has grown, given pages back and refused requests this often since the last time. `isLater`: JavaScript
- * is in the middle of a call of its own, and has to ask for the numbers when that is done. Returns whether anybody wants to know of more.
+ * is in the middle of a call of its own, and has to ask for the numbers when that is done. `isLast`: no later copy of the package in this
+ * thread publishes them. Returns whether anybody wants to know of more.
  */
-function onEvents(heap, grows, trims, refusals, isLater) {
+function onEvents(heap, grows, trims, refusals, isLater, isLast) {
   if (!isHeard()) return false;
-  if (isLater) process.nextTick(binding.hearOf, heap);
-  else publishEvents(heap, grows, trims, refusals);
+  if (isLater) {
+    process.nextTick(binding.hearOf, heap);
+    return true;
+  }
+  const state = stateOf(heap);
+  if (state === undefined) return true;
+  const watch = watchOf(state.id);
+  // The snapshot comes before the messages, since subscribers may free blocks, or close the heap.
+  if (refusals > 0 && watch !== undefined) snapshotOf(heap, watch);
+  if (isLast) publishEvents(heap, state, grows, trims, refusals);
+  if (watch !== undefined) lookAt(heap, watch, refusals > 0, state);
   return true;
 }
 
@@ -79,10 +91,13 @@ function onCreate(heap) {
 /** Ends a heap by `end`, which returns whether it has. */
 function onClose(heap, end) {
   const { close } = channels;
-  const state = close.hasSubscribers ? stateOf(heap) : undefined;
+  // What has happened and waits for the next turn would find no heap there.
+  binding.hearOf(heap);
+  const state = close.hasSubscribers || isWatching() ? stateOf(heap) : undefined;
   const isEnded = end();
-  forgetWatch(heap);
-  if (isEnded && state !== undefined) publish(close, heap, state);
+  if (state === undefined) return;
+  forgetWatch(state.id);
+  if (isEnded) publish(close, heap, state);
 }
 
 // The addon has only a weak reference to the function: this module keeps it, and the package the module.

@@ -34,7 +34,8 @@ const { stackOfCall } = require('./stacks.js');
 const { statsOf } = require('./stats.js');
 const { widthOf } = require('./view-types.js');
 const { Views, blockOf, rangeOf } = require('./views.js');
-const { setWatch, watchIn } = require('./watches.js');
+const { watchIn } = require('./watch-options.js');
+const { setWatch } = require('./watches.js');
 
 // The state of a heap is under symbols rather than in private fields: a Proxy of the heap passes symbols on to the heap, and has
 // no private fields. They are not enumerable, so nothing that copies or compares a heap sees them.

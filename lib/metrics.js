@@ -11,8 +11,10 @@
 
 const binding = require('../binding.js');
 const { checkedOptions, fail, hasOwn, isSize, shown, wrongType } = require('./arguments.js');
+const { HeapMap } = require('./heap-map.js');
 const { copyOf } = require('./lists.js');
 const { statsOf } = require('./stats.js');
+const { forUsable } = require('./usable-heaps.js');
 
 /** The sizes for which it is said how much of the holes is too small for them, unless others are given. */
 const SIZES = [64, 1024, 65_536];
@@ -87,26 +89,8 @@ const METRICS = [
   ),
 ];
 
-/** What was last said of the counters of heaps, by the heaps' own ids, which a default heap has as well. */
-const said = new Map();
-
-/** The codes of errors that say that there is no such heap for this thread. */
-const ABSENT = new Set(['ERR_MEMS_CLOSED', 'ERR_MEMS_UNKNOWN_HEAP', 'ERR_MEMS_NOT_INITIALIZED']);
-
-/** The most heaps whose counters are kept, before those that have ended are looked for. */
-let most = 64;
-
-function forgetEnded() {
-  if (said.size < most) return;
-  for (const id of said.keys()) {
-    try {
-      binding.happenings(id);
-    } catch (_) {
-      said.delete(id);
-    }
-  }
-  most = Math.max(64, 2 * said.size);
-}
+/** What was last said of the counters of heaps. */
+const said = new HeapMap();
 
 /**
  * The counters of a heap, of which none is less than it was. One could be: a call that fails takes back what it has done, and while
@@ -124,13 +108,12 @@ function risen(id, { totals, events }) {
     more,
   };
   said.set(id, counters);
-  forgetEnded();
   return counters;
 }
 
 /** All that the table takes of a heap. */
 function figuresOf(heap, { sizes, resident }) {
-  const { id, limit } = binding.happenings(heap);
+  const { id, limit } = binding.heapState(heap);
   const stats = statsOf(heap, { resident });
   const shares = sizes.length === 0 ? [] : binding.unusableShares(heap, sizes);
   const unusable = shares.map((share, at) => [sizes[at], share]);
@@ -229,12 +212,7 @@ function metricsOfAll(heaps = all(), options) {
   const checked = optionsOf(options, 'Heap.metrics()', ['resident', 'unusable']);
   const found = [];
   for (const [name, heap] of heaps) {
-    try {
-      binding.attach(heap);
-      found.push([name, figuresOf(heap, checked)]);
-    } catch (error) {
-      if (!ABSENT.has(error.code)) throw error;
-    }
+    forUsable([heap], () => found.push([name, figuresOf(heap, checked)]));
   }
   return textOf(found);
 }

@@ -11,6 +11,7 @@ const { isMainThread, threadId } = require('worker_threads');
 const binding = require('../binding.js');
 const { fail, shown, wrongType } = require('./arguments.js');
 const { channels } = require('./channels.js');
+const { forUsable, isAbsent } = require('./usable-heaps.js');
 
 /** Snapshots that this thread has written, or tried to. */
 let written = 0;
@@ -32,14 +33,14 @@ function variable(name) {
 
 const padded = (number, length) => String(number).padStart(length, '0');
 
-/** The name of the next file: Mems.DATE.TIME.PID.TID.SEQ.mems, with the time of day where the process runs. */
-function nextName(now = new Date()) {
+/** The name of the next file, of a heap: Mems.DATE.TIME.PID.TID.SEQ.HEAP.mems, with the time of day where the process runs. */
+function nextName(heap, now = new Date()) {
   written += 1;
   const date =
     padded(now.getFullYear(), 4) + padded(now.getMonth() + 1, 2) + padded(now.getDate(), 2);
   const time =
     padded(now.getHours(), 2) + padded(now.getMinutes(), 2) + padded(now.getSeconds(), 2);
-  return `Mems.${date}.${time}.${process.pid}.${threadId}.${padded(written, 3)}.mems`;
+  return `Mems.${date}.${time}.${process.pid}.${threadId}.${padded(written, 3)}.${heap}.mems`;
 }
 
 /** The folder for snapshots if a program has named none. */
@@ -49,11 +50,11 @@ const usualFolder = () => variable('MEMS_SNAPSHOT_FOLDER') || process.cwd();
 function writeSnapshot(heap, folder) {
   let file;
   try {
-    file = path.join(folder === undefined ? usualFolder() : folder, nextName());
+    file = path.join(folder === undefined ? usualFolder() : folder, nextName(heap));
     binding.snapshot(heap, file);
   } catch (error) {
     // A heap that has ended meanwhile has nothing to write.
-    if (error.code === 'ERR_MEMS_CLOSED' || error.code === 'ERR_MEMS_NOT_INITIALIZED') return;
+    if (isAbsent(error)) return;
     reportError(heap, file, error);
   }
 }
@@ -69,15 +70,14 @@ function reportError(heap, file, error) {
 
 /** Writes a snapshot of each open heap that this thread may use. */
 function writeAll(folder) {
-  for (const { id } of binding.heaps()) {
-    try {
-      binding.attach(id);
-    } catch (_) {
-      // Another thread alone knows the heap, or it has ended.
-      continue;
-    }
-    writeSnapshot(id, folder);
-  }
+  const ids = binding.heaps().map(({ id }) => id);
+  forUsable(ids, (id) => writeSnapshot(id, folder));
+}
+
+/** Ends what a listener does to a signal. */
+function stopListening(signal, listener) {
+  process.removeListener(signal, listener);
+  if (listeners.get(signal) === listener) listeners.delete(signal);
 }
 
 function snapshotOnSignal(signal, folder) {
@@ -96,10 +96,17 @@ function snapshotOnSignal(signal, folder) {
   // The folder is that of the moment, whatever the program changes to later.
   const at = path.resolve(folder === undefined ? usualFolder() : folder);
   const listener = () => writeAll(at);
-  process.on(signal, listener);
+  try {
+    process.on(signal, listener);
+  } catch (_) {
+    const message = `No process can listen to ${signal}. Pass another signal, such as 'SIGUSR2'`;
+    throw fail(TypeError, 'ERR_INVALID_ARG_VALUE', message);
+  }
+  // The earlier listener goes last: without any, the signal would end the process for a moment.
   const before = listeners.get(signal);
-  if (before !== undefined) process.removeListener(signal, before);
+  if (before !== undefined) stopListening(signal, before);
   listeners.set(signal, listener);
+  return () => stopListening(signal, listener);
 }
 
 /** Listens to the signal that the environment variable MEMS_SNAPSHOT_SIGNAL names, in the main thread. */
@@ -114,4 +121,4 @@ function snapshotByEnvironment() {
   }
 }
 
-module.exports = { reportError, snapshotByEnvironment, snapshotOnSignal, writeSnapshot };
+module.exports = { snapshotByEnvironment, snapshotOnSignal, writeSnapshot };

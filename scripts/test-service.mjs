@@ -1,5 +1,6 @@
 // examples/service.mjs under a real Prometheus, through growth, trims and want of memory: what Prometheus has stored is what the service
-// has measured, promtool finds nothing to complain about in any text, and the rules and queries of docs/services.md are valid.
+// has measured, promtool finds nothing to complain about in any text, the rules and queries of docs/services.md are valid, and its alerts
+// fire when they should.
 //   npm run test:service
 //
 // Prometheus is the one that the system has, or Debian's, fetched into the cache. Linux.
@@ -11,6 +12,7 @@ import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { tested, testOfAlerts } from './lib/alerts.mjs';
 import { CHECKOUT, progress } from './lib/runtimes.mjs';
 import { fromDebian } from './lib/tools.mjs';
 
@@ -220,6 +222,11 @@ async function checkDocument() {
   const file = join(folder, 'rules.yml');
   await writeFile(file, rules);
   check(['check', 'rules', file]);
+  const names = [...rules.matchAll(/- alert: (\w+)/g)].map(([, name]) => name);
+  assert.deepEqual(names.sort(), tested, 'each alert fires in a test');
+  const tests = join(folder, 'alerts.yml');
+  await writeFile(tests, testOfAlerts(file));
+  check(['test', 'rules', tests]);
   // Other texts are what programs print.
   const texts = (await blocksOf('text')).filter((text) => text.includes('mems_'));
   const queries = texts.join('').split('\n');

@@ -133,8 +133,8 @@ pub enum Error {
     #[error("The heap is not being recorded. Call record() first")]
     NotRecording,
 
-    /// A recording that could not be written.
-    #[error("The recording {path} cannot be written: {reason}")]
+    /// A recording or a snapshot that could not be written.
+    #[error("The file {path} cannot be written: {reason}")]
     RecordingFailed {
         /// The file's path.
         path: String,

@@ -12,7 +12,8 @@ const os = require('node:os');
 const path = require('node:path');
 const binding = require('../../binding.js');
 const mems = require('../../index.js');
-const { newlyUnusable, watchIn } = require('../../lib/watches.js');
+const { newLook, newlyUnusable } = require('../../lib/fragmentation.js');
+const { watches } = require('../../lib/watches.js');
 const { assertRefused, finishQuietly } = require('../helpers/capture.js');
 const { frontOf } = require('../helpers/fronts.js');
 const { inWorker } = require('../helpers/workers.js');
@@ -126,6 +127,13 @@ describe('pages that are given back are published', () => {
     assert.deepEqual([message.size, message.count], [bytes, 1]);
   });
 
+  test('not by trim() where there are none', () => {
+    const heap = open();
+    const messages = listen('trim');
+    assert.equal(heap.trim(), 0);
+    assert.deepEqual([messages, heap.stats().events.trim], [[], 0]);
+  });
+
   test('by free(), with autoTrim', () => {
     for (const policy of ['segregated', 'first-fit']) {
       const heap = open({ policy });
@@ -155,6 +163,19 @@ describe('pages that are given back are published', () => {
     assert.equal(
       taken(messages).reduce((sum, { count }) => sum + count, 0),
       trims,
+    );
+  });
+
+  test('before the heap is closed in the same turn', () => {
+    const heap = new Heap();
+    const blocks = Array.from({ length: 20_000 }, () => heap.malloc(4096));
+    const messages = listen('trim', 'heap:close');
+    for (const block of blocks) heap.free(block);
+    assert.deepEqual(messages, []);
+    heap.close();
+    assert.deepEqual(
+      messages.map(([name]) => name),
+      ['trim', 'heap:close'],
     );
   });
 });
@@ -278,6 +299,18 @@ describe('a subscriber', () => {
     assert.equal(calls, 1);
   });
 
+  test('hears of nothing that came before it, though another one is to hear of it still', async () => {
+    const heap = open();
+    heap.malloc(8);
+    const first = listen('grow');
+    await inWorker(({ Heap: Theirs }, id) => Theirs.attach(id).malloc(2 ** 20), heap.id);
+    assert.deepEqual(first, []);
+    const second = listen('grow');
+    assert.equal(taken(first).length, 1);
+    heap.malloc(8 * MIB);
+    assert.deepEqual([first.length, taken(second).map(({ count }) => count)], [1, [1]]);
+  });
+
   test('may close the heap', () => {
     for (const call of [(heap) => heap.malloc(MIB), (heap) => heap.calloc(1, MIB)]) {
       const heap = new Heap();
@@ -374,16 +407,19 @@ describe('fragmentation', () => {
       warnUnusable: { size: 1000, share: 0.5 },
     });
     const messages = listen('fragmentation');
-    /** Allocates blocks of which every other one becomes a hole. Returns the others. */
+    /** Allocates blocks of which three of four become holes. Returns the others. */
     const cutUp = () => {
       // All of them fit into one main block.
       heap.free(heap.malloc(409_600));
       const blocks = Array.from({ length: 4000 }, () => heap.malloc(100));
-      heap.freeMany(blocks.filter((_, at) => at % 2 === 1));
-      return blocks.filter((_, at) => at % 2 === 0);
+      heap.freeMany(blocks.filter((_, at) => at % 4 !== 0));
+      return blocks.filter((_, at) => at % 4 === 0);
     };
     /** Makes the heap longer by more than a sixteenth: no hole is large enough. */
-    const grow = () => heap.malloc(2 * heap.stats().bytes.mapped);
+    const grow = () => {
+      const { mapped, largestHole } = heap.stats().bytes;
+      heap.malloc(Math.ceil(Math.max(mapped / 12, largestHole + 1)));
+    };
     const kept = cutUp();
     assert.deepEqual(taken(messages), [], 'the heap has not grown since');
     grow();
@@ -404,32 +440,118 @@ describe('fragmentation', () => {
     assert.equal(taken(messages).length, 1);
   });
 
-  test('has fallen when it is below nine tenths of what was passed', () => {
-    const heap = open();
-    const watch = watchIn({ warnUnusable: { size: 8, share: 0.5 } });
+  /** Calls with a share that is found of a heap, and returns whether that is published. */
+  function isPublished(look, state, share = 1, isRefused = false) {
     const { unusable } = binding;
-    const passed = [0.49, 0.6, 0.7, 0.46, 0.6, 0.44, 0.49, 0.5].map((share, at) => {
-      binding.unusable = () => share;
-      try {
-        return newlyUnusable(heap.id, watch, 2 ** at) !== undefined;
-      } finally {
-        binding.unusable = unusable;
-      }
-    });
+    binding.unusable = () => share;
+    try {
+      return newlyUnusable(1, look, { refused: 0, ...state }, isRefused) !== undefined;
+    } finally {
+      binding.unusable = unusable;
+    }
+  }
+
+  test('has fallen when the share is below nine tenths of what was passed', () => {
+    const look = newLook({ size: 8, share: 0.5 });
+    const passed = [0.49, 0.6, 0.7, 0.46, 0.6, 0.44, 0.49, 0.5].map((share, at) =>
+      isPublished(look, { mapped: 1000 * 2 ** at, holes: 1000 * 2 ** at }, share),
+    );
     assert.deepEqual(passed, [false, true, false, false, false, false, false, true]);
   });
 
-  test('is watched for as the last object says, and no longer than there is the heap', () => {
-    const heap = new Heap({ policy: 'first-fit' });
+  test('has fallen when holes are below nine tenths of a quarter', () => {
+    const look = newLook({ size: 8, share: 0.5 });
+    const passed = [249, 250, 226, 250, 224, 249, 250].map((part, at) =>
+      isPublished(look, { mapped: 1000 * 2 ** at, holes: part * 2 ** at }),
+    );
+    assert.deepEqual(passed, [false, true, false, false, false, false, true]);
+  });
+
+  test('of a heap that refuses requests is looked at for one in sixteen', () => {
+    const look = newLook({ size: 100, share: 0.5 });
+    const state = { mapped: 1000, holes: 500, refused: 500 };
+    assert.ok(!isPublished(look, { ...state, refused: 501 }, 1, true), 'more than is free');
+    assert.ok(!isPublished(look, { ...state, holes: 99 }, 1, true), 'less than a block');
+    assert.ok(!isPublished(look, state, 0.1, true));
+    for (let i = 1; i < 16; i++) assert.ok(!isPublished(look, state, 1, true), String(i));
+    assert.ok(isPublished(look, state, 1, true));
+  });
+
+  test('is not published of a heap that only allocates', () => {
     const messages = listen('fragmentation');
-    const blocks = Array.from({ length: 1000 }, () => heap.malloc(100));
-    heap.freeMany(blocks.filter((_, at) => at % 2 === 1));
-    heap.malloc(MIB);
+    for (const policy of ['segregated', 'first-fit', 'buddy']) {
+      const heap = open({ policy, warnUnusable: { size: 65_536, share: 0.5 } });
+      // Sizes of many classes, of which each has slots that wait.
+      for (let i = 0; i < 5000; i++) heap.malloc(1 + ((i * 7919) % 9999));
+      assert.deepEqual(messages, [], policy);
+    }
+  });
+
+  test('is published of a heap at its limit', () => {
+    const heap = open({
+      policy: 'first-fit',
+      maxSize: MIB,
+      autoTrim: false,
+      warnUnusable: { size: 65_536, share: 0.5 },
+    });
+    const messages = listen('fragmentation');
+    const blocks = [];
+    assertRefused(() => {
+      for (;;) blocks.push(heap.malloc(100));
+    }, 'ERR_MEMS_OUT_OF_MEMORY');
     assert.deepEqual(messages, []);
-    Heap.attach(heap.id, { warnUnusable: { size: 200_000, share: 0.001 } });
-    heap.malloc(MIB);
-    assert.equal(taken(messages).length, 1);
+    heap.freeMany(blocks.filter((_, at) => at % 2 === 1));
+    for (let i = 0; i < 40; i++) assertRefused(() => heap.malloc(65_536), 'ERR_MEMS_OUT_OF_MEMORY');
+    assert.equal(messages.length, 1);
+  });
+
+  /** A heap of which half is in small holes. */
+  function torn(options) {
+    const heap = open({ policy: 'first-fit', autoTrim: false, ...options });
+    const blocks = Array.from({ length: 4000 }, () => heap.malloc(100));
+    heap.freeMany(blocks.filter((_, at) => at % 2 === 1));
+    return heap;
+  }
+
+  test('is watched for as the last object says', () => {
+    const heap = torn();
+    const messages = listen('fragmentation');
+    heap.malloc(50_000);
+    assert.deepEqual(messages, []);
+    Heap.attach(heap.id, { warnUnusable: { size: 1000, share: 0.5 } });
+    heap.malloc(50_000);
+    assert.deepEqual(
+      taken(messages).map(({ size, share }) => [size, share]),
+      [[1000, 0.5]],
+    );
+    Heap.attach(heap.id, { warnUnusable: { size: 2000, share: 0.4 } });
+    Heap.attach(heap.id, { snapshotNearLimit: 0 });
+    heap.malloc(50_000);
+    assert.deepEqual(
+      taken(messages).map(({ size, share }) => [size, share]),
+      [[2000, 0.4]],
+    );
+  });
+
+  test('that nobody has subscribed to is published to the first who does', () => {
+    const heap = torn({ warnUnusable: { size: 1000, share: 0.5 } });
+    heap.malloc(50_000);
+    const messages = listen('fragmentation');
+    heap.malloc(50_000);
+    assert.equal(messages.length, 1);
+  });
+
+  test('is watched for no longer than there is the heap', () => {
+    const before = watches.size;
+    const heap = new Heap({ warnUnusable: { size: 1000, share: 0.5 } });
+    assert.equal(watches.size, before + 1);
     heap.close();
+    assert.equal(watches.size, before);
+    for (let i = 0; i < 500; i++) {
+      // As another thread closes it, of which this one does not hear.
+      binding.close(new Heap({ warnUnusable: { size: 1000, share: 0.5 } }).id);
+    }
+    assert.ok(watches.size <= 130, String(watches.size));
   });
 
   test('is an option with a size and a share', () => {
@@ -454,6 +576,78 @@ describe('fragmentation', () => {
       'ERR_INVALID_ARG_VALUE',
     );
   });
+});
+
+describe('several copies of the package in a thread', () => {
+  const LOAD = `
+    const path = require('node:path');
+    const root = ${JSON.stringify(ROOT)};
+    /** Another copy of the JavaScript, which has the same addon. */
+    const load = () => {
+      for (const file of Object.keys(require.cache))
+        if (file.startsWith(root + path.sep) && !file.endsWith('.node')) delete require.cache[file];
+      return require(root);
+    };`;
+
+  /** What a program prints that begins with \`LOAD\`. */
+  function printed(program, ...args) {
+    const { stdout, stderr } = spawnSync(process.execPath, ['-e', LOAD + program, ...args], {
+      encoding: 'utf8',
+    });
+    assert.equal(stderr, '');
+    return stdout;
+  }
+
+  test('attend to their own watches, and publish once', () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mems-events-'));
+    const program = `
+      process.env.MEMS_SNAPSHOT_FOLDER = process.argv[1];
+      const heap = new (load().Heap)({ maxSize: 2 ** 20, snapshotNearLimit: 1 });
+      load();
+      let messages = 0;
+      require('node:diagnostics_channel').channel('mems:out-of-memory').subscribe(() => messages++);
+      try { heap.malloc(2 ** 21); } catch (error) {}
+      console.log(messages);`;
+    assert.equal(printed(program, folder), '1\n');
+    assert.equal(fs.readdirSync(folder).length, 1);
+    fs.rmSync(folder, { recursive: true });
+  });
+
+  test('with addons of their own are all heard', () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mems-copy-'));
+    for (const name of fs.readdirSync(ROOT)) {
+      if (/^(index\.js|binding\.js|package\.json|mems\..*\.node)$/.test(name))
+        fs.copyFileSync(path.join(ROOT, name), path.join(folder, name));
+    }
+    fs.mkdirSync(path.join(folder, 'lib'));
+    for (const name of fs.readdirSync(path.join(ROOT, 'lib')))
+      fs.copyFileSync(path.join(ROOT, 'lib', name), path.join(folder, 'lib', name));
+    const program = `
+      const copies = [load(), require(process.argv[1]), load()];
+      const counts = [];
+      const { channel } = require('node:diagnostics_channel');
+      for (let i = 0; i < 2; i++) {
+        const hear = ({ count }) => counts.push(count);
+        channel('mems:grow').subscribe(hear);
+        for (const { Heap } of copies) new Heap().malloc(8);
+        channel('mems:grow').unsubscribe(hear);
+        console.log(counts.splice(0).join());
+      }`;
+    assert.equal(printed(program, folder), '1,1,1\n1,1,1\n');
+    fs.rmSync(folder, { recursive: true });
+  });
+});
+
+test('a channel has a method of its own only where the runtime has it', () => {
+  const program = `
+    const { Channel, channel } = require('node:diagnostics_channel');
+    delete Object.getPrototypeOf(channel('x')).bindStore;
+    require(${JSON.stringify(ROOT)});
+    console.log(channel('mems:grow').bindStore, Object.keys(channel('mems:grow')).join());`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8' });
+  assert.equal(stderr, '');
+  assert.match(stdout, /^undefined /);
+  assert.doesNotMatch(stdout, /mems:/);
 });
 
 describe('heaps that begin and end', () => {
@@ -520,6 +714,6 @@ test('a disk that ends a recording is published, without a call of stopRecording
   assert.equal(status, 0);
   assert.match(
     stdout,
-    /^true full\.mems ERR_MEMS_RECORDING The recording full\.mems cannot be written: .*\n$/,
+    /^true full\.mems ERR_MEMS_RECORDING The file full\.mems cannot be written: .*\n$/,
   );
 });

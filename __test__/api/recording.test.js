@@ -395,7 +395,7 @@ test('a disk that fails ends the recording, and no other call', {
     },
   );
   assert.equal(status, 0);
-  assert.match(stdout, /^ERR_MEMS_RECORDING The recording full\.mems cannot be written: /);
+  assert.match(stdout, /^ERR_MEMS_RECORDING The file full\.mems cannot be written: /);
 });
 
 test('a path of MEMS_RECORD that cannot be written is a warning', () => {

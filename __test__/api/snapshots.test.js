@@ -17,7 +17,7 @@ const { inWorker } = require('../helpers/workers.js');
 
 const { Heap } = mems;
 const ROOT = path.join(__dirname, '..', '..');
-const NAME = /^Mems\.(\d{8})\.(\d{6})\.(\d+)\.(\d+)\.(\d{3})\.mems$/;
+const NAME = /^Mems\.(\d{8})\.(\d{6})\.(\d+)\.(\d+)\.(\d{3})\.(\d+)\.mems$/;
 const noSignals = { skip: process.platform === 'win32' };
 
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'mems-snapshots-'));
@@ -110,6 +110,9 @@ describe('by a signal', noSignals, () => {
       parts.map(([file]) => liveIn(path.join(folder, file))),
       [1, 3, 1, 3],
     );
+    const heaps = parts.map((part) => part[6]);
+    assert.deepEqual([heaps[0], heaps[2]], ['0', '0']);
+    assert.ok(heaps[1] === heaps[3] && heaps[1] !== '0', heaps.join());
     const [, date, time] = parts[0];
     const [, y, m, d] = /^(\d{4})(\d\d)(\d\d)$/.exec(date);
     const [, h, min, s] = /^(\d\d)(\d\d)(\d\d)$/.exec(time);
@@ -183,6 +186,30 @@ describe('by a signal', noSignals, () => {
     assert.deepEqual(fs.readdirSync(first), []);
   });
 
+  test('ends when the program says so, and the signal does what it did before', async () => {
+    const folder = newFolder();
+    const program = `mems.init();
+      const first = mems.snapshotOnSignal('SIGUSR2', ${JSON.stringify(folder)});
+      const second = mems.snapshotOnSignal('SIGUSR2', ${JSON.stringify(folder)});
+      first();
+      const counts = [process.listenerCount('SIGUSR2')];
+      second();
+      second();
+      counts.push(process.listenerCount('SIGUSR2'));
+      console.error(counts.join());
+      ${STAY}`;
+    const child = await running(program);
+    child.kill('SIGUSR2');
+    await once(child, 'exit');
+    assert.deepEqual([child.signalCode, child.said], ['SIGUSR2', '1,0\n']);
+    assert.deepEqual(fs.readdirSync(folder), []);
+  });
+
+  test('is one that a process can listen to', () => {
+    for (const signal of ['SIGKILL', 'SIGSTOP'])
+      assertRefused(() => mems.snapshotOnSignal(signal), 'ERR_INVALID_ARG_VALUE', signal);
+  });
+
   test('is a signal that there is, in the main thread', async () => {
     for (const signal of [undefined, 12, null, {}])
       assertRefused(() => mems.snapshotOnSignal(signal), 'ERR_INVALID_ARG_TYPE', 'signal');
@@ -231,6 +258,32 @@ describe('when a request is refused', () => {
       assert.match(file, NAME);
       assert.equal(liveIn(path.join(folder, file)), 3);
     }
+  });
+
+  test('the state is the one before subscribers do anything', () => {
+    const folder = newFolder();
+    const heap = new Heap({ maxSize: 2 ** 20, snapshotNearLimit: 1 });
+    const blocks = heap.mallocMany([1, 2, 3]);
+    const hear = () => heap.freeMany(blocks);
+    channel('mems:out-of-memory').subscribe(hear);
+    inFolder(folder, () => assertRefused(() => heap.malloc(2 ** 21), 'ERR_MEMS_OUT_OF_MEMORY'));
+    channel('mems:out-of-memory').unsubscribe(hear);
+    assert.equal(heap.stats().counts.live, 0);
+    const [file] = fs.readdirSync(folder);
+    assert.equal(liveIn(path.join(folder, file)), 3);
+    assert.equal(NAME.exec(file)[6], String(heap.id));
+    heap.close();
+  });
+
+  test('a later object that asks for something else changes nothing', () => {
+    const folder = newFolder();
+    const heap = new Heap({ maxSize: 2 ** 20, snapshotNearLimit: 2 });
+    Heap.attach(heap.id, { warnUnusable: { size: 1000, share: 0.5 } });
+    inFolder(folder, () => assertRefused(() => heap.malloc(2 ** 21), 'ERR_MEMS_OUT_OF_MEMORY'));
+    Heap.attach(heap.id, { snapshotNearLimit: 0 });
+    inFolder(folder, () => assertRefused(() => heap.malloc(2 ** 21), 'ERR_MEMS_OUT_OF_MEMORY'));
+    assert.equal(fs.readdirSync(folder).length, 1);
+    heap.close();
   });
 
   test('also of the default heap, by attaching to it', () => {

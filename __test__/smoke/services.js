@@ -80,7 +80,7 @@ async function inFolder(body) {
   }
 }
 
-const NAME = /^Mems\.\d{8}\.\d{6}\.\d+\.\d+\.\d{3}\.mems$/;
+const NAME = /^Mems\.\d{8}\.\d{6}\.\d+\.\d+\.\d{3}\.\d+\.mems$/;
 
 function refusedRequestsLeaveSnapshots() {
   return inFolder((folder) => {
@@ -97,14 +97,15 @@ function refusedRequestsLeaveSnapshots() {
 function signalsWriteSnapshots() {
   if (process.platform === 'win32') return undefined;
   return inFolder(async (folder) => {
-    api().snapshotOnSignal('SIGUSR2', folder);
+    const stop = api().snapshotOnSignal('SIGUSR2', folder);
     process.kill(process.pid, 'SIGUSR2');
     const end = Date.now() + 60_000;
     while (fs.readdirSync(folder).length === 0) {
       assert.ok(Date.now() < end, 'no file is written');
       await new Promise((done) => setTimeout(done, 5));
     }
-    process.removeAllListeners('SIGUSR2');
+    stop();
+    assert.strictEqual(process.listenerCount('SIGUSR2'), 0);
     for (const file of fs.readdirSync(folder)) assert.ok(NAME.test(file), file);
   });
 }

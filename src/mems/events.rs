@@ -65,6 +65,8 @@ pub(crate) struct Events {
     pub trims: u64,
     /// Bytes of the pages that were given back last, so far.
     pub trimmed: u64,
+    /// Whether the next pages that are given back are the first ones of a trim.
+    begins_trim: bool,
     /// Requests that were refused for want of memory.
     pub refusals: u64,
     /// The size of the last of them, in bytes.
@@ -76,11 +78,23 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// Notes that pages are given back from now on.
+    /// Notes that pages are given back from now on, if there are any.
     pub fn begin_trim(&mut self) {
-        self.trims += 1;
-        self.trimmed = 0;
-        note();
+        self.begins_trim = true;
+    }
+
+    /// Notes that pages were given back.
+    pub fn trim(&mut self, bytes: u64) {
+        if bytes == 0 {
+            return;
+        }
+        if self.begins_trim {
+            self.begins_trim = false;
+            self.trims += 1;
+            self.trimmed = 0;
+            note();
+        }
+        self.trimmed += bytes;
     }
 
     /// Notes that the heap has grown, which may still be undone if the call fails.
@@ -140,7 +154,9 @@ mod tests {
             assert!(available < refused);
             assert_eq!(heap.stats().grows, grown, "what was undone is no growth");
             assert_eq!(heap.trim(), heap.events.trimmed);
-            assert_eq!(heap.stats().trims, 1);
+            assert_eq!(heap.stats().trims, u64::from(heap.events.trimmed > 0));
+            let mut empty = Mems::new(options);
+            assert_eq!((empty.trim(), empty.stats().trims), (0, 0), "nothing was given back");
         }
     }
 }

@@ -307,7 +307,7 @@ impl Mems {
         // A page of the system may begin in the range before, where that is larger than one of MeMS.
         let start = range.start.saturating_sub(page_bytes() as u64 - PAGE).max(FIRST_ADDRESS);
         self.heap.page_holes(start..range.end, |hole| bytes += regions.decommit(hole.start, hole.end - hole.start));
-        self.events.trimmed += bytes;
+        self.events.trim(bytes);
         bytes
     }
 

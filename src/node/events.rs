@@ -28,6 +28,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::{CStr, c_void};
 use std::ptr;
+use std::slice;
 
 /// How often something has happened to a heap.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -71,8 +72,10 @@ thread_local! {
 /// `onEvents(listener: () => boolean): undefined`
 ///
 /// `listener` is called with the id of a heap to which something has happened in a call of this thread; how often it has grown, given
-/// pages back and refused a request since the last time; and `false`. Where the call is still to do something that nobody must come
-/// between, it is called with zeros and `true`, and has to call `hearOf` later. It returns whether anybody listens still.
+/// pages back and refused a request since the last time; `false`; and whether it is the one that publishes that. (Each copy of the package
+/// has a listener, with its own watches: the last one is called last, and publishes.) Where the call is still to do something that nobody
+/// must come between, only the last listener is called, with zeros and `true`, and has to call `hearOf` later. A listener returns whether
+/// anybody listens still.
 pub(super) unsafe extern "C" fn on_events(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: Node calls this with the environment and info of the call that runs, of which the function is an argument.
     unsafe {
@@ -93,7 +96,7 @@ pub fn listen() {
     if HEARD.with_borrow(Option::is_some) {
         return;
     }
-    // First, so that nothing is missed that happens from now on.
+    // Listening begins before the numbers are read, so that nothing is missed in between.
     let mut heard = Heard { _listening: Listening::begin(), numbers: HashMap::new() };
     for id in registry::ids().unwrap_or_default() {
         let numbers = Handle::new(id).and_then(|heap| heap.with_id(|heap| Ok(Numbers::of(heap))));
@@ -127,7 +130,8 @@ pub(super) unsafe extern "C" fn listen_to(env: sys::napi_env, info: sys::napi_ca
 /// The methods of a channel that give it a subscriber.
 static METHODS: [&CStr; 2] = [c"subscribe", c"bindStore"];
 
-/// Gives a channel a method of its own, which does what that of its prototype does, and has the thread listen before.
+/// Gives a channel a method of its own, which has the thread listen and then calls the own method that was there before, such as that of
+/// another addon, or else that of the prototype. A channel that has one of this addon already keeps it.
 ///
 /// # Safety
 /// `env` must be the environment of the running callback, and `channel` a value of it.
@@ -136,47 +140,146 @@ unsafe fn listen_before(
     channel: sys::napi_value,
     name: &'static &'static CStr,
 ) -> std::result::Result<(), Failure> {
-    let mut method = ptr::null_mut();
-    let (text, length, data) = (name.as_ptr(), name.count_bytes().cast_signed(), ptr::from_ref(name).cast_mut());
+    let (mut is_there, mut method) = (false, ptr::null_mut());
+    // SAFETY: the caller vouches for both, and the name ends with a zero.
+    check(unsafe { sys::napi_has_named_property(env, channel, name.as_ptr(), &raw mut is_there) })?;
+    // Node.js before 18.19 has no stores, and programs look for the method to see that.
+    if !is_there {
+        return Ok(());
+    }
+    // SAFETY: the caller vouches for both.
+    let (key, is_ours) = unsafe { place_of_earlier(env, channel, name) }?;
+    if is_ours {
+        return Ok(());
+    }
     // SAFETY: the caller vouches for both; the name ends with a zero, and what the function is given is a static.
     unsafe {
+        let earlier = own_method(env, channel, name)?;
+        define(env, channel, key, earlier)?;
+        let (text, length, data) = (name.as_ptr(), name.count_bytes().cast_signed(), ptr::from_ref(name).cast_mut());
         check(sys::napi_create_function(env, text, length, Some(subscribe), data.cast(), &raw mut method))?;
+        define(env, channel, string(env, name.to_bytes())?, method)
     }
+}
+
+/// The name of the property in which a channel keeps the own method that was there before that of this addon, or undefined; and whether
+/// the channel has the property. Each addon in the process has another name.
+///
+/// # Safety
+/// `env` must be the environment of the running callback, and `channel` a value of it.
+unsafe fn place_of_earlier(
+    env: sys::napi_env,
+    channel: sys::napi_value,
+    name: &CStr,
+) -> std::result::Result<(sys::napi_value, bool), Failure> {
+    let text = format!("mems:{}:{:p}", name.to_string_lossy(), METHODS.as_ptr());
+    let mut is_there = false;
+    // SAFETY: the caller vouches for both, and the key was just made.
+    unsafe {
+        let key = string(env, text.as_bytes())?;
+        check(sys::napi_has_own_property(env, channel, key, &raw mut is_there))?;
+        Ok((key, is_there))
+    }
+}
+
+/// A method of a channel's own, or undefined.
+///
+/// # Safety
+/// `env` must be the environment of the running callback, and `channel` a value of it.
+unsafe fn own_method(
+    env: sys::napi_env,
+    channel: sys::napi_value,
+    name: &CStr,
+) -> std::result::Result<sys::napi_value, Failure> {
+    let (mut is_own, mut method) = (false, ptr::null_mut());
+    // SAFETY: the caller vouches for both, and the name was just made.
+    unsafe {
+        let key = string(env, name.to_bytes())?;
+        check(sys::napi_has_own_property(env, channel, key, &raw mut is_own))?;
+        check(if is_own {
+            sys::napi_get_property(env, channel, key, &raw mut method)
+        } else {
+            sys::napi_get_undefined(env, &raw mut method)
+        })?;
+    }
+    Ok(method)
+}
+
+/// A string.
+///
+/// # Safety
+/// `env` must be the environment of the running callback.
+unsafe fn string(env: sys::napi_env, text: &[u8]) -> std::result::Result<sys::napi_value, Failure> {
+    let mut made = ptr::null_mut();
+    let (start, length) = (text.as_ptr().cast(), text.len().cast_signed());
+    // SAFETY: the caller vouches for `env`, and the text is copied.
+    check(unsafe { sys::napi_create_string_utf8(env, start, length, &raw mut made) })?;
+    Ok(made)
+}
+
+/// Gives an object a property that loops over its properties do not see.
+///
+/// # Safety
+/// `env` must be the environment of the running callback, and all others values of it.
+unsafe fn define(
+    env: sys::napi_env,
+    object: sys::napi_value,
+    key: sys::napi_value,
+    value: sys::napi_value,
+) -> std::result::Result<(), Failure> {
     let property = sys::napi_property_descriptor {
-        utf8name: name.as_ptr(),
-        name: ptr::null_mut(),
+        utf8name: ptr::null(),
+        name: key,
         method: None,
         getter: None,
         setter: None,
-        value: method,
+        value,
         attributes: sys::PropertyAttributes::writable | sys::PropertyAttributes::configurable,
         data: ptr::null_mut(),
     };
-    // SAFETY: the caller vouches for both; the value was just made.
-    check(unsafe { sys::napi_define_properties(env, channel, 1, &raw const property) })
+    // SAFETY: the caller vouches for all of them.
+    check(unsafe { sys::napi_define_properties(env, object, 1, &raw const property) })
 }
 
 /// A method of a channel that gives it a subscriber.
 unsafe extern "C" fn subscribe(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     super::failure::guard(env, || {
+        // A new subscriber does not hear of what came before it.
+        say_all(env);
         listen();
         let (mut count, mut given) = (2, [ptr::null_mut(); 2]);
         let (mut channel, mut data, mut prototype, mut method, mut returned) =
             (ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
         // SAFETY: Node calls this with the environment and info of the call that runs; `listen_before` gave the function its name; all
-        // values are of that environment. What the prototype's method throws stays pending.
+        // values are of that environment. What the earlier method throws stays pending.
         unsafe {
             let (count_at, given_at) = (&raw mut count, given.as_mut_ptr());
             check(sys::napi_get_cb_info(env, info, count_at, given_at, &raw mut channel, &raw mut data))?;
             let name: &CStr = *data.cast::<&CStr>();
-            check(sys::napi_get_prototype(env, channel, &raw mut prototype))?;
-            check(sys::napi_get_named_property(env, prototype, name.as_ptr(), &raw mut method))?;
+            let (key, _) = place_of_earlier(env, channel, name)?;
+            check(sys::napi_get_property(env, channel, key, &raw mut method))?;
+            if Value::new(env, method).kind() != ValueType::Function {
+                // Node.js gives a channel another prototype in the middle of the first subscription.
+                check(sys::napi_get_prototype(env, channel, &raw mut prototype))?;
+                check(sys::napi_get_named_property(env, prototype, name.as_ptr(), &raw mut method))?;
+            }
             let count = count.min(given.len());
             check(sys::napi_call_function(env, channel, method, count, given.as_ptr(), &raw mut returned))?;
         }
         Ok(returned)
     })
     .unwrap_or(ptr::null_mut())
+}
+
+/// Says what has happened so far to the heaps that this thread may use.
+fn say_all(env: sys::napi_env) {
+    for id in registry::ids().unwrap_or_default() {
+        if registry::with_heap(id, |heap| Ok(heap.is_known_here())) == Ok(true) {
+            say(env, id, false);
+        } else {
+            news(id);
+        }
+    }
 }
 
 /// Makes a call for a heap, and says afterwards what has happened to the heap, if anything has.
@@ -197,15 +300,21 @@ pub(super) fn say(env: sys::napi_env, heap: Id, later: bool) {
     if !Listening::is_there() || HEARD.with_borrow(Option::is_none) || SAYING.get() {
         return;
     }
-    let Some(news) = (if later { Some(Numbers::default()) } else { news(heap) }) else { return };
     // SAFETY: `env` is that of the running call.
-    let listener = LISTENERS.with_borrow(|listeners| unsafe { listeners.find(env) });
-    let Some((_, listener)) = listener else { return };
+    let listeners = LISTENERS.with_borrow(|listeners| unsafe { listeners.all(env) });
+    let Some((last, _)) = listeners.split_last() else { return };
+    let Some(news) = (if later { Some(Numbers::default()) } else { news(heap) }) else { return };
+    let called = if later { slice::from_ref(last) } else { &listeners[..] };
     SAYING.set(true);
-    // SAFETY: as just said, and the function is a value of `env`; nothing of the lists is borrowed while it runs.
-    let still = unsafe { call(env, listener, registry::common_id(heap), news, later) };
+    let mut still = false;
+    for (at, &listener) in called.iter().enumerate() {
+        let is_last = at == called.len() - 1;
+        // SAFETY: as just said, and the function is a value of `env`; nothing of the lists is borrowed while it runs.
+        let returned = unsafe { call(env, listener, registry::common_id(heap), news, [later, is_last]) };
+        still |= returned != Some(false);
+    }
     SAYING.set(false);
-    if still == Some(false) {
+    if !still {
         HEARD.set(None);
     }
 }
@@ -237,15 +346,23 @@ fn news(heap: Id) -> Option<Numbers> {
 ///
 /// # Safety
 /// `env` must be the environment of the running callback, and `listener` a value of it.
-unsafe fn call(env: sys::napi_env, listener: sys::napi_value, heap: Id, news: Numbers, later: bool) -> Option<bool> {
-    let mut arguments = [ptr::null_mut(); 5];
+unsafe fn call(
+    env: sys::napi_env,
+    listener: sys::napi_value,
+    heap: Id,
+    news: Numbers,
+    flags: [bool; 2],
+) -> Option<bool> {
+    let mut arguments = [ptr::null_mut(); 6];
     let numbers = [heap, news.grows, news.trims, news.refusals].map(as_number);
     // SAFETY: the caller vouches for both; the arguments are values of `env`.
     unsafe {
         for (argument, number) in arguments.iter_mut().zip(numbers) {
             *argument = number.make(env).ok()?;
         }
-        arguments[4] = later.make(env).ok()?;
+        for (argument, flag) in arguments[4..].iter_mut().zip(flags) {
+            *argument = flag.make(env).ok()?;
+        }
         functions::call(env, listener, &arguments).and_then(Value::boolean)
     }
 }
@@ -253,7 +370,7 @@ unsafe fn call(env: sys::napi_env, listener: sys::napi_value, heap: Id, news: Nu
 /// What messages about a heap say: the heap's own id, the sizes of the last events, the policy, the limit (none: no property), the bytes
 /// in main blocks, live blocks and holes, and the largest hole.
 #[napi]
-pub fn happenings<'env>(env: &'env Env, heap: Unknown) -> Result<Object<'env>> {
+pub fn heap_state<'env>(env: &'env Env, heap: Unknown) -> Result<Object<'env>> {
     run(*env, || {
         let heap = Handle::new(id(*env, &heap)?)?;
         let read = |heap: &mut Mems| Ok((heap.stats(), heap.events(), *heap.options()));

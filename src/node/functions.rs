@@ -1,7 +1,7 @@
 //! JavaScript functions that the addon calls: those of `lib/` that capture stacks, and those that take note of events.
 //!
 //! Each copy of the package in an environment has one: a vm context may have its own, which must not keep the context alive, so the
-//! references are weak. The last function that still exists is called. What it throws is cleared: neither of them makes a call fail.
+//! references are weak. Of those that capture stacks the last one that still exists is called, of the others all. What it throws is cleared: neither of them makes a call fail.
 //!
 //! Costs: a call into JavaScript.
 
@@ -79,6 +79,20 @@ impl<T: Default> Functions<T> {
         let of = self.0.iter().find(|of| of.env == env)?;
         // SAFETY: the caller vouches for `env`, and the references are of it.
         of.functions.iter().rev().find_map(|&(name, _)| Some((name, unsafe { value_of(env, name) }?)))
+    }
+
+    /// All functions of `env` that still exist, in the order in which they came. None without memory for the list.
+    ///
+    /// # Safety
+    /// `env` must be the environment of the running callback.
+    pub unsafe fn all(&self, env: sys::napi_env) -> Vec<sys::napi_value> {
+        let mut all = Vec::new();
+        let of = self.0.iter().find(|of| of.env == env).map_or(&[][..], |of| &of.functions);
+        if all.try_reserve(of.len()).is_ok() {
+            // SAFETY: the caller vouches for `env`, and the references are of it.
+            all.extend(of.iter().filter_map(|&(name, _)| unsafe { value_of(env, name) }));
+        }
+        all
     }
 
     /// What is kept for a function, if it still exists.
