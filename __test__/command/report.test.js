@@ -177,6 +177,28 @@ describe('mems report', SKIP, () => {
     );
   });
 
+  test('shows what is whole of a damaged recording, whose heap has grown in what is missing', async () => {
+    for (const policy of ['first-fit', 'buddy', 'segregated']) {
+      const heap = new Heap({ policy });
+      heap.record(file('damaged.mems'));
+      for (let call = 0; call < 150_000; call++) heap.malloc(1 + (call % 300));
+      heap.stopRecording();
+      heap.close();
+      const bytes = fs.readFileSync(file('damaged.mems'));
+      bytes[bytes.length >> 1] ^= 5;
+      fs.writeFileSync(file('damaged.mems'), bytes);
+      const { head, histories } = await made('damaged.mems', '--partial', '--policy', 'none');
+      assert.match(
+        head.notes[0],
+        /^[\d,]+ operations are missing: .* or that part of the file is damaged\.$/,
+      );
+      const [history] = histories;
+      const { mapped, live, holeBytes } = new page.Layout(history).go(history.operations);
+      assert.ok(mapped > 0 && live > 0);
+      assert.ok(live + holeBytes <= mapped, `${policy}: ${live} and ${holeBytes} of ${mapped}`);
+    }
+  });
+
   test('says which numbers may be wrong all the time, also if they are right at the end', async () => {
     const heap = new Heap({ policy: 'segregated' });
     const fill = () => Array.from({ length: 500 }, (_, at) => heap.malloc(1 + ((at * 7) % 800)));

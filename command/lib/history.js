@@ -229,6 +229,7 @@ class HistoryBuilder {
     const isNew = this.#spans !== undefined && isMoved && this.#spans.take(address, moment);
     const size = this.#sizeOf(chunk, at, { address, previous, isMoved });
     if (!this.#isRecorded) this.#growTo(address + size, isNew, moment);
+    else this.#growAtLeastTo(address + size, moment);
     // A block that moves is there twice for a while, so that what is empty then decides.
     this.#mains.count(address, 1, moment);
     if (previous !== NONE) this.#end(previous, id, moment);
@@ -264,6 +265,12 @@ class HistoryBuilder {
     return was > MOST_SLOT
       ? Math.ceil(size[at] / PAGE) * PAGE
       : this.#rules.sizeOf(size[at], aligned);
+  }
+
+  /** Notes that a recorded heap has grown, if a block is behind its end: among the operations that are missing it has. */
+  #growAtLeastTo(end, moment) {
+    const missing = end - FIRST - this.#mains.mapped;
+    if (missing > 0) this.#mains.grow(Math.ceil(missing / PAGE) * PAGE, moment);
   }
 
   /** Notes that the heap that replays has grown, if a block or a span may be where it has. */

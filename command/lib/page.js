@@ -97,7 +97,9 @@ function notesOf(found, isRefined, page) {
   const notes = [];
   const { missing = 0, stats } = source.recording ?? {};
   if (missing > 0)
-    notes.push(`${count(missing)} operations are missing: the disk was slower than the program.`);
+    notes.push(
+      `${count(missing)} operations are missing: the disk was slower than the program, or that part of the file is damaged.`,
+    );
   if (source.kind === 'recording' && stats === undefined) {
     notes.push('The recording was cut off: this is its beginning.');
   }

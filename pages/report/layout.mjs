@@ -137,7 +137,8 @@ export class Layout {
       const block = order[index];
       if (address[block] > at) fill(at, address[block]);
       segments.push(address[block], size[block], block);
-      at = address[block] + size[block];
+      // Where operations are missing, a block may be there that was freed, and others in its place.
+      at = Math.max(at, address[block] + size[block]);
       live += size[block];
       requested += asked[block];
       blocks += 1;
@@ -159,7 +160,9 @@ export class Layout {
       while (at < to) {
         while (main + 1 < mains.length && mains[main + 1] <= at) main += 1;
         const next = main + 1 < mains.length ? mains[main + 1] : end;
-        const size = hole(at, Math.min(to, next), mains[main] ?? FIRST_ADDRESS, next);
+        const stop = Math.min(to, next);
+        // Behind the heap's end, as far as that is known, there is one hole.
+        const size = stop > at ? hole(at, stop, mains[main] ?? FIRST_ADDRESS, next) : to - at;
         segments.push(at, size, NONE);
         const power = size < 2 ** 31 ? 31 - Math.clz32(size) : Math.floor(Math.log2(size));
         powers[power] += 1;
