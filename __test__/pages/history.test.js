@@ -16,6 +16,9 @@ const below = (random, most) => random.int(0, most - 1);
 
 const QUIET = { stdin: undefined, progress: () => ({ update() {}, stop() {} }), warn() {} };
 
+/** How many programs windows are compared of. */
+const PROGRAMS = 8;
+
 describe('the history of a heap', SKIP, () => {
   const folder = temporaryFolder(after);
   const file = path.join(folder, 'heap.mems');
@@ -191,11 +194,6 @@ describe('the history of a heap', SKIP, () => {
 
   test('says of a block in a window when it was made and what becomes of it', async (t) => {
     const { Engine } = await import('../../pages/report/engine.mjs');
-    const random = new Random(1100);
-    record(random, optionsFrom('first-fit', random), 800);
-    const { history } = await historyOf(file);
-    const whole = new Engine();
-    whole.open({ bytes: page.pack(history) });
     const [near, theme] = [10_000, 'light'];
     /** The blocks that the engine names at a moment: that of the operation, and those of the chain. */
     const blocksAt = (engine, moment, focus) => {
@@ -207,7 +205,11 @@ describe('the history of a heap', SKIP, () => {
       return { made: made + offset, gone: gone && gone + offset, lived, resized, isFirst };
     };
     let [earlier, later] = [0, 0];
-    reproducible(t, () => {
+
+    /** Compares each window of a history with the whole. */
+    function compareWindows(history) {
+      const whole = new Engine();
+      whole.open({ bytes: page.pack(history) });
       for (const { from, to } of chooseWindows({ history, peak: 400 }, 300, page)) {
         const part = slice(history, from, to, page);
         const engine = new Engine();
@@ -237,6 +239,15 @@ describe('the history of a heap', SKIP, () => {
             moment = found.moment;
           }
         }
+      }
+    }
+
+    await reproducible(t, async () => {
+      // Few programs have a block that is resized before a window and still there in it.
+      for (let number = 0; number < PROGRAMS; number++) {
+        const random = new Random(1100 + number);
+        record(random, optionsFrom('first-fit', random), 800);
+        compareWindows((await historyOf(file)).history);
       }
       assert.ok(earlier > 10 && later > 10, `${earlier} and ${later} blocks`);
     });

@@ -179,7 +179,8 @@ export class Layout {
   #hole(moment) {
     if (this.#kind === 'halves') {
       return (at, to, start, end) => {
-        let size = end - start;
+        // A power of two itself, unless it follows from what is left of a damaged recording.
+        let size = 2 ** Math.ceil(Math.log2(end - start));
         // The largest power of two that the offset is a multiple of, and that has room.
         while ((at - start) % size !== 0 || at + size > to) size /= 2;
         return Math.max(1, size);
