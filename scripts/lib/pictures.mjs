@@ -18,6 +18,7 @@ const REPORT = {
 const PICTURES = {
   'report-light.png': { ...REPORT, theme: 'light' },
   'report-dark.png': { ...REPORT, theme: 'dark' },
+  'report-narrow.png': { ...REPORT, theme: 'light', size: { width: 390, height: 844 } },
   'lesson-page.png': {
     command: ['lesson', 'T1', '--policy', 'best-fit', '--page'],
     size: { width: 1000, height: 960 },
