@@ -11,9 +11,9 @@ use std::ptr;
 
 /// The atomic numbers of tables: under loom, which tries all interleavings of a test, its own.
 #[cfg(loom)]
-pub use loom::sync::atomic::{AtomicU8, AtomicU32};
+pub use loom::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
 #[cfg(not(loom))]
-pub use std::sync::atomic::{AtomicU8, AtomicU32};
+pub use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
 
 /// The elements of a table: atomic numbers, of which any bytes are a value.
 ///
@@ -25,6 +25,8 @@ pub unsafe trait Number: Sync + 'static {}
 unsafe impl Number for AtomicU8 {}
 // SAFETY: any four bytes are a value.
 unsafe impl Number for AtomicU32 {}
+// SAFETY: any eight bytes are a value.
+unsafe impl Number for AtomicU64 {}
 
 /// The numbers, and what keeps them.
 pub struct Table<N: Number> {

@@ -1,4 +1,5 @@
-//! One mapping: a range of address space, readable and writable, private to the process, and zero until it is written to.
+//! One mapping: a range of address space, readable and writable, private to the process, and zero until it is written to. Or a part of
+//! a file ([`Mapping::of_file`]), which other processes share.
 //!
 //! Invariant: the range stays mapped, readable and writable as long as the `Mapping` lives. Buffers handed to
 //! JavaScript hold it by reference count, so that a stale view reads zeros or old bytes and never faults. The one exception:
@@ -12,15 +13,20 @@
 //! address are multiples of the same powers of two as physical addresses, up to [`ALIGNMENT`]. The range need not begin at a page
 //! of the system, where those are larger than MeMS's own.
 
+use super::file::{File, View};
+use super::pagemap::PageMap;
 use super::{budget, system};
 use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// A range of address space that is unmapped when dropped.
 #[derive(Debug)]
 pub struct Mapping {
     map: system::Map,
+    /// The part of a file that the range shows, if it shows one.
+    view: Option<View>,
     /// Bytes before the range: [`FRONT`] and, where the system's pages are larger than MeMS's, up to one of them.
     front: usize,
     serial: u64,
@@ -39,6 +45,9 @@ pub const ALIGNMENT: usize = 2 << 20;
 
 /// How many mappings the system counts if a part of one is locked: that part, and what is before and behind it.
 const LOCKED_PARTS: usize = 3;
+
+/// How many mappings the system counts for a part of a file: that, and the front.
+const FILE_PARTS: usize = 2;
 
 /// Bytes before a mapping's range: a multiple of every system's page size.
 const FRONT: usize = 64 << 10;
@@ -73,18 +82,55 @@ impl Mapping {
             // SAFETY: the map just made; it changes nothing in this process.
             unsafe { system::dont_fork(map.as_mut_ptr(), map.len()) };
         }
-        budget::took(map.len(), 1);
+        Ok(Self::new(map, front, None))
+    }
+
+    /// Maps a part of a file, `bytes` from `offset`: what is stored there is in the file, and in all processes that have it mapped, at once.
+    /// `offset`, `bytes` and `phase` are multiples of 64 KiB; otherwise as [`Mapping::reserve`]. (On Windows `dont_fork` means nothing.)
+    ///
+    /// Nothing of it is ever given back or emptied, since it is not this process's alone. When a heap ends while buffers are alive, zeros
+    /// of this process are mapped over all of it, so that the buffers reach the file no more. Where the system cannot do that (Windows), or
+    /// refuses, the buffers go on reaching the file until the last of them is gone.
+    ///
+    /// # Errors
+    /// The system's; `UnexpectedEof` if the file is shorter, `InvalidInput` if a number is none of those multiples.
+    pub fn of_file(file: &Arc<File>, offset: u64, bytes: usize, phase: usize, dont_fork: bool) -> io::Result<Self> {
+        if !phase.is_multiple_of(FRONT) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let residue = phase.wrapping_sub(FRONT) % ALIGNMENT;
+        let (map, view) = View::behind(FRONT, file, (offset, bytes), ALIGNMENT, residue)?;
+        if dont_fork {
+            // SAFETY: the maps just made; it changes nothing in this process.
+            unsafe { system::dont_fork(map.as_mut_ptr(), map.len()) };
+        }
+        Ok(Self::new(map, FRONT, Some(view)))
+    }
+
+    /// The mapping that has a map, of which it counts the parts.
+    fn new(map: system::Map, front: usize, view: Option<View>) -> Self {
+        budget::took(map.len(), if view.is_some() { FILE_PARTS } else { 1 });
         let mapped = AtomicUsize::new(map.len());
         let serial = SERIALS.fetch_add(1, Ordering::Relaxed);
         let (promised, buffers) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Ok(Self { map, front, serial, promised, mapped, buffers, locked: AtomicBool::new(false) })
+        Self { map, view, front, serial, promised, mapped, buffers, locked: AtomicBool::new(false) }
     }
 
     /// Uncounts the mapping in the budget of a child of `fork` that does not have it.
     #[cfg(feature = "c-abi")]
     pub(crate) fn forget(&self) {
-        let parts = if self.locked.load(Ordering::Relaxed) { LOCKED_PARTS } else { 1 };
-        budget::gave_back(self.mapped.load(Ordering::Relaxed), parts);
+        budget::gave_back(self.mapped.load(Ordering::Relaxed), self.parts());
+    }
+
+    /// How many mappings the system counts for it.
+    fn parts(&self) -> usize {
+        let whole = if self.view.is_some() { FILE_PARTS } else { 1 };
+        whole + if self.locked.load(Ordering::Relaxed) { LOCKED_PARTS - 1 } else { 0 }
+    }
+
+    /// Which pages of the range may hold something. Of a file's, all may.
+    pub(super) fn pages_touched(&self) -> PageMap {
+        if self.view.is_some() { PageMap::unknown() } else { PageMap::open() }
     }
 
     /// Bytes of address space that the system is asked for when `bytes` are reserved; `None` if the number does not fit `usize`.
@@ -126,6 +172,9 @@ impl Mapping {
     /// Unmaps the address space behind the first `used` bytes, except what buffers were promised. Only for the end of a heap,
     /// when no more can be promised: spans lie within what is used.
     pub(super) fn shrink(&self, used: usize) {
+        if self.view.as_ref().is_some_and(|view| !view.leave_file()) {
+            return;
+        }
         // Each promise was made under the heap's lock, before this call.
         let kept =
             (self.front + used.max(self.promised.load(Ordering::Relaxed))).next_multiple_of(system::page_bytes());
@@ -143,7 +192,7 @@ impl Mapping {
 
     /// Gives the whole pages of the system within a range back to it; they stay mapped and read as zeros from then on.
     /// Only for ranges that nobody may use: freed memory, or all of it at the end of a heap. Returns the bytes given
-    /// back: 0 if pages are locked, or if the system refuses.
+    /// back: 0 if pages are locked, if they are a file's, or if the system refuses.
     ///
     /// # Panics
     /// If the range reaches past the mapping.
@@ -152,7 +201,7 @@ impl Mapping {
         let page = system::page_bytes();
         // Counted from the map's first byte, where a page starts.
         let (start, end) = ((self.front + range.start).next_multiple_of(page), (self.front + range.end) / page * page);
-        if start >= end || self.locked.load(Ordering::Relaxed) {
+        if start >= end || self.view.is_some() || self.locked.load(Ordering::Relaxed) {
             return 0;
         }
         // SAFETY: the range lies inside this mapping, which is private and anonymous, and stays mapped, readable and
@@ -190,8 +239,13 @@ impl Mapping {
         (self.base().wrapping_add(offset).wrapping_sub(before), bytes + before)
     }
 
-    /// Empties the first `bytes` as [`Mapping::decommit`] does, or by writing zeros if the system refuses.
+    /// Empties the first `bytes` as [`Mapping::decommit`] does, or by writing zeros if the system refuses. If they are a file's, that stays
+    /// as it is, and all of the range becomes zeros of this process, if the system can do that.
     pub(crate) fn empty(&self, bytes: usize) {
+        if let Some(view) = &self.view {
+            view.leave_file();
+            return;
+        }
         let bytes = bytes.min(self.bytes());
         // Whole pages: the pages in which the range begins and ends hold no other memory.
         let whole = (self.front + bytes).next_multiple_of(system::page_bytes()) - self.front;
@@ -205,9 +259,11 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        let mapped = *self.mapped.get_mut();
+        let (mapped, parts) = (*self.mapped.get_mut(), self.parts());
+        // Before the rest: where a view is a map of its own, the rest is what is before it.
+        self.view = None;
         // SAFETY: nobody holds it any more, so much of it is left, and this is the end of it.
         unsafe { system::unmap(&self.map, mapped) };
-        budget::gave_back(mapped, if *self.locked.get_mut() { LOCKED_PARTS } else { 1 });
+        budget::gave_back(mapped, parts);
     }
 }

@@ -6,6 +6,7 @@
 //! - `span.rs`: bytes of a mapping, and copying, filling and comparing them.
 //! - `table.rs`: mappings for bookkeeping.
 //! - `pagemap.rs`: which of them may hold something.
+//! - `file/`: files that heaps are in, which other processes share.
 //! - `system/unix.rs`, `system/windows.rs`: all other system calls, with a file for each system.
 //!
 //! | | Linux | macOS, BSD | Windows |
@@ -20,6 +21,7 @@
 //! | locking | `mlock`, no core dumps | `mlock` | `VirtualLock`, a larger working set |
 
 mod budget;
+pub mod file;
 mod mapping;
 mod pagemap;
 mod regions;

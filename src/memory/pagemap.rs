@@ -24,6 +24,11 @@ impl PageMap {
         Self { map: linux::Map::open(true) }
     }
 
+    /// A map that knows nothing, for memory in which a page that this process has not touched may hold something.
+    pub const fn unknown() -> Self {
+        Self { map: None }
+    }
+
     /// Whether the system distinguishes untouched pages.
     pub fn knows(&self) -> bool {
         self.map.is_some()
@@ -50,6 +55,10 @@ impl PageMap {
 #[allow(clippy::unused_self, reason = "as on Linux, where the system knows something")]
 impl PageMap {
     pub const fn open() -> Self {
+        Self {}
+    }
+
+    pub const fn unknown() -> Self {
         Self {}
     }
 

@@ -8,7 +8,6 @@
 //! system shows which these are (`pagemap.rs`). So memory that was never used takes no physical memory.
 
 use super::mapping::Mapping;
-use super::pagemap::PageMap;
 use super::system;
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -82,7 +81,7 @@ impl Span {
     /// If the span does not start at a page of the system.
     #[must_use]
     pub fn resident(&self) -> Option<u64> {
-        let present = if self.bytes < LARGE { None } else { PageMap::open().present(self.addresses()) };
+        let present = if self.bytes < LARGE { None } else { self.mapping.pages_touched().present(self.addresses()) };
         present.or_else(|| self.mapping.resident(self.offset, self.bytes)).map(|bytes| bytes as u64)
     }
 
@@ -112,7 +111,7 @@ impl Span {
         if bytes < COPIED_PLAINLY || to.abs_diff(start) < bytes {
             return self.copy_all_from(from);
         }
-        let mut pages = PageMap::open();
+        let mut pages = from.mapping.pages_touched();
         let mut at = 0;
         while at < bytes {
             let run = pages.next_touched(start + at..start + bytes);
@@ -143,7 +142,7 @@ impl Span {
         if self.bytes < LARGE {
             return self.fill(0);
         }
-        let mut pages = PageMap::open();
+        let mut pages = self.mapping.pages_touched();
         if !pages.knows() {
             return self.give_back(0);
         }
@@ -206,7 +205,7 @@ impl Span {
     /// The offset of the first byte in whole pages that is not zero.
     fn first_touched_in(&self, pages: &Range<usize>) -> Option<usize> {
         let (start, mut at) = (self.addresses().start, pages.start);
-        let mut map = PageMap::open();
+        let mut map = self.mapping.pages_touched();
         while at < pages.end {
             let run = map.next_touched(start + at..start + pages.end);
             let run = run.start - start..run.end - start;

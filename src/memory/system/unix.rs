@@ -13,9 +13,9 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Keeps Linux from counting a map against the commit limit. macOS has no such flag, nor have all of the BSDs.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-const NO_RESERVE: i32 = libc::MAP_NORESERVE;
+pub const NO_RESERVE: i32 = libc::MAP_NORESERVE;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-const NO_RESERVE: i32 = 0;
+pub const NO_RESERVE: i32 = 0;
 
 /// The length of a new region that suits the system, given the bytes mapped so far.
 ///
