@@ -29,6 +29,8 @@ mod ranges;
 #[cfg_attr(unix, path = "system/unix.rs")]
 #[cfg_attr(windows, path = "system/windows.rs")]
 mod system;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 pub use ids::{boot_id, new_uuid};
 pub use maps::SharedMap;
