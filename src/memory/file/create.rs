@@ -41,17 +41,17 @@ impl File {
             _ => Path::new("."),
         };
         let name = folder.join(format!(".mems-{:032x}.new", u128::from_be_bytes(ids::new_uuid()?)));
-        let file = system::create_new(&name, mode)?;
+        let new = system::create_new(&name, mode)?;
         let temporary = Temporary(name);
         if !any_file_system {
-            system::check_file_system(&file, false)?;
+            system::check_file_system(&new, false)?;
         }
-        system::dont_copy_on_write(&file);
-        allocate(&file, 0, bytes)?;
-        fill(&file)?;
-        file.sync_all()?;
+        system::dont_copy_on_write(&new);
+        allocate(&new, 0, bytes)?;
+        fill(&new)?;
+        new.sync_all()?;
         // Windows removes no name while this is open.
-        drop(file);
+        drop(new);
         match fs::hard_link(&temporary.0, path) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),

@@ -14,8 +14,8 @@ use super::ranges;
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Once, OnceLock};
 
 /// What was there before.
 struct Former {
@@ -26,28 +26,27 @@ struct Former {
 
 static FORMER: OnceLock<Former> = OnceLock::new();
 
+static INSTALLED: Once = Once::new();
+
 /// Whether the handler before has been called and was to be called only once.
 static IS_SPENT: AtomicBool = AtomicBool::new(false);
 
 /// Installs the handler, once.
 pub(super) fn install() {
-    FORMER.get_or_init(|| {
-        let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    INSTALLED.call_once(|| {
+        let mut former = MaybeUninit::<libc::sigaction>::zeroed();
         // SAFETY: a place for the answer; nothing changes.
-        unsafe { libc::sigaction(libc::SIGBUS, ptr::null(), action.as_mut_ptr()) };
+        unsafe { libc::sigaction(libc::SIGBUS, ptr::null(), former.as_mut_ptr()) };
         // SAFETY: zeros, or what the system has filled in: numbers, and the address of a handler as a number.
-        Former { action: unsafe { action.assume_init() }, page: page_bytes() }
-    });
-    // The handler finds the one before already there.
-    static INSTALLED: OnceLock<()> = OnceLock::new();
-    INSTALLED.get_or_init(|| {
-        let Some(Former { action: former, .. }) = FORMER.get() else { return };
-        let mut action = *former;
-        action.sa_sigaction = on_fault as *const () as usize;
+        let former = unsafe { former.assume_init() };
+        let mut own = former;
+        own.sa_sigaction = on_fault as *const () as usize;
         // Signals that the handler before wants blocked are so, and calls go on as with it.
-        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | former.sa_flags & (libc::SA_RESTART | libc::SA_NODEFER);
+        own.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | former.sa_flags & (libc::SA_RESTART | libc::SA_NODEFER);
+        // The handler finds the one before already there.
+        let _ = FORMER.set(Former { action: former, page: page_bytes() });
         // SAFETY: a handler of the kind that the flags say, which stays where it is, since the library is never unloaded.
-        unsafe { libc::sigaction(libc::SIGBUS, &raw const action, ptr::null_mut()) };
+        unsafe { libc::sigaction(libc::SIGBUS, &raw const own, ptr::null_mut()) };
     });
 }
 
@@ -96,8 +95,7 @@ fn mend(address: usize, page: usize) -> bool {
 /// The arguments must be those that the system has passed to a handler.
 unsafe fn pass_on(former: &Former, signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     let action = &former.action;
-    let is_once = action.sa_flags & libc::SA_RESETHAND != 0;
-    let is_spent = is_once && IS_SPENT.swap(true, Ordering::Relaxed);
+    let is_spent = action.sa_flags & libc::SA_RESETHAND != 0 && IS_SPENT.swap(true, Ordering::Relaxed);
     match action.sa_sigaction {
         // SAFETY: the caller vouches for `info`.
         libc::SIG_IGN if unsafe { is_sent(info) } => {}

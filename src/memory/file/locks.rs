@@ -25,7 +25,7 @@ impl File {
     /// The system's; there are no such locks on files that are open for reading only, nor where the system has none
     /// (`Unsupported`: FreeBSD and its relatives).
     pub fn try_lock_byte(&self, byte: u64) -> io::Result<bool> {
-        system::lock(&self.file, offset(byte)?)
+        system::lock(&self.handle, offset(byte)?)
     }
 
     /// [`File::try_lock_byte`] again and again, until it is done or `patience` has passed.
@@ -50,7 +50,7 @@ impl File {
     /// # Errors
     /// The system's.
     pub fn unlock_byte(&self, byte: u64) -> io::Result<()> {
-        system::unlock(&self.file, offset(byte)?)
+        system::unlock(&self.handle, offset(byte)?)
     }
 
     /// Whether somebody else has the lock on a byte. On Windows this takes it for a moment, shared with others who ask, in which
@@ -59,7 +59,7 @@ impl File {
     /// # Errors
     /// As [`File::try_lock_byte`], but a file that is open for reading only can be asked.
     pub fn is_byte_locked(&self, byte: u64) -> io::Result<bool> {
-        system::is_locked(&self.file, offset(byte)?)
+        system::is_locked(&self.handle, offset(byte)?)
     }
 }
 

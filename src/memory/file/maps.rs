@@ -37,7 +37,7 @@ impl SharedMap {
     pub(super) fn new(file: &Arc<File>, offset: u64, bytes: u64) -> io::Result<Self> {
         let bytes = usize::try_from(bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
         check(file, offset, bytes)?;
-        let start = system::map(&file.file, file.read_only, offset, bytes)?;
+        let start = system::map(&file.handle, file.read_only, offset, bytes)?;
         let watch = Watch::new(file, start.as_ptr(), bytes).inspect_err(|_| {
             // SAFETY: the map just made, of which nobody knows.
             unsafe { system::unmap(start.as_ptr(), bytes) };
@@ -108,7 +108,7 @@ impl View {
     ) -> io::Result<(Map, Self)> {
         let (offset, bytes) = part;
         check(file, offset, bytes)?;
-        let map = system::map_behind(front, &file.file, file.read_only, part, (alignment, residue))?;
+        let map = system::map_behind(front, &file.handle, file.read_only, part, (alignment, residue))?;
         let start = map.as_mut_ptr().wrapping_add(front);
         let watch = Watch::new(file, start, bytes);
         let view = watch.and_then(|watch| {

@@ -90,7 +90,7 @@ pub struct Identity {
 /// A file that is open. Its locks are released with it, however the process ends.
 #[derive(Debug)]
 pub struct File {
-    file: std::fs::File,
+    handle: std::fs::File,
     read_only: bool,
     /// Whether a page of a map had nothing behind it.
     lost: AtomicBool,
@@ -102,8 +102,8 @@ impl File {
     /// # Errors
     /// [`Refused`]. On Windows no file is [`Refused::Foreign`]: what others may do is not a matter of a few bits there.
     pub fn open(path: &Path, how: How) -> Result<Self, Refused> {
-        let file = system::open(path, how)?;
-        Ok(Self { file, read_only: how.read_only, lost: AtomicBool::new(false) })
+        let handle = system::open(path, how)?;
+        Ok(Self { handle, read_only: how.read_only, lost: AtomicBool::new(false) })
     }
 
     /// Whether the file is open for reading only.
@@ -124,7 +124,7 @@ impl File {
     /// # Errors
     /// The system's.
     pub fn identity(&self) -> io::Result<Identity> {
-        system::identity(&self.file)
+        system::identity(&self.handle)
     }
 
     /// The file's length now.
@@ -132,7 +132,7 @@ impl File {
     /// # Errors
     /// The system's.
     pub fn bytes(&self) -> io::Result<u64> {
-        Ok(self.file.metadata()?.len())
+        Ok(self.handle.metadata()?.len())
     }
 
     /// Reads all of `to` from `offset`.
@@ -140,7 +140,7 @@ impl File {
     /// # Errors
     /// The system's, or that the file ends before.
     pub fn read_at(&self, offset: u64, to: &mut [u8]) -> io::Result<()> {
-        system::read_at(&self.file, offset, to)
+        system::read_at(&self.handle, offset, to)
     }
 
     /// Writes all of `from` to `offset`.
@@ -148,7 +148,7 @@ impl File {
     /// # Errors
     /// The system's. A part may have been written.
     pub fn write_at(&self, offset: u64, from: &[u8]) -> io::Result<()> {
-        system::write_at(&self.file, offset, from)
+        system::write_at(&self.handle, offset, from)
     }
 
     /// Lengthens the file to `offset + bytes`, if it is shorter, and has the system find room for this range, so that no store to it can
@@ -159,7 +159,7 @@ impl File {
     /// # Errors
     /// The system's, as with a full disk, a quota or a limit of the process; the file has the length then that it had before.
     pub fn allocate(&self, offset: u64, bytes: u64) -> io::Result<()> {
-        allocate(&self.file, offset, bytes)
+        allocate(&self.handle, offset, bytes)
     }
 
     /// Writes to disk what the file holds, what was stored in maps of it as well: those of this process certainly, those of others where
@@ -168,7 +168,7 @@ impl File {
     /// # Errors
     /// The system's. What the disk holds is not known then, even if a later call succeeds.
     pub fn sync(&self) -> io::Result<()> {
-        system::sync(self)
+        if self.read_only { Ok(()) } else { system::sync(self) }
     }
 
     /// Maps a part of the file as words that all processes share; it starts and ends at multiples of [`UNIT`].
@@ -182,7 +182,7 @@ impl File {
     /// Lets go of the file in a child of `fork`, which must use neither it nor its maps any more: the locks are the parent's, and are
     /// released when that has died. Only calls that a child of a process with several threads may make.
     pub fn forget(&self) {
-        system::forget(&self.file);
+        system::forget(&self.handle);
     }
 }
 

@@ -61,6 +61,12 @@ unsafe impl Send for Map {}
 unsafe impl Sync for Map {}
 
 impl Map {
+    /// A map of `bytes`, of which the range that is reserved at `base` is only the first part: a view of a file follows, which is unmapped
+    /// by itself.
+    pub fn before_view(base: NonNull<u8>, bytes: usize) -> Self {
+        Self { reserved: base, base, bytes }
+    }
+
     /// The map's length.
     pub fn len(&self) -> usize {
         self.bytes

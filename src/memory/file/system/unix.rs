@@ -170,7 +170,7 @@ pub fn sync(file: &super::File) -> io::Result<()> {
         }
     }
     // On macOS this is F_FULLFSYNC.
-    file.file.sync_data()
+    file.handle.sync_data()
 }
 
 /// Lets a descriptor lead to nothing, so that it holds no lock any more, and keeps its number.
@@ -193,16 +193,25 @@ const LOCK: (i32, i32) = (libc::F_OFD_SETLK, libc::F_OFD_GETLK);
 #[cfg(target_vendor = "apple")]
 const LOCK: (i32, i32) = (90, 92);
 
+/// An exclusive lock, none, and that offsets count from the file's start, in the type of the fields.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::unnecessary_cast,
+    reason = "small numbers, of another type on other systems"
+)]
+const EXCLUSIVE: libc::c_short = libc::F_WRLCK as libc::c_short;
+#[allow(clippy::cast_possible_truncation, clippy::unnecessary_cast, reason = "as above")]
+const NONE: libc::c_short = libc::F_UNLCK as libc::c_short;
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+#[allow(clippy::cast_possible_truncation, reason = "as above")]
+const FROM_START: libc::c_short = libc::SEEK_SET as libc::c_short;
+
 /// Calls with the lock of a byte, and returns what the call has left.
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
-fn call_lock(file: &File, command: i32, kind: i32, offset: u64) -> io::Result<libc::flock> {
+fn call_lock(file: &File, command: i32, kind: libc::c_short, offset: u64) -> io::Result<libc::flock> {
     // SAFETY: numbers, which may all be zero.
     let mut lock: libc::flock = unsafe { MaybeUninit::zeroed().assume_init() };
-    #[allow(clippy::cast_possible_truncation, reason = "small constants")]
-    {
-        lock.l_type = kind as libc::c_short;
-        lock.l_whence = libc::SEEK_SET as libc::c_short;
-    }
+    (lock.l_type, lock.l_whence) = (kind, FROM_START);
     lock.l_start = libc::off_t::try_from(offset).map_err(|_| io::ErrorKind::Unsupported)?;
     lock.l_len = 1;
     // SAFETY: a descriptor that is open, and a lock that the call may fill in.
@@ -217,12 +226,12 @@ const LOCK: (i32, i32) = (0, 0);
 
 /// Locks of processes are no use: any descriptor of the file that is closed releases them.
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
-fn call_lock(_file: &File, _command: i32, _kind: i32, _offset: u64) -> io::Result<libc::flock> {
+fn call_lock(_file: &File, _command: i32, _kind: libc::c_short, _offset: u64) -> io::Result<libc::flock> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
 pub fn lock(file: &File, offset: u64) -> io::Result<bool> {
-    match call_lock(file, LOCK.0, i32::from(libc::F_WRLCK), offset) {
+    match call_lock(file, LOCK.0, EXCLUSIVE, offset) {
         Ok(_) => Ok(true),
         Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => Ok(false),
         Err(error) => Err(error),
@@ -230,12 +239,12 @@ pub fn lock(file: &File, offset: u64) -> io::Result<bool> {
 }
 
 pub fn unlock(file: &File, offset: u64) -> io::Result<()> {
-    call_lock(file, LOCK.0, i32::from(libc::F_UNLCK), offset).map(|_| ())
+    call_lock(file, LOCK.0, NONE, offset).map(|_| ())
 }
 
 pub fn is_locked(file: &File, offset: u64) -> io::Result<bool> {
-    let found = call_lock(file, LOCK.1, i32::from(libc::F_WRLCK), offset)?;
-    Ok(i32::from(found.l_type) != i32::from(libc::F_UNLCK))
+    let found = call_lock(file, LOCK.1, EXCLUSIVE, offset)?;
+    Ok(found.l_type != NONE)
 }
 
 /// Maps a part of a file: shared; or, if it is open for reading only, so that stores stay in the process, where the system goes on showing
