@@ -282,6 +282,46 @@ fn the_lock_of_a_killed_process_is_released() {
     }
 }
 
+/// A child of `fork` has copies of the descriptors, and with them the locks, until it lets go.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_forked_child_has_no_map_and_keeps_no_lock_that_it_lets_go() {
+    let folder = Folder::new();
+    let path = folder.file(1, 1);
+    let (file, other) = (open(&path), open(&path));
+    assert!(file.try_lock_byte(1).expect("the system has locks"));
+    let words = file.map(0, UNIT).expect("it is mapped").words64(0, 1).expect("it is in it");
+    let mapping = Mapping::of_file(&file, 0, 1 << 16, 0, true).expect("it is mapped");
+    let maps = [std::ptr::from_ref(&words[0]).cast_mut().cast(), mapping.base()];
+    // SAFETY: the child makes only system calls that are allowed there, and ends without unwinding.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        file.forget();
+        let mut present = [0_u8; 64];
+        // SAFETY: as above; mincore looks at addresses that may not be mapped, and there is room for 64 pages.
+        unsafe {
+            if maps.iter().any(|map| libc::mincore(map.cast(), 1 << 16, present.as_mut_ptr()) == 0) {
+                libc::_exit(1);
+            }
+            libc::pause();
+            libc::_exit(2);
+        }
+    }
+    assert!(child > 0, "the system forks");
+    assert!(other.is_byte_locked(1).expect("the system says it"), "it is still the parent's");
+    drop((words, mapping, file));
+    let is_free = other.lock_byte(1, Duration::from_secs(20)).expect("the system has locks");
+    let mut status = 0;
+    // SAFETY: the child's id, and a place for its status. It is waited for only here.
+    let waited = unsafe {
+        let early = libc::waitpid(child, &raw mut status, libc::WNOHANG);
+        libc::kill(child, libc::SIGKILL);
+        if early == 0 { libc::waitpid(child, &raw mut status, 0) } else { early }
+    };
+    assert!(waited == child && libc::WIFSIGNALED(status), "the child has found no map: {status}");
+    assert!(is_free, "though the child lives on");
+}
+
 #[test]
 fn what_is_stored_in_a_map_is_in_the_file_and_in_all_maps() {
     let folder = Folder::new();
