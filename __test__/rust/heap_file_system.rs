@@ -18,6 +18,9 @@ use std::time::Duration;
 const TASK: &str = "MEMS_TEST_TASK";
 const FILE: &str = "MEMS_TEST_FILE";
 
+/// For reading only. In a container these files are on an overlay, which is refused then; nobody has opened them before they are copied.
+const READING: How = How { read_only: true, follow_symlinks: false, any_owner: false, any_file_system: true };
+
 /// A folder that is removed with all that is in it.
 struct Folder(PathBuf);
 
@@ -238,7 +241,7 @@ fn two_that_have_a_file_open_exclude_each_other() {
         assert!(one.lock_byte(byte, Duration::from_secs(60)).expect("the system has locks"), "released with the file");
     }
     assert_eq!(one.bytes().expect("the system says it"), UNIT, "the file has no more bytes than before");
-    let reader = File::open(&path, How { read_only: true, ..How::default() }).expect("the file is opened");
+    let reader = File::open(&path, READING).expect("the file is opened");
     assert!(one.try_lock_byte(7).expect("the system has locks"));
     assert!(locked(&reader, 7) && !locked(&reader, 8));
 }
@@ -356,7 +359,7 @@ fn what_is_stored_in_a_map_is_in_the_file_and_in_all_maps() {
 fn what_is_stored_in_a_map_for_reading_stays_in_the_process() {
     let folder = Folder::new();
     let path = folder.file(1, 1);
-    let reader = Arc::new(File::open(&path, How { read_only: true, ..How::default() }).expect("it is opened"));
+    let reader = Arc::new(File::open(&path, READING).expect("it is opened"));
     let words = reader.map(0, UNIT).expect("it is mapped").words64(0, 8192).expect("they are in it");
     let file = open(&path);
     file.map(0, UNIT).expect("it is mapped").words64(0, 8192).expect("they are in it")[8191].store(5, SeqCst);
