@@ -1,5 +1,6 @@
 //! Everything that can go wrong in a heap. A call that fails has changed nothing.
 
+use crate::file_error::FileError;
 use crate::page::PAGE;
 use thiserror::Error;
 
@@ -141,6 +142,10 @@ pub enum Error {
         /// What the system says.
         reason: String,
     },
+
+    /// What is wrong with a heap file, or with a call that is for heaps in files.
+    #[error(transparent)]
+    File(#[from] FileError),
 
     /// An address outside every main block.
     #[error("{address} is outside every main block ({}). Pass an address that malloc() returned", range(*.start, *.end))]
@@ -299,7 +304,7 @@ impl Error {
             Self::OutOfMemory { size, available, .. }
             | Self::LimitReached { size, available, .. }
             | Self::TooManyMappings { size, available, .. } => Some((size, available)),
-            Self::OutOfMetadata { size } => Some((size, 0)),
+            Self::OutOfMetadata { size } | Self::File(FileError::OutOfSpace { size, .. }) => Some((size, 0)),
             Self::LockLimit { bytes, .. } => Some((bytes, 0)),
             _ => None,
         }
@@ -330,6 +335,7 @@ impl Error {
             | Self::OutOfMetadata { .. }
             | Self::OutOfText => "ERR_MEMS_OUT_OF_MEMORY",
             Self::AlreadyRecording | Self::NotRecording | Self::RecordingFailed { .. } => "ERR_MEMS_RECORDING",
+            Self::File(error) => error.code(),
             Self::Corrupt(_) => "ERR_MEMS_CORRUPT",
             Self::Poisoned => "ERR_MEMS_INTERNAL",
         }
@@ -342,6 +348,6 @@ fn limit_said(limit: Option<u64>) -> String {
 }
 
 /// `start..=last`, or a word for the empty range, for messages.
-fn range(start: u64, end: u64) -> String {
+pub(crate) fn range(start: u64, end: u64) -> String {
     if start == end { "there are none yet".to_owned() } else { format!("{start}..{}", end - 1) }
 }

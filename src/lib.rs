@@ -21,7 +21,9 @@
 
 #[cfg(feature = "c-abi")]
 pub mod c;
+mod checksum;
 mod error;
+mod file_error;
 pub mod heap;
 pub mod memory;
 mod mems;
@@ -34,4 +36,5 @@ pub mod recording;
 mod table;
 
 pub use error::Error;
+pub use file_error::FileError;
 pub use mems::{Access, Block, Choice, Mems, Options, Place, Realloc, Recorded, Setting, Stack};

@@ -4,6 +4,7 @@
 //! could fail as well, and needs no destructor when the thread ends.
 
 use crate::error::Error;
+use crate::file_error::FileError;
 use std::cell::UnsafeCell;
 use std::ffi::{c_char, c_int};
 use std::fmt::{self, Write};
@@ -51,6 +52,14 @@ pub enum Code {
     UnknownHeap = 17,
     /// `ERR_MEMS_RECORDING`.
     Recording = 18,
+    /// Any error of a heap file that has no code of its own here.
+    File = 19,
+    /// `ERR_MEMS_OUT_OF_SPACE`.
+    OutOfSpace = 20,
+    /// `ERR_MEMS_LOCK_TIMEOUT`.
+    LockTimeout = 21,
+    /// `ERR_MEMS_READ_ONLY`.
+    ReadOnly = 22,
 }
 
 /// Why a call from C failed.
@@ -97,6 +106,10 @@ impl Failure {
                 | Error::OutOfMetadata { .. }
                 | Error::OutOfText => Code::OutOfMemory,
                 Error::AlreadyRecording | Error::NotRecording | Error::RecordingFailed { .. } => Code::Recording,
+                Error::File(FileError::OutOfSpace { .. }) => Code::OutOfSpace,
+                Error::File(FileError::LockTimeout { .. }) => Code::LockTimeout,
+                Error::File(FileError::ReadOnly { .. }) => Code::ReadOnly,
+                Error::File(_) => Code::File,
                 Error::Corrupt(_) => Code::Corrupt,
                 Error::Poisoned => Code::Internal,
             },

@@ -50,6 +50,46 @@ impl Counters {
         }
     }
 
+    /// The counters as words, in the order of a heap file.
+    pub const fn to_words(&self) -> [u64; 12] {
+        [
+            self.mallocs,
+            self.mapped,
+            self.main_blocks as u64,
+            self.live,
+            self.peak_live,
+            self.peak_hole_bytes,
+            self.peak_largest_hole,
+            self.holes as u64,
+            self.resizes,
+            self.frees,
+            self.forgotten,
+            self.grows,
+        ]
+    }
+
+    /// The counters that [`Counters::to_words`] has made.
+    #[allow(clippy::cast_possible_truncation, reason = "heap files are for 64-bit systems only")]
+    pub const fn from_words(words: [u64; 12]) -> Self {
+        let [mallocs, mapped, main_blocks, live, peak_live, peak_hole_bytes, peak_largest_hole, holes, ..] = words;
+        let [.., resizes, frees, forgotten, grows] = words;
+        let (main_blocks, holes) = (main_blocks as usize, holes as usize);
+        Self {
+            mallocs,
+            mapped,
+            main_blocks,
+            live,
+            peak_live,
+            peak_hole_bytes,
+            peak_largest_hole,
+            holes,
+            resizes,
+            frees,
+            forgotten,
+            grows,
+        }
+    }
+
     /// Bytes in live blocks, without the slots that wait.
     pub fn live_without(&self, waiting: &Waiting) -> u64 {
         self.live.saturating_sub(waiting.bytes)

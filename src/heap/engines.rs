@@ -6,6 +6,7 @@ use super::Options;
 use super::buddy::Buddy;
 use super::engine::{Appended, Engine, Freed, NoMetadata, Released, Resized, Taken, Truncated, Waiting, with_methods};
 use super::fit::Fit;
+use super::ledger::Ledger;
 use super::policy::{Policies, PolicyKind};
 use super::segments::{Joined, Segment};
 use super::segregated::Segregated;
@@ -52,7 +53,7 @@ macro_rules! engines {
     };
 }
 
-with_methods!(engines (Fit Buddy Segregated));
+with_methods!(engines (Fit Buddy Segregated Ledger));
 
 impl AnyEngine {
     /// The engine, if it is the one that caches free slots.
@@ -64,7 +65,16 @@ impl AnyEngine {
         }
     }
 
-    /// The engine of a heap with these options.
+    /// The engine, if it is the one whose bookkeeping is shared.
+    #[inline]
+    pub fn ledger(&mut self) -> Option<&mut Ledger> {
+        match self {
+            Self::Ledger(engine) => Some(engine),
+            _ => None,
+        }
+    }
+
+    /// The engine of a heap with these options, in memory of its own.
     pub fn new(options: &Options) -> Self {
         if let Some(policy) = Policies::new(options.policy()) {
             return Self::Fit(Fit::new(policy, options));

@@ -11,6 +11,7 @@
 //! - `segments/`: what is where. `holes_by_size.rs`: an index of holes for policies that look for the smallest.
 //! - `chains.rs`: the main chain and the sub-chains. `stats.rs`, `counters.rs`, `print.rs`, `verify.rs`: what can be seen of a
 //!   heap, and whether it is sound.
+//! - `ledger/`: the engine of heaps that processes share in a file; `shared.rs`: what only their heaps do.
 //! - `options.rs`: the options of placement. `looked_at.rs`: what a search would have cost with a list.
 //!   `unusable.rs`: which holes are too small for a request.
 //!
@@ -32,6 +33,7 @@ mod ensure;
 mod fit;
 mod front;
 mod holes_by_size;
+pub mod ledger;
 mod looked_at;
 mod lookup;
 mod main_blocks;
@@ -40,6 +42,7 @@ mod policy;
 mod print;
 mod segments;
 mod segregated;
+mod shared;
 mod stats;
 mod unusable;
 mod verify;

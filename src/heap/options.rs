@@ -14,6 +14,7 @@ pub struct Options {
     join_empty_blocks: bool,
     alignment: u64,
     growing_blocks: bool,
+    is_shared: bool,
 }
 
 impl Default for Options {
@@ -24,6 +25,7 @@ impl Default for Options {
             join_empty_blocks: false,
             alignment: 1,
             growing_blocks: false,
+            is_shared: false,
         }
     }
 }
@@ -38,6 +40,19 @@ impl Options {
             join_empty_blocks: true,
             alignment: UNIT,
             growing_blocks: true,
+            is_shared: false,
+        }
+    }
+
+    /// The options of a heap whose bookkeeping is shared: first fit in units of [`UNIT`], in main blocks that grow with the heap.
+    #[must_use]
+    pub(crate) const fn shared() -> Self {
+        Self {
+            policy: PolicyKind::FirstFit,
+            min_block_size: 1 << 20,
+            join_empty_blocks: false,
+            is_shared: true,
+            ..Self::roomy()
         }
     }
 
@@ -109,7 +124,7 @@ impl Options {
     /// What sizes are rounded up to multiples of before the engine sees them: the alignment, unless the engine rounds by itself.
     #[must_use]
     pub const fn rounding(&self) -> u64 {
-        if matches!(self.policy, PolicyKind::Segregated) { 1 } else { self.alignment }
+        if self.is_shared || matches!(self.policy, PolicyKind::Segregated) { 1 } else { self.alignment }
     }
 
     /// The largest size that a request can have after rounding: [`MAX_SIZE`], and what rounding adds.
@@ -118,10 +133,10 @@ impl Options {
         if self.alignment == 1 { MAX_SIZE } else { MAX_SIZE + 2 * UNIT }
     }
 
-    /// Whether live blocks are exactly as long as was requested.
+    /// Whether live blocks are exactly as long as was requested, or no other length of theirs is known.
     #[must_use]
     pub const fn is_exact(&self) -> bool {
-        self.alignment == 1 && !matches!(self.policy, PolicyKind::Buddy | PolicyKind::Segregated)
+        self.is_shared || self.alignment == 1 && !matches!(self.policy, PolicyKind::Buddy | PolicyKind::Segregated)
     }
 
     /// These options with new main blocks of at least an eighth of the heap, or not: there are fewer of them, as a request can

@@ -3,8 +3,8 @@
 //! Invariants: a body is read only if both checksums are right, and never takes more than [`MOST_BODY`] bytes of memory, and those
 //! of a decompressor, whatever the header says.
 
-use super::checksum::checksum;
 use super::fault::Fault;
+use crate::checksum::checksum;
 use flate2::{Decompress, FlushDecompress, Status};
 
 /// Bytes of a chunk's header.

@@ -9,7 +9,6 @@
 //!
 //! Nothing here knows heaps, threads or files: it builds for WebAssembly.
 
-mod checksum;
 mod chunk;
 mod columns;
 mod decoder;

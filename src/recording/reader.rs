@@ -4,11 +4,11 @@
 //!
 //! Cost: a pass over the bytes for the checksums, some 2 ns each.
 
-use super::checksum::checksum;
 use super::chunk::{Chunk, content};
 use super::event::Flags;
 use super::fault::Fault;
 use super::{FORMAT, MAGIC, MOST_HEADER};
+use crate::checksum::checksum;
 
 /// Bytes before the JSON of a file's header.
 const PREFIX: usize = 18;

@@ -5,12 +5,12 @@
 //!
 //! Cost: 10 to 50 ns an event, nearly all of it for compressing, so that it belongs in a thread of its own.
 
-use super::checksum::checksum;
 use super::chunk::{Header, MOST_BODY, codec, content};
 use super::columns::{Column, LONGEST, id, varint};
 use super::encoder::{Encoder, MOST_BYTES, cut};
 use super::event::Flags;
 use super::{FORMAT, MAGIC, MOST_HEADER};
+use crate::checksum::checksum;
 use flate2::{Compress, Compression, FlushCompress, Status};
 use std::io::{Error, ErrorKind, Result, Write};
 

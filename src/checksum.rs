@@ -1,5 +1,5 @@
-//! CRC-32 as of zlib, gzip and PNG. (A dozen lines, so no library of its own: what is checked is compressed, some 100 kB for 65,536
-//! events.)
+//! CRC-32 as of zlib, gzip and PNG, for recordings and heap files. (A dozen lines, so no library of its own: what is checked is some
+//! kilobytes at a time.)
 
 /// The remainders of all bytes.
 static TABLE: [u32; 256] = {
@@ -19,7 +19,7 @@ static TABLE: [u32; 256] = {
 };
 
 /// The checksum of bytes that come in pieces.
-pub(super) fn checksum<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> u32 {
+pub(crate) fn checksum<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> u32 {
     let bytes = pieces.into_iter().flatten();
     !bytes.fold(!0, |sum: u32, &byte| TABLE[usize::from(sum.to_le_bytes()[0] ^ byte)] ^ (sum >> 8))
 }

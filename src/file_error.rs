@@ -1,0 +1,202 @@
+//! Everything that can go wrong with a heap file, beside what can go wrong in any heap (`error.rs`). A call that fails has changed nothing.
+
+use crate::error::range;
+use thiserror::Error;
+
+/// Why a call on a heap file failed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum FileError {
+    /// A file that is no heap file.
+    #[error("{path} is no heap file. Pass the path of a file that Heap.open() has made, or of none")]
+    NotAHeapFile {
+        /// The file's path.
+        path: String,
+    },
+
+    /// A heap file of another version of the layout.
+    #[error("The heap file {path} has the layout {found}, and this version of MeMS reads the layout {supported}")]
+    FileVersion {
+        /// The file's path.
+        path: String,
+        /// What it has.
+        found: String,
+        /// What can be read.
+        supported: u32,
+    },
+
+    /// A heap file whose bookkeeping cannot be what MeMS has written.
+    #[error("The heap file {path} is damaged: {place}. Heap.repair() may help")]
+    FileCorrupt {
+        /// The file's path.
+        path: String,
+        /// What is damaged.
+        place: String,
+    },
+
+    /// A heap file that was open when the system stopped.
+    #[error(
+        "The heap file {path} was open when the system stopped, so the disk may have some of its newer pages and some of its older. \
+         Call Heap.repair() to keep what is sound, or remove the file"
+    )]
+    NeedsRecovery {
+        /// The file's path.
+        path: String,
+    },
+
+    /// A heap file that another process has for itself, or that one wants for itself.
+    #[error("The heap file {path} is in use by {holders}")]
+    FileInUse {
+        /// The file's path.
+        path: String,
+        /// Who uses it, in words.
+        holders: String,
+    },
+
+    /// A file system on which processes cannot share a file as heap files need it.
+    #[error(
+        "The heap file {path} is on a file system of the kind '{kind}', on which memory cannot be shared safely. Pass \
+         anyFileSystem: true to try it all the same"
+    )]
+    FileSystem {
+        /// The file's path.
+        path: String,
+        /// The kind of file system.
+        kind: &'static str,
+    },
+
+    /// A file that is no regular file of the user's own.
+    #[error("The heap file {path} is not opened, since {because}")]
+    FileRefused {
+        /// The file's path.
+        path: String,
+        /// Why.
+        because: &'static str,
+    },
+
+    /// A heap file of which another program has cut something off.
+    #[error("The heap file {path} has been cut off by another program: what was there reads as zeros. Close the heap")]
+    FileLost {
+        /// The file's path.
+        path: String,
+    },
+
+    /// A call that would change a heap file that was opened for reading only.
+    #[error("The heap file {path} is open for reading only")]
+    ReadOnly {
+        /// The file's path.
+        path: String,
+    },
+
+    /// A disk without room for a heap file's next extent.
+    #[error(
+        "Out of space: a size of {size} needs {needed} more bytes in the heap file {path}, and the system does not give them: \
+         {reason}. Free some of the disk, or blocks of the heap"
+    )]
+    OutOfSpace {
+        /// The file's path.
+        path: String,
+        /// Bytes asked for.
+        size: u64,
+        /// Bytes that the file would have to grow by.
+        needed: u64,
+        /// What the system says.
+        reason: String,
+    },
+
+    /// Another process that has held the lock of a heap file for too long.
+    #[error(
+        "The heap file {path} has been locked by {holder} for {seconds} seconds. The process is alive: it may be stopped"
+    )]
+    LockTimeout {
+        /// The file's path.
+        path: String,
+        /// Who holds the lock, in words.
+        holder: String,
+        /// How long was waited.
+        seconds: String,
+    },
+
+    /// A heap file that as many processes have open as can have.
+    #[error("The heap file {path} is open in {most} processes, the most that it can be")]
+    TooManyProcesses {
+        /// The file's path.
+        path: String,
+        /// The limit.
+        most: usize,
+    },
+
+    /// A heap file with as many roots as it can have.
+    #[error("The heap file has {most} roots, the most that it can have. Delete some of them first")]
+    TooManyRoots {
+        /// The limit.
+        most: usize,
+    },
+
+    /// A name that no root can have.
+    #[error("The name of a root must have 1 to {most} bytes. Received {bytes}")]
+    RootName {
+        /// Bytes of the name.
+        bytes: usize,
+        /// The limit.
+        most: usize,
+    },
+
+    /// A heap without a file, for a call that needs one.
+    #[error("The heap is not in a file. Heap.open() opens one that is")]
+    NotInFile,
+
+    /// An address at which no word of a live block is.
+    #[error("{address} is not the address of a word: eight bytes of a live block, at a multiple of 8")]
+    NotAWord {
+        /// The address.
+        address: u64,
+    },
+
+    /// A word inside of the block that would be freed by it.
+    #[error("The word at {word} is in the block {} whose address it holds", range(*.start, *.end))]
+    WordInBlock {
+        /// The address of the word.
+        word: u64,
+        /// First address of the block.
+        start: u64,
+        /// The address after its last.
+        end: u64,
+    },
+
+    /// The system refuses something about a heap file.
+    #[error("The heap file {path} cannot be {what}: {reason}")]
+    FileFailed {
+        /// The file's path.
+        path: String,
+        /// What was tried, as in "opened".
+        what: &'static str,
+        /// What the system says.
+        reason: String,
+        /// The system's number of the error, if it has one.
+        errno: Option<i32>,
+    },
+}
+
+impl FileError {
+    /// The stable code of this error.
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::NotAHeapFile { .. } => "ERR_MEMS_NOT_A_HEAP_FILE",
+            Self::FileVersion { .. } => "ERR_MEMS_FILE_VERSION",
+            Self::FileCorrupt { .. } => "ERR_MEMS_FILE_CORRUPT",
+            Self::NeedsRecovery { .. } => "ERR_MEMS_NEEDS_RECOVERY",
+            Self::FileInUse { .. } => "ERR_MEMS_FILE_IN_USE",
+            Self::FileSystem { .. } => "ERR_MEMS_FILE_SYSTEM",
+            Self::FileLost { .. } => "ERR_MEMS_FILE_LOST",
+            Self::ReadOnly { .. } => "ERR_MEMS_READ_ONLY",
+            Self::OutOfSpace { .. } => "ERR_MEMS_OUT_OF_SPACE",
+            Self::LockTimeout { .. } => "ERR_MEMS_LOCK_TIMEOUT",
+            Self::TooManyProcesses { .. } => "ERR_MEMS_TOO_MANY_PROCESSES",
+            Self::TooManyRoots { .. } => "ERR_MEMS_TOO_MANY_ROOTS",
+            Self::RootName { .. } => "ERR_MEMS_ROOT_NAME",
+            Self::NotAWord { .. } | Self::WordInBlock { .. } | Self::NotInFile => "ERR_INVALID_ARG_VALUE",
+            Self::FileFailed { .. } | Self::FileRefused { .. } => "ERR_MEMS_FILE",
+        }
+    }
+}

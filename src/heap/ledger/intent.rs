@@ -1,0 +1,86 @@
+//! The intent: what the operation under way does, written before it changes anything.
+//!
+//! Whoever takes the lock of a dead owner finishes or undoes the operation from its intent and the bits (`recover.rs`). The numbers are
+//! the heap's numbers of units.
+
+use super::header::Header;
+use super::layout::at;
+use super::words::{put, word};
+
+/// What an operation does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intent {
+    /// A block gets the units `start..=last` of the hole `hole_start..hole_end`.
+    Take { start: u64, last: u64, hole_start: u64, hole_end: u64 },
+    /// The block `start..=last` becomes part of the hole `hole_start..hole_end`.
+    Release { start: u64, last: u64, hole_start: u64, hole_end: u64 },
+    /// The block at `start` whose last unit is `last` gets another last unit, `to`. The hole behind it ends at `hole_end`.
+    Resize { start: u64, last: u64, to: u64, hole_end: u64 },
+    /// An extent is added, as the last.
+    Append { extent: u64 },
+}
+
+/// A word of the data that is stored with an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Note {
+    /// Where it is, in bytes from the heap's first.
+    pub offset: u64,
+    /// What is stored.
+    pub value: u64,
+}
+
+/// The kinds, as the file has them.
+const TAKE: u64 = 1;
+const RELEASE: u64 = 2;
+const RESIZE: u64 = 3;
+const APPEND: u64 = 4;
+
+impl Header {
+    /// Writes what the next operation does, with the word that is stored with it. From the last store on it is under way.
+    #[inline]
+    pub(super) fn intend(&self, intent: Intent, note: Option<Note>) {
+        let (kind, [a, b, c, d]) = match intent {
+            Intent::Take { start, last, hole_start, hole_end } => (TAKE, [start, last, hole_start, hole_end]),
+            Intent::Release { start, last, hole_start, hole_end } => (RELEASE, [start, last, hole_start, hole_end]),
+            Intent::Resize { start, last, to, hole_end } => (RESIZE, [start, last, to, hole_end]),
+            Intent::Append { extent } => (APPEND, [extent, 0, 0, 0]),
+        };
+        // No word is at the heap's end, so that one more than an offset is a number, and 0 says that there is none.
+        let (word, value) = note.map_or((0, 0), |note| (note.offset + 1, note.value));
+        for (number, value) in [kind, a, b, c, d, word, value].into_iter().enumerate() {
+            put(self.at(at::INTENT + 1 + number), value);
+        }
+        put(self.at(at::INTENT), self.sequence().wrapping_add(1));
+    }
+
+    /// Whether an operation is under way.
+    #[inline]
+    pub fn has_intent(&self) -> bool {
+        word(self.at(at::INTENT)) == self.sequence().wrapping_add(1)
+    }
+
+    /// The operation that is under way, if one is.
+    ///
+    /// # Errors
+    /// The kind, if it is none that there is.
+    pub(super) fn intent(&self) -> Result<Option<(Intent, Option<Note>)>, u64> {
+        if !self.has_intent() {
+            return Ok(None);
+        }
+        let [kind, a, b, c, d, offset, value] = std::array::from_fn(|number| word(self.at(at::INTENT + 1 + number)));
+        let intent = match kind {
+            TAKE => Intent::Take { start: a, last: b, hole_start: c, hole_end: d },
+            RELEASE => Intent::Release { start: a, last: b, hole_start: c, hole_end: d },
+            RESIZE => Intent::Resize { start: a, last: b, to: c, hole_end: d },
+            APPEND => Intent::Append { extent: a },
+            unknown => return Err(unknown),
+        };
+        let note = offset.checked_sub(1).map(|offset| Note { offset, value });
+        Ok(Some((intent, note)))
+    }
+
+    /// Says that no operation is under way, after one that has changed nothing.
+    pub(super) fn withdraw(&self) {
+        put(self.at(at::INTENT), 0);
+    }
+}

@@ -1,0 +1,174 @@
+//! The lock: a word of the header that says which process may change something.
+//!
+//! An owner is a process slot and how often the slot has been taken: a new process in a dead one's slot is another owner, so a lock
+//! that the dead one held is not taken for one that a living one holds. Whether an owner lives is asked of the system, by `is_dead`
+//! of the caller: never by process ids, which mean nothing in another container.
+//!
+//! Waiting: spins, then lets other threads run, then naps. There is no queue, and nobody is woken: that needs nothing of the system
+//! that differs between systems or between C libraries.
+//!
+//! Costs: one locked instruction to take it, a store to release it.
+
+use super::header::Header;
+use super::layout::{SLOTS, at};
+use super::words::word;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use std::{hint, thread};
+
+/// How often a waiter looks again at once, and then how often after other threads could run.
+const SPINS: u32 = 100;
+const YIELDS: u32 = 100;
+
+/// How long a waiter sleeps, after those.
+const NAP: Duration = Duration::from_micros(50);
+
+/// After how many naps a waiter asks whether the owner lives: about a millisecond.
+const NAPS: u32 = 20;
+
+/// A process slot, and how often it has been taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner {
+    /// The slot's number, below [`SLOTS`].
+    pub slot: usize,
+    /// The slot's generation, in 48 bits.
+    pub generation: u64,
+}
+
+impl Owner {
+    /// The word of the lock that this owner holds: never 0.
+    #[must_use]
+    #[inline]
+    pub const fn word(self) -> u64 {
+        (self.generation << 16) | (self.slot as u64 + 1)
+    }
+
+    /// The owner that a word says. `None`: nobody, or no slot that there is.
+    #[must_use]
+    pub const fn of_word(word: u64) -> Option<Self> {
+        let slot = (word & 0xffff) as usize;
+        if slot == 0 || slot > SLOTS { None } else { Some(Self { slot: slot - 1, generation: word >> 16 }) }
+    }
+}
+
+/// How the lock was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It was free.
+    Free,
+    /// Its owner was dead: what that has begun is to be recovered before anything else.
+    FromDead,
+}
+
+impl Header {
+    /// The generation of a slot.
+    #[must_use]
+    pub fn generation(&self, slot: usize) -> u64 {
+        word(self.at(at::GENERATIONS + slot)) & (u64::MAX >> 16)
+    }
+
+    /// Takes a slot for a process that holds the slot's byte: its generation is another from now on.
+    #[must_use]
+    pub fn take_slot(&self, slot: usize) -> Owner {
+        let generation = self.at(at::GENERATIONS + slot).fetch_add(1, Ordering::SeqCst).wrapping_add(1);
+        Owner { slot, generation: generation & (u64::MAX >> 16) }
+    }
+
+    /// Who holds the lock.
+    #[must_use]
+    pub fn holder(&self) -> Option<Owner> {
+        Owner::of_word(word(self.at(at::LOCK)))
+    }
+
+    /// Takes the lock if it is free.
+    #[must_use]
+    #[inline]
+    pub fn try_lock(&self, owner: Owner) -> bool {
+        self.at(at::LOCK).compare_exchange(0, owner.word(), Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    /// Releases the lock.
+    #[inline]
+    pub fn unlock(&self) {
+        self.at(at::LOCK).store(0, Ordering::Release);
+    }
+
+    /// Waits for the lock. `is_dead` returns whether an owner's process is gone (for a generation that is not the slot's, it is not
+    /// asked).
+    ///
+    /// # Errors
+    /// The owner that has held the lock for all of `patience`.
+    #[cold]
+    pub fn wait_for_lock(
+        &self,
+        owner: Owner,
+        patience: Duration,
+        mut is_dead: impl FnMut(Owner) -> bool,
+    ) -> Result<Taken, Option<Owner>> {
+        let (mut turn, mut since, mut last) = (0_u32, None, 0);
+        loop {
+            let held = word(self.at(at::LOCK));
+            if held == 0 {
+                if self.try_lock(owner) {
+                    return Ok(Taken::Free);
+                }
+                continue;
+            }
+            turn = turn.saturating_add(1);
+            if turn < SPINS {
+                hint::spin_loop();
+                continue;
+            }
+            if turn < SPINS + YIELDS {
+                thread::yield_now();
+                continue;
+            }
+            thread::sleep(NAP);
+            if !turn.is_multiple_of(NAPS) {
+                continue;
+            }
+            let holder = Owner::of_word(held);
+            let gone = match holder {
+                // A word that is no owner's is damage.
+                None => true,
+                Some(holder) => self.generation(holder.slot) != holder.generation || is_dead(holder),
+            };
+            if gone {
+                let taken =
+                    self.at(at::LOCK).compare_exchange(held, owner.word(), Ordering::Acquire, Ordering::Relaxed);
+                if taken.is_ok() {
+                    return Ok(Taken::FromDead);
+                }
+                continue;
+            }
+            // Only an owner that holds the lock all the time is stuck: many that take turns are not.
+            let now = Instant::now();
+            if last != held || since.is_none() {
+                (last, since) = (held, Some(now));
+            } else if since.is_some_and(|since| now.duration_since(since) >= patience) {
+                return Err(holder);
+            }
+        }
+    }
+
+    /// Waits until nobody holds the lock.
+    ///
+    /// # Errors
+    /// The owner that has held the lock for all of `patience`.
+    #[cold]
+    pub fn wait_for_nobody(&self, patience: Duration) -> Result<(), Option<Owner>> {
+        let (mut turn, since) = (0_u32, Instant::now());
+        while word(self.at(at::LOCK)) != 0 {
+            turn = turn.saturating_add(1);
+            match turn {
+                0..SPINS => hint::spin_loop(),
+                SPINS.. if turn < SPINS + YIELDS => thread::yield_now(),
+                _ => thread::sleep(NAP),
+            }
+            if turn > SPINS + YIELDS && since.elapsed() >= patience {
+                return Err(self.holder());
+            }
+        }
+        Ok(())
+    }
+}

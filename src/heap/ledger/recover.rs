@@ -1,0 +1,127 @@
+//! Recovery: what the next owner of the lock does after a death.
+//!
+//! The intent says which operation was under way, and the bits whether it has committed. Committed: it is finished. Not committed: it
+//! has never been. Everything derived of the few granules that the intent names is computed again, and the counters follow from those
+//! before the operation.
+//!
+//! Each store here leaves the intent as it is, until the last: whoever recovers may die too, and the next begins anew.
+//!
+//! Costs: O(1), some microseconds.
+
+use super::Ledger;
+use super::extent::{Extent, granule};
+use super::intent::{Intent, Note};
+use super::layout::UNIT;
+use crate::heap::counters::Counters;
+
+impl Ledger {
+    /// Finishes or undoes the operation that was under way, if there was one. All extents must be known that are published.
+    pub fn recover(&mut self) {
+        match self.header.intent() {
+            Ok(None) => {}
+            Ok(Some((Intent::Append { extent }, _))) => self.recover_append(extent),
+            Ok(Some((intent, note))) => {
+                if self.recover_blocks(intent, note).is_none() {
+                    // Damage: no operation can have had this intent.
+                    self.rebuild();
+                }
+            }
+            Err(_unknown) => self.rebuild(),
+        }
+    }
+
+    /// An extent is there if it has been published.
+    fn recover_append(&self, number: u64) {
+        match usize::try_from(number) {
+            Ok(number) if number < self.header.extent_count() && number < self.extents.len() => {
+                self.finish_append(number);
+            }
+            _ => self.header.withdraw(),
+        }
+    }
+
+    /// Recovers an operation on a block. `None`: the intent makes no sense.
+    fn recover_blocks(&self, intent: Intent, note: Option<Note>) -> Option<()> {
+        let (Intent::Take { start, .. } | Intent::Release { start, .. } | Intent::Resize { start, .. }) = intent else {
+            return None;
+        };
+        let (number, extent) = self.find(start)?;
+        let local = |unit: u64| unit.checked_sub(extent.first).filter(|&unit| unit <= extent.units);
+        let start = local(start)?;
+        let mut counters = self.header.counters();
+        let has_committed;
+        match intent {
+            Intent::Take { last, hole_start, hole_end, .. } => {
+                let (last, hole_start, hole_end) = (local(last)?, local(hole_start)?, local(hole_end)?);
+                check(hole_start <= start && start <= last && last < hole_end)?;
+                has_committed = extent.is_start(start);
+                if has_committed {
+                    self.put_note(note);
+                    let holes = isize::from(hole_start < start) + isize::from(last + 1 < hole_end) - 1;
+                    counters.record_malloc((last + 1 - start) * UNIT, holes);
+                } else {
+                    extent.put_end(last, false);
+                }
+                self.mend(number, [start, last], [hole_start, last + 1]);
+            }
+            Intent::Release { last, hole_start, hole_end, .. } => {
+                let (last, hole_start, hole_end) = (local(last)?, local(hole_start)?, local(hole_end)?);
+                check(hole_start <= start && start <= last && last < hole_end)?;
+                has_committed = !extent.is_start(start);
+                if has_committed {
+                    self.put_note(note);
+                    extent.put_end(last, false);
+                    let holes = 1 - isize::from(hole_start < start) - isize::from(last + 1 < hole_end);
+                    counters.record_free((last + 1 - start) * UNIT, holes, (hole_end - hole_start) * UNIT);
+                }
+                self.mend(number, [start, last], [hole_start, last + 1]);
+            }
+            Intent::Resize { last, to, hole_end, .. } => {
+                let (last, to, hole_end) = (local(last)?, local(to)?, local(hole_end)?);
+                check(start <= last && start <= to && last != to && last < hole_end && to < hole_end)?;
+                has_committed = if to > last { !extent.is_end(last) } else { extent.is_end(to) };
+                extent.put_end(if has_committed { last } else { to }, false);
+                if has_committed {
+                    self.count_resized(&mut counters, last, to, hole_end);
+                }
+                self.mend(number, [last, to], [last + 1, to + 1]);
+            }
+            Intent::Append { .. } => return None,
+        }
+        if has_committed {
+            self.header.finish(&counters);
+        } else {
+            self.header.withdraw();
+        }
+        Some(())
+    }
+
+    /// Counts a block whose last unit was `last`, and is `to` now.
+    fn count_resized(&self, counters: &mut Counters, last: u64, to: u64, hole_end: u64) {
+        let (before, now) = (hole_end - last - 1, hole_end - to - 1);
+        if to > last {
+            counters.record_growth((to - last) * UNIT, -isize::from(now == 0));
+        } else {
+            counters.record_shrink((last - to) * UNIT, isize::from(before == 0), now * UNIT);
+        }
+    }
+
+    /// Computes again what is derived of some granules: the occupancy of those that hold the units of `bits`, then the entries of
+    /// those in which holes start or have started. A unit may be the extent's end.
+    fn mend(&self, number: usize, bits: [u64; 2], holes: [u64; 2]) {
+        let extent: &Extent = &self.extents[number];
+        let inside = |unit: &u64| *unit < extent.units;
+        for unit in bits.iter().copied().filter(inside) {
+            extent.mend_occupancy(granule(unit));
+        }
+        for unit in holes.iter().copied().filter(inside) {
+            extent.mend_rows(granule(unit));
+        }
+        self.header.mend_largest(number, extent.largest());
+    }
+}
+
+/// `None` if an intent breaks a rule.
+fn check(holds: bool) -> Option<()> {
+    holds.then_some(())
+}

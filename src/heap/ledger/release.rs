@@ -1,0 +1,61 @@
+//! Releasing a block: the stores of a release in their order.
+//!
+//! **`S(start) = 0` commits**, the word that belongs to it, `E(last) = 0`, occupancy, rows, counters.
+//!
+//! Costs: O(1), and a word of each level of occupancy where a neighbour is far.
+
+use super::Ledger;
+use super::extent::granule;
+use super::intent::{Intent, Note};
+use super::layout::UNIT;
+use crate::heap::engine::Freed;
+
+impl Ledger {
+    /// Releases the block that starts at `start`, an offset in bytes; `note`: a word that is stored in the same operation. `None`: no
+    /// live block starts there.
+    #[inline]
+    pub(in crate::heap) fn release(&self, start: u64, note: Option<Note>) -> Option<Freed> {
+        if !start.is_multiple_of(UNIT) {
+            return None;
+        }
+        let (number, extent) = self.find(start / UNIT)?;
+        let start = start / UNIT - extent.first;
+        if !extent.is_start(start) {
+            return None;
+        }
+        // A start without an end is damage: the block is taken for one unit.
+        let last = extent.next_end(start).unwrap_or(start);
+        let (hole_start, hole_end) = (extent.hole_start(start), extent.hole_end(last + 1));
+        let intent = Intent::Release {
+            start: extent.first + start,
+            last: extent.first + last,
+            hole_start: extent.first + hole_start,
+            hole_end: extent.first + hole_end,
+        };
+        self.header.intend(intent, note);
+        extent.put_start(start, false);
+        self.put_note(note);
+        extent.put_end(last, false);
+        extent.vacate_if_empty(granule(start));
+        if granule(last) != granule(start) {
+            extent.vacate_if_empty(granule(last));
+        }
+        let (first, behind) = (granule(hole_start), granule(last + 1));
+        self.note_change(number, extent.raise(first, hole_end - hole_start));
+        if behind != first && hole_end > last + 1 {
+            self.note_change(number, extent.lower(behind, hole_end - last - 1));
+        }
+        let size = (last + 1 - start) * UNIT;
+        let holes = 1 - isize::from(hole_start < start) - isize::from(hole_end > last + 1);
+        let mut counters = self.header.counters();
+        counters.record_free(size, holes, (hole_end - hole_start) * UNIT);
+        self.header.finish(&counters);
+        let offset = |unit: u64| (extent.first + unit) * UNIT;
+        Some(Freed {
+            size,
+            pages: (offset(start), offset(last + 1)),
+            hole: (offset(hole_start), offset(hole_end)),
+            holes,
+        })
+    }
+}

@@ -1,0 +1,89 @@
+//! Roots: names for addresses, by which a program finds its data again.
+//!
+//! A root is eight words of the header: the address, the length of its name, and the name. A length of 0 says that there is no root:
+//! storing the length is what makes one, and clearing it what removes it. So a death leaves a root as it was or as it is to be, and
+//! there is nothing to recover.
+//!
+//! Costs: O(256) to find one.
+
+use super::header::Header;
+use super::layout::{ROOT_NAME, ROOTS, at};
+use super::words::{put, word};
+
+/// Why a root was not set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// The name is empty, or longer than [`ROOT_NAME`] bytes.
+    Name,
+    /// There are [`ROOTS`] roots.
+    TooMany,
+}
+
+/// Words of a root: address, length, six of the name.
+const WORDS: usize = 8;
+
+impl Header {
+    /// The first word of a root.
+    const fn root(number: usize) -> usize {
+        at::ROOTS + WORDS * number
+    }
+
+    /// The name of a root, if there is one. A damaged length is no root.
+    fn root_name(&self, number: usize) -> Option<Vec<u8>> {
+        let first = Self::root(number);
+        let length =
+            usize::try_from(word(self.at(first + 1))).ok().filter(|length| (1..=ROOT_NAME).contains(length))?;
+        let mut name: Vec<u8> = (2..WORDS).flat_map(|at| word(self.at(first + at)).to_le_bytes()).collect();
+        name.truncate(length);
+        Some(name)
+    }
+
+    fn find_root(&self, name: &[u8]) -> Option<usize> {
+        (0..ROOTS).find(|&number| self.root_name(number).is_some_and(|known| known == name))
+    }
+
+    /// The address that a name stands for.
+    #[must_use]
+    pub fn root_address(&self, name: &[u8]) -> Option<u64> {
+        self.find_root(name).map(|number| word(self.at(Self::root(number))))
+    }
+
+    /// All names and their addresses, in the order of their places.
+    #[must_use]
+    pub fn all_roots(&self) -> Vec<(Vec<u8>, u64)> {
+        (0..ROOTS).filter_map(|number| Some((self.root_name(number)?, word(self.at(Self::root(number)))))).collect()
+    }
+
+    /// Lets a name stand for an address. For the owner of the lock.
+    ///
+    /// # Errors
+    /// [`Refused`]; nothing has changed then.
+    pub fn set_root(&self, name: &[u8], address: u64) -> Result<(), Refused> {
+        if name.is_empty() || name.len() > ROOT_NAME {
+            return Err(Refused::Name);
+        }
+        if let Some(number) = self.find_root(name) {
+            put(self.at(Self::root(number)), address);
+            return Ok(());
+        }
+        let number = (0..ROOTS).find(|&number| self.root_name(number).is_none()).ok_or(Refused::TooMany)?;
+        let first = Self::root(number);
+        // A damaged length would let a half-written name be one.
+        put(self.at(first + 1), 0);
+        put(self.at(first), address);
+        let mut padded = [0; 8 * (WORDS - 2)];
+        padded[..name.len()].copy_from_slice(name);
+        for (number, bytes) in padded.chunks_exact(8).enumerate() {
+            put(self.at(first + 2 + number), u64::from_le_bytes(bytes.try_into().expect("eight bytes")));
+        }
+        put(self.at(first + 1), name.len() as u64);
+        Ok(())
+    }
+
+    /// Forgets a name. Returns whether it stood for an address. For the owner of the lock.
+    pub fn delete_root(&self, name: &[u8]) -> bool {
+        let Some(number) = self.find_root(name) else { return false };
+        put(self.at(Self::root(number) + 1), 0);
+        true
+    }
+}

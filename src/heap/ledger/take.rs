@@ -1,0 +1,117 @@
+//! Taking a block: search, and the stores of a take in their order.
+//!
+//! `E(last) = 1`, occupancy, **`S(start) = 1` commits**, the word that belongs to it, rows, counters.
+//!
+//! Costs: a row of extents, one row of each level of an extent, one granule.
+
+use super::extent::{Extent, granule};
+use super::intent::{Intent, Note};
+use super::layout::{GRANULE, UNIT};
+use super::{Ledger, units_of};
+use crate::heap::engine::Taken;
+
+/// A hole that serves a request. Numbers of units are the extent's own.
+struct Found {
+    extent: usize,
+    start: u64,
+    end: u64,
+}
+
+impl Ledger {
+    /// Takes `size` bytes at a multiple of `alignment`, a power of two, from the lowest hole that has room wherever it starts.
+    /// `note`: the offset of a word that gets what `value` makes of the block's offset, in the same operation. `None`: no hole is
+    /// large enough.
+    #[inline]
+    pub(in crate::heap) fn take(
+        &self,
+        size: u64,
+        alignment: u64,
+        note: Option<(u64, fn(u64) -> u64)>,
+    ) -> Option<Taken> {
+        let units = units_of(size)?.max(1);
+        let step = (alignment / UNIT).max(1);
+        let room = u32::try_from(u64::from(units).checked_add(step - 1)?).ok()?;
+        let found = self.fit(room)?;
+        let extent = &self.extents[found.extent];
+        // What is aligned are offsets from the heap's first address.
+        let start = (extent.first + found.start).next_multiple_of(step) - extent.first;
+        let last = start + u64::from(units) - 1;
+        let note = note.map(|(offset, value)| Note { offset, value: value((extent.first + start) * UNIT) });
+        let intent = Intent::Take {
+            start: extent.first + start,
+            last: extent.first + last,
+            hole_start: extent.first + found.start,
+            hole_end: extent.first + found.end,
+        };
+        self.header.intend(intent, note);
+        extent.put_end(last, true);
+        extent.occupy(granule(last));
+        extent.occupy(granule(start));
+        extent.put_start(start, true);
+        self.put_note(note);
+        Some(self.finish_take(found.extent, start..last + 1, found.start..found.end))
+    }
+
+    /// The lowest hole of at least `units`.
+    #[inline]
+    fn fit(&self, units: u32) -> Option<Found> {
+        loop {
+            let number = self.header.first_with(units, self.extents.len())?;
+            let extent = &self.extents[number];
+            let Some(at) = extent.first_with(units) else {
+                self.mend_extent(number, None);
+                continue;
+            };
+            let mut found = None;
+            extent.holes_from(at, |start, end| {
+                let is_large_enough = end - start >= u64::from(units);
+                if is_large_enough {
+                    found = Some(Found { extent: number, start, end });
+                }
+                is_large_enough
+            });
+            if found.is_some() {
+                return found;
+            }
+            self.mend_extent(number, Some(at));
+        }
+    }
+
+    /// Mends rows that have promised a hole that is not there, in a damaged file: those of a granule, or all of an extent. The
+    /// next search does not meet them again.
+    #[cold]
+    fn mend_extent(&self, number: usize, granule: Option<u64>) {
+        let extent = &self.extents[number];
+        match granule {
+            Some(granule) => extent.mend_rows(granule),
+            None => extent.rebuild_rows(),
+        }
+        self.header.mend_largest(number, extent.largest());
+    }
+
+    /// What is left to do when a block has been taken: the rows, which had the hole, and the counters.
+    #[inline]
+    fn finish_take(&self, number: usize, block: std::ops::Range<u64>, hole: std::ops::Range<u64>) -> Taken {
+        let extent = &self.extents[number];
+        let (before, behind) = (block.start - hole.start, hole.end - block.end);
+        let (old, new) = (granule(hole.start), block.end / GRANULE);
+        if behind > 0 && new != old {
+            self.note_change(number, extent.raise(new, behind));
+        }
+        self.note_change(number, extent.lower(old, hole.end - hole.start));
+        let holes = isize::from(before > 0) + isize::from(behind > 0) - 1;
+        let size = (block.end - block.start) * UNIT;
+        let mut counters = self.header.counters();
+        counters.record_malloc(size, holes);
+        self.header.finish(&counters);
+        Taken { start: (extent.first + block.start) * UNIT, size, holes }
+    }
+}
+
+impl Extent {
+    /// The unit before which the hole from `unit` on ends.
+    #[inline]
+    pub(super) fn hole_end(&self, unit: u64) -> u64 {
+        self.next_start(unit)
+    }
+}
