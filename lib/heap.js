@@ -25,6 +25,7 @@ const calls = require('./calls.js');
 const { mainBlocks } = require('./chains.js');
 const { onClose, onCreate } = require('./events.js');
 const { Front } = require('./front.js');
+const { Roots, endedId, hasWord, isWord, mallocInto, processesOf } = require('./heap-files.js');
 const { INSPECT, inspector } = require('./inspect.js');
 const { copyOf } = require('./lists.js');
 const { metricsOf, metricsOfAll } = require('./metrics.js');
@@ -44,6 +45,8 @@ const VIEWS = Symbol('views');
 const FRONT = Symbol('front');
 // Whether this object returns addresses as numbers. Another object of the same heap may return BigInts.
 const AS_NUMBER = Symbol('as number');
+// Of a heap in a file, the names for addresses.
+const ROOTS = Symbol('roots');
 
 /** What all blocks that a front hands out are aligned to, in bytes. */
 const SLOT = 16;
@@ -144,6 +147,17 @@ class Heap {
     return attachAs(isHeapClass(this) ? this : Heap, id, others);
   }
 
+  static open(path, options) {
+    const asNumber = wantsNumbers(options);
+    const id = binding.openFile(pathOf(path), checkedOptions(options));
+    // biome-ignore lint/complexity/noThisInStatic: a subclass makes an object of its own.
+    const Class = isHeapClass(this) ? this : Heap;
+    const heap = attachAs(Class, id, asNumber ? [{ addresses: 'number' }] : []);
+    define(heap, ROOTS, new Roots(() => idOf(heap), asNumber), false);
+    onCreate(id);
+    return heap;
+  }
+
   static list() {
     return binding.heaps();
   }
@@ -162,6 +176,8 @@ class Heap {
     if (options === undefined) {
       const address = frontOf(this).malloc(size);
       if (address !== undefined) return address;
+    } else if (hasWord(options)) {
+      return mallocInto(idOf(this), size, options, this[AS_NUMBER]);
     }
     return calls.malloc(idOf(this), size, options, this[AS_NUMBER]);
   }
@@ -191,7 +207,35 @@ class Heap {
   }
 
   free(address) {
-    if (frontOf(this).free(address) === false) calls.free(idOf(this), address);
+    if (frontOf(this).free(address) !== false) return;
+    if (isWord(address)) binding.freeFrom(idOf(this), address.from);
+    else calls.free(idOf(this), address);
+  }
+
+  replace(word, address) {
+    binding.replace(idOf(this), word, address);
+  }
+
+  get path() {
+    return binding.fileOf(idOf(this)).path;
+  }
+
+  get uuid() {
+    return binding.fileOf(idOf(this)).uuid;
+  }
+
+  get processes() {
+    return processesOf(idOf(this));
+  }
+
+  get roots() {
+    const id = idOf(this);
+    if (this[ROOTS] === undefined) {
+      // Throws unless the heap is in a file, as one that was attached to may be.
+      binding.fileOf(id);
+      define(this, ROOTS, new Roots(() => idOf(this), this[AS_NUMBER]), false);
+    }
+    return this[ROOTS];
   }
 
   get(address) {
@@ -369,6 +413,8 @@ class Heap {
     frontOf(this).end();
     viewsOf(this).clear();
     const id = idOf(this);
+    // A file that others of this process have open stays open for them, and only for them.
+    if (this[ROOTS] !== undefined) define(this, ID, endedId(), false);
     onClose(id, () => binding.close(id));
   }
 }

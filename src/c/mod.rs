@@ -95,6 +95,12 @@ impl Theirs {
     fn new(heap: u64) -> Result<Self, Error> {
         Handle::new(heap).map(Self)
     }
+
+    /// [`Handle::look`].
+    fn look<T>(&self, mut operation: impl FnMut(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
+        let id = self.0.id;
+        self.0.look(|heap| if heap.is_known_here() { operation(heap) } else { Err(Error::NotPublished { id }) })
+    }
 }
 
 impl Access for Theirs {
@@ -169,7 +175,7 @@ pub extern "C" fn mems_heap_free(heap: u64, address: u64) -> c_int {
 /// The physical address of the byte at a virtual address.
 #[unsafe(no_mangle)]
 pub extern "C" fn mems_heap_get(heap: u64, address: u64) -> *mut c_void {
-    let physical = call(0, || Ok(Theirs::new(heap)?.with(|heap| heap.get(address))?));
+    let physical = call(0, || Ok(Theirs::new(heap)?.look(|heap| heap.get(address))?));
     #[allow(clippy::cast_possible_truncation, reason = "it was made of an address of this process")]
     std::ptr::with_exposed_provenance_mut(physical as usize)
 }
@@ -181,7 +187,7 @@ pub extern "C" fn mems_heap_get(heap: u64, address: u64) -> *mut c_void {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mems_heap_block(heap: u64, address: u64, block: *mut Block) -> c_int {
     status(|| {
-        let found = Theirs::new(heap)?.with(|heap| heap.block_at(address))?;
+        let found = Theirs::new(heap)?.look(|heap| heap.block_at(address))?;
         // SAFETY: by this function's own contract.
         unsafe { put("block", block, found.into()) }
     })

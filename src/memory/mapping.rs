@@ -16,6 +16,7 @@
 use super::file::{File, View};
 use super::pagemap::PageMap;
 use super::{budget, system};
+use crate::table::{self, Table};
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -142,6 +143,15 @@ impl Mapping {
     #[must_use]
     pub fn base(&self) -> *mut u8 {
         self.map.as_mut_ptr().wrapping_add(self.front)
+    }
+
+    /// The words of eight bytes of the range, for bookkeeping that stores some of them. They keep the mapping.
+    #[must_use]
+    pub fn words(mapping: &Arc<Self>) -> Table<table::AtomicU64> {
+        let words = mapping.bytes() / size_of::<u64>();
+        // SAFETY: the range is readable and writable as long as the mapping lives, which the table keeps, and begins at a multiple of
+        // 64 KiB if it is a file's, at a page otherwise. It is reached by raw pointers and by JavaScript otherwise.
+        unsafe { Table::new(mapping.base(), words, Box::new(Arc::clone(mapping))) }
     }
 
     /// How many bytes before its contents a new buffer is to begin, so that none of the thousands of buffers before it begins at

@@ -172,6 +172,16 @@ impl Regions {
         }
     }
 
+    /// Appends a mapping of `bytes`, all of which are carved, as the last region. Returns `false` without memory for that.
+    #[must_use]
+    pub fn append(&mut self, mapping: Arc<Mapping>, bytes: u64) -> bool {
+        if self.list.try_reserve(1).is_err() {
+            return false;
+        }
+        self.list.push(Region { start: self.end(), used: bytes, mapping });
+        true
+    }
+
     /// Takes back the `bytes` that were carved last; a region that is empty then is given back to the system.
     ///
     /// # Panics

@@ -311,6 +311,18 @@ impl Mems {
         self.block_at(address).is_ok()
     }
 
+    /// [`Mems::owns`], for callers that try again when the heap has learnt of blocks that other processes have added.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] if there may be such blocks.
+    #[cfg(feature = "node")]
+    pub(crate) fn find_owned(&self, address: u64) -> Result<bool, Error> {
+        match self.block_at(address) {
+            Err(error @ Error::OutOfRange { .. }) if self.has_unknown() => Err(error),
+            found => Ok(found.is_ok()),
+        }
+    }
+
     /// Frees a block that was not returned to a caller, since what it was made for has failed. It does not go into quarantine:
     /// that can fail because of other blocks.
     pub(crate) fn discard(&mut self, address: u64) -> Result<(), Error> {

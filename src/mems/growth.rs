@@ -18,6 +18,13 @@ impl Mems {
         if !is_size(sizes.asked) {
             return Err(Error::InvalidSize { size: sizes.asked.to_string() });
         }
+        #[cfg(feature = "c-abi")]
+        if self.is_in_file() {
+            let room = self.heap.room_for(sizes.whole, alignment);
+            return self.allocate_in_new_extent(room, sizes.asked, |heap| {
+                heap.heap.malloc_aligned(sizes.whole, alignment, |_| Ok(()))
+            });
+        }
         if self.heap.release_spare() {
             let note = |address| self.padding.set(address, sizes.padding);
             if let Some(address) = self.heap.malloc_aligned(sizes.whole, alignment, note)? {

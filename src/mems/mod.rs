@@ -7,7 +7,7 @@
 //!   that are neither live nor free meanwhile.
 //! - `purge.rs`: free pages, and when they are given back to the system. `events.rs`: what rarely happens, for those who run programs.
 //! - `holes.rs`: what holes are worth to a request.
-//! - `recorder/`: what calls do, written to a file.
+//! - `recorder/`: what calls do, written to a file. `file/`: heaps that are in a file, which processes share.
 //! - `hardened.rs`: the canaries and the quarantine of hardened heaps. `stacks/`: where blocks were allocated and freed.
 
 pub(crate) mod access;
@@ -15,6 +15,8 @@ mod aligned;
 pub(crate) mod batch;
 pub(crate) mod block;
 pub(crate) mod events;
+#[cfg(feature = "c-abi")]
+pub(crate) mod file;
 mod free;
 pub(crate) mod front;
 mod growth;
@@ -46,6 +48,8 @@ use self::purge::{DirtyPages, LEAST};
 use self::recorder::{Recorder, Stopped};
 use self::stacks::{IN_USE, Tracker};
 use crate::error::Error;
+#[cfg(feature = "c-abi")]
+use crate::heap::ledger::Ledger;
 use crate::heap::{FIRST_ADDRESS, Heap, PAGE, PolicyKind, Stats};
 use crate::memory::{Mapping, Regions, Span};
 use crate::table::{AtomicU32, Table};
@@ -96,6 +100,9 @@ pub struct Mems {
     /// Who may use the heap.
     known: Known,
     events: Events,
+    /// The file that the heap is in, if it is in one.
+    #[cfg(feature = "c-abi")]
+    file: Option<Box<file::HeapFile>>,
 }
 
 /// A new block, and whether the heap may have grown for it.
@@ -155,6 +162,20 @@ impl Mems {
             tables: None,
             known: Known::Published,
             events: Events::default(),
+            #[cfg(feature = "c-abi")]
+            file: None,
+        }
+    }
+
+    /// A heap with the bookkeeping of a ledger, in a file.
+    #[cfg(feature = "c-abi")]
+    fn over(ledger: Ledger, options: Options, file: Box<file::HeapFile>) -> Self {
+        Self {
+            heap: Heap::shared(ledger),
+            // Whatever is in a hole, other processes may have written it.
+            used_end: u64::MAX,
+            file: Some(file),
+            ..Self::new(options)
         }
     }
 
@@ -385,6 +406,12 @@ impl Mems {
         for span in self.regions.spans() {
             span.abandon();
         }
+        #[cfg(feature = "c-abi")]
+        if let Some(file) = self.file {
+            file.close();
+        }
+        // A ledger holds the memory of its extents, which is not to look as if buffers did.
+        drop(self.heap);
         self.regions.release();
         if let Some(EngineTables { mapping, .. }) = &self.tables
             && Arc::strong_count(mapping) > 1

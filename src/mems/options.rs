@@ -51,6 +51,15 @@ impl Options {
         Self { placement: heap::Options::roomy(), trim: true, ..Self::default() }
     }
 
+    /// The options of a heap in a file, of at most `bytes` of data.
+    ///
+    /// # Errors
+    /// [`Error::MaxSizeBelowPage`].
+    pub(crate) fn shared(bytes: u64, zero_on_free: bool) -> Result<Self, Error> {
+        let placement = heap::Options::shared();
+        Self { placement, zero_on_free, dont_fork: true, ..Self::default() }.with_max_size(bytes)
+    }
+
     /// The options of placement.
     #[must_use]
     pub const fn placement(&self) -> &heap::Options {

@@ -4,6 +4,7 @@ use super::failure::Failure;
 use super::js_value::{BigInt, Value};
 use crate::error::Error;
 use crate::heap::{FIRST_ADDRESS, MAX_ADDRESS, PolicyKind, is_size};
+use crate::mems::file::FileOptions;
 use crate::mems::{Access, Choice, Mems, Options};
 use crate::process::registry;
 use crate::process::registry::Id;
@@ -11,6 +12,7 @@ use crate::recording::Flags;
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, JsValue, ValueType};
 use std::ffi::CStr;
+use std::time::Duration;
 
 const SIZE: &str = "of type number or bigint, a whole number of bytes";
 
@@ -179,6 +181,53 @@ pub(super) fn heap_options(value: Value, defaults: Options) -> Result<(Options, 
     Ok((given.over(defaults)?, given.is_owned()?))
 }
 
+/// The options of `Heap.open`, over `defaults`.
+pub(super) fn file_options(value: Value, defaults: FileOptions) -> Result<FileOptions, Failure> {
+    const KNOWN: &[&CStr] = &[
+        c"create",
+        c"readOnly",
+        c"exclusive",
+        c"maxSize",
+        c"mode",
+        c"lockTimeout",
+        c"followSymlinks",
+        c"anyFileSystem",
+        c"zeroOnFree",
+        c"addresses",
+    ];
+    if value.kind() == ValueType::Undefined {
+        return Ok(defaults);
+    }
+    let given = Record::new(value, "Heap.open()", KNOWN)?;
+    let mut options = defaults;
+    for (key, name, place) in [
+        (c"create", "options.create", &mut options.create),
+        (c"readOnly", "options.readOnly", &mut options.read_only),
+        (c"exclusive", "options.exclusive", &mut options.exclusive),
+        (c"followSymlinks", "options.followSymlinks", &mut options.follow_symlinks),
+        (c"anyFileSystem", "options.anyFileSystem", &mut options.any_file_system),
+        (c"zeroOnFree", "options.zeroOnFree", &mut options.zero_on_free),
+    ] {
+        if let Some(value) = given.get(key)? {
+            *place = flag(name, value)?;
+        }
+    }
+    if let Some(value) = given.get(c"maxSize")? {
+        options.max_size = size("options.maxSize", value)?;
+    }
+    if let Some(value) = given.get(c"mode")? {
+        let expected = "a whole number from 0 to 0o777";
+        let mode =
+            value.number().and_then(whole).and_then(|mode| u32::try_from(mode).ok()).filter(|&mode| mode <= 0o777);
+        let refused = || Failure::ArgumentType { name: "options.mode", expected, received: value.described() };
+        options.mode = mode.ok_or_else(refused)?;
+    }
+    if let Some(value) = given.get(c"lockTimeout")? {
+        options.lock_timeout = Duration::from_millis(length("options.lockTimeout", value)?);
+    }
+    Ok(options)
+}
+
 /// The options of `init` over `defaults`.
 pub(super) fn init_options(value: Value, defaults: Options) -> Result<Options, Failure> {
     if value.kind() == ValueType::Undefined {
@@ -331,7 +380,7 @@ fn word(name: &'static str, value: Value, expected: &'static str, words: &[&str]
 }
 
 /// A number that has to be a power of two, which the caller checks.
-fn power(name: &'static str, value: Value) -> Result<u64, Failure> {
+pub(super) fn power(name: &'static str, value: Value) -> Result<u64, Failure> {
     let Some(number) = value.number() else {
         return Err(Failure::ArgumentType { name, expected: "of type number", received: value.described() });
     };

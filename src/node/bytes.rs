@@ -14,7 +14,7 @@ use crate::process::registry::{self, Handle, Id};
 /// The `length` bytes from an address.
 fn span(id: Id, address: Value, length: u64) -> Result<Span, Failure> {
     let address = arguments::address(id, address)?;
-    Ok(registry::with_heap(id, |heap| heap.span(address, length))?)
+    Ok(registry::look_at_heap(id, |heap| heap.span(address, length))?)
 }
 
 callback! {

@@ -59,7 +59,7 @@ callback! {
     heap_get, |heap, address| {
         let id = arguments::heap(heap)?;
         let address = arguments::address(id, address)?;
-        Ok(registry::with_heap(id, |heap| heap.get(address))?)
+        Ok(registry::look_at_heap(id, |heap| heap.get(address))?)
     }
 }
 
@@ -76,7 +76,7 @@ callback! {
     owns, |heap, address| {
         let id = arguments::heap(heap)?;
         match arguments::address(id, address) {
-            Ok(address) => Ok(registry::with_heap(id, |heap| Ok(heap.owns(address)))?),
+            Ok(address) => Ok(registry::look_at_heap(id, |heap| heap.find_owned(address))?),
             Err(Failure::Mems(Error::OutOfRange { .. })) => Ok(false),
             Err(failure) => Err(failure),
         }

@@ -108,7 +108,7 @@ callback! {
     /// `get` of an address.
     get, |_env, memory| {
         let (found, address) = (memory.heap()?, memory.argument());
-        Ok(found.with(|heap| {
+        Ok(found.look(|heap| {
             memory.answer(heap.get(address)?);
             Ok(())
         })?)
@@ -120,7 +120,7 @@ callback! {
     locate, |_env, memory| {
         let (found, address) = (memory.heap()?, memory.argument());
         // All of it under the lock: what is returned from there goes through memory twice.
-        Ok(found.with(|heap| {
+        Ok(found.look(|heap| {
             let Place { mapping, offset, used, block } = heap.place(address)?;
             let (name, offset) = span::name(mapping, offset, used);
             let inside = address - block.start;

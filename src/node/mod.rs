@@ -22,6 +22,7 @@ mod callback;
 mod calls;
 mod events;
 mod failure;
+mod files;
 mod front;
 mod functions;
 mod heaps;

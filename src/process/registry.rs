@@ -13,14 +13,15 @@
 //!
 //! Costs: a lock for a heap's operation (`lock.rs`); to find its slot, two loads.
 
-use super::fork;
 use super::id;
 pub(crate) use super::id::{DEFAULT_ID, Id};
 use super::lock::Lock;
 use super::slots::{BATCH, DEFAULT, DEFAULT_NUMBER, SLOTS, Slot, VACANT, slot};
+use super::{files, fork};
 use crate::error::Error;
 use crate::mems::access::Access;
 use crate::mems::{Mems, Options};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::OnceLock;
 
 /// Address space, in bytes, reserved at once for a heap that is not the default one, where that costs nothing; less where
@@ -64,7 +65,21 @@ impl Handle {
     #[inline]
     pub fn with<T>(self, operation: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
         self.slot.with(|slot| match &mut slot.heap {
+            Some(heap) if self.names(slot.id) && heap.is_in_file() => in_file(heap, operation),
             Some(heap) if self.names(slot.id) => operation(heap),
+            _ => Err(slot.missing(self.id).error(self.id)),
+        })?
+    }
+
+    /// Calls `operation` on the heap, which looks at blocks that are live and stay so, and changes nothing: in a heap that is in a file
+    /// without the file's lock. It is called a second time if the heap has learnt of blocks that other processes have added.
+    #[inline]
+    pub fn look<T>(self, mut operation: impl FnMut(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
+        self.slot.with(|slot| match &mut slot.heap {
+            Some(heap) if self.names(slot.id) => match operation(heap) {
+                Err(error) if heap.is_in_file() => look_again(heap, error, operation),
+                done => done,
+            },
             _ => Err(slot.missing(self.id).error(self.id)),
         })?
     }
@@ -73,10 +88,31 @@ impl Handle {
     /// started again, its id is another.
     pub fn with_id<T>(self, operation: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<(T, Id), Error> {
         self.slot.with(|slot| match &mut slot.heap {
+            Some(heap) if self.names(slot.id) && heap.is_in_file() => Ok((in_file(heap, operation)?, slot.id)),
             Some(heap) if self.names(slot.id) => Ok((operation(heap)?, slot.id)),
             _ => Err(slot.missing(self.id).error(self.id)),
         })?
     }
+}
+
+/// Calls `operation` on a heap that is in a file, with the file's lock. A panic releases it: the next to take it, in any process, finds
+/// what was under way, and recovers it.
+#[inline(never)]
+fn in_file<T>(heap: &mut Mems, operation: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
+    heap.enter_file()?;
+    let done = catch_unwind(AssertUnwindSafe(|| operation(heap)));
+    heap.leave_file();
+    done.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// Calls `operation` again if the heap learns of blocks that it did not know when the operation failed.
+#[cold]
+fn look_again<T>(
+    heap: &mut Mems,
+    error: Error,
+    mut operation: impl FnMut(&mut Mems) -> Result<T, Error>,
+) -> Result<T, Error> {
+    if heap.learn()? { operation(heap) } else { Err(error) }
 }
 
 /// For calls in several steps, all of which find the heap that the first step has found: when a default heap has ended, a call
@@ -105,6 +141,12 @@ pub(crate) fn with_heap<T>(id: Id, operation: impl FnOnce(&mut Mems) -> Result<T
     Handle::new(id)?.with(operation)
 }
 
+/// [`Handle::look`] on a heap.
+#[inline]
+pub(crate) fn look_at_heap<T>(id: Id, operation: impl FnMut(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
+    Handle::new(id)?.look(operation)
+}
+
 /// Starts the default heap; a running one with the same options stays as it is. Returns whether it has started one.
 pub(crate) fn init(options: Options) -> Result<bool, Error> {
     fork::mind();
@@ -128,8 +170,16 @@ pub(crate) fn finish() -> Result<(), Error> {
 /// # Errors
 /// [`Error::TooManyHeaps`] if [`MOST_HEAPS`] are open; [`Error::OutOfMetadata`].
 pub(crate) fn open(options: Options) -> Result<Id, Error> {
-    let failed = |_| Error::OutOfMetadata { size: 0 };
     fork::mind();
+    let number = take_vacant()?;
+    // This heap is sound, whatever happened to the last heap of the slot.
+    let put = |slot: &mut Slot| (slot.put(number, Mems::with_reservation(options, RESERVATION)), true);
+    Ok(slot(number).expect("it was made").recover(put))
+}
+
+/// The number of a slot that has no heap, and is the caller's now.
+fn take_vacant() -> Result<usize, Error> {
+    let failed = |_| Error::OutOfMetadata { size: 0 };
     let mut vacant = VACANT.lock().map_err(|_| Error::Poisoned)?;
     if vacant.0.is_empty() {
         let made = vacant.1;
@@ -145,19 +195,32 @@ pub(crate) fn open(options: Options) -> Result<Id, Error> {
         vacant.0.extend((made..made + BATCH).rev());
         vacant.1 += BATCH;
     }
-    let number = vacant.0.pop().expect("there is one now");
-    drop(vacant);
-    // This heap is sound, whatever happened to the last heap of the slot.
-    let put = |slot: &mut Slot| (slot.put(number, Mems::with_reservation(options, RESERVATION)), true);
-    Ok(slot(number).expect("it was made").recover(put))
+    Ok(vacant.0.pop().expect("there is one now"))
 }
 
-/// Ends a heap made by [`open`] and gives its memory back. `false`: it has ended already, or there has never been one of
+/// [`open`] for a heap that has been made, as from a file: in steps that fail before the heap is made.
+pub(crate) fn open_made(make: impl FnOnce() -> Result<Mems, Error>) -> Result<Id, Error> {
+    fork::mind();
+    let number = take_vacant()?;
+    match make() {
+        Ok(heap) => Ok(slot(number).expect("it was made").recover(|slot| (slot.put(number, heap), true))),
+        Err(error) => {
+            VACANT.lock().map_err(|_| Error::Poisoned)?.0.push(number);
+            Err(error)
+        }
+    }
+}
+
+/// Ends a heap made by [`open`] and gives its memory back. One in a file that has been opened several times stays, until it is closed as
+/// often. `false`: it has ended already, or there has never been one of
 /// that id.
 pub(crate) fn close(id: Id) -> Result<bool, Error> {
     let number = id::number(id);
     if id == DEFAULT_ID || number == DEFAULT_NUMBER {
         return Ok(false);
+    }
+    if !files::let_go(id)? {
+        return Ok(true);
     }
     let Some(heap) = Handle::new(id).ok().and_then(take) else { return Ok(false) };
     // Dropping the heap takes long and may run destructors, so it is done without the lock.

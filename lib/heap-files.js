@@ -1,0 +1,80 @@
+// Heaps in files: what their objects do beside what all heaps do.
+
+'use strict';
+
+const binding = require('../binding.js');
+const { returned } = require('./addresses.js');
+const { hasOwn, isRevoked } = require('./arguments.js');
+
+/** Numbers of the addon for a process: slot, id, and when it opened the file. */
+const PROCESS = 3;
+
+/** Names for addresses, by which programs find their data again. They are read from the file each time. */
+class Roots {
+  #heap;
+  #asNumber;
+
+  /** The roots of the heap with the id that `heap` returns. */
+  constructor(heap, asNumber) {
+    this.#heap = heap;
+    this.#asNumber = asNumber;
+  }
+
+  get(name) {
+    const address = binding.root(this.#heap(), name);
+    return address === null ? undefined : returned(address, this.#asNumber);
+  }
+
+  set(name, address) {
+    binding.setRoot(this.#heap(), name, address);
+  }
+
+  delete(name) {
+    return binding.deleteRoot(this.#heap(), name);
+  }
+
+  *[Symbol.iterator]() {
+    for (const { name, address } of binding.roots(this.#heap())) {
+      yield [name, this.#asNumber ? address : BigInt(address)];
+    }
+  }
+}
+
+/** The processes that have the file of a heap open for writing. */
+function processesOf(heap) {
+  const { processes } = binding.fileOf(heap);
+  const list = [];
+  for (let i = 0; i < processes.length; i += PROCESS) {
+    const [slot, pid, since] = processes.slice(i, i + PROCESS);
+    list.push({ slot, pid, since: new Date(since) });
+  }
+  return list;
+}
+
+/** Whether the options of `malloc` name a word that gets the address. */
+const hasWord = (options) =>
+  typeof options === 'object' && options !== null && !isRevoked(options) && hasOwn(options, 'into');
+
+/** Allocates a block whose address is stored in a word by the same operation. */
+function mallocInto(heap, size, options, asNumber) {
+  const { into, alignment, ...others } = options;
+  // Options that malloc does not know are refused by it.
+  if (Object.keys(others).length > 0) return binding.heapMalloc(heap, size, others);
+  return returned(binding.mallocInto(heap, size, alignment, into), asNumber);
+}
+
+/** Whether what `free` is called with names the word that has the address. */
+const isWord = (address) =>
+  typeof address === 'object' && address !== null && !isRevoked(address) && hasOwn(address, 'from');
+
+/** The id of a heap that has ended, for objects that are closed while others of their heap are not. */
+let ended;
+function endedId() {
+  if (ended === undefined) {
+    ended = binding.open();
+    binding.close(ended);
+  }
+  return ended;
+}
+
+module.exports = { Roots, endedId, hasWord, isWord, mallocInto, processesOf };

@@ -1,0 +1,168 @@
+//! Extents: adding one, and mapping those that other processes have added.
+//!
+//! One process at a time adds an extent: it holds a byte lock, and not the heap's lock, while the system finds blocks of the disk,
+//! which can take long. The blocks are there before anybody knows of the extent, so that no store ever meets a full disk.
+//!
+//! Costs: system calls; fractions of a millisecond to some tens of milliseconds to add an extent, ten microseconds to map one.
+
+use super::format::{Entry, corrupt};
+use super::{HeapFile, byte};
+use crate::error::Error;
+use crate::file_error::FileError;
+use crate::heap::ledger::layout::{EXTENTS, ExtentLayout, MOST_EXTENT, PART, UNIT};
+use crate::heap::ledger::{Extent, ExtentWords};
+use crate::memory::{ALIGNMENT, Mapping};
+use crate::mems::Mems;
+use std::sync::Arc;
+
+/// The length of the first extent, unless one request needs more, in bytes of data.
+const FIRST: u64 = 1 << 20;
+
+/// What the lengths of others are multiples of: as much data as the least bookkeeping has room for.
+const STEP: u64 = 3 << 20;
+
+/// The most that they have, unless one request needs more.
+const MOST: u64 = 255 << 20;
+
+/// A new extent has at least the heap's length divided by this: there are some thirty in a heap of two gigabytes, each of which takes
+/// ten microseconds to map.
+const SHARE: u64 = 4;
+
+impl HeapFile {
+    /// Maps an extent: its words, and the memory of its data.
+    fn map(&self, entry: Entry, dont_fork: bool) -> Result<(Extent, Arc<Mapping>), Error> {
+        let failed = |error| self.failed("mapped", &error);
+        let length = usize::try_from(entry.bytes).map_err(|_| self.corrupt("an extent is too long"))?;
+        let layout = ExtentLayout::new(entry.bytes);
+        let map = self.file.map(entry.offset, layout.bytes()).map_err(failed)?;
+        let phase = usize::try_from(entry.first % ALIGNMENT as u64).unwrap_or(0);
+        let mapping = Mapping::of_file(&self.file, entry.data(), length, phase, dont_fork).map_err(failed)?;
+        let mapping = Arc::new(mapping);
+        let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
+        let words = || {
+            Some(ExtentWords {
+                planes: map.words64(0, layout.planes())?,
+                rows: map.words32(at(layout.rows_at()), layout.row_entries())?,
+                occupancy: map.words64(at(layout.occupancy_at()), layout.occupancy_words())?,
+                data: Mapping::words(&mapping),
+            })
+        };
+        let extent = words().and_then(|words| Extent::new(entry.first / UNIT, entry.bytes, words));
+        Ok((extent.ok_or_else(|| self.corrupt("an extent has no room for its bookkeeping"))?, mapping))
+    }
+
+    fn corrupt(&self, place: &str) -> Error {
+        corrupt(&self.path, place)
+    }
+
+    /// How many bytes of data an extent gets for a request of `size` bytes that needs `needed` bytes of room, in a heap that has
+    /// `mapped`.
+    fn next_length(&self, needed: u64, size: u64, mapped: u64) -> Result<u64, Error> {
+        let left = self.most.saturating_sub(mapped) / PART * PART;
+        let least = needed.checked_next_multiple_of(PART).unwrap_or(u64::MAX);
+        let available = left.min(MOST_EXTENT);
+        if least > available || self.header.extent_count() >= EXTENTS {
+            return Err(Error::LimitReached { size, block: least, limit: self.most, available });
+        }
+        let wanted = if mapped == 0 { FIRST } else { (mapped / SHARE).max(1).next_multiple_of(STEP).min(MOST) };
+        Ok(wanted.max(least).min(available))
+    }
+}
+
+impl Mems {
+    /// Maps the extents that this process does not know yet.
+    pub(super) fn learn_extents(&mut self) -> Result<(), Error> {
+        while let (Some(file), Some(ledger)) = (&mut self.file, self.heap.ledger()) {
+            let (known, count) = (ledger.known(), file.header.extent_count());
+            if known >= count {
+                break;
+            }
+            let entry = Entry::read(&file.path, &file.header, known, file.last)?;
+            if entry.end() > file.file.bytes().map_err(|error| file.failed("read", &error))? {
+                return Err(file.corrupt("it is shorter than its extents"));
+            }
+            let (extent, mapping) = file.map(entry, true)?;
+            if !self.regions.append(mapping, entry.bytes) || !ledger.add(extent) {
+                return Err(Error::OutOfMetadata { size: 0 });
+            }
+            (file.last, file.known) = (Some(entry), known + 1);
+        }
+        Ok(())
+    }
+
+    /// Allocates a block for which no hole is large enough, in an extent that this process or another adds.
+    #[cold]
+    pub(crate) fn allocate_in_new_extent<T>(
+        &mut self,
+        room: u64,
+        size: u64,
+        mut allocate: impl FnMut(&mut Self) -> Result<Option<T>, Error>,
+    ) -> Result<T, Error> {
+        loop {
+            self.grow_file(room, size)?;
+            // Another process may have been quicker to use the extent.
+            if let Some(made) = allocate(self)? {
+                return Ok(made);
+            }
+        }
+    }
+
+    /// Adds an extent with `needed` bytes of room, for a request of `size`, or learns of one that another process has added. The heap's
+    /// lock is released meanwhile.
+    fn grow_file(&mut self, needed: u64, size: u64) -> Result<(), Error> {
+        let (mapped, most) = (self.heap.mapped(), self.heap.stats().largest_hole);
+        let Some(file) = &mut self.file else { return Err(FileError::NotInFile.into()) };
+        file.check_writable()?;
+        let refused = |refused| match refused {
+            Error::LimitReached { size, block, limit, available } => {
+                Error::LimitReached { size, block, limit, available: available.max(most) }
+            }
+            other => other,
+        };
+        file.next_length(needed, size, mapped).map_err(refused)?;
+        file.unlock();
+        let is_ours = file.file.lock_byte(byte::GROWTH, file.patience);
+        if !is_ours.map_err(|error| file.failed("locked", &error))? {
+            return Err(file.timeout(None));
+        }
+        let added = self.add_extent(needed, size);
+        let Some(file) = &mut self.file else { return Err(FileError::NotInFile.into()) };
+        // Fails only if the file is gone: the lock ends with the file's descriptor then.
+        let _unlocked = file.file.unlock_byte(byte::GROWTH);
+        added
+    }
+
+    /// Adds an extent, for the process that may. Enters the file again.
+    fn add_extent(&mut self, needed: u64, size: u64) -> Result<(), Error> {
+        let known = self.heap.ledger().map_or(0, |ledger| ledger.known());
+        let Some(file) = &self.file else { return Err(FileError::NotInFile.into()) };
+        if file.header.extent_count() != known {
+            return self.enter_file();
+        }
+        let bytes = file.next_length(needed, size, self.heap.mapped())?;
+        let entry = Entry::following(file.last, bytes);
+        let (length, metadata) = (entry.end() - entry.offset, ExtentLayout::new(bytes).bytes());
+        file.file.allocate(entry.offset, length).map_err(|error| FileError::OutOfSpace {
+            path: file.path_said(),
+            size,
+            needed: length,
+            reason: error.to_string(),
+        })?;
+        // A process that died here before may have left something.
+        file.clear(entry.offset, metadata).map_err(|error| file.failed("written", &error))?;
+        let (extent, mapping) = file.map(entry, true)?;
+        extent.format();
+        entry.write(&file.header, known);
+        self.enter_file()?;
+        let (Some(file), Some(ledger)) = (&mut self.file, self.heap.ledger()) else {
+            return Err(FileError::NotInFile.into());
+        };
+        if !self.regions.append(mapping, bytes) || !ledger.add(extent) {
+            return Err(Error::OutOfMetadata { size });
+        }
+        (file.last, file.known) = (Some(entry), known + 1);
+        self.heap.publish();
+        self.events.grow(bytes);
+        Ok(())
+    }
+}

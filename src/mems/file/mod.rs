@@ -1,0 +1,211 @@
+//! Heaps in files: a ledger, its extents, and the lock that processes share.
+//!
+//! - Here what a heap has of its file, and how a call enters and leaves it. `open.rs`: creating, opening and closing one.
+//! - `grow.rs`: adding extents, and finding those that others have added. `words.rs`: words and roots.
+//! - `format.rs`: what the file says of itself.
+//!
+//! A call enters the file before it does anything with the heap, and leaves it afterwards (`process/registry.rs`). Between the two it
+//! owns the lock, knows all extents, and the counters are those of the file. Looking at live blocks needs none of that.
+//!
+//! Costs: entering and leaving are a locked instruction, a store, and reading the counters.
+
+pub(crate) mod format;
+mod grow;
+mod open;
+mod words;
+
+pub(crate) use open::{FileOptions, Opened};
+
+use self::format::Entry;
+use crate::error::Error;
+use crate::file_error::FileError;
+use crate::heap::ledger::lock::{Owner, Taken};
+use crate::heap::ledger::{Header, layout};
+use crate::memory::file::{File, SharedMap};
+use crate::mems::Mems;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Bytes behind the file's end that processes lock, by number: those from 0 to [`layout::SLOTS`] are the process slots'.
+mod byte {
+    use super::layout::SLOTS;
+
+    /// Held while a file is opened or closed.
+    pub const OPENING: u64 = SLOTS as u64;
+    /// Held while the file grows.
+    pub const GROWTH: u64 = OPENING + 1;
+    /// Held by a process that has the file for itself.
+    pub const EXCLUSIVE: u64 = OPENING + 2;
+}
+
+/// What a heap has of its file.
+#[derive(Debug)]
+pub(crate) struct HeapFile {
+    path: PathBuf,
+    file: Arc<File>,
+    header: Header,
+    /// The map that `header` is in.
+    header_map: Arc<SharedMap>,
+    /// Who this process is to others. `None`: the file is open for reading only.
+    owner: Option<Owner>,
+    uuid: [u8; 16],
+    /// The run of the system.
+    boot: [u8; 16],
+    /// How long a call waits for the lock.
+    patience: Duration,
+    /// The most bytes of data that this process lets the file have.
+    most: u64,
+    /// The last extent that is known, and how many are.
+    last: Option<Entry>,
+    known: usize,
+    /// Whether this process holds the lock.
+    is_locked: bool,
+}
+
+impl HeapFile {
+    /// The path that the file was opened by.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What no other file has.
+    pub const fn uuid(&self) -> [u8; 16] {
+        self.uuid
+    }
+
+    fn path_said(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// Whether an owner's process is gone. If the system does not say, it is not.
+    fn is_dead(&self, owner: Owner) -> bool {
+        Some(owner) != self.owner && matches!(self.file.is_byte_locked(owner.slot as u64), Ok(false))
+    }
+
+    /// A process, for messages.
+    fn said(&self, owner: Option<Owner>) -> String {
+        match owner {
+            Some(Owner { slot, .. }) => format!("the process {} (slot {slot})", self.process_id(slot)),
+            None => "nobody that is known".to_owned(),
+        }
+    }
+
+    /// Takes the lock. Returns how it was taken.
+    fn lock(&mut self) -> Result<Taken, Error> {
+        let Some(owner) = self.owner else { return self.wait_for_writers() };
+        let taken = if self.header.try_lock(owner) {
+            Taken::Free
+        } else {
+            let taken = self.header.wait_for_lock(owner, self.patience, |owner| self.is_dead(owner));
+            taken.map_err(|holder| self.timeout(holder))?
+        };
+        self.is_locked = true;
+        Ok(taken)
+    }
+
+    /// Waits until nobody holds the lock, for a process that only reads, and cannot recover what a dead one has left.
+    #[cold]
+    fn wait_for_writers(&self) -> Result<Taken, Error> {
+        self.header.wait_for_nobody(self.patience).map_err(|holder| self.timeout(holder))?;
+        Ok(Taken::Free)
+    }
+
+    fn timeout(&self, holder: Option<Owner>) -> Error {
+        FileError::LockTimeout {
+            path: self.path_said(),
+            holder: self.said(holder),
+            seconds: self.patience.as_secs_f64().to_string(),
+        }
+        .into()
+    }
+
+    /// Releases the lock, if this process holds it.
+    #[inline]
+    fn unlock(&mut self) {
+        if self.is_locked {
+            self.is_locked = false;
+            self.header.unlock();
+        }
+    }
+
+    /// Fails if the heap is for reading only.
+    fn check_writable(&self) -> Result<(), Error> {
+        if self.owner.is_some() { Ok(()) } else { Err(FileError::ReadOnly { path: self.path_said() }.into()) }
+    }
+
+    /// Fails if another program has cut the file off.
+    #[inline]
+    fn check_there(&self) -> Result<(), Error> {
+        if self.file.is_lost() { Err(FileError::FileLost { path: self.path_said() }.into()) } else { Ok(()) }
+    }
+}
+
+impl Mems {
+    /// Whether the heap is in a file.
+    #[inline]
+    pub(crate) const fn is_in_file(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// What the heap has of its file.
+    ///
+    /// # Errors
+    /// [`FileError::NotInFile`].
+    pub(crate) fn file(&self) -> Result<&HeapFile, Error> {
+        self.file.as_deref().ok_or(FileError::NotInFile.into())
+    }
+
+    /// Takes the file's lock, and learns what other processes have done. [`Mems::leave_file`] has to follow, unless this fails.
+    ///
+    /// # Errors
+    /// [`FileError::LockTimeout`], [`FileError::FileLost`], [`FileError::FileCorrupt`], [`FileError::FileFailed`] if an extent cannot be mapped.
+    pub(crate) fn enter_file(&mut self) -> Result<(), Error> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        file.check_there()?;
+        let taken = file.lock()?;
+        let header = &file.header;
+        let is_known = self.heap.ledger().is_none_or(|ledger| header.extent_count() == ledger.known());
+        // A panic, like a death, leaves an operation under way.
+        if is_known && taken == Taken::Free && !header.has_intent() {
+            self.heap.refresh();
+            return Ok(());
+        }
+        self.settle_file().inspect_err(|_| self.leave_file())
+    }
+
+    /// Maps the extents that other processes have added, and recovers what a dead one has left.
+    #[cold]
+    fn settle_file(&mut self) -> Result<(), Error> {
+        self.learn_extents()?;
+        if self.file.as_ref().is_some_and(|file| file.is_locked) {
+            self.heap.recover();
+        }
+        self.heap.refresh();
+        Ok(())
+    }
+
+    /// Whether other processes have added extents that this one has not mapped yet.
+    pub(crate) fn has_unknown(&self) -> bool {
+        self.file.as_ref().is_some_and(|file| file.header.extent_count() > file.known)
+    }
+
+    /// Maps the extents that this process does not know yet, without the file's lock. Returns whether there were any.
+    ///
+    /// # Errors
+    /// The errors of [`Mems::enter_file`] but [`FileError::LockTimeout`].
+    pub(crate) fn learn(&mut self) -> Result<bool, Error> {
+        self.file()?.check_there()?;
+        let before = self.heap.end();
+        self.learn_extents()?;
+        Ok(self.heap.end() > before)
+    }
+
+    /// Releases the file's lock.
+    #[inline]
+    pub(crate) fn leave_file(&mut self) {
+        if let Some(file) = &mut self.file {
+            file.unlock();
+        }
+    }
+}

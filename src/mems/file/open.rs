@@ -1,0 +1,343 @@
+//! Creating, opening and closing heap files.
+//!
+//! One process at a time opens or closes a file: it holds a byte lock meanwhile. A process that has it open holds another byte, that of
+//! its slot, until it ends: however it ends, the system lets go of that.
+//!
+//! Costs: some dozens of system calls, a few for each extent. Nothing is read but the header.
+
+use super::format::{CONSTANT, Constant, State, corrupt};
+use super::{HeapFile, byte};
+use crate::error::Error;
+use crate::file_error::FileError;
+use crate::heap::ledger::layout::{EXTENTS, HEADER, SLOTS, at};
+use crate::heap::ledger::{Header, Ledger, put, word};
+use crate::memory::file::{self, File, How, Identity, Refused, SharedMap};
+use crate::mems::{Mems, Options};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How a heap file is opened.
+#[derive(Debug, Clone, Copy)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+pub(crate) struct FileOptions {
+    /// Whether it is created where there is none.
+    pub create: bool,
+    pub read_only: bool,
+    /// Whether this process has the file for itself.
+    pub exclusive: bool,
+    /// The most bytes of data that this process lets the file have.
+    pub max_size: u64,
+    /// The permissions of a new file, as `open(2)` takes them.
+    pub mode: u32,
+    /// How long a call waits for the lock.
+    pub lock_timeout: Duration,
+    pub follow_symlinks: bool,
+    pub any_file_system: bool,
+    /// Whether blocks are cleared as they are freed.
+    pub zero_on_free: bool,
+}
+
+impl Default for FileOptions {
+    fn default() -> Self {
+        Self {
+            create: true,
+            read_only: false,
+            exclusive: false,
+            max_size: 64 << 30,
+            mode: 0o600,
+            lock_timeout: Duration::from_secs(5),
+            follow_symlinks: false,
+            any_file_system: false,
+            zero_on_free: false,
+        }
+    }
+}
+
+/// A process that has a file open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Process {
+    pub slot: usize,
+    /// The process's id, in its own namespace.
+    pub id: u64,
+    /// When it opened the file, in milliseconds since 1970.
+    pub since: u64,
+}
+
+/// A file that has been opened, and not yet looked into: it may be one that this process has open already.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    path: PathBuf,
+    file: Arc<File>,
+    pub identity: Identity,
+}
+
+impl Opened {
+    /// Opens a file, or creates it.
+    pub fn new(path: &Path, options: &FileOptions) -> Result<Self, Error> {
+        let how = How {
+            read_only: options.read_only,
+            follow_symlinks: options.follow_symlinks,
+            any_file_system: options.any_file_system,
+            any_owner: false,
+        };
+        // Another process may remove the file between the two, so that this is tried more than once.
+        for _ in 0..8 {
+            match File::open(path, how) {
+                Err(Refused::System(error))
+                    if error.kind() == io::ErrorKind::NotFound && options.create && !options.read_only =>
+                {
+                    create(path, options)?;
+                }
+                opened => {
+                    let file = opened.map_err(|refused| explained(path, "opened", refused))?;
+                    let identity = file.identity().map_err(|error| failed(path, "opened", &error))?;
+                    return Ok(Self { path: path.to_owned(), file: Arc::new(file), identity });
+                }
+            }
+        }
+        Err(failed(path, "opened", &io::ErrorKind::NotFound.into()))
+    }
+}
+
+fn create(path: &Path, options: &FileOptions) -> Result<(), Error> {
+    let uuid = file::new_uuid().map_err(|error| failed(path, "created", &error))?;
+    let boot = file::boot_id().map_err(|error| failed(path, "created", &error))?;
+    let created = File::create(path, options.mode, HEADER, options.any_file_system, &mut |file| {
+        use std::io::Write;
+        let mut file = file;
+        file.write_all(&Constant::bytes(uuid))?;
+        let mut state = [0; 64];
+        state[..40].copy_from_slice(&State { boot, is_clean: true, generation: 0 }.bytes());
+        file.write_all(&state)
+    });
+    created.map(drop).map_err(|refused| match refused {
+        Refused::System(error) if is_full(&error) => {
+            let (path, reason) = (path.display().to_string(), error.to_string());
+            FileError::OutOfSpace { path, size: 0, needed: HEADER, reason }.into()
+        }
+        refused => explained(path, "created", refused),
+    })
+}
+
+/// Whether the system has no room on the disk.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+fn failed(path: &Path, what: &'static str, error: &io::Error) -> Error {
+    FileError::FileFailed {
+        path: path.display().to_string(),
+        what,
+        reason: error.to_string(),
+        errno: error.raw_os_error(),
+    }
+    .into()
+}
+
+fn explained(path: &Path, what: &'static str, refused: Refused) -> Error {
+    let because = match refused {
+        Refused::System(error) => return failed(path, what, &error),
+        Refused::FileSystem(kind) => return FileError::FileSystem { path: path.display().to_string(), kind }.into(),
+        Refused::Symlink => "it is a symbolic link: pass followSymlinks: true if that is meant",
+        Refused::Foreign => "it belongs to another user, and others than that user may write to it",
+        Refused::NotAFile => "it is no regular file",
+    };
+    FileError::FileRefused { path: path.display().to_string(), because }.into()
+}
+
+impl HeapFile {
+    /// Why the system refuses something.
+    pub(super) fn failed(&self, what: &'static str, error: &io::Error) -> Error {
+        failed(&self.path, what, error)
+    }
+
+    /// Writes zeros.
+    pub(super) fn clear(&self, offset: u64, bytes: u64) -> io::Result<()> {
+        const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+        for at in (offset..offset + bytes).step_by(ZEROS.len()) {
+            let length = usize::try_from(offset + bytes - at).unwrap_or(usize::MAX).min(ZEROS.len());
+            self.file.write_at(at, &ZEROS[..length])?;
+        }
+        Ok(())
+    }
+
+    /// Looks into a file, with its opening lock held: it is a heap file that this process may use.
+    fn look_into(opened: &Opened, options: &FileOptions) -> Result<Self, Error> {
+        let (path, file) = (&opened.path, &opened.file);
+        let failed = |error| failed(path, "read", &error);
+        let length = file.bytes().map_err(failed)?;
+        let mut constant = [0; CONSTANT];
+        if length < CONSTANT as u64 {
+            return Err(FileError::NotAHeapFile { path: path.display().to_string() }.into());
+        }
+        file.read_at(0, &mut constant).map_err(failed)?;
+        let constant = Constant::read(path, &constant)?;
+        if length < HEADER {
+            return Err(corrupt(path, "it is shorter than its header"));
+        }
+        if constant.is_for_reading_only && !options.read_only {
+            let (path, supported) = (path.display().to_string(), super::format::LAYOUT);
+            let found = format!("{supported} with features that only readers need not know");
+            return Err(FileError::FileVersion { path, found, supported }.into());
+        }
+        let map = file.map(0, HEADER).map_err(failed)?;
+        let header = header(&map).ok_or_else(|| corrupt(path, "its header cannot be mapped"))?;
+        Ok(Self {
+            path: path.clone(),
+            file: Arc::clone(file),
+            header,
+            header_map: map,
+            owner: None,
+            uuid: constant.uuid,
+            boot: file::boot_id().map_err(failed)?,
+            patience: options.lock_timeout,
+            most: options.max_size,
+            last: None,
+            known: 0,
+            is_locked: false,
+        })
+    }
+
+    /// Fails if the file was in use when the system stopped. Says that it is in use now.
+    fn begin(&self) -> Result<(), Error> {
+        let state = State::newest(&self.header).ok_or_else(|| corrupt(&self.path, "both of its states are damaged"))?;
+        if !state.is_clean && state.boot != self.boot {
+            return Err(FileError::NeedsRecovery { path: self.path_said() }.into());
+        }
+        if state.is_clean || state.boot != self.boot {
+            State::write(&self.header, self.boot, false);
+        }
+        Ok(())
+    }
+
+    /// Takes a process slot.
+    fn take_slot(&mut self, exclusive: bool) -> Result<(), Error> {
+        let failed = |error| failed(&self.path, "locked", &error);
+        let others = || self.processes_said();
+        if exclusive {
+            if self.has_others()? || !self.file.try_lock_byte(byte::EXCLUSIVE).map_err(failed)? {
+                return Err(FileError::FileInUse { path: self.path_said(), holders: others() }.into());
+            }
+        } else if self.file.is_byte_locked(byte::EXCLUSIVE).map_err(failed)? {
+            return Err(FileError::FileInUse { path: self.path_said(), holders: others() }.into());
+        }
+        for slot in 0..SLOTS {
+            if self.file.try_lock_byte(slot as u64).map_err(failed)? {
+                self.owner = Some(self.header.take_slot(slot));
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+                put(self.header.at(at::PROCESSES + 2 * slot), u64::from(std::process::id()));
+                put(self.header.at(at::PROCESSES + 2 * slot + 1), u64::try_from(since).unwrap_or(0));
+                return Ok(());
+            }
+        }
+        Err(FileError::TooManyProcesses { path: self.path_said(), most: SLOTS }.into())
+    }
+
+    /// The id of the process that has taken a slot last, in its namespace.
+    pub(super) fn process_id(&self, slot: usize) -> u64 {
+        word(self.header.at(at::PROCESSES + 2 * slot))
+    }
+
+    /// The processes that have the file open for writing. O(1024) and a system call for each slot that has been taken.
+    pub fn processes(&self) -> Vec<Process> {
+        let is_there = |slot: &usize| {
+            let is_own = self.owner.is_some_and(|owner| owner.slot == *slot);
+            self.process_id(*slot) != 0 && (is_own || matches!(self.file.is_byte_locked(*slot as u64), Ok(true)))
+        };
+        let process = |slot| Process {
+            slot,
+            id: self.process_id(slot),
+            since: word(self.header.at(at::PROCESSES + 2 * slot + 1)),
+        };
+        (0..SLOTS).filter(is_there).map(process).collect()
+    }
+
+    fn processes_said(&self) -> String {
+        let all = self.processes();
+        let ids: Vec<_> = all.iter().map(|process| format!("process {}", process.id)).collect();
+        if ids.is_empty() { "another process".to_owned() } else { ids.join(", ") }
+    }
+
+    /// Whether other processes have the file open.
+    fn has_others(&self) -> Result<bool, Error> {
+        let own = self.owner.map(|owner| owner.slot);
+        Ok(self.processes().iter().any(|process| Some(process.slot) != own))
+    }
+
+    /// Holds the opening lock while `operation` runs.
+    fn with_opening<T>(
+        file: &File,
+        path: &Path,
+        patience: Duration,
+        operation: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if !file.lock_byte(byte::OPENING, patience).map_err(|error| failed(path, "locked", &error))? {
+            let (path, seconds) = (path.display().to_string(), patience.as_secs_f64().to_string());
+            return Err(FileError::LockTimeout {
+                path,
+                holder: "a process that opens or closes it".to_owned(),
+                seconds,
+            }
+            .into());
+        }
+        let done = operation();
+        // Fails only if the file is gone: the lock ends with the file's descriptor then.
+        let _unlocked = file.unlock_byte(byte::OPENING);
+        done
+    }
+
+    /// The end of this process's use: the last process to close a file says that it is clean, when everything is on the disk.
+    pub fn close(&self) {
+        let Some(owner) = self.owner else { return };
+        let ended = Self::with_opening(&self.file, &self.path, self.patience, || {
+            put(self.header.at(at::PROCESSES + 2 * owner.slot), 0);
+            if !self.has_others()? && !self.file.is_lost() && !self.header.has_intent() {
+                let synced = self.file.sync();
+                if synced.is_ok() {
+                    State::write(&self.header, self.boot, true);
+                    let _synced = self.file.sync();
+                }
+            }
+            Ok(())
+        });
+        // Not closed cleanly is what a process that ends without closing leaves, too.
+        let _ = ended;
+        let _unlocked = self.file.unlock_byte(owner.slot as u64);
+    }
+}
+
+/// The header in a map of it.
+fn header(map: &Arc<SharedMap>) -> Option<Header> {
+    let words = map.words64(0, usize::try_from(HEADER / 8).ok()?)?;
+    Header::new(words, map.words32(8 * at::LARGEST, EXTENTS + EXTENTS / 64)?)
+}
+
+impl Mems {
+    /// The heap in a file that has been opened.
+    ///
+    /// # Errors
+    /// What the file is not, or the process may not: see [`Error`].
+    pub(crate) fn in_file(opened: &Opened, options: &FileOptions) -> Result<Self, Error> {
+        if options.read_only {
+            return Self::build(HeapFile::look_into(opened, options)?, options);
+        }
+        HeapFile::with_opening(&opened.file, &opened.path, options.lock_timeout, || {
+            let mut file = HeapFile::look_into(opened, options)?;
+            file.take_slot(options.exclusive)?;
+            file.begin()?;
+            Self::build(file, options)
+        })
+    }
+
+    /// The heap of a file that this process may use.
+    fn build(file: HeapFile, options: &FileOptions) -> Result<Self, Error> {
+        let header = header(&file.header_map).ok_or_else(|| corrupt(&file.path, "its header cannot be mapped"))?;
+        let mut heap =
+            Self::over(Ledger::new(header), Options::shared(options.max_size, options.zero_on_free)?, Box::new(file));
+        heap.learn_extents()?;
+        heap.heap.refresh();
+        Ok(heap)
+    }
+}

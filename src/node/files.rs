@@ -1,0 +1,141 @@
+//! Heaps in files, for JavaScript: opening them, roots, and words that are stored with a call. `#[napi]` functions.
+
+use super::arguments::{self, argument, id};
+use super::events;
+use super::failure::{Failure, run};
+use super::js_value::{BigInt, Value, as_number};
+use super::object::Made;
+use crate::mems::file::FileOptions;
+use crate::mems::steps;
+use crate::process::files;
+use crate::process::registry::{self, Handle};
+use napi::bindgen_prelude::{BigInt as Address, Object, Unknown};
+use napi::{Env, Result};
+use napi_derive::napi;
+use std::path::Path;
+
+/// Opens the heap in a file, or creates it, and returns its id. The second argument is the options object or undefined.
+#[napi]
+pub fn open_file(env: Env, path: Unknown, options: Unknown) -> Result<f64> {
+    run(env, || {
+        let path = text("path", argument(env, &path))?;
+        let options = arguments::file_options(argument(env, &options), FileOptions::default())?;
+        Ok(as_number(files::open(Path::new(&path), &options)?))
+    })
+}
+
+/// What a heap has of its file: `{ path, uuid, processes }`, the processes as three numbers each: slot, process id, and when it opened
+/// the file, in milliseconds since 1970.
+#[napi]
+pub fn file_of<'env>(env: &'env Env, heap: Unknown) -> Result<Object<'env>> {
+    run(*env, || {
+        let (path, uuid, processes) = registry::look_at_heap(id(*env, &heap)?, |heap| {
+            let file = heap.file()?;
+            Ok((file.path().to_string_lossy().into_owned(), file.uuid(), file.processes()))
+        })?;
+        let numbers: Vec<_> = processes
+            .iter()
+            .flat_map(|process| [as_number(process.slot as u64), as_number(process.id), as_number(process.since)])
+            .collect();
+        let mut made = Made::new(env);
+        made.set(c"path", &path[..])?;
+        made.set(c"uuid", &uuid_text(uuid)[..])?;
+        made.set(c"processes", &numbers[..])?;
+        made.finished()
+    })
+}
+
+/// The usual text of a uuid.
+fn uuid_text(uuid: [u8; 16]) -> String {
+    let hex = |range: std::ops::Range<usize>| uuid[range].iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    [hex(0..4), hex(4..6), hex(6..8), hex(8..10), hex(10..16)].join("-")
+}
+
+/// The address of a root, or null.
+#[napi]
+pub fn root(env: Env, heap: Unknown, name: Unknown) -> Result<Option<Address>> {
+    run(env, || {
+        let name = text("name", argument(env, &name))?;
+        let root = registry::look_at_heap(id(env, &heap)?, |heap| Ok(heap.file()?.root(name.as_bytes())))?;
+        Ok(root.map(Address::from))
+    })
+}
+
+/// The names of all roots and their addresses.
+#[napi]
+pub fn roots<'env>(env: &'env Env, heap: Unknown) -> Result<Vec<Object<'env>>> {
+    run(*env, || {
+        let roots = registry::look_at_heap(id(*env, &heap)?, |heap| Ok(heap.file()?.roots()))?;
+        let shown = roots.into_iter().map(|(name, address)| {
+            let mut made = Made::new(env);
+            made.set(c"name", &String::from_utf8_lossy(&name)[..])?;
+            made.set(c"address", as_number(address))?;
+            made.finished()
+        });
+        shown.collect::<std::result::Result<_, Failure>>()
+    })
+}
+
+/// Lets a name stand for the block that starts at an address.
+#[napi]
+pub fn set_root(env: Env, heap: Unknown, name: Unknown, address: Unknown) -> Result<()> {
+    run(env, || {
+        let (heap, name) = (id(env, &heap)?, text("name", argument(env, &name))?);
+        let address = arguments::address(heap, argument(env, &address))?;
+        Ok(registry::with_heap(heap, |heap| heap.set_root(name.as_bytes(), address))?)
+    })
+}
+
+/// Forgets a name; returns whether it stood for an address.
+#[napi]
+pub fn delete_root(env: Env, heap: Unknown, name: Unknown) -> Result<bool> {
+    run(env, || {
+        let name = text("name", argument(env, &name))?;
+        Ok(registry::with_heap(id(env, &heap)?, |heap| heap.delete_root(name.as_bytes()))?)
+    })
+}
+
+/// Allocates a block whose address is stored in the word at `into` by the same operation.
+#[napi]
+pub fn malloc_into(env: Env, heap: Unknown, size: Unknown, alignment: Unknown, into: Unknown) -> Result<Address> {
+    run(env, || {
+        let heap = id(env, &heap)?;
+        let size = arguments::size("size", argument(env, &size))?;
+        let alignment = argument(env, &alignment);
+        let alignment = alignment.number().map_or(Ok(1), |_| arguments::power("options.alignment", alignment))?;
+        let into = arguments::address(heap, argument(env, &into))?;
+        let mut found = Handle::new(heap)?;
+        let made = events::around(env.raw(), heap, || {
+            steps::allocate(&mut found, |heap| heap.malloc_into(size, alignment, into))
+        })?;
+        Ok(Address::from(made))
+    })
+}
+
+/// Frees the block whose address is in the word at `word`, and clears the word by the same operation.
+#[napi]
+pub fn free_from(env: Env, heap: Unknown, word: Unknown) -> Result<()> {
+    run(env, || {
+        let heap = id(env, &heap)?;
+        let word = arguments::address(heap, argument(env, &word))?;
+        Ok(registry::with_heap(heap, |heap| heap.free_from_word(word))?)
+    })
+}
+
+/// Stores an address, or 0, in the word at `word`, and frees the block whose address was there, by one operation.
+#[napi]
+pub fn replace(env: Env, heap: Unknown, word: Unknown, address: Unknown) -> Result<()> {
+    run(env, || {
+        let heap = id(env, &heap)?;
+        let (word, value) = (arguments::address(heap, argument(env, &word))?, argument(env, &address));
+        let is_none = value.number() == Some(0.0) || matches!(value.bigint(), BigInt::Fits(0));
+        let address = if is_none { 0 } else { arguments::address(heap, value)? };
+        Ok(registry::with_heap(heap, |heap| heap.replace(word, address))?)
+    })
+}
+
+/// A string without zeros in it.
+fn text(name: &'static str, value: Value) -> std::result::Result<String, Failure> {
+    let given = value.string()?.filter(|text| !text.contains('\0'));
+    given.ok_or_else(|| Failure::ArgumentType { name, expected: "a string without zeros", received: value.described() })
+}

@@ -1,0 +1,60 @@
+//! The heaps of the process that are in files: a file that is opened again is the same heap.
+//!
+//! All threads of a process share its slot in a file and its maps of it, so a file has at most one heap in a process (in each loaded
+//! copy of this library): it is closed when it has been closed as often as it was opened.
+//!
+//! Invariant: a file in the list has an open heap, unless a panic has ended it. The list's lock is held while a file is opened or closed,
+//! and no heap's lock is taken before it.
+
+use super::id::Id;
+use super::registry;
+use crate::error::Error;
+use crate::memory::file::Identity;
+use crate::mems::Mems;
+use crate::mems::file::{FileOptions, Opened};
+use std::path::Path;
+use std::sync::Mutex;
+
+/// A file that is open.
+struct OpenFile {
+    identity: Identity,
+    heap: Id,
+    /// How often it was opened, and not closed since.
+    count: usize,
+    read_only: bool,
+}
+
+static FILES: Mutex<Vec<OpenFile>> = Mutex::new(Vec::new());
+
+/// Opens the heap in a file, or finds it if this process has it open. `options` count for the first who opens it.
+///
+/// # Errors
+/// See [`crate::FileError`].
+pub(crate) fn open(path: &Path, options: &FileOptions) -> Result<Id, Error> {
+    let mut files = FILES.lock().map_err(|_| Error::Poisoned)?;
+    let opened = Opened::new(path, options)?;
+    let same = |file: &&mut OpenFile| file.identity == opened.identity && file.read_only == options.read_only;
+    if let Some(file) = files.iter_mut().find(same) {
+        file.count += 1;
+        return Ok(file.heap);
+    }
+    files.try_reserve(1).map_err(|_| Error::OutOfMetadata { size: 0 })?;
+    let heap = registry::open_made(|| Mems::in_file(&opened, options))?;
+    files.push(OpenFile { identity: opened.identity, heap, count: 1, read_only: options.read_only });
+    Ok(heap)
+}
+
+/// Counts one opening less, if the heap is in a file. Returns whether the heap is to be closed now.
+///
+/// # Errors
+/// [`Error::Poisoned`].
+pub(super) fn let_go(heap: Id) -> Result<bool, Error> {
+    let mut files = FILES.lock().map_err(|_| Error::Poisoned)?;
+    let Some(at) = files.iter().position(|file| file.heap == heap) else { return Ok(true) };
+    files[at].count -= 1;
+    let is_last = files[at].count == 0;
+    if is_last {
+        files.swap_remove(at);
+    }
+    Ok(is_last)
+}
