@@ -1,9 +1,11 @@
-// mems inspect: what is in a trace.
+// mems inspect: what is in a trace, a recording or a heap file.
 
 'use strict';
 
 const { Census, TEMPORARY } = require('./lib/census.js');
+const { facts } = require('./lib/facts.js');
 const { Failure } = require('./lib/failure.js');
+const { isHeapFile, printReport, reportOn } = require('./lib/heap-file.js');
 const { bytes, count, percent, plural } = require('./lib/numbers.js');
 const { PARTIAL } = require('./lib/options.js');
 const { KIND } = require('./lib/recordings.js');
@@ -143,21 +145,6 @@ function recorded({
   ].filter(Boolean);
 }
 
-/** Facts side by side as far as the line has room, below each other after that. A fact is not broken. */
-function facts(title, texts, { width, paint }) {
-  const indent = ' '.repeat(13);
-  // No-break spaces hold a fact together.
-  const kept = texts
-    .map((text) => `${text.replaceAll(' ', '\u00a0')}${text.endsWith(',') ? '' : '\u00a0\u00a0'}`)
-    .join(' ');
-  const lines = wrap(`  ${title.padEnd(11)}${kept}`, width, indent);
-  return lines
-    .map((line) => line.replaceAll('\u00a0', ' ').trimEnd())
-    .map((line, at) => {
-      return at === 0 ? `  ${paint.bold(title.padEnd(11))}${line.slice(13)}` : line;
-    });
-}
-
 /** What was called, and the most that was live. */
 function callsOf({ calls, peak, neverFreed }, context) {
   return [
@@ -235,7 +222,8 @@ function lines(found, file, { partial }, context) {
 
 async function run(context, [file], options) {
   if (file === undefined)
-    throw new Failure('name a trace or a recording, as in mems inspect app.mems.');
+    throw new Failure('name a trace, a recording or a heap file, as in mems inspect app.mems.');
+  if (isHeapFile(file)) return printReport(context, 'inspect', reportOn(file, false));
   const found = await read(file, options, context);
   if (context.json) return context.printJson('inspect', found);
   context.print(...lines(found, file, options, context));
@@ -247,17 +235,19 @@ module.exports = {
   usage: 'FILE [options]',
   description: [
     'Reads FILE, a trace or a recording, or standard input for -, and prints how many calls it has, the most bytes that were live at once, how large blocks are and how long they live.',
+    'Of a heap file, as Heap.open() makes them, it prints what is in the heap, which processes have it open, its roots, and what is damaged, beside processes that use it. Nothing is written.',
     `A lifetime is the number of operations from the malloc of a block to its free. A block that lives for ${TEMPORARY} operations or fewer is temporary. 90% means that nine of ten are no larger. Sizes are those of malloc, and in a snapshot those of its blocks; a block that realloc has made larger counts once. In a recording, a realloc that has moved its block is a malloc and a free.`,
   ],
   most: 1,
   options: [PARTIAL],
-  status: { 0: 'The file was read.' },
+  status: { 0: 'The file was read.', 1: 'A heap file is damaged.' },
   examples: [
     { run: 'mems inspect app.rep.gz', says: 'What a program asks for.' },
     {
       run: 'mems inspect app.mems',
       says: 'What a recording has besides: threads, times and marks.',
     },
+    { run: 'mems inspect pages.heap', says: 'What is in a heap file.' },
     { run: 'mems inspect app.rep.gz --json', says: 'For a program, with sizes in bytes.' },
   ],
   run,

@@ -31,6 +31,7 @@ const SUBCOMMANDS = [
   require('./report.js'),
   require('./export.js'),
   require('./verify.js'),
+  require('./repair.js'),
 ];
 
 const find = (name) => {

@@ -11,6 +11,9 @@
  * mems_get() translates any address inside a live block into a pointer. The pointer is valid until the block is freed or
  * resized by mems_heap_realloc(), or its heap ends. Nothing checks how it is used.
  *
+ * Heap files. mems_heap_open_file() opens a heap that is in a file: its blocks outlive the process, and other processes share them, even
+ * when one is killed at any moment. What is in the blocks is for their programs to order, as it is among threads.
+ *
  * Heaps. The default heap, whose id is MEMS_DEFAULT_HEAP, is the one that JavaScript's init(), malloc() and so on work
  * on. It places blocks exactly as the original MeMS was meant to, without alignment. All other heaps are made by
  * mems_heap_open(), or by `new Heap()` in JavaScript, and have ids below 2^53. No two heaps of a process ever have the same
@@ -26,7 +29,8 @@
  *
  * Forks. fork() waits until no thread is in a call. The child has copies of the heaps that these functions have made, and can
  * use them. (This is not so for a child made by clone() or similar calls.) On Linux, heaps made from JavaScript have ended in
- * the child, unless they were made with { dontFork: false }: their memory is not copied, and must not be touched.
+ * the child, unless they were made with { dontFork: false }: their memory is not copied, and must not be touched. Heaps in files have
+ * ended in the child on all systems; mems_heap_open_file() opens them anew.
  *
  * Costs are given for a heap of n blocks and holes. Sizes are bytes throughout. MeMS runs on 64-bit systems.
  *
@@ -88,7 +92,18 @@ typedef enum mems_error {
   /* No heap of the process has had that id. */
   MEMS_ERROR_UNKNOWN_HEAP = 17,
   /* A recording that cannot be begun, ended or written. */
-  MEMS_ERROR_RECORDING = 18
+  MEMS_ERROR_RECORDING = 18,
+  /*
+   * A heap file that cannot be opened or used: what JavaScript has codes for of their own, as ERR_MEMS_FILE_CORRUPT. Also a heap that is in
+   * no file, an address at which there is no word, or a name that no root can have. The message says which.
+   */
+  MEMS_ERROR_FILE = 19,
+  /* The disk has no room for what a heap file would have to grow by. */
+  MEMS_ERROR_OUT_OF_SPACE = 20,
+  /* Another process has held the lock of a heap file all the time. It is alive, and may be stopped. */
+  MEMS_ERROR_LOCK_TIMEOUT = 21,
+  /* A call that would change a heap file that was opened for reading only. */
+  MEMS_ERROR_READ_ONLY = 22
 } mems_error;
 
 /* Which hole serves a request. */
@@ -146,6 +161,30 @@ typedef struct mems_options {
   /* Zeros. */
   uint32_t reserved[3];
 } mems_options;
+
+/* How a heap file is opened. A struct of zeros stands for the defaults, and so does each field that is zero. */
+typedef struct mems_file_options {
+  /* Most bytes of data that this process lets the file have, from 65536 to MEMS_MAX_SIZE. Default: 64 GiB. */
+  uint64_t max_size;
+  /* Milliseconds that a call waits for another process before it fails. Default: 5000. */
+  uint64_t lock_timeout;
+  /* The permissions of a file that is created, as for open(), from 1 to 0777. Default: 0600. */
+  uint32_t mode;
+  /* Whether a file is created where there is none: 1 yes, -1 no. Default: yes. */
+  int32_t create;
+  /* Whether the heap is opened for reading only: 1 yes. Default: no. */
+  int32_t read_only;
+  /* Whether this process has the file for itself: 1 yes. Default: no. */
+  int32_t exclusive;
+  /* Whether a path that is a symbolic link is followed: 1 yes. Default: no. */
+  int32_t follow_symlinks;
+  /* Whether the file may be on a file system on which processes cannot share memory safely: 1 yes. Default: no. */
+  int32_t any_file_system;
+  /* Whether blocks are cleared as they are freed: 1 yes. Default: no. */
+  int32_t zero_on_free;
+  /* Zeros. */
+  uint32_t reserved[5];
+} mems_file_options;
 
 /* A live block. */
 typedef struct mems_block {
@@ -239,6 +278,69 @@ void *mems_get(uint64_t address);
 uint64_t mems_heap_open(const mems_options *options);
 
 /*
+ * Opens the heap in the file at `path`, UTF-8, or creates the file, and writes the heap's id to `heap`. NULL for `options` stands for the
+ * defaults. Other processes can have it open meanwhile: all see the same blocks, at the same addresses, which last when all processes
+ * have ended. A file that this process has open already is the same heap, which is closed when mems_heap_close() has been called as
+ * often; `options` count for the first. Some dozens of system calls, whatever the file's length.
+ *
+ * All functions work on such a heap, but mems_heap_record() is refused (MEMS_ERROR_RECORDING), and mems_heap_trim() gives nothing back.
+ * Each can also fail with MEMS_ERROR_LOCK_TIMEOUT or MEMS_ERROR_FILE, and those that change the heap with MEMS_ERROR_READ_ONLY or, where
+ * it grows, MEMS_ERROR_OUT_OF_SPACE.
+ *
+ * Returns MEMS_OK, MEMS_ERROR_FILE, MEMS_ERROR_OUT_OF_SPACE, MEMS_ERROR_LOCK_TIMEOUT, MEMS_ERROR_INVALID_SIZE,
+ * MEMS_ERROR_OUT_OF_MEMORY, or MEMS_ERROR_INVALID_ARGUMENT if `path` or `heap` is NULL, or `path` is not UTF-8.
+ */
+int mems_heap_open_file(const char *path, const mems_file_options *options, uint64_t *heap);
+
+/*
+ * Writes to `address` the address that `name`, UTF-8, stands for in a heap that is in a file; 0 if it stands for none. O(256).
+ *
+ * Returns MEMS_OK, MEMS_ERROR_FILE if the heap is in no file, or MEMS_ERROR_INVALID_ARGUMENT if `name` or `address` is NULL, or `name` is
+ * not UTF-8.
+ */
+int mems_heap_root(uint64_t heap, const char *name, uint64_t *address);
+
+/*
+ * Lets `name`, UTF-8, of 1 to 47 bytes, stand for the block that starts at `address`, in all processes and for good. A name that stands for
+ * another gets this one. There are 256 at most. O(256).
+ *
+ * Returns MEMS_OK, MEMS_ERROR_FILE, MEMS_ERROR_READ_ONLY, the errors of mems_heap_free() for `address`, or MEMS_ERROR_INVALID_ARGUMENT if
+ * `name` is NULL or not UTF-8.
+ */
+int mems_heap_set_root(uint64_t heap, const char *name, uint64_t address);
+
+/*
+ * Forgets `name`; the block stays. Does nothing if it stands for none. O(256).
+ *
+ * Returns MEMS_OK, MEMS_ERROR_FILE, MEMS_ERROR_READ_ONLY, or MEMS_ERROR_INVALID_ARGUMENT if `name` is NULL or not UTF-8.
+ */
+int mems_heap_delete_root(uint64_t heap, const char *name);
+
+/*
+ * Allocates a block as mems_heap_aligned() does in a heap that is in a file, and stores its address in the word at `into`, eight bytes of a
+ * live block at a multiple of 8, by the same operation: whenever the process dies, both have happened or neither. `alignment` can be 1.
+ *
+ * Returns as mems_heap_aligned(); also fails with MEMS_ERROR_FILE if there is no word at `into`, or the heap is in no file.
+ */
+uint64_t mems_heap_malloc_into(uint64_t heap, uint64_t size, uint64_t alignment, uint64_t into);
+
+/*
+ * Frees the block whose address is in the word at `word`, and stores 0 there, by the same operation. The word must not be in the block.
+ *
+ * Returns as mems_heap_free(), and MEMS_ERROR_NOT_ALLOCATED or MEMS_ERROR_OUT_OF_RANGE if the word is 0; also MEMS_ERROR_FILE as
+ * mems_heap_malloc_into(), and MEMS_ERROR_READ_ONLY.
+ */
+int mems_heap_free_from(uint64_t heap, uint64_t word);
+
+/*
+ * Stores `address`, at which a live block starts, or 0, in the word at `word`, and frees the block whose address was there, if one was, by
+ * the same operation.
+ *
+ * Returns as mems_heap_free_from(), but MEMS_OK if the word is 0.
+ */
+int mems_heap_replace(uint64_t heap, uint64_t word, uint64_t address);
+
+/*
  * Ends a heap for the whole process, as mems_finish() ends the default one, however many blocks it has.
  *
  * Returns MEMS_OK, MEMS_ERROR_CLOSED, MEMS_ERROR_UNKNOWN_HEAP, or MEMS_ERROR_INVALID_ARGUMENT for the default heap.
@@ -328,7 +430,7 @@ int mems_heap_trim(uint64_t heap, uint64_t *bytes);
  * replaced. O(n) for a heap with n blocks; a call of a heap that records takes some 10 to 20 ns more, and a thread that writes takes
  * 20 to 60 ns of processor time for each.
  *
- * Returns MEMS_OK, MEMS_ERROR_RECORDING if the heap is being recorded already or the file cannot be written,
+ * Returns MEMS_OK, MEMS_ERROR_RECORDING if the heap is being recorded already, is in a file, or the recording cannot be written,
  * MEMS_ERROR_OUT_OF_MEMORY, or MEMS_ERROR_INVALID_ARGUMENT if `path` is NULL or not UTF-8.
  */
 int mems_heap_record(uint64_t heap, const char *path);

@@ -40,15 +40,32 @@ class Roots {
   }
 }
 
+/** Numbers, `width` at a time, as lists. */
+function* rows(numbers, width) {
+  for (let i = 0; i < numbers.length; i += width) yield numbers.slice(i, i + width);
+}
+
+/** Processes, of the addon's numbers. */
+const listed = (numbers) =>
+  [...rows(numbers, PROCESS)].map(([slot, pid, since]) => ({ slot, pid, since: new Date(since) }));
+
 /** The processes that have the file of a heap open for writing. */
-function processesOf(heap) {
-  const { processes } = binding.fileOf(heap);
-  const list = [];
-  for (let i = 0; i < processes.length; i += PROCESS) {
-    const [slot, pid, since] = processes.slice(i, i + PROCESS);
-    list.push({ slot, pid, since: new Date(since) });
-  }
-  return list;
+const processesOf = (heap) => listed(binding.fileOf(heap).processes);
+
+/** A report on a heap file, of the addon's. */
+function reportOf({ extents, summary, names, roots, processes, ...said }, asNumber) {
+  const address = (number) => (asNumber ? number : BigInt(number));
+  const [mapped, live, holes, largestHole, metadata, liveBlocks, holeCount] = summary;
+  return {
+    ...said,
+    extents: [...rows(extents, 2)].map(([first, bytes]) => ({ address: address(first), bytes })),
+    bytes: { mapped, live, holes, largestHole, metadata },
+    counts: { live: liveBlocks, holes: holeCount },
+    roots: [...rows(roots, 2)].map(([first, isLive], at) => {
+      return { name: names[at], address: address(first), live: isLive === 1 };
+    }),
+    processes: listed(processes),
+  };
 }
 
 /** Whether the options of `malloc` name a word that gets the address. */
@@ -77,4 +94,4 @@ function endedId() {
   return ended;
 }
 
-module.exports = { Roots, endedId, hasWord, isWord, mallocInto, processesOf };
+module.exports = { Roots, endedId, hasWord, isWord, mallocInto, processesOf, reportOf };

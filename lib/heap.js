@@ -25,7 +25,15 @@ const calls = require('./calls.js');
 const { mainBlocks } = require('./chains.js');
 const { onClose, onCreate } = require('./events.js');
 const { Front } = require('./front.js');
-const { Roots, endedId, hasWord, isWord, mallocInto, processesOf } = require('./heap-files.js');
+const {
+  Roots,
+  endedId,
+  hasWord,
+  isWord,
+  mallocInto,
+  processesOf,
+  reportOf,
+} = require('./heap-files.js');
 const { INSPECT, inspector } = require('./inspect.js');
 const { copyOf } = require('./lists.js');
 const { metricsOf, metricsOfAll } = require('./metrics.js');
@@ -160,6 +168,16 @@ class Heap {
 
   static list() {
     return binding.heaps();
+  }
+
+  static verify(path, options) {
+    const asNumber = wantsNumbers(options);
+    return reportOf(binding.verifyFile(pathOf(path), checkedOptions(options)), asNumber);
+  }
+
+  static repair(path, options) {
+    const asNumber = wantsNumbers(options);
+    return reportOf(binding.repairFile(pathOf(path), checkedOptions(options)), asNumber);
   }
 
   static metrics(heaps, options) {

@@ -146,6 +146,15 @@ pub enum FileError {
     #[error("The heap is not in a file. Heap.open() opens one that is")]
     NotInFile,
 
+    /// A recording of a heap that other processes change unseen.
+    #[error(
+        "The heap is in the file {path}, and other processes change it, which a recording does not see. snapshot() writes what is in it now"
+    )]
+    NotRecordable {
+        /// The file's path.
+        path: String,
+    },
+
     /// An address at which no word of a live block is.
     #[error("{address} is not the address of a word: eight bytes of a live block, at a multiple of 8")]
     NotAWord {
@@ -195,6 +204,7 @@ impl FileError {
             Self::TooManyProcesses { .. } => "ERR_MEMS_TOO_MANY_PROCESSES",
             Self::TooManyRoots { .. } => "ERR_MEMS_TOO_MANY_ROOTS",
             Self::RootName { .. } => "ERR_MEMS_ROOT_NAME",
+            Self::NotRecordable { .. } => "ERR_MEMS_RECORDING",
             Self::NotAWord { .. } | Self::WordInBlock { .. } | Self::NotInFile => "ERR_INVALID_ARG_VALUE",
             Self::FileFailed { .. } | Self::FileRefused { .. } => "ERR_MEMS_FILE",
         }

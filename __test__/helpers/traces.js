@@ -53,6 +53,9 @@ function writeInputs(folder) {
   recordCalls(recording, program(400, 300));
   // What a program leaves that was killed: all but the end.
   write('cut.mems', readFileSync(recording).subarray(0, -4));
+  const heap = Heap.open(path.join(folder, 'pages.heap'));
+  heap.roots.set('pages', heap.malloc(1000));
+  heap.close();
 }
 
 module.exports = { program, traceText, writeInputs };

@@ -106,6 +106,7 @@ impl Failure {
                 | Error::OutOfMetadata { .. }
                 | Error::OutOfText => Code::OutOfMemory,
                 Error::AlreadyRecording | Error::NotRecording | Error::RecordingFailed { .. } => Code::Recording,
+                Error::File(FileError::NotRecordable { .. }) => Code::Recording,
                 Error::File(FileError::OutOfSpace { .. }) => Code::OutOfSpace,
                 Error::File(FileError::LockTimeout { .. }) => Code::LockTimeout,
                 Error::File(FileError::ReadOnly { .. }) => Code::ReadOnly,

@@ -5,7 +5,7 @@
 //! with this folder, declaration by declaration.
 //!
 //! - `failure.rs`: from Rust errors and panics to codes and messages, the last of them kept for each thread.
-//! - `types.rs`: the structs. `recording.rs`: recordings.
+//! - `types.rs`: the structs. `recording.rs`: recordings. `files.rs`: heaps in files.
 //!
 //! Invariants: every body runs inside [`call`], so no panic unwinds into a caller. No caller's memory is touched, and no
 //! block's bytes are, while a lock is held. No block is at virtual address 0: it stands for a failure, as NULL does in C.
@@ -14,12 +14,17 @@
 //! that has loaded this library may define such names.
 
 mod failure;
+mod files;
 mod recording;
 mod types;
 
 pub use failure::{Code, mems_last_error, mems_last_error_message};
+pub use files::{
+    mems_heap_delete_root, mems_heap_free_from, mems_heap_malloc_into, mems_heap_open_file, mems_heap_replace,
+    mems_heap_root, mems_heap_set_root,
+};
 pub use recording::{mems_heap_mark, mems_heap_record, mems_heap_snapshot, mems_heap_stop_recording};
-pub use types::{Block, Options, Stats};
+pub use types::{Block, FileOptions, Options, Stats};
 
 use crate::error::Error;
 use crate::mems::access::Access;
@@ -27,7 +32,7 @@ use crate::mems::{Mems, purge, realloc, steps};
 use crate::process::recordings;
 use crate::process::registry::{self, DEFAULT_ID, Handle};
 use failure::{Failure, call};
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 
 /// Starts the default heap with its default options.
 #[unsafe(no_mangle)]
@@ -237,6 +242,19 @@ pub extern "C" fn mems_version() -> *const c_char {
 /// Runs the body of a function that returns a code.
 fn status(body: impl FnOnce() -> Result<(), Failure>) -> c_int {
     call(None, || body().map(Some)).map_or_else(|| mems_last_error(), |()| Code::Ok as c_int)
+}
+
+/// A string of the caller.
+///
+/// # Safety
+/// `text` must be null or point to a string that ends with a zero byte.
+unsafe fn text<'call>(name: &'static str, text: *const c_char) -> Result<&'call str, Failure> {
+    if text.is_null() {
+        return Err(Failure::Null(name));
+    }
+    // SAFETY: it is not null, so the caller vouches for it, for as long as the call runs.
+    let text = unsafe { CStr::from_ptr(text) };
+    text.to_str().map_err(|_| Failure::Argument("paths, names and texts must be UTF-8"))
 }
 
 /// Writes a result to the place that the caller gives for it.

@@ -1,26 +1,12 @@
 //! Recording what the calls of a heap do, for C.
 
-use super::failure::Failure;
-use super::{Theirs, put, status};
+use super::{Theirs, put, status, text};
 use crate::mems::access::Access;
 use crate::mems::recorder;
 use crate::process::recordings;
 use crate::recording::Flags;
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{c_char, c_int};
 use std::path::PathBuf;
-
-/// A string of the caller.
-///
-/// # Safety
-/// `text` must be null or point to a string that ends with a zero byte.
-unsafe fn text<'call>(name: &'static str, text: *const c_char) -> Result<&'call str, Failure> {
-    if text.is_null() {
-        return Err(Failure::Null(name));
-    }
-    // SAFETY: it is not null, so the caller vouches for it, for as long as the call runs.
-    let text = unsafe { CStr::from_ptr(text) };
-    text.to_str().map_err(|_| Failure::Argument("paths and texts must be UTF-8"))
-}
 
 /// Begins to record a heap into the file at a path.
 ///

@@ -1,9 +1,11 @@
 //! The structs of the C ABI. Their layouts never change: they grow into their reserved fields.
 
 use super::failure::Failure;
+use crate::error::Error;
 use crate::heap;
 use crate::heap::PolicyKind;
-use crate::mems::{self, Access, Choice, block};
+use crate::mems::{self, Access, Choice, block, file};
+use std::time::Duration;
 
 /// Options of a heap, `mems_options`. All zeros are the defaults.
 #[repr(C)]
@@ -78,6 +80,66 @@ impl Options {
     }
 }
 
+/// How a heap file is opened, `mems_file_options`. All zeros are the defaults.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FileOptions {
+    /// Most bytes of data that this process lets the file have; 0 for 64 GiB.
+    pub max_size: u64,
+    /// Milliseconds that a call waits for another process; 0 for 5000.
+    pub lock_timeout: u64,
+    /// The permissions of a new file; 0 for 0600.
+    pub mode: u32,
+    /// Whether a file is created where there is none: above 0 yes, below no; 0 for yes.
+    pub create: i32,
+    /// Whether it is opened for reading only: above 0 yes. The next are read in the same way.
+    pub read_only: i32,
+    /// Whether this process has the file for itself.
+    pub exclusive: i32,
+    /// Whether a path that is a symbolic link is followed.
+    pub follow_symlinks: i32,
+    /// Whether the file may be on any file system.
+    pub any_file_system: i32,
+    /// Whether blocks are cleared as they are freed.
+    pub zero_on_free: i32,
+    /// Zeros.
+    pub reserved: [u32; 5],
+}
+
+impl FileOptions {
+    /// The options of the heap.
+    pub(super) fn checked(self) -> Result<file::FileOptions, Failure> {
+        if self.reserved.iter().any(|&field| field != 0) {
+            return Err(Failure::Argument("The reserved fields of mems_file_options must be zero"));
+        }
+        let mut options = file::FileOptions {
+            create: self.create >= 0,
+            read_only: self.read_only > 0,
+            exclusive: self.exclusive > 0,
+            follow_symlinks: self.follow_symlinks > 0,
+            any_file_system: self.any_file_system > 0,
+            zero_on_free: self.zero_on_free > 0,
+            ..file::FileOptions::default()
+        };
+        if self.max_size != 0 {
+            if !heap::is_size(self.max_size) {
+                return Err(Error::InvalidSize { size: self.max_size.to_string() }.into());
+            }
+            options.max_size = self.max_size;
+        }
+        if self.lock_timeout != 0 {
+            options.lock_timeout = Duration::from_millis(self.lock_timeout);
+        }
+        if self.mode > 0o777 {
+            return Err(Failure::Argument("The mode must be from 0 to 0777"));
+        }
+        if self.mode != 0 {
+            options.mode = self.mode;
+        }
+        Ok(options)
+    }
+}
+
 /// A live block, `mems_block`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -112,4 +174,5 @@ impl From<heap::Stats> for Stats {
     }
 }
 
+const _: () = assert!(size_of::<FileOptions>() == 64);
 const _: () = assert!(size_of::<Options>() == 64 && size_of::<Block>() == 24 && size_of::<Stats>() == 192);

@@ -379,12 +379,16 @@ impl Mems {
         }
     }
 
-    /// Ends the heap in a child that has not got its memory: nothing of it is given back, and nothing is touched.
+    /// Ends the heap in a child that has not got its memory: nothing of it is given back, and nothing is touched. The locks of its file are
+    /// the parent's.
     #[cfg(feature = "c-abi")]
     pub(crate) fn forget(self) {
         self.regions.forget();
         if let Some(tables) = &self.tables {
             tables.mapping.forget();
+        }
+        if let Some(file) = &self.file {
+            file.forget();
         }
         std::mem::forget(self);
     }

@@ -228,6 +228,23 @@ pub(super) fn file_options(value: Value, defaults: FileOptions) -> Result<FileOp
     Ok(options)
 }
 
+/// Whether `Heap.verify` walks all of a file.
+pub(super) fn verify_options(value: Value) -> Result<bool, Failure> {
+    if value.kind() == ValueType::Undefined {
+        return Ok(false);
+    }
+    let deep = Record::new(value, "Heap.verify()", &[c"deep", c"addresses"])?.get(c"deep")?;
+    deep.map_or(Ok(false), |value| flag("options.deep", value))
+}
+
+/// The path of the file that `Heap.repair` makes, if it makes one.
+pub(super) fn repair_options<'call>(value: Value<'call>) -> Result<Option<Value<'call>>, Failure> {
+    if value.kind() == ValueType::Undefined {
+        return Ok(None);
+    }
+    Record::new(value, "Heap.repair()", &[c"into", c"addresses"])?.get(c"into")
+}
+
 /// The options of `init` over `defaults`.
 pub(super) fn init_options(value: Value, defaults: Options) -> Result<Options, Failure> {
     if value.kind() == ValueType::Undefined {

@@ -5,7 +5,9 @@ use super::events;
 use super::failure::{Failure, run};
 use super::js_value::{BigInt, Value, as_number};
 use super::object::Made;
-use crate::mems::file::FileOptions;
+use crate::heap::FIRST_ADDRESS;
+use crate::heap::ledger::Summary;
+use crate::mems::file::{self, FileOptions, Process, Report};
 use crate::mems::steps;
 use crate::process::files;
 use crate::process::registry::{self, Handle};
@@ -33,16 +35,71 @@ pub fn file_of<'env>(env: &'env Env, heap: Unknown) -> Result<Object<'env>> {
             let file = heap.file()?;
             Ok((file.path().to_string_lossy().into_owned(), file.uuid(), file.processes()))
         })?;
-        let numbers: Vec<_> = processes
-            .iter()
-            .flat_map(|process| [as_number(process.slot as u64), as_number(process.id), as_number(process.since)])
-            .collect();
         let mut made = Made::new(env);
         made.set(c"path", &path[..])?;
         made.set(c"uuid", &uuid_text(uuid)[..])?;
-        made.set(c"processes", &numbers[..])?;
+        made.set(c"processes", &numbers_of(&processes)[..])?;
         made.finished()
     })
+}
+
+/// Looks at a heap file. The second argument is the options object or undefined.
+#[napi]
+pub fn verify_file<'env>(env: &'env Env, path: Unknown, options: Unknown) -> Result<Object<'env>> {
+    run(*env, || {
+        let path = text("path", argument(*env, &path))?;
+        let deep = arguments::verify_options(argument(*env, &options))?;
+        shown(env, &file::verify(Path::new(&path), deep)?)
+    })
+}
+
+/// Repairs a heap file. The second argument is the options object or undefined.
+#[napi]
+pub fn repair_file<'env>(env: &'env Env, path: Unknown, options: Unknown) -> Result<Object<'env>> {
+    run(*env, || {
+        let path = text("path", argument(*env, &path))?;
+        let into = arguments::repair_options(argument(*env, &options))?;
+        let into = into.map(|into| text("options.into", into)).transpose()?;
+        shown(env, &files::repair(Path::new(&path), into.as_deref().map(Path::new))?)
+    })
+}
+
+/// A report as an object: lists of numbers for extents (address, bytes), roots (address, whether it is live; the names are apart),
+/// processes (see [`file_of`]) and the summary.
+fn shown<'env>(env: &'env Env, report: &Report) -> std::result::Result<Object<'env>, Failure> {
+    let [problems, notes] =
+        [&report.problems, &report.notes].map(|texts| texts.iter().map(|text| &text[..]).collect::<Vec<_>>());
+    let names: Vec<_> = report.roots.iter().map(|root| &root.name[..]).collect();
+    let roots: Vec<_> =
+        report.roots.iter().flat_map(|root| [as_number(root.address), f64::from(u8::from(root.is_live))]).collect();
+    let extents: Vec<_> = report
+        .extents
+        .iter()
+        .flat_map(|extent| [as_number(FIRST_ADDRESS + extent.first), as_number(extent.bytes)])
+        .collect();
+    let Summary { mapped, live, largest_hole, metadata, live_blocks, holes } = report.summary;
+    let summary =
+        [mapped, live, mapped.saturating_sub(live), largest_hole, metadata, live_blocks, holes].map(as_number);
+    let mut made = Made::new(env);
+    made.set(c"path", &report.path.to_string_lossy()[..])?;
+    made.set(c"uuid", &uuid_text(report.uuid)[..])?;
+    made.set(c"layout", f64::from(report.layout))?;
+    made.set(c"sound", report.problems.is_empty())?;
+    made.set(c"problems", &problems[..])?;
+    made.set(c"notes", &notes[..])?;
+    made.set(c"clean", report.is_clean)?;
+    made.set(c"extents", &extents[..])?;
+    made.set(c"summary", &summary[..])?;
+    made.set(c"names", &names[..])?;
+    made.set(c"roots", &roots[..])?;
+    made.set(c"processes", &numbers_of(&report.processes)[..])?;
+    made.finished()
+}
+
+/// Three numbers for each process: slot, process id, and when it opened the file.
+fn numbers_of(processes: &[Process]) -> Vec<f64> {
+    let numbers = |process: &Process| [process.slot as u64, process.id, process.since].map(as_number);
+    processes.iter().flat_map(numbers).collect()
 }
 
 /// The usual text of a uuid.

@@ -3,20 +3,20 @@
 //! All threads of a process share its slot in a file and its maps of it, so a file has at most one heap in a process (in each loaded
 //! copy of this library): it is closed when it has been closed as often as it was opened.
 //!
-//! Invariant: a file in the list has an open heap, unless a panic has ended it. The list's lock is held while a file is opened or closed,
-//! and no heap's lock is taken before it.
+//! Invariant: a file in the list has an open heap, unless a panic has ended it. The list's lock is held while a file is opened or repaired,
+//! and no other lock is taken before it. A child of `fork` has no such heaps (`fork.rs`).
 
 use super::id::Id;
 use super::registry;
 use crate::error::Error;
 use crate::memory::file::Identity;
 use crate::mems::Mems;
-use crate::mems::file::{FileOptions, Opened};
+use crate::mems::file::{self, FileOptions, Opened, Report};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A file that is open.
-struct OpenFile {
+pub(super) struct OpenFile {
     identity: Identity,
     heap: Id,
     /// How often it was opened, and not closed since.
@@ -57,4 +57,19 @@ pub(super) fn let_go(heap: Id) -> Result<bool, Error> {
         files.swap_remove(at);
     }
     Ok(is_last)
+}
+
+/// [`file::repair`], while nobody opens a file.
+///
+/// # Errors
+/// Those of [`file::repair`].
+pub(crate) fn repair(path: &Path, into: Option<&Path>) -> Result<Report, Error> {
+    // A fork waits for this lock: a child's copy of the file would keep its locks.
+    let _files = FILES.lock().map_err(|_| Error::Poisoned)?;
+    file::repair(path, into)
+}
+
+/// The list, held while the process forks.
+pub(super) fn hold() -> MutexGuard<'static, Vec<OpenFile>> {
+    FILES.lock().unwrap_or_else(PoisonError::into_inner)
 }

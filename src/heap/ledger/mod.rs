@@ -48,6 +48,7 @@ mod words;
 
 pub use extent::{Extent, ExtentWords};
 pub use header::Header;
+pub use verify::Summary;
 pub use words::{put, word};
 
 pub(super) use self::intent::Note;

@@ -20,11 +20,12 @@ pub(super) struct Census {
 }
 
 impl Ledger {
-    /// Derives everything anew. The totals of calls stay as they are, as far as they can be: no fewer mallocs than blocks.
-    pub fn rebuild(&mut self) {
-        let mut sum = Census::default();
+    /// Derives everything anew. The totals of calls stay as they are, as far as they can be: no fewer mallocs than blocks. Returns how
+    /// many starts and ends it has removed, since they belonged to no block.
+    pub fn rebuild(&mut self) -> u64 {
+        let (mut sum, mut strays) = (Census::default(), 0);
         for (number, extent) in self.extents.iter().enumerate() {
-            extent.remove_strays();
+            strays += extent.remove_strays();
             extent.rebuild_occupancy();
             extent.rebuild_rows();
             self.header.mend_largest(number, extent.largest());
@@ -40,6 +41,7 @@ impl Ledger {
         let counters = self.rebuilt_counters(&sum);
         self.header.finish(&counters);
         self.header.withdraw();
+        strays
     }
 
     /// The counters of what was found, with the totals and high-water marks that are possible.
@@ -62,9 +64,9 @@ impl Ledger {
 }
 
 impl Extent {
-    /// Removes the bits that belong to no block.
-    fn remove_strays(&self) {
-        let mut open = None;
+    /// Removes the bits that belong to no block. Returns how many there were.
+    fn remove_strays(&self) -> u64 {
+        let (mut open, mut strays) = (None, 0);
         for at in 0..self.layout.granules {
             if !self.has_bits(at) {
                 continue;
@@ -73,18 +75,22 @@ impl Extent {
                 if self.is_start(unit) {
                     if open.is_some() {
                         self.put_start(unit, false);
+                        strays += 1;
                     } else {
                         open = Some(unit);
                     }
                 }
                 if self.is_end(unit) && open.take().is_none() {
                     self.put_end(unit, false);
+                    strays += 1;
                 }
             }
         }
         if let Some(start) = open {
             self.put_start(start, false);
+            strays += 1;
         }
+        strays
     }
 
     /// Counts blocks and holes, by the starts and ends and a sound occupancy.

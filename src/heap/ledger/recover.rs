@@ -17,16 +17,26 @@ use crate::heap::counters::Counters;
 impl Ledger {
     /// Finishes or undoes the operation that was under way, if there was one. All extents must be known that are published.
     pub fn recover(&mut self) {
+        if self.try_recover().is_err() {
+            self.rebuild();
+        }
+    }
+
+    /// [`Ledger::recover`], unless the intent is damaged.
+    ///
+    /// # Errors
+    /// What the intent says, if no operation can have had it. Nothing has changed then.
+    pub fn try_recover(&self) -> Result<(), String> {
         match self.header.intent() {
-            Ok(None) => {}
-            Ok(Some((Intent::Append { extent }, _))) => self.recover_append(extent),
-            Ok(Some((intent, note))) => {
-                if self.recover_blocks(intent, note).is_none() {
-                    // Damage: no operation can have had this intent.
-                    self.rebuild();
-                }
+            Ok(None) => Ok(()),
+            Ok(Some((Intent::Append { extent }, _))) => {
+                self.recover_append(extent);
+                Ok(())
             }
-            Err(_unknown) => self.rebuild(),
+            Ok(Some((intent, note))) => self
+                .recover_blocks(intent, note)
+                .ok_or_else(|| format!("the operation that is said to be under way cannot be: {intent:?}")),
+            Err(kind) => Err(format!("an operation of the unknown kind {kind} is said to be under way")),
         }
     }
 

@@ -38,6 +38,32 @@ impl Header {
         Some(name)
     }
 
+    /// How many roots have a length that no name has, and so are none.
+    #[must_use]
+    pub fn damaged_roots(&self) -> usize {
+        let is_damaged = |&number: &usize| word(self.at(Self::root(number) + 1)) > ROOT_NAME as u64;
+        (0..ROOTS).filter(is_damaged).count()
+    }
+
+    /// Removes the roots that are damaged, and those of addresses that `is_live` refuses. Returns the names of the latter. For the owner
+    /// of the lock.
+    pub fn mend_roots(&self, is_live: impl Fn(u64) -> bool) -> Vec<Vec<u8>> {
+        let mut dropped = Vec::new();
+        for number in 0..ROOTS {
+            let length = self.at(Self::root(number) + 1);
+            match self.root_name(number) {
+                Some(_) if is_live(word(self.at(Self::root(number)))) => {}
+                Some(name) => {
+                    put(length, 0);
+                    dropped.push(name);
+                }
+                None if word(length) != 0 => put(length, 0),
+                None => {}
+            }
+        }
+        dropped
+    }
+
     fn find_root(&self, name: &[u8]) -> Option<usize> {
         (0..ROOTS).find(|&number| self.root_name(number).is_some_and(|known| known == name))
     }

@@ -1,10 +1,12 @@
 //! Verifying: whether the truth is one, and everything derived is what it should be.
 //!
-//! Costs: O(n) for n units.
+//! Costs: O(n) for n units; O(extents) where nothing is walked.
 
 use super::Ledger;
+use super::extent::Extent;
 use super::layout::UNIT;
 use super::rebuild::Census;
+use crate::heap::counters::Counters;
 
 impl Ledger {
     /// Checks every invariant. For the owner of the lock, when no operation is under way.
@@ -44,15 +46,81 @@ impl Ledger {
                 return Err(format!("{counted} {what} are counted, and {found} are there"));
             }
         }
-        for (what, peak, now) in [
-            ("live bytes", counters.peak_live, counters.live),
-            ("bytes in holes", counters.peak_hole_bytes, 0),
-            ("the largest hole", counters.peak_largest_hole, 0),
-        ] {
-            if peak < now || peak > counters.mapped {
-                return Err(format!("the high-water mark of {what} is {peak}, which cannot be"));
-            }
-        }
-        Ok(())
+        verify_peaks(&counters)
     }
+
+    /// Checks what needs no walk: the counters against each other and the extents, and the largest holes against the rows. For the owner
+    /// of the lock, when no operation is under way.
+    ///
+    /// # Errors
+    /// What the first one says that does not hold.
+    pub fn check_counters(&self) -> Result<(), String> {
+        let counters = self.header.counters();
+        let (mapped, extents) = (self.units() * UNIT, self.extents.len());
+        if counters.mapped != mapped || counters.main_blocks != extents {
+            let (counted, main_blocks) = (counters.mapped, counters.main_blocks);
+            return Err(format!(
+                "{counted} bytes in {main_blocks} extents are counted, and {mapped} in {extents} are there"
+            ));
+        }
+        let blocks = counters.mallocs.checked_sub(counters.frees);
+        let fits = |&blocks: &u64| blocks <= counters.live / UNIT && (blocks == 0) == (counters.live == 0);
+        let Some(blocks) = blocks.filter(fits).filter(|_| counters.live <= mapped && counters.live % UNIT == 0) else {
+            let Counters { mallocs, frees, live, .. } = counters;
+            return Err(format!("{mallocs} mallocs, {frees} frees and {live} live bytes are counted, which cannot be"));
+        };
+        // A hole is behind a block, or at the beginning of an extent.
+        let (holes, free) = (counters.holes as u64, mapped - counters.live);
+        if holes > blocks.saturating_add(extents as u64) || holes > free / UNIT || (holes == 0) != (free == 0) {
+            return Err(format!("{holes} holes with {free} bytes are counted, which cannot be"));
+        }
+        let largest: Vec<_> = self.extents.iter().map(Extent::largest).collect();
+        self.header.verify_largest(&largest)?;
+        verify_peaks(&counters)
+    }
+
+    /// What is there, as the counters have it, which may be damaged.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        let (counters, mapped) = (self.header.counters(), self.units() * UNIT);
+        Summary {
+            mapped,
+            live: counters.live,
+            largest_hole: u64::from(self.header.largest()) * UNIT,
+            metadata: self.bookkeeping,
+            live_blocks: counters.mallocs.wrapping_sub(counters.frees),
+            holes: counters.holes as u64,
+        }
+    }
+}
+
+/// What is in a heap. Sizes are bytes.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    /// Bytes in extents.
+    pub mapped: u64,
+    /// Bytes in live blocks.
+    pub live: u64,
+    /// The largest hole.
+    pub largest_hole: u64,
+    /// Bytes of bookkeeping, with the header.
+    pub metadata: u64,
+    /// How many live blocks there are.
+    pub live_blocks: u64,
+    /// How many holes there are.
+    pub holes: u64,
+}
+
+/// Whether the high-water marks are possible.
+fn verify_peaks(counters: &Counters) -> Result<(), String> {
+    for (what, peak, now) in [
+        ("live bytes", counters.peak_live, counters.live),
+        ("bytes in holes", counters.peak_hole_bytes, 0),
+        ("the largest hole", counters.peak_largest_hole, 0),
+    ] {
+        if peak < now || peak > counters.mapped {
+            return Err(format!("the high-water mark of {what} is {peak}, which cannot be"));
+        }
+    }
+    Ok(())
 }

@@ -184,10 +184,15 @@ impl Entry {
         u64::from(checksum(words.iter().map(|bytes| &bytes[..])))
     }
 
+    /// The words of the entry of extent `number`.
+    pub fn words(&self, number: usize) -> [u64; 4] {
+        [self.offset, self.bytes, self.first, self.sum(number)]
+    }
+
     /// Writes the entry of extent `number`.
     pub fn write(&self, header: &Header, number: usize) {
         let first = at::EXTENT_TABLE + 4 * number;
-        for (at, value) in [self.offset, self.bytes, self.first, self.sum(number)].into_iter().enumerate() {
+        for (at, value) in self.words(number).into_iter().enumerate() {
             put(header.at(first + at), value);
         }
     }
@@ -197,18 +202,36 @@ impl Entry {
     /// # Errors
     /// [`FileError::FileCorrupt`].
     pub fn read(path: &Path, header: &Header, number: usize, before: Option<Self>) -> Result<Self, Error> {
+        let damaged = || corrupt(path, format!("entry {number} of its table of extents is damaged"));
+        Self::whole(header, number).filter(|entry| *entry == Self::following(before, entry.bytes)).ok_or_else(damaged)
+    }
+
+    /// The entry of extent `number`, if its checksum is right and its length can be one.
+    fn whole(header: &Header, number: usize) -> Option<Self> {
         debug_assert!(number < EXTENTS);
         let first = at::EXTENT_TABLE + 4 * number;
         let [offset, bytes, start, sum] = std::array::from_fn(|at| word(header.at(first + at)));
         let entry = Self { offset, bytes, first: start };
-        let is_sound = sum == entry.sum(number)
-            && (PART..=MOST_EXTENT).contains(&bytes)
-            && bytes.is_multiple_of(PART)
-            && entry == Self::following(before, bytes);
-        if is_sound {
-            Ok(entry)
-        } else {
-            Err(corrupt(path, format!("entry {number} of its table of extents is damaged")))
+        (sum == entry.sum(number) && Self::is_length(bytes)).then_some(entry)
+    }
+
+    /// Whether an extent can have so many bytes of data.
+    fn is_length(bytes: u64) -> bool {
+        (PART..=MOST_EXTENT).contains(&bytes) && bytes.is_multiple_of(PART)
+    }
+
+    /// What the entry of extent `number` has been, which is damaged, by those before and behind it. `None`: they do not say.
+    pub fn between(header: &Header, number: usize, before: Option<Self>) -> Option<Self> {
+        let behind = if number + 1 < EXTENTS { Self::whole(header, number + 1)? } else { return None };
+        let bytes = behind.first.checked_sub(before.map_or(0, |before| before.first + before.bytes))?;
+        let entry = Self::is_length(bytes).then(|| Self::following(before, bytes))?;
+        (behind == Self::following(Some(entry), behind.bytes)).then_some(entry)
+    }
+
+    /// Removes the entry of extent `number`.
+    pub fn clear(header: &Header, number: usize) {
+        for at in 0..4 {
+            put(header.at(at::EXTENT_TABLE + 4 * number + at), 0);
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! - Here what a heap has of its file, and how a call enters and leaves it. `open.rs`: creating, opening and closing one.
 //! - `grow.rs`: adding extents, and finding those that others have added. `words.rs`: words and roots.
-//! - `format.rs`: what the file says of itself.
+//! - `format.rs`: what the file says of itself. `verify.rs`: whether it is sound. `repair.rs`: mending one that is not.
 //!
 //! A call enters the file before it does anything with the heap, and leaves it afterwards (`process/registry.rs`). Between the two it
 //! owns the lock, knows all extents, and the counters are those of the file. Looking at live blocks needs none of that.
@@ -12,9 +12,13 @@
 pub(crate) mod format;
 mod grow;
 mod open;
+mod repair;
+mod verify;
 mod words;
 
-pub(crate) use open::{FileOptions, Opened};
+pub(crate) use open::{FileOptions, Opened, Process};
+pub(crate) use repair::repair;
+pub(crate) use verify::{Report, verify};
 
 use self::format::Entry;
 use crate::error::Error;
@@ -127,6 +131,11 @@ impl HeapFile {
             self.is_locked = false;
             self.header.unlock();
         }
+    }
+
+    /// Lets go of the file in a child of `fork`: see [`File::forget`].
+    pub fn forget(&self) {
+        self.file.forget();
     }
 
     /// Fails if the heap is for reading only.

@@ -68,8 +68,8 @@ pub(crate) struct Process {
 /// A file that has been opened, and not yet looked into: it may be one that this process has open already.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    path: PathBuf,
-    file: Arc<File>,
+    pub(super) path: PathBuf,
+    pub(super) file: Arc<File>,
     pub identity: Identity,
 }
 
@@ -82,6 +82,16 @@ impl Opened {
             any_file_system: options.any_file_system,
             any_owner: false,
         };
+        Self::as_said(path, options, how)
+    }
+
+    /// Opens a file for looking at it: whoever it belongs to, and wherever it is.
+    pub(super) fn to_look_at(path: &Path, options: &FileOptions) -> Result<Self, Error> {
+        let how = How { read_only: true, follow_symlinks: true, any_file_system: true, any_owner: true };
+        Self::as_said(path, options, how)
+    }
+
+    fn as_said(path: &Path, options: &FileOptions, how: How) -> Result<Self, Error> {
         // Another process may remove the file between the two, so that this is tried more than once.
         for _ in 0..8 {
             match File::open(path, how) {
@@ -122,11 +132,11 @@ fn create(path: &Path, options: &FileOptions) -> Result<(), Error> {
 }
 
 /// Whether the system has no room on the disk.
-fn is_full(error: &io::Error) -> bool {
+pub(super) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
-fn failed(path: &Path, what: &'static str, error: &io::Error) -> Error {
+pub(super) fn failed(path: &Path, what: &'static str, error: &io::Error) -> Error {
     FileError::FileFailed {
         path: path.display().to_string(),
         what,
@@ -136,7 +146,7 @@ fn failed(path: &Path, what: &'static str, error: &io::Error) -> Error {
     .into()
 }
 
-fn explained(path: &Path, what: &'static str, refused: Refused) -> Error {
+pub(super) fn explained(path: &Path, what: &'static str, refused: Refused) -> Error {
     let because = match refused {
         Refused::System(error) => return failed(path, what, &error),
         Refused::FileSystem(kind) => return FileError::FileSystem { path: path.display().to_string(), kind }.into(),
@@ -164,7 +174,7 @@ impl HeapFile {
     }
 
     /// Looks into a file, with its opening lock held: it is a heap file that this process may use.
-    fn look_into(opened: &Opened, options: &FileOptions) -> Result<Self, Error> {
+    pub(super) fn look_into(opened: &Opened, options: &FileOptions) -> Result<Self, Error> {
         let (path, file) = (&opened.path, &opened.file);
         let failed = |error| failed(path, "read", &error);
         let length = file.bytes().map_err(failed)?;
@@ -254,7 +264,7 @@ impl HeapFile {
         (0..SLOTS).filter(is_there).map(process).collect()
     }
 
-    fn processes_said(&self) -> String {
+    pub(super) fn processes_said(&self) -> String {
         let all = self.processes();
         let ids: Vec<_> = all.iter().map(|process| format!("process {}", process.id)).collect();
         if ids.is_empty() { "another process".to_owned() } else { ids.join(", ") }
@@ -267,7 +277,7 @@ impl HeapFile {
     }
 
     /// Holds the opening lock while `operation` runs.
-    fn with_opening<T>(
+    pub(super) fn with_opening<T>(
         file: &File,
         path: &Path,
         patience: Duration,
@@ -309,7 +319,7 @@ impl HeapFile {
 }
 
 /// The header in a map of it.
-fn header(map: &Arc<SharedMap>) -> Option<Header> {
+pub(super) fn header(map: &Arc<SharedMap>) -> Option<Header> {
     let words = map.words64(0, usize::try_from(HEADER / 8).ok()?)?;
     Header::new(words, map.words32(8 * at::LARGEST, EXTENTS + EXTENTS / 64)?)
 }

@@ -192,7 +192,7 @@ impl Stopped {
 /// Begins to record what the calls of a heap do, and what `flags` say about each, into a file; one that is there is replaced.
 ///
 /// # Errors
-/// [`Error::AlreadyRecording`], [`Error::RecordingFailed`], [`Error::OutOfMetadata`].
+/// [`Error::AlreadyRecording`], [`Error::RecordingFailed`], [`Error::OutOfMetadata`]; `FileError::NotRecordable` for a heap in a file.
 pub(crate) fn record(heap: &mut impl Access, path: &Path, flags: Flags) -> Result<(), Error> {
     let (options, failed_before) = heap.with(|heap| {
         // Before the file is replaced, which may be the one of the recording that runs.
@@ -254,7 +254,7 @@ impl Mems {
     /// Begins to record what calls do, into a file; one that is there is replaced. O(n) for a heap with n blocks.
     ///
     /// # Errors
-    /// [`Error::AlreadyRecording`], [`Error::RecordingFailed`], [`Error::OutOfMetadata`].
+    /// [`Error::AlreadyRecording`], [`Error::RecordingFailed`], [`Error::OutOfMetadata`]; an error of a heap file.
     pub fn start_recording(&mut self, path: &Path, flags: Flags) -> Result<(), Error> {
         record(self, path, flags)
     }
@@ -287,6 +287,11 @@ impl Mems {
     }
 
     fn check_recordable(&self) -> Result<(), Error> {
+        #[cfg(feature = "c-abi")]
+        if let Ok(file) = self.file() {
+            let path = file.path().display().to_string();
+            return Err(crate::file_error::FileError::NotRecordable { path }.into());
+        }
         if self.is_recording() { Err(Error::AlreadyRecording) } else { Ok(()) }
     }
 

@@ -1,0 +1,196 @@
+//! Whether a heap file is sound, without changing it: offline, or while processes use it.
+//!
+//! A file that is open for reading only is mapped so that nothing that is stored reaches it, so what a dead process has begun is
+//! recovered here in private, and the rest is looked at as the next process will find it. (macOS has no such maps: there is no walk in
+//! that case.)
+//!
+//! While processes work, a look is taken between two of their operations: it counts if nobody held the lock before and after it, and no
+//! operation has been finished meanwhile. Otherwise another is taken, [`LOOKS`] times at most.
+//!
+//! Costs: O(extents), or O(n) for a walk over n units; a look maps the file anew.
+
+use super::format::{Entry, LAYOUT, State};
+use super::open::{Process, header};
+use super::{FileOptions, HeapFile, Opened};
+use crate::error::Error;
+use crate::file_error::FileError;
+use crate::heap::ledger::layout::{EXTENTS, at};
+use crate::heap::ledger::lock::Owner;
+use crate::heap::ledger::{Ledger, Summary, word};
+use crate::mems::{Mems, Options};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{Ordering, fence};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The most looks, while processes change the heap.
+const LOOKS: u32 = 32;
+
+/// How long to wait between two looks at the lock.
+const NAP: Duration = Duration::from_micros(50);
+
+/// Whether stores to maps of a file that is open for reading only stay in the process.
+const IS_PRIVATE: bool = cfg!(any(target_os = "linux", target_os = "android", windows));
+
+/// A name for an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Root {
+    pub name: String,
+    pub address: u64,
+    /// Whether a live block starts there.
+    pub is_live: bool,
+}
+
+/// What a heap file is found to be.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub path: PathBuf,
+    pub uuid: [u8; 16],
+    pub layout: u32,
+    /// What is damaged, in words.
+    pub problems: Vec<String>,
+    /// What is worth knowing besides, or has been done.
+    pub notes: Vec<String>,
+    /// Whether the last process has closed it, and what it stored is on the disk.
+    pub is_clean: bool,
+    /// The extents whose entries are sound.
+    pub extents: Vec<Entry>,
+    pub summary: Summary,
+    pub roots: Vec<Root>,
+    pub processes: Vec<Process>,
+}
+
+/// Looks at a heap file. `deep`: walks all of its bookkeeping.
+///
+/// # Errors
+/// [`FileError::NotAHeapFile`], [`FileError::FileVersion`]; [`FileError::FileCorrupt`] if its header cannot be read at all;
+/// [`FileError::LockTimeout`] if a process holds the lock all the time, [`FileError::FileInUse`] if others never leave time enough for a
+/// look; [`FileError::FileFailed`], [`FileError::FileLost`].
+pub(crate) fn verify(path: &Path, deep: bool) -> Result<Report, Error> {
+    let options = FileOptions { create: false, read_only: true, ..FileOptions::default() };
+    let opened = Opened::to_look_at(path, &options)?;
+    for _ in 0..LOOKS {
+        if let Some(report) = look(&opened, &options, deep)? {
+            return Ok(report);
+        }
+    }
+    let file = HeapFile::look_into(&opened, &options)?;
+    let holders = format!("{}, and changes all the time. Try it again, or close it there", file.processes_said());
+    Err(FileError::FileInUse { path: file.path_said(), holders }.into())
+}
+
+/// One look. `None`: the heap has changed meanwhile.
+fn look(opened: &Opened, options: &FileOptions, deep: bool) -> Result<Option<Report>, Error> {
+    let file = HeapFile::look_into(opened, options)?;
+    let (held, sequence) = (file.wait_for_quiet()?, file.header.sequence());
+    let mut report = file.report();
+    let is_there = header(&file.header_map).ok_or_else(|| file.corrupt("its header cannot be mapped"))?;
+    let mut heap = Mems::over(Ledger::new(is_there), Options::shared(options.max_size, false)?, Box::new(file));
+    let learned = heap.learn_extents();
+    heap.look_at(&mut report, learned, held != 0, deep)?;
+    fence(Ordering::Acquire);
+    // Looked at by another map: what was recovered in private must not be seen.
+    let file = HeapFile::look_into(opened, options)?;
+    file.check_there()?;
+    let is_still = word(file.header.at(at::LOCK)) == held && file.header.sequence() == sequence;
+    Ok(is_still.then_some(report))
+}
+
+impl HeapFile {
+    /// Waits until no living process holds the lock. Returns the lock's word: 0, or the dead one that holds it.
+    fn wait_for_quiet(&self) -> Result<u64, Error> {
+        let since = Instant::now();
+        loop {
+            let held = word(self.header.at(at::LOCK));
+            let Some(holder) = Owner::of_word(held) else { return Ok(held) };
+            if self.header.generation(holder.slot) != holder.generation || self.is_dead(holder) {
+                return Ok(held);
+            }
+            if since.elapsed() >= self.patience {
+                return Err(self.timeout(Some(holder)));
+            }
+            thread::sleep(NAP);
+        }
+    }
+
+    /// What the header says, but for what is in the heap.
+    fn report(&self) -> Report {
+        let mut report = Report {
+            path: self.path.clone(),
+            uuid: self.uuid,
+            layout: LAYOUT,
+            problems: Vec::new(),
+            notes: Vec::new(),
+            is_clean: false,
+            extents: Vec::new(),
+            summary: Summary::default(),
+            roots: Vec::new(),
+            processes: self.processes(),
+        };
+        match State::newest(&self.header) {
+            None => report.problems.push("both of its states are damaged".to_owned()),
+            Some(state) => {
+                report.is_clean = state.is_clean;
+                if !state.is_clean && state.boot != self.boot {
+                    let said =
+                        "it was open when the system stopped, so that some of its pages may be older than others";
+                    report.problems.push(said.to_owned());
+                }
+            }
+        }
+        let (count, damaged) = (word(self.header.at(at::EXTENT_COUNT)), self.header.damaged_roots());
+        if count > EXTENTS as u64 {
+            report.problems.push(format!("it is said to have {count} extents, and {EXTENTS} are the most"));
+        }
+        if damaged > 0 {
+            report.problems.push(format!("{damaged} of its roots have names of impossible lengths"));
+        }
+        report
+    }
+}
+
+impl Mems {
+    /// Looks at what is in the heap, of which all extents are known unless `learned` says why not. `is_held`: a dead process holds the lock.
+    fn look_at(
+        &mut self,
+        report: &mut Report,
+        learned: Result<(), Error>,
+        is_held: bool,
+        deep: bool,
+    ) -> Result<(), Error> {
+        let file = self.file()?;
+        let (path, has_intent) = (file.path.clone(), file.header.has_intent());
+        for number in 0..file.known {
+            report.extents.push(Entry::read(&path, &file.header, number, report.extents.last().copied())?);
+        }
+        if is_held || has_intent {
+            let what =
+                if has_intent { "an operation that a process has not finished" } else { "a dead process's lock" };
+            report.notes.push(format!("{what} will be recovered by the next process"));
+        }
+        let is_whole = learned.map_or_else(|error| place(error).map(Some), |()| Ok(None))?;
+        let is_whole = is_whole.map(|place| report.problems.push(place)).is_none();
+        let Some(ledger) = self.heap.ledger() else { return Ok(()) };
+        if is_whole && has_intent && IS_PRIVATE {
+            report.problems.extend(ledger.try_recover().err());
+        }
+        if is_whole && (IS_PRIVATE || !has_intent) {
+            let checked = if deep { ledger.check() } else { ledger.check_counters() };
+            report.problems.extend(checked.err());
+        }
+        report.summary = ledger.summary();
+        for (name, address) in self.file()?.roots() {
+            let is_live = self.heap.check_block_start(address).is_ok();
+            report.roots.push(Root { name: String::from_utf8_lossy(&name).into_owned(), address, is_live });
+        }
+        self.file()?.check_there()
+    }
+}
+
+/// The place of damage, if an error says one.
+fn place(error: Error) -> Result<String, Error> {
+    match error {
+        Error::File(FileError::FileCorrupt { place, .. }) => Ok(place),
+        other => Err(other),
+    }
+}
