@@ -5,9 +5,10 @@
 const { before, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
-const { mkdirSync, readFileSync, readdirSync } = require('node:fs');
+const { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
-const { library } = require('@sambhav-gautam/osmemoryallocator');
+const { Heap, library } = require('@sambhav-gautam/osmemoryallocator');
 const { KIND, Recording } = require('../../command/lib/recordings.js');
 const { codes, file, functions, policies, structs } = require('../helpers/header.js');
 const { statistics } = require('../helpers/tables.js');
@@ -28,6 +29,7 @@ function inC(type, name) {
     c_char: 'char',
     c_void: 'void',
     Options: 'mems_options',
+    FileOptions: 'mems_file_options',
     Block: 'mems_block',
     Stats: 'mems_stats',
   };
@@ -67,7 +69,7 @@ describe('the header and the source agree', () => {
         written(field, type),
       ),
     ]);
-    assert.equal(structs.size, 3);
+    assert.equal(structs.size, 4);
     assert.deepEqual(Object.fromEntries(structs), Object.fromEntries(fields));
   });
 
@@ -96,7 +98,7 @@ describe('the header and the source agree', () => {
     const names =
       'INVALID_ARGUMENT INVALID_SIZE INVALID_ALIGNMENT NOT_INITIALIZED ALREADY_INITIALIZED CLOSED ' +
       'OUT_OF_MEMORY OUT_OF_RANGE NOT_ALLOCATED NOT_BLOCK_START OUT_OF_BLOCK CORRUPT INTERNAL ' +
-      'OVERFLOW WRITE_AFTER_FREE LOCK_LIMIT UNKNOWN_HEAP RECORDING';
+      'OVERFLOW WRITE_AFTER_FREE LOCK_LIMIT UNKNOWN_HEAP RECORDING FILE OUT_OF_SPACE LOCK_TIMEOUT READ_ONLY';
     const expected = ['MEMS_OK', ...names.split(' ').map((name) => `MEMS_ERROR_${name}`)];
     assert.deepEqual(
       [...codes],
@@ -107,8 +109,14 @@ describe('the header and the source agree', () => {
   test('with JavaScript on what errors are called', () => {
     const thrown = new Set(source('src/error.rs').match(/ERR_MEMS_\w+/g));
     for (const code of thrown) assert.ok(codes.has(code.replace('ERR_MEMS', 'MEMS_ERROR')), code);
+    // C has codes of their own for few errors of heap files, and one for all others.
+    const ofFiles = new Set(source('src/file_error.rs').match(/ERR_MEMS_\w+/g));
+    const own = ['FILE', 'OUT_OF_SPACE', 'LOCK_TIMEOUT', 'READ_ONLY'];
+    for (const name of own) {
+      assert.ok(ofFiles.has(`ERR_MEMS_${name}`) && codes.has(`MEMS_ERROR_${name}`), name);
+    }
     // Only JavaScript refuses types of arguments, and only C refuses NULL.
-    assert.equal(codes.size, thrown.size + 2);
+    assert.equal(codes.size, thrown.size + own.length + 2);
   });
 });
 
@@ -146,6 +154,7 @@ describe('a program in C', () => {
   const folder = path.join(root, 'target', 'c-test');
   const program = path.join(folder, 'heap');
   const forks = path.join(folder, 'fork');
+  const files = path.join(folder, 'files');
   let missing = false;
 
   before(() => {
@@ -154,7 +163,7 @@ describe('a program in C', () => {
     const args = ['-std=c99', '-D_POSIX_C_SOURCE=200112L', ...warnings];
     // Before glibc 2.34 dlopen() is in a library of its own.
     const libraries = process.platform === 'linux' ? ['-ldl', '-lpthread'] : [];
-    for (const output of [program, forks]) {
+    for (const output of [program, forks, files]) {
       const input = path.join(__dirname, `${path.basename(output)}.c`);
       const compiled =
         process.platform !== 'win32' && run(compiler, [...args, input, ...libraries, '-o', output]);
@@ -195,6 +204,22 @@ describe('a program in C', () => {
     assert.deepEqual(
       sizes.filter((size) => size === 16 || size === 4096),
       new Array(100).fill(16),
+    );
+  });
+
+  test('shares heap files with other processes, and children do not have those of their parent', (t) => {
+    if (missing) return t.skip(missing);
+    const place = mkdtempSync(path.join(os.tmpdir(), 'mems-c-'));
+    t.after(() => rmSync(place, { recursive: true }));
+    const { status, stdout, stderr } = run(files, [library, path.join(place, 'list.heap')]);
+    assert.deepEqual(
+      { status, stdout, stderr },
+      { status: 0, stdout: 'all processes are well\n', stderr: '' },
+    );
+    const { sound, roots } = Heap.verify(path.join(place, 'list.heap'), { deep: true });
+    assert.deepEqual(
+      [sound, roots.map(({ name, live }) => [name, live])],
+      [true, [['list', true]]],
     );
   });
 

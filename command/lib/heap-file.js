@@ -37,7 +37,7 @@ function isHeapFile(file) {
 }
 
 /** Calls the library. A file of which it cannot even read the header is a failure. */
-function said(file, call) {
+function said(call) {
   try {
     return call();
   } catch (error) {
@@ -48,13 +48,11 @@ function said(file, call) {
 }
 
 /** The report of `Heap.verify` on a file. */
-const reportOn = (file, deep) => said(file, () => Heap.verify(file, { deep, addresses: 'number' }));
+const reportOn = (file, deep) => said(() => Heap.verify(file, { deep, addresses: 'number' }));
 
 /** The report of `Heap.repair`. */
 const mend = (file, into) =>
-  said(file, () =>
-    Heap.repair(file, { addresses: 'number', ...(into === undefined ? {} : { into }) }),
-  );
+  said(() => Heap.repair(file, { addresses: 'number', ...(into === undefined ? {} : { into }) }));
 
 /** The facts of a report, as [title, texts]. */
 function factsOf({ uuid, layout, clean, extents, bytes: of, counts, roots, processes }) {

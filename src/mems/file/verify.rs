@@ -175,7 +175,7 @@ impl Mems {
             report.problems.extend(ledger.try_recover().err());
         }
         if is_whole && (IS_PRIVATE || !has_intent) {
-            let checked = if deep { ledger.check() } else { ledger.check_counters() };
+            let checked = ledger.check_counters().and_then(|()| if deep { ledger.check() } else { Ok(()) });
             report.problems.extend(checked.err());
         }
         report.summary = ledger.summary();
