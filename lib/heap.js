@@ -45,7 +45,7 @@ const VIEWS = Symbol('views');
 const FRONT = Symbol('front');
 // Whether this object returns addresses as numbers. Another object of the same heap may return BigInts.
 const AS_NUMBER = Symbol('as number');
-// Of a heap in a file, the names for addresses.
+// The names for addresses, in objects of heaps that are in files.
 const ROOTS = Symbol('roots');
 
 /** What all blocks that a front hands out are aligned to, in bytes. */

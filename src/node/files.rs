@@ -45,10 +45,10 @@ pub fn file_of<'env>(env: &'env Env, heap: Unknown) -> Result<Object<'env>> {
     })
 }
 
-/// The usual text of a uuid.
+/// The usual text of a uuid: 8, 4, 4, 4 and 12 digits.
 fn uuid_text(uuid: [u8; 16]) -> String {
-    let hex = |range: std::ops::Range<usize>| uuid[range].iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    [hex(0..4), hex(4..6), hex(6..8), hex(8..10), hex(10..16)].join("-")
+    let digits = format!("{:032x}", u128::from_be_bytes(uuid));
+    [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
 }
 
 /// The address of a root, or null.

@@ -4,7 +4,7 @@
 //! has never been. Everything derived of the few granules that the intent names is computed again, and the counters follow from those
 //! before the operation.
 //!
-//! Each store here leaves the intent as it is, until the last: whoever recovers may die too, and the next begins anew.
+//! Each store here leaves the intent as it is, until the last: the process that recovers may die too, and the next begins anew.
 //!
 //! Costs: O(1), some microseconds.
 
@@ -82,7 +82,7 @@ impl Ledger {
                 has_committed = if to > last { !extent.is_end(last) } else { extent.is_end(to) };
                 extent.put_end(if has_committed { last } else { to }, false);
                 if has_committed {
-                    self.count_resized(&mut counters, last, to, hole_end);
+                    count_resized(&mut counters, last, to, hole_end);
                 }
                 self.mend(number, [last, to], [last + 1, to + 1]);
             }
@@ -94,16 +94,6 @@ impl Ledger {
             self.header.withdraw();
         }
         Some(())
-    }
-
-    /// Counts a block whose last unit was `last`, and is `to` now.
-    fn count_resized(&self, counters: &mut Counters, last: u64, to: u64, hole_end: u64) {
-        let (before, now) = (hole_end - last - 1, hole_end - to - 1);
-        if to > last {
-            counters.record_growth((to - last) * UNIT, -isize::from(now == 0));
-        } else {
-            counters.record_shrink((last - to) * UNIT, isize::from(before == 0), now * UNIT);
-        }
     }
 
     /// Computes again what is derived of some granules: the occupancy of those that hold the units of `bits`, then the entries of
@@ -124,4 +114,14 @@ impl Ledger {
 /// `None` if an intent breaks a rule.
 fn check(holds: bool) -> Option<()> {
     holds.then_some(())
+}
+
+/// Counts a block whose last unit was `last`, and is `to` now.
+fn count_resized(counters: &mut Counters, last: u64, to: u64, hole_end: u64) {
+    let (before, now) = (hole_end - last - 1, hole_end - to - 1);
+    if to > last {
+        counters.record_growth((to - last) * UNIT, -isize::from(now == 0));
+    } else {
+        counters.record_shrink((last - to) * UNIT, isize::from(before == 0), now * UNIT);
+    }
 }

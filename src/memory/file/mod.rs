@@ -78,7 +78,7 @@ pub enum Refused {
     FileSystem(&'static str),
 }
 
-/// The same for two paths if, and only if, they lead to the same file.
+/// What two paths have in common if, and only if, they lead to the same file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// The device; on Windows the volume's serial number.
@@ -119,7 +119,7 @@ impl File {
         self.lost.load(Ordering::Acquire)
     }
 
-    /// What tells the file from all others.
+    /// The identity of the file, which no other file has.
     ///
     /// # Errors
     /// The system's.
