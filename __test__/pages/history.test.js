@@ -253,6 +253,24 @@ describe('the history of a heap', SKIP, () => {
     });
   });
 
+  test('finds the last operation before the first', async () => {
+    const { Engine } = await import('../../pages/report/engine.mjs');
+    const heap = new Heap();
+    heap.record(file);
+    for (const size of [10, 20, 30]) heap.malloc(size);
+    heap.stopRecording();
+    heap.close();
+    const { history } = await historyOf(file);
+    const engine = new Engine();
+    engine.open({ bytes: page.pack(history) });
+    const find = (moment, isBack) => engine.find({ what: 'size', value: 1, moment, isBack }).moment;
+    const { operations } = history;
+    assert.deepEqual(
+      [find(0, true), find(operations, true), find(0, false), find(operations, false)],
+      [operations, operations - 1, 2, 2],
+    );
+  });
+
   test('has the times between which an operation was, in windows as well', async () => {
     const { Engine } = await import('../../pages/report/engine.mjs');
     const heap = new Heap({ autoTrim: false });

@@ -12,18 +12,21 @@ import { EDGES, rowsOf } from './edges.mjs';
 import { NEVER, NONE, OPERATION, powerFrom } from './history.mjs';
 import { readVarints, unzigzag, Varints, zigzag } from './varints.mjs';
 
-/** Kinds of operations that only a packed history has: a realloc in place. */
+/** The kind that a realloc in place has in a packed history, and only there. */
 const RESIZE = 10;
 /** Sizes whose last address is remembered. */
 const SIZES = 4096;
-/** Main blocks, their borders, and spans, of which there may be thousands: each is a column of differences. */
+/** The lists that a history has beside its blocks, with the names of their columns. There may be thousands of rows, so differences are packed. */
 const LISTS = {
   mains: ['start', 'size', 'from'],
   borders: ['at', 'from', 'to'],
   spans: ['start', 'end', 'slot', 'from', 'to'],
 };
 
-/** The bytes of a block that was asked for, by a rule: `{ unit }`, `{ power }` (of at least that) or `{ rungs, unit }`. */
+/**
+ * The bytes of a block for which `size` bytes were asked, by a rule: a multiple of `unit`; a power of two that is no less than `power`; or
+ * the next of `rungs`, and beyond these a multiple of `unit`.
+ */
 export function roundUp(size, { unit = 1, power, rungs }) {
   if (power !== undefined) return Math.max(power, powerFrom(size));
   if (rungs !== undefined && size <= rungs[rungs.length - 1]) {
@@ -65,7 +68,7 @@ class Columns {
     }
   }
 
-  /** The bytes of everything, behind a head. */
+  /** Returns all columns as bytes, behind a head. */
   bytes(head) {
     const columns = [...this.all].map(([name, { bytes, count }]) => [name, bytes.length, count]);
     const text = new TextEncoder().encode(JSON.stringify({ ...head, columns }));
@@ -141,7 +144,7 @@ export function pack(history) {
   return columns.bytes({ meta, initial, operations, count: made, rounding });
 }
 
-/** The arrays that a history's blocks have: as short as their largest numbers allow. */
+/** Makes the arrays of a history's blocks, of types as small as their largest numbers allow. */
 function blockColumns(count, isLarge) {
   const Numbers = isLarge ? Float64Array : Uint32Array;
   return {
