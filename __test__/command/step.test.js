@@ -8,6 +8,7 @@ const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { Heap } = require('@sambhav-gautam/osmemoryallocator');
+const { Screen } = require('../../command/lib/screen.js');
 const { environment, mems, SKIP, START, temporaryFolder } = require('../helpers/command.js');
 const { Random, reproducible } = require('../helpers/random.js');
 const { KEY, Terminal } = require('../helpers/terminal.js');
@@ -75,6 +76,22 @@ describe('mems step', SKIP, () => {
     assert.match(lines.at(-1), /^ ←\/→ step .* q quit $/);
     assert.equal(lines.length, 24);
     assert.equal(await quit(terminal), 0);
+  });
+
+  test('erases no letter of a line that fills its row', () => {
+    const stdout = { columns: 10, rows: 3 };
+    const drawn = (...lines) => {
+      stdout.write = (text) => {
+        stdout.text = text.replaceAll('\u001b', '<ESC>');
+      };
+      new Screen({ stdout }, false).draw(lines);
+      return stdout.text;
+    };
+    const full = '0123456789';
+    // Where nothing wraps, a terminal keeps its cursor on the last column of such a line.
+    const ends = '<ESC>[K\r\n';
+    assert.equal(drawn(full, 'short', full), `<ESC>[H${full}\r\nshort${ends}${full}`);
+    assert.equal(drawn(full, full, 'short'), `<ESC>[H${full}\r\n${full}\r\nshort<ESC>[K<ESC>[J`);
   });
 
   test('says what a free has joined', async () => {
