@@ -13,11 +13,12 @@ const { setImmediate: turn } = require('node:timers/promises');
 const { pagePath } = require('../library.js');
 const { Failure } = require('./failure.js');
 const { HistoryBuilder } = require('./history.js');
-const { bytes, count } = require('./numbers.js');
+const { bytes, count, plural } = require('./numbers.js');
 const { Program } = require('./program.js');
 const { checkedLimit } = require('./replay.js');
 const { readAll } = require('./replay-file.js');
 const { slice } = require('./slice.js');
+const { withoutFolders } = require('./stack-text.js');
 const { Tally } = require('./tally.js');
 const { chooseWindows } = require('./windows.js');
 
@@ -31,17 +32,6 @@ const STEP = 1 << 14;
 
 /** The code of pages, which the command shares. */
 const load = () => import('../../pages/report/command.mjs');
-
-/** The folders of a frame's file, behind a bracket or right behind `at`, with the scheme of a URL or the letter of a drive. */
-const FOLDERS = /(?<=\(|^\s*at (?:async )?)(?:[a-z][\w+.-]*:)?[\\/].*[\\/]/i;
-
-/** A stack without the folders of its files. */
-const withoutFolders = (stack) => {
-  return stack
-    .split('\n')
-    .map((line) => line.replace(FOLDERS, ''))
-    .join('\n');
-};
 
 /** The texts of the stacks that a history has, by their numbers. */
 function stacksOf({ recording }, paths) {
@@ -98,7 +88,7 @@ function notesOf(found, isRefined, page) {
   const { missing = 0, stats } = source.recording ?? {};
   if (missing > 0)
     notes.push(
-      `${count(missing)} operations are missing: the disk was slower than the program, or that part of the file is damaged.`,
+      `${plural(missing, 'operation is', 'operations are')} missing: the disk was slower than the program, or that part of the file is damaged.`,
     );
   if (source.kind === 'recording' && stats === undefined) {
     notes.push('The recording was cut off: this is its beginning.');
@@ -216,7 +206,7 @@ function windowsOf(found, most, page) {
   return {
     windows,
     summary: summaryOf(history, page),
-    leftOut: `The program has ${count(operations)} operations, which are too many for one page. ${count(inside)} of them are here, round the peak, growth and refused requests; the other ${count(operations - inside)} are only in the curves below${hasPictures ? ' and in the small pictures' : ''}.`,
+    leftOut: `The program has ${count(operations)} operations, which are too many for one page. ${plural(inside, 'of them is', 'of them are')} here, round the peak, growth and refused requests; the other ${plural(operations - inside, 'is', 'are')} only in the curves below${hasPictures ? ' and in the small pictures' : ''}.`,
   };
 }
 
@@ -265,7 +255,7 @@ function factsOf({ history, tally, source }) {
   return [
     ['policy', history.meta.policy],
     ['operations', count(history.operations)],
-    ['peak', `${bytes(tally.peak.bytes)} in ${count(tally.peak.blocks)} blocks`],
+    ['peak', `${bytes(tally.peak.bytes)} in ${plural(tally.peak.blocks, 'block')}`],
     ['mapped', bytes(mapped)],
     ...(begun === undefined
       ? []
@@ -357,4 +347,4 @@ async function makePage(source, options, context) {
   }
 }
 
-module.exports = { loadPages: load, makePage, MOST_OPERATIONS, replayWith, withoutFolders };
+module.exports = { loadPages: load, makePage, MOST_OPERATIONS, replayWith };

@@ -8,7 +8,7 @@
 
 'use strict';
 
-const { bytes, count } = require('../numbers.js');
+const { bytes, count, plural } = require('../numbers.js');
 const { HistoryBuilder } = require('../history.js');
 const { loadPages, replayWith } = require('../page.js');
 const { Program } = require('../program.js');
@@ -138,7 +138,7 @@ function pictureOf(name, parts, scale, page, png) {
   // As wide as the legend, at least.
   const width = 2 * (PART.width + GAP) + GAP;
   const [operations] = parts.map((part) => part.operations);
-  const title = `${name}: ${count(operations)} operations, peak ${bytes(scale.peak)}`;
+  const title = `${name}: ${plural(operations, 'operation')}, peak ${bytes(scale.peak)}`;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${y + GAP}" viewBox="0 0 ${width} ${y + GAP}">`,
     `<title>${escaped(title)}</title>`,
