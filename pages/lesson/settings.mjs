@@ -9,7 +9,7 @@ import {
   parseHeapSize,
   parseHoles,
 } from '../../command/lib/lesson-values.js';
-import { byId, element } from './dom.mjs';
+import { byId, make } from '../lib/dom.mjs';
 
 /** Fields with a value: where each is in a lesson, and how it is read. An empty one is left out. */
 const FIELDS = [
@@ -34,8 +34,8 @@ export function kindOf({ memory }) {
 
 export function prepare() {
   byId('order').append(
-    element('option', { value: '' }, 'address'),
-    ...ORDERS.slice(1).map((name) => element('option', {}, name)),
+    make('option', { value: '' }, 'address'),
+    ...ORDERS.slice(1).map((name) => make('option', {}, name)),
   );
 }
 
