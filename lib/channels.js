@@ -4,7 +4,7 @@
 // A subscriber runs in the call that publishes. If it throws, the runtime reports that as an uncaught exception, and the call is none
 // the worse. Node 14 before 14.17 has no such channels: nothing is published there.
 //
-// Costs: nothing without a subscriber (src/node/events.rs says how).
+// Costs: nothing without a subscriber (src/node/channels.rs says how).
 
 // biome-ignore-all lint/style/useNodejsImportProtocol: the first versions of Node 14 cannot require a node: name.
 'use strict';

@@ -8,6 +8,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { Heap } = require('@sambhav-gautam/osmemoryallocator');
+const { KIND } = require('../../command/lib/kinds.js');
 const { SKIP, temporaryFolder } = require('../helpers/command.js');
 const { Random, reproducible } = require('../helpers/random.js');
 
@@ -134,7 +135,7 @@ describe('the history of a heap', SKIP, () => {
   }
 
   /** The moment after the mark with a number. */
-  const momentsOf = ({ kinds }) => page.operationsOf(kinds, [page.OPERATION.mark]);
+  const momentsOf = ({ kinds }) => page.operationsOf(kinds, [KIND.mark]);
 
   for (const policy of POLICIES ?? []) {
     test(`has the numbers of stats() after every operation, with ${policy}`, async (t) => {

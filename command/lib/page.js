@@ -13,6 +13,8 @@ const { setImmediate: turn } = require('node:timers/promises');
 const { pagePath } = require('../library.js');
 const { Failure } = require('./failure.js');
 const { HistoryBuilder } = require('./history.js');
+const { KIND } = require('./kinds.js');
+const { escaped } = require('./markup.js');
 const { bytes, count, plural } = require('./numbers.js');
 const { Program } = require('./program.js');
 const { checkedLimit } = require('./replay.js');
@@ -170,7 +172,7 @@ async function replayWith(policy, { program, source, limit }, context, page) {
 }
 
 /** Live and mapped bytes over a whole program. */
-function summaryOf(history, { OPERATION, NONE }) {
+function summaryOf(history, { NONE }) {
   const { operations, kinds, what, blocks, mains } = history;
   const summary = { moments: [], live: [], mapped: [] };
   let [live, mapped, grown] = [0, 0, 0];
@@ -179,10 +181,10 @@ function summaryOf(history, { OPERATION, NONE }) {
   for (let moment = 1; moment <= operations; moment++) {
     const which = what[moment - 1];
     const is = kinds[moment - 1];
-    if (which !== NONE && is <= OPERATION.realloc) {
-      if (is === OPERATION.free) live -= blocks.size[which];
+    if (which !== NONE && is <= KIND.realloc) {
+      if (is === KIND.free) live -= blocks.size[which];
       else live += blocks.size[which];
-      if (is === OPERATION.realloc) live -= blocks.size[blocks.previous[which]];
+      if (is === KIND.realloc) live -= blocks.size[blocks.previous[which]];
     }
     while (grown < mains.from.length && mains.from[grown] <= moment) mapped += mains.size[grown++];
     most = Math.max(most, live);
@@ -222,9 +224,6 @@ function packAll(found, most, page) {
   });
   return { windows, parts, ...rest };
 }
-
-const escapes = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-const escaped = (text) => text.replace(/[&<>"]/g, (letter) => escapes[letter]);
 
 /** The built page, in which comments for the title and the data are left to fill in. */
 function readTemplate() {

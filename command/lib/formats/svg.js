@@ -10,6 +10,7 @@
 
 const { bytes, count, plural } = require('../numbers.js');
 const { HistoryBuilder } = require('../history.js');
+const { escaped } = require('../markup.js');
 const { loadPages, replayWith } = require('../page.js');
 const { Program } = require('../program.js');
 const { readAll } = require('../replay-file.js');
@@ -26,9 +27,6 @@ const COLUMNS = 2;
 const SHARPNESS = 2;
 const THEME = 'light';
 const FONT = 'font-family="Helvetica, Arial, sans-serif"';
-
-const ESCAPES = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-const escaped = (text) => text.replace(/[&<>"]/g, (letter) => ESCAPES[letter]);
 
 const text = (x, y, size, words, rest = '') =>
   `<text x="${x}" y="${y}" font-size="${size}" ${FONT} ${rest}>${escaped(words)}</text>`;
