@@ -47,7 +47,7 @@ const MORE: usize = 11;
 const ALLOCATED: usize = 12;
 
 /// What a block adds to the word 10, beside its units.
-const CALL: u32 = 2_097_152;
+const CALL: u64 = 2_097_152;
 const TOPS: usize = 64;
 const LIMITS: usize = 128;
 const STACKS: usize = 192;
@@ -202,14 +202,14 @@ impl Front {
             (bytes + len as u64 * CLASS[class].size, slots + len)
         });
         // JavaScript counts a block before it takes the slot, so what is read last has no fewer blocks than were handed out.
-        let count = self.words[COUNT].load(Relaxed);
-        let with = |double, more: u32| (double as u64).saturating_add(more.into()).min(1 << 53);
-        let mallocs = with(f64::from_bits(self.double(MALLOCS)), count / CALL);
-        let units = with(f64::from_bits(self.double(ALLOCATED)) / UNIT as f64, count % CALL);
+        let count = u64::from(self.words[COUNT].load(Relaxed));
+        let sum = |at, more| (f64::from_bits(self.double(at)) as u64).saturating_add(more).min(1 << 53);
+        let mallocs = sum(MALLOCS, count / CALL);
+        let allocated = sum(ALLOCATED, count % CALL * UNIT);
         // A slot that was lent, and neither waits nor was taken back, is a block that was handed out and not freed.
         let out = self.lent - slots.cast_signed() as i64;
         let frees = mallocs.saturating_add_signed(out.saturating_neg());
-        Waiting { bytes, slots, mallocs, frees, allocated: units * UNIT }
+        Waiting { bytes, slots, mallocs, frees, allocated }
     }
 
     /// The bits of a double, in two words that JavaScript may write meanwhile.
