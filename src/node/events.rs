@@ -133,9 +133,17 @@ pub(super) fn around<T>(env: sys::napi_env, heap: Id, call: impl FnOnce() -> T) 
 
 /// Says what has happened to a heap since this thread has heard of it, if anybody listens. `later`: the running call is not done when
 /// the listener returns, so that only learns that there is something to hear of.
-#[cold]
+#[inline]
 pub(super) fn say(env: sys::napi_env, heap: Id, later: bool) {
-    if !Listening::is_there() || HEARD.with_borrow(Option::is_none) || SAYING.get() {
+    if Listening::is_there() {
+        say_to_listeners(env, heap, later);
+    }
+}
+
+/// [`say`] where a thread listens, which may be another one.
+#[cold]
+fn say_to_listeners(env: sys::napi_env, heap: Id, later: bool) {
+    if HEARD.with_borrow(Option::is_none) || SAYING.get() {
         return;
     }
     // SAFETY: `env` is that of the running call.
