@@ -388,6 +388,21 @@ describe('mems step', SKIP, () => {
     );
     assert.ok(terminal.lines.includes('what was there when the recording began'));
     assert.equal((await terminal.press(KEY.right)).at(-1), 'This is the beginning.');
+    const note =
+      'addresses are not those of the recording, since it began with blocks there, or lacks operations';
+    for (const [columns, rows, most] of [
+      [80, 24, 2],
+      [80, 10, 2],
+      [40, 24, 3],
+      [30, 20, 4],
+    ]) {
+      const lines = await terminal.resize(columns, rows);
+      assert.equal(lines.length, rows);
+      assert.equal(lines.slice(1, 1 + most).join(' '), note, `${columns}x${rows}`);
+    }
+    // Where there are few rows, the heap has more of them than the note.
+    const few = await terminal.resize(30, 10);
+    assert.equal(few[3], 'what was there when the recording began'.slice(0, 30));
     await quit(terminal);
   });
 });

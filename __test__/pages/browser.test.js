@@ -319,6 +319,12 @@ describe('the lesson page in a browser', SKIP_PAGE, () => {
       await page.textContent('#after'),
       /The list of holes, as it is searched: H 1042 \(28 B\), H 1000 \(14 B\), H 1014 \(14 B\)\./,
     );
+    assert.match(await page.inputValue('#link'), /&order=back&/);
+    await page.selectOption('#order', 'address');
+    assert.doesNotMatch(await page.inputValue('#link'), /order=/);
+    const named = await open('1&memory=60&order=address&run=malloc(9)&policy=first-fit');
+    assert.equal(await named.inputValue('#order'), 'address');
+    assert.doesNotMatch(await named.inputValue('#link'), /order=/);
     // What no heap can have, in the library's words.
     const small = await open('1&max=100&ask&run=malloc(1);malloc(2)&policy=first-fit');
     assert.match(

@@ -58,14 +58,19 @@ const oneOf = (what, names) => (text) => {
 
 /**
  * What is set of a lesson's memory, by the names that links have for it: in which parts of a lesson it is (lib/link.js), as what, and
- * how it is read.
+ * how it is read. A lesson does not have the value that is the `usual` one.
  */
 const SETTINGS = {
   align: { parts: ['options', 'rules'], as: 'alignment', read: parseAlign },
   min: { parts: ['options'], as: 'minBlockSize', read: parseHeapSize },
   max: { parts: ['options'], as: 'maxSize', read: parseHeapSize },
   header: { parts: ['rules'], as: 'header', read: parseHeader },
-  order: { parts: ['rules'], as: 'order', read: oneOf('order of a list', ORDERS) },
+  order: {
+    parts: ['rules'],
+    as: 'order',
+    read: oneOf('order of a list', ORDERS),
+    usual: 'address',
+  },
 };
 /** What of it is set or not, and the value that a lesson has where it is set. */
 const SWITCHES = {

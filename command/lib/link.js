@@ -100,7 +100,9 @@ function readWord(word, lesson) {
     // Semicolons of comments are encoded, and stay.
     lesson.run = text.split(';').map(decoded).join('\n');
   } else if (Object.hasOwn(VALUES, name) && text !== undefined) {
-    put(lesson, VALUES[name], VALUES[name].read(decoded(text)));
+    const { read, usual } = VALUES[name];
+    const value = read(decoded(text));
+    put(lesson, VALUES[name], value === usual ? undefined : value);
   } else if (Object.hasOwn(WORDS, name) && text === undefined) {
     put(lesson, WORDS[name], WORDS[name].value);
   } else throw new Failure(`"${word.slice(0, 40)}" is nothing that this page knows.`);

@@ -22,7 +22,7 @@ const fieldsOf = (settings) => {
     }),
   );
 };
-/** Fields with a value, of which an empty one is left out, and those that are checked or not. */
+/** Fields with a value, of which an empty one and the usual one are left out, and those that are checked or not. */
 const FIELDS = fieldsOf(SETTINGS);
 const CHECKS = fieldsOf(SWITCHES);
 
@@ -33,10 +33,7 @@ export function kindOf({ memory }) {
 }
 
 export function prepare() {
-  byId('order').append(
-    make('option', { value: '' }, 'address'),
-    ...ORDERS.slice(1).map((name) => make('option', {}, name)),
-  );
+  byId('order').append(...ORDERS.map((name) => make('option', {}, name)));
 }
 
 /** Fills the fields from a lesson. */
@@ -51,7 +48,9 @@ export function show(lesson) {
   byId('base').value = lesson.memory?.base ?? '';
   // What was wrong with a field is gone with its text.
   byId('wrong').textContent = '';
-  for (const { id, part, as } of FIELDS) byId(id).value = lesson[part]?.[as] ?? '';
+  for (const { id, part, as, usual } of FIELDS) {
+    byId(id).value = lesson[part]?.[as] ?? usual ?? '';
+  }
   for (const { id, part, as, value } of CHECKS) byId(id).checked = lesson[part]?.[as] === value;
 }
 
@@ -66,9 +65,9 @@ export function read() {
     lesson.memory = { holes: kind === 'one' ? all.slice(0, 1) : all, base };
   }
   const chosen = kind === 'heap' ? 'options' : 'rules';
-  for (const { id, part, as, read: parse } of FIELDS) {
+  for (const { id, part, as, usual = '', read: parse } of FIELDS) {
     const text = byId(id).value.trim();
-    if (part === chosen && text !== '') lesson[part][as] = parse(text);
+    if (part === chosen && text !== '' && text !== usual) lesson[part][as] = parse(text);
   }
   for (const { id, part, as, value } of CHECKS) {
     if (part === chosen && byId(id).checked) lesson[part][as] = value;
