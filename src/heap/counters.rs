@@ -56,7 +56,7 @@ impl Counters {
     }
 
     /// The counters as words, in the order of a heap file.
-    pub const fn to_words(&self) -> [u64; 12] {
+    pub const fn to_words(&self) -> [u64; 13] {
         [
             self.mallocs,
             self.mapped,
@@ -70,14 +70,15 @@ impl Counters {
             self.frees,
             self.forgotten,
             self.grows,
+            self.allocated,
         ]
     }
 
     /// The counters that [`Counters::to_words`] has made.
     #[allow(clippy::cast_possible_truncation, reason = "heap files are for 64-bit systems only")]
-    pub const fn from_words(words: [u64; 12]) -> Self {
+    pub const fn from_words(words: [u64; 13]) -> Self {
         let [mallocs, mapped, main_blocks, live, peak_live, peak_hole_bytes, peak_largest_hole, holes, ..] = words;
-        let [.., resizes, frees, forgotten, grows] = words;
+        let [.., resizes, frees, forgotten, grows, allocated] = words;
         let (main_blocks, holes) = (main_blocks as usize, holes as usize);
         Self {
             mallocs,
@@ -92,6 +93,7 @@ impl Counters {
             frees,
             forgotten,
             grows,
+            allocated,
         }
     }
 

@@ -58,7 +58,8 @@ impl Ledger {
                 if has_committed {
                     self.put_note(note);
                     let holes = isize::from(hole_start < start) + isize::from(last + 1 < hole_end) - 1;
-                    counters.record_malloc((last + 1 - start) * UNIT, holes);
+                    let size = (last + 1 - start) * UNIT;
+                    counters.record_malloc(size, size, holes);
                 } else {
                     extent.put_end(last, false);
                 }

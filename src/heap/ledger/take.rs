@@ -107,9 +107,9 @@ impl Ledger {
         let holes = isize::from(before > 0) + isize::from(behind > 0) - 1;
         let size = (block.end - block.start) * UNIT;
         let mut counters = self.header.counters();
-        counters.record_malloc(size, holes);
+        counters.record_malloc(size, size, holes);
         self.header.finish(&counters);
-        Taken { start: (extent.first + block.start) * UNIT, size, holes }
+        Taken { start: (extent.first + block.start) * UNIT, block: size, size, holes }
     }
 }
 

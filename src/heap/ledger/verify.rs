@@ -44,6 +44,9 @@ impl Ledger {
                 return Err(format!("{counted} {what} are counted, and {found} are there"));
             }
         }
+        if counters.allocated < counters.live {
+            return Err(format!("{} bytes are live, and {} were allocated", counters.live, counters.allocated));
+        }
         for (what, peak, now) in [
             ("live bytes", counters.peak_live, counters.live),
             ("bytes in holes", counters.peak_hole_bytes, 0),
