@@ -56,6 +56,7 @@ impl Counters {
     }
 
     /// The counters as words, in the order of a heap file.
+    #[cfg(any(feature = "c-abi", test))]
     pub const fn to_words(&self) -> [u64; 13] {
         [
             self.mallocs,
@@ -75,6 +76,7 @@ impl Counters {
     }
 
     /// The counters that [`Counters::to_words`] has made.
+    #[cfg(any(feature = "c-abi", test))]
     #[allow(clippy::cast_possible_truncation, reason = "heap files are for 64-bit systems only")]
     pub const fn from_words(words: [u64; 13]) -> Self {
         let [mallocs, mapped, main_blocks, live, peak_live, peak_hole_bytes, peak_largest_hole, holes, ..] = words;

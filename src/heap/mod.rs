@@ -33,6 +33,8 @@ mod ensure;
 mod fit;
 mod front;
 mod holes_by_size;
+#[cfg(any(feature = "c-abi", test))]
+#[cfg_attr(not(feature = "c-abi"), allow(dead_code, unused_imports, reason = "only its own tests use it"))]
 pub mod ledger;
 mod looked_at;
 mod lookup;
@@ -42,6 +44,7 @@ mod policy;
 mod print;
 mod segments;
 mod segregated;
+#[cfg(feature = "c-abi")]
 mod shared;
 mod stats;
 mod unusable;
