@@ -798,12 +798,17 @@ export interface Stats {
     /** The most `bytes.metadata`. */
     metadata: number;
   };
-  /** The number of successful calls since {@link init}. */
+  /** The successful calls since {@link init}: how many, and their bytes. */
   totals: {
     /** The number of calls of {@link malloc}. */
     malloc: number;
     /** The number of calls of {@link free}. */
     free: number;
+    /**
+     * The bytes of all blocks that were ever allocated, each with what its size was rounded up by, and what {@link realloc} has made
+     * blocks longer by where they are. Less `bytes.live` and `bytes.quarantined`, it is the bytes that were freed.
+     */
+    allocatedBytes: number;
   };
   /** How often something rare has happened since {@link init}. */
   events: {

@@ -27,10 +27,22 @@ function change(a, b) {
   return a === 0 ? Number.POSITIVE_INFINITY : b / a - 1;
 }
 
+/** How many times as much as before is no longer written as a percentage. */
+const MANY = 10;
+const isMany = (fraction) => fraction + 1 >= MANY;
+
 function signed(fraction) {
   if (fraction === 0) return 'same';
   if (!Number.isFinite(fraction)) return 'new';
+  if (isMany(fraction)) return `${count(Math.round(fraction + 1))}x`;
   return `${fraction > 0 ? '+' : ''}${(100 * fraction).toFixed(1)}%`;
+}
+
+/** What a fraction that is over a limit means in a sentence. */
+function more(fraction) {
+  if (!Number.isFinite(fraction)) return 'more than nothing';
+  if (isMany(fraction)) return `${count(Math.round(fraction + 1))} times as much`;
+  return `${(100 * fraction).toFixed(1)}% more`;
 }
 
 /** The two things to compare, as { name, operations, peak, result }. */
@@ -101,8 +113,7 @@ async function run(context, files, options) {
   if (files.length === 2) context.print(...wrap(`Both with ${policy[0]}.`, context.width));
   context.print(...table(columns, measures, context));
   for (const { name, by } of over) {
-    const more = Number.isFinite(by) ? `${(100 * by).toFixed(1)}% more` : 'more than nothing';
-    const says = `${name} is ${more}, and --fail-over is ${(100 * failOver).toFixed(1)}%.`;
+    const says = `${name} is ${more(by)}, and --fail-over is ${(100 * failOver).toFixed(1)}%.`;
     context.print(...wrap(context.paint.red(says), context.width));
   }
   return status;
@@ -113,7 +124,7 @@ module.exports = {
   summary: 'two programs, or two policies, side by side',
   usage: 'A [B] [options]',
   description: [
-    'Replays two traces or recordings with one policy, or one with two policies, and prints what differs, as mems replay measures it. One of the files may be -, standard input.',
+    'Replays two traces or recordings with one policy, or one with two policies, and prints what differs, as mems replay measures it. A change is a percentage, and from ten times as much on a factor, as in 12x. One of the files may be -, standard input.',
     'With --fail-over, the exit status is 1 if peak (the most bytes live at once) or mapped is more than that above A: for a test that guards against a program that takes more memory than before. Both are the same in every run; times are not, so they do not count.',
   ],
   most: 2,

@@ -5,7 +5,7 @@
 const { Failure, unknown } = require('./lib/failure.js');
 const { checkOutput, writeOutput } = require('./lib/files.js');
 const { Ledger } = require('./lib/ledger.js');
-const { count } = require('./lib/numbers.js');
+const { plural } = require('./lib/numbers.js');
 const { PARTIAL } = require('./lib/options.js');
 const { open, parsePolicies } = require('./lib/replay-file.js');
 const { wrap } = require('./lib/text.js');
@@ -71,7 +71,7 @@ async function run(context, [file], { format, output, force, policy: policies, p
   } else operations = await write(put);
   if (!isFile) return;
   if (context.json) context.printJson('export', { file, format, output, operations });
-  else context.print(...wrap(`${output}: ${count(operations)} operations.`, context.width));
+  else context.print(...wrap(`${output}: ${plural(operations, 'operation')}.`, context.width));
 }
 
 module.exports = {

@@ -4,7 +4,7 @@
 
 const { advise } = require('./lib/advice.js');
 const { Failure, STATUS } = require('./lib/failure.js');
-const { bytes, count, mean, parseSize, shortSize } = require('./lib/numbers.js');
+const { bytes, count, mean, parseSize, plural, shortSize } = require('./lib/numbers.js');
 const { PARTIAL } = require('./lib/options.js');
 const { parsePolicies, replayFile } = require('./lib/replay-file.js');
 const { table, wrap } = require('./lib/text.js');
@@ -26,7 +26,7 @@ function lines(replayed, { limit, unusableFor }, context) {
       : [{ title: 'refused', is: ({ refused }) => count(refused) }]),
   ];
   const sorted = results.toSorted((a, b) => a.refused - b.refused || a.mapped - b.mapped);
-  const head = `${name}: ${count(operations)} operations, peak ${bytes(peak.bytes)} live in ${count(peak.blocks)} blocks`;
+  const head = `${name}: ${plural(operations, 'operation')}, peak ${bytes(peak.bytes)} live in ${plural(peak.blocks, 'block')}`;
   return [
     ...wrap(head, context.width),
     ...(recorded

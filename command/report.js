@@ -4,7 +4,7 @@
 
 const { Failure, STATUS } = require('./lib/failure.js');
 const { checkOutput, writeOutput } = require('./lib/files.js');
-const { bytes, count, parseSize, parseWhole } = require('./lib/numbers.js');
+const { bytes, count, parseSize, parseWhole, plural } = require('./lib/numbers.js');
 const { PARTIAL } = require('./lib/options.js');
 const { makePage, MOST_OPERATIONS } = require('./lib/page.js');
 const { open, parsePolicies } = require('./lib/replay-file.js');
@@ -38,7 +38,7 @@ async function run(context, [file], options) {
   if (context.json) return context.printJson('report', { file, output, bytes: size, ...result });
   context.print(
     ...wrap(
-      `${output}: ${count(result.operations)} operations, ${bytes(size)}. Open it in a browser.`,
+      `${output}: ${plural(result.operations, 'operation')}, ${bytes(size)}. Open it in a browser.`,
       context.width,
     ),
     ...result.notes.flatMap((note) => wrap(note, context.width)),

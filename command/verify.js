@@ -5,7 +5,7 @@
 const { ExactReplay } = require('./lib/exact.js');
 const { Failure, STATUS } = require('./lib/failure.js');
 const { isHeapFile, printReport, reportOn } = require('./lib/heap-file.js');
-const { bytes, count } = require('./lib/numbers.js');
+const { bytes, count, plural } = require('./lib/numbers.js');
 const { open, parsePolicies, readAll, replaySource } = require('./lib/replay-file.js');
 const { Tally } = require('./lib/tally.js');
 const { PARTIAL } = require('./lib/options.js');
@@ -49,6 +49,12 @@ function report(context, file, wrong) {
   return STATUS.no;
 }
 
+const sameCalls = (calls) => {
+  return calls === 1
+    ? 'the one call returns the same'
+    : `all ${count(calls)} calls return the same`;
+};
+
 /** A recording with the policy and the options that were recorded. */
 async function verifyRecording(source, file, context) {
   const { operations, compared, wrong, because } = await replayExactly(source, context);
@@ -69,10 +75,10 @@ async function verifyRecording(source, file, context) {
   }
   const same =
     because === undefined
-      ? `${options.policy}: all ${count(compared)} calls return the same, ${recording.stats ? 'the statistics at the end are the same, ' : ''}and every invariant holds.`
+      ? `${options.policy}: ${sameCalls(compared)}, ${recording.stats ? 'the statistics at the end are the same, ' : ''}and every invariant holds.`
       : `The calls are not compared, since ${because}.`;
   context.print(
-    ...wrap(`${name}: every checksum is right. ${count(operations)} operations.`, context.width),
+    ...wrap(`${name}: every checksum is right. ${plural(operations, 'operation')}.`, context.width),
     ...wrap(same, context.width),
   );
 }
@@ -91,11 +97,11 @@ async function verifySource(source, file, policies, context) {
     return context.printJson('verify', { file, ok: true, name, operations, results });
   context.print(
     ...wrap(
-      `${name}: whole. ${count(operations)} operations, each on a block that is there.`,
+      `${name}: whole. ${plural(operations, 'operation')}, each on a block that is there.`,
       context.width,
     ),
     ...results.flatMap(({ policy, mapped, liveBlocks, holes }) => {
-      const is = `${bytes(mapped)} mapped, ${count(liveBlocks)} blocks and ${count(holes)} holes at the end`;
+      const is = `${bytes(mapped)} mapped, ${plural(liveBlocks, 'block')} and ${plural(holes, 'hole')} at the end`;
       return wrap(`${policy}: every invariant holds; ${is}.`, context.width);
     }),
   );

@@ -67,6 +67,7 @@ const GAUGES = {
 const COUNTERS = {
   mems_mallocs_total: ({ totals }) => totals.malloc,
   mems_frees_total: ({ totals }) => totals.free,
+  mems_allocated_bytes_total: ({ totals }) => totals.allocatedBytes,
   mems_failed_mallocs_total: ({ events }) => events.outOfMemory,
   mems_grows_total: ({ events }) => events.grow,
   mems_trims_total: ({ events }) => events.trim,

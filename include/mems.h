@@ -235,8 +235,13 @@ typedef struct mems_stats {
   uint64_t trims;
   /* Requests for a block, or for another size of one, that were refused for want of memory. */
   uint64_t failed_mallocs;
+  /*
+   * Bytes of all blocks that were ever allocated, counted as live counts them, and what blocks have grown by where they are. Less live
+   * and quarantined, the bytes that were freed.
+   */
+  uint64_t allocated;
   /* Zeros. */
-  uint64_t reserved[3];
+  uint64_t reserved[2];
 } mems_stats;
 
 /*

@@ -4,7 +4,7 @@
 // A subscriber runs in the call that publishes. If it throws, the runtime reports that as an uncaught exception, and the call is none
 // the worse. Node 14 before 14.17 has no such channels: nothing is published there.
 //
-// Costs: nothing without a subscriber (src/node/events.rs says how).
+// Costs: nothing without a subscriber (src/node/channels.rs says how).
 
 // biome-ignore-all lint/style/useNodejsImportProtocol: the first versions of Node 14 cannot require a node: name.
 'use strict';
@@ -14,7 +14,7 @@ const binding = require('../binding.js');
 /** A channel where the runtime has none. */
 const ABSENT = { hasSubscribers: false, publish() {} };
 
-/** The channel of a name. `isNative`: what it is about is found by the addon. */
+/** The channel of a name. `isNative`: what it is about, or what leads to it, is found by the addon. */
 function makeChannel(name, isNative) {
   let channel;
   try {
@@ -34,7 +34,7 @@ const channels = {
   grow: makeChannel('mems:grow', true),
   trim: makeChannel('mems:trim', true),
   outOfMemory: makeChannel('mems:out-of-memory', true),
-  fragmentation: makeChannel('mems:fragmentation', false),
+  fragmentation: makeChannel('mems:fragmentation', true),
   recordError: makeChannel('mems:record:error', false),
   create: makeChannel('mems:heap:create', false),
   close: makeChannel('mems:heap:close', false),

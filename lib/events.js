@@ -10,14 +10,14 @@ const binding = require('../binding.js');
 const { channels } = require('./channels.js');
 const { newlyUnusable } = require('./fragmentation.js');
 const { writeSnapshot } = require('./snapshots.js');
-const { forgetWatch, isWatching, watchOf } = require('./watches.js');
+const { forgetWatch, isAsked, isWatching, watchOf } = require('./watches.js');
 
 /** Whether anybody wants to know of what the addon finds. */
 const isHeard = () =>
   channels.grow.hasSubscribers ||
   channels.trim.hasSubscribers ||
   channels.outOfMemory.hasSubscribers ||
-  isWatching();
+  isAsked();
 
 /** What messages say of a heap; undefined if it has ended. */
 function stateOf(heap) {

@@ -43,6 +43,7 @@ const BUSY = 7;
 const PADDING = 8;
 const COUNT = 10;
 const MORE = 11;
+const ALLOCATED = 12;
 const TOPS = 64;
 const LIMITS = 128;
 const STACKS = 192;
@@ -58,12 +59,15 @@ const ELSEWHERE = 16_256;
 /** Where the state of the unit 0 would be. */
 const FIRST_STATE = LEAD - STEP;
 
+/** What a block adds to the word COUNT, beside its units: 2^21, which is more than the units of 1023 blocks. */
+const CALL = 2_097_152;
+
 /**
- * Calls of malloc after which their number and the padding are carried from whole numbers of 32 bits to doubles. A call changes the
- * padding by less than 2^15, and until a stack is full, and a call of the addon adds all up, at most as many more blocks are freed
+ * 1023 calls of malloc, after which their number, their units and the padding are carried from whole numbers of 32 bits to doubles. A
+ * call changes the padding by less than 2^15, and until a stack is full, and a call of the addon adds all up, at most as many more blocks are freed
  * than allocated as all stacks have places: less than 2^31 in sum.
  */
-const FULL = 2 ** 15;
+const FULL = 1023 * CALL;
 
 /** Calls after which a heap gets a front: making a front takes longer than they do. */
 const CALLS_BEFORE = 128;
@@ -79,7 +83,7 @@ const CAN_SHARE = canCompare();
 
 /** Stands for the memory of a front that is not made: all stacks are empty, and there are no states. */
 const NO_WORDS = new Int32Array(STACKS + PLACES * CLASSES);
-const NO_NUMBERS = new Float64Array(5);
+const NO_NUMBERS = new Float64Array(7);
 const NO_STATES = new Uint8Array(0);
 const NO_TABLE = new DataView(new ArrayBuffer(LEAD));
 
@@ -167,10 +171,11 @@ class Front {
     if (words[COUNT] >= FULL) this.carry();
     // No call comes between the next writes: a thread that is stopped has taken the block or not.
     const place = (top - 1) | 0;
-    words[COUNT]++;
+    const slot = SIZES[number];
+    words[COUNT] += CALL + (slot >>> 4);
     words[TOPS + number] = place;
     const unit = words[place];
-    const padding = SIZES[number] - bytes;
+    const padding = slot - bytes;
     if (number === 0) states[unit] = bytes;
     else {
       states[unit + 1] = 0x80 | padding;
@@ -187,7 +192,8 @@ class Front {
   /** Adds what is counted in whole numbers of 32 bits, which are quicker, to what is counted in doubles. */
   carry() {
     const { words, numbers } = this;
-    numbers[MALLOCS] += words[COUNT];
+    numbers[MALLOCS] += words[COUNT] >>> 21;
+    numbers[ALLOCATED / 2] += 16 * (words[COUNT] & (CALL - 1));
     numbers[PADDING / 2] += words[MORE];
     words[COUNT] = 0;
     words[MORE] = 0;
@@ -202,9 +208,11 @@ class Front {
     // on find BUSY (src/heap/segregated/front.rs).
     words[BUSY] = 1;
     numbers[MALLOCS]++;
+    const slot = SIZES[number];
+    numbers[ALLOCATED / 2] += slot;
     words[TOPS + number] = top - 1;
     const unit = words[top - 1];
-    const padding = SIZES[number] - size;
+    const padding = slot - size;
     numbers[PADDING / 2] += padding;
     if (number > 0) {
       states[unit + 1] = 0x80 | padding;
@@ -457,7 +465,7 @@ class Front {
     if (number !== this.number) {
       this.number = number;
       this.words = new Int32Array(words, wordsStart, NO_WORDS.length);
-      this.numbers = new Float64Array(words, wordsStart, 5);
+      this.numbers = new Float64Array(words, wordsStart, 7);
     }
     // No state is shown that the addon does not reach by atomic operations.
     this.states = new Uint8Array(states, statesStart - STEP, length);

@@ -33,6 +33,8 @@ const {
   mallocInto,
   processesOf,
   reportOf,
+  wait,
+  waitAsync,
 } = require('./heap-files.js');
 const { INSPECT, inspector } = require('./inspect.js');
 const { copyOf } = require('./lists.js');
@@ -53,7 +55,7 @@ const VIEWS = Symbol('views');
 const FRONT = Symbol('front');
 // Whether this object returns addresses as numbers. Another object of the same heap may return BigInts.
 const AS_NUMBER = Symbol('as number');
-// Of a heap in a file, the names for addresses.
+// The names for addresses, in objects of heaps that are in files.
 const ROOTS = Symbol('roots');
 
 /** What all blocks that a front hands out are aligned to, in bytes. */
@@ -232,6 +234,20 @@ class Heap {
 
   replace(word, address) {
     binding.replace(idOf(this), word, address);
+  }
+
+  wait(address, expected, timeout) {
+    return wait(idOf(this), address, expected, timeout);
+  }
+
+  waitAsync(address, expected, timeout) {
+    return waitAsync(idOf(this), address, expected, timeout);
+  }
+
+  notify(address) {
+    // Throws unless it is an address of a live block. Which word has changed is for those that wait to find out.
+    binding.heapGet(idOf(this), address);
+    binding.notify(idOf(this));
   }
 
   get path() {

@@ -1,8 +1,8 @@
 // Metrics of heaps as text for Prometheus: the table of them, and how it is written.
 //
 // Invariants: a metric has its two lines of description once, before the samples of all heaps; a counter never falls as long as its heap
-// lives, so that no scrape looks like a restart; live, quarantined and hole bytes make up the mapped ones, and mallocs minus frees are
-// live blocks, in each text.
+// lives, so that no scrape looks like a restart; in each text live, quarantined and hole bytes make up the mapped ones, and mallocs minus
+// frees are live blocks.
 //
 // Costs: those of stats(), with the system's question for resident pages unless that is turned off, and a walk over the heap's holes
 // unless there are no sizes.
@@ -73,6 +73,11 @@ const METRICS = [
   counter('mems_mallocs_total', 'Blocks that were allocated', ({ counters }) => counters.mallocs),
   counter('mems_frees_total', 'Blocks that were freed', ({ counters }) => counters.frees),
   counter(
+    'mems_allocated_bytes_total',
+    'Bytes of blocks that were allocated',
+    ({ counters }) => counters.allocated,
+  ),
+  counter(
     'mems_failed_mallocs_total',
     'Requests that were refused for want of memory',
     ({ counters }) => counters.refusals,
@@ -92,16 +97,20 @@ const METRICS = [
 /** What was last said of the counters of heaps. */
 const said = new HeapMap();
 
+/** The counters of a heap of which nothing was said yet, and `more`: what is added to its mallocs and frees. */
+const NOTHING = { mallocs: 0, frees: 0, allocated: 0, refusals: 0, grows: 0, trims: 0, more: 0 };
+
 /**
  * The counters of a heap, of which none is less than it was. One could be: a call that fails takes back what it has done, and while
  * other threads work, their mallocs and frees are not of one moment. Mallocs and frees rise together, so that their difference stays.
  */
 function risen(id, { totals, events }) {
-  const last = said.get(id) || { mallocs: 0, frees: 0, refusals: 0, grows: 0, trims: 0, more: 0 };
+  const last = said.get(id) || NOTHING;
   const more = Math.max(last.more, last.mallocs - totals.malloc, last.frees - totals.free);
   const counters = {
     mallocs: totals.malloc + more,
     frees: totals.free + more,
+    allocated: Math.max(last.allocated, totals.allocatedBytes),
     refusals: Math.max(last.refusals, events.outOfMemory),
     grows: Math.max(last.grows, events.grow),
     trims: Math.max(last.trims, events.trim),

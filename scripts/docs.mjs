@@ -8,7 +8,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { buildCommand } from './lib/command.mjs';
-import { buildLessonPage } from './lib/lesson-page.mjs';
+import { buildPage } from './lib/pages.mjs';
 import { runScript } from './lib/rows.mjs';
 import { CHECKOUT, start } from './lib/runtimes.mjs';
 import { fromNpm, run } from './lib/tools.mjs';
@@ -39,7 +39,7 @@ const OPTIONS = {
 
 /** Makes the pages beside the reference, and links to them relative. */
 async function addPages() {
-  await buildLessonPage(CHECKOUT, OUT);
+  await buildPage(CHECKOUT, 'lesson', OUT);
   await buildCommand(CHECKOUT, join(CHECKOUT, 'bin'));
   const report = ['report', 'bench/traces/redis.rep.gz', '-f', '-o', join(OUT, 'report.html')];
   await run(process.execPath, [join(CHECKOUT, 'bin', 'mems.js'), ...report], { cwd: CHECKOUT });

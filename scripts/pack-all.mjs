@@ -9,7 +9,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { markdownTable } from 'markdown-table';
-import { buildLessonPage } from './lib/lesson-page.mjs';
+import { buildPage } from './lib/pages.mjs';
 import { addonsIn, hostAddon, packRelease } from './lib/release.mjs';
 import { runScript } from './lib/rows.mjs';
 import { PLATFORMS } from './platforms.mjs';
@@ -35,7 +35,7 @@ async function chooseAddons(folder) {
 /** The pages to pack: the lesson page, or none where it cannot be built and need not be there. */
 async function buildPages(isNeeded) {
   try {
-    return [await buildLessonPage(CHECKOUT, join(CHECKOUT, 'bin'))];
+    return [(await buildPage(CHECKOUT, 'lesson', join(CHECKOUT, 'bin'))).file];
   } catch (error) {
     if (isNeeded) throw error;
     console.error(`The lesson page is not packed: ${error.message.split('\n')[0]}`);

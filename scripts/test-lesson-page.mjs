@@ -10,7 +10,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { findBrowser } from './lib/browser.mjs';
-import { buildLessonPage } from './lib/lesson-page.mjs';
+import { buildPage } from './lib/pages.mjs';
 import { runScript } from './lib/rows.mjs';
 import { CHECKOUT } from './lib/runtimes.mjs';
 
@@ -24,10 +24,8 @@ await runScript(async () => {
   const unknown = chosen.filter((name) => !TESTS.includes(name));
   if (unknown.length > 0)
     throw new Error(`There is no ${unknown.join(', ')}: choose from ${TESTS.join(', ')}`);
-  const env = {
-    ...process.env,
-    MEMS_LESSON_PAGE: await buildLessonPage(CHECKOUT, join(CHECKOUT, 'bin')),
-  };
+  const { file } = await buildPage(CHECKOUT, 'lesson', join(CHECKOUT, 'bin'));
+  const env = { ...process.env, MEMS_LESSON_PAGE: file };
   if (chosen.includes('browser')) env.MEMS_CHROMIUM = findBrowser();
   const files = chosen.map((name) => join(CHECKOUT, '__test__', 'pages', `${name}.test.js`));
   const test = [join(CHECKOUT, 'scripts', 'test-js.mjs'), ...files];

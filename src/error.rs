@@ -348,6 +348,6 @@ fn limit_said(limit: Option<u64>) -> String {
 }
 
 /// `start..=last`, or a word for the empty range, for messages.
-pub(crate) fn range(start: u64, end: u64) -> String {
+fn range(start: u64, end: u64) -> String {
     if start == end { "there are none yet".to_owned() } else { format!("{start}..{}", end - 1) }
 }

@@ -1,6 +1,5 @@
 //! Everything that can go wrong with a heap file, beside what can go wrong in any heap (`error.rs`). A call that fails has changed nothing.
 
-use crate::error::range;
 use thiserror::Error;
 
 /// Why a call on a heap file failed.
@@ -163,7 +162,7 @@ pub enum FileError {
     },
 
     /// A word inside of the block that would be freed by it.
-    #[error("The word at {word} is in the block {} whose address it holds", range(*.start, *.end))]
+    #[error("The word at {word} is in the block {start}..{} whose address it holds", .end - 1)]
     WordInBlock {
         /// The address of the word.
         word: u64,

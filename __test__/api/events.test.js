@@ -541,6 +541,26 @@ describe('fragmentation', () => {
     assert.equal(messages.length, 1);
   });
 
+  test('that nobody has subscribed to is not looked for', (t) => {
+    const looks = t.mock.method(binding, 'heapState').mock;
+    const grow = (heap) => {
+      const before = looks.callCount();
+      for (let block = 0; block < 5; block++) heap.malloc(50_000);
+      return looks.callCount() - before;
+    };
+    const heap = open({ policy: 'first-fit', warnUnusable: { size: 1000, share: 0.5 } });
+    // A subscriber of an earlier test may have been heard of once more.
+    heap.malloc(50_000);
+    assert.equal(grow(heap), 0);
+    const unsubscribe = subscribe('fragmentation', () => {});
+    assert.ok(grow(heap) > 0);
+    unsubscribe();
+    heap.malloc(50_000);
+    assert.equal(grow(heap), 0);
+    subscribe('fragmentation', () => {});
+    assert.ok(grow(heap) > 0);
+  });
+
   test('is watched for no longer than there is the heap', () => {
     const before = watches.size;
     const heap = new Heap({ warnUnusable: { size: 1000, share: 0.5 } });

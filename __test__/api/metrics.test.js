@@ -35,6 +35,7 @@ function assertAddsUp(values) {
   assert.equal(live + values.mems_quarantined_bytes + holes, mapped);
   assert.ok(values.mems_requested_bytes <= live);
   assert.ok(values.mems_largest_hole_bytes <= holes);
+  assert.ok(values.mems_allocated_bytes_total >= live + values.mems_quarantined_bytes);
   assert.ok((values.mems_resident_bytes ?? 0) <= mapped);
   assert.equal(values.mems_mallocs_total - values.mems_frees_total, values.mems_live_blocks);
   assert.ok(mapped <= (values.mems_limit_bytes ?? Infinity));
@@ -56,9 +57,11 @@ for (const options of [
       const random = new Random();
       const heap = open({ maxSize: 2 * MIB, ...options });
       let live = [];
+      let allocated = 0;
       for (let i = 0; i < 3000; i++) {
         try {
           live.push(heap.malloc(random.int(1, random.pick([100, 5000, 300_000]))));
+          allocated += heap.usableSize(live.at(-1));
         } catch (error) {
           assert.equal(error.code, 'ERR_MEMS_OUT_OF_MEMORY');
           const kept = live.filter(() => random.chance(0.4));
@@ -70,6 +73,8 @@ for (const options of [
         const values = valuesOf(heap.metrics());
         assertAddsUp(values);
         const { bytes, counts, totals, events, fragmentation } = heap.stats();
+        // What guards the blocks of a hardened heap is not usable.
+        if (!options.hardened) assert.equal(totals.allocatedBytes, allocated);
         const { mapped, holes, largestHole, metadata, requested } = bytes;
         const expected = {
           mems_mapped_bytes: mapped,
@@ -85,6 +90,7 @@ for (const options of [
           mems_external_fragmentation_ratio: fragmentation.external,
           mems_mallocs_total: totals.malloc,
           mems_frees_total: totals.free,
+          mems_allocated_bytes_total: totals.allocatedBytes,
           mems_failed_mallocs_total: events.outOfMemory,
           mems_grows_total: events.grow,
           mems_trims_total: events.trim,
@@ -163,11 +169,16 @@ test('counters never fall, whatever is read', () => {
     [18, 15],
     [30, 20],
   ];
-  let last = { mems_mallocs_total: 0, mems_frees_total: 0, mems_grows_total: 0 };
+  let last = {
+    mems_mallocs_total: 0,
+    mems_frees_total: 0,
+    mems_allocated_bytes_total: 0,
+    mems_grows_total: 0,
+  };
   for (const [malloc, free] of read) {
     binding.stats = (...given) => {
       const found = stats(...given);
-      found.totals = { malloc, free };
+      found.totals = { malloc, free, allocatedBytes: 16 * malloc };
       found.counts.live = malloc - free;
       found.events.grow = malloc;
       return found;

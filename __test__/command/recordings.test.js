@@ -153,6 +153,19 @@ describe('recordings', SKIP, () => {
       );
     }));
 
+  test('inspect names sites without folders, and whole stacks as JSON', async () => {
+    const heap = new Heap();
+    heap.record(file('sites.mems'), { stacks: true });
+    for (let at = 0; at < 3; at++) heap.malloc(100);
+    heap.stopRecording();
+    heap.close();
+    const { stdout } = await mems(['inspect', file('sites.mems')]);
+    assert.match(stdout, /^ {2}site {7}300 B in 3 mallocs\s+\S.*recordings\.test\.js:\d+/m);
+    assert.doesNotMatch(stdout, /[\\/]recordings\.test\.js/);
+    const { recording } = await json(['inspect', file('sites.mems')]);
+    assert.match(recording.sites[0].stack, /[\\/]recordings\.test\.js:\d+/);
+  });
+
   test('inspect prints of a snapshot what the heap is made of', async () => {
     const heap = new Heap({ policy: 'first-fit', maxSize: 4096, alignment: 1 });
     const blocks = Array.from({ length: 4 }, () => heap.malloc(1000));

@@ -121,6 +121,17 @@ describe('mems replay', SKIP, () => {
     assert.match(narrow.stdout, /^first-fit\n {2}mapped {11}[\d.]+ KiB\n/m);
   });
 
+  test('a policy that is named twice is replayed once', async () => {
+    const trace = write('twice.rep', 'a 0 100\n');
+    const { files } = await json(['replay', trace, '--policy', 'buddy,first-fit,buddy']);
+    assert.deepEqual(
+      files[0].results.map(({ policy }) => policy),
+      ['buddy', 'first-fit'],
+    );
+    const { status } = await mems(['compare', trace, '--policy', 'buddy,buddy']);
+    assert.equal(status, 2);
+  });
+
   test('a limit refuses what does not fit; --strict makes that the exit status', async () => {
     const trace = write(
       'limit.rep',

@@ -4,6 +4,7 @@
 
 const { after, before, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
+const { subscribe, unsubscribe } = require('node:diagnostics_channel');
 const fs = require('node:fs');
 const path = require('node:path');
 const { gunzipSync } = require('node:zlib');
@@ -240,7 +241,7 @@ describe('mems report', SKIP, () => {
   });
 
   test('shows no folder of any frame', () => {
-    const { withoutFolders } = require('../../command/lib/page.js');
+    const { withoutFolders } = require('../../command/lib/stack-text.js');
     const frames = {
       'at f (/home/u/app.js:1:2)': 'at f (app.js:1:2)',
       'at /home/u/app.js:1:2': 'at app.js:1:2',
@@ -287,6 +288,23 @@ describe('mems report', SKIP, () => {
     });
     assert.equal(head.summary.moments.at(-1), CALLS.length);
     assert.equal(Math.max(...head.summary.mapped), head.summary.mapped.at(-1));
+  });
+
+  test('counts one thing as one', async () => {
+    fs.writeFileSync(file('one.rep'), traceText(['a 0 100']));
+    const { head, stdout } = await made('one.rep');
+    assert.match(stdout.replaceAll('\n', ' '), /out\.html: 1 operation, /);
+    assert.match(JSON.stringify(head.facts), /100 B in 1 block"/);
+    const { head: windows } = await made('app.rep', '--policy', 'none', '--detail', '1');
+    assert.match(windows.leftOut, /\. 1 of them is here, /);
+  });
+
+  test('shows a policy that is named twice once', async () => {
+    const { head } = await made('app.rep', '--policy', 'best-fit,buddy,best-fit');
+    assert.deepEqual(
+      head.policies.map(({ policy }) => policy),
+      ['best-fit', 'buddy'],
+    );
   });
 
   test('a limit refuses requests, in the small pictures as well', async () => {
@@ -367,9 +385,27 @@ describe('Heap.report()', SKIP, () => {
         policy,
       );
       assert.equal(unusable1K, unusable, policy);
-      assert.match(head.notes.join(), /^150 blocks of .* in quarantine are drawn as holes\./);
+      assert.match(head.notes.join(), /^Drawn as holes, .*: 150 blocks of .* in quarantine\.$/);
     }
     fs.rmSync(file('hardened.html'));
+  });
+
+  test('publishes nothing about heaps, since it makes none', options, async () => {
+    const names = ['mems:heap:create', 'mems:heap:close', 'mems:grow'];
+    const heard = [];
+    const onMessage = (_, name) => heard.push(name);
+    for (const policy of ['first-fit', 'buddy', 'segregated']) {
+      const [empty, heap] = [new Heap({ policy }), new Heap({ policy })];
+      heap.malloc(100);
+      for (const name of names) subscribe(name, onMessage);
+      await empty.report(file('quiet.html'));
+      await heap.report(file('quiet.html'));
+      for (const name of names) unsubscribe(name, onMessage);
+      empty.close();
+      heap.close();
+    }
+    assert.deepEqual(heard, []);
+    fs.rmSync(file('quiet.html'));
   });
 
   test('refuses what it cannot do with a code', options, async () => {

@@ -8,6 +8,7 @@ const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { Heap } = require('@sambhav-gautam/osmemoryallocator');
+const { Screen } = require('../../command/lib/screen.js');
 const { environment, mems, SKIP, START, temporaryFolder } = require('../helpers/command.js');
 const { Random, reproducible } = require('../helpers/random.js');
 const { KEY, Terminal } = require('../helpers/terminal.js');
@@ -75,6 +76,22 @@ describe('mems step', SKIP, () => {
     assert.match(lines.at(-1), /^ ←\/→ step .* q quit $/);
     assert.equal(lines.length, 24);
     assert.equal(await quit(terminal), 0);
+  });
+
+  test('erases no letter of a line that fills its row', () => {
+    const stdout = { columns: 10, rows: 3 };
+    const drawn = (...lines) => {
+      stdout.write = (text) => {
+        stdout.text = text.replaceAll('\u001b', '<ESC>');
+      };
+      new Screen({ stdout }, false).draw(lines);
+      return stdout.text;
+    };
+    const full = '0123456789';
+    // Where nothing wraps, a terminal keeps its cursor on the last column of such a line.
+    const ends = '<ESC>[K\r\n';
+    assert.equal(drawn(full, 'short', full), `<ESC>[H${full}\r\nshort${ends}${full}`);
+    assert.equal(drawn(full, full, 'short'), `<ESC>[H${full}\r\n${full}\r\nshort<ESC>[K<ESC>[J`);
   });
 
   test('says what a free has joined', async () => {
@@ -371,6 +388,21 @@ describe('mems step', SKIP, () => {
     );
     assert.ok(terminal.lines.includes('what was there when the recording began'));
     assert.equal((await terminal.press(KEY.right)).at(-1), 'This is the beginning.');
+    const note =
+      'addresses are not those of the recording, since it began with blocks there, or lacks operations';
+    for (const [columns, rows, most] of [
+      [80, 24, 2],
+      [80, 10, 2],
+      [40, 24, 3],
+      [30, 20, 4],
+    ]) {
+      const lines = await terminal.resize(columns, rows);
+      assert.equal(lines.length, rows);
+      assert.equal(lines.slice(1, 1 + most).join(' '), note, `${columns}x${rows}`);
+    }
+    // Where there are few rows, the heap has more of them than the note.
+    const few = await terminal.resize(30, 10);
+    assert.equal(few[3], 'what was there when the recording began'.slice(0, 30));
     await quit(terminal);
   });
 });

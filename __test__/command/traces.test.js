@@ -160,6 +160,40 @@ describe('commands on traces', SKIP, () => {
     assert.equal((await json(['verify', file])).ok, true);
   });
 
+  test('one thing is counted as one', async () => {
+    const one = write('single.rep', ['a 0 100']);
+    const printed = async (name, ...args) => {
+      const { stdout } = await mems([name, one, ...args]);
+      return stdout.replaceAll('\n', ' ');
+    };
+    const verified = await printed('verify');
+    assert.match(verified, /^single: whole\. 1 operation, each/);
+    assert.match(verified, /, 1 block and 1 hole at the end/);
+    assert.match(
+      await printed('replay'),
+      /^single: 1 operation, peak 100 B live in 1 block policy/,
+    );
+    const csv = path.join(folder, 'single.csv');
+    assert.match(
+      await printed('export', '--format', 'csv', '-o', csv),
+      /single\.csv: 1\s+operation\./,
+    );
+  });
+
+  test('compare writes from ten times as much on how many times it is', async () => {
+    const few = write('few.rep', ['a 0 1000']);
+    const nine = write('nine.rep', ['a 0 9000']);
+    const many = write('many.rep', ['a 0 991000']);
+    const compared = async (other, ...args) => {
+      const { stdout } = await mems(['compare', few, other, ...args]);
+      return stdout.replaceAll('\n', ' ');
+    };
+    assert.match(await compared(nine), /peak .* \+800\.0% /);
+    const factor = await compared(many, '--fail-over', '5%');
+    assert.match(factor, /peak +1,?000 B +967\.77 KiB +991x /);
+    assert.match(factor, /peak is 991 times as much, and --fail-over is 5\.0%\./);
+  });
+
   test('verify names what is wrong with a file, and with a heap', async (t) => {
     const cut = path.join(folder, 'cut.rep');
     writeFileSync(cut, traceText(program(50, 90)).slice(0, 300));

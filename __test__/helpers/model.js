@@ -66,7 +66,7 @@ class Model {
     this.live = new Map();
     this.requests = new Map();
     this.peak = { mapped: 0, live: 0, holes: 0, largestHole: 0 };
-    this.totals = { malloc: 0, free: 0 };
+    this.totals = { malloc: 0, free: 0, allocatedBytes: 0 };
     this.events = { grow: 0, trim: 0, outOfMemory: 0 };
     this.liveBytes = 0;
     this.requestedBytes = 0;
@@ -100,6 +100,7 @@ class Model {
     this.live.set(start, size);
     if (size !== requested) this.requests.set(start, requested);
     this.totals.malloc += 1;
+    this.totals.allocatedBytes += size;
     this.liveBytes += size;
     this.requestedBytes += requested;
     this.peak.live = Math.max(this.peak.live, this.liveBytes);

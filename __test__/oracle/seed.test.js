@@ -238,7 +238,7 @@ describe('stats and verify', () => {
     assert.deepEqual(others, {
       counts: { pages: 3, mainBlocks: 2, live: 2, quarantined: 0, holes: 1 },
       peak: { mapped: 12288, live: 9192, holes: 4096, largestHole: 4096 },
-      totals: { malloc: 3, free: 1 },
+      totals: { malloc: 3, free: 1, allocatedBytes: 9202 },
       events: { grow: 2, trim: 0, outOfMemory: 0 },
       fragmentation: { external: 0, internal: 0, unused: 4086 / 12288 },
     });
@@ -268,7 +268,7 @@ describe('finish and init', () => {
     );
     init();
     assert.deepEqual(text(), printed.empty);
-    assert.deepEqual(stats().totals, { malloc: 0, free: 0 });
+    assert.deepEqual(stats().totals, { malloc: 0, free: 0, allocatedBytes: 0 });
     assert.deepEqual(stats().peak, { mapped: 0, live: 0, holes: 0, largestHole: 0, metadata: 0 });
     assert.equal(malloc(1000), 1000n);
     assert.equal(malloc(3), 2000n);

@@ -24,7 +24,10 @@ test('JavaScript and Rust lay a front out alike', () => {
   };
   const front = tables.constants('src', 'heap', 'segregated', 'front.rs');
   const states = tables.constants('src', 'heap', 'segregated', 'states.rs');
-  const shared = 'STEP PADDING STATES BUSY TOPS LIMITS STACKS PLACES'.split(' ');
+  const shared =
+    'STEP MALLOCS STATES BUSY PADDING COUNT MORE ALLOCATED CALL TOPS LIMITS STACKS PLACES'.split(
+      ' ',
+    );
   for (const name of shared) assert.equal(script[name], front[name], name);
   const { LEAD, WORD } = tables.constants('src', 'memory', 'table.rs');
   assert.deepEqual([script.LEAD, script.ELSEWHERE], [LEAD, WORD]);

@@ -236,7 +236,7 @@ describe('the lesson page in a browser', SKIP_PAGE, () => {
     await page.selectOption('#memory', 'heap');
     await page.fill('#max', '8192');
     await page.fill('#min', '8192');
-    await page.selectOption('#alignment', '16');
+    await page.selectOption('#heap-align', '16');
     await page.check('#join');
     await page.selectOption('#policy', 'worst-fit');
     await page.fill('#program', FULL);
@@ -244,7 +244,7 @@ describe('the lesson page in a browser', SKIP_PAGE, () => {
     const address = await page.evaluate(() => location.href);
     assert.equal(await page.inputValue('#link'), address);
     const other = await open(address.split('#')[1]);
-    for (const id of ['#program', '#policy', '#max', '#min', '#alignment', '#step', '#link'])
+    for (const id of ['#program', '#policy', '#max', '#min', '#heap-align', '#step', '#link'])
       assert.equal(await other.inputValue(id), await page.inputValue(id), id);
     assert.equal(await other.isChecked('#join'), true);
     assert.equal(await said(other), await said(page));
@@ -319,6 +319,12 @@ describe('the lesson page in a browser', SKIP_PAGE, () => {
       await page.textContent('#after'),
       /The list of holes, as it is searched: H 1042 \(28 B\), H 1000 \(14 B\), H 1014 \(14 B\)\./,
     );
+    assert.match(await page.inputValue('#link'), /&order=back&/);
+    await page.selectOption('#order', 'address');
+    assert.doesNotMatch(await page.inputValue('#link'), /order=/);
+    const named = await open('1&memory=60&order=address&run=malloc(9)&policy=first-fit');
+    assert.equal(await named.inputValue('#order'), 'address');
+    assert.doesNotMatch(await named.inputValue('#link'), /order=/);
     // What no heap can have, in the library's words.
     const small = await open('1&max=100&ask&run=malloc(1);malloc(2)&policy=first-fit');
     assert.match(

@@ -8,6 +8,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { Heap } = require('@sambhav-gautam/osmemoryallocator');
+const { KIND } = require('../../command/lib/kinds.js');
 const { SKIP, temporaryFolder } = require('../helpers/command.js');
 const { Random, reproducible } = require('../helpers/random.js');
 
@@ -134,7 +135,7 @@ describe('the history of a heap', SKIP, () => {
   }
 
   /** The moment after the mark with a number. */
-  const momentsOf = ({ kinds }) => page.operationsOf(kinds, [page.OPERATION.mark]);
+  const momentsOf = ({ kinds }) => page.operationsOf(kinds, [KIND.mark]);
 
   for (const policy of POLICIES ?? []) {
     test(`has the numbers of stats() after every operation, with ${policy}`, async (t) => {
@@ -251,6 +252,24 @@ describe('the history of a heap', SKIP, () => {
       }
       assert.ok(earlier > 10 && later > 10, `${earlier} and ${later} blocks`);
     });
+  });
+
+  test('finds the last operation before the first', async () => {
+    const { Engine } = await import('../../pages/report/engine.mjs');
+    const heap = new Heap();
+    heap.record(file);
+    for (const size of [10, 20, 30]) heap.malloc(size);
+    heap.stopRecording();
+    heap.close();
+    const { history } = await historyOf(file);
+    const engine = new Engine();
+    engine.open({ bytes: page.pack(history) });
+    const find = (moment, isBack) => engine.find({ what: 'size', value: 1, moment, isBack }).moment;
+    const { operations } = history;
+    assert.deepEqual(
+      [find(0, true), find(operations, true), find(0, false), find(operations, false)],
+      [operations, operations - 1, 2, 2],
+    );
   });
 
   test('has the times between which an operation was, in windows as well', async () => {

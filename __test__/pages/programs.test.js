@@ -162,6 +162,14 @@ describe('links', SKIP, () => {
     );
   });
 
+  test('the order of addresses is what a lesson has without one', () => {
+    const words = '1&memory=100,500&run=malloc(90)&policy=first-fit';
+    for (const named of ['order=address', 'order=back&order=address']) {
+      assert.equal(link.write(link.read(`${words}&${named}`)), words);
+    }
+    assert.equal(link.read(`${words}&order=address&order=back`).rules.order, 'back');
+  });
+
   test('links can be read by people', () => {
     const lesson = { memory: { holes: [100, 500], base: 1000 }, policy: 'best-fit', ask: true };
     const run = 'a = malloc(90)\nmalloc(450)\nfree(a + 1)';

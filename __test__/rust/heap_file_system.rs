@@ -41,7 +41,7 @@ impl Folder {
         self.0.join(name)
     }
 
-    /// A new file of so many units, each of whose bytes is `byte`.
+    /// A new file of `units` units, each of whose bytes is `byte`.
     fn file(&self, units: u64, byte: u8) -> PathBuf {
         let path = self.path("file.mems");
         create(&path, units, byte).expect("the file is made");
@@ -301,7 +301,7 @@ fn a_forked_child_has_no_map_and_keeps_no_lock_that_it_lets_go() {
     if child == 0 {
         file.forget();
         let mut present = [0_u8; 64];
-        // SAFETY: as above; mincore looks at addresses that may not be mapped, and there is room for 64 pages.
+        // SAFETY: the child calls only what a child of a process with threads may; mincore looks at addresses that may not be mapped, and there is room for 64 pages.
         unsafe {
             if maps.iter().any(|map| libc::mincore(map.cast(), 1 << 16, present.as_mut_ptr()) == 0) {
                 libc::_exit(1);

@@ -68,6 +68,30 @@ describe('a shared front', () => {
     }
   });
 
+  test('counts the bytes of all blocks that were allocated, in all threads', async () => {
+    const heap = published();
+    const before = heap.stats().totals;
+    const CALLS = 5000;
+    const work = ({ Heap }, { id, calls }) => {
+      const theirs = Heap.attach(id);
+      // Slots of 16, 112 and 1024 bytes, and a block of ten pages.
+      for (let call = 0; call < calls; call++)
+        for (const size of [1, 100, 1000, 8192 * 5]) theirs.free(theirs.malloc(size));
+    };
+    const given = { id: heap.id, calls: CALLS };
+    await Promise.all([inWorker(work, given), inWorker(work, given)]);
+    work(mems, given);
+    const { totals, bytes } = heap.stats();
+    assert.deepEqual(totals, {
+      malloc: before.malloc + 3 * 4 * CALLS,
+      free: before.free + 3 * 4 * CALLS,
+      allocatedBytes: before.allocatedBytes + 3 * (16 + 112 + 1024 + 8192 * 5) * CALLS,
+    });
+    assert.equal(bytes.live, 0);
+    heap.verify();
+    heap.close();
+  });
+
   test('is taken by no other object of the heap in its thread at the same time', () => {
     const heap = published();
     const other = useOften(Heap.attach(heap.id));

@@ -117,6 +117,7 @@ export const numbers: number[] = [
   peak.metadata,
   totals.malloc,
   totals.free,
+  totals.allocatedBytes,
 ];
 finish();
 

@@ -67,6 +67,8 @@ class HistoryBuilder {
   initial = 0;
   /** Why not everything is what the heap itself has said; undefined if it is. */
   inferred = undefined;
+  /** Opens the heap that replays, which takes the first call: a snapshot has none. */
+  #open;
   #player;
   #spans;
   #mains;
@@ -97,8 +99,7 @@ class HistoryBuilder {
     });
     // The recorded heap had the limit of its own options.
     const replayed = own ? {} : { policy: this.policy, limit };
-    this.#player = new Player(source, replayed);
-    if (this.policy === 'segregated') this.#spans = new Spans(this.#player.heap);
+    this.#open = () => new Player(source, replayed);
     this.#hasStacks = own && source.recording.stacks;
     this.kinds = new Column(Uint8Array);
     this.what = new Column(Uint32Array);
@@ -111,6 +112,15 @@ class HistoryBuilder {
       previous: new Column(Uint32Array),
       ...(this.#hasStacks ? { site: new Column(Uint32Array) } : {}),
     };
+  }
+
+  /** The heap that replays; undefined if the rules have to do. */
+  get #replaying() {
+    if (this.#player === undefined && this.inferred === undefined) {
+      this.#player = this.#open();
+      if (this.policy === 'segregated') this.#spans = new Spans(this.#player.heap);
+    }
+    return this.#player;
   }
 
   /** Closes the heap that replays: from now on the rules have to do. `why` says what it cannot follow. */
@@ -151,7 +161,7 @@ class HistoryBuilder {
   /** Plays an event on the heap that replays. Returns the address that the event has, in the recording if there is one. */
   #play(chunk, at) {
     const is = chunk.kind[at];
-    const played = this.#player?.play(chunk, at);
+    const played = this.#replaying?.play(chunk, at);
     if (!this.#isRecorded) return played;
     if (is !== KIND.malloc && is !== KIND.realloc) return chunk.from[at];
     const address = chunk.address[at];
@@ -162,14 +172,13 @@ class HistoryBuilder {
 
   /** What was there when the recording began. */
   #began(chunk, at) {
-    if (this.#player !== undefined && this.#isRecorded) this.#infer('it began with blocks there');
+    if (this.#isRecorded) this.#infer('it began with blocks there');
     if (chunk.kind[at] === KIND.main) {
       if (this.#isRecorded) this.#mains.grow(chunk.size[at], 0, true);
       return;
     }
     this.initial += 1;
-    const played = this.#player?.play(chunk, at);
-    const address = this.#isRecorded ? chunk.address[at] : played;
+    const address = this.#isRecorded ? chunk.address[at] : this.#replaying.play(chunk, at);
     this.#make(chunk, at, { address, moment: 0 });
   }
 

@@ -1,4 +1,5 @@
-// Kinds of events: `main` and `block` say what was there at the beginning of a recording; the others are operations.
+// Kinds of events, as recordings number them: `main` and `block` say what was there at the beginning of a recording; the others are
+// operations.
 
 'use strict';
 

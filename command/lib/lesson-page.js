@@ -9,6 +9,7 @@ const { Failure } = require('./failure.js');
 const { writeOutput } = require('./files.js');
 const { checkHoles } = require('./lesson-values.js');
 const { lessonOf, write } = require('./link.js');
+const { escaped } = require('./markup.js');
 
 /** Where the page has the lesson that it opens with, as a link has it. */
 const PLACE = '<meta name="mems-lesson" content="">';
@@ -41,8 +42,7 @@ function pageWith(link) {
   const whole = page();
   if (link === undefined) return whole;
   if (!whole.includes(PLACE)) throw new Error('the page has no place for a lesson');
-  const attribute = link.replaceAll('&', '&amp;').replaceAll('"', '&quot;');
-  return whole.replace(PLACE, () => PLACE.replace('""', () => `"${attribute}"`));
+  return whole.replace(PLACE, () => PLACE.replace('""', () => `"${escaped(link)}"`));
 }
 
 /**

@@ -3,7 +3,8 @@
 
 'use strict';
 
-const { Failure } = require('./failure.js');
+const { Failure, nearest } = require('./failure.js');
+const { ORDERS } = require('./free-list.js');
 const { bytes, parseSize, parseSizes, parseWhole } = require('./numbers.js');
 
 /** The first address of an exercise, if none is named. */
@@ -48,14 +49,47 @@ function parseHoles(text) {
   return holes;
 }
 
+/** Reads one of these names; `what` says in the message what they are. */
+const oneOf = (what, names) => (text) => {
+  if (names.includes(text)) return text;
+  const meant = nearest(text, names);
+  throw new Failure(`there is no ${what} "${text}"${meant ? `: did you mean ${meant}?` : '.'}`);
+};
+
+/**
+ * What is set of a lesson's memory, by the names that links have for it: in which parts of a lesson it is (lib/link.js), as what, and
+ * how it is read. A lesson does not have the value that is the `usual` one.
+ */
+const SETTINGS = {
+  align: { parts: ['options', 'rules'], as: 'alignment', read: parseAlign },
+  min: { parts: ['options'], as: 'minBlockSize', read: parseHeapSize },
+  max: { parts: ['options'], as: 'maxSize', read: parseHeapSize },
+  header: { parts: ['rules'], as: 'header', read: parseHeader },
+  order: {
+    parts: ['rules'],
+    as: 'order',
+    read: oneOf('order of a list', ORDERS),
+    usual: 'address',
+  },
+};
+/** What of it is set or not, and the value that a lesson has where it is set. */
+const SWITCHES = {
+  grow: { parts: ['options'], as: 'growingBlocks', value: true },
+  join: { parts: ['options'], as: 'joinEmptyBlocks', value: true },
+  apart: { parts: ['rules'], as: 'coalesce', value: false },
+};
+
 module.exports = {
   BASE,
   checkHeapSize,
   checkHoles,
   MOST_BYTES,
+  oneOf,
   parseAlign,
   parseBase,
   parseHeader,
   parseHeapSize,
   parseHoles,
+  SETTINGS,
+  SWITCHES,
 };

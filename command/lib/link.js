@@ -13,16 +13,8 @@
 'use strict';
 
 const { linesOf, programOf } = require('./calls.js');
-const { Failure, nearest } = require('./failure.js');
-const { ORDERS } = require('./free-list.js');
-const {
-  BASE,
-  parseAlign,
-  parseBase,
-  parseHeader,
-  parseHeapSize,
-  parseHoles,
-} = require('./lesson-values.js');
+const { Failure } = require('./failure.js');
+const { BASE, oneOf, parseBase, parseHoles, SETTINGS, SWITCHES } = require('./lesson-values.js');
 const { parseWhole } = require('./numbers.js');
 const { RULES } = require('./rules.js');
 
@@ -33,29 +25,14 @@ const LONGEST = 20_000;
 /** What the part of an address behind the # may have as it is, except for what separates its words. */
 const ENCODED = /[^A-Za-z0-9\-._~!$'()*+,:@/?=;]/gu;
 
-const oneOf = (what, names) => (text) => {
-  if (names.includes(text)) return text;
-  const meant = nearest(text, names);
-  throw new Failure(`there is no ${what} "${text}"${meant ? `: did you mean ${meant}?` : '.'}`);
-};
-
-/** Names with values: where each is in a lesson, and how it is read. */
+/** Names with values: in which parts of a lesson each is, or else in the lesson itself; as what; and how it is read. */
 const VALUES = {
-  align: { in: 'any', read: parseAlign },
-  min: { in: 'options', as: 'minBlockSize', read: parseHeapSize },
-  max: { in: 'options', as: 'maxSize', read: parseHeapSize },
-  header: { in: 'rules', as: 'header', read: parseHeader },
-  order: { in: 'rules', as: 'order', read: oneOf('order of a list', ORDERS) },
+  ...SETTINGS,
   policy: { as: 'policy', read: oneOf('policy', Object.keys(RULES)) },
   step: { as: 'step', read: parseWhole(0, 9999) },
 };
 /** Words that are there or not. */
-const WORDS = {
-  grow: { in: 'options', as: 'growingBlocks' },
-  join: { in: 'options', as: 'joinEmptyBlocks' },
-  apart: { in: 'rules', as: 'coalesce', value: false },
-  ask: { as: 'ask' },
-};
+const WORDS = { ...SWITCHES, ask: { as: 'ask', value: true } };
 
 const encoded = (text) => {
   return text.replace(/\p{Surrogate}/gu, '\ufffd').replace(ENCODED, encodeURIComponent);
@@ -83,7 +60,7 @@ function write({ memory, options = {}, rules = {}, policy, run, step, ask }) {
     `${VERSION}`,
     memory && `memory=${memoryText(memory)}`,
     align !== undefined && `align=${align}`,
-    ...Object.entries(WORDS).map(([word, { as, value = true }]) => values[as] === value && word),
+    ...Object.entries(WORDS).map(([word, { as, value }]) => values[as] === value && word),
     ...['min', 'max', 'header', 'order', 'step'].map((name) => {
       const value = values[VALUES[name].as];
       return value !== undefined && `${name}=${value}`;
@@ -108,6 +85,12 @@ function decoded(text) {
   }
 }
 
+/** Puts a value into a lesson where an entry of VALUES or WORDS says. */
+function put(lesson, { parts, as }, value) {
+  if (parts === undefined) lesson[as] = value;
+  else for (const part of parts) lesson[part][as] = value;
+}
+
 /** Puts a word of a link into a lesson. */
 function readWord(word, lesson) {
   const at = word.indexOf('=');
@@ -117,17 +100,11 @@ function readWord(word, lesson) {
     // Semicolons of comments are encoded, and stay.
     lesson.run = text.split(';').map(decoded).join('\n');
   } else if (Object.hasOwn(VALUES, name) && text !== undefined) {
-    const { in: place, as, read } = VALUES[name];
+    const { read, usual } = VALUES[name];
     const value = read(decoded(text));
-    if (place === 'any') {
-      lesson.options.alignment = value;
-      lesson.rules.alignment = value;
-    } else if (place === undefined) lesson[as] = value;
-    else lesson[place][as] = value;
+    put(lesson, VALUES[name], value === usual ? undefined : value);
   } else if (Object.hasOwn(WORDS, name) && text === undefined) {
-    const { in: place, as, value = true } = WORDS[name];
-    if (place === undefined) lesson[as] = value;
-    else lesson[place][as] = value;
+    put(lesson, WORDS[name], WORDS[name].value);
   } else throw new Failure(`"${word.slice(0, 40)}" is nothing that this page knows.`);
 }
 

@@ -11,7 +11,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { checkOutput, writeOutput } = require('./files.js');
 const { Failure } = require('./failure.js');
-const { bytes: sizeText, count } = require('./numbers.js');
+const { bytes: sizeText, plural } = require('./numbers.js');
 const { openOperations } = require('./operations.js');
 const { makePage } = require('./page.js');
 
@@ -47,9 +47,9 @@ function numbersOf({ bytes, counts }, holes) {
 /** What a page has to say about blocks that are freed, and cannot be allocated yet. */
 function quarantineOf({ bytes, counts }) {
   if (counts.quarantined === 0) return [];
-  const blocks = counts.quarantined === 1 ? 'block' : 'blocks';
+  const blocks = plural(counts.quarantined, 'block');
   return [
-    `${count(counts.quarantined)} ${blocks} of ${sizeText(bytes.quarantined)} in quarantine are drawn as holes. The numbers, which are those of stats(), do not count them as holes.`,
+    `Drawn as holes, and not counted as such in the numbers, which are those of stats(): ${blocks} of ${sizeText(bytes.quarantined)} in quarantine.`,
   ];
 }
 

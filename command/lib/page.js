@@ -13,11 +13,14 @@ const { setImmediate: turn } = require('node:timers/promises');
 const { pagePath } = require('../library.js');
 const { Failure } = require('./failure.js');
 const { HistoryBuilder } = require('./history.js');
-const { bytes, count } = require('./numbers.js');
+const { KIND } = require('./kinds.js');
+const { escaped } = require('./markup.js');
+const { bytes, count, plural } = require('./numbers.js');
 const { Program } = require('./program.js');
 const { checkedLimit } = require('./replay.js');
 const { readAll } = require('./replay-file.js');
 const { slice } = require('./slice.js');
+const { withoutFolders } = require('./stack-text.js');
 const { Tally } = require('./tally.js');
 const { chooseWindows } = require('./windows.js');
 
@@ -31,17 +34,6 @@ const STEP = 1 << 14;
 
 /** The code of pages, which the command shares. */
 const load = () => import('../../pages/report/command.mjs');
-
-/** The folders of a frame's file, behind a bracket or right behind `at`, with the scheme of a URL or the letter of a drive. */
-const FOLDERS = /(?<=\(|^\s*at (?:async )?)(?:[a-z][\w+.-]*:)?[\\/].*[\\/]/i;
-
-/** A stack without the folders of its files. */
-const withoutFolders = (stack) => {
-  return stack
-    .split('\n')
-    .map((line) => line.replace(FOLDERS, ''))
-    .join('\n');
-};
 
 /** The texts of the stacks that a history has, by their numbers. */
 function stacksOf({ recording }, paths) {
@@ -98,7 +90,7 @@ function notesOf(found, isRefined, page) {
   const { missing = 0, stats } = source.recording ?? {};
   if (missing > 0)
     notes.push(
-      `${count(missing)} operations are missing: the disk was slower than the program, or that part of the file is damaged.`,
+      `${plural(missing, 'operation is', 'operations are')} missing: the disk was slower than the program, or that part of the file is damaged.`,
     );
   if (source.kind === 'recording' && stats === undefined) {
     notes.push('The recording was cut off: this is its beginning.');
@@ -180,7 +172,7 @@ async function replayWith(policy, { program, source, limit }, context, page) {
 }
 
 /** Live and mapped bytes over a whole program. */
-function summaryOf(history, { OPERATION, NONE }) {
+function summaryOf(history, { NONE }) {
   const { operations, kinds, what, blocks, mains } = history;
   const summary = { moments: [], live: [], mapped: [] };
   let [live, mapped, grown] = [0, 0, 0];
@@ -189,10 +181,10 @@ function summaryOf(history, { OPERATION, NONE }) {
   for (let moment = 1; moment <= operations; moment++) {
     const which = what[moment - 1];
     const is = kinds[moment - 1];
-    if (which !== NONE && is <= OPERATION.realloc) {
-      if (is === OPERATION.free) live -= blocks.size[which];
+    if (which !== NONE && is <= KIND.realloc) {
+      if (is === KIND.free) live -= blocks.size[which];
       else live += blocks.size[which];
-      if (is === OPERATION.realloc) live -= blocks.size[blocks.previous[which]];
+      if (is === KIND.realloc) live -= blocks.size[blocks.previous[which]];
     }
     while (grown < mains.from.length && mains.from[grown] <= moment) mapped += mains.size[grown++];
     most = Math.max(most, live);
@@ -216,7 +208,7 @@ function windowsOf(found, most, page) {
   return {
     windows,
     summary: summaryOf(history, page),
-    leftOut: `The program has ${count(operations)} operations, which are too many for one page. ${count(inside)} of them are here, round the peak, growth and refused requests; the other ${count(operations - inside)} are only in the curves below${hasPictures ? ' and in the small pictures' : ''}.`,
+    leftOut: `The program has ${count(operations)} operations, which are too many for one page. ${plural(inside, 'of them is', 'of them are')} here, round the peak, growth and refused requests; the other ${plural(operations - inside, 'is', 'are')} only in the curves below${hasPictures ? ' and in the small pictures' : ''}.`,
   };
 }
 
@@ -232,9 +224,6 @@ function packAll(found, most, page) {
   });
   return { windows, parts, ...rest };
 }
-
-const escapes = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-const escaped = (text) => text.replace(/[&<>"]/g, (letter) => escapes[letter]);
 
 /** The built page, in which comments for the title and the data are left to fill in. */
 function readTemplate() {
@@ -265,7 +254,7 @@ function factsOf({ history, tally, source }) {
   return [
     ['policy', history.meta.policy],
     ['operations', count(history.operations)],
-    ['peak', `${bytes(tally.peak.bytes)} in ${count(tally.peak.blocks)} blocks`],
+    ['peak', `${bytes(tally.peak.bytes)} in ${plural(tally.peak.blocks, 'block')}`],
     ['mapped', bytes(mapped)],
     ...(begun === undefined
       ? []
@@ -357,4 +346,4 @@ async function makePage(source, options, context) {
   }
 }
 
-module.exports = { loadPages: load, makePage, MOST_OPERATIONS, replayWith, withoutFolders };
+module.exports = { loadPages: load, makePage, MOST_OPERATIONS, replayWith };

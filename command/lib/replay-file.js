@@ -5,7 +5,7 @@
 const { setImmediate: turn } = require('node:timers/promises');
 const { POLICIES } = require('../library.js');
 const { Failure, unknown } = require('./failure.js');
-const { count } = require('./numbers.js');
+const { plural } = require('./numbers.js');
 const { openOperations } = require('./operations.js');
 const { openReplays, warmUp } = require('./replay.js');
 const { Tally } = require('./tally.js');
@@ -16,10 +16,11 @@ const STEP = 1 << 14;
 /** The policies that an option names: all of them, or some with commas between. */
 function parsePolicies(text) {
   if (text === 'all') return POLICIES;
-  return text.split(',').map((name) => {
+  const names = [...new Set(text.split(','))];
+  for (const name of names) {
     if (!POLICIES.includes(name)) throw unknown('policy', name, [...POLICIES, 'all']);
-    return name;
-  });
+  }
+  return names;
 }
 
 /** One policy, for options that take no more. */
@@ -66,7 +67,7 @@ function warnOf({ name, recording }, context) {
     );
   }
   if (missing > 0) {
-    const what = missing === 1 ? '1 operation is' : `${count(missing)} operations are`;
+    const what = plural(missing, 'operation is', 'operations are');
     context.warn(`${name}: ${what} missing, so the numbers are not quite the program's.`);
   }
   if (stats === undefined)

@@ -11,6 +11,7 @@ const readline = require('node:readline');
 const tty = require('node:tty');
 const { onEnd } = require('./cleanup.js');
 const { Failure } = require('./failure.js');
+const { columnsOf } = require('./text.js');
 
 const ESC = '\u001b[';
 const ENTER = `${ESC}?1049h${ESC}?25l${ESC}?7l`;
@@ -42,8 +43,11 @@ class Screen {
 
   /** Draws lines, which fit. */
   draw(lines) {
-    const text = lines.map((line) => `${line}${ESC}K`).join('\r\n');
-    this.stdout.write(`${ESC}H${text}${ESC}J`);
+    const { columns } = this.size;
+    // Behind a line that fills its row the cursor is still on the last column, which would be erased.
+    const erased = (line) => (columnsOf(line) < columns ? `${line}${ESC}K` : line);
+    const below = columnsOf(lines.at(-1)) < columns ? `${ESC}J` : '';
+    this.stdout.write(`${ESC}H${lines.map(erased).join('\r\n')}${below}`);
   }
 
   /**

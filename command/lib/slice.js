@@ -3,6 +3,8 @@
 
 'use strict';
 
+const { KIND } = require('./kinds.js');
+
 /** What lasts for a time, as it is in a window. */
 function during(columns, from, to, never) {
   const names = Object.keys(columns);
@@ -18,7 +20,7 @@ function during(columns, from, to, never) {
 }
 
 /** The operations of `history` after the moment `from`, up to `to`. `page` is the code of pages. */
-function slice(history, from, to, { NEVER, NONE, OPERATION, Column, edgesOf }) {
+function slice(history, from, to, { NEVER, NONE, Column, edgesOf }) {
   const { kinds, what, blocks, refused, meta } = history;
   const { birth, death, previous } = blocks;
   // By number: the number in the window, and one more.
@@ -45,11 +47,11 @@ function slice(history, from, to, { NEVER, NONE, OPERATION, Column, edgesOf }) {
   const [marks, sizes] = [[], []];
   const parts = Uint32Array.from({ length: to - from }, (_, at) => {
     const [is, which] = [kinds[from + at], what[from + at]];
-    if (is === OPERATION.mark) return marks.push(meta.marks[which]) - 1;
-    if (is === OPERATION.refusedMalloc || is === OPERATION.refusedRealloc) {
+    if (is === KIND.mark) return marks.push(meta.marks[which]) - 1;
+    if (is === KIND.refusedMalloc || is === KIND.refusedRealloc) {
       return sizes.push(refused[which]) - 1;
     }
-    return which === NONE || is > OPERATION.realloc ? NONE : numbers[which] - 1;
+    return which === NONE || is > KIND.realloc ? NONE : numbers[which] - 1;
   });
   return {
     ...history,

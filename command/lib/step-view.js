@@ -293,7 +293,8 @@ function frame(model, { columns, rows }, { glyphs, paint, hasColors, ascii }) {
   const isRoomy = rows >= 20;
   const gap = isRoomy ? [''] : [];
   const { view, shown } = model;
-  const top = [header(model, context), ...(model.note ? [model.note] : []), ...gap];
+  const note = model.note ? wrap(model.note, columns).slice(0, isRoomy ? 4 : 2) : [];
+  const top = [header(model, context), ...note, ...gap];
   const bottom = [footer(model, context)];
   const body = [];
   const left = () => rows - top.length - body.length - bottom.length;

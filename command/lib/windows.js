@@ -2,13 +2,15 @@
 
 'use strict';
 
+const { KIND } = require('./kinds.js');
+
 /** The most windows. */
 const MOST = 8;
 
 /** The moments that are worth looking at, the most important first, as [moment, why]. */
-function points({ history, peak }, { OPERATION, operationsOf }) {
+function points({ history, peak }, { operationsOf }) {
   const { kinds, mains } = history;
-  const refused = operationsOf(kinds, [OPERATION.refusedMalloc, OPERATION.refusedRealloc]);
+  const refused = operationsOf(kinds, [KIND.refusedMalloc, KIND.refusedRealloc]);
   const grows = Array.from(mains.from, (moment, at) => ({ moment, size: mains.size[at] }))
     .filter(({ moment }) => moment > 0)
     .sort((a, b) => b.size - a.size || a.moment - b.moment);

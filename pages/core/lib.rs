@@ -10,8 +10,13 @@
 #![deny(missing_docs, unsafe_op_in_unsafe_fn)]
 #![allow(dead_code, reason = "a heap has more than is called here")]
 
+#[cfg(feature = "recording")]
+#[path = "../../src/checksum.rs"]
+mod checksum;
 #[path = "../../src/error.rs"]
 mod error;
+#[path = "../../src/file_error.rs"]
+mod file_error;
 #[path = "../../src/heap/mod.rs"]
 mod heap;
 mod heaps;

@@ -2,7 +2,7 @@
 
 import { parseAddress } from '../../command/lib/calls.js';
 import { count } from '../../command/lib/numbers.js';
-import { byId, element, fill } from './dom.mjs';
+import { byId, fill, make } from '../lib/dom.mjs';
 import { head, scrolled } from './panels.mjs';
 import { sentence } from './words.mjs';
 
@@ -29,32 +29,32 @@ function translation(address, found, mains) {
   const first = Math.max(0, page - 3);
   const shown = Array.from({ length: Math.min(pages - first, 7) }, (_, at) => first + at);
   const rows = shown.map((number) =>
-    element(
+    make(
       'tr',
-      { class: number === page ? 'now' : undefined },
-      element('th', { scope: 'row' }, `${number}`),
-      element('td', {}, `${FIRST + number * PAGE}..${FIRST + (number + 1) * PAGE - 1}`),
-      element('td', {}, `${PLACE + number * PAGE}`),
+      { className: number === page ? 'now' : undefined },
+      make('th', { scope: 'row' }, `${number}`),
+      make('td', {}, `${FIRST + number * PAGE}..${FIRST + (number + 1) * PAGE - 1}`),
+      make('td', {}, `${PLACE + number * PAGE}`),
     ),
   );
   return [
-    element(
+    make(
       'dl',
-      { class: 'sum' },
-      sums.flatMap(([name, value]) => [element('dt', {}, name), element('dd', {}, value)]),
+      { className: 'sum' },
+      sums.flatMap(([name, value]) => [make('dt', {}, name), make('dd', {}, value)]),
     ),
     scrolled(
       'The pages of the heap',
-      element(
+      make(
         'table',
         {},
-        element(
+        make(
           'caption',
           {},
           `The pages of the heap${shown.length < pages ? `, ${shown.length} of ${count(pages)}` : ''}`,
         ),
         head(['page', 'virtual addresses', 'physical address']),
-        element('tbody', {}, rows),
+        make('tbody', {}, rows),
       ),
     ),
   ];
@@ -80,7 +80,7 @@ export function drawByte(state) {
   const field = byId('byte');
   if (document.activeElement !== field) field.value = text;
   if (text === '') {
-    fill('found', element('p', {}, 'There is no block yet.'));
+    fill('found', make('p', {}, 'There is no block yet.'));
     return;
   }
   try {
@@ -90,6 +90,6 @@ export function drawByte(state) {
     const is = message === undefined ? translation(address, offset, after) : sentence(message);
     fill('found', is);
   } catch (error) {
-    fill('found', element('p', {}, error.message));
+    fill('found', make('p', {}, error.message));
   }
 }

@@ -3,7 +3,7 @@
 import * as link from '../../command/lib/link.js';
 import { notesOf } from '../../command/lib/notes.js';
 import { ruleOf } from '../../command/lib/rules.js';
-import { byId, element, fill } from './dom.mjs';
+import { byId, fill, make } from '../lib/dom.mjs';
 import { aboutOf, known } from './lessons.mjs';
 import { liveBlocks } from './run.mjs';
 import { kindOf } from './settings.mjs';
@@ -28,7 +28,7 @@ export function drawControls(state) {
   const says = 'Hatched: a hole (H), free. Coloured: a block in use (P).';
   fill('key', `${says} 1000:1099 are its first and last address (SVA and EVA).${walls}`);
   const mistake = ({ line, message }) => {
-    return element('li', { class: 'mistake' }, `Line ${line}: ${message}`);
+    return make('li', { className: 'mistake' }, `Line ${line}: ${message}`);
   };
   fill('mistakes', mistakes.map(mistake));
   // A call that is being typed is a mistake for a while, and is not read out.
@@ -48,7 +48,7 @@ function drawBlocks(steps, hidden) {
   const live = liveBlocks(steps, hidden);
   const block = byId('block');
   const before = block.value;
-  const option = ([name, size]) => element('option', { value: name }, `${name}, ${bytes(size)}`);
+  const option = ([name, size]) => make('option', { value: name }, `${name}, ${bytes(size)}`);
   block.replaceChildren(...[...live].map(option));
   if (live.has(before)) block.value = before;
   byId('add-free').querySelector('button').disabled = live.size === 0;

@@ -2,7 +2,7 @@
 
 import { Layout } from '../../command/lib/moment.js';
 import { count } from '../../command/lib/numbers.js';
-import { element } from './dom.mjs';
+import { make } from '../lib/dom.mjs';
 
 /** Colours of blocks, which keep theirs. */
 const COLOURS = 5;
@@ -45,11 +45,11 @@ function denseBar(segments) {
   const parts = segments.map((each) => ({ ...each, kind: each.kind === 'live' ? 'live' : 'hole' }));
   const layout = new Layout({ chains: () => [{ segments: parts }] }, parts.length);
   const cells = [...layout.coverage(0, parts.length, MANY)].map((share) =>
-    element('span', { class: `segment ${share < 0.5 ? 'hole' : 'live'}` }),
+    make('span', { className: `segment ${share < 0.5 ? 'hole' : 'live'}` }),
   );
-  return element(
+  return make(
     'div',
-    { class: 'bar dense', 'aria-hidden': 'true', title: `${count(segments.length)} segments` },
+    { className: 'bar dense', 'aria-hidden': 'true', title: `${count(segments.length)} segments` },
     cells,
   );
 }
@@ -76,10 +76,10 @@ export function bar(all, { marks = new Map(), taken, onpick } = {}) {
       onpick && kind === 'hole' && 'pickable',
     ];
     const text = kind === 'wall' ? '' : (mark ?? labelOf(segment));
-    return element(
+    return make(
       'span',
       {
-        class: classes.filter(Boolean).join(' '),
+        className: classes.filter(Boolean).join(' '),
         style: styleOf(segment),
         title:
           kind === 'wall'
@@ -90,20 +90,22 @@ export function bar(all, { marks = new Map(), taken, onpick } = {}) {
       text,
     );
   });
-  return element('div', { class: 'bar', 'aria-hidden': 'true' }, parts);
+  return make('div', { className: 'bar', 'aria-hidden': 'true' }, parts);
 }
 
 /** The bars of main blocks, each with its name and addresses. */
 export function bars(mains, about, isHeap) {
   if (mains.length === 0) {
-    return [element('p', { class: 'empty' }, 'Nothing is mapped yet: the heap has no main block.')];
+    return [
+      make('p', { className: 'empty' }, 'Nothing is mapped yet: the heap has no main block.'),
+    ];
   }
   return mains.map(({ start, size, segments }) => {
     const name = `${isHeap ? 'MAIN' : 'memory'} ${start}..${start + size - 1}`;
-    return element(
+    return make(
       'div',
-      { class: 'main' },
-      element('div', { class: 'name' }, name),
+      { className: 'main' },
+      make('div', { className: 'name' }, name),
       bar(segments, about),
     );
   });
@@ -115,26 +117,26 @@ export function chains(mains, { onpick, isHeap }) {
     const { kind, start, size, name } = segment;
     const isHole = kind === 'hole';
     const text = [
-      element('b', {}, isHole ? 'H' : `P${name === undefined ? '' : ` ${name}`}`),
-      element('span', {}, `${start}:${start + size - 1}`),
-      element('small', {}, sizeOf(segment)),
+      make('b', {}, isHole ? 'H' : `P${name === undefined ? '' : ` ${name}`}`),
+      make('span', {}, `${start}:${start + size - 1}`),
+      make('small', {}, sizeOf(segment)),
     ];
-    const about = { class: `link ${kind}`, 'data-key': `link${start}` };
-    if (!isHeap) return element('li', {}, element('span', about, text));
-    return element(
+    const about = { className: `link ${kind}`, 'data-key': `link${start}` };
+    if (!isHeap) return make('li', {}, make('span', about, text));
+    return make(
       'li',
       {},
-      element('button', { ...about, type: 'button', onclick: () => onpick(start) }, text),
+      make('button', { ...about, type: 'button', onclick: () => onpick(start) }, text),
     );
   };
   return mains.map(({ start, size, segments }) => {
     const shown = collapsed(segments).filter(({ kind }) => kind !== 'wall');
     const title = isHeap ? `MAIN[${start}:${start + size - 1}]` : 'memory';
-    return element(
+    return make(
       'div',
-      { class: 'chain' },
-      isHeap && element('span', { class: 'head' }, title),
-      element('ol', { 'aria-label': `segments of ${title}` }, shown.slice(0, LINKS).map(link)),
+      { className: 'chain' },
+      isHeap && make('span', { className: 'head' }, title),
+      make('ol', { 'aria-label': `segments of ${title}` }, shown.slice(0, LINKS).map(link)),
       shown.length > LINKS && `and ${count(shown.length - LINKS)} more`,
     );
   });

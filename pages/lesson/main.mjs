@@ -2,9 +2,10 @@
 
 import { parse } from '../../command/lib/calls.js';
 import * as link from '../../command/lib/link.js';
+import { embeddedBytes } from '../lib/data.mjs';
+import { byId, make } from '../lib/dom.mjs';
 import { drawByte } from './byte.mjs';
 import { OWN } from './controls.mjs';
-import { byId, element } from './dom.mjs';
 import { POLICIES, start } from './heap.mjs';
 import { known, LESSONS, randomLesson } from './lessons.mjs';
 import { letter } from './question.mjs';
@@ -165,7 +166,7 @@ function listen() {
 function prepare() {
   state = new State();
   settings.prepare();
-  const option = (value, text) => element('option', { value }, text);
+  const option = (value, text) => make('option', { value }, text);
   byId('exercise').append(
     option(OWN, 'your own'),
     ...LESSONS.map(({ id, name }) => option(id, name)),
@@ -180,13 +181,6 @@ function prepare() {
   else show({ ...LESSONS[0].lesson, step: 1 });
 }
 
-/** The bytes of the module, which the page has as base64 of gzip. */
-function core() {
-  const bytes = Uint8Array.from(atob(byId('core').textContent), (one) => one.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
-  return new Response(stream).arrayBuffer();
-}
-
 function fail(error) {
   const isKnown = error.code === 'ERR_MEMS_INTERNAL';
   const notice = byId('notice');
@@ -197,7 +191,7 @@ function fail(error) {
 }
 
 async function begin() {
-  await start(await core());
+  await start(await embeddedBytes('core'));
   prepare();
 }
 

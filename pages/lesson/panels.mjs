@@ -2,29 +2,29 @@
 
 import { count, bytes as inUnits, percent } from '../../command/lib/numbers.js';
 import { ruleOf } from '../../command/lib/rules.js';
-import { element } from './dom.mjs';
+import { make } from '../lib/dom.mjs';
 import { bar } from './draw.mjs';
 import { totals } from './run.mjs';
 import { bytes, search } from './words.mjs';
 
 /** Something that may be wider than the page, and scrolls then, by keys as well. */
 export function scrolled(label, content) {
-  return element(
+  return make(
     'div',
-    { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': label },
+    { className: 'scroll', tabIndex: 0, role: 'region', 'aria-label': label },
     content,
   );
 }
 
 /** The head of a table with these titles of columns. */
 export const head = (titles) => {
-  return element(
+  return make(
     'thead',
     {},
-    element(
+    make(
       'tr',
       {},
-      titles.map((title) => element('th', { scope: 'col' }, title)),
+      titles.map((title) => make('th', { scope: 'col' }, title)),
     ),
   );
 };
@@ -44,21 +44,21 @@ export function marksOf({ looked }) {
 export function lookedAt(step, policy) {
   const { looked } = step;
   const said = search(step, policy);
-  const words = said ? [element('p', {}, said)] : [];
+  const words = said ? [make('p', {}, said)] : [];
   if (looked === undefined || looked.number === 0) return words;
   const left = looked.number - looked.holes.length;
   const items = looked.holes.map(({ start, size, why, isTaken }) =>
-    element(
+    make(
       'li',
-      { class: isTaken ? 'taken' : 'refused', value: undefined },
-      element('b', {}, `${isTaken ? '✓' : '✗'} H ${start}`),
+      { className: isTaken ? 'taken' : 'refused' },
+      make('b', {}, `${isTaken ? '✓' : '✗'} H ${start}`),
       ` ${bytes(size)}: ${why}`,
     ),
   );
   return [
-    element('h3', {}, `Holes looked at: ${count(looked.number)}`),
-    element('ol', { start: looked.before + 1 }, items),
-    left > 0 && element('p', {}, `${count(left)} more are not shown.`),
+    make('h3', {}, `Holes looked at: ${count(looked.number)}`),
+    make('ol', { start: looked.before + 1 }, items),
+    left > 0 && make('p', {}, `${count(left)} more are not shown.`),
     ...words,
   ];
 }
@@ -67,7 +67,7 @@ export function lookedAt(step, policy) {
 export function listed(list) {
   if (list === undefined) return [];
   const holes = list.map(({ start, size }) => `H ${start} (${count(size)} B)`).join(', ');
-  return [element('p', {}, `The list of holes, as it is searched: ${holes || 'none'}.`)];
+  return [make('p', {}, `The list of holes, as it is searched: ${holes || 'none'}.`)];
 }
 
 /** Numbers of a memory, as a list of terms. */
@@ -86,26 +86,26 @@ export function numbers(mains) {
       `${percent(outside)}: the share of what is free outside of the largest hole`,
     ],
   ];
-  return element(
+  return make(
     'dl',
     {},
-    rows.flatMap(([name, value]) => [element('dt', {}, name), element('dd', {}, value)]),
+    rows.flatMap(([name, value]) => [make('dt', {}, name), make('dd', {}, value)]),
   );
 }
 
 /** The table of all policies: what each call has got. `at` is how many calls were made, `hidden` from which on nothing is shown. */
 export function comparison(runs, { at, hidden, policy, order, onstep }) {
   const [{ steps }] = runs;
-  const head = element(
+  const head = make(
     'tr',
     {},
-    element('th', { scope: 'col' }, 'call'),
+    make('th', { scope: 'col' }, 'call'),
     runs.map((each) =>
-      element(
+      make(
         'th',
         {
           scope: 'col',
-          class: each.policy === policy ? 'chosen' : undefined,
+          className: each.policy === policy ? 'chosen' : undefined,
           title: ruleOf(each.policy, order),
         },
         each.policy,
@@ -114,7 +114,7 @@ export function comparison(runs, { at, hidden, policy, order, onstep }) {
   );
   const rows = steps.map(({ call }, number) => {
     const isNow = number + 1 === at;
-    const name = element(
+    const name = make(
       'button',
       {
         type: 'button',
@@ -127,29 +127,29 @@ export function comparison(runs, { at, hidden, policy, order, onstep }) {
     const cells = runs.map((each) => {
       const text = number >= hidden ? '?' : (each.steps[number].cell ?? '');
       const isError = number < hidden && each.steps[number].result === 'error';
-      return element(
+      return make(
         'td',
-        { class: each.policy === policy ? 'chosen' : undefined },
+        { className: each.policy === policy ? 'chosen' : undefined },
         isError ? 'error' : text,
       );
     });
-    return element(
+    return make(
       'tr',
-      { class: isNow ? 'now' : undefined },
-      element('th', { scope: 'row' }, name),
+      { className: isNow ? 'now' : undefined },
+      make('th', { scope: 'row' }, name),
       cells,
     );
   });
-  return element(
+  return make(
     'table',
     {},
-    element(
+    make(
       'caption',
       {},
       runs[0].isGiven ? 'The hole that each request takes' : 'The address that each call returns',
     ),
-    element('thead', {}, head),
-    element('tbody', {}, rows),
+    make('thead', {}, head),
+    make('tbody', {}, rows),
   );
 }
 
@@ -164,11 +164,11 @@ export function states(runs, { at, policy, isHeap }) {
       `${count(holes)} ${holes === 1 ? 'hole' : 'holes'}, the largest ${bytes(largest)}`,
       refused > 0 && `${refused} refused`,
     ];
-    return element(
+    return make(
       'div',
-      { class: `state${each.policy === policy ? ' chosen' : ''}` },
-      element('h3', {}, each.policy),
-      element('p', {}, words.filter(Boolean).join('; ')),
+      { className: `state${each.policy === policy ? ' chosen' : ''}` },
+      make('h3', {}, each.policy),
+      make('p', {}, words.filter(Boolean).join('; ')),
       mains.map(({ segments }) => bar(segments)),
     );
   });

@@ -3,28 +3,28 @@
 import { ORDERS } from '../../command/lib/free-list.js';
 import {
   BASE,
-  parseAlign,
   parseBase,
-  parseHeader,
-  parseHeapSize,
   parseHoles,
+  SETTINGS,
+  SWITCHES,
 } from '../../command/lib/lesson-values.js';
-import { byId, element } from './dom.mjs';
+import { byId, make } from '../lib/dom.mjs';
 
-/** Fields with a value: where each is in a lesson, and how it is read. An empty one is left out. */
-const FIELDS = [
-  ['header', 'rules', 'header', parseHeader],
-  ['align', 'rules', 'alignment', parseAlign],
-  ['order', 'rules', 'order', (text) => text],
-  ['alignment', 'options', 'alignment', Number],
-  ['min', 'options', 'minBlockSize', parseHeapSize],
-  ['max', 'options', 'maxSize', parseHeapSize],
-];
-const CHECKS = [
-  ['apart', 'rules', 'coalesce', false],
-  ['grow', 'options', 'growingBlocks', true],
-  ['join', 'options', 'joinEmptyBlocks', true],
-];
+/** How the id of a heap's field begins, if exercises have a field for the setting as well. */
+const OF_HEAP = 'heap-';
+
+/** The fields of some settings: a field for each part of a lesson that has the setting. */
+const fieldsOf = (settings) => {
+  return Object.entries(settings).flatMap(([name, { parts, ...setting }]) =>
+    parts.map((part) => {
+      const id = part === 'options' && parts.length > 1 ? OF_HEAP + name : name;
+      return { id, part, ...setting };
+    }),
+  );
+};
+/** Fields with a value, of which an empty one and the usual one are left out, and those that are checked or not. */
+const FIELDS = fieldsOf(SETTINGS);
+const CHECKS = fieldsOf(SWITCHES);
 
 /** The kind of a lesson's memory, as its field has it. */
 export function kindOf({ memory }) {
@@ -33,10 +33,7 @@ export function kindOf({ memory }) {
 }
 
 export function prepare() {
-  byId('order').append(
-    element('option', { value: '' }, 'address'),
-    ...ORDERS.slice(1).map((name) => element('option', {}, name)),
-  );
+  byId('order').append(...ORDERS.map((name) => make('option', {}, name)));
 }
 
 /** Fills the fields from a lesson. */
@@ -51,8 +48,10 @@ export function show(lesson) {
   byId('base').value = lesson.memory?.base ?? '';
   // What was wrong with a field is gone with its text.
   byId('wrong').textContent = '';
-  for (const [id, place, name] of FIELDS) byId(id).value = lesson[place]?.[name] ?? '';
-  for (const [id, place, name, value] of CHECKS) byId(id).checked = lesson[place]?.[name] === value;
+  for (const { id, part, as, usual } of FIELDS) {
+    byId(id).value = lesson[part]?.[as] ?? usual ?? '';
+  }
+  for (const { id, part, as, value } of CHECKS) byId(id).checked = lesson[part]?.[as] === value;
 }
 
 /** Reads the fields. Returns { memory, options, rules }; throws a sentence. */
@@ -65,13 +64,13 @@ export function read() {
     const base = parseBase(byId('base').value.trim() || `${BASE}`);
     lesson.memory = { holes: kind === 'one' ? all.slice(0, 1) : all, base };
   }
-  const place = kind === 'heap' ? 'options' : 'rules';
-  for (const [id, of, name, parse] of FIELDS) {
+  const chosen = kind === 'heap' ? 'options' : 'rules';
+  for (const { id, part, as, usual = '', read: parse } of FIELDS) {
     const text = byId(id).value.trim();
-    if (of === place && text !== '') lesson[of][name] = parse(text);
+    if (part === chosen && text !== '' && text !== usual) lesson[part][as] = parse(text);
   }
-  for (const [id, of, name, value] of CHECKS) {
-    if (of === place && byId(id).checked) lesson[of][name] = value;
+  for (const { id, part, as, value } of CHECKS) {
+    if (part === chosen && byId(id).checked) lesson[part][as] = value;
   }
   return lesson;
 }

@@ -1,9 +1,9 @@
 // Draws the page from its state: all of it, after each change. `act` has what controls that are drawn do: moveTo(at), pick(number,
 // choice), pickByte(address).
 
+import { byId, fill, make } from '../lib/dom.mjs';
 import { drawByte } from './byte.mjs';
 import { drawControls, drawLink } from './controls.mjs';
-import { byId, element, fill } from './dom.mjs';
 import { bars, chains } from './draw.mjs';
 import { comparison, listed, lookedAt, marksOf, numbers, scrolled, states } from './panels.mjs';
 import { choices } from './question.mjs';
@@ -14,22 +14,22 @@ function drawQuestion(step, state, act) {
   const choice = (each) => {
     const about = { type: 'radio', name: 'hole', value: each.pick, required: true };
     const says = each.letter === undefined ? each.says : `${each.letter}: ${each.says}`;
-    return element('label', {}, element('input', { ...about, 'data-key': each.pick }), says);
+    return make('label', {}, make('input', { ...about, 'data-key': each.pick }), says);
   };
   const onsubmit = (event) => {
     event.preventDefault();
     act.pick(number, new FormData(form).get('hole'));
   };
   const legend = `Which hole does ${step.call.text} take by ${state.lesson.policy}?`;
-  const form = element(
+  const form = make(
     'form',
     { onsubmit },
-    element(
+    make(
       'fieldset',
       {},
-      element('legend', {}, legend),
+      make('legend', {}, legend),
       choices(step, state.lesson).map(choice),
-      element('button', { class: 'primary' }, 'Check'),
+      make('button', { className: 'primary' }, 'Check'),
     ),
   );
   fill('question', form);
@@ -39,7 +39,7 @@ function drawQuestion(step, state, act) {
 function memory(title, { after: mains, listAfter }, about, state, act) {
   const { isHeap } = state;
   return [
-    element('h3', {}, title),
+    make('h3', {}, title),
     bars(mains, about, isHeap),
     listed(listAfter),
     chains(mains, { onpick: act.pickByte, isHeap }),
@@ -67,12 +67,12 @@ function drawMemory(state, act) {
   const step = chosen.moment(at);
   const before = (about) => {
     return [
-      element('h3', {}, 'Before the call'),
+      make('h3', {}, 'Before the call'),
       bars(step.before, about, isHeap),
       listed(step.listBefore),
     ];
   };
-  const title = [element('b', {}, `Call ${at}: `), element('code', {}, step.call.text), '. '];
+  const title = [make('b', {}, `Call ${at}: `), make('code', {}, step.call.text), '. '];
   if (at > state.firstOpen()) {
     const lettered = choices(step, lesson).filter((each) => each.letter !== undefined);
     const marks = new Map(lettered.map((each) => [each.start, each.letter]));
@@ -135,7 +135,7 @@ export function draw(state, act) {
   drawPolicies(state, act);
   byId('stats-section').hidden = !isHeap || chosen.refusal !== undefined;
   if (!byId('stats-section').hidden) {
-    const lines = element('pre', {}, chosen.moment(state.shown).lines.join('\n'));
+    const lines = make('pre', {}, chosen.moment(state.shown).lines.join('\n'));
     fill('stats', scrolled('The lines of printStats()', lines));
   }
   drawLink(state);

@@ -14,15 +14,21 @@ const [LEFT, BOTTOM] = [62, 26];
 
 const colour = (name) => getComputedStyle(document.body).getPropertyValue(name).trim();
 
-/** Short numbers of operations: '1.5M'. */
-const short = (value) => {
-  if (value >= 1e6) return `${+(value / 1e6).toFixed(2)}M`;
-  return value >= 1e4 ? `${+(value / 1e3).toFixed(1)}k` : count(value);
+/** A number as an axis has room for it: '1.5M', or '1,503,200' where marks that are `step` apart would look alike. */
+const short = (value, step = Number.POSITIVE_INFINITY) => {
+  if (value >= 1e6 && step >= 1e4) return `${+(value / 1e6).toFixed(2)}M`;
+  const isThousands = value >= 1e4 && value < 1e6 && step >= 100;
+  return isThousands ? `${+(value / 1e3).toFixed(1)}k` : count(value);
 };
+
+/** Whether so few operations are in view that their numbers may be written in full, and take more room. */
+const isDeep = (min, max) => max - min < 1e5;
 
 const font = '12px system-ui, sans-serif';
 /** Steps between the marks of an axis of bytes. */
 const POWERS = Array.from({ length: 50 }, (_, power) => 2 ** power);
+/** Steps between the marks of an axis of operations: there is none between two operations. */
+const WHOLE = Array.from({ length: 11 }, (_, power) => [1, 2, 5].map((each) => each * 10 ** power));
 
 const axis = (values, size) => ({
   stroke: colour('--soft'),
@@ -30,8 +36,8 @@ const axis = (values, size) => ({
   grid: { stroke: colour('--edge'), width: 1 },
   ticks: { show: false },
   size,
-  space: size === LEFT ? 30 : 56,
-  values: (_, splits) => splits.map(values),
+  space: size === LEFT ? 30 : (_chart, _axis, min, max) => (isDeep(min, max) ? 76 : 56),
+  values: (_chart, splits, _axis, _space, step) => splits.map((value) => values(value, step)),
 });
 
 /** A line at the cursor's moment, which stays when the pointer is elsewhere. */
@@ -55,7 +61,7 @@ const cursorLine = (moment) => ({
 });
 
 /**
- * A chart over time in an element. `series` are { name, colour, filled? }, `format` writes a value; a click or a drag moves the cursor
+ * A chart over time in an element. `series` are { colour, filled? }, `format` writes a value; a click or a drag moves the cursor
  * (`onMove`). `moment` returns where that is, `offset` the number of operations before the first in the page.
  */
 export function timeChart(element, { series, format, moment, offset, onMove, range, key }) {
@@ -64,7 +70,7 @@ export function timeChart(element, { series, format, moment, offset, onMove, ran
     {
       width: Math.max(200, element.clientWidth),
       height: HEIGHT,
-      padding: [8, 12, 0, 0],
+      padding: [8, ({ scales: { x } }) => (isDeep(x.min, x.max) ? 34 : 12), 0, 0],
       legend: { show: false },
       cursor: {
         y: false,
@@ -77,7 +83,7 @@ export function timeChart(element, { series, format, moment, offset, onMove, ran
         y: { range: range ?? ((_, _low, high) => [0, Math.max(1, high) * 1.05]) },
       },
       axes: [
-        axis((value) => short(value + offset()), BOTTOM),
+        { ...axis((value, step) => short(value + offset(), step), BOTTOM), incrs: WHOLE.flat() },
         { ...axis(format, LEFT), ...(format === formats.bytes ? { incrs: POWERS } : {}) },
       ],
       series: [
@@ -105,10 +111,8 @@ export function timeChart(element, { series, format, moment, offset, onMove, ran
   return chart;
 }
 
-/** The largest power of two that has a name of its own on the axis of holes. */
-const powerName = (power) => {
-  return formats.bytes(2 ** power);
-};
+/** A power of two as the axis of holes writes it. */
+const powerName = (power) => formats.bytes(2 ** power);
 
 /** The chart of holes by size in an element. */
 export function holesChart(element) {

@@ -3,7 +3,7 @@
 export { joinParts, splitParts } from '../lib/data.mjs';
 export { sizeValue, valuesOf } from './colours.mjs';
 export { edgesOf } from './edges.mjs';
-export { Column, FIRST_ADDRESS, NEVER, NONE, OPERATION, operationsOf } from './history.mjs';
+export { Column, FIRST_ADDRESS, NEVER, NONE, operationsOf } from './history.mjs';
 export { fractions, Layout } from './layout.mjs';
 export { pack, unpack } from './pack.mjs';
 export { css, THEMES, viridis } from './palette.mjs';

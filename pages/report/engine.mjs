@@ -290,9 +290,11 @@ export class Engine {
     const { operations } = this.#history;
     const matches = SEARCHES[what];
     const step = isBack ? -1 : 1;
+    // Before the first operation, the previous one is the last.
+    const from = isBack && moment === 0 ? 0 : moment - 1;
     // All of them once, from the next on, round the end.
     for (let tried = 1; tried <= operations; tried++) {
-      const at = (((moment - 1 + step * tried) % operations) + operations) % operations;
+      const at = (((from + step * tried) % operations) + operations) % operations;
       const block = matches(this.#history, at, value);
       if (block === undefined) continue;
       return {

@@ -6,22 +6,12 @@
 //
 // Columns are typed arrays. Sizes are bytes with what the heap has rounded them up by; `asked` are those of the request.
 
+export { KIND as OPERATION } from '../../command/lib/kinds.js';
+
 /** What dies then does not. */
 export const NEVER = 0xffff_ffff;
 /** The number of no block. */
 export const NONE = 0xffff_ffff;
-
-/** What an operation is: the numbers are those of a recording's events. */
-export const OPERATION = {
-  malloc: 2,
-  free: 3,
-  realloc: 4,
-  refusedMalloc: 5,
-  refusedRealloc: 6,
-  grow: 7,
-  trim: 8,
-  mark: 9,
-};
 
 /** The first address of every heap. */
 export const FIRST_ADDRESS = 1000;

@@ -62,11 +62,11 @@ const showMoment = latestOnly(async (moment, since) => {
   byId('map-scale').textContent = `– ${row} a row, ${counted(numbers.mainBlocks, 'main block')}`;
   const seconds = panels.secondsText(found.seconds);
   const total = count(report.head.operations);
-  byId('operation').replaceChildren(
-    make('b', {}, name(moment)),
-    ` of ${total}${seconds}: ${panels.operationText(operation)}`,
-  );
-  say(`Operation ${name(moment)}: ${panels.operationText(operation)}. ${sentence(numbers)}`);
+  const done = panels.operationText(operation);
+  byId('operation').replaceChildren(make('b', {}, name(moment)), ` of ${total}${seconds}: ${done}`);
+  // A long mark is cut off.
+  byId('operation').title = done;
+  say(`Operation ${name(moment)}: ${done}. ${sentence(numbers)}`);
   measure('mems:moment', since);
   document.body.dataset.moment = String(moment);
   isReady('moment');
@@ -215,7 +215,6 @@ function showParts({ windows, leftOut }) {
     return make('option', { value: String(at) }, `${count(from)} to ${count(to)}: ${why}`);
   });
   byId('part').append(...options);
-  byId('part').addEventListener('change', ({ target }) => openPart(Number(target.value)));
 }
 
 /** The curves of the whole of such a program. A click leads to the operations that are in the page. */
@@ -257,6 +256,7 @@ function listen() {
       view.reveal(moment);
     },
   });
+  byId('part').addEventListener('change', ({ target }) => openPart(Number(target.value)));
   byId('scale').addEventListener('change', ({ target }) => {
     state.scale = target.value;
     repaint();
@@ -339,7 +339,6 @@ async function start() {
       },
     },
   });
-  listen();
   showParts(head);
   // The first of those with the peak, which most look for.
   await openPart(
@@ -348,6 +347,8 @@ async function start() {
       head.windows.findIndex(({ why }) => why?.includes('the peak')),
     ),
   );
+  // Keys and buttons act on an open history.
+  listen();
 }
 
 start().catch((error) => {

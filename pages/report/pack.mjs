@@ -1,29 +1,30 @@
-// A part of a history as bytes, and back: columns of varints behind a head of JSON.
+// A part of a history as bytes, and back: parts (pages/lib/data.mjs), which are columns of varints in the order of the head's `columns`,
+// each with its name and how many numbers it has.
 //
 // A free is written as how many blocks were made since the one that it frees, so that a reader needs no table of addresses: 1.5 million
 // operations take some 100 ms. An address is written as the distance from where the last block of its size was, which compresses well;
 // a size as the request, and the heap's rounding is a rule, with a list of the blocks that it does not hold for.
-//
-//   4 bytes   the length of the head, little-endian
-//   head      JSON: { ...meta, count, columns: [[name, bytes, numbers], ...] }
-//   columns   in that order
 
+import { joinParts, splitParts } from '../lib/data.mjs';
 import { EDGES, rowsOf } from './edges.mjs';
 import { NEVER, NONE, OPERATION, powerFrom } from './history.mjs';
 import { readVarints, unzigzag, Varints, zigzag } from './varints.mjs';
 
-/** Kinds of operations that only a packed history has: a realloc in place. */
+/** The kind that a realloc in place has in a packed history, and only there. */
 const RESIZE = 10;
 /** Sizes whose last address is remembered. */
 const SIZES = 4096;
-/** Main blocks, their borders, and spans, of which there may be thousands: each is a column of differences. */
+/** The lists that a history has beside its blocks, with the names of their columns. There may be thousands of rows, so differences are packed. */
 const LISTS = {
   mains: ['start', 'size', 'from'],
   borders: ['at', 'from', 'to'],
   spans: ['start', 'end', 'slot', 'from', 'to'],
 };
 
-/** The bytes of a block that was asked for, by a rule: `{ unit }`, `{ power }` (of at least that) or `{ rungs, unit }`. */
+/**
+ * The bytes of a block for which `size` bytes were asked, by a rule: a multiple of `unit`; a power of two that is no less than `power`; or
+ * the next of `rungs`, and beyond these a multiple of `unit`.
+ */
 export function roundUp(size, { unit = 1, power, rungs }) {
   if (power !== undefined) return Math.max(power, powerFrom(size));
   if (rungs !== undefined && size <= rungs[rungs.length - 1]) {
@@ -65,21 +66,11 @@ class Columns {
     }
   }
 
-  /** The bytes of everything, behind a head. */
+  /** Returns all columns as bytes, behind a head. */
   bytes(head) {
-    const columns = [...this.all].map(([name, { bytes, count }]) => [name, bytes.length, count]);
-    const text = new TextEncoder().encode(JSON.stringify({ ...head, columns }));
+    const columns = [...this.all].map(([name, { count }]) => [name, count]);
     const parts = [...this.all.values()].map(({ bytes }) => bytes);
-    const total = parts.reduce((sum, { length }) => sum + length, 4 + text.length);
-    const packed = new Uint8Array(total);
-    new DataView(packed.buffer).setUint32(0, text.length, true);
-    packed.set(text, 4);
-    let at = 4 + text.length;
-    for (const part of parts) {
-      packed.set(part, at);
-      at += part.length;
-    }
-    return packed;
+    return joinParts({ ...head, columns }, parts);
   }
 }
 
@@ -141,7 +132,7 @@ export function pack(history) {
   return columns.bytes({ meta, initial, operations, count: made, rounding });
 }
 
-/** The arrays that a history's blocks have: as short as their largest numbers allow. */
+/** Makes the arrays of a history's blocks, of types as small as their largest numbers allow. */
 function blockColumns(count, isLarge) {
   const Numbers = isLarge ? Float64Array : Uint32Array;
   return {
@@ -157,17 +148,13 @@ function blockColumns(count, isLarge) {
 
 /** Unpacks what pack() has returned. */
 export function unpack(bytes) {
-  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
-  const head = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
+  const { head, parts } = splitParts(bytes);
   const { meta, initial, operations, count, rounding } = head;
   const read = new Map();
-  let from = 4 + length;
-  for (const [name, size, numbers] of head.columns) {
-    const part = bytes.subarray(from, from + size);
+  head.columns.forEach(([name, numbers], at) => {
     // Kinds are below 128, so each is the byte that it is packed as.
-    read.set(name, name === 'kind' ? part : readVarints(part, numbers));
-    from += size;
-  }
+    read.set(name, name === 'kind' ? parts[at] : readVarints(parts[at], numbers));
+  });
   const column = (name) => read.get(name) ?? new Float64Array(0);
   const list = (name) => {
     let last = 0;
@@ -186,8 +173,8 @@ export function unpack(bytes) {
   odd.forEach((at, index) => {
     blocks.size[at] = column('oddSize')[index];
   });
-  for (const [name, parts] of Object.entries(LISTS)) {
-    history[name] ??= Object.fromEntries(parts.map((part) => [part, list(`${name}.${part}`)]));
+  for (const [name, columns] of Object.entries(LISTS)) {
+    history[name] ??= Object.fromEntries(columns.map((each) => [each, list(`${name}.${each}`)]));
   }
   history.refused = column('refused');
   if (meta.total !== undefined) {

@@ -38,6 +38,7 @@ export function showNumbers(numbers) {
     const element = byId(`number-${name}`);
     element.value = String(numbers[name]);
     element.textContent = format(numbers[name]);
+    if (format === bytes) element.title = `${count(numbers[name])} bytes`;
   }
 }
 
@@ -68,7 +69,7 @@ export function operationText({ kind, address, asked, from, was, text }) {
   }
 }
 
-/** When an operation was, behind its number: `seconds` are those between which it was, if that is known. */
+/** Says behind the number of an operation when that was. `seconds` are [from, to], between which it was; undefined if that is not known. */
 export function secondsText(seconds) {
   if (seconds === undefined) return '';
   const [from, to] = seconds.map((each) => each?.toFixed(3));
@@ -76,7 +77,7 @@ export function secondsText(seconds) {
   return `, about ${from === to ? from : `${from} to ${to}`} s`;
 }
 
-/** A block as a line; `name` writes the number of an operation. Of a heap without a history, `hasTime` is false. */
+/** Returns a line about a block. `name` writes the number of an operation; `hasTime` is false for a heap without a history. */
 export function blockText(block, name, hasTime) {
   const { address, size, asked, made, isFirst, gone, lived, resized, site } = block;
   const rounded = size === asked ? '' : `, with padding ${bytes(size)}`;
@@ -97,7 +98,7 @@ export function blockText(block, name, hasTime) {
   return site ? `${text} By ${shortSite(site)}.` : text;
 }
 
-/** The chain of a main block. `onSelect` gets the number of a block that is clicked. */
+/** Shows the chain of a main block. `onSelect` is called with the number of a block that is clicked. */
 export function showChain(chain, onSelect) {
   const list = byId('chain');
   byId('chain-at').textContent =
@@ -129,10 +130,10 @@ export function showChain(chain, onSelect) {
   if (hadFocus) list.querySelector('button')?.focus();
 }
 
-/** Pixels of a map for each that pages are laid out by. */
+/** How many pixels of a map there are for each pixel of a page's layout. */
 const sharpness = () => Math.min(2, window.devicePixelRatio);
 
-/** How the map of a moment is laid out in its box: rows of pixels with a gap between. */
+/** Returns how the map of a moment is laid out in its box: rows of pixels with a gap between. */
 export function mapLayout(box, end) {
   const width = Math.max(50, Math.round(box.clientWidth * sharpness()));
   const used = Math.max(1, end - FIRST_ADDRESS);
@@ -165,7 +166,7 @@ export function showMap(box, { width, rows, pixels, bytes: perPixel, mains }, fo
     const row = Math.min(rows - 1, Math.floor(pixel / width));
     return { x: pixel - row * width, y: Math.round(row * each) };
   };
-  // So many that lines would be all that is seen are left out.
+  // Borders of more main blocks than this would hide everything else.
   if (mains.length <= (rows * width) / 8) {
     above.fillStyle = style.getPropertyValue('--soft');
     for (const start of mains) {
@@ -186,7 +187,7 @@ export function showMap(box, { width, rows, pixels, bytes: perPixel, mains }, fo
   }
 }
 
-/** What the colours mean. */
+/** Shows in the legend `element` what the colours of the main view mean. */
 export function showLegend(element, { scale, theme, sites, operations }) {
   const swatch = (colour) => {
     const square = make('span', { className: 'swatch' });
@@ -213,7 +214,7 @@ export function showLegend(element, { scale, theme, sites, operations }) {
   element.replaceChildren(make('span', {}, from, bar, to), ...ground);
 }
 
-/** What the ticks below the main view are, of those that there are. */
+/** Shows in the legend `element` what the ticks below the main view mean, for the kinds of ticks that there are. */
 export function showTickLegend(element, { grows, trims, marks, refused }) {
   const kinds = [
     ['--fourth', 'growth', grows],
@@ -231,11 +232,16 @@ export function showTickLegend(element, { grows, trims, marks, refused }) {
   element.replaceChildren(...entries);
 }
 
-/** The first frame of a stack. */
+/** The name of a site: the first frame of its stack. */
 export const shortSite = (stack) => stack.split('\n')[0].trim().replace(/^at /, '') || 'not known';
 
-/** The table of sites: those of a whole program, or of a window of it. */
+/** The table of sites: of a whole program, or, with `isWindow`, of a window of one. */
 export function showSites(sites, isWindow) {
+  const all = isWindow
+    ? 'In this window: every block that was there in it, from its beginning or allocated in it'
+    : 'In all: every block that was ever there';
+  byId('sites-note').textContent =
+    `Live now: the blocks that are there at this operation. ${all}, also if it is freed by now; what realloc makes larger or smaller counts with each of its sizes. Bytes are those that were asked for.`;
   const head = make(
     'tr',
     {},
@@ -270,7 +276,7 @@ export function showSites(sites, isWindow) {
   byId('sites').replaceChildren(make('thead', {}, head), make('tbody', {}, ...rows));
 }
 
-/** Draws the small pictures of policies, on one scale. `policies` are { policy, mapped, perPeak, holes, width, height, bytes }. */
+/** Draws the small pictures of policies, on one scale. `policies` are { policy, mapped, perPeak, holes, width, height, pixels }. */
 export function showPolicies(policies, { theme, windows = [] }) {
   byId('policies-card').hidden = policies.length === 0;
   if (policies.length === 0) return;

@@ -1,6 +1,6 @@
 // The numbers of a moment: what each is called, and a sentence that says what it is and what one does about it.
 
-import { bytes, count, percent } from '../lib/numbers.mjs';
+import { bytes, count, counted, percent } from '../lib/numbers.mjs';
 
 /** A row each: the name among the numbers that the engine returns, the label, how it is written, the sentence. */
 export const NUMBERS = [
@@ -84,7 +84,7 @@ export const NUMBERS = [
   ],
 ];
 
-/** What each number of `NUMBERS` is of that a screen reader hears as the cursor moves. */
+/** The sentence about the heap at a moment that a screen reader reads out. The parameters are numbers of that moment. */
 export function sentence({ live, blocks, holeBytes, holes }) {
-  return `${bytes(live)} live in ${count(blocks)} blocks, ${bytes(holeBytes)} free in ${count(holes)} holes.`;
+  return `${bytes(live)} live in ${counted(blocks, 'block')}, ${bytes(holeBytes)} free in ${counted(holes, 'hole')}.`;
 }

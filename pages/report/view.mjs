@@ -27,19 +27,25 @@ export class HistoryView {
   #moved = 0;
   #request;
 
-  /** `ask` asks the engine; `events` are onPick(view of a pixel, moment), onView(view), onDrawn(milliseconds: undefined unless it took long). */
+  /**
+   * A view in the element `box`, with `strip` as the canvas of its ticks. `ask(request, parameters)` resolves to what the engine returns,
+   * `look()` returns the colours to draw with, { scale, theme }. `events` are functions that the view calls: `onPick({ near, moment,
+   * address })` at a click, where `near` is a view of the pixels round it; `onView(view)` as what is in view changes;
+   * `onDrawn(milliseconds)` once it is drawn, with undefined unless that took long.
+   */
   constructor(box, { strip, ask, look, events }) {
     Object.assign(this, { look, events });
     this.#strip = strip;
     this.#box = box;
     [this.#base, this.#over] = box.querySelectorAll('canvas');
     this.#request = latestOnly((view, since) => this.#draw(ask, view, since));
-    this.#listen();
     new ResizeObserver(() => this.#resize()).observe(box);
   }
 
-  /** Shows a history from the beginning. */
+  /** Shows the whole of a history of `operations` operations, in a heap that is mapped up to the address `end`. */
   open({ operations, end }) {
+    // Without a history there is nothing to zoom or to click.
+    if (this.view === undefined) this.#listen();
     const a0 = FIRST_ADDRESS;
     this.all = { t0: 0, t1: operations + 1, a0, a1: Math.max(end, a0 + LEAST) };
     this.view = { ...this.all };
@@ -65,7 +71,7 @@ export class HistoryView {
     this.redraw();
   }
 
-  /** Draws all anew, as after a change of colours. */
+  /** Draws the picture and what is above it anew, as after a change of colours. */
   redraw() {
     this.#whole = undefined;
     this.#show();
@@ -124,7 +130,10 @@ export class HistoryView {
     return ((address - this.view.a0) / (this.view.a1 - this.view.a0)) * this.#over.height;
   }
 
-  /** Draws what is above the picture: `marked` is { moment, focus, rectangles, ticks: [[colour, moments], ...] }. */
+  /**
+   * Draws what is above the picture. `marked` is { moment, rectangles, ticks }: where the cursor is; the rectangles { address, size, birth,
+   * death } of the block that is selected, if one is; and [colour, moments] for each kind of ticks. By default it is what was drawn last.
+   */
   drawOver(marked = this.marked) {
     this.marked = marked;
     if (marked === undefined || this.view === undefined) return;

@@ -56,9 +56,7 @@ export async function buildCommand(checkout, to) {
   await copyFile(join(checkout, 'command', 'start.js'), join(to, 'mems.js'));
   const inputs = Object.keys(metafile.inputs);
   for (const page of PAGES) {
-    const built = await buildPage(checkout, page);
-    await writeFile(join(to, `${page}.html`), built.html);
-    inputs.push(...built.inputs);
+    inputs.push(...(await buildPage(checkout, page, to)).inputs);
   }
   await writeFile(join(to, 'LICENSES.txt'), await licences(checkout, inputs));
   const names = ['main.js', 'mems.js', 'LICENSES.txt', ...PAGES.map((page) => `${page}.html`)];

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Browser } from './browser.mjs';
 import { buildCommand } from './command.mjs';
-import { buildLessonPage } from './lesson-page.mjs';
+import { buildPage } from './pages.mjs';
 import { CHECKOUT } from './runtimes.mjs';
 import { run } from './tools.mjs';
 
@@ -38,7 +38,7 @@ export async function makePictures(into) {
   const browser = await Browser.start();
   try {
     await buildCommand(CHECKOUT, join(CHECKOUT, 'bin'));
-    await buildLessonPage(CHECKOUT, join(CHECKOUT, 'bin'));
+    await buildPage(CHECKOUT, 'lesson', join(CHECKOUT, 'bin'));
     for (const [name, { command, size, theme, ready }] of Object.entries(PICTURES)) {
       const file = join(folder, 'page.html');
       const mems = [join(CHECKOUT, 'bin', 'mems.js'), ...command, '-f', '-o', file];

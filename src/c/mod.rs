@@ -87,7 +87,7 @@ pub unsafe extern "C" fn mems_heap_open(options: *const Options) -> u64 {
 pub extern "C" fn mems_heap_close(heap: u64) -> c_int {
     status(|| match heap {
         DEFAULT_ID => Err(Failure::Argument("The default heap cannot be closed. Call mems_finish()")),
-        _ if registry::close(heap)? => Ok(()),
+        _ if crate::process::files::close(heap)? => Ok(()),
         // The error of any call says whether the heap was closed or never existed.
         _ => Ok(registry::with_heap(heap, |_| Err(Error::Closed))?),
     })

@@ -109,7 +109,7 @@ impl Engine for Buddy {
         }
         self.sizes.insert(start, size);
         self.total_padding += wanted - size;
-        Ok(Some(Taken { start, size: wanted, holes }))
+        Ok(Some(Taken { start, block: wanted, size: wanted, holes }))
     }
 
     #[cold]

@@ -1,7 +1,8 @@
 //! What is counted as it happens: the rest of a heap's statistics is derived.
 //!
 //! Identities (checked by `verify.rs`): live + holes = mapped, in bytes; live blocks + holes = segments; successful mallocs -
-//! frees = live blocks; no peak is below the present value; there are no more main blocks than the heap has grown times.
+//! frees = live blocks; the bytes that were ever allocated are no fewer than
+//! the live ones; no peak is below the present value; there are no more main blocks than the heap has grown times.
 
 use super::engine::{Appended, Truncated, Waiting};
 
@@ -30,6 +31,9 @@ pub(super) struct Counters {
     pub forgotten: u64,
     /// How often main blocks have been appended, or the last one has grown.
     pub grows: u64,
+    /// Bytes of all blocks that were ever allocated, with what the engine has rounded sizes up by, and what blocks have grown by where
+    /// they are.
+    pub allocated: u64,
 }
 
 impl Counters {
@@ -47,11 +51,13 @@ impl Counters {
             resizes: 0,
             forgotten: 0,
             grows: 0,
+            allocated: 0,
         }
     }
 
     /// The counters as words, in the order of a heap file.
-    pub const fn to_words(&self) -> [u64; 12] {
+    #[cfg(any(feature = "c-abi", test))]
+    pub const fn to_words(&self) -> [u64; 13] {
         [
             self.mallocs,
             self.mapped,
@@ -65,14 +71,16 @@ impl Counters {
             self.frees,
             self.forgotten,
             self.grows,
+            self.allocated,
         ]
     }
 
     /// The counters that [`Counters::to_words`] has made.
+    #[cfg(any(feature = "c-abi", test))]
     #[allow(clippy::cast_possible_truncation, reason = "heap files are for 64-bit systems only")]
-    pub const fn from_words(words: [u64; 12]) -> Self {
+    pub const fn from_words(words: [u64; 13]) -> Self {
         let [mallocs, mapped, main_blocks, live, peak_live, peak_hole_bytes, peak_largest_hole, holes, ..] = words;
-        let [.., resizes, frees, forgotten, grows] = words;
+        let [.., resizes, frees, forgotten, grows, allocated] = words;
         let (main_blocks, holes) = (main_blocks as usize, holes as usize);
         Self {
             mallocs,
@@ -87,6 +95,7 @@ impl Counters {
             frees,
             forgotten,
             grows,
+            allocated,
         }
     }
 
@@ -103,6 +112,11 @@ impl Counters {
     /// Successful calls of `free`, with those of fronts. (While fronts work, theirs may be counted before the `malloc`.)
     pub fn frees_with(&self, waiting: &Waiting) -> u64 {
         self.frees.saturating_add(waiting.frees).min(self.mallocs_with(waiting))
+    }
+
+    /// Bytes of all blocks that were ever allocated, with those of fronts.
+    pub const fn allocated_with(&self, waiting: &Waiting) -> u64 {
+        self.allocated.saturating_add(waiting.allocated)
     }
 
     /// Counts `size` bytes more, all of them in holes.
@@ -126,9 +140,17 @@ impl Counters {
         self.holes -= gone;
     }
 
-    /// Counts a new block of `size` bytes, which has added `holes` holes.
+    /// Counts a new block of `block` bytes, which a cached slot is, so that nothing else has changed.
     #[inline]
-    pub fn record_malloc(&mut self, size: u64, holes: isize) {
+    pub fn record_cached(&mut self, block: u64) {
+        self.allocated += block;
+        self.mallocs += 1;
+    }
+
+    /// Counts a new block of `block` bytes, because of which `size` bytes more are live and there are `holes` more holes.
+    #[inline]
+    pub fn record_malloc(&mut self, block: u64, size: u64, holes: isize) {
+        self.allocated += block;
         self.live += size;
         self.peak_live = self.peak_live.max(self.live);
         self.holes = self.holes.wrapping_add_signed(holes);
@@ -159,9 +181,10 @@ impl Counters {
     }
 
     /// Counts calls that a front has made.
-    pub fn record_calls(&mut self, mallocs: u64, frees: u64) {
-        self.mallocs += mallocs;
-        self.frees = self.frees.saturating_add(frees);
+    pub fn record_calls(&mut self, done: &Waiting) {
+        self.allocated = self.allocated_with(done);
+        self.mallocs += done.mallocs;
+        self.frees = self.frees.saturating_add(done.frees);
     }
 
     /// Counts the last `size` bytes of a block that became a hole, as [`Counters::record_free`] does.
@@ -173,7 +196,7 @@ impl Counters {
 
     /// Counts `size` bytes by which a block became longer, which has added `holes` holes.
     pub fn record_growth(&mut self, size: u64, holes: isize) {
-        self.record_malloc(size, holes);
+        self.record_malloc(size, size, holes);
         self.mallocs -= 1;
         self.resizes += 1;
     }
@@ -184,8 +207,9 @@ impl Counters {
     }
 
     /// Takes one malloc and one free out of the totals: what was allocated last and freed since was one block's second half, or
-    /// the block of a call that has failed.
-    pub fn forget_pair(&mut self) {
+    /// the block of a call that has failed. `block`: the bytes that were counted as allocated for it.
+    pub fn forget_pair(&mut self, block: u64) {
+        self.allocated -= block;
         self.mallocs -= 1;
         self.frees -= 1;
         self.forgotten += 1;

@@ -25,8 +25,10 @@ impl From<TryReserveError> for NoMetadata {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Taken {
     pub start: u64,
-    /// Bytes that are counted as live: those of the block, with what the engine has rounded its size up by; in an engine that caches
-    /// free slots, those of all slots that have left their span for this block.
+    /// Bytes of the block, with what the engine has rounded its size up by.
+    pub block: u64,
+    /// Bytes that are counted as live: those of the block; in an engine that caches free slots, those of all slots that have left
+    /// their span for this block.
     pub size: u64,
     /// How many more holes there are now; negative if there are fewer.
     pub holes: isize,
@@ -87,6 +89,8 @@ pub(super) struct Waiting {
     pub mallocs: u64,
     /// How many blocks fronts have freed.
     pub frees: u64,
+    /// Bytes of all blocks that fronts have handed out.
+    pub allocated: u64,
 }
 
 impl Add for Waiting {
@@ -98,6 +102,7 @@ impl Add for Waiting {
             slots: self.slots + other.slots,
             mallocs: self.mallocs + other.mallocs,
             frees: self.frees.saturating_add(other.frees),
+            allocated: self.allocated + other.allocated,
         }
     }
 }

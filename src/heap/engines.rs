@@ -6,6 +6,7 @@ use super::Options;
 use super::buddy::Buddy;
 use super::engine::{Appended, Engine, Freed, NoMetadata, Released, Resized, Taken, Truncated, Waiting, with_methods};
 use super::fit::Fit;
+#[cfg(feature = "c-abi")]
 use super::ledger::Ledger;
 use super::policy::{Policies, PolicyKind};
 use super::segments::{Joined, Segment};
@@ -53,7 +54,11 @@ macro_rules! engines {
     };
 }
 
+#[cfg(feature = "c-abi")]
 with_methods!(engines (Fit Buddy Segregated Ledger));
+// Where no heap is in a file, as in a browser, the ledger is left out.
+#[cfg(not(feature = "c-abi"))]
+with_methods!(engines (Fit Buddy Segregated));
 
 impl AnyEngine {
     /// The engine, if it is the one that caches free slots.
@@ -66,6 +71,7 @@ impl AnyEngine {
     }
 
     /// The engine, if it is the one whose bookkeeping is shared.
+    #[cfg(feature = "c-abi")]
     #[inline]
     pub fn ledger(&mut self) -> Option<&mut Ledger> {
         match self {

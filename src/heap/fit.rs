@@ -80,7 +80,7 @@ impl Fit {
 /// A block of `size` bytes that was taken from the start of a hole.
 #[inline]
 fn plain(taken: segments::Taken, size: u64) -> Taken {
-    Taken { start: taken.start, size, holes: -isize::from(taken.rest == 0) }
+    Taken { start: taken.start, block: size, size, holes: -isize::from(taken.rest == 0) }
 }
 
 #[inline]
@@ -131,7 +131,7 @@ impl Engine for Fit {
             }
         }
         self.policy.on_block_taken(start..start + size);
-        Ok(Some(Taken { start, size, holes }))
+        Ok(Some(Taken { start, block: size, size, holes }))
     }
 
     #[cold]

@@ -85,8 +85,8 @@ impl Heap {
     /// Takes all slots back from the front of a thread, which is the running one, and ends it.
     pub fn end_front(&mut self, thread: ThreadId) {
         self.empty_front(thread);
-        if let Some((mallocs, frees)) = self.engine.segregated().and_then(|engine| engine.end_front(thread)) {
-            self.counters.record_calls(mallocs, frees);
+        if let Some(done) = self.engine.segregated().and_then(|engine| engine.end_front(thread)) {
+            self.counters.record_calls(&done);
         }
         self.debug_verify();
     }

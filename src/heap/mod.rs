@@ -33,6 +33,8 @@ mod ensure;
 mod fit;
 mod front;
 mod holes_by_size;
+#[cfg(any(feature = "c-abi", test))]
+#[cfg_attr(not(feature = "c-abi"), allow(dead_code, unused_imports, reason = "only its own tests use it"))]
 pub mod ledger;
 mod looked_at;
 mod lookup;
@@ -42,6 +44,7 @@ mod policy;
 mod print;
 mod segments;
 mod segregated;
+#[cfg(feature = "c-abi")]
 mod shared;
 mod stats;
 mod unusable;
@@ -162,8 +165,8 @@ impl Heap {
     #[allow(clippy::inline_always, reason = "as `malloc`")]
     #[inline(always)]
     pub(crate) fn malloc_at_hand(&mut self, size: u64) -> Option<u64> {
-        let start = self.engine.segregated()?.take_cached(size)?;
-        self.counters.mallocs += 1;
+        let (start, block) = self.engine.segregated()?.take_cached(size)?;
+        self.counters.record_cached(block);
         self.debug_verify();
         Some(address_of(start))
     }
@@ -220,7 +223,7 @@ impl Heap {
             self.engine.untake(taken.start);
             return Err(Error::OutOfMetadata { size });
         }
-        self.counters.record_malloc(taken.size, taken.holes);
+        self.counters.record_malloc(taken.block, taken.size, taken.holes);
         self.debug_verify();
         Ok(address)
     }
@@ -358,7 +361,7 @@ impl Heap {
     /// The errors of [`Heap::free`].
     pub(crate) fn free_tail(&mut self, tail: u64) -> Result<Freed, Error> {
         let freed = self.free(tail)?;
-        self.counters.forget_pair();
+        self.counters.forget_pair(0);
         self.debug_verify();
         Ok(freed)
     }

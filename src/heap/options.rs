@@ -45,6 +45,7 @@ impl Options {
     }
 
     /// The options of a heap whose bookkeeping is shared: first fit in units of [`UNIT`], in main blocks that grow with the heap.
+    #[cfg(feature = "c-abi")]
     #[must_use]
     pub(crate) const fn shared() -> Self {
         Self {

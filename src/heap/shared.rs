@@ -10,7 +10,7 @@
 
 use super::address::{address_of, addresses_of, offset_in, offset_of};
 use super::engines::AnyEngine;
-use super::ledger::{Ledger, Note};
+use super::ledger::{Ledger, Note, Word};
 use super::options::Options;
 use super::{Freed, Heap, is_size};
 use crate::error::Error;
@@ -46,8 +46,8 @@ impl Heap {
         if !is_size(size) {
             return Err(Error::InvalidSize { size: size.to_string() });
         }
-        let word = self.word(into)?;
-        let taken = self.engine.ledger().and_then(|ledger| ledger.take(size, alignment, Some((word, address_of))));
+        let word = Some(Word { offset: self.word(into)?, address_of });
+        let taken = self.engine.ledger().and_then(|ledger| ledger.take(size, alignment, word));
         taken.map(|taken| self.record_taken(taken, size, |_| Ok(()))).transpose()
     }
 

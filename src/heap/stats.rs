@@ -22,7 +22,7 @@ pub enum Group {
     Counts,
     /// High-water marks of sizes, in bytes.
     Peak,
-    /// Numbers of successful calls.
+    /// Successful calls: how many, and their bytes.
     Totals,
     /// How often something rare has happened.
     Events,
@@ -135,6 +135,9 @@ stats! {
     trims = 0 => Events.trim;
     /// Requests for a block, or for another size of one, that were refused for want of memory.
     failed_mallocs = 0 => Events.outOfMemory;
+    /// Bytes of all blocks that were ever allocated, counted as `live` counts them, and what blocks have grown by where they are.
+    /// Less `live` and `quarantined`, the bytes that were freed.
+    allocated = counters.allocated_with(waiting) => Totals.allocatedBytes;
 }
 
 /// A state of a heap's counters that [`Heap::restore`] restores.
@@ -176,16 +179,18 @@ impl Heap {
         alone && now.mallocs == then.mallocs && now.frees == then.frees && now.resizes == then.resizes
     }
 
-    /// Takes one `malloc` and one `free` out of the totals: a call has failed, and freed what it had allocated.
-    pub fn forget_pair(&mut self) {
-        self.counters.forget_pair();
+    /// Takes one `malloc` and one `free` out of the totals: a call has failed, and freed what it had allocated, a block of `bytes`
+    /// bytes with what its size was rounded up by.
+    pub fn forget_pair(&mut self, bytes: u64) {
+        self.counters.forget_pair(bytes);
     }
 
     /// Restores the counters of `mark`, whose segments have been restored: totals and high-water marks forget what was undone.
     pub fn restore(&mut self, mark: &Mark) {
         // `forgotten` only ever grows, which shows other callers with marks that something has changed. `live` and `holes` stay as
         // they are: an engine may keep spans and slots that it has made or cached meanwhile, or have given some back.
-        let Counters { forgotten, live, holes, .. } = self.counters;
+        let Counters { forgotten, live, holes, allocated, .. } = self.counters;
+        debug_assert_eq!(allocated, mark.counters.allocated, "what was taken back is not counted as allocated");
         // Other threads' fronts may have been lent slots.
         let peak_live = mark.counters.peak_live.max(live);
         self.counters = Counters { live, peak_live, holes, forgotten, ..mark.counters.clone() };

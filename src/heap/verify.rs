@@ -74,6 +74,8 @@ impl Heap {
         let waiting = &self.engine.waiting();
         let live_blocks = counters.mallocs_with(waiting).checked_sub(counters.frees.saturating_add(waiting.frees));
         ensure!(live_blocks == Some(walked.mallocs), "{live_blocks:?} live blocks counted, {} walked", walked.mallocs);
+        let allocated = counters.allocated_with(waiting);
+        ensure!(allocated >= walked.live, "{allocated} bytes were ever allocated, but {} are live", walked.live);
         let (live, holes) = (counters.live_without(waiting), counters.holes + waiting.slots);
         ensure!(
             (counters.mapped, counters.main_blocks, live, holes)
@@ -95,11 +97,12 @@ mod tests {
     #[test]
     fn wrong_counters_are_noticed() {
         type Harm = fn(&mut Heap);
-        let harms: [(&str, Harm); 5] = [
+        let harms: [(&str, Harm); 6] = [
             ("a walk", |heap| heap.counters.main_blocks += 1),
             ("live blocks counted", |heap| heap.counters.mallocs += 1),
             ("a walk", |heap| heap.counters.holes += 1),
             ("peak", |heap| heap.counters.peak_live = 0),
+            ("ever allocated", |heap| heap.counters.allocated = 99),
             ("grown", |heap| heap.counters.grows = 0),
         ];
         for (expected, harm) in harms {

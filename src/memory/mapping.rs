@@ -91,7 +91,7 @@ impl Mapping {
     ///
     /// Nothing of it is ever given back or emptied, since it is not this process's alone. When a heap ends while buffers are alive, zeros
     /// of this process are mapped over all of it, so that the buffers reach the file no more. Where the system cannot do that (Windows), or
-    /// refuses, the buffers go on reaching the file until the last of them is gone.
+    /// refuses, the buffers still reach the file until the last of them is gone.
     ///
     /// # Errors
     /// The system's; `UnexpectedEof` if the file is shorter, `InvalidInput` if a number is none of those multiples.

@@ -272,8 +272,10 @@ impl Mems {
         let mut taken = 0;
         for &address in addresses {
             self.forget_stacks(address);
-            if self.starting(address).is_ok() && self.discard(address).is_ok() {
-                self.heap.forget_pair();
+            if let Ok((_, whole)) = self.starting(address)
+                && self.discard(address).is_ok()
+            {
+                self.heap.forget_pair(whole);
                 taken += 1;
             }
         }

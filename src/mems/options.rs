@@ -55,6 +55,7 @@ impl Options {
     ///
     /// # Errors
     /// [`Error::MaxSizeBelowPage`].
+    #[cfg(feature = "c-abi")]
     pub(crate) fn shared(bytes: u64, zero_on_free: bool) -> Result<Self, Error> {
         let placement = heap::Options::shared();
         Self { placement, zero_on_free, dont_fork: true, ..Self::default() }.with_max_size(bytes)

@@ -70,8 +70,8 @@ pub(crate) fn realloc(
 /// Takes back a block that was not returned to a caller, since what it was made for has failed: it counts as no call. If no other
 /// call has changed the heap since, the heap is as it was `before`.
 fn take_back(heap: &mut impl Access, address: u64, before: Option<&Mark>) {
-    let taken_back = |heap: &mut Mems| {
-        heap.heap.forget_pair();
+    let taken_back = |heap: &mut Mems, bytes| {
+        heap.heap.forget_pair(bytes);
         if let Some(before) = before {
             heap.go_back(before, 1);
         }
@@ -83,17 +83,17 @@ fn take_back(heap: &mut impl Access, address: u64, before: Option<&Mark>) {
         heap.record_free(address);
         if heap.options().zero_on_free() && is_large(whole) && heap.hidden.reserve(1).is_ok() {
             heap.hide(address, whole);
-            return Ok(Some(heap.bytes(address, whole)));
+            return Ok(Some((heap.bytes(address, whole), whole)));
         }
         heap.discard(address)?;
-        taken_back(heap);
+        taken_back(heap, whole);
         Ok(None)
     });
-    if let Ok(Some(bytes)) = hidden {
+    if let Ok(Some((bytes, whole))) = hidden {
         bytes.clear();
         settle(&heap.with(|heap| {
             heap.show(address)?;
-            taken_back(heap);
+            taken_back(heap, whole);
             Ok(())
         }));
     }

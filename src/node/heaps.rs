@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::heap::PolicyKind;
 use crate::mems::purge;
 use crate::mems::{Options, Setting};
+use crate::process::files;
 use crate::process::registry::{self, Handle, Id};
 use napi::bindgen_prelude::{Object, Unknown};
 use napi::{Env, Result};
@@ -90,7 +91,7 @@ pub fn heap_entry<'env>(env: &'env Env, heap: Unknown) -> Result<Object<'env>> {
 /// Ends a heap made by `open`; returns whether it was open.
 #[napi]
 pub fn close(env: Env, heap: Unknown) -> Result<bool> {
-    run(env, || Ok(registry::close(id(env, &heap)?)?))
+    run(env, || Ok(files::close(id(env, &heap)?)?))
 }
 
 /// Throws unless a heap is open that this thread may use.

@@ -9,7 +9,7 @@
 //! - `failure.rs`: the one place where a Rust error, or a panic, becomes a JavaScript exception.
 //! - `buffers/`: buffers over a heap's memory, and when the memory under a buffer may go.
 //! - `stacks.rs`: stacks of calls, for heaps that track their allocations. `events.rs`: growth and the like. Over `functions.rs`, the
-//!   functions of JavaScript that both call.
+//!   functions of JavaScript that both call. `channels.rs`: has a thread hear of events once somebody subscribes to a channel.
 //! - `owner.rs`: heaps that end with their thread.
 //! - `recordings.rs`: files of recordings, for the command `mems`; over `typed_array.rs`.
 //! - `library.rs`: the path of this addon, for FFI.
@@ -20,6 +20,7 @@ mod buffers;
 mod bytes;
 mod callback;
 mod calls;
+mod channels;
 mod events;
 mod failure;
 mod files;
@@ -62,7 +63,7 @@ fn register(mut exports: Object) -> Result<()> {
         ("makeCalls", hot::make_calls),
         ("captureStacks", stacks::capture_stacks),
         ("onEvents", events::on_events),
-        ("listenTo", events::listen_to),
+        ("listenTo", channels::listen_to),
         ("calloc", bytes::calloc),
         ("realloc", bytes::realloc),
         ("copy", bytes::copy),

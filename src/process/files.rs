@@ -44,19 +44,24 @@ pub(crate) fn open(path: &Path, options: &FileOptions) -> Result<Id, Error> {
     Ok(heap)
 }
 
-/// Counts one opening less, if the heap is in a file. Returns whether the heap is to be closed now.
+/// Ends a heap, as [`registry::close`] does; one that is in a file only if it has been closed as often as it was opened.
 ///
 /// # Errors
-/// [`Error::Poisoned`].
-pub(super) fn let_go(heap: Id) -> Result<bool, Error> {
+/// The errors of [`registry::close`].
+pub(crate) fn close(heap: Id) -> Result<bool, Error> {
     let mut files = FILES.lock().map_err(|_| Error::Poisoned)?;
-    let Some(at) = files.iter().position(|file| file.heap == heap) else { return Ok(true) };
+    let Some(at) = files.iter().position(|file| file.heap == heap) else {
+        // A heap of another kind, for which no other thread has to wait.
+        drop(files);
+        return registry::close(heap);
+    };
     files[at].count -= 1;
-    let is_last = files[at].count == 0;
-    if is_last {
-        files.swap_remove(at);
+    if files[at].count > 0 {
+        return Ok(true);
     }
-    Ok(is_last)
+    files.swap_remove(at);
+    // Within the list's lock: who opens the file now is to find the heap, or the file that it has been closed in.
+    registry::close(heap)
 }
 
 /// [`file::repair`], while nobody opens a file.

@@ -13,11 +13,11 @@
 //!
 //! Costs: a lock for a heap's operation (`lock.rs`); to find its slot, two loads.
 
+use super::fork;
 use super::id;
 pub(crate) use super::id::{DEFAULT_ID, Id};
 use super::lock::Lock;
 use super::slots::{BATCH, DEFAULT, DEFAULT_NUMBER, SLOTS, Slot, VACANT, slot};
-use super::{files, fork};
 use crate::error::Error;
 use crate::mems::access::Access;
 use crate::mems::{Mems, Options};
@@ -211,16 +211,12 @@ pub(crate) fn open_made(make: impl FnOnce() -> Result<Mems, Error>) -> Result<Id
     }
 }
 
-/// Ends a heap made by [`open`] and gives its memory back. One in a file that has been opened several times stays, until it is closed as
-/// often. `false`: it has ended already, or there has never been one of
+/// Ends a heap made by [`open`] and gives its memory back. `false`: it has ended already, or there has never been one of
 /// that id.
 pub(crate) fn close(id: Id) -> Result<bool, Error> {
     let number = id::number(id);
     if id == DEFAULT_ID || number == DEFAULT_NUMBER {
         return Ok(false);
-    }
-    if !files::let_go(id)? {
-        return Ok(true);
     }
     let Some(heap) = Handle::new(id).ok().and_then(take) else { return Ok(false) };
     // Dropping the heap takes long and may run destructors, so it is done without the lock.

@@ -8,8 +8,9 @@
 
 'use strict';
 
-const { bytes, count } = require('../numbers.js');
+const { bytes, count, plural } = require('../numbers.js');
 const { HistoryBuilder } = require('../history.js');
+const { escaped } = require('../markup.js');
 const { loadPages, replayWith } = require('../page.js');
 const { Program } = require('../program.js');
 const { readAll } = require('../replay-file.js');
@@ -26,9 +27,6 @@ const COLUMNS = 2;
 const SHARPNESS = 2;
 const THEME = 'light';
 const FONT = 'font-family="Helvetica, Arial, sans-serif"';
-
-const ESCAPES = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-const escaped = (text) => text.replace(/[&<>"]/g, (letter) => ESCAPES[letter]);
 
 const text = (x, y, size, words, rest = '') =>
   `<text x="${x}" y="${y}" font-size="${size}" ${FONT} ${rest}>${escaped(words)}</text>`;
@@ -138,7 +136,7 @@ function pictureOf(name, parts, scale, page, png) {
   // As wide as the legend, at least.
   const width = 2 * (PART.width + GAP) + GAP;
   const [operations] = parts.map((part) => part.operations);
-  const title = `${name}: ${count(operations)} operations, peak ${bytes(scale.peak)}`;
+  const title = `${name}: ${plural(operations, 'operation')}, peak ${bytes(scale.peak)}`;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${y + GAP}" viewBox="0 0 ${width} ${y + GAP}">`,
     `<title>${escaped(title)}</title>`,

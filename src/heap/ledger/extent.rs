@@ -49,6 +49,7 @@ pub struct ExtentWords {
 impl Extent {
     /// An extent whose first unit has the number `first` in the heap, with `bytes` of data. `None`: the tables do not have the
     /// lengths that the layout says.
+    #[must_use]
     pub fn new(first: u64, bytes: u64, words: ExtentWords) -> Option<Self> {
         let layout = ExtentLayout::new(bytes);
         let ExtentWords { planes, rows, occupancy, data } = words;

@@ -22,6 +22,7 @@ pub struct Header {
 impl Header {
     /// The header in `words`, all of it, and `largest`, which are the numbers from [`at::LARGEST`] on. `None`: the tables do not
     /// have the lengths that the layout says.
+    #[must_use]
     pub fn new(words: Table<AtomicU64>, largest: Table<AtomicU32>) -> Option<Self> {
         let fits = words.len() as u64 == HEADER / 8 && largest.len() == EXTENTS + EXTENTS / 64;
         fits.then_some(Self { words, largest })
@@ -29,12 +30,14 @@ impl Header {
 
     /// A word by its number.
     #[inline]
+    #[must_use]
     pub fn at(&self, number: usize) -> &AtomicU64 {
         &self.words[number]
     }
 
     /// How many extents there are, as far as the layout allows.
     #[inline]
+    #[must_use]
     pub fn extent_count(&self) -> usize {
         usize::try_from(word(self.at(at::EXTENT_COUNT))).unwrap_or(usize::MAX).min(EXTENTS)
     }
@@ -46,6 +49,7 @@ impl Header {
 
     /// The number of operations that have been finished.
     #[inline]
+    #[must_use]
     pub fn sequence(&self) -> u64 {
         word(self.at(at::SEQUENCE))
     }

@@ -1,6 +1,6 @@
 //! The intent: what the operation under way does, written before it changes anything.
 //!
-//! Whoever takes the lock of a dead owner finishes or undoes the operation from its intent and the bits (`recover.rs`). The numbers are
+//! The process that takes the lock of a dead owner finishes or undoes the operation from its intent and the bits (`recover.rs`). The numbers are
 //! the heap's numbers of units.
 
 use super::header::Header;
@@ -55,6 +55,7 @@ impl Header {
 
     /// Whether an operation is under way.
     #[inline]
+    #[must_use]
     pub fn has_intent(&self) -> bool {
         word(self.at(at::INTENT)) == self.sequence().wrapping_add(1)
     }

@@ -73,7 +73,7 @@ pub mod at {
 const _: () = assert!(at::GENERATIONS + super::layout::SLOTS <= at::PROCESSES);
 const _: () = assert!(at::PROCESSES + 2 * SLOTS <= at::ROOTS);
 const _: () = assert!(at::ROOTS + 8 * ROOTS <= at::LARGEST);
-const _: () = assert!(at::LARGEST + (EXTENTS + EXTENTS / 64) / 2 <= at::EXTENT_TABLE);
+const _: () = assert!(at::LARGEST + usize::midpoint(EXTENTS, EXTENTS / 64) <= at::EXTENT_TABLE);
 const _: () = assert!(at::EXTENT_TABLE + 4 * EXTENTS <= HEADER as usize / 8);
 
 /// Levels of rows, or of occupancy, that the largest extent has.
@@ -96,6 +96,7 @@ pub struct ExtentLayout {
 
 impl ExtentLayout {
     /// The layout for `bytes` of data, a multiple of [`PART`] from [`PART`] to [`MOST_EXTENT`].
+    #[must_use]
     pub const fn new(bytes: u64) -> Self {
         let granules = bytes / GRANULE_BYTES;
         let mut layout =
@@ -125,31 +126,37 @@ impl ExtentLayout {
     }
 
     /// Words of starts and ends, which come first.
+    #[must_use]
     pub const fn planes(&self) -> usize {
         2 * self.granules as usize
     }
 
     /// Entries of rows, which come next.
+    #[must_use]
     pub const fn row_entries(&self) -> usize {
         self.rows[self.row_levels]
     }
 
     /// Words of occupancy, which come last.
+    #[must_use]
     pub const fn occupancy_words(&self) -> usize {
         self.occupancy[self.occupancy_levels]
     }
 
     /// Offset of the rows in the bookkeeping, in bytes.
+    #[must_use]
     pub const fn rows_at(&self) -> u64 {
         8 * self.planes() as u64
     }
 
     /// Offset of the occupancy in the bookkeeping, in bytes.
+    #[must_use]
     pub const fn occupancy_at(&self) -> u64 {
         self.rows_at() + 4 * self.row_entries() as u64
     }
 
     /// Bytes of the bookkeeping.
+    #[must_use]
     pub const fn bytes(&self) -> u64 {
         (self.occupancy_at() + 8 * self.occupancy_words() as u64).next_multiple_of(PART)
     }

@@ -54,9 +54,9 @@ impl Owner {
 /// How the lock was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
-    /// It was free.
+    /// Nobody held the lock.
     Free,
-    /// Its owner was dead: what that has begun is to be recovered before anything else.
+    /// The lock's owner was dead: what that has begun is to be recovered before anything else.
     FromDead,
 }
 

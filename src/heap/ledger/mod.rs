@@ -24,6 +24,11 @@
 //! Costs: a search looks at a few rows of 64 entries. 2 % of the data is bookkeeping. The caller holds the lock for all that changes
 //! something; what is read of a live block needs none.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "numbers of granules and units in an extent fit 32 bits, and heap files are for 64-bit systems"
+)]
+
 mod bits;
 #[cfg(test)]
 mod death;
@@ -49,6 +54,7 @@ mod words;
 pub use extent::{Extent, ExtentWords};
 pub use header::Header;
 pub use verify::Summary;
+pub(super) use take::Word;
 pub use words::{put, word};
 
 pub(super) use self::intent::Note;

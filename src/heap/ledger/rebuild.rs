@@ -58,6 +58,7 @@ impl Ledger {
         counters.peak_largest_hole = counters.peak_largest_hole.clamp(sum.largest_hole * UNIT, counters.mapped);
         counters.frees = counters.frees.min(u64::MAX >> 1);
         counters.mallocs = counters.frees + sum.blocks;
+        counters.allocated = counters.allocated.max(counters.live);
         counters.grows = counters.grows.max(extents as u64);
         counters
     }

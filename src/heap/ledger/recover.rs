@@ -4,7 +4,7 @@
 //! has never been. Everything derived of the few granules that the intent names is computed again, and the counters follow from those
 //! before the operation.
 //!
-//! Each store here leaves the intent as it is, until the last: whoever recovers may die too, and the next begins anew.
+//! Each store here leaves the intent as it is, until the last: the process that recovers may die too, and the next begins anew.
 //!
 //! Costs: O(1), some microseconds.
 
@@ -68,7 +68,8 @@ impl Ledger {
                 if has_committed {
                     self.put_note(note);
                     let holes = isize::from(hole_start < start) + isize::from(last + 1 < hole_end) - 1;
-                    counters.record_malloc((last + 1 - start) * UNIT, holes);
+                    let size = (last + 1 - start) * UNIT;
+                    counters.record_malloc(size, size, holes);
                 } else {
                     extent.put_end(last, false);
                 }
@@ -92,7 +93,7 @@ impl Ledger {
                 has_committed = if to > last { !extent.is_end(last) } else { extent.is_end(to) };
                 extent.put_end(if has_committed { last } else { to }, false);
                 if has_committed {
-                    self.count_resized(&mut counters, last, to, hole_end);
+                    count_resized(&mut counters, last, to, hole_end);
                 }
                 self.mend(number, [last, to], [last + 1, to + 1]);
             }
@@ -104,16 +105,6 @@ impl Ledger {
             self.header.withdraw();
         }
         Some(())
-    }
-
-    /// Counts a block whose last unit was `last`, and is `to` now.
-    fn count_resized(&self, counters: &mut Counters, last: u64, to: u64, hole_end: u64) {
-        let (before, now) = (hole_end - last - 1, hole_end - to - 1);
-        if to > last {
-            counters.record_growth((to - last) * UNIT, -isize::from(now == 0));
-        } else {
-            counters.record_shrink((last - to) * UNIT, isize::from(before == 0), now * UNIT);
-        }
     }
 
     /// Computes again what is derived of some granules: the occupancy of those that hold the units of `bits`, then the entries of
@@ -134,4 +125,14 @@ impl Ledger {
 /// `None` if an intent breaks a rule.
 fn check(holds: bool) -> Option<()> {
     holds.then_some(())
+}
+
+/// Counts a block whose last unit was `last`, and is `to` now.
+fn count_resized(counters: &mut Counters, last: u64, to: u64, hole_end: u64) {
+    let (before, now) = (hole_end - last - 1, hole_end - to - 1);
+    if to > last {
+        counters.record_growth((to - last) * UNIT, -isize::from(now == 0));
+    } else {
+        counters.record_shrink((last - to) * UNIT, isize::from(before == 0), now * UNIT);
+    }
 }

@@ -99,14 +99,15 @@ impl Header {
         put(self.at(first), address);
         let mut padded = [0; 8 * (WORDS - 2)];
         padded[..name.len()].copy_from_slice(name);
-        for (number, bytes) in padded.chunks_exact(8).enumerate() {
-            put(self.at(first + 2 + number), u64::from_le_bytes(bytes.try_into().expect("eight bytes")));
+        for (number, bytes) in padded.as_chunks().0.iter().enumerate() {
+            put(self.at(first + 2 + number), u64::from_le_bytes(*bytes));
         }
         put(self.at(first + 1), name.len() as u64);
         Ok(())
     }
 
     /// Forgets a name. Returns whether it stood for an address. For the owner of the lock.
+    #[must_use]
     pub fn delete_root(&self, name: &[u8]) -> bool {
         let Some(number) = self.find_root(name) else { return false };
         put(self.at(Self::root(number) + 1), 0);

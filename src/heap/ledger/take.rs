@@ -10,6 +10,15 @@ use super::layout::{GRANULE, UNIT};
 use super::{Ledger, units_of};
 use crate::heap::engine::Taken;
 
+/// A word of the data that gets a new block's address.
+#[derive(Debug, Clone, Copy)]
+pub struct Word {
+    /// Where it is, in bytes from the heap's first.
+    pub offset: u64,
+    /// What is stored there for the offset of a block.
+    pub address_of: fn(u64) -> u64,
+}
+
 /// A hole that serves a request. Numbers of units are the extent's own.
 struct Found {
     extent: usize,
@@ -19,15 +28,10 @@ struct Found {
 
 impl Ledger {
     /// Takes `size` bytes at a multiple of `alignment`, a power of two, from the lowest hole that has room wherever it starts.
-    /// `note`: the offset of a word that gets what `value` makes of the block's offset, in the same operation. `None`: no hole is
+    /// `word` gets the block's address in the same operation. `None`: no hole is
     /// large enough.
     #[inline]
-    pub(in crate::heap) fn take(
-        &self,
-        size: u64,
-        alignment: u64,
-        note: Option<(u64, fn(u64) -> u64)>,
-    ) -> Option<Taken> {
+    pub(in crate::heap) fn take(&self, size: u64, alignment: u64, word: Option<Word>) -> Option<Taken> {
         let units = units_of(size)?.max(1);
         let step = (alignment / UNIT).max(1);
         let room = u32::try_from(u64::from(units).checked_add(step - 1)?).ok()?;
@@ -36,7 +40,8 @@ impl Ledger {
         // What is aligned are offsets from the heap's first address.
         let start = (extent.first + found.start).next_multiple_of(step) - extent.first;
         let last = start + u64::from(units) - 1;
-        let note = note.map(|(offset, value)| Note { offset, value: value((extent.first + start) * UNIT) });
+        let note =
+            word.map(|Word { offset, address_of }| Note { offset, value: address_of((extent.first + start) * UNIT) });
         let intent = Intent::Take {
             start: extent.first + start,
             last: extent.first + last,
@@ -102,9 +107,9 @@ impl Ledger {
         let holes = isize::from(before > 0) + isize::from(behind > 0) - 1;
         let size = (block.end - block.start) * UNIT;
         let mut counters = self.header.counters();
-        counters.record_malloc(size, holes);
+        counters.record_malloc(size, size, holes);
         self.header.finish(&counters);
-        Taken { start: (extent.first + block.start) * UNIT, size, holes }
+        Taken { start: (extent.first + block.start) * UNIT, block: size, size, holes }
     }
 }
 

@@ -46,7 +46,7 @@ impl Ledger {
                 return Err(format!("{counted} {what} are counted, and {found} are there"));
             }
         }
-        verify_peaks(&counters)
+        verify_totals(&counters)
     }
 
     /// Checks what needs no walk: the counters against each other and the extents, and the largest holes against the rows. For the owner
@@ -76,7 +76,7 @@ impl Ledger {
         }
         let largest: Vec<_> = self.extents.iter().map(Extent::largest).collect();
         self.header.verify_largest(&largest)?;
-        verify_peaks(&counters)
+        verify_totals(&counters)
     }
 
     /// What is there, as the counters have it, which may be damaged.
@@ -111,8 +111,11 @@ pub struct Summary {
     pub holes: u64,
 }
 
-/// Whether the high-water marks are possible.
-fn verify_peaks(counters: &Counters) -> Result<(), String> {
+/// Whether the totals and high-water marks are possible.
+fn verify_totals(counters: &Counters) -> Result<(), String> {
+    if counters.allocated < counters.live {
+        return Err(format!("{} bytes are live, and {} were allocated", counters.live, counters.allocated));
+    }
     for (what, peak, now) in [
         ("live bytes", counters.peak_live, counters.live),
         ("bytes in holes", counters.peak_hole_bytes, 0),

@@ -7,9 +7,10 @@
 //!         4           not 0 once the front rests, since the heap records: there may be another later
 //!         7           not 0 while JavaScript is in the middle of a call, in heaps that several threads use
 //!         8, 9        a double: by how much padding there is more because of it, since it was last added up
-//!         10          how many blocks more, and
-//!         11          by how much padding more, in heaps of one thread: whole numbers take less time than doubles, and are added to
-//!                     these before they are too large
+//!         10          in heaps of one thread: how many blocks more, times `CALL`, and how many units they have; and
+//!         11          by how much padding more. Whole numbers take less time than doubles, and are added to these before they are
+//!                     too large
+//!         12, 13      a double: the bytes of all blocks that the front has handed out
 //!         64 + class  where the stack of the class ends: its top; 0 when the front has ended, in heaps of one thread
 //!         128 + class where it ends when it is full; 0 when the front has ended
 //!         192 + 64 n  the stack of class n: units from the first address on, as JavaScript counts them (`STEP` more)
@@ -43,6 +44,10 @@ const BUSY: usize = 7;
 const PADDING: usize = 8;
 const COUNT: usize = 10;
 const MORE: usize = 11;
+const ALLOCATED: usize = 12;
+
+/// What a block adds to the word 10, beside its units.
+const CALL: u64 = 2_097_152;
 const TOPS: usize = 64;
 const LIMITS: usize = 128;
 const STACKS: usize = 192;
@@ -196,12 +201,15 @@ impl Front {
             let len = self.len(class).unwrap_or(0);
             (bytes + len as u64 * CLASS[class].size, slots + len)
         });
-        // JavaScript counts a block before it takes the slot, so reading the count last finds no fewer blocks than were handed out.
+        // JavaScript counts a block before it takes the slot, so what is read last has no fewer blocks than were handed out.
         let count = u64::from(self.words[COUNT].load(Relaxed));
-        let mallocs = (f64::from_bits(self.double(MALLOCS)) as u64).saturating_add(count).min(1 << 53);
+        let sum = |at, more| (f64::from_bits(self.double(at)) as u64).saturating_add(more).min(1 << 53);
+        let mallocs = sum(MALLOCS, count / CALL);
+        let allocated = sum(ALLOCATED, count % CALL * UNIT);
         // A slot that was lent, and neither waits nor was taken back, is a block that was handed out and not freed.
         let out = self.lent - slots.cast_signed() as i64;
-        Waiting { bytes, slots, mallocs, frees: mallocs.saturating_add_signed(out.saturating_neg()) }
+        let frees = mallocs.saturating_add_signed(out.saturating_neg());
+        Waiting { bytes, slots, mallocs, frees, allocated }
     }
 
     /// The bits of a double, in two words that JavaScript may write meanwhile.

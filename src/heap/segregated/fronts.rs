@@ -188,7 +188,7 @@ impl Segregated {
             let hidden = slots.iter().filter(|&&slot| !Front::shows(class, slot, shown));
             hidden.for_each(|&slot| _ = self.spans.give(slot));
         }
-        Ok(Some(Taken { start: 0, size: lent as u64 * CLASS[class].size, holes: holes - lent.cast_signed() }))
+        Ok(Some(Taken { start: 0, block: 0, size: lent as u64 * CLASS[class].size, holes: holes - lent.cast_signed() }))
     }
 
     /// Takes the older half of the slots of a class back from a front, until all slots of one span are free. `None`: the front may
@@ -261,13 +261,12 @@ impl Segregated {
         (bytes, holes)
     }
 
-    /// Ends the front of a thread, from which all slots have been taken back. Returns how many blocks it has handed out, and how many
-    /// it has freed. `None`: the thread has none.
-    pub fn end_front(&mut self, thread: ThreadId) -> Option<(u64, u64)> {
+    /// Ends the front of a thread, from which all slots have been taken back. Returns what it has done.
+    /// `None`: the thread has none.
+    pub fn end_front(&mut self, thread: ThreadId) -> Option<Waiting> {
         let place = self.fronts.place_of(thread)?;
         self.settle(place);
-        let Waiting { mallocs, frees, .. } = self.fronts.all.swap_remove(place).waiting();
-        Some((mallocs, frees))
+        Some(self.fronts.all.swap_remove(place).waiting())
     }
 }
 

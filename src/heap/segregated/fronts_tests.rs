@@ -160,6 +160,7 @@ impl<'race> Script<'race> {
         }
         self.words[7].store(1, Relaxed);
         self.add(0, 1);
+        self.add(12, CLASS[class].size as i32);
         let top = self.top(class) - 1;
         self.words[64 + class].store(top, Release);
         let unit = self.words[top as usize].load(Relaxed);

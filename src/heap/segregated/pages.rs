@@ -31,10 +31,11 @@ impl Segregated {
         for part in parts.iter().filter(|part| !part.is_empty()) {
             holes += self.free_run(part.start).map_or(0, |freed| freed.1);
         }
-        let (start, padding) = (start * PAGE, pages * PAGE - size);
+        let (start, block) = (start * PAGE, pages * PAGE);
+        let padding = block - size;
         self.states.set(start, State::Pages, padding);
         self.total_padding = self.total_padding.wrapping_add(padding);
-        Ok(Some(Taken { start, size: pages * PAGE, holes }))
+        Ok(Some(Taken { start, block, size: block, holes }))
     }
 
     /// Frees the live run that starts at a page. Returns the hole that it is part of now, in pages, and how many more holes there

@@ -37,11 +37,11 @@ const fn unit_of(offset: u64) -> u64 {
 }
 
 impl Segregated {
-    /// Takes a slot for `size` bytes that waits in a cache: what most calls of malloc are. Returns where it starts.
-    /// `None`, and nothing has changed: [`Engine::malloc`] knows all cases.
+    /// Takes a slot for `size` bytes that waits in a cache: what most calls of malloc are. Returns where it starts, and its
+    /// bytes. `None`, and nothing has changed: [`Engine::malloc`] knows all cases.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "what it returns would go through memory")]
-    pub fn take_cached(&mut self, size: u64) -> Option<u64> {
+    pub fn take_cached(&mut self, size: u64) -> Option<(u64, u64)> {
         if size.wrapping_sub(1) >= MOST {
             return None;
         }
@@ -51,12 +51,12 @@ impl Segregated {
     /// [`Segregated::take_cached`] of a class.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "as `take_cached`")]
-    fn take_slot_cached(&mut self, class: usize, size: u64) -> Option<u64> {
+    fn take_slot_cached(&mut self, class: usize, size: u64) -> Option<(u64, u64)> {
         let start = u64::from(self.caches.pop(class)?) * UNIT;
         let slot = CLASS[class].size;
         self.states.set_slot(start, class, slot - size);
         self.total_padding = self.total_padding.wrapping_add(slot - size);
-        Some(start)
+        Some((start, slot))
     }
 
     /// Frees the block that starts at `start` if it is a slot of whose class the cache has room: what most calls of free are. `false`,
@@ -92,8 +92,8 @@ impl Segregated {
 
     /// Takes a slot of a class for `size` bytes, at a multiple of `alignment`, which the class's slots are.
     pub(super) fn take_slot(&mut self, class: usize, size: u64, alignment: u64) -> Result<Option<Taken>, NoMetadata> {
-        if let Some(start) = self.take_slot_cached(class, size) {
-            return Ok(Some(Taken { start, size: 0, holes: 0 }));
+        if let Some((start, block)) = self.take_slot_cached(class, size) {
+            return Ok(Some(Taken { start, block, size: 0, holes: 0 }));
         }
         let (class, taken) = match self.take_larger(class, alignment, FEW)? {
             Some(larger) => larger,
@@ -105,7 +105,7 @@ impl Segregated {
                 },
             },
         };
-        let padding = CLASS[class].size - size;
+        let padding = taken.block - size;
         self.states.set(taken.start, State::Slot(class), padding);
         self.total_padding = self.total_padding.wrapping_add(padding);
         Ok(Some(taken))
@@ -125,7 +125,9 @@ impl Segregated {
                 continue;
             }
             let taken = match self.caches.pop(larger) {
-                Some(unit) => Some(Taken { start: u64::from(unit) * UNIT, size: 0, holes: 0 }),
+                Some(unit) => {
+                    Some(Taken { start: u64::from(unit) * UNIT, block: CLASS[larger].size, size: 0, holes: 0 })
+                }
                 None if self.spans.has_free(larger) => self.fill_cache(larger)?,
                 None => None,
             };
@@ -154,7 +156,8 @@ impl Segregated {
                 taken -= 1;
             }
         }
-        Ok(Some(Taken { start, size: taken as u64 * CLASS[class].size, holes: holes - taken.cast_signed() }))
+        let block = CLASS[class].size;
+        Ok(Some(Taken { start, block, size: taken as u64 * block, holes: holes - taken.cast_signed() }))
     }
 
     /// Takes free slots of a class from spans, as many as `slots` has room for at most; a span is made if there is none with a free

@@ -1,6 +1,6 @@
 //! What happens if there is nothing behind a page of a map: because another program has cut the file, the disk has failed, or a
 //! copy-on-write file system is full. The system sends `SIGBUS`, which would end the process. A handler maps zeros there instead, and
-//! marks the file as lost: threads go on, and the next call to the heap says what has happened.
+//! marks the file as lost: threads continue, and the next call to the heap says what has happened.
 //!
 //! The handler is installed with the first map and stays. It is only for pages in maps of this library: in all other cases the handler
 //! that was there before is called, or what the system would have done happens. A handler that is installed later, and does not call the
@@ -41,7 +41,7 @@ pub(super) fn install() {
         let former = unsafe { former.assume_init() };
         let mut own = former;
         own.sa_sigaction = on_fault as *const () as usize;
-        // Signals that the handler before wants blocked are so, and calls go on as with it.
+        // Signals that the handler before wants blocked are so, and calls continue as with it.
         own.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | former.sa_flags & (libc::SA_RESTART | libc::SA_NODEFER);
         // The handler finds the one before already there.
         let _ = FORMER.set(Former { action: former, page: page_bytes() });
@@ -79,7 +79,7 @@ fn mend(address: usize, page: usize) -> bool {
     let zeros = |bytes| {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_FIXED;
         let access = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: the range lies in a map of this library, which this thread is using, so that it stays there. Whoever reads from it finds
+        // SAFETY: the range lies in a map of this library, which this thread is using, so that it stays there. A thread that reads from it finds
         // other bytes, as when another process had stored them.
         unsafe { libc::mmap(start as *mut c_void, bytes, access, flags, -1, 0) != libc::MAP_FAILED }
     };

@@ -29,11 +29,11 @@ const REFUSED: [(u32, &str); 22] = [
     (0xbacb_acbc, "vmhgfs"),
     (0x7c7c_6673, "prl_fs"),
     (0x6175_6673, "aufs"),
-    // Its pages are larger than others.
+    // Pages of this file system are larger than others.
     (0x9584_58f6, "hugetlbfs"),
 ];
 
-/// A file of a lower layer is copied when somebody opens it for writing, and who has it open for reading goes on seeing the old one.
+/// A file of a lower layer is copied when somebody opens it for writing, and a process that has it open for reading still sees the old one.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const OVERLAY: u32 = 0x794c_7630;
 

@@ -1,10 +1,10 @@
 //! Parts of a file as memory: what is stored there is in the file, and in all other maps of it, at once.
 //!
 //! Invariants: a map stays where it is, readable and writable, as long as its [`SharedMap`] or [`View`] lives, whatever becomes of the file
-//! (`fault.rs`), and it keeps the file open. A map of a file that is open for reading only shows what others store, but for pages that
+//! (`fault.rs`), and it keeps the file open. A map of a file that is open for reading only shows what others store, except in pages that
 //! this process has stored to (not so on macOS: see `mod.rs`).
 //!
-//! Children of `fork` have no shared maps, on Linux and macOS: whoever uses one there ends the child. So a heap that is in a file has ended
+//! Children of `fork` have no shared maps, on Linux and macOS: a store to one there ends the child. So a heap that is in a file has ended
 //! in a child, and must drop none of its maps there, either: other memory may be where they were.
 //!
 //! Costs: three system calls for a map, and one when it is dropped.
@@ -29,7 +29,7 @@ pub struct SharedMap {
 
 // SAFETY: the memory belongs to no thread, and is reached through tables of atomic numbers only.
 unsafe impl Send for SharedMap {}
-// SAFETY: as above; a `SharedMap` itself never changes.
+// SAFETY: a `SharedMap` itself never changes; its memory is reached through tables of atomic numbers only.
 unsafe impl Sync for SharedMap {}
 
 impl SharedMap {
@@ -93,11 +93,11 @@ pub struct View {
 
 // SAFETY: the memory belongs to no thread, and a `View` only says where it is.
 unsafe impl Send for View {}
-// SAFETY: a `View` has nothing that a thread could change through a reference, but for the watch, which is atomic.
+// SAFETY: a `View` has nothing that a thread could change through a reference, except the watch, which is atomic.
 unsafe impl Sync for View {}
 
 impl View {
-    /// Maps `front` bytes that are nobody's, and behind them a part of a file, from an address that is `residue` above a multiple of
+    /// Maps `front` bytes of memory that nobody uses, and behind them a part of a file, from an address that is `residue` above a multiple of
     /// `alignment`, a power of two. All are multiples of [`UNIT`].
     pub fn behind(
         front: usize,

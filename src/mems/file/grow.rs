@@ -51,6 +51,7 @@ impl HeapFile {
         Ok((extent.ok_or_else(|| self.corrupt("an extent has no room for its bookkeeping"))?, mapping))
     }
 
+    /// The error for damage at a place.
     pub(super) fn corrupt(&self, place: &str) -> Error {
         corrupt(&self.path, place)
     }

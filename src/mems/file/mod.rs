@@ -1,7 +1,7 @@
 //! Heaps in files: a ledger, its extents, and the lock that processes share.
 //!
 //! - Here what a heap has of its file, and how a call enters and leaves it. `open.rs`: creating, opening and closing one.
-//! - `grow.rs`: adding extents, and finding those that others have added. `words.rs`: words and roots.
+//! - `grow.rs`: adding extents, and finding those that others have added. `words.rs`: words and roots. `bell.rs`: waiting for words.
 //! - `format.rs`: what the file says of itself. `verify.rs`: whether it is sound. `repair.rs`: mending one that is not.
 //!
 //! A call enters the file before it does anything with the heap, and leaves it afterwards (`process/registry.rs`). Between the two it
@@ -9,6 +9,7 @@
 //!
 //! Costs: entering and leaving are a locked instruction, a store, and reading the counters.
 
+mod bell;
 pub(crate) mod format;
 mod grow;
 mod open;

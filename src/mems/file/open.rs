@@ -165,7 +165,7 @@ impl HeapFile {
 
     /// Writes zeros.
     pub(super) fn clear(&self, offset: u64, bytes: u64) -> io::Result<()> {
-        const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+        static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
         for at in (offset..offset + bytes).step_by(ZEROS.len()) {
             let length = usize::try_from(offset + bytes - at).unwrap_or(usize::MAX).min(ZEROS.len());
             self.file.write_at(at, &ZEROS[..length])?;
@@ -227,7 +227,7 @@ impl HeapFile {
         let failed = |error| failed(&self.path, "locked", &error);
         let others = || self.processes_said();
         if exclusive {
-            if self.has_others()? || !self.file.try_lock_byte(byte::EXCLUSIVE).map_err(failed)? {
+            if self.has_others() || !self.file.try_lock_byte(byte::EXCLUSIVE).map_err(failed)? {
                 return Err(FileError::FileInUse { path: self.path_said(), holders: others() }.into());
             }
         } else if self.file.is_byte_locked(byte::EXCLUSIVE).map_err(failed)? {
@@ -271,9 +271,9 @@ impl HeapFile {
     }
 
     /// Whether other processes have the file open.
-    fn has_others(&self) -> Result<bool, Error> {
+    fn has_others(&self) -> bool {
         let own = self.owner.map(|owner| owner.slot);
-        Ok(self.processes().iter().any(|process| Some(process.slot) != own))
+        self.processes().iter().any(|process| Some(process.slot) != own)
     }
 
     /// Holds the opening lock while `operation` runs.
@@ -303,7 +303,7 @@ impl HeapFile {
         let Some(owner) = self.owner else { return };
         let ended = Self::with_opening(&self.file, &self.path, self.patience, || {
             put(self.header.at(at::PROCESSES + 2 * owner.slot), 0);
-            if !self.has_others()? && !self.file.is_lost() && !self.header.has_intent() {
+            if !self.has_others() && !self.file.is_lost() && !self.header.has_intent() {
                 let synced = self.file.sync();
                 if synced.is_ok() {
                     State::write(&self.header, self.boot, true);

@@ -247,7 +247,7 @@ pub fn is_locked(file: &File, offset: u64) -> io::Result<bool> {
     Ok(found.l_type != NONE)
 }
 
-/// Maps a part of a file: shared; or, if it is open for reading only, so that stores stay in the process, where the system goes on showing
+/// Maps a part of a file: shared; or, if it is open for reading only, so that stores stay in the process, where the system still shows
 /// what others store.
 ///
 /// # Safety
@@ -278,7 +278,7 @@ pub fn map(file: &File, read_only: bool, offset: u64, bytes: usize) -> io::Resul
     // SAFETY: the map just made; it changes nothing in this process.
     unsafe { system::dont_fork(start.as_ptr(), bytes) };
     #[cfg(target_vendor = "apple")]
-    // SAFETY: as above.
+    // SAFETY: minherit changes what children get of the map just made, and nothing in this process.
     unsafe {
         libc::minherit(start.as_ptr().cast(), bytes, libc::VM_INHERIT_NONE)
     };

@@ -66,7 +66,7 @@ pub fn check_file_system(file: &File, _read_only: bool) -> Result<(), Refused> {
     let mut said: FILE_REMOTE_PROTOCOL_INFO = unsafe { std::mem::zeroed() };
     #[allow(clippy::cast_possible_truncation, reason = "some hundred bytes")]
     let length = size_of::<FILE_REMOTE_PROTOCOL_INFO>() as u32;
-    // SAFETY: a handle that is open, and a place of so many bytes.
+    // SAFETY: a handle that is open, and a place that has `length` bytes.
     let is_remote = unsafe {
         GetFileInformationByHandleEx(handle(file), FileRemoteProtocolInfo, (&raw mut said).cast(), length) != 0
     };
