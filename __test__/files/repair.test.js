@@ -519,6 +519,36 @@ describe('a heap in a file', () => {
     heap.close();
   });
 
+  test('that is open for reading only is never changed', () => {
+    const file = newFile();
+    const before = fs.readFileSync(file);
+    for (const zeroOnFree of [false, true]) {
+      const heap = Heap.open(file, { readOnly: true, zeroOnFree });
+      const address = heap.roots.get('small');
+      for (const call of [
+        () => heap.malloc(8),
+        () => heap.malloc(8, { alignment: 4096 }),
+        () => heap.malloc(8, { into: address }),
+        () => heap.calloc(2, 8),
+        () => heap.mallocMany([8, 8]),
+        () => heap.realloc(address, 8),
+        () => heap.realloc(address, 80_000_000),
+        () => heap.free(address),
+        () => heap.free({ from: address }),
+        () => heap.freeMany([address]),
+        () => heap.replace(address, 0),
+        () => heap.roots.set('other', address),
+        () => heap.roots.delete('small'),
+      ])
+        assert.throws(call, { code: 'ERR_MEMS_READ_ONLY' }, call);
+      assert.equal(heap.read(address, 5).toString(), 'small');
+      assert.equal(heap.stats().counts.live, 3);
+      heap.verify();
+      heap.close();
+    }
+    assert.ok(fs.readFileSync(file).equals(before));
+  });
+
   test('has no options of other heaps', () => {
     const file = newFile();
     for (const name of ['hardened', 'trackAllocations', 'lockMemory', 'policy', 'alignment'])
