@@ -1635,6 +1635,65 @@ export interface HeapConstructor {
    */
   list(): HeapEntry[];
   /**
+   * Looks at a heap file, offline or beside processes that use it, and writes nothing. What a dead process has left for the next one to
+   * recover is no damage: it is among the notes. Takes fractions of a millisecond, with `deep` some 60 ms for a million blocks.
+   *
+   * A look takes place between two operations of other processes. If they leave no time for it, it is taken again, 32 times at most.
+   *
+   * @param path - The path of the file, or its `file:` URL. Symbolic links are followed, and the file may be on any file system.
+   * @returns What is in the file, and what is damaged.
+   * @throws `ERR_MEMS_NOT_A_HEAP_FILE`, `ERR_MEMS_FILE_VERSION`; `ERR_MEMS_FILE_CORRUPT` if the file's header cannot be read at all;
+   * `ERR_MEMS_FILE` if the file cannot be read; `ERR_MEMS_FILE_IN_USE` if others change it during each look; `ERR_MEMS_LOCK_TIMEOUT`;
+   * `ERR_MEMS_FILE_LOST`; `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (TypeError).
+   *
+   * @example
+   * const heap = Heap.open('pages.heap');
+   * heap.roots.set('home', heap.malloc(1000));
+   * const { sound, counts, roots, processes } = Heap.verify('pages.heap', { deep: true });
+   * sound; // true
+   * counts.live; // 1
+   * roots[0]; // { name: 'home', address: 1000n, live: true }
+   * processes[0].pid === process.pid; // true
+   * heap.close();
+   */
+  verify<Kind extends AddressKind>(
+    path: string | FileUrl,
+    options: VerifyOptions & { addresses: Kind },
+  ): HeapFileReport<AddressOf<Kind>>;
+  verify(path: string | FileUrl, options?: VerifyOptions): HeapFileReport;
+  /**
+   * Mends a heap file that is damaged, or was open when the system stopped: derives everything anew from where blocks start and end. With
+   * `into`, the file stays as it is, and a new file gets what is sound of it, with a uuid of its own; extents without blocks at its end are
+   * left out.
+   *
+   * Live blocks stay at their addresses. Lost are extents that the file's table no longer says, or that are cut off; and roots whose blocks
+   * are not there. The bytes of blocks are not looked at. What was done is among the notes of the report.
+   *
+   * @param path - The path of the file, or its `file:` URL. No process, this one neither, may have it open for writing.
+   * @returns A report of the sound file.
+   * @throws `ERR_MEMS_FILE_IN_USE`; `ERR_MEMS_FILE_CORRUPT` if the constant part of the header, its first 44 bytes, is damaged: that cannot
+   * be repaired; `ERR_MEMS_FILE` if a file cannot be read or written, or `into` exists; `ERR_MEMS_OUT_OF_SPACE`; what
+   * {@link HeapConstructor.verify} throws.
+   *
+   * @example
+   * const { closeSync, openSync, writeSync } = require('fs');
+   * const heap = Heap.open('damaged.heap');
+   * heap.roots.set('home', heap.malloc(1000));
+   * heap.close();
+   * const file = openSync('damaged.heap', 'r+');
+   * writeSync(file, Buffer.alloc(128), 0, 128, 512);
+   * closeSync(file);
+   * Heap.verify('damaged.heap').problems; // ['both of its states are damaged']
+   * const { sound, notes } = Heap.repair('damaged.heap');
+   * sound; // true
+   * notes; // ['found that both of its states are damaged']
+   */
+  repair<Kind extends AddressKind>(
+    path: string | FileUrl,
+    options: RepairOptions & { addresses: Kind },
+  ): HeapFileReport<AddressOf<Kind>>;
+  repair(path: string | FileUrl, options?: RepairOptions): HeapFileReport;
+  /**
    * Returns the metrics of several heaps in one text, each described once; see {@link metrics}.
    *
    * @param heaps - Heaps, or their ids, by the names that they have in the text. By default all open heaps of the process, named as
@@ -1654,6 +1713,54 @@ export interface HeapConstructor {
     heaps?: { readonly [name: string]: Heap<bigint> | Heap<number> | number },
     options?: Omit<MetricsOptions, 'name'>,
   ): string;
+}
+
+/** Options of {@link HeapConstructor.verify}. */
+export interface VerifyOptions {
+  /**
+   * Whether all bookkeeping is walked; otherwise the header, the table of extents, the length of the file and the counters are checked.
+   *
+   * @defaultValue false
+   */
+  deep?: boolean;
+  /** Whether addresses of the report are BigInts or numbers. */
+  addresses?: AddressKind;
+}
+
+/** Options of {@link HeapConstructor.repair}. */
+export interface RepairOptions {
+  /** The path of a file that does not exist, which gets what is sound. By default the file is mended in place. */
+  into?: string;
+  /** Whether addresses of the report are BigInts or numbers. */
+  addresses?: AddressKind;
+}
+
+/** What is in a heap file; see {@link HeapConstructor.verify} and {@link HeapConstructor.repair}. Lengths are bytes. */
+export interface HeapFileReport<Address extends bigint | number = bigint> {
+  /** The path of the file. */
+  path: string;
+  /** What no other heap file has. */
+  uuid: string;
+  /** The version of the file's layout. */
+  layout: number;
+  /** Whether nothing is damaged. */
+  sound: boolean;
+  /** What is damaged, in English. */
+  problems: string[];
+  /** What is worth knowing besides; for a repair, what was done. */
+  notes: string[];
+  /** Whether all processes have closed the file, and what they stored is on the disk. */
+  clean: boolean;
+  /** The parts of the file that hold blocks. Each is a main block of the heap. */
+  extents: { address: Address; bytes: number }[];
+  /** Sums over extents, live blocks, holes and bookkeeping, and the largest hole. */
+  bytes: { mapped: number; live: number; holes: number; largestHole: number; metadata: number };
+  /** How many live blocks and holes there are. */
+  counts: { live: number; holes: number };
+  /** The names for addresses, and whether a live block starts there. A program that frees the block of a root has to delete the root. */
+  roots: { name: string; address: Address; live: boolean }[];
+  /** The processes that have the file open for writing. */
+  processes: { slot: number; pid: number; since: Date }[];
 }
 
 /**

@@ -5,7 +5,7 @@
 const { after, before, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
-const { chmodSync, readFileSync, writeFileSync } = require('node:fs');
+const { chmodSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 const { environment, mems, SKIP, START, temporaryFolder } = require('../helpers/command.js');
 const { writeInputs } = require('../helpers/traces.js');
@@ -74,9 +74,13 @@ describe('every subcommand', SKIP, () => {
           return;
         }
         const args = run.split(' ').slice(1);
+        // What an example makes must not be there when it is run again.
+        const [, made] = run.match(/--into (\S+)/) ?? [];
+        const again = () => made && rmSync(path.join(folder, made));
         const { status: is, stdout, stderr } = await mems(args);
         assert.equal(is, status, stderr);
         for (const line of stdout.split('\n')) assert.ok(line.length <= 80, line);
+        again();
         const ascii = await mems([
           ...args,
           '--ascii',
@@ -87,6 +91,7 @@ describe('every subcommand', SKIP, () => {
         // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is just that.
         assert.match(ascii.stdout, /^[\x00-\x7f]*$/);
         if (command.json === false || args.includes('--json') || status !== 0) return;
+        again();
         const printed = await mems([...args, '--json', ...(run.includes(' -o ') ? ['-f'] : [])]);
         assert.equal(printed.status, status);
         const output = JSON.parse(printed.stdout);

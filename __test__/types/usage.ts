@@ -19,6 +19,7 @@ import mems, {
   freeMany,
   get,
   Heap,
+  type HeapFileReport,
   type HeapOptions,
   init,
   leaks,
@@ -196,6 +197,15 @@ export const subclass: Plain = Plain.attach(usual.id, { maxSize: 4096 });
 export const subclassOfNumbers: OfNumbers = OfNumbers.attach(usual.id, 'label');
 export const entries: number = Plain.list().length + Heap.list().length;
 export const { attach } = Heap;
+
+// Looking at heap files.
+export const report: HeapFileReport = Heap.verify('a.heap', { deep: true });
+export const firsts: [bigint, number, Date] = [
+  report.roots[0].address,
+  Heap.repair('a.heap', { into: 'b.heap', addresses: 'number' }).extents[0].address,
+  report.processes[0].since,
+];
+
 export const thisRefused: ErrorCode = 'ERR_INVALID_THIS';
 
 // Running services.
