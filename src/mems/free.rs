@@ -68,8 +68,6 @@ impl Mems {
     /// Frees a block that is cleared, goes into quarantine or is recorded, unless that takes long.
     #[inline(never)]
     fn start_careful_free(&mut self, address: u64) -> Result<Left, Error> {
-        #[cfg(feature = "c-abi")]
-        self.check_writable()?;
         if self.options.hardened() || self.options.zero_on_free() {
             return self.free_guarded(address);
         }

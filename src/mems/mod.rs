@@ -75,7 +75,7 @@ pub struct Mems {
     /// Whether most calls find, or leave, a cached slot, and have nothing else to do. (Of blocks with notes the states say so.)
     cached: bool,
     pub(crate) aligned: Aligned,
-    /// Whether freed blocks are cleared, go into quarantine, or are recorded; or none can be freed.
+    /// Whether freed blocks are cleared, go into quarantine, or are recorded.
     careful: bool,
     /// Whether what is live to the heap below is a block, and as long as what was asked for.
     pub(crate) exact: bool,
@@ -174,8 +174,6 @@ impl Mems {
             heap: Heap::shared(ledger),
             // Whatever is in a hole, other processes may have written it.
             used_end: u64::MAX,
-            // A free has to be refused, where a malloc finds no room.
-            careful: options.zero_on_free() || file.check_writable().is_err(),
             file: Some(file),
             ..Self::new(options)
         }
@@ -284,10 +282,6 @@ impl Mems {
         self.cached = is_plain && !records && self.options.placement().policy() == PolicyKind::Segregated;
         self.captures = self.options.track_allocations() || self.records_stacks();
         self.careful = self.options.hardened() || self.options.zero_on_free() || records;
-        #[cfg(feature = "c-abi")]
-        {
-            self.careful |= self.check_writable().is_err();
-        }
     }
 
     /// The physical address of any virtual address inside a live block. Amortized O(log n).

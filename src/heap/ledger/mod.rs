@@ -53,8 +53,8 @@ mod words;
 
 pub use extent::{Extent, ExtentWords};
 pub use header::Header;
-pub(super) use take::Word;
 pub use verify::Summary;
+pub(super) use take::Word;
 pub use words::{put, word};
 
 pub(super) use self::intent::Note;
@@ -69,21 +69,13 @@ pub struct Ledger {
     extents: Vec<Extent>,
     /// Bytes of bookkeeping, with the header.
     bookkeeping: u64,
-    /// Whether no block can be taken.
-    is_for_reading: bool,
 }
 
 impl Ledger {
     /// The ledger of a header, without extents yet: [`Ledger::add`] those that there are.
     #[must_use]
     pub const fn new(header: Header) -> Self {
-        Self { header, extents: Vec::new(), bookkeeping: layout::HEADER, is_for_reading: false }
-    }
-
-    /// The ledger of a process that only reads: there is no room in it for any block.
-    #[must_use]
-    pub fn for_reading(self) -> Self {
-        Self { is_for_reading: true, ..self }
+        Self { header, extents: Vec::new(), bookkeeping: layout::HEADER }
     }
 
     /// The header.

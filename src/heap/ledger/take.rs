@@ -29,12 +29,9 @@ struct Found {
 impl Ledger {
     /// Takes `size` bytes at a multiple of `alignment`, a power of two, from the lowest hole that has room wherever it starts.
     /// `word` gets the block's address in the same operation. `None`: no hole is
-    /// large enough, or the ledger is for reading.
+    /// large enough.
     #[inline]
     pub(in crate::heap) fn take(&self, size: u64, alignment: u64, word: Option<Word>) -> Option<Taken> {
-        if self.is_for_reading {
-            return None;
-        }
         let units = units_of(size)?.max(1);
         let step = (alignment / UNIT).max(1);
         let room = u32::try_from(u64::from(units).checked_add(step - 1)?).ok()?;

@@ -140,7 +140,7 @@ impl HeapFile {
     }
 
     /// Fails if the heap is for reading only.
-    pub fn check_writable(&self) -> Result<(), Error> {
+    fn check_writable(&self) -> Result<(), Error> {
         if self.owner.is_some() { Ok(()) } else { Err(FileError::ReadOnly { path: self.path_said() }.into()) }
     }
 
@@ -164,11 +164,6 @@ impl Mems {
     /// [`FileError::NotInFile`].
     pub(crate) fn file(&self) -> Result<&HeapFile, Error> {
         self.file.as_deref().ok_or(FileError::NotInFile.into())
-    }
-
-    /// Fails if the heap is in a file that is open for reading only.
-    pub(crate) fn check_writable(&self) -> Result<(), Error> {
-        self.file.as_ref().map_or(Ok(()), |file| file.check_writable())
     }
 
     /// Takes the file's lock, and learns what other processes have done. [`Mems::leave_file`] has to follow, unless this fails.

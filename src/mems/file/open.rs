@@ -344,9 +344,8 @@ impl Mems {
     /// The heap of a file that this process may use.
     fn build(file: HeapFile, options: &FileOptions) -> Result<Self, Error> {
         let header = header(&file.header_map).ok_or_else(|| corrupt(&file.path, "its header cannot be mapped"))?;
-        let ledger = Ledger::new(header);
-        let ledger = if file.owner.is_none() { ledger.for_reading() } else { ledger };
-        let mut heap = Self::over(ledger, Options::shared(options.max_size, options.zero_on_free)?, Box::new(file));
+        let mut heap =
+            Self::over(Ledger::new(header), Options::shared(options.max_size, options.zero_on_free)?, Box::new(file));
         heap.learn_extents()?;
         heap.heap.refresh();
         Ok(heap)
