@@ -192,7 +192,7 @@ pub fn replace(env: Env, heap: Unknown, word: Unknown, address: Unknown) -> Resu
     })
 }
 
-/// Waits while the word of four bytes at an address is `expected`, for so many milliseconds at most. Returns 0 when it is another, 1 if it
+/// Waits while the word of four bytes at an address is `expected`, for `timeout` milliseconds at most. Returns 0 when it is another, 1 if it
 /// was another to begin with, and 2 if the time is over. The thread does nothing else meanwhile.
 #[napi]
 pub fn wait(env: Env, heap: Unknown, address: Unknown, expected: Unknown, timeout: Unknown) -> Result<u32> {
