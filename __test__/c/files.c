@@ -240,7 +240,7 @@ static void slots(const char *path) {
     pid = fork();
     EXPECT(pid >= 0);
     if (pid == 0) {
-      /* It has let go of the file by now, and waits until it is told to end. */
+      /* The child of the process that is killed has let go of the file by now, and waits until it is told to end. */
       close(to_child[1]);
       EXPECT(write(from_child[1], &byte, 1) == 1);
       if (read(to_child[0], &byte, 1) < 0) _exit(1);

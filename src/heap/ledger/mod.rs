@@ -53,8 +53,8 @@ mod words;
 
 pub use extent::{Extent, ExtentWords};
 pub use header::Header;
-pub use verify::Summary;
 pub(super) use take::Word;
+pub use verify::Summary;
 pub use words::{put, word};
 
 pub(super) use self::intent::Note;

@@ -1,12 +1,12 @@
 //! The ledger in plain memory: against a model, and with a death at every store of every operation.
 
 use super::death::dying_before;
-use super::extent::{Extent, ExtentWords};
+use super::extent::{Extent, ExtentWords, granule};
 use super::header::Header;
-use super::intent::Note;
+use super::intent::{Intent, Note};
 use super::layout::{EXTENTS, HEADER, PART, UNIT, at};
 use super::roots::Refused;
-use super::words::word;
+use super::words::{put, word};
 use super::{Ledger, Word, layout};
 use crate::heap::engine::{Engine, Resized};
 use crate::table::{AtomicU32, AtomicU64, Table};
@@ -419,6 +419,56 @@ fn a_death_while_an_extent_is_added_leaves_it_there_or_not() {
         }
     }
     assert!(found[0] > 0 && found[1] > 0, "{found:?}");
+}
+
+#[test]
+fn an_intent_that_no_operation_has_had_changes_nothing_unless_all_is_rebuilt() {
+    let (memory, ledger) = prepared();
+    let start = ledger.take(160, 1, None).unwrap().start / UNIT;
+    for intent in [
+        Intent::Take { start, last: start - 1, hole_start: start, hole_end: start + 10 },
+        Intent::Release { start, last: u64::MAX, hole_start: start, hole_end: start + 10 },
+        Intent::Resize { start, last: start + 9, to: start + 9, hole_end: start + 10 },
+    ] {
+        ledger.header().intend(intent, Some(Note { offset: 0, value: 7 }));
+        let before = memory.copy();
+        assert!(ledger.try_recover().unwrap_err().contains("cannot be"));
+        assert!(memory.copy() == before, "{intent:?}");
+        memory.ledger().recover();
+        ledger.check().unwrap();
+    }
+}
+
+#[test]
+fn starts_and_ends_of_no_block_are_counted_as_they_are_removed() {
+    let (_memory, mut ledger) = prepared();
+    let start = ledger.take(160, 1, None).unwrap().start / UNIT;
+    let (blocks_before, extent) = (blocks(&ledger), &ledger.extents[0]);
+    // One inside the block; behind it an end, and a start.
+    extent.put_start(start + 3, true);
+    extent.put_end(start + 20, true);
+    extent.put_start(start + 30, true);
+    for unit in [start + 3, start + 20, start + 30] {
+        extent.occupy(granule(unit));
+    }
+    assert!(ledger.check().is_err());
+    assert_eq!(ledger.rebuild(), 3);
+    ledger.check().unwrap();
+    assert_eq!(blocks(&ledger), blocks_before);
+    assert_eq!(ledger.rebuild(), 0);
+}
+
+#[test]
+fn roots_are_mended() {
+    let (_memory, ledger) = prepared();
+    let header = ledger.header();
+    for (name, address) in [("kept", 1000), ("dead", 1016), ("damaged", 1000)] {
+        header.set_root(name.as_bytes(), address).unwrap();
+    }
+    put(header.at(at::ROOTS + 8 * 2 + 1), 48);
+    assert_eq!(header.damaged_roots(), 1);
+    assert_eq!(header.mend_roots(|address| address == 1000), [b"dead"]);
+    assert_eq!((header.damaged_roots(), header.all_roots()), (0, vec![(b"kept".to_vec(), 1000)]));
 }
 
 #[test]

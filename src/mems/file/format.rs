@@ -239,6 +239,7 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::{AtomicU32, AtomicU64, Table};
 
     #[test]
     fn any_changed_bit_of_the_constant_part_is_noticed() {
@@ -262,6 +263,37 @@ mod tests {
             words[number] ^= 1 << 20;
             assert_eq!(State::of_words(words), None);
         }
+    }
+
+    /// A header in memory, of zeros.
+    fn header() -> Header {
+        let words: Vec<_> = (0..HEADER / 8).map(|_| AtomicU64::new(0)).collect();
+        let largest: Vec<_> = (0..EXTENTS + EXTENTS / 64).map(|_| AtomicU32::new(0)).collect();
+        Header::new(Table::of_static(words.leak()), Table::of_static(largest.leak())).unwrap()
+    }
+
+    #[test]
+    fn a_damaged_entry_follows_from_its_neighbours() {
+        let (header, path, mut entries) = (header(), Path::new("a.mems"), Vec::new());
+        for bytes in [1 << 20, 3 << 20, PART, 6 << 20] {
+            entries.push(Entry::following(entries.last().copied(), bytes));
+        }
+        for (number, entry) in entries.iter().enumerate() {
+            entry.write(&header, number);
+        }
+        for (number, entry) in entries.iter().enumerate() {
+            let before = number.checked_sub(1).map(|before| entries[before]);
+            Entry::clear(&header, number);
+            assert!(Entry::read(path, &header, number, before).is_err());
+            let is_last = number + 1 == entries.len();
+            assert_eq!(Entry::between(&header, number, before), (!is_last).then_some(*entry));
+            // What is before it ends behind its successor: they are not of one table.
+            let other = Entry::following(None, 32 << 20);
+            assert_eq!(Entry::between(&header, number, Some(other)), None);
+            entry.write(&header, number);
+            assert_eq!(Entry::read(path, &header, number, before).unwrap(), *entry);
+        }
+        assert_eq!(Entry::between(&header, EXTENTS - 1, None), None);
     }
 
     #[test]

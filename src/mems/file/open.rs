@@ -85,7 +85,7 @@ impl Opened {
         Self::as_said(path, options, how)
     }
 
-    /// Opens a file for looking at it: whoever it belongs to, and wherever it is.
+    /// Opens a file for looking at it, of any owner and on any file system.
     pub(super) fn to_look_at(path: &Path, options: &FileOptions) -> Result<Self, Error> {
         let how = How { read_only: true, follow_symlinks: true, any_file_system: true, any_owner: true };
         Self::as_said(path, options, how)

@@ -180,7 +180,7 @@ impl HeapFile {
                 put(at::EXTENT_TABLE + 4 * number + at, value);
             }
         }
-        // Of no run of the system: until it is mended, it cannot be opened.
+        // The state is of no run of the system: until the copy is mended, it cannot be opened.
         let state = State { boot: [0; 16], is_clean: false, generation: 0 }.bytes();
         bytes[8 * at::STATES..8 * at::STATES + state.len()].copy_from_slice(&state);
         bytes

@@ -113,7 +113,7 @@ impl HeapFile {
         }
     }
 
-    /// What the header says, but for what is in the heap.
+    /// What the header says of the file and its processes.
     fn report(&self) -> Report {
         let mut report = Report {
             path: self.path.clone(),
@@ -175,7 +175,7 @@ impl Mems {
             report.problems.extend(ledger.try_recover().err());
         }
         if is_whole && (IS_PRIVATE || !has_intent) {
-            let checked = ledger.check_counters().and_then(|()| if deep { ledger.check() } else { Ok(()) });
+            let checked = if deep { ledger.check() } else { ledger.check_counters() };
             report.problems.extend(checked.err());
         }
         report.summary = ledger.summary();
