@@ -6,25 +6,13 @@
 //! Invariant: a file in the list has an open heap, unless a panic has ended it. The list's lock is held while a file is opened or repaired,
 //! and no other lock is taken before it. A child of `fork` has no such heaps (`fork.rs`).
 
+use super::file_list::{FILES, OpenFile};
 use super::id::Id;
 use super::registry;
 use crate::error::Error;
-use crate::memory::file::Identity;
 use crate::mems::Mems;
 use crate::mems::file::{self, FileOptions, Opened, Report};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// A file that is open.
-pub(super) struct OpenFile {
-    identity: Identity,
-    heap: Id,
-    /// How often it was opened, and not closed since.
-    count: usize,
-    read_only: bool,
-}
-
-static FILES: Mutex<Vec<OpenFile>> = Mutex::new(Vec::new());
 
 /// Opens the heap in a file, or finds it if this process has it open. `options` count for the first who opens it.
 ///
@@ -72,9 +60,4 @@ pub(crate) fn repair(path: &Path, into: Option<&Path>) -> Result<Report, Error> 
     // A fork waits for this lock: a child's copy of the file would keep its locks.
     let _files = FILES.lock().map_err(|_| Error::Poisoned)?;
     file::repair(path, into)
-}
-
-/// The list, held while the process forks.
-pub(super) fn hold() -> MutexGuard<'static, Vec<OpenFile>> {
-    FILES.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -12,7 +12,7 @@
 //!
 //! Costs: O(slots made) a fork, some nanoseconds each.
 
-use super::files::{self, OpenFile};
+use super::file_list::{FILES, OpenFile};
 use super::lock::Held;
 use super::slots::{DEFAULT, SLOTS, Slot, VACANT};
 use crate::memory;
@@ -39,7 +39,7 @@ pub(super) fn mind() {
 }
 
 extern "C" fn before() {
-    let files = files::hold();
+    let files = FILES.lock().unwrap_or_else(PoisonError::into_inner);
     let vacant = VACANT.lock().unwrap_or_else(PoisonError::into_inner);
     // While the lock of the vacant slots is held, there are no more of them. All memory is taken before the first heap's lock is: the
     // allocator of the process may itself be a heap of MeMS. Without memory no heap's lock is taken, since a fork cannot be refused.

@@ -123,8 +123,8 @@ impl Mems {
         file.next_length(needed, size, mapped).map_err(refused)?;
         self.leave_file();
         let added = self.add_extent_alone(needed, size);
-        // The caller is in the middle of a call, which goes on with the lock, whatever has happened. If the lock cannot be had, the
-        // ledger changes nothing.
+        // The caller is in the middle of a call, which continues with the lock, whatever has happened. Without the lock the ledger changes
+        // nothing.
         let is_locked = self.file.as_ref().is_some_and(|file| file.is_locked);
         if is_locked { added } else { added.and(self.enter_file()) }
     }
