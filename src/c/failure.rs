@@ -105,8 +105,10 @@ impl Failure {
                 | Error::TooManyHeaps { .. }
                 | Error::OutOfMetadata { .. }
                 | Error::OutOfText => Code::OutOfMemory,
-                Error::AlreadyRecording | Error::NotRecording | Error::RecordingFailed { .. } => Code::Recording,
-                Error::File(FileError::NotRecordable { .. }) => Code::Recording,
+                Error::AlreadyRecording
+                | Error::NotRecording
+                | Error::RecordingFailed { .. }
+                | Error::File(FileError::NotRecordable { .. }) => Code::Recording,
                 Error::File(FileError::OutOfSpace { .. }) => Code::OutOfSpace,
                 Error::File(FileError::LockTimeout { .. }) => Code::LockTimeout,
                 Error::File(FileError::ReadOnly { .. }) => Code::ReadOnly,

@@ -238,7 +238,7 @@ pub(super) fn verify_options(value: Value) -> Result<bool, Failure> {
 }
 
 /// The path of the file that `Heap.repair` makes, if it makes one.
-pub(super) fn repair_options<'call>(value: Value<'call>) -> Result<Option<Value<'call>>, Failure> {
+pub(super) fn repair_options(value: Value<'_>) -> Result<Option<Value<'_>>, Failure> {
     if value.kind() == ValueType::Undefined {
         return Ok(None);
     }

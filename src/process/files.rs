@@ -56,6 +56,7 @@ pub(crate) fn close(heap: Id) -> Result<bool, Error> {
 ///
 /// # Errors
 /// Those of [`file::repair`].
+#[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript calls it"))]
 pub(crate) fn repair(path: &Path, into: Option<&Path>) -> Result<Report, Error> {
     // A fork waits for this lock: a child's copy of the file would keep its locks.
     let _files = FILES.lock().map_err(|_| Error::Poisoned)?;

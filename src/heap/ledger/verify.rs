@@ -62,7 +62,9 @@ impl Ledger {
         }
         let blocks = counters.mallocs.checked_sub(counters.frees);
         let fits = |&blocks: &u64| blocks <= counters.live / UNIT && (blocks == 0) == (counters.live == 0);
-        let Some(blocks) = blocks.filter(fits).filter(|_| counters.live <= mapped && counters.live % UNIT == 0) else {
+        let Some(blocks) =
+            blocks.filter(fits).filter(|_| counters.live <= mapped && counters.live.is_multiple_of(UNIT))
+        else {
             let Counters { mallocs, frees, live, .. } = counters;
             return Err(format!("{mallocs} mallocs, {frees} frees and {live} live bytes are counted, which cannot be"));
         };

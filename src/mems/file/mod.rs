@@ -13,13 +13,19 @@ mod bell;
 pub(crate) mod format;
 mod grow;
 mod open;
+#[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript calls it"))]
 mod repair;
+#[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript calls it"))]
 mod verify;
 mod words;
 
-pub(crate) use open::{FileOptions, Opened, Process};
+#[cfg(feature = "node")]
+pub(crate) use open::Process;
+pub(crate) use open::{FileOptions, Opened};
 pub(crate) use repair::repair;
-pub(crate) use verify::{Report, verify};
+pub(crate) use verify::Report;
+#[cfg(feature = "node")]
+pub(crate) use verify::verify;
 
 use self::format::Entry;
 use crate::error::Error;
