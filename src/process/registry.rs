@@ -143,6 +143,7 @@ pub(crate) fn with_heap<T>(id: Id, operation: impl FnOnce(&mut Mems) -> Result<T
 
 /// [`Handle::look`] on a heap.
 #[inline]
+#[cfg(feature = "node")]
 pub(crate) fn look_at_heap<T>(id: Id, operation: impl FnMut(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
     Handle::new(id)?.look(operation)
 }

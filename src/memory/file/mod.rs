@@ -19,6 +19,7 @@
 //! of the descriptor would keep the parent's locks after the parent's death. A program that the child runs has no copy.
 
 #[cfg(feature = "c-abi")]
+#[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript calls it"))]
 pub(crate) mod bell;
 mod create;
 #[cfg(unix)]

@@ -9,6 +9,7 @@
 //!
 //! Costs: entering and leaving are a locked instruction, a store, and reading the counters.
 
+#[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript calls it"))]
 mod bell;
 pub(crate) mod format;
 mod grow;
@@ -81,6 +82,7 @@ impl HeapFile {
     }
 
     /// What no other file has.
+    #[cfg(feature = "node")]
     pub const fn uuid(&self) -> [u8; 16] {
         self.uuid
     }
@@ -209,6 +211,7 @@ impl Mems {
     }
 
     /// Whether other processes have added extents that this one has not mapped yet.
+    #[cfg(feature = "node")]
     pub(crate) fn has_unknown(&self) -> bool {
         self.file.as_ref().is_some_and(|file| file.header.extent_count() > file.known)
     }
