@@ -334,7 +334,7 @@ proptest! {
     #[test]
     fn whatever_the_bookkeeping_says_no_call_panics_and_rebuilding_makes_it_sound(
         operations in prop::collection::vec(operations(), 1..40),
-        harms in prop::collection::vec((any::<prop::sample::Index>(), any::<u64>()), 1..20),
+        harms in prop::collection::vec((any::<prop::sample::Index>(), any::<u64>(), any::<bool>()), 1..40),
         later in prop::collection::vec(operations(), 1..10),
     ) {
         let (memory, ledger) = prepared();
@@ -343,9 +343,12 @@ proptest! {
         }
         // Not the number of extents, which is checked against the table of extents as they are mapped.
         let words: Vec<_> = memory.all().collect();
-        for (place, value) in &harms {
+        let numbers: Vec<_> = memory.all_numbers().collect();
+        for (place, value, narrow) in &harms {
             let harmed = place.get(&words);
-            if !std::ptr::eq(*harmed, &raw const memory.header[at::EXTENT_COUNT]) {
+            if *narrow {
+                place.get(&numbers).store(*value as u32, Ordering::Relaxed);
+            } else if !std::ptr::eq(*harmed, &raw const memory.header[at::EXTENT_COUNT]) {
                 harmed.store(*value, Ordering::Relaxed);
             }
         }
