@@ -20,8 +20,8 @@ const random = new Numbers(given.seed);
 const STABLE = 40;
 /** Processes that have started and wait to be sent off. */
 const SPARES = 2;
-/** Where the words are that say who has the lock, and whether an operation is under way. */
-const [LOCK, SEQUENCE, INTENT] = [1024, 1088, 1152];
+/** Where the words are that say who has the lock, whether an operation is under way, and which process has a slot. */
+const [LOCK, SEQUENCE, INTENT, PROCESSES] = [1024, 1088, 1152, 8 * 1536];
 
 const later = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -100,6 +100,7 @@ class Round {
       if (isLast && !this.endsByKill) this.stop[0] = 1;
       else if (child.kill('SIGKILL')) this.counts.kills++;
       const { code, signal } = await child.hasEnded;
+      if (signal === 'SIGKILL') this.noteDeath(child.pid);
       if (signal !== 'SIGKILL' && code !== 0)
         this.error ??= `a process has ended by ${signal ?? code}`;
       if (isLast) return;
@@ -114,7 +115,6 @@ class Round {
     for (let i = 0; i < this.owners.length; i += this.threads) groups.push(this.owners.slice(i, i + this.threads));
     await Promise.all(groups.map((owners) => this.keepBusy(owners, end)));
     if (this.error !== undefined) throw new Error(this.error);
-    this.noteDeath();
     if (random.chance(0.3)) {
       // The last process closes the file, and another finds it.
       this.heap.close();
@@ -127,16 +127,19 @@ class Round {
     fs.rmSync(this.path);
   }
 
-  /** Looks whether the last to be killed has died with the lock. */
-  noteDeath() {
+  /** Looks whether a process has died with the lock, unless another has taken that over already. */
+  noteDeath(pid) {
     const bytes = Buffer.alloc(8);
     const file = fs.openSync(this.path, 'r');
     const word = (offset) => {
       fs.readSync(file, bytes, 0, 8, offset);
       return bytes.readBigUInt64LE();
     };
-    if (word(LOCK) !== 0n) this.counts.locked++;
-    if (word(INTENT) === word(SEQUENCE) + 1n) this.counts.underWay++;
+    const slot = Number(word(LOCK) & 0xffffn) - 1;
+    if (slot >= 0 && Number(word(PROCESSES + 16 * slot)) === pid) {
+      this.counts.locked++;
+      if (word(INTENT) === word(SEQUENCE) + 1n) this.counts.underWay++;
+    }
     fs.closeSync(file);
   }
 }
