@@ -37,7 +37,10 @@ const open = (options) => Heap.open(file, { addresses: 'number', ...options });
 
 /** Starts a process that allocates and frees without end, by a command. Resolves when it has begun. */
 async function churn(t, command = [process.execPath, WORKER, file], options = {}) {
-  const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'pipe', 'inherit'], ...options });
+  const child = spawn(command[0], command.slice(1), {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    ...options,
+  });
   t.after(() => child.kill('SIGKILL'));
   const ended = once(child, 'exit').then(([status]) => {
     throw new Error(`the process has ended by ${status}`);
@@ -69,7 +72,9 @@ async function stopInside(child) {
   throw new Error('the process was never stopped with the lock');
 }
 
-test('a stopped holder of the lock is named, and the lock is taken over when it is killed', { skip: !onLinux }, async (t) => {
+test('a stopped holder of the lock is named, and the lock is taken over when it is killed', {
+  skip: !onLinux,
+}, async (t) => {
   const heap = open({ lockTimeout: 200 });
   const child = await churn(t);
   await stopInside(child);
@@ -112,7 +117,10 @@ test('a holder that is a zombie is dead', { skip: !onLinux }, async (t) => {
   }
   heap.free(heap.malloc(8));
   heap.verify();
-  assert.deepEqual(heap.processes.map(({ pid }) => pid), [process.pid]);
+  assert.deepEqual(
+    heap.processes.map(({ pid }) => pid),
+    [process.pid],
+  );
   assert.equal(parent.exitCode, null);
   heap.close();
 });
@@ -121,14 +129,19 @@ test('a holder that is a zombie is dead', { skip: !onLinux }, async (t) => {
 const inNamespace = (...command) => ['unshare', '--pid', '--fork', '--kill-child', ...command];
 const namespaces = () => onLinux && spawnSync('unshare', ['--pid', '--fork', 'true']).status === 0;
 
-test('holders in other namespaces of process ids live and die', { skip: !namespaces() && 'unshare is not allowed' }, async (t) => {
+test('holders in other namespaces of process ids live and die', {
+  skip: !namespaces() && 'unshare is not allowed',
+}, async (t) => {
   const heap = open({ lockTimeout: 300 });
   const [first, second] = [
     await churn(t, inNamespace(process.execPath, WORKER, file)),
     await churn(t, inNamespace(process.execPath, WORKER, file)),
   ];
   const pids = heap.processes.map(({ pid }) => pid);
-  assert.deepEqual(pids.sort((a, b) => a - b), [1, 1, process.pid]);
+  assert.deepEqual(
+    pids.sort((a, b) => a - b),
+    [1, 1, process.pid],
+  );
   // The process in the namespace is the child of the command.
   const inside = Number(spawnSync('pgrep', ['-P', String(first.pid)], { encoding: 'utf8' }).stdout);
   const stopped = { pid: inside, kill: (signal) => process.kill(inside, signal) };
@@ -145,19 +158,23 @@ test('holders in other namespaces of process ids live and die', { skip: !namespa
   heap.close();
 });
 
-test('a worker of a cluster is killed in the middle of its calls, again and again', signals, async (t) => {
-  const heap = open();
-  for (let i = 0; i < 12; i++) {
-    const child = await churn(t);
-    await new Promise((resolve) => setTimeout(resolve, i));
-    child.kill('SIGKILL');
-    heap.free(heap.malloc(100));
-    await once(child, 'exit');
-    heap.verify();
-  }
-  assert.equal(heap.processes.length, 1);
-  heap.close();
-});
+test(
+  'a worker of a cluster is killed in the middle of its calls, again and again',
+  signals,
+  async (t) => {
+    const heap = open();
+    for (let i = 0; i < 12; i++) {
+      const child = await churn(t);
+      await new Promise((resolve) => setTimeout(resolve, i));
+      child.kill('SIGKILL');
+      heap.free(heap.malloc(100));
+      await once(child, 'exit');
+      heap.verify();
+    }
+    assert.equal(heap.processes.length, 1);
+    heap.close();
+  },
+);
 
 test('a file that is cut while it is open is lost, and the process lives', signals, () => {
   for (const length of [0, 300, 4096, (256 << 10) + 4096, 2 << 20]) {
@@ -179,31 +196,39 @@ test('a file that is cut while it is open is lost, and the process lives', signa
     assert.throws(() => heap.free(blocks[3]), { code: 'ERR_MEMS_FILE_LOST' });
     assert.throws(() => heap.verify(), { code: 'ERR_MEMS_FILE_LOST' });
     heap.close();
-    assert.throws(() => open(), { code: length < 512 ? 'ERR_MEMS_NOT_A_HEAP_FILE' : 'ERR_MEMS_FILE_CORRUPT' });
+    assert.throws(() => open(), {
+      code: length < 512 ? 'ERR_MEMS_NOT_A_HEAP_FILE' : 'ERR_MEMS_FILE_CORRUPT',
+    });
     fs.rmSync(file);
   }
 });
 
-test('a file that is removed or replaced goes on being shared by those who have it open', signals, () => {
-  const old = open();
-  const { uuid } = old;
-  const address = old.malloc(100);
-  fs.unlinkSync(file);
-  const fresh = open();
-  assert.notEqual(fresh.uuid, uuid);
-  assert.notEqual(fresh.id, old.id);
-  assert.equal(fresh.stats().counts.live, 0);
-  old.free(address);
-  // Larger than the first extent: the file without a name grows.
-  old.malloc(5_000_000);
-  old.verify();
-  fs.renameSync(file, `${file}.other`);
-  const third = Heap.open(`${file}.other`);
-  assert.equal(third.id, fresh.id);
-  for (const heap of [old, fresh, third]) heap.close();
-});
+test(
+  'a file that is removed or replaced goes on being shared by those who have it open',
+  signals,
+  () => {
+    const old = open();
+    const { uuid } = old;
+    const address = old.malloc(100);
+    fs.unlinkSync(file);
+    const fresh = open();
+    assert.notEqual(fresh.uuid, uuid);
+    assert.notEqual(fresh.id, old.id);
+    assert.equal(fresh.stats().counts.live, 0);
+    old.free(address);
+    // Larger than the first extent: the file without a name grows.
+    old.malloc(5_000_000);
+    old.verify();
+    fs.renameSync(file, `${file}.other`);
+    const third = Heap.open(`${file}.other`);
+    assert.equal(third.id, fresh.id);
+    for (const heap of [old, fresh, third]) heap.close();
+  },
+);
 
-test('a heap in a full file system throws, and works on when there is room', { skip: !(onLinux && isRoot) && 'needs mount' }, (t) => {
+test('a heap in a full file system throws, and works on when there is room', {
+  skip: !(onLinux && isRoot) && 'needs mount',
+}, (t) => {
   const place = path.join(folder, 'small');
   fs.mkdirSync(place);
   const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', place]);
@@ -300,7 +325,9 @@ function asNobody(body) {
   return JSON.parse(stdout);
 }
 
-test('files and folders that a user may not write', { skip: !isRoot && 'needs another user' }, () => {
+test('files and folders that a user may not write', {
+  skip: !isRoot && 'needs another user',
+}, () => {
   fs.chmodSync(folder, 0o755);
   const heap = open({ mode: 0o644 });
   heap.roots.set('it', heap.malloc(16));
@@ -312,7 +339,10 @@ test('files and folders that a user may not write', { skip: !isRoot && 'needs an
   assert.deepEqual([denied, read, created], ['ERR_MEMS_FILE', '1', 'ERR_MEMS_FILE']);
   // Others may write: whoever does may harm those who read.
   fs.chmodSync(file, 0o666);
-  assert.deepEqual(asNobody((Heap, file, code) => [code(() => Heap.open(file))]), ['ERR_MEMS_FILE']);
+  assert.deepEqual(
+    asNobody((Heap, file, code) => [code(() => Heap.open(file))]),
+    ['ERR_MEMS_FILE'],
+  );
   heap.close();
 });
 
@@ -353,7 +383,10 @@ test('a heap for reading only sees what others store, and changes nothing', () =
   assert.equal(heap.read(address, 1)[0], 6);
   reader.verify();
   heap.verify();
-  assert.deepEqual(heap.processes.map(({ pid }) => pid), [process.pid]);
+  assert.deepEqual(
+    heap.processes.map(({ pid }) => pid),
+    [process.pid],
+  );
   reader.close();
   heap.close();
 });
@@ -410,12 +443,21 @@ test('a file that is opened again, here and in threads, is one heap', async () =
 test('two copies of the package in one process share a file as two processes do', () => {
   const copy = path.join(folder, 'copy');
   fs.mkdirSync(copy);
-  for (const name of ['package.json', 'index.js', 'binding.js', 'lib', ...fs.readdirSync(ROOT).filter((name) => name.endsWith('.node'))])
+  for (const name of [
+    'package.json',
+    'index.js',
+    'binding.js',
+    'lib',
+    ...fs.readdirSync(ROOT).filter((name) => name.endsWith('.node')),
+  ])
     fs.cpSync(path.join(ROOT, name), path.join(copy, name), { recursive: true });
   const other = require(copy);
   assert.notEqual(other.Heap, Heap);
   const [mine, theirs] = [open(), other.Heap.open(file, { addresses: 'number' })];
-  assert.deepEqual(mine.processes.map(({ slot }) => slot), [0, 1]);
+  assert.deepEqual(
+    mine.processes.map(({ slot }) => slot),
+    [0, 1],
+  );
   const blocks = [];
   for (let i = 0; i < 2000; i++) blocks.push((i % 2 ? mine : theirs).malloc(1 + (i % 3000)));
   assert.equal(new Set(blocks).size, blocks.length);
@@ -454,6 +496,9 @@ test('many processes that create a file at once open one', async () => {
   assert.equal(new Set(all.map(({ output }) => output)).size, 1);
   const heap = open();
   assert.equal(heap.stats().counts.live, 8);
-  assert.deepEqual(fs.readdirSync(folder).filter((name) => name.endsWith('.new')), []);
+  assert.deepEqual(
+    fs.readdirSync(folder).filter((name) => name.endsWith('.new')),
+    [],
+  );
   heap.close();
 });

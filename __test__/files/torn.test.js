@@ -72,7 +72,10 @@ function* bits([from, to]) {
 /** Some changes in a range. */
 function* samples([from, to], random, count = SAMPLES) {
   for (let i = 0; i < count; i++) {
-    yield { at: random.int(from, to - 1), byte: random.chance(0.5) ? 1 << random.int(0, 7) : random.int(1, 255) };
+    yield {
+      at: random.int(from, to - 1),
+      byte: random.chance(0.5) ? 1 << random.int(0, 7) : random.int(1, 255),
+    };
   }
 }
 
@@ -91,8 +94,13 @@ async function tryAll(name, harms) {
     }
     const [status, signal] = await once(child, 'close');
     const last = fs.readFileSync(`${torn}.at`, 'utf8');
-    assert.deepEqual({ status, signal }, { status: 0, signal: null }, `MEMS_SEED=${seed}, at ${last}:\n${output}`);
-    for (const [code, count] of Object.entries(JSON.parse(output))) sums[code] = (sums[code] ?? 0) + count;
+    assert.deepEqual(
+      { status, signal },
+      { status: 0, signal: null },
+      `MEMS_SEED=${seed}, at ${last}:\n${output}`,
+    );
+    for (const [code, count] of Object.entries(JSON.parse(output)))
+      sums[code] = (sums[code] ?? 0) + count;
   }
   return sums;
 }
@@ -112,7 +120,10 @@ damaged(
   () => [...bits(CONSTANT)],
   (codes, harms) => {
     const { ERR_MEMS_FILE_CORRUPT, ERR_MEMS_FILE_VERSION, ERR_MEMS_NOT_A_HEAP_FILE } = codes;
-    assert.equal(ERR_MEMS_FILE_CORRUPT + ERR_MEMS_FILE_VERSION + ERR_MEMS_NOT_A_HEAP_FILE, harms.length);
+    assert.equal(
+      ERR_MEMS_FILE_CORRUPT + ERR_MEMS_FILE_VERSION + ERR_MEMS_NOT_A_HEAP_FILE,
+      harms.length,
+    );
   },
 );
 
@@ -144,7 +155,9 @@ damaged('anything else in the header may have any values', (random) => [
 
 damaged('starts, ends, rows and occupancy may have any values', (random) => [
   ...bookkeeping.flatMap((range) => [...samples(range, random)]),
-  ...bookkeeping.flatMap((range) => [...samples(range, random)].map((harm) => ({ ...harm, late: true }))),
+  ...bookkeeping.flatMap((range) =>
+    [...samples(range, random)].map((harm) => ({ ...harm, late: true })),
+  ),
 ]);
 
 damaged('a file may have been cut anywhere', (random) => {
@@ -156,6 +169,8 @@ damaged('a file may have been cut anywhere', (random) => {
 
 damaged('a file may be cut anywhere while it is open', (random) => {
   const { size } = fs.statSync(sound);
-  const lengths = Array.from({ length: 150 }, () => random.int(0, random.chance(0.7) ? size : HEADER));
+  const lengths = Array.from({ length: 150 }, () =>
+    random.int(0, random.chance(0.7) ? size : HEADER),
+  );
   return lengths.map((length) => ({ length, late: true }));
 });

@@ -16,7 +16,12 @@ function liveBlocks(heap) {
 /** Takes a block, which must be there, out of those that nobody has claimed yet. */
 function claim(unclaimed, address, size, details) {
   if (unclaimed.get(address) !== size)
-    found('a block is not there, or has two owners', { ...details, address, size, is: unclaimed.get(address) });
+    found('a block is not there, or has two owners', {
+      ...details,
+      address,
+      size,
+      is: unclaimed.get(address),
+    });
   unclaimed.delete(address);
 }
 
@@ -35,12 +40,14 @@ function settleLimbo(heap, tables, unclaimed, clears) {
     }
     return false;
   };
-  const entries = tables.flatMap((table) => [...table.limbo()].map((entry) => ({ table, ...entry })));
+  const entries = tables.flatMap((table) =>
+    [...table.limbo()].map((entry) => ({ table, ...entry })),
+  );
   // First those that must have their contents. A block that was never filled may have any.
   for (const { table, kind, serial, sizes, least } of entries) {
-    const holds = (address, size) =>
-      sizes.includes(size) && table.holds(address, least, serial);
-    if (kind === 'resize' && !take(holds)) found('a block has gone as it was resized', { serial, sizes });
+    const holds = (address, size) => sizes.includes(size) && table.holds(address, least, serial);
+    if (kind === 'resize' && !take(holds))
+      found('a block has gone as it was resized', { serial, sizes });
     if (kind === 'free' && !clears) take(holds);
   }
   for (const { kind, sizes } of entries) {
@@ -69,7 +76,8 @@ function checkAll(heap, owners, others, clears) {
     }
   }
   const { counts, bytes, totals } = heap.stats();
-  if (counts.live !== live || totals.malloc - totals.free !== live) found('the counts are wrong', { counts, totals, live });
+  if (counts.live !== live || totals.malloc - totals.free !== live)
+    found('the counts are wrong', { counts, totals, live });
   const lost = settleLimbo(heap, tables, unclaimed, clears);
   heap.verify();
   return { mallocs: totals.malloc, live, lost, mapped: bytes.mapped };

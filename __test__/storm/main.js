@@ -14,7 +14,13 @@ const { Numbers } = require('../helpers/random.js');
 const { checkAll } = require('./check.js');
 const { Table, found } = require('./table.js');
 
-const given = { seed: 1, seconds: 20, folder: '/tmp', processes: [2, 8], ...JSON.parse(process.argv[2] ?? '{}') };
+const given = {
+  seed: 1,
+  seconds: 20,
+  folder: '/tmp',
+  processes: [2, 8],
+  ...JSON.parse(process.argv[2] ?? '{}'),
+};
 const random = new Numbers(given.seed);
 
 const STABLE = 40;
@@ -31,7 +37,9 @@ const spares = [];
 function spare() {
   const child = fork(path.join(__dirname, 'worker.js'), { serialization: 'advanced' });
   child.isReady = new Promise((resolve) => child.once('message', resolve));
-  child.hasEnded = new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
+  child.hasEnded = new Promise((resolve) =>
+    child.once('exit', (code, signal) => resolve({ code, signal })),
+  );
   return child;
 }
 
@@ -112,7 +120,8 @@ class Round {
     this.endsByKill = random.chance(0.4);
     const end = Date.now() + 1000 * this.seconds;
     const groups = [];
-    for (let i = 0; i < this.owners.length; i += this.threads) groups.push(this.owners.slice(i, i + this.threads));
+    for (let i = 0; i < this.owners.length; i += this.threads)
+      groups.push(this.owners.slice(i, i + this.threads));
     await Promise.all(groups.map((owners) => this.keepBusy(owners, end)));
     if (this.error !== undefined) throw new Error(this.error);
     if (random.chance(0.3)) {
@@ -154,13 +163,17 @@ async function main() {
       await round.run();
     } catch (error) {
       const shape = `${round.processes} processes of ${round.threads} threads, ${JSON.stringify(round.options)}`;
-      console.log(`found in round ${number} (${shape}) of seed ${given.seed}, in ${round.path}:\n${error.stack}`);
+      console.log(
+        `found in round ${number} (${shape}) of seed ${given.seed}, in ${round.path}:\n${error.stack}`,
+      );
       process.exitCode = 1;
       break;
     }
     sum.rounds++;
     for (const [name, count] of Object.entries(round.counts)) sum[name] = (sum[name] ?? 0) + count;
-    console.log(`round ${number}: ${round.processes} x ${round.threads} ${JSON.stringify(round.counts)}`);
+    console.log(
+      `round ${number}: ${round.processes} x ${round.threads} ${JSON.stringify(round.counts)}`,
+    );
   }
   delete sum.mapped;
   delete sum.live;

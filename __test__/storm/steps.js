@@ -9,7 +9,8 @@ function checkStable(heap, stable, random, found) {
   const { address, size, byte } = random.pick(stable);
   const inside = address + random.int(0, size - 1);
   const block = heap.blockOf(inside);
-  if (block.address !== address || block.size !== usable(size)) found('a stable block has changed', { address, block });
+  if (block.address !== address || block.size !== usable(size))
+    found('a stable block has changed', { address, block });
   if (!heap.owns(inside)) found('a stable block is not owned', { inside });
   const bytes = heap.buffer(address, size);
   if (bytes[0] !== byte || bytes[size - 1] !== byte || bytes[inside - address] !== byte)
@@ -66,7 +67,8 @@ class Steps {
     const into = table.wordAddress(word);
     const options = alignment === undefined ? { into } : { into, alignment };
     const address = heap.malloc(table.sizeAt(word), options);
-    if (address !== table.addressAt(word)) throw new Error(`the word of ${address} has ${table.addressAt(word)}`);
+    if (address !== table.addressAt(word))
+      throw new Error(`the word of ${address} has ${table.addressAt(word)}`);
     if (alignment !== undefined && Number(heap.get(address)) % alignment !== 0)
       throw new Error(`${address} is no multiple of ${alignment}`);
     table.fill(word);
@@ -83,7 +85,8 @@ class Steps {
 
   freeFrom(word) {
     this.heap.free({ from: this.table.wordAddress(word) });
-    if (this.table.addressAt(word) !== 0) throw new Error('a word keeps the address of a freed block');
+    if (this.table.addressAt(word) !== 0)
+      throw new Error('a word keeps the address of a freed block');
   }
 
   free(word) {

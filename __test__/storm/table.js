@@ -124,7 +124,8 @@ class Table {
     const serial = this.words[at.SERIALS + word];
     const details = { owner: this.owner, word, address, size, serial };
     const block = this.heap.blockOf(address);
-    if (block.address !== address || block.size !== size) found('a block has changed', { ...details, block });
+    if (block.address !== address || block.size !== size)
+      found('a block has changed', { ...details, block });
     if (this.words[at.FILLED + word] !== serial) return;
     if (!this.holds(address, size, serial)) found('contents have changed', details);
   }
@@ -153,7 +154,12 @@ class Table {
       const [kind, serial, sizes] = words.subarray(at.LIMBO + 3 * i, at.LIMBO + 3 * i + 3);
       const asked = [Number(sizes & 0xffffffffn), Number(sizes >> 32n)].filter(Boolean);
       // What both sizes have, whatever becomes of the padding.
-      yield { kind: NOTES[Number(kind)], serial, sizes: asked.map(usable), least: Math.min(...asked) };
+      yield {
+        kind: NOTES[Number(kind)],
+        serial,
+        sizes: asked.map(usable),
+        least: Math.min(...asked),
+      };
     }
   }
 
@@ -173,7 +179,8 @@ class Table {
         break;
       case 'shrink':
         // Never moves: the block has one size or the other.
-        if (this.heap.blockOf(this.addressAt(word)).size === usable(size)) words[at.SIZES + word] = BigInt(size);
+        if (this.heap.blockOf(this.addressAt(word)).size === usable(size))
+          words[at.SIZES + word] = BigInt(size);
         break;
       case 'replace':
         if (words[at.WORDS + word] === words[at.WORDS + TEMPORARY]) this.moveTemporary(word);
@@ -188,13 +195,15 @@ class Table {
     const marked = this.heap.roots.get(markOf(this.owner));
     if (marked === undefined) return;
     this.marked = words.subarray(at.WORDS, at.WORDS + WORDS).indexOf(BigInt(marked));
-    if (this.marked < 0) found('a root names no block of its worker', { owner: this.owner, marked });
+    if (this.marked < 0)
+      found('a root names no block of its worker', { owner: this.owner, marked });
   }
 
   /** Lets a word's block be that of the temporary word. */
   moveTemporary(word) {
     const { words } = this;
-    for (const first of [at.SERIALS, at.SIZES, at.FILLED]) words[first + word] = words[first + TEMPORARY];
+    for (const first of [at.SERIALS, at.SIZES, at.FILLED])
+      words[first + word] = words[first + TEMPORARY];
     words[at.WORDS + TEMPORARY] = 0n;
   }
 }
