@@ -145,7 +145,7 @@ test('holders in other namespaces of process ids live and die', {
   // The process in the namespace is the child of the command.
   const inside = Number(spawnSync('pgrep', ['-P', String(first.pid)], { encoding: 'utf8' }).stdout);
   const stopped = { pid: inside, kill: (signal) => process.kill(inside, signal) };
-  // The other one takes turns with it, so that the lock may be its own: stopped as well, it is nobody's, or is held by a living one.
+  // The other one takes turns with the first: only one is to be stopped with the lock.
   second.kill('SIGKILL');
   await once(second, 'exit');
   await stopInside(stopped);
@@ -337,7 +337,7 @@ test('files and folders that a user may not write', {
     code(() => Heap.open(`${file}.new`)),
   ]);
   assert.deepEqual([denied, read, created], ['ERR_MEMS_FILE', '1', 'ERR_MEMS_FILE']);
-  // Others may write: whoever does may harm those who read.
+  // A file that others may write is refused: one of them may harm those who read.
   fs.chmodSync(file, 0o666);
   assert.deepEqual(
     asNobody((Heap, file, code) => [code(() => Heap.open(file))]),

@@ -1,6 +1,6 @@
 'use strict';
 
-// What a process that has died with the lock has left is finished or undone by the next, whoever has the dead one's slot by now. The
+// What a process that has died with the lock has left is finished or undone by the next, even if the dead one's slot has another owner. The
 // file is made to look as deaths at chosen moments leave it.
 
 const { after, before, beforeEach, test } = require('node:test');

@@ -1,7 +1,7 @@
 'use strict';
 
 // What a worker of the storm keeps in the file: a block of words that a root names, from which every block of the worker can be reached.
-// Whoever looks at it after the worker's death can settle exactly what has become of the operation under way.
+// The next worker of that name, or the check at the end, can settle exactly what has become of the operation under way.
 //
 // Blocks that are allocated and freed with a word are exact: the word says whether the operation has happened. Those that are not are
 // noted before, and a death leaves an entry in limbo: what may be lost is settled when all processes have stopped (check.js).
@@ -44,7 +44,7 @@ const readNote = (note) => ({
 
 const usable = (size) => Math.ceil(size / UNIT) * UNIT;
 
-/** The number of the pattern of a block, which tells it from nearly all others. */
+/** The number of the pattern of a block, which nearly no other block has. */
 const patternOf = (serial) => Number(serial >> 32n) * 8191 + Number(serial & 0xffffffffn);
 
 /** Fails, with what the storm has found. */
