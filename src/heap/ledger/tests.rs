@@ -477,12 +477,34 @@ fn there_are_as_many_roots_as_there_is_room_for() {
 }
 
 #[test]
+fn a_root_is_read_as_it_was_at_one_moment() {
+    let (memory, ledger) = prepared();
+    let names: [&[u8]; 2] = [b"a root", b"another root"];
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for number in 0..100_000 {
+                let name = number % 2;
+                ledger.header().set_root(names[name], name as u64).unwrap();
+                ledger.header().delete_root(names[name]);
+            }
+        });
+        let reader = memory.ledger();
+        while !writer.is_finished() {
+            assert!(matches!(reader.header().root_address(names[0]), None | Some(0)));
+            for (name, address) in reader.header().all_roots() {
+                assert_eq!(name, names[address as usize]);
+            }
+        }
+    });
+}
+
+#[test]
 fn the_header_is_where_the_layout_says() {
     let (memory, ledger) = prepared();
     ledger.header().set_root(b"abc", 1000).unwrap();
     let value = |number: usize| word(&memory.header[number]);
     assert_eq!(value(at::EXTENT_COUNT), 2);
-    assert_eq!((value(at::ROOTS), value(at::ROOTS + 1), value(at::ROOTS + 2)), (1000, 3, 0x63_6261));
+    assert_eq!((value(at::ROOTS), value(at::ROOTS + 1), value(at::ROOTS + 2)), (1000, 0x203, 0x63_6261));
     // Two extents and one block.
     assert_eq!(value(at::SEQUENCE), 3);
     assert_eq!(value(at::COUNTERS + 16), 1, "mallocs");
