@@ -482,7 +482,7 @@ fn a_root_is_read_as_it_was_at_one_moment() {
     let names: [&[u8]; 2] = [b"a root", b"another root"];
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
-            for number in 0..100_000 {
+            for number in 0..3_000_000 {
                 let name = number % 2;
                 ledger.header().set_root(names[name], name as u64).unwrap();
                 ledger.header().delete_root(names[name]);
