@@ -4,6 +4,9 @@
 //! storing the length is what makes one, and clearing it what removes it. So a death leaves a root as it was or as it is to be, and
 //! there is nothing to recover.
 //!
+//! The length is the lowest byte of its word. The rest counts how often the word has changed, so that readers, who have no lock, notice
+//! that another root has come to the place of the one that they were reading.
+//!
 //! Costs: O(256) to find one.
 
 use super::header::Header;
@@ -22,26 +25,34 @@ pub enum Refused {
 /// Words of a root: address, length, six of the name.
 const WORDS: usize = 8;
 
+/// The bits of the length in its word.
+const LENGTH: u64 = 0xff;
+
 impl Header {
     /// The first word of a root.
     const fn root(number: usize) -> usize {
         at::ROOTS + WORDS * number
     }
 
-    /// The name of a root, if there is one. A damaged length is no root.
-    fn root_name(&self, number: usize) -> Option<Vec<u8>> {
+    /// The name of a root and its address, if there is one, as they were at one moment. A damaged length is no root.
+    fn root_at(&self, number: usize) -> Option<(Vec<u8>, u64)> {
         let first = Self::root(number);
-        let length =
-            usize::try_from(word(self.at(first + 1))).ok().filter(|length| (1..=ROOT_NAME).contains(length))?;
-        let mut name: Vec<u8> = (2..WORDS).flat_map(|at| word(self.at(first + at)).to_le_bytes()).collect();
-        name.truncate(length);
-        Some(name)
+        loop {
+            let before = word(self.at(first + 1));
+            let length = usize::try_from(before & LENGTH).ok().filter(|length| (1..=ROOT_NAME).contains(length))?;
+            let address = word(self.at(first));
+            let mut name: Vec<u8> = (2..WORDS).flat_map(|at| word(self.at(first + at)).to_le_bytes()).collect();
+            name.truncate(length);
+            if word(self.at(first + 1)) == before {
+                return Some((name, address));
+            }
+        }
     }
 
     /// How many roots have a length that no name has, and so are none.
     #[must_use]
     pub fn damaged_roots(&self) -> usize {
-        let is_damaged = |&number: &usize| word(self.at(Self::root(number) + 1)) > ROOT_NAME as u64;
+        let is_damaged = |&number: &usize| word(self.at(Self::root(number) + 1)) & LENGTH > ROOT_NAME as u64;
         (0..ROOTS).filter(is_damaged).count()
     }
 
@@ -50,34 +61,42 @@ impl Header {
     pub fn mend_roots(&self, is_live: impl Fn(u64) -> bool) -> Vec<Vec<u8>> {
         let mut dropped = Vec::new();
         for number in 0..ROOTS {
-            let length = self.at(Self::root(number) + 1);
-            match self.root_name(number) {
-                Some(_) if is_live(word(self.at(Self::root(number)))) => {}
-                Some(name) => {
-                    put(length, 0);
+            match self.root_at(number) {
+                Some((_, address)) if is_live(address) => {}
+                Some((name, _)) => {
+                    self.put_root_length(number, 0);
                     dropped.push(name);
                 }
-                None if word(length) != 0 => put(length, 0),
+                None if word(self.at(Self::root(number) + 1)) & LENGTH != 0 => self.put_root_length(number, 0),
                 None => {}
             }
         }
         dropped
     }
 
-    fn find_root(&self, name: &[u8]) -> Option<usize> {
-        (0..ROOTS).find(|&number| self.root_name(number).is_some_and(|known| known == name))
+    /// Sets the length of a root's name.
+    fn put_root_length(&self, number: usize, length: usize) {
+        let at = self.at(Self::root(number) + 1);
+        put(at, (word(at) & !LENGTH).wrapping_add(LENGTH + 1) | length as u64);
+    }
+
+    fn find_root(&self, name: &[u8]) -> Option<(usize, u64)> {
+        (0..ROOTS).find_map(|number| {
+            let (known, address) = self.root_at(number)?;
+            (known == name).then_some((number, address))
+        })
     }
 
     /// The address that a name stands for.
     #[must_use]
     pub fn root_address(&self, name: &[u8]) -> Option<u64> {
-        self.find_root(name).map(|number| word(self.at(Self::root(number))))
+        self.find_root(name).map(|(_, address)| address)
     }
 
     /// All names and their addresses, in the order of their places.
     #[must_use]
     pub fn all_roots(&self) -> Vec<(Vec<u8>, u64)> {
-        (0..ROOTS).filter_map(|number| Some((self.root_name(number)?, word(self.at(Self::root(number)))))).collect()
+        (0..ROOTS).filter_map(|number| self.root_at(number)).collect()
     }
 
     /// Lets a name stand for an address. For the owner of the lock.
@@ -88,29 +107,29 @@ impl Header {
         if name.is_empty() || name.len() > ROOT_NAME {
             return Err(Refused::Name);
         }
-        if let Some(number) = self.find_root(name) {
+        if let Some((number, _)) = self.find_root(name) {
             put(self.at(Self::root(number)), address);
             return Ok(());
         }
-        let number = (0..ROOTS).find(|&number| self.root_name(number).is_none()).ok_or(Refused::TooMany)?;
+        let number = (0..ROOTS).find(|&number| self.root_at(number).is_none()).ok_or(Refused::TooMany)?;
         let first = Self::root(number);
-        // A damaged length would let a half-written name be one.
-        put(self.at(first + 1), 0);
+        // A reader that has begun to read the place begins anew, and a damaged length lets no half-written name be one.
+        self.put_root_length(number, 0);
         put(self.at(first), address);
         let mut padded = [0; 8 * (WORDS - 2)];
         padded[..name.len()].copy_from_slice(name);
         for (number, bytes) in padded.as_chunks().0.iter().enumerate() {
             put(self.at(first + 2 + number), u64::from_le_bytes(*bytes));
         }
-        put(self.at(first + 1), name.len() as u64);
+        self.put_root_length(number, name.len());
         Ok(())
     }
 
     /// Forgets a name. Returns whether it stood for an address. For the owner of the lock.
     #[must_use]
     pub fn delete_root(&self, name: &[u8]) -> bool {
-        let Some(number) = self.find_root(name) else { return false };
-        put(self.at(Self::root(number) + 1), 0);
+        let Some((number, _)) = self.find_root(name) else { return false };
+        self.put_root_length(number, 0);
         true
     }
 }

@@ -109,7 +109,8 @@ impl Extent {
     pub(super) fn first_with(&self, units: u32) -> Option<u64> {
         let mut at = 0;
         for level in (0..self.layout.row_levels).rev() {
-            at = at * ROW + first_at_least(&self.level(level)[at * ROW..at * ROW + ROW], units)?;
+            // A damaged entry above may lead to where there is no row.
+            at = at * ROW + first_at_least(self.level(level).get(at * ROW..at * ROW + ROW)?, units)?;
         }
         ((at as u64) < self.layout.granules).then_some(at as u64)
     }

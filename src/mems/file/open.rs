@@ -315,6 +315,8 @@ impl HeapFile {
         // Not closed cleanly is what a process that ends without closing leaves, too.
         let _ = ended;
         let _unlocked = self.file.unlock_byte(owner.slot as u64);
+        // Views may keep the file open for long. A process that has not locked this byte changes nothing here.
+        let _unlocked = self.file.unlock_byte(byte::EXCLUSIVE);
     }
 }
 

@@ -31,11 +31,12 @@ impl Mems {
     pub(crate) fn replace(&mut self, word: u64, address: u64) -> Result<(), Error> {
         self.file()?.check_writable()?;
         let old = self.heap.word_value(word)?;
-        if self.options().zero_on_free() && old != 0 {
-            let (_, whole) = self.starting(old)?;
+        let cleared = if self.options().zero_on_free() && old != 0 { Some(self.starting(old)?.1) } else { None };
+        self.heap.replace(word, address)?;
+        // Not before: a death in between would leave the word with a block whose contents are gone.
+        if let Some(whole) = cleared {
             self.regions.fill(old, 0, whole);
         }
-        self.heap.replace(word, address)?;
         Ok(())
     }
 

@@ -1,0 +1,73 @@
+'use strict';
+
+// A process of the storm: it waits until it is sent off, so that it takes the slot of a dead one at once, and works until it is killed,
+// or until the file's first word says that it is to stop. Each thread works for a worker of its own.
+
+const { isMainThread, parentPort, workerData, Worker } = require('node:worker_threads');
+const { Heap } = require('../..');
+const { Numbers } = require('../helpers/random.js');
+const { Steps, checkStable } = require('./steps.js');
+const { Table, found } = require('./table.js');
+
+/** Works for one worker until the round ends. Returns how many operations it has done. */
+function work({ path, owner, seed, options, stable }) {
+  const heap = Heap.open(path, { ...options, addresses: 'number' });
+  const stop = heap.view(heap.roots.get('control'), Uint32Array, 4);
+  const table = new Table(heap, owner);
+  table.settle();
+  const random = new Numbers(seed);
+  const steps = new Steps(table, random, options.zeroOnFree);
+  let done = 0;
+  while (stop[0] === 0) {
+    steps.step();
+    if (done % 8 === 0) checkStable(heap, stable, random, found);
+    done++;
+  }
+  heap.close();
+  return done;
+}
+
+/** Starts a thread that works for a worker. `hasBegun` and `done` are promises. */
+function startThread(given) {
+  const thread = new Worker(__filename, { workerData: given });
+  const hasBegun = new Promise((resolve) => thread.once('message', resolve));
+  const done = new Promise((resolve, reject) => {
+    let last;
+    thread.on('message', (message) => {
+      last = message;
+    });
+    thread.on('error', reject);
+    thread.on('exit', () => resolve(last));
+  });
+  return { hasBegun, done };
+}
+
+/** Works for several workers, each except the first in a thread of its own. */
+async function workForAll({ owners, ...given }) {
+  const threads = owners
+    .slice(1)
+    .map((owner) => startThread({ ...given, owner, seed: given.seed + owner }));
+  await Promise.race([
+    Promise.all(threads.map(({ hasBegun }) => hasBegun)),
+    Promise.all(threads.map(({ done }) => done)),
+  ]);
+  process.send('begun');
+  const own = work({ ...given, owner: owners[0] });
+  const others = await Promise.all(threads.map(({ done }) => done));
+  return others.reduce((sum, done) => sum + done, own);
+}
+
+if (isMainThread) {
+  process.once('message', async (given) => {
+    try {
+      const done = await workForAll(given);
+      process.send({ done }, () => process.exit(0));
+    } catch (error) {
+      process.send({ error: error.stack }, () => process.exit(1));
+    }
+  });
+  process.send('ready');
+} else {
+  parentPort.postMessage('begun');
+  parentPort.postMessage(work(workerData));
+}
