@@ -67,6 +67,37 @@ function mallocInto(heap, size, options, asNumber) {
 const isWord = (address) =>
   typeof address === 'object' && address !== null && !isRevoked(address) && hasOwn(address, 'from');
 
+/** How waiting has ended, by the addon's numbers. */
+const WAITED = ['ok', 'not-equal', 'timed-out'];
+
+/** Waits for a word to change; the thread does nothing else meanwhile. */
+const wait = (heap, address, expected, timeout) =>
+  WAITED[binding.wait(heap, address, expected, timeout)];
+
+/** Milliseconds from one look of `waitAsync` at a word to the next. */
+const OFTEN = 1;
+
+/** Waits for a word to change, and looks at it each millisecond. */
+function waitAsync(heap, address, expected, timeout = Number.POSITIVE_INFINITY) {
+  return new Promise((resolve, reject) => {
+    const until = Date.now() + timeout;
+    let isFirst = true;
+    function look() {
+      try {
+        // With no time to wait, the addon only looks.
+        const seen = binding.wait(heap, address, expected, 0);
+        if (seen === 1) return resolve(isFirst ? 'not-equal' : 'ok');
+        if (Date.now() >= until) return resolve('timed-out');
+        isFirst = false;
+        setTimeout(look, OFTEN);
+      } catch (error) {
+        reject(error);
+      }
+    }
+    look();
+  });
+}
+
 /** The id of a heap that has ended, for objects that are closed while others of their heap are not. */
 let ended;
 function endedId() {
@@ -77,4 +108,4 @@ function endedId() {
   return ended;
 }
 
-module.exports = { Roots, endedId, hasWord, isWord, mallocInto, processesOf };
+module.exports = { Roots, endedId, hasWord, isWord, mallocInto, processesOf, wait, waitAsync };

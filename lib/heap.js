@@ -25,7 +25,16 @@ const calls = require('./calls.js');
 const { mainBlocks } = require('./chains.js');
 const { onClose, onCreate } = require('./events.js');
 const { Front } = require('./front.js');
-const { Roots, endedId, hasWord, isWord, mallocInto, processesOf } = require('./heap-files.js');
+const {
+  Roots,
+  endedId,
+  hasWord,
+  isWord,
+  mallocInto,
+  processesOf,
+  wait,
+  waitAsync,
+} = require('./heap-files.js');
 const { INSPECT, inspector } = require('./inspect.js');
 const { copyOf } = require('./lists.js');
 const { metricsOf, metricsOfAll } = require('./metrics.js');
@@ -214,6 +223,20 @@ class Heap {
 
   replace(word, address) {
     binding.replace(idOf(this), word, address);
+  }
+
+  wait(address, expected, timeout) {
+    return wait(idOf(this), address, expected, timeout);
+  }
+
+  waitAsync(address, expected, timeout) {
+    return waitAsync(idOf(this), address, expected, timeout);
+  }
+
+  notify(address) {
+    // Throws unless it is an address of a live block. Which word has changed is for those that wait to find out.
+    binding.heapGet(idOf(this), address);
+    binding.notify(idOf(this));
   }
 
   get path() {

@@ -9,6 +9,8 @@
 
 use super::mapping::Mapping;
 use super::system;
+#[cfg(feature = "c-abi")]
+use crate::table::{AtomicU32, Table};
 use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
@@ -62,6 +64,17 @@ impl Span {
     #[must_use]
     pub const fn offset(&self) -> usize {
         self.offset
+    }
+
+    /// The span's whole words of four bytes, which keep the mapping. `None`: it does not begin at a multiple of four.
+    #[cfg(feature = "c-abi")]
+    pub(crate) fn words(&self) -> Option<Table<AtomicU32>> {
+        if !self.addresses().start.is_multiple_of(4) {
+            return None;
+        }
+        // SAFETY: the words are in the mapping, which the table keeps, readable and writable, and aligned. In this process others reach
+        // them as JavaScript does, or by raw pointers.
+        Some(unsafe { Table::new(self.start(), self.bytes / 4, Box::new(Arc::clone(&self.mapping))) })
     }
 
     /// The span's length in bytes.

@@ -276,8 +276,11 @@ impl Mems {
     }
 
     /// Notes the alignment that was requested for the block at `address`, or forgets the note if the heap's own alignment is as
-    /// large. A note needs room.
+    /// large. A note needs room. Of blocks in a file none is kept: other processes free them too.
     pub(crate) fn note_alignment(&mut self, address: u64, alignment: u64) {
+        if self.is_in_file() {
+            return;
+        }
         if alignment > self.options().alignment() {
             self.aligned.set(address, alignment);
             if !self.heap.mark_noted(address) {

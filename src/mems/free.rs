@@ -68,6 +68,8 @@ impl Mems {
     /// Frees a block that is cleared, goes into quarantine or is recorded, unless that takes long.
     #[inline(never)]
     fn start_careful_free(&mut self, address: u64) -> Result<Left, Error> {
+        #[cfg(feature = "c-abi")]
+        self.check_writable()?;
         if self.options.hardened() || self.options.zero_on_free() {
             return self.free_guarded(address);
         }
@@ -102,7 +104,8 @@ impl Mems {
     /// Frees a block that is cleared, unless it is long.
     fn free_cleared(&mut self, address: u64) -> Result<Left, Error> {
         let (_, whole) = self.starting(address)?;
-        if is_large(whole) {
+        // A block in a file is cleared with the file's lock, however long it is: nothing hides it from other processes.
+        if is_large(whole) && !self.is_in_file() {
             return Ok(Left::Block);
         }
         self.regions.fill(address, 0, whole);

@@ -174,9 +174,31 @@ impl Mems {
             heap: Heap::shared(ledger),
             // Whatever is in a hole, other processes may have written it.
             used_end: u64::MAX,
+            careful: file.is_read_only() || options.zero_on_free(),
             file: Some(file),
             ..Self::new(options)
         }
+    }
+
+    /// Whether the heap is in a file, which other processes may change.
+    #[cfg_attr(not(feature = "c-abi"), allow(clippy::unused_self, reason = "no heap is in a file there"))]
+    #[inline]
+    pub(crate) const fn is_in_file(&self) -> bool {
+        #[cfg(feature = "c-abi")]
+        let is_in_file = self.file.is_some();
+        #[cfg(not(feature = "c-abi"))]
+        let is_in_file = false;
+        is_in_file
+    }
+
+    /// Whether the heap is in a file that is open for reading only.
+    #[cfg_attr(not(feature = "c-abi"), allow(clippy::unused_self, reason = "no heap is in a file there"))]
+    fn is_read_only(&self) -> bool {
+        #[cfg(feature = "c-abi")]
+        let is_read_only = self.file.as_ref().is_some_and(|file| file.is_read_only());
+        #[cfg(not(feature = "c-abi"))]
+        let is_read_only = false;
+        is_read_only
     }
 
     /// Allocates `size` bytes and returns their virtual address. Amortized O(log n); a system call only where a new
@@ -281,7 +303,7 @@ impl Mems {
         self.plain = self.simple && !records;
         self.cached = is_plain && !records && self.options.placement().policy() == PolicyKind::Segregated;
         self.captures = self.options.track_allocations() || self.records_stacks();
-        self.careful = self.options.hardened() || self.options.zero_on_free() || records;
+        self.careful = self.options.hardened() || self.options.zero_on_free() || records || self.is_read_only();
     }
 
     /// The physical address of any virtual address inside a live block. Amortized O(log n).

@@ -116,6 +116,8 @@ impl Mems {
     /// # Errors
     /// The errors of [`Mems::free`] and [`Mems::malloc_aligned`]; nothing has changed then.
     pub fn start_realloc_aligned(&mut self, address: u64, size: u64, alignment: Option<u64>) -> Result<Realloc, Error> {
+        #[cfg(feature = "c-abi")]
+        self.check_writable()?;
         let (block, whole) = self.starting(address)?;
         let sizes = self.sizes(size)?;
         let alignment = alignment.unwrap_or_else(|| self.aligned.get(address));

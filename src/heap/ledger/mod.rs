@@ -68,19 +68,27 @@ pub struct Ledger {
     extents: Vec<Extent>,
     /// Bytes of bookkeeping, with the header.
     bookkeeping: u64,
+    /// Whether the lock is this process's now: without it no block is taken, released or resized.
+    is_owned: bool,
 }
 
 impl Ledger {
     /// The ledger of a header, without extents yet: [`Ledger::add`] those that there are.
     #[must_use]
     pub const fn new(header: Header) -> Self {
-        Self { header, extents: Vec::new(), bookkeeping: layout::HEADER }
+        Self { header, extents: Vec::new(), bookkeeping: layout::HEADER, is_owned: false }
     }
 
     /// The header.
     #[must_use]
     pub const fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// Says whether the lock is this process's.
+    #[inline]
+    pub fn set_owned(&mut self, is_owned: bool) {
+        self.is_owned = is_owned;
     }
 
     /// How many extents this process knows.

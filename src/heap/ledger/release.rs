@@ -15,7 +15,7 @@ impl Ledger {
     /// live block starts there.
     #[inline]
     pub(in crate::heap) fn release(&self, start: u64, note: Option<Note>) -> Option<Freed> {
-        if !start.is_multiple_of(UNIT) {
+        if !self.is_owned || !start.is_multiple_of(UNIT) {
             return None;
         }
         let (number, extent) = self.find(start / UNIT)?;

@@ -16,7 +16,7 @@ impl Ledger {
         let units = u64::from(units_of(size)?.max(1));
         let (number, extent) = self.find(start / UNIT)?;
         let start = start / UNIT - extent.first;
-        if !extent.is_start(start) {
+        if !self.is_owned || !extent.is_start(start) {
             return None;
         }
         let last = extent.next_end(start)?;

@@ -32,6 +32,9 @@ impl Ledger {
     /// large enough.
     #[inline]
     pub(in crate::heap) fn take(&self, size: u64, alignment: u64, word: Option<Word>) -> Option<Taken> {
+        if !self.is_owned {
+            return None;
+        }
         let units = units_of(size)?.max(1);
         let step = (alignment / UNIT).max(1);
         let room = u32::try_from(u64::from(units).checked_add(step - 1)?).ok()?;

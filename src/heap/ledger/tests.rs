@@ -66,6 +66,7 @@ impl Memory {
     fn ledger(&self) -> Ledger {
         let header = Header::new(Table::of_static(self.header), Table::of_static(self.largest)).unwrap();
         let mut ledger = Ledger::new(header);
+        ledger.set_owned(true);
         for number in 0..ledger.header().extent_count() {
             assert!(ledger.add(self.extent(number)));
         }

@@ -3,6 +3,7 @@
 //! - `mod.rs`: a file that is open. `create.rs`: a new file, which nobody sees before it is complete.
 //! - `locks.rs`: locks on bytes far behind the file's end, which the system takes back when a process dies.
 //! - `maps.rs`: parts of the file as memory. `ranges.rs`: where these are, `fault.rs`: what happens if the file is cut.
+//! - `bell.rs`: sleeping until another process wakes those that sleep.
 //! - `ids.rs`: what identifies a boot of the system, and a file.
 //! - `kinds.rs`: file systems that cannot be used. `system/`: system calls.
 //!
@@ -17,6 +18,8 @@
 //! A child of `fork` has no map of a file, where the system can do that, and must let go of the file itself ([`File::forget`]): its copy
 //! of the descriptor would keep the parent's locks after the parent's death. A program that the child runs has no copy.
 
+#[cfg(feature = "c-abi")]
+pub(crate) mod bell;
 mod create;
 #[cfg(unix)]
 mod fault;

@@ -51,7 +51,8 @@ impl HeapFile {
         Ok((extent.ok_or_else(|| self.corrupt("an extent has no room for its bookkeeping"))?, mapping))
     }
 
-    fn corrupt(&self, place: &str) -> Error {
+    /// The error for damage at a place.
+    pub(super) fn corrupt(&self, place: &str) -> Error {
         corrupt(&self.path, place)
     }
 
@@ -120,7 +121,17 @@ impl Mems {
             other => other,
         };
         file.next_length(needed, size, mapped).map_err(refused)?;
-        file.unlock();
+        self.leave_file();
+        let added = self.add_extent_alone(needed, size);
+        // The caller is in the middle of a call, which goes on with the lock, whatever has happened. If the lock cannot be had, the
+        // ledger changes nothing.
+        let is_locked = self.file.as_ref().is_some_and(|file| file.is_locked);
+        if is_locked { added } else { added.and(self.enter_file()) }
+    }
+
+    /// [`Mems::add_extent`] while no other process adds one.
+    fn add_extent_alone(&mut self, needed: u64, size: u64) -> Result<(), Error> {
+        let Some(file) = &mut self.file else { return Err(FileError::NotInFile.into()) };
         let is_ours = file.file.lock_byte(byte::GROWTH, file.patience);
         if !is_ours.map_err(|error| file.failed("locked", &error))? {
             return Err(file.timeout(None));

@@ -1,7 +1,7 @@
 //! Heaps in files: a ledger, its extents, and the lock that processes share.
 //!
 //! - Here what a heap has of its file, and how a call enters and leaves it. `open.rs`: creating, opening and closing one.
-//! - `grow.rs`: adding extents, and finding those that others have added. `words.rs`: words and roots.
+//! - `grow.rs`: adding extents, and finding those that others have added. `words.rs`: words and roots. `bell.rs`: waiting for words.
 //! - `format.rs`: what the file says of itself.
 //!
 //! A call enters the file before it does anything with the heap, and leaves it afterwards (`process/registry.rs`). Between the two it
@@ -9,6 +9,7 @@
 //!
 //! Costs: entering and leaving are a locked instruction, a store, and reading the counters.
 
+mod bell;
 pub(crate) mod format;
 mod grow;
 mod open;
@@ -129,8 +130,13 @@ impl HeapFile {
         }
     }
 
+    /// Whether the heap is for reading only.
+    pub const fn is_read_only(&self) -> bool {
+        self.owner.is_none()
+    }
+
     /// Fails if the heap is for reading only.
-    fn check_writable(&self) -> Result<(), Error> {
+    pub fn check_writable(&self) -> Result<(), Error> {
         if self.owner.is_some() { Ok(()) } else { Err(FileError::ReadOnly { path: self.path_said() }.into()) }
     }
 
@@ -142,10 +148,9 @@ impl HeapFile {
 }
 
 impl Mems {
-    /// Whether the heap is in a file.
-    #[inline]
-    pub(crate) const fn is_in_file(&self) -> bool {
-        self.file.is_some()
+    /// Fails if the heap is in a file that is open for reading only.
+    pub(super) fn check_writable(&self) -> Result<(), Error> {
+        self.file.as_ref().map_or(Ok(()), |file| file.check_writable())
     }
 
     /// What the heap has of its file.
@@ -164,8 +169,11 @@ impl Mems {
         let Some(file) = &mut self.file else { return Ok(()) };
         file.check_there()?;
         let taken = file.lock()?;
-        let header = &file.header;
-        let is_known = self.heap.ledger().is_none_or(|ledger| header.extent_count() == ledger.known());
+        let (header, is_locked) = (&file.header, file.is_locked);
+        let is_known = self.heap.ledger().is_none_or(|ledger| {
+            ledger.set_owned(is_locked);
+            header.extent_count() == ledger.known()
+        });
         // A panic, like a death, leaves an operation under way.
         if is_known && taken == Taken::Free && !header.has_intent() {
             self.heap.refresh();
@@ -204,6 +212,9 @@ impl Mems {
     /// Releases the file's lock.
     #[inline]
     pub(crate) fn leave_file(&mut self) {
+        if let Some(ledger) = self.heap.ledger() {
+            ledger.set_owned(false);
+        }
         if let Some(file) = &mut self.file {
             file.unlock();
         }
