@@ -1424,8 +1424,8 @@ export interface HeapFileOptions<Address extends bigint | number = bigint> {
    */
   create?: boolean;
   /**
-   * Whether the heap is only read: every call that would change it throws `ERR_MEMS_READ_ONLY`, and what is stored in views does not reach
-   * the file (on macOS it loses the file for this process). Such a process is not among {@link Heap.processes}, and cannot repair what a
+   * Whether the heap is only read: every call that would change it throws `ERR_MEMS_READ_ONLY`, and what is stored in
+   * blocks (in views, by `write`, `fill` and `copy`) does not reach the file; on macOS it loses the file for this process. Such a process is not among {@link Heap.processes}, and cannot repair what a
    * dead one has left: calls that walk the heap throw `ERR_MEMS_LOCK_TIMEOUT` then, until a process that writes has come. The file must
    * exist. A heap for reading and one for writing of the same file are two heaps of the process.
    *
@@ -1440,7 +1440,7 @@ export interface HeapFileOptions<Address extends bigint | number = bigint> {
    */
   exclusive?: boolean;
   /**
-   * The most bytes of data that this process lets the file grow to. A number that is smaller than the file is no error: the blocks stay, and
+   * The most bytes of data that this process lets the file grow to, at least 4096. A number that is smaller than the file is no error: the blocks stay, and
    * nothing is added. The file never has more than 4096 extents, which is about a tebibyte.
    *
    * @defaultValue 68719476736 (64 GiB)
