@@ -1649,6 +1649,48 @@ export interface Heap<Address extends bigint | number = bigint> {
   ): { address: Address; view: V };
   /** As {@link allocate}. */
   allocate(size: number | bigint, options?: MallocOptions & ViewOptions): Allocation<Address>;
+  /**
+   * Waits while a word of a heap file is `expected`, whichever process or thread changes it, and returns how that has ended. The thread does
+   * nothing else meanwhile; a worker should do it, and the main thread use {@link Heap.waitAsync}. Who changes the word calls
+   * {@link Heap.notify}; a change without that is seen after 50 milliseconds at most.
+   *
+   * @param address - The address of a word of four bytes in a live block, a multiple of 4.
+   * @param expected - What the word is now, as an `Int32Array` or `Uint32Array` has it.
+   * @param timeout - In milliseconds, a year at most; by default there is no limit.
+   * @returns `'ok'` if the word has changed, `'not-equal'` if it was another to begin with, `'timed-out'` when the time is over.
+   * @throws `ERR_INVALID_ARG_VALUE` if `address` is not that of a word, or the heap is not in a file; `ERR_INVALID_ARG_TYPE`; what {@link get}
+   * throws.
+   *
+   * @example
+   * const heap = Heap.open('waiting.mems');
+   * const word = heap.calloc(1, 4);
+   * heap.wait(word, 1); // 'not-equal': it is 0
+   * heap.wait(word, 0, 10); // 'timed-out'
+   * heap.view(word, Int32Array)[0] = 1;
+   * heap.notify(word); // wakes those that wait, in all processes
+   * heap.close();
+   */
+  wait(
+    address: bigint | number,
+    expected: number,
+    timeout?: number,
+  ): 'ok' | 'not-equal' | 'timed-out';
+  /**
+   * As {@link Heap.wait}, without holding up the thread: it looks at the word each millisecond. The promise is rejected with what `wait`
+   * throws, and if the heap is closed meanwhile.
+   */
+  waitAsync(
+    address: bigint | number,
+    expected: number,
+    timeout?: number,
+  ): Promise<'ok' | 'not-equal' | 'timed-out'>;
+  /**
+   * Wakes those that {@link Heap.wait} for a word of a heap file, in all processes. It takes a system call only if somebody waits.
+   *
+   * @param address - An address in a live block. All that wait for words of the file look at theirs.
+   * @throws `ERR_MEMS_READ_ONLY`; `ERR_INVALID_ARG_VALUE` if the heap is not in a file; what {@link get} throws.
+   */
+  notify(address: bigint | number): void;
   /** As {@link get}. If addresses are numbers it may throw as {@link HeapOptions.addresses} says. */
   get(address: bigint | number): Address;
   /**
