@@ -1484,9 +1484,9 @@ export interface HeapFileOptions<Address extends bigint | number = bigint> {
 
 /** A process that has a heap file open for writing; see {@link Heap.processes}. */
 export interface HeapProcess {
-  /** Its slot in the file, from 0 to 1023. */
+  /** The number of the process's slot in the file, from 0 to 1023. */
   slot: number;
-  /** Its id, as it sees that itself: in another container the id means nothing, or another process. */
+  /** The process's id, as that process sees it: in another container the id means nothing, or another process. */
   pid: number;
   /** When it opened the file. */
   since: Date;

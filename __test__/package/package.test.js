@@ -157,6 +157,7 @@ test('the main tarball holds the expected files, and no addon', (t) => {
     'lib/fragmentation.js',
     'lib/frames.js',
     'lib/front.js',
+    'lib/heap-files.js',
     'lib/heap-map.js',
     'lib/heap.js',
     'lib/inspect.js',
