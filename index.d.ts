@@ -1414,6 +1414,147 @@ export interface HeapOptions<Address extends bigint | number = bigint> extends I
   owner?: 'process' | 'thread';
 }
 
+/** Options of {@link HeapConstructor.open}. If this process has the file open already, they change nothing but `addresses`. */
+export interface HeapFileOptions<Address extends bigint | number = bigint> {
+  /**
+   * Whether the file is made if there is none. It is complete and on the disk before it gets its name, and of several processes that make
+   * it at the same time one succeeds, and the others open that file.
+   *
+   * @defaultValue true
+   */
+  create?: boolean;
+  /**
+   * Whether the heap is only read: every call that would change it throws `ERR_MEMS_READ_ONLY`, and what is stored in
+   * blocks (in views, by `write`, `fill` and `copy`) does not reach the file; on macOS it loses the file for this process. Such a process is not among {@link Heap.processes}, and cannot repair what a
+   * dead one has left: calls that walk the heap throw `ERR_MEMS_LOCK_TIMEOUT` then, until a process that writes has come. The file must
+   * exist. A heap for reading and one for writing of the same file are two heaps of the process.
+   *
+   * @defaultValue false
+   */
+  readOnly?: boolean;
+  /**
+   * Whether this process has the file for itself: `ERR_MEMS_FILE_IN_USE` is thrown if others have it open for writing, and in others that
+   * open it later.
+   *
+   * @defaultValue false
+   */
+  exclusive?: boolean;
+  /**
+   * The most bytes of data that this process lets the file grow to, at least 4096. A number that is smaller than the file is no error: the blocks stay, and
+   * nothing is added. The file never has more than 4096 extents, which is about a tebibyte.
+   *
+   * @defaultValue 68719476736 (64 GiB)
+   */
+  maxSize?: number | bigint;
+  /**
+   * The permissions of a new file, from 0 to 0o777, less the process's umask. On Windows a new file has those of its folder.
+   *
+   * @defaultValue 0o600
+   */
+  mode?: number;
+  /**
+   * How long a call waits for a process that holds the file's lock and is alive, in milliseconds, before it throws
+   * `ERR_MEMS_LOCK_TIMEOUT`. A dead one is found after about a millisecond. The thread does nothing else meanwhile.
+   *
+   * @defaultValue 5000
+   */
+  lockTimeout?: number;
+  /**
+   * Whether a path that is a symbolic link is followed. Links in the folders of a path always are.
+   *
+   * @defaultValue false
+   */
+  followSymlinks?: boolean;
+  /**
+   * Whether file systems are used on which memory cannot be shared safely: those of networks, FUSE and the like, and an overlay for reading
+   * only. Two machines that have such a file open damage it.
+   *
+   * @defaultValue false
+   */
+  anyFileSystem?: boolean;
+  /**
+   * As {@link InitOptions.zeroOnFree}, for blocks that this process frees.
+   *
+   * @defaultValue false
+   */
+  zeroOnFree?: boolean;
+  /** As {@link HeapOptions.addresses}. */
+  addresses?: AddressKind<Address>;
+}
+
+/** A process that has a heap file open for writing; see {@link Heap.processes}. */
+export interface HeapProcess {
+  /** The number of the process's slot in the file, from 0 to 1023. */
+  slot: number;
+  /** The process's id, as that process sees it: in another container the id means nothing, or another process. */
+  pid: number;
+  /** When it opened the file. */
+  since: Date;
+}
+
+/**
+ * Names for addresses of a heap file, by which a program finds its data again: at most 256. They are in the file, so all processes see the
+ * same ones, and they are read each time. A root does not keep its block: freeing the block leaves the name with an address of nothing.
+ *
+ * @example
+ * const heap = Heap.open('roots.mems');
+ * const { roots } = heap;
+ * roots.set('users', heap.malloc(100));
+ * roots.get('users'); // 1000n
+ * [...roots].length; // 1
+ * roots.delete('users'); // true
+ * roots.get('users') === undefined; // true
+ * heap.close();
+ */
+export interface HeapRoots<Address extends bigint | number = bigint> {
+  /**
+   * Returns the address that a name stands for, or `undefined`.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE` (TypeError) if the name is not a string, or has a zero in it.
+   */
+  get(name: string): Address | undefined;
+  /**
+   * Lets a name stand for a block. A name that stands for another stands for this one then: a process that dies meanwhile leaves the one or
+   * the other.
+   *
+   * @param name - A string of 1 to 47 bytes of UTF-8.
+   * @param address - The start of a live block.
+   * @throws `ERR_MEMS_ROOT_NAME`, `ERR_MEMS_TOO_MANY_ROOTS`, `ERR_MEMS_READ_ONLY`, `ERR_MEMS_LOCK_TIMEOUT`, `ERR_MEMS_FILE_LOST`; what
+   * {@link free} throws if no block starts at the address.
+   */
+  set(name: string, address: bigint | number): void;
+  /**
+   * Forgets a name. Returns whether it stood for an address.
+   *
+   * @throws `ERR_MEMS_READ_ONLY`, `ERR_MEMS_LOCK_TIMEOUT`, `ERR_MEMS_FILE_LOST`.
+   */
+  delete(name: string): boolean;
+  /** Returns an iterator of all names and their addresses, as they are when the iteration begins. */
+  [Symbol.iterator](): IterableIterator<[name: string, address: Address]>;
+}
+
+/** Options of {@link Heap.malloc}. */
+export interface HeapMallocOptions extends MallocOptions {
+  /**
+   * In a heap file only: the address of a word of eight bytes in a live block, a multiple of 8, in which the new block's address is stored
+   * by the same operation. A process that dies has done both or neither, so that a block which the data refers to is never lost. The word is a
+   * little-endian number: `heap.view(word, BigUint64Array, 1)[0]`. A block whose address is to be there must not be there already: see
+   * {@link Heap.replace}.
+   *
+   * @example
+   * const heap = Heap.open('words.mems');
+   * const word = heap.calloc(1, 8);
+   * heap.roots.set('first', word);
+   * const block = heap.malloc(100, { into: word });
+   * heap.view(word, BigUint64Array, 1)[0] === block; // true
+   * heap.free({ from: word }); // frees the block, and clears the word
+   * heap.view(word, BigUint64Array, 1)[0]; // 0n
+   * heap.malloc(100, { into: word + 1n }); // throws ERR_INVALID_ARG_VALUE
+   * heap.close();
+   */
+  into?: bigint | number;
+}
+
 /** An open heap; see {@link HeapConstructor.list}. */
 export interface HeapEntry {
   /** The {@link Heap.id} of the heap, for {@link HeapConstructor.attach}. 0 for the default heap. */
@@ -1465,8 +1606,35 @@ export interface Heap<Address extends bigint | number = bigint> {
    * atomic operation. Reading it ends that for good, and takes O(slots that wait).
    */
   readonly id: number;
-  /** As {@link malloc}. Sizes are rounded up as {@link InitOptions.policy} says: by default to a size class. */
-  malloc(size: number | bigint, options?: MallocOptions): Address;
+  /**
+   * The path by which the heap's file was opened.
+   *
+   * @throws `ERR_INVALID_ARG_VALUE` if the heap is not in a file, as do `uuid`, `processes` and `roots`.
+   */
+  readonly path: string;
+  /** What no other heap file has: 32 hexadecimal digits, as in `'27083d68-e8aa-4313-80cf-5dc67e635075'`. A copy of a file has the same. */
+  readonly uuid: string;
+  /**
+   * The processes that have the heap's file open for writing, this one among them. Those that have died are not, however they died. Takes
+   * some microseconds for each process.
+   *
+   * @example
+   * const heap = Heap.open('processes.mems');
+   * heap.processes.map(({ pid }) => pid)[0] === process.pid; // true
+   * heap.close();
+   */
+  readonly processes: HeapProcess[];
+  /** The names for addresses that are in the heap's file. */
+  readonly roots: HeapRoots<Address>;
+  /**
+   * As {@link malloc}. Sizes are rounded up as {@link InitOptions.policy} says: by default to a size class.
+   *
+   * In a heap file, sizes are rounded up to a multiple of 16 bytes, and the exact size is not kept: {@link blockOf} returns the rounded one.
+   *
+   * @throws In a heap file also `ERR_MEMS_OUT_OF_SPACE`, `ERR_MEMS_READ_ONLY`, `ERR_MEMS_LOCK_TIMEOUT`, `ERR_MEMS_FILE_LOST`,
+   * `ERR_MEMS_FILE_CORRUPT`; `ERR_INVALID_ARG_VALUE` if `into` is not the address of a word, or the heap is not in a file.
+   */
+  malloc(size: number | bigint, options?: HeapMallocOptions): Address;
   /** As {@link calloc}. */
   calloc(count: number | bigint, size: number | bigint): Address;
   /** As {@link alignedAlloc}. */
@@ -1481,10 +1649,80 @@ export interface Heap<Address extends bigint | number = bigint> {
   ): { address: Address; view: V };
   /** As {@link allocate}. */
   allocate(size: number | bigint, options?: MallocOptions & ViewOptions): Allocation<Address>;
+  /**
+   * Waits while a word of a heap file is `expected`, whichever process or thread changes it, and returns how that has ended. The thread does
+   * nothing else meanwhile; a worker should do it, and the main thread use {@link Heap.waitAsync}. Who changes the word calls
+   * {@link Heap.notify}; a change without that is seen after 50 milliseconds at most.
+   *
+   * @param address - The address of a word of four bytes in a live block, a multiple of 4.
+   * @param expected - What the word is now, as an `Int32Array` or `Uint32Array` has it.
+   * @param timeout - In milliseconds, a year at most; by default there is no limit.
+   * @returns `'ok'` if the word has changed, `'not-equal'` if it was another to begin with, `'timed-out'` when the time is over.
+   * @throws `ERR_INVALID_ARG_VALUE` if `address` is not that of a word, or the heap is not in a file; `ERR_INVALID_ARG_TYPE`; what {@link get}
+   * throws.
+   *
+   * @example
+   * const heap = Heap.open('waiting.mems');
+   * const word = heap.calloc(1, 4);
+   * heap.wait(word, 1); // 'not-equal': it is 0
+   * heap.wait(word, 0, 10); // 'timed-out'
+   * heap.view(word, Int32Array)[0] = 1;
+   * heap.notify(word); // wakes those that wait, in all processes
+   * heap.close();
+   */
+  wait(
+    address: bigint | number,
+    expected: number,
+    timeout?: number,
+  ): 'ok' | 'not-equal' | 'timed-out';
+  /**
+   * As {@link Heap.wait}, without holding up the thread: it looks at the word each millisecond. The promise is rejected with what `wait`
+   * throws, and if the heap is closed meanwhile.
+   */
+  waitAsync(
+    address: bigint | number,
+    expected: number,
+    timeout?: number,
+  ): Promise<'ok' | 'not-equal' | 'timed-out'>;
+  /**
+   * Wakes those that {@link Heap.wait} for a word of a heap file, in all processes. It takes a system call only if somebody waits.
+   *
+   * @param address - An address in a live block. All that wait for words of the file look at theirs.
+   * @throws `ERR_MEMS_READ_ONLY`; `ERR_INVALID_ARG_VALUE` if the heap is not in a file; what {@link get} throws.
+   */
+  notify(address: bigint | number): void;
   /** As {@link get}. If addresses are numbers it may throw as {@link HeapOptions.addresses} says. */
   get(address: bigint | number): Address;
-  /** As {@link free}. */
-  free(address: bigint | number): void;
+  /**
+   * As {@link free}. In a heap file, `{ from }` is the address of a word that holds the address of a block: the block is freed and the word
+   * cleared, by one operation; see {@link HeapMallocOptions.into}.
+   *
+   * @throws In a heap file also `ERR_MEMS_READ_ONLY`, `ERR_MEMS_LOCK_TIMEOUT`, `ERR_MEMS_FILE_LOST`; `ERR_INVALID_ARG_VALUE` if `from` is not
+   * the address of a word, or the word is in the block itself.
+   */
+  free(address: bigint | number | { from: bigint | number }): void;
+  /**
+   * Stores an address in a word of a heap file, and frees the block whose address was there, if any, by one operation: a process that dies has
+   * done both or neither. So data are replaced by a copy that is complete before anybody sees it.
+   *
+   * @param word - The address of a word of eight bytes in a live block, a multiple of 8. It holds 0 or the start of a block.
+   * @param address - The start of a live block, or 0 for none.
+   * @throws What {@link free} throws about the block that is freed, and about `address`; `ERR_INVALID_ARG_VALUE` if `word` is not the address
+   * of a word, if it is in the block that would be freed, or if the heap is not in a file; `ERR_MEMS_READ_ONLY`, `ERR_MEMS_LOCK_TIMEOUT`,
+   * `ERR_MEMS_FILE_LOST`.
+   *
+   * @example
+   * const heap = Heap.open('replace.mems');
+   * const word = heap.calloc(2, 8); // the current text, and one that is being written
+   * const old = heap.malloc(16, { into: word });
+   * const next = heap.malloc(16, { into: word + 8n });
+   * heap.write(next, 'the new text');
+   * heap.replace(word, next); // frees the old block
+   * heap.view(word, BigUint64Array, 2).set([0n], 1); // the new one is referred to once
+   * heap.owns(old); // false
+   * heap.close();
+   */
+  replace(word: bigint | number, address: bigint | number): void;
   /** As {@link mallocMany}. Returns a `Float64Array` if addresses are numbers. */
   mallocMany(sizes: ArrayLike<number | bigint> & Iterable<number | bigint>): AddressArray<Address>;
   /** As {@link freeMany}. Takes every array and typed array of addresses, also of BigInts and numbers side by side. */
@@ -1547,6 +1785,10 @@ export interface Heap<Address extends bigint | number = bigint> {
   /**
    * Closes the heap for all threads. Its memory is given back to the system, its views show zeros, and from then on every other
    * method throws `ERR_MEMS_CLOSED`. Closing a closed heap does nothing.
+   *
+   * A heap file stays, with its blocks and roots. If this process has opened it several times, it is open until it has been closed as often;
+   * each object that {@link HeapConstructor.open} has returned is closed at once. The last process that closes it waits until the file is
+   * on the disk. A process that ends without closing loses nothing.
    */
   close(): void;
   /** Calls {@link Heap.close}, for `using`. Only where the runtime has `Symbol.dispose`. */
@@ -1620,6 +1862,47 @@ export interface HeapConstructor {
     this: (new (...others: Others) => H) | void,
     id: number,
     ...others: Others
+  ): H;
+  /**
+   * Opens the heap in a file, or creates the file. Its memory and bookkeeping are the file itself, which every process that opens it maps: an
+   * address in the data is good in all of them, and after a restart. A process that is killed at any moment leaves a sound heap. The guide is
+   * `docs/files.md`.
+   *
+   * Blocks are taken by first fit. Opening takes less than a millisecond however many blocks there are. A file that this process has open
+   * already is the same heap, in another thread too, where {@link HeapConstructor.attach} also works; it is closed when each that opened it
+   * has closed it. Called on a subclass of `Heap`, it returns an instance of the subclass.
+   *
+   * @param path - The path of the file, or a `file:` URL.
+   * @param options - `hardened`, `trackAllocations` and other options of `new Heap()` do not exist here.
+   * @throws `ERR_MEMS_NOT_A_HEAP_FILE`, `ERR_MEMS_FILE_VERSION`, `ERR_MEMS_FILE_CORRUPT`, `ERR_MEMS_NEEDS_RECOVERY`,
+   * `ERR_MEMS_FILE_IN_USE`, `ERR_MEMS_FILE_SYSTEM`, `ERR_MEMS_OUT_OF_SPACE`, `ERR_MEMS_LOCK_TIMEOUT` while another process opens or closes
+   * it, `ERR_MEMS_TOO_MANY_PROCESSES`, `ERR_MEMS_FILE`: see {@link FileErrorCode}.
+   * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (TypeError), `ERR_MEMS_INVALID_SIZE` (RangeError) for an option that is not
+   * valid or does not exist; `ERR_MEMS_OUT_OF_MEMORY` if 32768 heaps are open.
+   *
+   * @example
+   * const heap = Heap.open('greeting.mems', { maxSize: 1 << 30 });
+   * const address = heap.malloc(100);
+   * heap.write(address, 'hello');
+   * heap.roots.set('greeting', address);
+   * heap.close();
+   * // The same, or another process, now or after a restart:
+   * const again = Heap.open('greeting.mems', { create: false });
+   * again.read(again.roots.get('greeting'), 5).toString(); // 'hello'
+   * again.close();
+   * Heap.open('missing.mems', { create: false }); // throws ERR_MEMS_FILE
+   */
+  open<Kind extends AddressKind>(
+    // biome-ignore lint/suspicious/noConfusingVoidType: taken out of the class it has no receiver.
+    this: HeapConstructor | void,
+    path: string | FileUrl,
+    options: HeapFileOptions<bigint | number> & { addresses: Kind },
+  ): Heap<AddressOf<Kind>>;
+  open<H extends Heap<bigint | number> = Heap>(
+    // biome-ignore lint/suspicious/noConfusingVoidType: taken out of the class it has no receiver.
+    this: (new () => H) | void,
+    path: string | FileUrl,
+    options?: HeapFileOptions,
   ): H;
   /**
    * Lists the open heaps of the process, whichever thread made them. So you can find and close heaps that a dead worker has
@@ -1806,7 +2089,47 @@ export type ErrorCode =
   | 'ERR_MEMS_RECORDING'
   | 'ERR_MEMS_CORRUPT'
   | 'ERR_MEMS_INTERNAL'
+  | FileErrorCode
   | LoadErrorCode;
+
+/**
+ * The `code` of an error about a heap file; see {@link HeapConstructor.open}. The message names the path, and says what to do.
+ *
+ * - `ERR_MEMS_NOT_A_HEAP_FILE`: the file does not begin as a heap file does.
+ * - `ERR_MEMS_FILE_VERSION`: the file has a layout that this version of MeMS does not read.
+ * - `ERR_MEMS_FILE_CORRUPT`: the file is damaged. The message says where.
+ * - `ERR_MEMS_NEEDS_RECOVERY`: the file was open when the system stopped (power, kernel), so the disk may have some of its newer pages
+ *   and some of its older.
+ * - `ERR_MEMS_FILE_IN_USE`: another process has the file open with {@link HeapFileOptions.exclusive}, or this one asks for that and others
+ *   have it open. The message names them.
+ * - `ERR_MEMS_FILE_SYSTEM`: the file is on a file system on which memory cannot be shared safely. The message names its kind.
+ * - `ERR_MEMS_FILE_LOST`: another program has cut the file off. What was there reads as zeros, and stores no longer reach the file.
+ *   Every call but {@link Heap.close} throws it from then on.
+ * - `ERR_MEMS_READ_ONLY`: the heap was opened with {@link HeapFileOptions.readOnly}, and the call would change it.
+ * - `ERR_MEMS_OUT_OF_SPACE`: the disk has no room for what the file would have to grow by.
+ * - `ERR_MEMS_LOCK_TIMEOUT`: another process that is alive has held the file's lock for {@link HeapFileOptions.lockTimeout}. The message
+ *   names its slot and process id.
+ * - `ERR_MEMS_TOO_MANY_PROCESSES`: 1024 processes have the file open.
+ * - `ERR_MEMS_TOO_MANY_ROOTS`: the heap has 256 roots.
+ * - `ERR_MEMS_ROOT_NAME`: the name of a root has no bytes, or more than 47.
+ * - `ERR_MEMS_FILE`: the system refuses to open, create, map or lock the file; or the path is a symbolic link, no regular file, or a file of
+ *   another user that others may write to. The message says which.
+ */
+export type FileErrorCode =
+  | 'ERR_MEMS_NOT_A_HEAP_FILE'
+  | 'ERR_MEMS_FILE_VERSION'
+  | 'ERR_MEMS_FILE_CORRUPT'
+  | 'ERR_MEMS_NEEDS_RECOVERY'
+  | 'ERR_MEMS_FILE_IN_USE'
+  | 'ERR_MEMS_FILE_SYSTEM'
+  | 'ERR_MEMS_FILE_LOST'
+  | 'ERR_MEMS_READ_ONLY'
+  | 'ERR_MEMS_OUT_OF_SPACE'
+  | 'ERR_MEMS_LOCK_TIMEOUT'
+  | 'ERR_MEMS_TOO_MANY_PROCESSES'
+  | 'ERR_MEMS_TOO_MANY_ROOTS'
+  | 'ERR_MEMS_ROOT_NAME'
+  | 'ERR_MEMS_FILE';
 
 /**
  * The `code` of an error that is thrown when the package is loaded.

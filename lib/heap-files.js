@@ -74,9 +74,11 @@ const hasWord = (options) =>
 
 /** Allocates a block whose address is stored in a word by the same operation. */
 function mallocInto(heap, size, options, asNumber) {
-  const { into, alignment, ...others } = options;
+  const { into, ...others } = options;
+  const { alignment, ...unknown } = others;
   // Options that malloc does not know are refused by it.
-  if (Object.keys(others).length > 0) return binding.heapMalloc(heap, size, others);
+  if (into === undefined || Object.keys(unknown).length > 0)
+    return returned(binding.heapMalloc(heap, size, others), asNumber);
   return returned(binding.mallocInto(heap, size, alignment, into), asNumber);
 }
 

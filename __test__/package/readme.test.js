@@ -63,7 +63,13 @@ test('examples/seed.js is the quick start', () => {
 });
 
 /** Documents beside the README whose examples are to run as well. */
-const DOCUMENTS = ['docs/learning.md', 'docs/native.md', 'docs/services.md', 'docs/threads.md'];
+const DOCUMENTS = [
+  'docs/files.md',
+  'docs/learning.md',
+  'docs/native.md',
+  'docs/services.md',
+  'docs/threads.md',
+];
 
 for (const name of ['README.md', ...DOCUMENTS]) {
   const text = readFileSync(path.join(root, name), 'utf8').replaceAll('\r', '');

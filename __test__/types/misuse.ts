@@ -69,3 +69,11 @@ new Heap({ warnUnusable: { size: 1 } });
 Heap.metrics({}, { name: 'cache' });
 // @ts-expect-error a path is no function
 library();
+// @ts-expect-error no such option of a heap in a file
+Heap.open('a.mems', { hardened: true });
+// @ts-expect-error BigInts are the default there, too
+export const wrongFile: Heap<number> = Heap.open('a.mems', { readOnly: true });
+// @ts-expect-error a word is an address
+Heap.open('a.mems').malloc(8, { into: 'word' });
+// @ts-expect-error only free() takes the word, and only as `from`
+Heap.open('a.mems').free({ into: 1000n });

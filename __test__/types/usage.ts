@@ -13,14 +13,18 @@ import mems, {
   compare,
   copy,
   type ErrorCode,
+  type FileErrorCode,
   fill,
   finish,
   free,
   freeMany,
   get,
   Heap,
+  type HeapFileOptions,
   type HeapFileReport,
   type HeapOptions,
+  type HeapProcess,
+  type HeapRoots,
   init,
   leaks,
   library,
@@ -238,6 +242,43 @@ new Heap({ warnUnusable: { size: 65536n, share: 0.5 }, snapshotNearLimit: 2 }).c
 Heap.attach(0, { addresses: 'number', snapshotNearLimit: 1 });
 snapshotOnSignal('SIGUSR2');
 snapshotOnSignal('SIGUSR2', 'folder');
+
+// Heap files.
+const fileOptions: HeapFileOptions = {
+  create: true,
+  readOnly: false,
+  exclusive: false,
+  maxSize: 1n << 40n,
+  mode: 0o640,
+  lockTimeout: 1000,
+  followSymlinks: false,
+  anyFileSystem: false,
+  zeroOnFree: true,
+};
+export const filed: Heap = Heap.open('a.mems');
+export const filedNumbers: Heap<number> = Heap.open('a.mems', {
+  ...fileOptions,
+  addresses: 'number',
+});
+export const filedOwn: Plain = Plain.open('a.mems', fileOptions);
+export const { path: filePath, uuid: fileUuid }: { path: string; uuid: string } = filed;
+export const holders: HeapProcess[] = filed.processes;
+export const sinceWhen: number = holders[0].slot + holders[0].pid + holders[0].since.getTime();
+export const rootsOfNumbers: HeapRoots<number> = filedNumbers.roots;
+rootsOfNumbers.set('name', 1000);
+filed.roots.set('name', filed.malloc(8, { alignment: 64, into: 1000n }));
+export const root: bigint | undefined = filed.roots.get('name');
+export const wasThere: boolean = filed.roots.delete('name');
+export const named: [string, number][] = [...rootsOfNumbers];
+filed.free({ from: 1000n });
+filedNumbers.free({ from: 1000 });
+filed.replace(1000n, 0n);
+filedNumbers.replace(1000, 0);
+export const waited: 'ok' | 'not-equal' | 'timed-out' = filed.wait(1000n, 0, 10);
+export const waiting: Promise<'ok' | 'not-equal' | 'timed-out'> = filed.waitAsync(1000n, 0);
+filed.notify(1000n);
+export const fileError: FileErrorCode = 'ERR_MEMS_FILE_IN_USE';
+export const anyError: ErrorCode = fileError;
 
 export const file: string = library;
 export const sameByDefaultImport: bigint = mems.get(mems.malloc(8)) + physical;

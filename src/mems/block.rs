@@ -228,7 +228,9 @@ impl Mems {
         let bytes = bytes.ok_or_else(|| Error::InvalidSize { size: format!("{count} times {size}") })?;
         let fresh = self.used_end.max(self.heap.slots_end());
         let address = self.malloc(bytes)?;
-        let used = bytes.min(fresh.saturating_sub(address));
+        // A block in a file has no other length than that in units, and none of its bytes may show what was there.
+        let length = if self.is_in_file() { self.starting(address)?.1 } else { bytes };
+        let used = length.min(fresh.saturating_sub(address));
         Ok((address, (used != 0).then(|| self.bytes(address, used))))
     }
 

@@ -12,7 +12,7 @@ use crate::mems::steps;
 use crate::process::files;
 use crate::process::registry::{self, Handle};
 use napi::bindgen_prelude::{BigInt as Address, Object, Unknown};
-use napi::{Env, Result};
+use napi::{Env, Result, ValueType};
 use napi_derive::napi;
 use std::path::Path;
 use std::time::Duration;
@@ -159,8 +159,10 @@ pub fn malloc_into(env: Env, heap: Unknown, size: Unknown, alignment: Unknown, i
     run(env, || {
         let heap = id(env, &heap)?;
         let size = arguments::size("size", argument(env, &size))?;
-        let alignment = argument(env, &alignment);
-        let alignment = alignment.number().map_or(Ok(1), |_| arguments::power("options.alignment", alignment))?;
+        let alignment = match argument(env, &alignment) {
+            none if none.kind() == ValueType::Undefined => 1,
+            given => arguments::power("options.alignment", given)?,
+        };
         let into = arguments::address(heap, argument(env, &into))?;
         let mut found = Handle::new(heap)?;
         let made = events::around(env.raw(), heap, || {

@@ -76,6 +76,8 @@ pub(crate) struct Opened {
 impl Opened {
     /// Opens a file, or creates it.
     pub fn new(path: &Path, options: &FileOptions) -> Result<Self, Error> {
+        // A limit that no heap can have is refused before there is a file.
+        Options::shared(options.max_size, options.zero_on_free)?;
         let how = How {
             read_only: options.read_only,
             follow_symlinks: options.follow_symlinks,

@@ -1,0 +1,166 @@
+// npm run bench:files [-- --quick] [--folder FOLDER]
+//
+// What heap files cost: calls beside those of a heap in memory, several processes at once, opening, and bookkeeping. Prints a table; no
+// document is written. FOLDER, by default the system's for temporary files, is where the heap files are: two gigabytes at a time, and
+// less with --quick.
+
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { Heap } from '@sambhav-gautam/osmemoryallocator';
+import { inTurns, median, processorTime } from './lib/measure.js';
+import { progress, root } from './lib/process.mjs';
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    folder: { type: 'string', default: os.tmpdir() },
+  },
+});
+
+const LIVE = options.quick ? [1000, 20_000] : [1000, 100_000, 1_000_000];
+const OPENED = options.quick ? [100_000] : [1_000_000, 10_000_000];
+const ROUNDS = options.quick ? 3 : 7;
+const PAIRS = options.quick ? 50_000 : 300_000;
+const MILLISECONDS = options.quick ? 300 : 1500;
+/** Blocks of each process, where several work. */
+const OWN = 20_000;
+const PROCESSES = [1, 2, 4];
+const JOBS = ['malloc and free', 'get', 'view of 16 bytes', 'read of 16 bytes'];
+
+const folder = mkdtempSync(path.join(options.folder, 'mems-bench-files-'));
+const worker = path.join(root, 'bench', 'files', 'worker.mjs');
+const rows = [];
+const add = (what, value, bar = '') => rows.push({ what, value, bar });
+let files = 0;
+const newFile = () => path.join(folder, `${++files}.mems`);
+
+/** A heap with `live` blocks, of which a run replaces some: nanoseconds of processor time for a free and a malloc. */
+function replacing(heap, live) {
+  let state = 12_345;
+  const draw = (limit) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % limit;
+  };
+  const own = [];
+  while (own.length < live) own.push(heap.malloc(16 + draw(257)));
+  return () =>
+    processorTime(() => {
+      for (let i = 0; i < PAIRS; i++) {
+        const at = draw(live);
+        heap.free(own[at]);
+        own[at] = heap.malloc(16 + draw(257));
+      }
+    }) / PAIRS;
+}
+
+async function pairs(live) {
+  progress(`${live} live blocks`);
+  const kept = new Heap({ policy: 'first-fit', addresses: 'number' });
+  const filed = Heap.open(newFile(), { addresses: 'number' });
+  const [memory, file] = await inTurns(
+    [
+      { name: 'memory', run: replacing(kept, live) },
+      { name: 'file', run: replacing(filed, live) },
+    ],
+    ROUNDS,
+  );
+  const { metadata, mapped } = filed.stats().bytes;
+  kept.close();
+  filed.close();
+  const label = `${live.toLocaleString('en')} live blocks`;
+  add(`free and malloc, ${label}: first fit in memory`, `${memory.ns.toFixed(0)} ns`);
+  add(
+    `free and malloc, ${label}: heap file`,
+    `${file.ns.toFixed(0)} ns, ${file.ratio.toFixed(2)} times`,
+    'at most 1.5 times',
+  );
+  const share = (100 * metadata) / (metadata + mapped);
+  add(`bookkeeping, ${label}`, `${share.toFixed(2)} % of the file`, 'at most 2.5 %');
+}
+
+/** Several processes do a job at once on one file: calls a second of all together, and nanoseconds of processor time a call. */
+async function together(job, count) {
+  const file = newFile();
+  const args = [job, file, OWN, MILLISECONDS].map(String);
+  const children = Array.from({ length: count }, () => fork(worker, args));
+  await Promise.all(children.map((child) => once(child, 'message')));
+  const answers = children.map((child) => once(child, 'message'));
+  for (const child of children) child.send('go');
+  const results = (await Promise.all(answers)).map(([result]) => result);
+  await Promise.all(children.map((child) => child.exitCode !== null || once(child, 'exit')));
+  rmSync(file);
+  const sum = (values) => values.reduce((a, b) => a + b, 0);
+  return {
+    rate: sum(results.map((result) => (1e9 * result.count) / result.ns)),
+    processor: sum(results.map((result) => result.processor)) / sum(results.map((r) => r.count)),
+  };
+}
+
+async function processes(job) {
+  const runs = new Map(PROCESSES.map((count) => [count, []]));
+  for (let round = 0; round < ROUNDS; round++) {
+    progress(`${job}, round ${round + 1} of ${ROUNDS}`);
+    for (const [count, own] of runs) own.push(await together(job, count));
+  }
+  for (const [count, own] of runs) {
+    const rate = median(own.map((run) => run.rate));
+    const ratio = median(own.map((run, round) => run.rate / runs.get(1)[round].rate));
+    const processor = median(own.map((run) => run.processor));
+    const many = count === 1 ? '1 process' : `${count} processes`;
+    add(
+      `${job}: ${many} of 20,000 blocks`,
+      `${(rate / 1e6).toFixed(2)} million/s together${count === 1 ? '' : `, ${ratio.toFixed(2)} times one`}, ` +
+        `${processor.toFixed(0)} ns of processor time each`,
+      job === JOBS[0] && count === 2 ? 'at least 0.8 times' : '',
+    );
+  }
+}
+
+async function opening(blocks) {
+  const file = newFile();
+  const heap = Heap.open(file, { addresses: 'number' });
+  const sizes = new Array(10_000).fill(64);
+  let last;
+  for (let made = 0; made < blocks; made += sizes.length) {
+    progress(`${made} of ${blocks} blocks`);
+    last = heap.mallocMany(sizes)[sizes.length - 1];
+  }
+  heap.roots.set('last', last);
+  heap.close();
+  const runs = [];
+  for (let round = 0; round < 2 * ROUNDS; round++) {
+    const child = fork(worker, ['open', file]);
+    const [result] = await once(child, 'message');
+    runs.push(result);
+  }
+  const label = `${blocks.toLocaleString('en')} blocks, ${(statSync(file).size / 2 ** 20).toFixed(0)} MiB`;
+  const us = (name) => median(runs.map((run) => run[name])).toFixed(0);
+  add(`open in a new process, ${label}`, `${us('open')} µs`, 'below 1,000 µs');
+  add(`first root and read after it, ${label}`, `${us('get')} µs`);
+  rmSync(file);
+}
+
+try {
+  for (const live of LIVE) await pairs(live);
+  for (const job of JOBS) await processes(job);
+  for (const blocks of OPENED) await opening(blocks);
+} finally {
+  rmSync(folder, { recursive: true });
+}
+progress('');
+
+const [cpu] = os.cpus();
+const date = new Date().toISOString().slice(0, 10);
+console.log(
+  `${date}, Node ${process.versions.node}, ${os.type()} ${os.arch()}, ${os.cpus().length} × ${cpu.model}, ` +
+    `load ${os.loadavg()[0].toFixed(1)}`,
+);
+const width = Math.max(...rows.map(({ what }) => what.length));
+for (const { what, value, bar } of rows)
+  console.log(`${what.padEnd(width)}  ${value}${bar && `  (bar: ${bar})`}`);
