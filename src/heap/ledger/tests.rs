@@ -344,7 +344,7 @@ proptest! {
         // Not the number of extents, which is checked against the table of extents as they are mapped, nor the counters, which wrap
         // around in releases, and panic in this build.
         let kept = |word: &&AtomicU64| {
-            let counters = &memory.header[at::COUNTERS..at::EXTENT_COUNT + 1];
+            let counters = &memory.header[at::COUNTERS..=at::EXTENT_COUNT];
             !counters.as_ptr_range().contains(&std::ptr::from_ref(*word))
         };
         let words: Vec<_> = memory.all().filter(kept).collect();
