@@ -62,7 +62,7 @@ pub mod at {
     pub const GENERATIONS: usize = 512;
     /// Two words for each process slot, for messages: the process's id, and when it opened the file (milliseconds since 1970).
     pub const PROCESSES: usize = 1536;
-    /// Eight words for each root: the address, the length of the name and the name's bytes.
+    /// Eight words for each root: the address, the length of the name with a count of its changes, and the name's bytes.
     pub const ROOTS: usize = 4096;
     /// The largest hole of each extent, in units, as numbers of four bytes; behind them the largest of each 64 of these.
     pub const LARGEST: usize = 8192;
