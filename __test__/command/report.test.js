@@ -333,6 +333,42 @@ describe('mems report', SKIP, () => {
       assert.match(stderr, /the limit is less than a page/);
     }
   });
+
+  test('a limit refuses blocks that were there at the beginning, as mems replay does', async () => {
+    for (const policy of ['first-fit', 'buddy', 'segregated']) {
+      const heap = new Heap({ policy });
+      const before = Array.from({ length: 200 }, () => heap.malloc(5000));
+      heap.record(file('began.mems'));
+      // What was refused can be freed, and resized: that is a malloc then.
+      heap.free(before[199]);
+      before[198] = heap.realloc(before[198], 6000);
+      before[197] = heap.realloc(before[197], 10);
+      for (let at = 0; at < 50; at++) heap.malloc(100);
+      for (const block of before.slice(150, 199)) heap.free(block);
+      heap.stopRecording();
+      heap.snapshot(file('snap.mems'));
+      heap.close();
+      for (const name of ['began.mems', 'snap.mems']) {
+        const args = [file(name), '--policy', 'all', '--limit', '64K'];
+        const { results } = (await json(['replay', ...args])).files[0];
+        const output = await json(['report', ...args, '-o', file('out.html'), '-f']);
+        const { head } = contents(page, fs.readFileSync(file('out.html'), 'utf8'));
+        assert.equal(output.policies.length, results.length);
+        output.policies.forEach((each, at) => {
+          // The heap that was recorded had no limit.
+          const isOwn = each.policy === policy;
+          const { refused, mapped, holes } = results[at];
+          assert.equal(each.refused, isOwn ? 0 : refused, `${name}: ${each.policy}`);
+          assert.equal(head.policies[at].refused, each.refused);
+          if (isOwn) return;
+          assert.ok(refused > 100 && each.mapped <= 64 << 10, each.policy);
+          // Slots in caches are holes of a heap that is not recorded.
+          if (each.policy === 'segregated') return;
+          assert.deepEqual([each.mapped, each.holes], [mapped, holes], `${name}: ${each.policy}`);
+        });
+      }
+    }
+  });
 });
 
 describe('Heap.report()', SKIP, () => {

@@ -137,7 +137,7 @@ function policyOf(history, peak, isMain, page) {
   const { pixels, mapped } = smallPicture(history, page);
   const { holes } = new page.Layout(history).go(history.operations);
   const perPeak = peak === 0 ? 0 : mapped / peak;
-  const refused = history.refused.length;
+  const refused = history.refused.length + history.refusedBefore;
   return {
     pixels,
     row: { ...SMALL, policy: history.meta.policy, isMain, mapped, perPeak, holes, refused },
