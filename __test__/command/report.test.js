@@ -264,20 +264,15 @@ describe('mems report', SKIP, () => {
   });
 
   test('has windows of a program that is too long', async () => {
-    const output = await json([
-      'report',
-      file('app.rep'),
-      '-o',
-      file('out.html'),
-      '-f',
-      '--policy',
-      'none',
-      '--detail',
-      '100',
-    ]);
+    const args = ['report', file('app.rep'), '-o', file('out.html'), '-f', '--policy', 'none'];
+    const { stdout } = await mems([...args, '--detail', '100']);
+    const output = await json([...args, '--detail', '100']);
     assert.ok(output.windows.length > 0);
     const { head, histories } = contents(page, fs.readFileSync(file('out.html'), 'utf8'));
     assert.deepEqual(head.windows, output.windows);
+    // The page has that beside its notes.
+    assert.deepEqual([head.notes, output.notes], [[], [head.leftOut]]);
+    assert.match(stdout.replaceAll('\n', ' '), /too many for one page\. \d+ of them are here, /);
     assert.match(
       head.leftOut,
       new RegExp(`has ${CALLS.length.toLocaleString('en-US')} operations`),
@@ -461,6 +456,25 @@ describe('Heap.report()', SKIP, () => {
       assert.deepEqual(fs.readdirSync(folder), ['heap.html']);
     }
     heap.close();
+  });
+
+  test('refuses with a code where there is no temporary folder', options, async () => {
+    const heap = new Heap();
+    const names = ['TMPDIR', 'TMP', 'TEMP'];
+    const were = names.map((name) => process.env[name]);
+    for (const name of names) process.env[name] = file('nowhere');
+    try {
+      await assert.rejects(heap.report(file('live.html')), {
+        code: 'ERR_MEMS_RECORDING',
+        message: /^The report was not written: cannot write .*nowhere.*: its folder does not exist/,
+      });
+    } finally {
+      names.forEach((name, at) => {
+        if (were[at] === undefined) delete process.env[name];
+        else process.env[name] = were[at];
+      });
+      heap.close();
+    }
   });
 
   test('says what to do on an old Node.js', async () => {

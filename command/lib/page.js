@@ -208,7 +208,7 @@ function windowsOf(found, most, page) {
   return {
     windows,
     summary: summaryOf(history, page),
-    leftOut: `The program has ${count(operations)} operations, which are too many for one page. ${plural(inside, 'of them is', 'of them are')} here, round the peak, growth and refused requests; the other ${plural(operations - inside, 'is', 'are')} only in the curves below${hasPictures ? ' and in the small pictures' : ''}.`,
+    leftOut: `The program has ${count(operations)} operations, which are too many for one page. ${plural(inside, 'of them is', 'of them are')} here, round the peak, growth and refused requests; the other ${plural(operations - inside, 'is', 'are')} only in the curves of the whole program${hasPictures ? ' and in the small pictures' : ''}.`,
   };
 }
 
@@ -338,7 +338,8 @@ async function makePage(source, options, context) {
           refused: row.refused,
         })),
         windows: rest.leftOut === undefined ? [] : windows,
-        notes: head.notes,
+        // The page has what is left out beside the curves that it is in.
+        notes: [...(rest.leftOut === undefined ? [] : [rest.leftOut]), ...head.notes],
       },
     };
   } finally {
