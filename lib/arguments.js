@@ -169,11 +169,14 @@ const NO_OPTIONS = new Set(
 
 /** Options for the addon, which checks their names. Throws for objects that cannot be options. */
 function checkedOptions(options) {
-  if (typeof options !== 'object' || options === null) return options;
-  if (isRevoked(options) || typeNameOf(options) !== undefined || NO_OPTIONS.has(kindOf(options))) {
-    throw wrongType('options', 'an object', options, checkedOptions);
-  }
-  return options;
+  if (typeof options !== 'object' || options === null || isRecord(options)) return options;
+  throw wrongType('options', 'an object', options, checkedOptions);
+}
+
+/** Whether a value is an object whose own properties are what it has: not a list, a collection, or bytes. */
+function isRecord(value) {
+  if (typeof value !== 'object' || value === null || isRevoked(value)) return false;
+  return typeNameOf(value) === undefined && !NO_OPTIONS.has(kindOf(value));
 }
 
 /** Whether an object has a property itself. */
@@ -209,6 +212,7 @@ module.exports = {
   isAddress,
   isBigAddress,
   isNumberAddress,
+  isRecord,
   isRevoked,
   isSize,
   nameOf,

@@ -16,6 +16,7 @@ const {
   fail,
   hasOwn,
   isAddress,
+  isRecord,
   isRevoked,
   isSize,
   wrongType,
@@ -475,9 +476,7 @@ function slowView(heap, address, Type, length, options) {
 
 /** The names and ids of heaps, each given by its name as a Heap or an id. */
 function idsOf(heaps) {
-  if (typeof heaps !== 'object' || heaps === null || isRevoked(heaps) || Array.isArray(heaps)) {
-    throw wrongType('heaps', 'an object of heaps by their names', heaps);
-  }
+  if (!isRecord(heaps)) throw wrongType('heaps', 'an object of heaps by their names', heaps);
   return Object.entries(heaps).map(([name, heap]) => {
     if (Number.isSafeInteger(heap)) return [name, heap];
     if (heap instanceof Heap) return [name, idOf(heap)];

@@ -305,7 +305,9 @@ describe('several heaps', () => {
   });
 
   test('are no other values', () => {
-    for (const wrong of [null, 1, 'heap', [open()], () => {}])
+    const heap = open();
+    const collections = [[heap], new Map([['x', heap]]), new Set([heap]), new Uint8Array(1)];
+    for (const wrong of [null, 1, 'heap', () => {}, ...collections])
       assertRefused(() => Heap.metrics(wrong), 'ERR_INVALID_ARG_TYPE', 'heaps');
     for (const wrong of [null, 1.5, 'heap', {}, 1n])
       assertRefused(() => Heap.metrics({ wrong }), 'ERR_INVALID_ARG_TYPE', 'heaps.wrong');

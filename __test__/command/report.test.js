@@ -264,20 +264,15 @@ describe('mems report', SKIP, () => {
   });
 
   test('has windows of a program that is too long', async () => {
-    const output = await json([
-      'report',
-      file('app.rep'),
-      '-o',
-      file('out.html'),
-      '-f',
-      '--policy',
-      'none',
-      '--detail',
-      '100',
-    ]);
+    const args = ['report', file('app.rep'), '-o', file('out.html'), '-f', '--policy', 'none'];
+    const { stdout } = await mems([...args, '--detail', '100']);
+    const output = await json([...args, '--detail', '100']);
     assert.ok(output.windows.length > 0);
     const { head, histories } = contents(page, fs.readFileSync(file('out.html'), 'utf8'));
     assert.deepEqual(head.windows, output.windows);
+    // The page has that beside its notes.
+    assert.deepEqual([head.notes, output.notes], [[], [head.leftOut]]);
+    assert.match(stdout.replaceAll('\n', ' '), /too many for one page\. \d+ of them are here, /);
     assert.match(
       head.leftOut,
       new RegExp(`has ${CALLS.length.toLocaleString('en-US')} operations`),
@@ -331,6 +326,42 @@ describe('mems report', SKIP, () => {
       const { status, stderr } = await mems([...args, '--policy', policy]);
       assert.equal(status, 2);
       assert.match(stderr, /the limit is less than a page/);
+    }
+  });
+
+  test('a limit refuses blocks that were there at the beginning, as mems replay does', async () => {
+    for (const policy of ['first-fit', 'buddy', 'segregated']) {
+      const heap = new Heap({ policy });
+      const before = Array.from({ length: 200 }, () => heap.malloc(5000));
+      heap.record(file('began.mems'));
+      // What was refused can be freed, and resized: that is a malloc then.
+      heap.free(before[199]);
+      before[198] = heap.realloc(before[198], 6000);
+      before[197] = heap.realloc(before[197], 10);
+      for (let at = 0; at < 50; at++) heap.malloc(100);
+      for (const block of before.slice(150, 199)) heap.free(block);
+      heap.stopRecording();
+      heap.snapshot(file('snap.mems'));
+      heap.close();
+      for (const name of ['began.mems', 'snap.mems']) {
+        const args = [file(name), '--policy', 'all', '--limit', '64K'];
+        const { results } = (await json(['replay', ...args])).files[0];
+        const output = await json(['report', ...args, '-o', file('out.html'), '-f']);
+        const { head } = contents(page, fs.readFileSync(file('out.html'), 'utf8'));
+        assert.equal(output.policies.length, results.length);
+        output.policies.forEach((each, at) => {
+          // The heap that was recorded had no limit.
+          const isOwn = each.policy === policy;
+          const { refused, mapped, holes } = results[at];
+          assert.equal(each.refused, isOwn ? 0 : refused, `${name}: ${each.policy}`);
+          assert.equal(head.policies[at].refused, each.refused);
+          if (isOwn) return;
+          assert.ok(refused > 100 && each.mapped <= 64 << 10, each.policy);
+          // Slots in caches are holes of a heap that is not recorded.
+          if (each.policy === 'segregated') return;
+          assert.deepEqual([each.mapped, each.holes], [mapped, holes], `${name}: ${each.policy}`);
+        });
+      }
     }
   });
 });
@@ -425,6 +456,25 @@ describe('Heap.report()', SKIP, () => {
       assert.deepEqual(fs.readdirSync(folder), ['heap.html']);
     }
     heap.close();
+  });
+
+  test('refuses with a code where there is no temporary folder', options, async () => {
+    const heap = new Heap();
+    const names = ['TMPDIR', 'TMP', 'TEMP'];
+    const were = names.map((name) => process.env[name]);
+    for (const name of names) process.env[name] = file('nowhere');
+    try {
+      await assert.rejects(heap.report(file('live.html')), {
+        code: 'ERR_MEMS_RECORDING',
+        message: /^The report was not written: cannot write .*nowhere.*: its folder does not exist/,
+      });
+    } finally {
+      names.forEach((name, at) => {
+        if (were[at] === undefined) delete process.env[name];
+        else process.env[name] = were[at];
+      });
+      heap.close();
+    }
   });
 
   test('says what to do on an old Node.js', async () => {

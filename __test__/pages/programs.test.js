@@ -170,6 +170,16 @@ describe('links', SKIP, () => {
     assert.equal(link.read(`${words}&order=address&order=back`).rules.order, 'back');
   });
 
+  test('comments are as they were typed', () => {
+    const comments = ['# 100% %3B; %253B & %', '// a;b & %3b;', '#;', '# %;%3B'];
+    const run = comments.map((comment, at) => `x${at}=malloc(${at + 1})${comment}`).join('\n');
+    const text = link.write({ options: {}, run, policy: 'first-fit' });
+    assert.equal(link.read(text).run, run, text);
+    // What is no call is kept as well.
+    const wrong = link.write({ options: {}, run: 'malloc(%3B)', policy: 'first-fit' });
+    assert.equal(link.read(wrong).run, 'malloc(%3B)');
+  });
+
   test('links can be read by people', () => {
     const lesson = { memory: { holes: [100, 500], base: 1000 }, policy: 'best-fit', ask: true };
     const run = 'a = malloc(90)\nmalloc(450)\nfree(a + 1)';

@@ -65,6 +65,8 @@ class Rules {
 class HistoryBuilder {
   operations = 0;
   initial = 0;
+  /** How many blocks that were there when a recording began the heap that replays has refused: no operations. */
+  #refusedBefore = 0;
   /** Why not everything is what the heap itself has said; undefined if it is. */
   inferred = undefined;
   /** Opens the heap that replays, which takes the first call: a snapshot has none. */
@@ -177,8 +179,12 @@ class HistoryBuilder {
       if (this.#isRecorded) this.#mains.grow(chunk.size[at], 0, true);
       return;
     }
-    this.initial += 1;
     const address = this.#isRecorded ? chunk.address[at] : this.#replaying.play(chunk, at);
+    if (address === 0) {
+      this.#refusedBefore += 1;
+      return;
+    }
+    this.initial += 1;
     this.#make(chunk, at, { address, moment: 0 });
   }
 
@@ -311,6 +317,7 @@ class HistoryBuilder {
       borders: this.#mains.borders,
       spans: this.#spans?.columns ?? { start: [], end: [], slot: [], from: [], to: [] },
       refused: this.#refused,
+      refusedBefore: this.#refusedBefore,
       clock: this.#clock.length > 0 ? this.#clock : undefined,
       rounding: roundingOf(this.policy, this.alignment),
     };

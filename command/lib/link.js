@@ -42,12 +42,11 @@ const encoded = (text) => {
 function encodedProgram(text) {
   const lines = linesOf(text).map((line) => {
     const [, call, comment] = /^(.*?)((?:#|\/\/).*)?$/.exec(line);
-    const semicolons = (comment ?? '').replaceAll(';', '%3B');
-    return call.replace(/\s*([=(),;+-])\s*/g, '$1').trim() + semicolons.trimEnd();
+    const short = call.replace(/\s*([=(),;+-])\s*/g, '$1').trim();
+    // A semicolon in a comment ends no line.
+    return encoded(short) + encoded((comment ?? '').trimEnd()).replaceAll(';', '%3B');
   });
-  // A semicolon in a comment is encoded already.
-  const joined = lines.join(';').replace(/;+$/, '');
-  return joined.split('%3B').map(encoded).join('%3B');
+  return lines.join(';').replace(/;+$/, '');
 }
 
 const memoryText = ({ holes, base }) => `${holes.join(',')}${base === BASE ? '' : `@${base}`}`;

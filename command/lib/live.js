@@ -9,7 +9,7 @@
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { checkOutput, writeOutput } = require('./files.js');
+const { checkOutput, systemFailure, writeOutput } = require('./files.js');
 const { Failure } = require('./failure.js');
 const { bytes: sizeText, plural } = require('./numbers.js');
 const { openOperations } = require('./operations.js');
@@ -95,11 +95,22 @@ function refine(history, { sizes, borders, spans, numbers }) {
   for (let at = 0; at < address.length; at++) size[at] = sizes.get(address[at]) ?? size[at];
 }
 
+/** Makes a temporary folder, and returns its path. */
+function makeFolder() {
+  const name = path.join(os.tmpdir(), 'mems-report-');
+  try {
+    return fs.mkdtempSync(name);
+  } catch (error) {
+    throw systemFailure(error, name, 'write');
+  }
+}
+
 /** Writes a page of what is in `heap` now to `to`; a file that is there is replaced. Resolves to the length of the page in bytes. */
 async function reportHeap(heap, to) {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mems-report-'));
+  let folder;
   try {
     checkOutput(to, true);
+    folder = makeFolder();
     const snapshot = path.join(folder, 'heap.mems');
     // Both before anything is waited for, so that this thread changes nothing in between.
     heap.snapshot(snapshot);
@@ -116,7 +127,7 @@ async function reportHeap(heap, to) {
       code: 'ERR_MEMS_RECORDING',
     });
   } finally {
-    fs.rmSync(folder, { recursive: true, force: true });
+    if (folder !== undefined) fs.rmSync(folder, { recursive: true, force: true });
   }
 }
 

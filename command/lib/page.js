@@ -137,7 +137,7 @@ function policyOf(history, peak, isMain, page) {
   const { pixels, mapped } = smallPicture(history, page);
   const { holes } = new page.Layout(history).go(history.operations);
   const perPeak = peak === 0 ? 0 : mapped / peak;
-  const refused = history.refused.length;
+  const refused = history.refused.length + history.refusedBefore;
   return {
     pixels,
     row: { ...SMALL, policy: history.meta.policy, isMain, mapped, perPeak, holes, refused },
@@ -208,7 +208,7 @@ function windowsOf(found, most, page) {
   return {
     windows,
     summary: summaryOf(history, page),
-    leftOut: `The program has ${count(operations)} operations, which are too many for one page. ${plural(inside, 'of them is', 'of them are')} here, round the peak, growth and refused requests; the other ${plural(operations - inside, 'is', 'are')} only in the curves below${hasPictures ? ' and in the small pictures' : ''}.`,
+    leftOut: `The program has ${count(operations)} operations, which are too many for one page. ${plural(inside, 'of them is', 'of them are')} here, round the peak, growth and refused requests; the other ${plural(operations - inside, 'is', 'are')} only in the curves of the whole program${hasPictures ? ' and in the small pictures' : ''}.`,
   };
 }
 
@@ -338,7 +338,8 @@ async function makePage(source, options, context) {
           refused: row.refused,
         })),
         windows: rest.leftOut === undefined ? [] : windows,
-        notes: head.notes,
+        // The page has what is left out beside the curves that it is in.
+        notes: [...(rest.leftOut === undefined ? [] : [rest.leftOut]), ...head.notes],
       },
     };
   } finally {
