@@ -96,7 +96,10 @@ impl Failure {
                 | Error::TooManyHeaps { .. }
                 | Error::OutOfMetadata { .. }
                 | Error::OutOfText => Code::OutOfMemory,
-                Error::AlreadyRecording | Error::NotRecording | Error::RecordingFailed { .. } => Code::Recording,
+                Error::AlreadyRecording
+                | Error::NotRecording
+                | Error::RecordingFailed { .. }
+                | Error::RecordedInto { .. } => Code::Recording,
                 Error::Corrupt(_) => Code::Corrupt,
                 Error::Poisoned => Code::Internal,
             },
