@@ -56,10 +56,13 @@ function warnOfMissing(folder) {
     // Deno may not be allowed to look; what the write says is reported then.
     if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') return;
   }
-  if (is !== undefined && is.isDirectory()) return;
+  if (is?.isDirectory()) return;
   const message = `There is no folder ${folder}, so no snapshot can be written into it. Make the folder, or name another`;
   process.emitWarning(message, { code: 'ERR_MEMS_RECORDING' });
 }
+
+/** Warns if the folder for snapshots of refused requests is not there. */
+const mindUsualFolder = () => warnOfMissing(usualFolder());
 
 /** Writes a snapshot of a heap into a folder. */
 function writeSnapshot(heap, folder) {
@@ -137,4 +140,4 @@ function snapshotByEnvironment() {
   }
 }
 
-module.exports = { snapshotByEnvironment, snapshotOnSignal, writeSnapshot };
+module.exports = { mindUsualFolder, snapshotByEnvironment, snapshotOnSignal, writeSnapshot };

@@ -174,6 +174,15 @@ describe('by a signal', noSignals, () => {
     assert.equal(child.said.match(/cannot be written/g).length, 1, child.said);
   });
 
+  test('of a heap with snapshotNearLimit: a warning of a missing folder as well', () => {
+    const { stderr } = spawnSync(
+      process.execPath,
+      ['-e', `new (require(${JSON.stringify(ROOT)}).Heap)({ snapshotNearLimit: 1 })`],
+      { encoding: 'utf8', env: { ...process.env, MEMS_SNAPSHOT_FOLDER: 'none' } },
+    );
+    assert.match(stderr, /There is no folder none,/);
+  });
+
   test('replaces the folder of an earlier call', async () => {
     const [first, second] = [newFolder(), newFolder()];
     const program = `mems.init();
