@@ -1240,8 +1240,8 @@ export function mark(text: string): void;
  *
  * @param path - The path of the file, or a `file:` URL.
  * @returns The length of the file in bytes.
- * @throws `ERR_MEMS_RECORDING` if the file cannot be written; `ERR_INVALID_ARG_TYPE`, `ERR_MEMS_OUT_OF_MEMORY`,
- * `ERR_MEMS_NOT_INITIALIZED`.
+ * @throws `ERR_MEMS_RECORDING` if the file cannot be written, or a heap is being recorded into it; `ERR_INVALID_ARG_TYPE`,
+ * `ERR_MEMS_OUT_OF_MEMORY`, `ERR_MEMS_NOT_INITIALIZED`.
  *
  * @example
  * malloc(100);

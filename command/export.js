@@ -3,7 +3,7 @@
 'use strict';
 
 const { Failure, unknown } = require('./lib/failure.js');
-const { checkOutput, writeOutput } = require('./lib/files.js');
+const { checkApart, checkOutput, writeOutput } = require('./lib/files.js');
 const { Ledger } = require('./lib/ledger.js');
 const { plural } = require('./lib/numbers.js');
 const { PARTIAL } = require('./lib/options.js');
@@ -53,7 +53,10 @@ async function run(context, [file], { format, output, force, policy: policies, p
   if (!isFile && BINARY.includes(format) && context.isTerminal) {
     throw new Failure(`${format} is no text for a terminal: write it to a file with -o.`);
   }
-  if (isFile) checkOutput(output, force);
+  if (isFile) {
+    checkOutput(output, force);
+    checkApart(output, file);
+  }
   const { draw } = FORMATS[format];
   if (policies?.length > 1 && draw === undefined) {
     throw new Failure(`name one policy: only svg shows several, and not ${format}.`);
@@ -87,7 +90,7 @@ module.exports = {
   options: [
     ['--format <format>', NAMES.join(', '), parseFormat],
     ['-o, --output <file>', 'the file to write; it is there when it is whole'],
-    ['-f, --force', 'replace that file if it is there'],
+    ['-f, --force', 'replace that file if it is there, unless it is FILE'],
     [
       '--policy <name>',
       `replay with ${POLICIES.join(', ')}; by default a recording is not replayed, and a trace is with first-fit. A picture can have several, with commas between, or all`,

@@ -3,7 +3,7 @@
 'use strict';
 
 const { Failure, STATUS } = require('./lib/failure.js');
-const { checkOutput, writeOutput } = require('./lib/files.js');
+const { checkApart, checkOutput, writeOutput } = require('./lib/files.js');
 const { bytes, count, parseSize, parseWhole, plural } = require('./lib/numbers.js');
 const { PARTIAL } = require('./lib/options.js');
 const { makePage, MOST_OPERATIONS } = require('./lib/page.js');
@@ -25,7 +25,10 @@ async function run(context, [file], options) {
   if (isStream && context.isTerminal) {
     throw new Failure('a page is no text for a terminal: write it to a file with -o.');
   }
-  if (!isStream) checkOutput(output, force);
+  if (!isStream) {
+    checkOutput(output, force);
+    checkApart(output, file);
+  }
   const source = await open(file, { partial }, context);
   const settings = { policies: policy ?? POLICIES, limit, most: detail, paths };
   const { html, result } = await makePage(source, settings, context);
@@ -61,7 +64,7 @@ module.exports = {
       '-o, --output <file>',
       'the page to write, which is there when it is whole; - is standard output',
     ],
-    ['-f, --force', 'replace that file if it is there'],
+    ['-f, --force', 'replace that file if it is there, unless it is FILE'],
     [
       '--policy <names>',
       `the policies to show small pictures of: ${POLICIES.join(', ')}; some with commas between, all, the default, or none`,

@@ -28,8 +28,13 @@ const heaps = {
 const cache = new Map();
 
 // What an operator should read in the log, and not only see in a graph.
+const nameOf = (id) => Object.keys(heaps).find((name) => heaps[name].id === id) ?? id;
 for (const event of ['mems:out-of-memory', 'mems:fragmentation', 'mems:record:error'])
-  channel(event).subscribe((message, name) => console.error(name, JSON.stringify(message)));
+  channel(event).subscribe(({ heap, error, ...rest }, name) => {
+    // JSON has nothing of an error but its own enumerable properties.
+    const text = { heap: nameOf(heap), ...rest, ...(error && { error: error.message }) };
+    console.error(name, JSON.stringify(text));
+  });
 
 /** Keeps a value. Throws ERR_MEMS_OUT_OF_MEMORY if there is no room for it. */
 function keep(key, heap, bytes) {

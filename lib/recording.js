@@ -80,13 +80,20 @@ function stopRecording(heap) {
   return binding.stopRecording(heap);
 }
 
+/** Warns now and not in a later turn, which never comes if the program throws in this one. */
+function warnAtOnce({ message, code }) {
+  // Node listens itself, and prints warnings, unless it was told not to. Other runtimes print what emitWarning() is passed.
+  if (process.listenerCount('warning') === 0) process.emitWarning(message, { code });
+  else process.emit('warning', Object.assign(new Error(message), { name: 'Warning', code }));
+}
+
 /** Begins to record the default heap, which has just been started, if the environment variable MEMS_RECORD has a path. */
 function recordByEnvironment() {
   try {
     mindExit(binding.recordByEnvironment());
   } catch (error) {
     // The program does not know of the recording, and works without.
-    process.emitWarning(error.message, { code: error.code });
+    warnAtOnce(error);
     return;
   }
   if (binding.isRecording(0)) mindFailure(0);

@@ -9,6 +9,7 @@
 
 const { createRequire } = require('module');
 const path = require('path');
+const binding = require('../binding.js');
 const { fail, wrongType } = require('./arguments.js');
 
 const COMMAND = '../bin/main.js';
@@ -36,8 +37,10 @@ async function report(heap, to) {
   if (typeof to !== 'string' || to.includes('\0')) {
     throw wrongType('path', 'a path, or a file: URL, without a zero byte', to);
   }
+  const write = load();
+  binding.checkNotRecordedInto(to);
   // The program may be in another folder when the page is written.
-  return load()(heap, path.resolve(to));
+  return write(heap, path.resolve(to));
 }
 
 module.exports = { report };

@@ -5,6 +5,7 @@
 // biome-ignore-all lint/style/useNodejsImportProtocol: the first versions of Node 14 cannot require a node: name.
 'use strict';
 
+const fs = require('fs');
 const os = require('os');
 const path = require('path');
 const { isMainThread, threadId } = require('worker_threads');
@@ -45,6 +46,23 @@ function nextName(heap, now = new Date()) {
 
 /** The folder for snapshots if a program has named none. */
 const usualFolder = () => variable('MEMS_SNAPSHOT_FOLDER') || process.cwd();
+
+/** Warns of a folder that is not there, or is no folder: it may be made later, but more likely its name is wrong. */
+function warnOfMissing(folder) {
+  let is;
+  try {
+    is = fs.statSync(folder);
+  } catch (error) {
+    // Deno may not be allowed to look; what the write says is reported then.
+    if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') return;
+  }
+  if (is?.isDirectory()) return;
+  const message = `There is no folder ${folder}, so no snapshot can be written into it. Make the folder, or name another`;
+  process.emitWarning(message, { code: 'ERR_MEMS_RECORDING' });
+}
+
+/** Warns if the folder for snapshots of refused requests is not there. */
+const mindUsualFolder = () => warnOfMissing(usualFolder());
 
 /** Writes a snapshot of a heap into a folder. */
 function writeSnapshot(heap, folder) {
@@ -106,6 +124,7 @@ function snapshotOnSignal(signal, folder) {
   const before = listeners.get(signal);
   if (before !== undefined) stopListening(signal, before);
   listeners.set(signal, listener);
+  warnOfMissing(at);
   return () => stopListening(signal, listener);
 }
 
@@ -121,4 +140,4 @@ function snapshotByEnvironment() {
   }
 }
 
-module.exports = { snapshotByEnvironment, snapshotOnSignal, writeSnapshot };
+module.exports = { mindUsualFolder, snapshotByEnvironment, snapshotOnSignal, writeSnapshot };

@@ -12,6 +12,7 @@ const binding = require('../binding.js');
 const { channels } = require('./channels.js');
 const { newLook } = require('./fragmentation.js');
 const { HeapMap } = require('./heap-map.js');
+const { mindUsualFolder } = require('./snapshots.js');
 
 const watches = new HeapMap();
 
@@ -23,6 +24,7 @@ function setWatch(heap, { warn, snapshots }) {
   if (warn !== undefined) watch.look = newLook(warn);
   if (snapshots !== undefined) watch.snapshots = snapshots;
   watches.set(id, watch);
+  if (snapshots > 0) mindUsualFolder();
   if (asks(watch)) binding.listen();
 }
 

@@ -147,6 +147,13 @@ pub enum Error {
     #[error(transparent)]
     File(#[from] FileError),
 
+    /// A file for a snapshot or a page that a recording is being written into.
+    #[error("The file {path} is being recorded into. Pass another path, or call stopRecording() first")]
+    RecordedInto {
+        /// The file's path.
+        path: String,
+    },
+
     /// An address outside every main block.
     #[error("{address} is outside every main block ({}). Pass an address that malloc() returned", range(*.start, *.end))]
     OutOfRange {
@@ -334,7 +341,9 @@ impl Error {
             | Self::TooManyHeaps { .. }
             | Self::OutOfMetadata { .. }
             | Self::OutOfText => "ERR_MEMS_OUT_OF_MEMORY",
-            Self::AlreadyRecording | Self::NotRecording | Self::RecordingFailed { .. } => "ERR_MEMS_RECORDING",
+            Self::AlreadyRecording | Self::NotRecording | Self::RecordingFailed { .. } | Self::RecordedInto { .. } => {
+                "ERR_MEMS_RECORDING"
+            }
             Self::File(error) => error.code(),
             Self::Corrupt(_) => "ERR_MEMS_CORRUPT",
             Self::Poisoned => "ERR_MEMS_INTERNAL",

@@ -310,9 +310,11 @@ test('a file that is replaced is not the one that is being written', () => {
   const file = newFile();
   heap.record(file);
   work(heap);
-  other.snapshot(file);
+  other.record(file);
   heap.stopRecording();
-  assert.equal(read(file).operations, 0);
+  other.mark('alone');
+  other.stopRecording();
+  assert.equal(read(file).operations, 1);
   heap.close();
   other.close();
 });
@@ -396,6 +398,45 @@ test('a disk that fails ends the recording, and no other call', {
   );
   assert.equal(status, 0);
   assert.match(stdout, /^ERR_MEMS_RECORDING The file full\.mems cannot be written: /);
+});
+
+test('neither snapshots nor pages replace a file that any heap is being recorded into', async () => {
+  const [heap, other] = [new Heap(), new Heap()];
+  const file = newFile();
+  heap.record(file);
+  const names = [file, path.join(folder, '.', path.basename(file))];
+  if (process.platform !== 'win32') {
+    names.push(newFile());
+    fs.symlinkSync(file, names[2]);
+  }
+  const refused = { ...REFUSED, message: /is being recorded into/ };
+  for (const name of names) {
+    for (const each of [heap, other]) {
+      assert.throws(() => each.snapshot(name), refused);
+      if (Number(process.versions.node.split('.')[0]) >= 20)
+        await assert.rejects(each.report(name), refused);
+    }
+  }
+  work(heap);
+  const { operations } = heap.stopRecording();
+  assert.ok(operations >= MANY);
+  assert.equal(read(file).operations, operations);
+  // The recording has ended, so the file can be replaced.
+  other.snapshot(file);
+  assert.equal(read(file).operations, 0);
+  heap.close();
+  other.close();
+});
+
+test('a path of MEMS_RECORD that cannot be written is a warning, also if the program throws at once', () => {
+  const { status, stderr } = run("mems.init(); mems.mark('begin');", {
+    MEMS_RECORD: 'none/x.mems',
+  });
+  assert.equal(status, 1);
+  assert.match(
+    stderr,
+    /ERR_MEMS_RECORDING.*none\/x\.mems cannot be written.*is not being recorded/s,
+  );
 });
 
 test('a path of MEMS_RECORD that cannot be written is a warning', () => {

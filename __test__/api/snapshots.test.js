@@ -154,7 +154,7 @@ describe('by a signal', noSignals, () => {
     assert.match(stderr, /Warning: MEMS_SNAPSHOT_SIGNAL: There is no signal USR2/);
   });
 
-  test('of which the folder is missing: one warning, and nothing else', async () => {
+  test('of which the folder is missing: a warning at once, one later, and nothing else', async () => {
     const folder = path.join(newFolder(), 'missing');
     const program = `${HEAPS}
       mems.snapshotOnSignal('SIGUSR2', ${JSON.stringify(folder)});
@@ -163,14 +163,24 @@ describe('by a signal', noSignals, () => {
       );
       ${STAY}`;
     const child = await running(program);
+    await until(() => child.said.includes('There is no folder'), 'a warning before any signal');
     child.kill('SIGUSR2');
-    await until(() => child.said.split('\n').length >= 5, 'a warning');
+    await until(() => child.said.includes('cannot be written'), 'a warning');
     await stop(child);
     assert.equal(child.exitCode, 0);
     const errors = child.said.split('\n').filter((line) => /ERR_MEMS_RECORDING$/.test(line));
     assert.equal(errors.length, 2, child.said);
     assert.ok(errors[0].startsWith(`0 ${folder}`), child.said);
     assert.equal(child.said.match(/cannot be written/g).length, 1, child.said);
+  });
+
+  test('of a heap with snapshotNearLimit: a warning of a missing folder as well', () => {
+    const { stderr } = spawnSync(
+      process.execPath,
+      ['-e', `new (require(${JSON.stringify(ROOT)}).Heap)({ snapshotNearLimit: 1 })`],
+      { encoding: 'utf8', env: { ...process.env, MEMS_SNAPSHOT_FOLDER: 'none' } },
+    );
+    assert.match(stderr, /There is no folder none,/);
   });
 
   test('replaces the folder of an earlier call', async () => {

@@ -9,7 +9,7 @@ const { execFileSync, spawn } = require('node:child_process');
 const { once } = require('node:events');
 const fs = require('node:fs');
 const path = require('node:path');
-const { environment, SKIP, temporaryFolder } = require('../helpers/command.js');
+const { environment, mems, SKIP, temporaryFolder } = require('../helpers/command.js');
 
 const COMMAND = path.join(__dirname, '..', '..', 'command');
 
@@ -49,6 +49,25 @@ describe('outputs of mems', SKIP, () => {
   });
 
   const posix = { skip: process.platform === 'win32' && 'takes links and named pipes' };
+
+  test('are never written over what is read, under whatever name', SKIP, async () => {
+    const text = 'a 0 8\nf 0\n';
+    fs.writeFileSync(file('input.rep'), text);
+    fs.linkSync(file('input.rep'), file('hard.rep'));
+    const names = [file('input.rep'), `${folder}/./input.rep`, file('hard.rep')];
+    if (!posix.skip) {
+      fs.symlinkSync('input.rep', file('soft.rep'));
+      names.push(file('soft.rep'));
+    }
+    for (const args of [['report'], ['export', '--format', 'trace']]) {
+      for (const name of names) {
+        const { status, stderr } = await mems([...args, file('input.rep'), '-o', name, '-f']);
+        assert.deepEqual([status, /is the file that is read/.test(stderr)], [2, true], stderr);
+        assert.equal(fs.readFileSync(file('input.rep'), 'utf8'), text);
+      }
+    }
+    for (const name of fs.readdirSync(folder)) if (/\.rep$/.test(name)) fs.rmSync(file(name));
+  });
 
   test('are written where a link leads, and the link stays', posix, async () => {
     const name = file('link.txt');

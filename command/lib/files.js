@@ -37,6 +37,27 @@ function placeOf(name) {
   }
 }
 
+/** Whether two names are of one file, also through links. */
+function areSame(one, other) {
+  // Numbers of files on Windows need all 64 bits.
+  const [a, b] = [one, other].map((name) => {
+    return fs.statSync(name, { bigint: true, throwIfNoEntry: false });
+  });
+  return a?.isFile() && b?.isFile() && a.dev === b.dev && a.ino === b.ino;
+}
+
+/** Throws if `output` is the file `input`, which is still to be read, and which replacing it would destroy. */
+function checkApart(output, input) {
+  try {
+    if (input === '-' || !areSame(output, input)) return;
+  } catch (error) {
+    throw error.syscall ? systemFailure(error, input, 'read') : error;
+  }
+  throw new Failure(
+    `${output} is the file that is read, and is not replaced, with -f either: choose another name.`,
+  );
+}
+
 /**
  * Throws unless `name` can be made, or `force` says to replace it. Subcommands call it before they work for minutes.
  * Returns where it is made, and its properties if it is there.
@@ -105,4 +126,4 @@ async function writeOutput(name, force, write) {
   }
 }
 
-module.exports = { checkOutput, systemFailure, writeOutput };
+module.exports = { checkApart, checkOutput, systemFailure, writeOutput };

@@ -108,6 +108,7 @@ impl Failure {
                 Error::AlreadyRecording
                 | Error::NotRecording
                 | Error::RecordingFailed { .. }
+                | Error::RecordedInto { .. }
                 | Error::File(FileError::NotRecordable { .. }) => Code::Recording,
                 Error::File(FileError::OutOfSpace { .. }) => Code::OutOfSpace,
                 Error::File(FileError::LockTimeout { .. }) => Code::LockTimeout,

@@ -50,7 +50,7 @@ pub unsafe extern "C" fn mems_heap_snapshot(heap: u64, path: *const c_char, byte
     status(|| {
         // SAFETY: by this function's own contract.
         let path = PathBuf::from(unsafe { text("path", path) }?);
-        let written = recorder::snapshot(&mut Theirs::new(heap)?, &path)?;
+        let written = recordings::snapshot(&mut Theirs::new(heap)?, &path)?;
         if bytes.is_null() {
             return Ok(());
         }

@@ -87,6 +87,12 @@ pub fn mark(env: Env, heap: Unknown, text: Unknown) -> Result<()> {
 pub fn snapshot(env: Env, heap: Unknown, file: Unknown) -> Result<f64> {
     run(env, || {
         let (heap, path) = (id(env, &heap)?, path(argument(env, &file))?);
-        Ok(as_number(recorder::snapshot(&mut Handle::new(heap)?, &path)?))
+        Ok(as_number(recordings::snapshot(&mut Handle::new(heap)?, &path)?))
     })
+}
+
+/// Throws if a heap of the process is being recorded into the file at a path, so that it must not be replaced.
+#[napi]
+pub fn check_not_recorded_into(env: Env, file: Unknown) -> Result<()> {
+    run(env, || Ok(recordings::check_not_recorded_into(&path(argument(env, &file))?)?))
 }

@@ -24,6 +24,30 @@ pub(crate) fn record(heap: &mut impl Access, path: &Path, flags: Flags) -> Resul
     Ok(*MINDED.get_or_init(|| crate::memory::at_exit(at_exit)))
 }
 
+/// Writes a snapshot of a heap into a file that no heap of the process is being recorded into. Returns the file's bytes.
+///
+/// # Errors
+/// [`Error::RecordedInto`], and the errors of [`recorder::snapshot`].
+pub(crate) fn snapshot(heap: &mut impl Access, path: &Path) -> Result<u64, Error> {
+    check_not_recorded_into(path)?;
+    recorder::snapshot(heap, path)
+}
+
+/// Fails if a heap of the process is being recorded into the file at `path`, by whatever name or link.
+///
+/// # Errors
+/// [`Error::RecordedInto`].
+pub(crate) fn check_not_recorded_into(path: &Path) -> Result<(), Error> {
+    let Some(file) = recorder::FileId::of(path) else { return Ok(()) };
+    for heap in registry::ids()? {
+        // A heap that has ended meanwhile, or is poisoned, records nothing.
+        if registry::with_heap(heap, |heap| Ok(heap.records_into(&file))).unwrap_or(false) {
+            return Err(Error::RecordedInto { path: path.display().to_string() });
+        }
+    }
+    Ok(())
+}
+
 /// Begins to record the default heap if the environment variable `MEMS_RECORD` has a path; `%p` in it is replaced by the id of the process.
 /// Nothing changes if the heap is being recorded. Each further recording of the process has its number behind the path. Returns what
 /// [`record`] returns, and `true` if nothing has begun.

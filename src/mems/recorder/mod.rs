@@ -23,6 +23,7 @@ mod sites;
 mod texts;
 mod threads;
 
+pub(crate) use output::FileId;
 pub use output::Recorded;
 
 use self::log::Log;
@@ -79,6 +80,8 @@ pub(super) struct Recorder {
     sites: Sites,
     flags: Flags,
     path: Box<Path>,
+    /// The file at `path` when it was made; `None` if the system did not say.
+    file: Option<FileId>,
 }
 
 /// When a recording began, and when its log is to be written at the latest: in nanoseconds since then.
@@ -218,6 +221,7 @@ pub(crate) fn record(heap: &mut impl Access, path: &Path, flags: Flags) -> Resul
         sites: Sites::default(),
         flags,
         path: path.into(),
+        file: FileId::of(path),
     });
     heap.with(|heap| heap.install_recorder(recorder))
 }
@@ -284,6 +288,11 @@ impl Mems {
     /// Which recording there is; `None` if what calls do is not being recorded.
     pub(crate) fn recording(&self) -> Option<u64> {
         self.recorder.as_ref().filter(|recorder| !recorder.has_failed).map(|recorder| recorder.id)
+    }
+
+    /// Whether what calls do is being recorded into a file.
+    pub(crate) fn records_into(&self, file: &FileId) -> bool {
+        self.recorder.as_ref().is_some_and(|recorder| !recorder.has_failed && recorder.file.as_ref() == Some(file))
     }
 
     fn check_recordable(&self) -> Result<(), Error> {

@@ -53,6 +53,28 @@ pub struct Recorded {
     pub bytes: u64,
 }
 
+/// Which file a path leads to, whatever names and links the file has.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct FileId(
+    /// The numbers of the device and of the file.
+    #[cfg(unix)]
+    (u64, u64),
+    /// The path without links: the numbers cannot be had from the standard library.
+    #[cfg(not(unix))]
+    std::path::PathBuf,
+);
+
+impl FileId {
+    /// The file that a path leads to; `None` if nothing that can be overwritten is there.
+    pub fn of(path: &Path) -> Option<Self> {
+        let is = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+        #[cfg(unix)]
+        return Some(Self((std::os::unix::fs::MetadataExt::dev(&is), std::os::unix::fs::MetadataExt::ino(&is))));
+        #[cfg(not(unix))]
+        return fs::canonicalize(path).ok().map(Self);
+    }
+}
+
 /// A file that is being written.
 #[derive(Debug)]
 pub(super) struct Output {
