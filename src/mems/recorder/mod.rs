@@ -81,6 +81,7 @@ pub(super) struct Recorder {
     flags: Flags,
     path: Box<Path>,
     /// The file at `path` when it was made; `None` if the system did not say.
+    #[cfg_attr(not(feature = "c-abi"), allow(dead_code, reason = "a heap alone has no others to ask"))]
     file: Option<FileId>,
 }
 
@@ -291,6 +292,7 @@ impl Mems {
     }
 
     /// Whether what calls do is being recorded into a file.
+    #[cfg_attr(not(feature = "c-abi"), allow(dead_code, reason = "a heap alone has no others to ask"))]
     pub(crate) fn records_into(&self, file: &FileId) -> bool {
         self.recorder.as_ref().is_some_and(|recorder| !recorder.has_failed && recorder.file.as_ref() == Some(file))
     }

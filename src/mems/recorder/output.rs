@@ -59,7 +59,7 @@ pub(crate) struct FileId(
     /// The numbers of the device and of the file.
     #[cfg(unix)]
     (u64, u64),
-    /// The path without links: the numbers cannot be had from the standard library.
+    /// The path without links, since the standard library does not show the numbers here.
     #[cfg(not(unix))]
     std::path::PathBuf,
 );
