@@ -289,7 +289,7 @@ describe('mems report', SKIP, () => {
     fs.writeFileSync(file('one.rep'), traceText(['a 0 100']));
     const { head, stdout } = await made('one.rep');
     assert.match(stdout.replaceAll('\n', ' '), /out\.html: 1 operation, /);
-    assert.match(JSON.stringify(head.facts), /100 B in 1 block"/);
+    assert.match(JSON.stringify(head.facts), /100 B asked for, in 1 block"/);
     const { head: windows } = await made('app.rep', '--policy', 'none', '--detail', '1');
     assert.match(windows.leftOut, /\. 1 of them is here, /);
   });

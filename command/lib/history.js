@@ -258,7 +258,7 @@ class HistoryBuilder {
     columns.previous.push(previous);
     columns.site?.push(chunk.stack[at] || (previous === NONE ? 0 : columns.site.values[previous]));
     this.#live += size;
-    if (id >= this.#blocks.length) {
+    if (id !== NO_BLOCK && id >= this.#blocks.length) {
       const longer = new Uint32Array(2 * id);
       longer.set(this.#blocks);
       this.#blocks = longer;

@@ -254,7 +254,7 @@ function factsOf({ history, tally, source }) {
   return [
     ['policy', history.meta.policy],
     ['operations', count(history.operations)],
-    ['peak', `${bytes(tally.peak.bytes)} in ${plural(tally.peak.blocks, 'block')}`],
+    ['peak', `${bytes(tally.peak.bytes)} asked for, in ${plural(tally.peak.blocks, 'block')}`],
     ['mapped', bytes(mapped)],
     ...(begun === undefined
       ? []
