@@ -8,11 +8,11 @@
 //!
 //! Costs: those of the ledger's operations.
 
-use super::address::{address_of, addresses_of, offset_in, offset_of};
+use super::address::{address_of, offset_in, offset_of};
 use super::engines::AnyEngine;
 use super::ledger::{Ledger, Note, Word};
 use super::options::Options;
-use super::{Freed, Heap, is_size};
+use super::{Heap, is_size};
 use crate::error::Error;
 use crate::file_error::FileError;
 
@@ -52,12 +52,12 @@ impl Heap {
     }
 
     /// Frees the block whose address is in the word at `word`, and stores `address` there by the same operation; 0 for none.
-    /// Returns `None` if the word was 0: then `address` is stored, and nothing is freed.
+    /// If the word was 0, `address` is stored, and nothing is freed.
     ///
     /// # Errors
-    /// [`FileError::NotAWord`]; the errors of [`Heap::free`] for `address`, and for the address in the word; [`FileError::WordInBlock`] if the word is in the block
-    /// that would be freed. Nothing has changed then.
-    pub fn replace(&mut self, word: u64, address: u64) -> Result<Option<Freed>, Error> {
+    /// [`FileError::NotAWord`]; the errors of [`Heap::free`] for `address`, and for the address in the word;
+    /// [`FileError::WordInBlock`] if the word is in the block that would be freed. Nothing has changed then.
+    pub fn replace(&mut self, word: u64, address: u64) -> Result<(), Error> {
         let offset = self.word(word)?;
         if address != 0 {
             self.check_block_start(address)?;
@@ -66,7 +66,7 @@ impl Heap {
         let old = ledger.data_word(offset).unwrap_or(0);
         if old == 0 {
             ledger.put_word(Note { offset, value: address });
-            return Ok(None);
+            return Ok(());
         }
         let block = self.check_block_start(old)?;
         if block.contains(&word) {
@@ -74,10 +74,11 @@ impl Heap {
         }
         let note = Some(Note { offset, value: address });
         let freed = self.engine.ledger().and_then(|ledger| ledger.release(offset_in(old), note));
-        let Some(freed) = freed else { return Err(self.refusal(old)) };
-        let (start, end) = freed.hole;
-        self.counters.record_free(freed.size, freed.holes, end - start);
-        Ok(Some(Freed { block: addresses_of(freed.pages.0, freed.pages.1), hole: addresses_of(start, end) }))
+        if freed.is_none() {
+            return Err(self.refusal(old));
+        }
+        self.refresh();
+        Ok(())
     }
 
     /// What is in the word at an address; 0 for no address.

@@ -127,6 +127,12 @@ impl Extent {
         self.previous_end(unit).map_or(0, |end| end + 1)
     }
 
+    /// The unit before which the hole from `unit` on ends.
+    #[inline]
+    pub(super) fn hole_end(&self, unit: u64) -> u64 {
+        self.next_start(unit)
+    }
+
     /// Calls `visit` with start and end of each hole that starts in a granule, in order, until that returns `true`.
     #[inline]
     pub(super) fn holes_from(&self, granule: u64, mut visit: impl FnMut(u64, u64) -> bool) {

@@ -4,8 +4,9 @@
 //! the heap's numbers of units.
 
 use super::header::Header;
-use super::layout::at;
+use super::layout::{UNIT, at};
 use super::words::{put, word};
+use crate::heap::counters::Counters;
 
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +19,45 @@ pub enum Intent {
     Resize { start: u64, last: u64, to: u64, hole_end: u64 },
     /// An extent is added, as the last.
     Append { extent: u64 },
+}
+
+impl Intent {
+    /// How many more holes there are when the operation is finished; negative if there are fewer.
+    #[inline]
+    pub(super) fn holes(self) -> isize {
+        match self {
+            Self::Take { start, last, hole_start, hole_end } => {
+                isize::from(hole_start < start) + isize::from(last + 1 < hole_end) - 1
+            }
+            Self::Release { start, last, hole_start, hole_end } => {
+                1 - isize::from(hole_start < start) - isize::from(last + 1 < hole_end)
+            }
+            Self::Resize { last, to, hole_end, .. } if to > last => -isize::from(to + 1 == hole_end),
+            Self::Resize { last, hole_end, .. } => isize::from(last + 1 == hole_end),
+            Self::Append { .. } => 1,
+        }
+    }
+
+    /// Counts what the operation has done to a block. What it does and what its recovery does are counted by this alone, so that they cannot
+    /// differ. (An intent does not say how long an extent is.)
+    #[inline]
+    pub(super) fn count(self, counters: &mut Counters) {
+        let (holes, bytes) = (self.holes(), |from: u64, to: u64| (to - from) * UNIT);
+        match self {
+            Self::Take { start, last, .. } => {
+                let size = bytes(start, last + 1);
+                counters.record_malloc(size, size, holes);
+            }
+            Self::Release { start, last, hole_start, hole_end } => {
+                counters.record_free(bytes(start, last + 1), holes, bytes(hole_start, hole_end));
+            }
+            Self::Resize { last, to, .. } if to > last => counters.record_growth(bytes(last, to), holes),
+            Self::Resize { last, to, hole_end, .. } => {
+                counters.record_shrink(bytes(to, last), holes, bytes(to + 1, hole_end));
+            }
+            Self::Append { .. } => {}
+        }
+    }
 }
 
 /// A word of the data that is stored with an operation.

@@ -63,8 +63,14 @@ pub enum Taken {
 impl Header {
     /// The generation of a slot.
     #[must_use]
-    pub fn generation(&self, slot: usize) -> u64 {
+    fn generation(&self, slot: usize) -> u64 {
         word(self.at(at::GENERATIONS + slot)) & (u64::MAX >> 16)
+    }
+
+    /// Whether an owner's slot is still that owner's: no other process has taken it since.
+    #[must_use]
+    pub fn has_slot(&self, owner: Owner) -> bool {
+        self.generation(owner.slot) == owner.generation
     }
 
     /// Takes a slot for a process that holds the slot's byte: its generation is another from now on.
@@ -131,7 +137,7 @@ impl Header {
             let gone = match holder {
                 // A word that is no owner's is damage.
                 None => true,
-                Some(holder) => self.generation(holder.slot) != holder.generation || is_dead(holder),
+                Some(holder) => !self.has_slot(holder) || is_dead(holder),
             };
             if gone {
                 let taken =

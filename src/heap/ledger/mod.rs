@@ -133,6 +133,26 @@ impl Ledger {
         self.extents.get(number).filter(|extent| unit < extent.end()).map(|extent| (number, extent))
     }
 
+    /// The extent of the block that starts at `start`, an offset in bytes, the extent's number, and the number of the block's first unit in it.
+    /// `None`: no live block starts there, or the lock is not this process's.
+    #[inline]
+    fn block_to_change(&self, start: u64) -> Option<(usize, &Extent, u64)> {
+        if !self.is_owned || !start.is_multiple_of(UNIT) {
+            return None;
+        }
+        let (number, extent) = self.find(start / UNIT)?;
+        let start = start / UNIT - extent.first;
+        extent.is_start(start).then_some((number, extent, start))
+    }
+
+    /// Finishes an operation on a block.
+    #[inline]
+    fn finish(&self, intent: intent::Intent) {
+        let mut counters = self.header.counters();
+        intent.count(&mut counters);
+        self.header.finish(&counters);
+    }
+
     /// Publishes the last known extent, which no other process knows yet: all its words are zero but those that
     /// [`Extent::format`] has written.
     pub fn publish(&mut self) {

@@ -20,25 +20,30 @@ pub(super) struct Census {
 }
 
 impl Ledger {
+    /// What is counted in all extents, by the starts and ends and a sound occupancy.
+    pub(super) fn census(&self) -> Census {
+        self.extents.iter().map(Extent::census).fold(Census::default(), |sum, one| Census {
+            blocks: sum.blocks + one.blocks,
+            units: sum.units + one.units,
+            holes: sum.holes + one.holes,
+            largest_hole: sum.largest_hole.max(one.largest_hole),
+        })
+    }
+
     /// Derives everything anew. The totals of calls stay as they are, as far as they can be: no fewer mallocs than blocks. Returns how
     /// many starts and ends it has removed, since they belonged to no block.
     pub fn rebuild(&mut self) -> u64 {
-        let (mut sum, mut strays) = (Census::default(), 0);
+        let mut strays = 0;
         for (number, extent) in self.extents.iter().enumerate() {
             strays += extent.remove_strays();
             extent.rebuild_occupancy();
             extent.rebuild_rows();
             self.header.mend_largest(number, extent.largest());
-            let census = extent.census();
-            sum.blocks += census.blocks;
-            sum.units += census.units;
-            sum.holes += census.holes;
-            sum.largest_hole = sum.largest_hole.max(census.largest_hole);
         }
         for number in self.extents.len()..super::layout::EXTENTS {
             self.header.mend_largest(number, 0);
         }
-        let counters = self.rebuilt_counters(&sum);
+        let counters = self.rebuilt_counters(&self.census());
         self.header.finish(&counters);
         self.header.withdraw();
         strays
@@ -95,7 +100,7 @@ impl Extent {
     }
 
     /// Counts blocks and holes, by the starts and ends and a sound occupancy.
-    pub(super) fn census(&self) -> Census {
+    fn census(&self) -> Census {
         let (mut census, mut at) = (Census::default(), 0);
         while at < self.units {
             let start = self.next_start(at);

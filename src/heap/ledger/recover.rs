@@ -11,8 +11,6 @@
 use super::Ledger;
 use super::extent::{Extent, granule};
 use super::intent::{Intent, Note};
-use super::layout::UNIT;
-use crate::heap::counters::Counters;
 
 impl Ledger {
     /// Finishes or undoes the operation that was under way, if there was one. All extents must be known that are published.
@@ -58,7 +56,6 @@ impl Ledger {
         let (number, extent) = self.find(start)?;
         let local = |unit: u64| unit.checked_sub(extent.first).filter(|&unit| unit <= extent.units);
         let start = local(start)?;
-        let mut counters = self.header.counters();
         let has_committed;
         match intent {
             Intent::Take { last, hole_start, hole_end, .. } => {
@@ -67,9 +64,6 @@ impl Ledger {
                 has_committed = extent.is_start(start);
                 if has_committed {
                     self.put_note(note);
-                    let holes = isize::from(hole_start < start) + isize::from(last + 1 < hole_end) - 1;
-                    let size = (last + 1 - start) * UNIT;
-                    counters.record_malloc(size, size, holes);
                 } else {
                     extent.put_end(last, false);
                 }
@@ -82,8 +76,6 @@ impl Ledger {
                 if has_committed {
                     self.put_note(note);
                     extent.put_end(last, false);
-                    let holes = 1 - isize::from(hole_start < start) - isize::from(last + 1 < hole_end);
-                    counters.record_free((last + 1 - start) * UNIT, holes, (hole_end - hole_start) * UNIT);
                 }
                 self.mend(number, [start, last], [hole_start, last + 1]);
             }
@@ -92,15 +84,12 @@ impl Ledger {
                 check(start <= last && start <= to && last != to && last < hole_end && to < hole_end)?;
                 has_committed = if to > last { !extent.is_end(last) } else { extent.is_end(to) };
                 extent.put_end(if has_committed { last } else { to }, false);
-                if has_committed {
-                    count_resized(&mut counters, last, to, hole_end);
-                }
                 self.mend(number, [last, to], [last + 1, to + 1]);
             }
             Intent::Append { .. } => return None,
         }
         if has_committed {
-            self.header.finish(&counters);
+            self.finish(intent);
         } else {
             self.header.withdraw();
         }
@@ -125,14 +114,4 @@ impl Ledger {
 /// `None` if an intent breaks a rule.
 fn check(holds: bool) -> Option<()> {
     holds.then_some(())
-}
-
-/// Counts a block whose last unit was `last`, and is `to` now.
-fn count_resized(counters: &mut Counters, last: u64, to: u64, hole_end: u64) {
-    let (before, now) = (hole_end - last - 1, hole_end - to - 1);
-    if to > last {
-        counters.record_growth((to - last) * UNIT, -isize::from(now == 0));
-    } else {
-        counters.record_shrink((last - to) * UNIT, isize::from(before == 0), now * UNIT);
-    }
 }

@@ -15,14 +15,7 @@ impl Ledger {
     /// live block starts there.
     #[inline]
     pub(in crate::heap) fn release(&self, start: u64, note: Option<Note>) -> Option<Freed> {
-        if !self.is_owned || !start.is_multiple_of(UNIT) {
-            return None;
-        }
-        let (number, extent) = self.find(start / UNIT)?;
-        let start = start / UNIT - extent.first;
-        if !extent.is_start(start) {
-            return None;
-        }
+        let (number, extent, start) = self.block_to_change(start)?;
         // A start without an end is damage: the block is taken for one unit.
         let last = extent.next_end(start).unwrap_or(start);
         let (hole_start, hole_end) = (extent.hole_start(start), extent.hole_end(last + 1));
@@ -45,17 +38,13 @@ impl Ledger {
         if behind != first && hole_end > last + 1 {
             self.note_change(number, extent.lower(behind, hole_end - last - 1));
         }
-        let size = (last + 1 - start) * UNIT;
-        let holes = 1 - isize::from(hole_start < start) - isize::from(hole_end > last + 1);
-        let mut counters = self.header.counters();
-        counters.record_free(size, holes, (hole_end - hole_start) * UNIT);
-        self.header.finish(&counters);
+        self.finish(intent);
         let offset = |unit: u64| (extent.first + unit) * UNIT;
         Some(Freed {
-            size,
+            size: (last + 1 - start) * UNIT,
             pages: (offset(start), offset(last + 1)),
             hole: (offset(hole_start), offset(hole_end)),
-            holes,
+            holes: intent.holes(),
         })
     }
 }

@@ -14,11 +14,7 @@ impl Ledger {
     /// live block starts there.
     pub(in crate::heap) fn resize_in_place(&self, start: u64, size: u64) -> Option<Resized> {
         let units = u64::from(units_of(size)?.max(1));
-        let (number, extent) = self.find(start / UNIT)?;
-        let start = start / UNIT - extent.first;
-        if !self.is_owned || !extent.is_start(start) {
-            return None;
-        }
+        let (number, extent, start) = self.block_to_change(start)?;
         let last = extent.next_end(start)?;
         let hole_end = extent.hole_end(last + 1);
         let to = start + units - 1;
@@ -46,19 +42,14 @@ impl Ledger {
         if before > 0 {
             self.note_change(number, extent.lower(granule(last + 1), before));
         }
-        let mut counters = self.header.counters();
-        let resized = if to > last {
-            let (bytes, holes) = ((to - last) * UNIT, -isize::from(now == 0));
-            counters.record_growth(bytes, holes);
-            Resized::Grown { bytes, holes }
+        self.finish(intent);
+        let holes = intent.holes();
+        Some(if to > last {
+            Resized::Grown { bytes: (to - last) * UNIT, holes }
         } else {
-            let (bytes, holes) = ((last - to) * UNIT, isize::from(before == 0));
-            counters.record_shrink(bytes, holes, now * UNIT);
             let offset = |unit: u64| (extent.first + unit) * UNIT;
             let hole = (offset(to + 1), offset(hole_end));
-            Resized::Shrunk(Freed { size: bytes, pages: (offset(to + 1), offset(last + 1)), hole, holes })
-        };
-        self.header.finish(&counters);
-        Some(resized)
+            Resized::Shrunk(Freed { size: (last - to) * UNIT, pages: (offset(to + 1), offset(last + 1)), hole, holes })
+        })
     }
 }

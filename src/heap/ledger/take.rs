@@ -4,9 +4,9 @@
 //!
 //! Costs: a row of extents, one row of each level of an extent, one granule.
 
-use super::extent::{Extent, granule};
+use super::extent::granule;
 use super::intent::{Intent, Note};
-use super::layout::{GRANULE, UNIT};
+use super::layout::UNIT;
 use super::{Ledger, units_of};
 use crate::heap::engine::Taken;
 
@@ -28,8 +28,7 @@ struct Found {
 
 impl Ledger {
     /// Takes `size` bytes at a multiple of `alignment`, a power of two, from the lowest hole that has room wherever it starts.
-    /// `word` gets the block's address in the same operation. `None`: no hole is
-    /// large enough.
+    /// `word` gets the block's address in the same operation. `None`: no hole is large enough.
     #[inline]
     pub(in crate::heap) fn take(&self, size: u64, alignment: u64, word: Option<Word>) -> Option<Taken> {
         if !self.is_owned {
@@ -57,7 +56,15 @@ impl Ledger {
         extent.occupy(granule(start));
         extent.put_start(start, true);
         self.put_note(note);
-        Some(self.finish_take(found.extent, start..last + 1, found.start..found.end))
+        let (before, now) = (found.end - found.start, found.end - last - 1);
+        let (old, new) = (granule(found.start), granule(last + 1));
+        if now > 0 && new != old {
+            self.note_change(found.extent, extent.raise(new, now));
+        }
+        self.note_change(found.extent, extent.lower(old, before));
+        self.finish(intent);
+        let size = u64::from(units) * UNIT;
+        Some(Taken { start: (extent.first + start) * UNIT, block: size, size, holes: intent.holes() })
     }
 
     /// The lowest hole of at least `units`.
@@ -95,31 +102,5 @@ impl Ledger {
             None => extent.rebuild_rows(),
         }
         self.header.mend_largest(number, extent.largest());
-    }
-
-    /// What is left to do when a block has been taken: the rows, which had the hole, and the counters.
-    #[inline]
-    fn finish_take(&self, number: usize, block: std::ops::Range<u64>, hole: std::ops::Range<u64>) -> Taken {
-        let extent = &self.extents[number];
-        let (before, behind) = (block.start - hole.start, hole.end - block.end);
-        let (old, new) = (granule(hole.start), block.end / GRANULE);
-        if behind > 0 && new != old {
-            self.note_change(number, extent.raise(new, behind));
-        }
-        self.note_change(number, extent.lower(old, hole.end - hole.start));
-        let holes = isize::from(before > 0) + isize::from(behind > 0) - 1;
-        let size = (block.end - block.start) * UNIT;
-        let mut counters = self.header.counters();
-        counters.record_malloc(size, size, holes);
-        self.header.finish(&counters);
-        Taken { start: (extent.first + block.start) * UNIT, block: size, size, holes }
-    }
-}
-
-impl Extent {
-    /// The unit before which the hole from `unit` on ends.
-    #[inline]
-    pub(super) fn hole_end(&self, unit: u64) -> u64 {
-        self.next_start(unit)
     }
 }

@@ -305,30 +305,16 @@ proptest! {
         let before = seen(&ledger);
         run(&ledger, &live, &last);
         let after = seen(&ledger);
-        for stores in 0.. {
-            memory.restore(&copied);
-            let has_ended = dying_before(stores, || run(&memory.ledger(), &live, &last)).is_some();
-            let stopped = memory.copy();
-            // The first to recover dies as well, before each of its stores.
-            for recovered in 0.. {
-                memory.restore(&stopped);
-                let survives = dying_before(recovered, || memory.ledger().recover()).is_some();
-                let mut ledger = memory.ledger();
-                ledger.recover();
-                ledger.check().map_err(|said| TestCaseError::fail(format!("{said}, after {stores} stores of {last:?}")))?;
-                let found = seen(&ledger);
-                prop_assert!(
-                    found == before || found == after,
-                    "after {} stores of {:?}: {:?} is neither {:?} nor {:?}", stores, last, found, before, after
-                );
-                if survives {
-                    break;
-                }
-            }
-            if has_ended {
-                break;
-            }
-        }
+        let settled = |stores, ledger: &Ledger| {
+            ledger.check().map_err(|said| TestCaseError::fail(format!("{said}, after {stores} stores of {last:?}")))?;
+            let found = seen(ledger);
+            prop_assert!(
+                found == before || found == after,
+                "after {} stores of {:?}: {:?} is neither {:?} nor {:?}", stores, last, found, before, after
+            );
+            Ok(())
+        };
+        after_each_death(&memory, &copied, || _ = run(&memory.ledger(), &live, &last), settled)?;
     }
 
     #[test]
@@ -387,6 +373,36 @@ fn chaotic_blocks(ledger: &Ledger) -> BTreeMap<u64, u64> {
     found
 }
 
+/// Runs `operation` from the state `copied`, again and again, and ends it before its first store, its second, and so on, and at last not at
+/// all. Each time the first process that recovers dies as well, before each of its stores. `settled` is called with the number of stores
+/// of the operation, and a ledger that has recovered from both deaths.
+fn after_each_death(
+    memory: &Memory,
+    copied: &Copied,
+    operation: impl Fn(),
+    mut settled: impl FnMut(u64, &Ledger) -> Result<(), TestCaseError>,
+) -> Result<(), TestCaseError> {
+    for stores in 0.. {
+        memory.restore(copied);
+        let has_ended = dying_before(stores, &operation).is_some();
+        let stopped = memory.copy();
+        for recovered in 0.. {
+            memory.restore(&stopped);
+            let survives = dying_before(recovered, || memory.ledger().recover()).is_some();
+            let mut ledger = memory.ledger();
+            ledger.recover();
+            settled(stores, &ledger)?;
+            if survives {
+                break;
+            }
+        }
+        if has_ended {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// Blocks, words, counters and roots.
 type Seen = (BTreeMap<u64, u64>, Vec<u64>, String, Vec<(Vec<u8>, u64)>);
 
@@ -404,27 +420,14 @@ fn a_death_while_an_extent_is_added_leaves_it_there_or_not() {
     ledger.take(100, 1, None).unwrap();
     let copied = memory.copy();
     let mut found = [0; 2];
-    for stores in 0.. {
-        memory.restore(&copied);
-        let has_ended = dying_before(stores, || append(&memory, &mut memory.ledger(), 1)).is_some();
-        let stopped = memory.copy();
-        for recovered in 0.. {
-            memory.restore(&stopped);
-            let survives = dying_before(recovered, || memory.ledger().recover()).is_some();
-            let mut ledger = memory.ledger();
-            ledger.recover();
-            ledger.check().unwrap();
-            let known = ledger.known();
-            found[known - 1] += 1;
-            assert_eq!(ledger.take(PART + UNIT, 1, None).map(|taken| taken.start), (known == 2).then_some(PART));
-            if survives {
-                break;
-            }
-        }
-        if has_ended {
-            break;
-        }
-    }
+    let settled = |_stores, ledger: &Ledger| {
+        ledger.check().unwrap();
+        let known = ledger.known();
+        found[known - 1] += 1;
+        assert_eq!(ledger.take(PART + UNIT, 1, None).map(|taken| taken.start), (known == 2).then_some(PART));
+        Ok(())
+    };
+    after_each_death(&memory, &copied, || append(&memory, &mut memory.ledger(), 1), settled).unwrap();
     assert!(found[0] > 0 && found[1] > 0, "{found:?}");
 }
 

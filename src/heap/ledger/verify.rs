@@ -5,7 +5,6 @@
 use super::Ledger;
 use super::extent::Extent;
 use super::layout::UNIT;
-use super::rebuild::Census;
 use crate::heap::counters::Counters;
 
 impl Ledger {
@@ -20,19 +19,13 @@ impl Ledger {
             Err(kind) => return Err(format!("an operation of the unknown kind {kind} is under way")),
         }
         self.check_counters()?;
-        let mut sum = Census::default();
         for (number, extent) in self.extents.iter().enumerate() {
             let in_extent = |said: String| format!("in extent {number}: {said}");
             extent.verify_bits().map_err(in_extent)?;
             extent.verify_occupancy().map_err(in_extent)?;
             extent.verify_rows().map_err(in_extent)?;
-            let census = extent.census();
-            sum.blocks += census.blocks;
-            sum.units += census.units;
-            sum.holes += census.holes;
-            sum.largest_hole = sum.largest_hole.max(census.largest_hole);
         }
-        let counters = self.header.counters();
+        let (sum, counters) = (self.census(), self.header.counters());
         let bytes = |units: u64| units * UNIT;
         for (what, counted, found) in [
             ("bytes in live blocks", counters.live, bytes(sum.units)),

@@ -103,7 +103,7 @@ impl HeapFile {
         loop {
             let held = word(self.header.at(at::LOCK));
             let Some(holder) = Owner::of_word(held) else { return Ok(held) };
-            if self.header.generation(holder.slot) != holder.generation || self.is_dead(holder) {
+            if !self.header.has_slot(holder) || self.is_dead(holder) {
                 return Ok(held);
             }
             if since.elapsed() >= self.patience {
