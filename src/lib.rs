@@ -30,6 +30,8 @@ mod mems;
 #[cfg(feature = "node")]
 mod node;
 mod page;
+#[cfg(any(feature = "c-abi", test))]
+mod pause;
 #[cfg(feature = "c-abi")]
 mod process;
 pub mod recording;

@@ -12,17 +12,10 @@
 //! Invariants: a panic while the lock is held poisons it; only [`Lock::recover`] enters then. A thread that takes a lock that it
 //! holds waits for ever. Threads are not served in the order in which they came.
 
+use crate::pause::{NAP, Pause};
 use spin::mutex::{SpinMutex, SpinMutexGuard};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
-use std::{hint, thread};
-
-/// How often a waiter looks again at once, and then how often after other threads could run.
-const SPINS: u32 = 100;
-const YIELDS: u32 = 100;
-
-/// How long a waiter sleeps, after those.
-const NAP: Duration = Duration::from_micros(50);
+use std::thread;
 
 /// How often [`Lock::give_way`] sleeps at most. A waiting thread that does not take the lock in that time has been stopped, or
 /// has no processor.
@@ -130,7 +123,7 @@ impl<T> Lock<T> {
     }
 
     fn wait_for_turn(&self) -> SpinMutexGuard<'_, State<T>> {
-        let mut turn = 0;
+        let mut pause = Pause::default();
         loop {
             // A plain load does not take the cache line from the processor that holds the lock.
             if !self.state.is_locked()
@@ -138,12 +131,7 @@ impl<T> Lock<T> {
             {
                 return state;
             }
-            match turn {
-                0..SPINS => hint::spin_loop(),
-                SPINS.. if turn < SPINS + YIELDS => thread::yield_now(),
-                _ => thread::sleep(NAP),
-            }
-            turn = turn.saturating_add(1);
+            pause.wait();
         }
     }
 }
@@ -151,6 +139,7 @@ impl<T> Lock<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::hint;
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::Barrier;
 

@@ -12,16 +12,9 @@
 use super::header::Header;
 use super::layout::{SLOTS, at};
 use super::words::word;
+use crate::pause::Pause;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use std::{hint, thread};
-
-/// How often a waiter looks again at once, and then how often after other threads could run.
-const SPINS: u32 = 100;
-const YIELDS: u32 = 100;
-
-/// How long a waiter sleeps, after those.
-const NAP: Duration = Duration::from_micros(50);
 
 /// After how many naps a waiter asks whether the owner lives: about a millisecond.
 const NAPS: u32 = 20;
@@ -111,7 +104,7 @@ impl Header {
         patience: Duration,
         mut is_dead: impl FnMut(Owner) -> bool,
     ) -> Result<Taken, Option<Owner>> {
-        let (mut turn, mut since, mut last) = (0_u32, None, 0);
+        let (mut pause, mut since, mut last) = (Pause::default(), None, 0);
         loop {
             let held = word(self.at(at::LOCK));
             if held == 0 {
@@ -120,17 +113,8 @@ impl Header {
                 }
                 continue;
             }
-            turn = turn.saturating_add(1);
-            if turn < SPINS {
-                hint::spin_loop();
-                continue;
-            }
-            if turn < SPINS + YIELDS {
-                thread::yield_now();
-                continue;
-            }
-            thread::sleep(NAP);
-            if !turn.is_multiple_of(NAPS) {
+            let naps = pause.wait();
+            if naps == 0 || !naps.is_multiple_of(NAPS) {
                 continue;
             }
             let holder = Owner::of_word(held);
@@ -163,15 +147,9 @@ impl Header {
     /// The owner that has held the lock for all of `patience`.
     #[cold]
     pub fn wait_for_nobody(&self, patience: Duration) -> Result<(), Option<Owner>> {
-        let (mut turn, since) = (0_u32, Instant::now());
+        let (mut pause, since) = (Pause::default(), Instant::now());
         while word(self.at(at::LOCK)) != 0 {
-            turn = turn.saturating_add(1);
-            match turn {
-                0..SPINS => hint::spin_loop(),
-                SPINS.. if turn < SPINS + YIELDS => thread::yield_now(),
-                _ => thread::sleep(NAP),
-            }
-            if turn > SPINS + YIELDS && since.elapsed() >= patience {
+            if pause.wait() > 0 && since.elapsed() >= patience {
                 return Err(self.holder());
             }
         }

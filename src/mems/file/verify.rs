@@ -18,16 +18,13 @@ use crate::heap::ledger::layout::{EXTENTS, at};
 use crate::heap::ledger::lock::Owner;
 use crate::heap::ledger::{Ledger, Summary, word};
 use crate::mems::{Mems, Options};
+use crate::pause::Pause;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{Ordering, fence};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The most looks, while processes change the heap.
 const LOOKS: u32 = 32;
-
-/// How long to wait between two looks at the lock.
-const NAP: Duration = Duration::from_micros(50);
 
 /// Whether stores to maps of a file that is open for reading only stay in the process.
 const IS_PRIVATE: bool = cfg!(any(target_os = "linux", target_os = "android", windows));
@@ -99,7 +96,7 @@ fn look(opened: &Opened, options: &FileOptions, deep: bool) -> Result<Option<Rep
 impl HeapFile {
     /// Waits until no living process holds the lock. Returns the lock's word: 0, or the dead one that holds it.
     fn wait_for_quiet(&self) -> Result<u64, Error> {
-        let since = Instant::now();
+        let (mut pause, since) = (Pause::default(), Instant::now());
         loop {
             let held = word(self.header.at(at::LOCK));
             let Some(holder) = Owner::of_word(held) else { return Ok(held) };
@@ -109,7 +106,7 @@ impl HeapFile {
             if since.elapsed() >= self.patience {
                 return Err(self.timeout(Some(holder)));
             }
-            thread::sleep(NAP);
+            pause.wait();
         }
     }
 
@@ -160,7 +157,7 @@ impl Mems {
     ) -> Result<(), Error> {
         let file = self.file()?;
         let (path, has_intent) = (file.path.clone(), file.header.has_intent());
-        for number in 0..file.known {
+        for number in 0..self.regions.count() {
             report.extents.push(Entry::read(&path, &file.header, number, report.extents.last().copied())?);
         }
         if is_held || has_intent {
