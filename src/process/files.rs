@@ -55,7 +55,7 @@ pub(crate) fn close(heap: Id) -> Result<bool, Error> {
 /// [`file::repair`], while nobody opens a file.
 ///
 /// # Errors
-/// Those of [`file::repair`].
+/// The errors of [`file::repair`].
 #[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript calls it"))]
 pub(crate) fn repair(path: &Path, into: Option<&Path>) -> Result<Report, Error> {
     // A fork waits for this lock: a child's copy of the file would keep its locks.

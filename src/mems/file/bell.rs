@@ -83,7 +83,7 @@ impl Mems {
         let word = self.span(address, 4)?.words().ok_or(FileError::NotAWord { address })?;
         let bell = file.header_map.words32(8 * at::DOORBELL, 2);
         let bell = bell.ok_or_else(|| file.corrupt("its header has no bell"))?;
-        Ok(Waiter { word, bell, read_only: file.owner.is_none() })
+        Ok(Waiter { word, bell, read_only: file.is_read_only() })
     }
 
     /// Wakes all who wait for words of the heap, in all processes: those whose words have changed return.

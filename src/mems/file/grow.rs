@@ -83,11 +83,20 @@ impl Mems {
                 return Err(file.corrupt("it is shorter than its extents"));
             }
             let (extent, mapping) = file.map(entry, true)?;
-            if !self.regions.append(mapping, entry.bytes) || !ledger.add(extent) {
-                return Err(Error::OutOfMetadata { size: 0 });
-            }
-            (file.last, file.known) = (Some(entry), known + 1);
+            self.know_extent(entry, extent, mapping, 0)?;
         }
+        Ok(())
+    }
+
+    /// Takes note of an extent that is mapped, the next of those that this process knows, in a call for `size` bytes, or 0.
+    fn know_extent(&mut self, entry: Entry, extent: Extent, mapping: Arc<Mapping>, size: u64) -> Result<(), Error> {
+        let (Some(file), Some(ledger)) = (&mut self.file, self.heap.ledger()) else {
+            return Err(FileError::NotInFile.into());
+        };
+        if !self.regions.append(mapping, entry.bytes) || !ledger.add(extent) {
+            return Err(Error::OutOfMetadata { size });
+        }
+        file.last = Some(entry);
         Ok(())
     }
 
@@ -111,16 +120,15 @@ impl Mems {
     /// Adds an extent with `needed` bytes of room, for a request of `size`, or learns of one that another process has added. The heap's
     /// lock is released meanwhile.
     fn grow_file(&mut self, needed: u64, size: u64) -> Result<(), Error> {
-        let (mapped, most) = (self.heap.mapped(), self.heap.stats().largest_hole);
-        let Some(file) = &mut self.file else { return Err(FileError::NotInFile.into()) };
+        let Some(file) = &self.file else { return Err(FileError::NotInFile.into()) };
         file.check_writable()?;
-        let refused = |refused| match refused {
+        file.next_length(needed, size, self.heap.mapped()).map_err(|refused| match refused {
             Error::LimitReached { size, block, limit, available } => {
-                Error::LimitReached { size, block, limit, available: available.max(most) }
+                let available = available.max(self.heap.stats().largest_hole);
+                Error::LimitReached { size, block, limit, available }
             }
             other => other,
-        };
-        file.next_length(needed, size, mapped).map_err(refused)?;
+        })?;
         self.leave_file();
         let added = self.add_extent_alone(needed, size);
         // The caller is in the middle of a call, which continues with the lock, whatever has happened. Without the lock the ledger changes
@@ -165,13 +173,7 @@ impl Mems {
         extent.format();
         entry.write(&file.header, known);
         self.enter_file()?;
-        let (Some(file), Some(ledger)) = (&mut self.file, self.heap.ledger()) else {
-            return Err(FileError::NotInFile.into());
-        };
-        if !self.regions.append(mapping, bytes) || !ledger.add(extent) {
-            return Err(Error::OutOfMetadata { size });
-        }
-        (file.last, file.known) = (Some(entry), known + 1);
+        self.know_extent(entry, extent, mapping, size)?;
         self.heap.publish();
         self.events.grow(bytes);
         Ok(())

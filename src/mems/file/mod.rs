@@ -68,9 +68,8 @@ pub(crate) struct HeapFile {
     patience: Duration,
     /// The most bytes of data that this process lets the file have.
     most: u64,
-    /// The last extent that is known, and how many are.
+    /// The last extent that is known.
     last: Option<Entry>,
-    known: usize,
     /// Whether this process holds the lock.
     is_locked: bool,
 }
@@ -154,7 +153,7 @@ impl HeapFile {
 
     /// Fails if the heap is for reading only.
     pub fn check_writable(&self) -> Result<(), Error> {
-        if self.owner.is_some() { Ok(()) } else { Err(FileError::ReadOnly { path: self.path_said() }.into()) }
+        if self.is_read_only() { Err(FileError::ReadOnly { path: self.path_said() }.into()) } else { Ok(()) }
     }
 
     /// Fails if another program has cut the file off.
@@ -213,7 +212,8 @@ impl Mems {
     /// Whether other processes have added extents that this one has not mapped yet.
     #[cfg(feature = "node")]
     pub(crate) fn has_unknown(&self) -> bool {
-        self.file.as_ref().is_some_and(|file| file.header.extent_count() > file.known)
+        // Each extent is a region.
+        self.file.as_ref().is_some_and(|file| file.header.extent_count() > self.regions.count())
     }
 
     /// Maps the extents that this process does not know yet, without the file's lock. Returns whether there were any.

@@ -124,18 +124,18 @@ fn create(path: &Path, options: &FileOptions) -> Result<(), Error> {
         state[..40].copy_from_slice(&State { boot, is_clean: true, generation: 0 }.bytes());
         file.write_all(&state)
     });
-    created.map(drop).map_err(|refused| match refused {
-        Refused::System(error) if is_full(&error) => {
-            let (path, reason) = (path.display().to_string(), error.to_string());
-            FileError::OutOfSpace { path, size: 0, needed: HEADER, reason }.into()
-        }
-        refused => explained(path, "created", refused),
-    })
+    created.map(drop).map_err(|refused| not_created(path, HEADER, refused))
 }
 
-/// Whether the system has no room on the disk.
-pub(super) fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+/// Why a file of `needed` bytes is not created.
+pub(super) fn not_created(path: &Path, needed: u64, refused: Refused) -> Error {
+    match refused {
+        Refused::System(error) if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+            let (path, reason) = (path.display().to_string(), error.to_string());
+            FileError::OutOfSpace { path, size: 0, needed, reason }.into()
+        }
+        refused => explained(path, "created", refused),
+    }
 }
 
 pub(super) fn failed(path: &Path, what: &'static str, error: &io::Error) -> Error {
@@ -148,7 +148,7 @@ pub(super) fn failed(path: &Path, what: &'static str, error: &io::Error) -> Erro
     .into()
 }
 
-pub(super) fn explained(path: &Path, what: &'static str, refused: Refused) -> Error {
+fn explained(path: &Path, what: &'static str, refused: Refused) -> Error {
     let because = match refused {
         Refused::System(error) => return failed(path, what, &error),
         Refused::FileSystem(kind) => return FileError::FileSystem { path: path.display().to_string(), kind }.into(),
@@ -207,7 +207,6 @@ impl HeapFile {
             patience: options.lock_timeout,
             most: options.max_size,
             last: None,
-            known: 0,
             is_locked: false,
         })
     }
@@ -227,13 +226,12 @@ impl HeapFile {
     /// Takes a process slot.
     fn take_slot(&mut self, exclusive: bool) -> Result<(), Error> {
         let failed = |error| failed(&self.path, "locked", &error);
-        let others = || self.processes_said();
         if exclusive {
             if self.has_others() || !self.file.try_lock_byte(byte::EXCLUSIVE).map_err(failed)? {
-                return Err(FileError::FileInUse { path: self.path_said(), holders: others() }.into());
+                return Err(self.in_use());
             }
         } else if self.file.is_byte_locked(byte::EXCLUSIVE).map_err(failed)? {
-            return Err(FileError::FileInUse { path: self.path_said(), holders: others() }.into());
+            return Err(self.in_use());
         }
         for slot in 0..SLOTS {
             if self.file.try_lock_byte(slot as u64).map_err(failed)? {
@@ -270,6 +268,11 @@ impl HeapFile {
         let all = self.processes();
         let ids: Vec<_> = all.iter().map(|process| format!("process {}", process.id)).collect();
         if ids.is_empty() { "another process".to_owned() } else { ids.join(", ") }
+    }
+
+    /// The error for a file that others use.
+    pub(super) fn in_use(&self) -> Error {
+        FileError::FileInUse { path: self.path_said(), holders: self.processes_said() }.into()
     }
 
     /// Whether other processes have the file open.

@@ -8,14 +8,13 @@
 //! Costs: O(n) for n units; a copy reads and writes all of the file.
 
 use super::format::{Constant, Entry, State};
-use super::open::{explained, failed, header, is_full};
+use super::open::{failed, header, not_created};
 use super::verify::{Report, verify};
 use super::{FileOptions, HeapFile, Opened, byte};
 use crate::error::Error;
-use crate::file_error::FileError;
 use crate::heap::ledger::layout::{EXTENTS, ExtentLayout, HEADER, ROOTS, SLOTS, at};
 use crate::heap::ledger::{Ledger, put, word};
-use crate::memory::file::{self, File, Refused};
+use crate::memory::file::{self, File};
 use crate::mems::{Mems, Options};
 use std::io::{self, Write};
 use std::path::Path;
@@ -27,7 +26,7 @@ const STEP: u64 = 1 << 20;
 /// addresses and the same roots. The report is of the file that is sound then; its notes say what was done.
 ///
 /// # Errors
-/// [`FileError::FileInUse`] if a process has it open; [`FileError::FileCorrupt`] if the constant part of its header is damaged; the errors
+/// [`FileInUse`](crate::FileError::FileInUse) if a process has it open; [`FileCorrupt`](crate::FileError::FileCorrupt) if the constant part of its header is damaged; the errors
 /// of opening it, or of creating the other.
 pub(crate) fn repair(path: &Path, into: Option<&Path>) -> Result<Report, Error> {
     match into {
@@ -93,10 +92,6 @@ impl HeapFile {
             }
         }
         Ok(())
-    }
-
-    fn in_use(&self) -> Error {
-        FileError::FileInUse { path: self.path_said(), holders: self.processes_said() }.into()
     }
 
     /// Whether all pages of the file are of one time: the system has not stopped while it was open.
@@ -253,10 +248,6 @@ fn copy(path: &Path, into: &Path) -> Result<Copied, Error> {
         Ok(true) => Ok(Copied { found, notes, is_of_one_time: from.is_of_one_time() }),
         Ok(false) => Err(failed(into, "created", &io::ErrorKind::AlreadyExists.into())),
         Err(_) if has_changed.is_some() => Err(has_changed.unwrap_or_else(|| from.in_use())),
-        Err(Refused::System(error)) if is_full(&error) => {
-            let (path, reason) = (into.display().to_string(), error.to_string());
-            Err(FileError::OutOfSpace { path, size: 0, needed: end, reason }.into())
-        }
-        Err(refused) => Err(explained(into, "created", refused)),
+        Err(refused) => Err(not_created(into, end, refused)),
     }
 }

@@ -27,7 +27,7 @@ impl Mems {
     /// Frees the block whose address is in the word at `word`, and stores `address` there in the same operation; 0 for none.
     ///
     /// # Errors
-    /// Those of [`Heap::replace`](crate::heap::Heap::replace); [`FileError::NotInFile`]. Nothing has changed then.
+    /// The errors of [`Heap::replace`](crate::heap::Heap::replace); [`FileError::NotInFile`]. Nothing has changed then.
     pub(crate) fn replace(&mut self, word: u64, address: u64) -> Result<(), Error> {
         self.file()?.check_writable()?;
         let old = self.heap.word_value(word)?;
@@ -43,7 +43,7 @@ impl Mems {
     /// Frees the block whose address is in the word at `word`, and clears the word in the same operation.
     ///
     /// # Errors
-    /// Those of [`Mems::replace`]; [`Error::NotAllocated`] if the word is 0.
+    /// The errors of [`Mems::replace`]; [`Error::NotAllocated`] if the word is 0.
     pub(crate) fn free_from_word(&mut self, word: u64) -> Result<(), Error> {
         self.file()?.check_writable()?;
         if self.heap.word_value(word)? == 0 {
