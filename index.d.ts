@@ -1615,7 +1615,7 @@ export interface Heap<Address extends bigint | number = bigint> {
   /** What no other heap file has: 32 hexadecimal digits, as in `'27083d68-e8aa-4313-80cf-5dc67e635075'`. A copy of a file has the same. */
   readonly uuid: string;
   /**
-   * The processes that have the heap's file open for writing, this one among them. Those that have died are not, however they died. Takes
+   * The processes that have the heap's file open for writing, this one among them, and no process that has died, however it died. Takes
    * some microseconds for each process.
    *
    * @example
@@ -1886,7 +1886,7 @@ export interface HeapConstructor {
    * heap.write(address, 'hello');
    * heap.roots.set('greeting', address);
    * heap.close();
-   * // The same, or another process, now or after a restart:
+   * // This process or another, now or after a restart:
    * const again = Heap.open('greeting.mems', { create: false });
    * again.read(again.roots.get('greeting'), 5).toString(); // 'hello'
    * again.close();

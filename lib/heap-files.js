@@ -68,9 +68,15 @@ function reportOf({ extents, summary, names, roots, processes, ...said }, asNumb
   };
 }
 
+/** Whether an argument is an object with a property of its own by that name. */
+const hasOwnName = (argument, name) =>
+  typeof argument === 'object' &&
+  argument !== null &&
+  !isRevoked(argument) &&
+  hasOwn(argument, name);
+
 /** Whether the options of `malloc` name a word that gets the address. */
-const hasWord = (options) =>
-  typeof options === 'object' && options !== null && !isRevoked(options) && hasOwn(options, 'into');
+const hasWord = (options) => hasOwnName(options, 'into');
 
 /** Allocates a block whose address is stored in a word by the same operation. */
 function mallocInto(heap, size, options, asNumber) {
@@ -83,8 +89,7 @@ function mallocInto(heap, size, options, asNumber) {
 }
 
 /** Whether what `free` is called with names the word that has the address. */
-const isWord = (address) =>
-  typeof address === 'object' && address !== null && !isRevoked(address) && hasOwn(address, 'from');
+const isWord = (address) => hasOwnName(address, 'from');
 
 /** How waiting has ended, by the addon's numbers. */
 const WAITED = ['ok', 'not-equal', 'timed-out'];

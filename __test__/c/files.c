@@ -23,35 +23,8 @@
   X(heap_root) X(heap_set_root) X(heap_delete_root) X(heap_get) X(heap_stats) X(heap_trim) X(heap_record) X(heap_mark) \
   X(heap_snapshot) X(heap_stop_recording) X(heap_verify) X(heap_open) X(last_error) X(last_error_message)
 
-#define POINTER(name) __typeof__(mems_##name) *name;
-static struct { EACH(POINTER) } mems;
-
-static const char *who = "the first process";
-
-#define EXPECT(condition) \
-  do { \
-    if (!(condition)) fail(__LINE__, #condition); \
-  } while (0)
-
-static void fail(int line, const char *condition) {
-  const char *said = mems.last_error_message ? mems.last_error_message() : "";
-  fprintf(stderr, "files.c:%d: %s: %s (last error: %s)\n", line, who, condition, said);
-  _exit(1);
-}
-
-static void load(const char *path) {
-  void *library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
-  void *symbol;
-  if (library == NULL) {
-    fprintf(stderr, "%s\n", dlerror());
-    exit(1);
-  }
-#define LOAD(name) \
-  symbol = dlsym(library, "mems_" #name); \
-  EXPECT(symbol != NULL); \
-  memcpy(&mems.name, &symbol, sizeof symbol);
-  EACH(LOAD)
-}
+#define PROGRAM "files.c"
+#include "load.h"
 
 enum { WORDS = 4 };
 
@@ -266,6 +239,7 @@ int main(int argc, char **argv) {
   pid_t pid;
   int i, status;
   if (argc < 3) return 2;
+  who = "the first process";
   load(argv[1]);
   if (argc > 3) return second(argv[2]);
   refusals(argv[2]);

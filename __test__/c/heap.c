@@ -17,36 +17,8 @@
   X(heap_realloc) X(heap_free) X(heap_get) X(heap_block) X(heap_stats) X(heap_trim) X(heap_record) X(heap_mark) \
   X(heap_snapshot) X(heap_stop_recording) X(heap_verify) X(last_error) X(last_error_message) X(version)
 
-/* A pointer to each, of the type that the header declares. */
-#define POINTER(name) __typeof__(mems_##name) *name;
-static struct { EACH(POINTER) } mems;
-
-#define EXPECT(condition) \
-  do { \
-    if (!(condition)) fail(__LINE__, #condition); \
-  } while (0)
-
-static void fail(int line, const char *condition) {
-  const char *said = mems.last_error_message ? mems.last_error_message() : "";
-  fprintf(stderr, "heap.c:%d: %s (last error: %s)\n", line, condition, said);
-  exit(1);
-}
-
-static void load(const char *path) {
-  /* Lazily, which demands least; the addon needs no symbol of Node.js in any case. */
-  void *library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
-  void *symbol;
-  if (library == NULL) {
-    fprintf(stderr, "%s\n", dlerror());
-    exit(1);
-  }
-  /* ISO C converts no object pointer to a function pointer, so the bytes are copied, as POSIX wants it to work. */
-#define LOAD(name) \
-  symbol = dlsym(library, "mems_" #name); \
-  EXPECT(symbol != NULL); \
-  memcpy(&mems.name, &symbol, sizeof symbol);
-  EACH(LOAD)
-}
+#define PROGRAM "heap.c"
+#include "load.h"
 
 static void layouts(void) {
   EXPECT(sizeof(mems_options) == 64 && offsetof(mems_options, policy) == 48);

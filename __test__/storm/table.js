@@ -3,7 +3,7 @@
 // What a worker of the storm keeps in the file: a block of words that a root names, from which every block of the worker can be reached.
 // The next worker of that name, or the check at the end, can settle exactly what has become of the operation under way.
 //
-// Blocks that are allocated and freed with a word are exact: the word says whether the operation has happened. Those that are not are
+// Blocks that are allocated and freed with a word are exact: the word says whether the operation has happened. Blocks without a word are
 // noted before, and a death leaves an entry in limbo: what may be lost is settled when all processes have stopped (check.js).
 //
 // Invariant: each live block of a worker is in exactly one of its words, or in limbo.
