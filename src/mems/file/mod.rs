@@ -31,7 +31,7 @@ pub(crate) use verify::verify;
 use self::format::Entry;
 use crate::error::Error;
 use crate::file_error::FileError;
-use crate::heap::ledger::lock::{Owner, Taken};
+use crate::heap::ledger::lock::{Owner, Taken, Waits};
 use crate::heap::ledger::{Header, layout};
 use crate::memory::file::{File, SharedMap};
 use crate::mems::Mems;
@@ -66,6 +66,8 @@ pub(crate) struct HeapFile {
     boot: [u8; 16],
     /// How long a call waits for the lock.
     patience: Duration,
+    /// When it had to.
+    waits: Waits,
     /// The most bytes of data that this process lets the file have.
     most: u64,
     /// The last extent that is known.
@@ -109,7 +111,8 @@ impl HeapFile {
         let taken = if self.header.try_lock(owner) {
             Taken::Free
         } else {
-            let taken = self.header.wait_for_lock(owner, self.patience, |owner| self.is_dead(owner));
+            let is_dead = |owner| self.is_dead(owner);
+            let taken = self.header.wait_for_lock(owner, &self.waits, self.patience, is_dead);
             taken.map_err(|holder| self.timeout(holder))?
         };
         self.is_locked = true;
