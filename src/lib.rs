@@ -26,6 +26,7 @@ mod error;
 mod file_error;
 pub mod heap;
 pub mod memory;
+mod map_error;
 mod mems;
 #[cfg(feature = "node")]
 mod node;
@@ -39,4 +40,5 @@ mod table;
 
 pub use error::Error;
 pub use file_error::FileError;
+pub use map_error::MapError;
 pub use mems::{Access, Block, Choice, Mems, Options, Place, Realloc, Recorded, Setting, Stack};

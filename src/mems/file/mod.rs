@@ -149,6 +149,26 @@ impl HeapFile {
         self.file.forget();
     }
 
+    /// The words that processes share.
+    pub(super) const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The file itself.
+    pub(super) fn shared_file(&self) -> Arc<File> {
+        Arc::clone(&self.file)
+    }
+
+    /// Who this process is to others; `None` if the file is open for reading only.
+    pub(super) const fn owner(&self) -> Option<Owner> {
+        self.owner
+    }
+
+    /// Whether an owner's process is there, with the slot that it had.
+    pub(super) fn is_alive(&self, owner: Owner) -> bool {
+        self.header.has_slot(owner) && !self.is_dead(owner)
+    }
+
     /// Whether the heap is for reading only.
     pub const fn is_read_only(&self) -> bool {
         self.owner.is_none()
@@ -194,7 +214,7 @@ impl Mems {
             header.extent_count() == ledger.known()
         });
         // A panic, like a death, leaves an operation under way.
-        if is_known && taken == Taken::Free && !header.has_intent() {
+        if is_known && taken == Taken::Free && !header.has_intent() && header.publication().is_none() {
             self.heap.refresh();
             return Ok(());
         }
@@ -207,6 +227,7 @@ impl Mems {
         self.learn_extents()?;
         if self.file.as_ref().is_some_and(|file| file.is_locked) {
             self.heap.recover();
+            self.settle_publication();
         }
         self.heap.refresh();
         Ok(())
