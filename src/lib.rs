@@ -25,8 +25,8 @@ mod checksum;
 mod error;
 mod file_error;
 pub mod heap;
-pub mod memory;
 mod map_error;
+pub mod memory;
 mod mems;
 #[cfg(feature = "node")]
 mod node;

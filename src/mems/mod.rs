@@ -17,14 +17,14 @@ pub(crate) mod block;
 pub(crate) mod events;
 #[cfg(feature = "c-abi")]
 pub(crate) mod file;
-#[cfg(feature = "c-abi")]
-pub(crate) mod map;
 mod free;
 pub(crate) mod front;
 mod growth;
 mod hardened;
 mod hidden;
 pub(crate) mod holes;
+#[cfg(feature = "c-abi")]
+pub(crate) mod map;
 mod options;
 mod padding;
 pub(crate) mod purge;

@@ -6,7 +6,7 @@
 //! Costs: one line of the table and one of the entry, mostly.
 
 use super::layout::{ADDRESS, EMPTY, Kind, REMOVED, TAG, entry, entry_bytes, is_entry, tag};
-use super::memory::{Memory, are_bytes, read_bytes};
+use super::memory::{Memory, Room, are_bytes, read_bytes};
 use crate::table::AtomicU64;
 use std::sync::atomic::Ordering;
 
@@ -71,15 +71,15 @@ impl<'memory> Entry<'memory> {
         self.key
     }
 
-    /// Copies the first bytes of its value.
+    /// Copies its value, if there is room for all of it.
     #[inline]
-    pub fn read_value(&self, to: &mut [u8]) {
-        read_bytes(&self.words[entry::WORDS..], self.key, to);
+    pub fn read_value(&self, to: Room) {
+        read_bytes(&self.words[entry::WORDS..], self.key, self.value, to);
     }
 
-    /// Copies the first bytes of its key.
-    pub fn read_key(&self, to: &mut [u8]) {
-        read_bytes(&self.words[entry::WORDS..], 0, to);
+    /// Copies its key, if there is room for all of it.
+    pub fn read_key(&self, to: Room) {
+        read_bytes(&self.words[entry::WORDS..], 0, self.key, to);
     }
 
     /// Whether its value is `value`.
@@ -91,7 +91,7 @@ impl<'memory> Entry<'memory> {
     pub fn number(&self) -> Option<i64> {
         let mut bytes = [0; 8];
         (self.value == bytes.len()).then(|| {
-            self.read_value(&mut bytes);
+            self.read_value(Room::new(&mut bytes));
             i64::from_le_bytes(bytes)
         })
     }
@@ -100,7 +100,7 @@ impl<'memory> Entry<'memory> {
     pub fn pair(&self) -> Option<[u64; 2]> {
         let mut bytes = [0; 16];
         (self.value == bytes.len()).then(|| {
-            self.read_value(&mut bytes);
+            self.read_value(Room::new(&mut bytes));
             let [first, second] = bytes.as_chunks::<8>().0 else { return [0; 2] };
             [u64::from_le_bytes(*first), u64::from_le_bytes(*second)]
         })
@@ -125,12 +125,7 @@ pub(super) enum Found<'memory> {
 
 /// Looks for a key in a table.
 #[inline]
-pub(super) fn find<'memory>(
-    memory: &'memory Memory,
-    table: &[AtomicU64],
-    hash: u64,
-    key: &[u8],
-) -> Found<'memory> {
+pub(super) fn find<'memory>(memory: &'memory Memory, table: &[AtomicU64], hash: u64, key: &[u8]) -> Found<'memory> {
     let mask = table.len().wrapping_sub(1);
     let (wanted, mut free) = (tag(hash), None);
     let mut at = hash as usize & mask;

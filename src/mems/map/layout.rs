@@ -177,7 +177,7 @@ pub(crate) const ENCODING_SHIFT: u32 = 16;
 impl Kind {
     /// The kind that an entry's flags say. What is none that there is, is a value.
     #[inline]
-    pub(super) const fn of(flags: u32) -> Self {
+    pub(crate) const fn of(flags: u32) -> Self {
         match flags & 0xff {
             1 => Self::Counter,
             2 => Self::Lease,

@@ -39,43 +39,45 @@ impl Map {
         token: u64,
         milliseconds: u64,
     ) -> Result<Leased, Error> {
-        heap.with(|heap| loop {
-            heap.check_writable()?;
-            self.learn_for_change(heap)?;
-            let mut held = None;
-            if let Some(spot) = self.spot(heap, key)?
-                && let Some((_, _, entry)) = spot.entry()
-            {
-                if spot.value().is_some() {
-                    return Ok(Leased::Value);
-                }
-                if entry.kind() == Kind::Lease && !has_expired(entry) {
-                    let pair = entry.pair();
-                    if pair.is_some_and(|[owner, _]| !heap.is_owner_dead(owner)) {
-                        let seen = (word(&spot.shard[shard::VERSION]) & 0xffff_ffff) as u32;
-                        let word = self.shard_address(spot.number, shard::VERSION);
-                        return Ok(Leased::Held { word, seen });
+        heap.with(|heap| {
+            loop {
+                heap.check_writable()?;
+                self.learn_for_change(heap)?;
+                let mut held = None;
+                if let Some(spot) = self.spot(heap, key)?
+                    && let Some((_, _, entry)) = spot.entry()
+                {
+                    if spot.value().is_some() {
+                        return Ok(Leased::Value);
                     }
-                    held = pair;
+                    if entry.kind() == Kind::Lease && !has_expired(entry) {
+                        let pair = entry.pair();
+                        if pair.is_some_and(|[owner, _]| !heap.is_owner_dead(owner)) {
+                            let seen = (word(&spot.shard[shard::VERSION]) & 0xffff_ffff) as u32;
+                            let word = self.shard_address(spot.number, shard::VERSION);
+                            return Ok(Leased::Held { word, seen });
+                        }
+                        held = pair;
+                    }
                 }
-            }
-            let mut value = [0; 16];
-            value[..8].copy_from_slice(&heap.owner_word().to_le_bytes());
-            value[8..].copy_from_slice(&token.to_le_bytes());
-            let new = New {
-                key,
-                value: &value,
-                flags: Kind::Lease as u32 | text_key,
-                expiry: now().saturating_add(milliseconds).max(1),
-            };
-            // If the lock was released meanwhile, another may have set the value, or have got the lease.
-            let is_free = |spot: &Spot| match spot.entry() {
-                None => true,
-                Some((_, _, entry)) if entry.kind() == Kind::Lease => has_expired(entry) || entry.pair() == held,
-                Some(_) => spot.value().is_none(),
-            };
-            if self.put(heap, &new, is_free)?.is_some() {
-                return Ok(Leased::Granted);
+                let mut value = [0; 16];
+                value[..8].copy_from_slice(&heap.owner_word().to_le_bytes());
+                value[8..].copy_from_slice(&token.to_le_bytes());
+                let new = New {
+                    key,
+                    value: &value,
+                    flags: Kind::Lease as u32 | text_key,
+                    expiry: now().saturating_add(milliseconds).max(1),
+                };
+                // If the lock was released meanwhile, another may have set the value, or have got the lease.
+                let is_free = |spot: &Spot| match spot.entry() {
+                    None => true,
+                    Some((_, _, entry)) if entry.kind() == Kind::Lease => has_expired(entry) || entry.pair() == held,
+                    Some(_) => spot.value().is_none(),
+                };
+                if self.put(heap, &new, is_free)?.is_some() {
+                    return Ok(Leased::Granted);
+                }
             }
         })
     }

@@ -12,6 +12,7 @@ use crate::heap::FIRST_ADDRESS;
 use crate::memory::Epoch;
 use crate::mems::Mems;
 use crate::table::{AtomicU64, Table};
+use std::marker::PhantomData;
 use std::sync::atomic::Ordering;
 
 /// Words that follow on in memory.
@@ -101,17 +102,48 @@ impl Memory {
     }
 }
 
-/// Copies bytes out of words, from the `start`th byte on. What others store meanwhile is read in part.
+/// Memory that bytes are copied to. It may be JavaScript's, which other threads write to: it is reached by its pointer only.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room<'call> {
+    start: *mut u8,
+    bytes: usize,
+    call: PhantomData<&'call mut [u8]>,
+}
+
+impl<'call> Room<'call> {
+    /// Room in a slice.
+    pub const fn new(room: &'call mut [u8]) -> Self {
+        Self { start: room.as_mut_ptr(), bytes: room.len(), call: PhantomData }
+    }
+
+    /// `bytes` bytes of room at `start`.
+    ///
+    /// # Safety
+    /// They must be valid for writes for all of the lifetime chosen, and no Rust reference to them may be in use.
+    pub const unsafe fn at(start: *mut u8, bytes: usize) -> Self {
+        Self { start, bytes, call: PhantomData }
+    }
+
+    /// How many bytes there is room for.
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// Copies `bytes` bytes out of words, from the `start`th byte on, if there is room for them. What others store meanwhile is read in part.
 ///
 /// # Panics
 /// If there are not as many bytes.
 #[inline]
-pub(super) fn read_bytes(words: &[AtomicU64], start: usize, to: &mut [u8]) {
-    assert!(start <= 8 * words.len() && to.len() <= 8 * words.len() - start);
-    // SAFETY: the bytes lie in the words, which are mapped and readable; `to` is this caller's alone. Others may store to the words
-    // meanwhile, in this process and in others, as to all memory of heaps: no reference to the bytes is made, and what is read counts
-    // only if the caller finds that nothing was taken out meanwhile.
-    unsafe { words.as_ptr().cast::<u8>().add(start).copy_to_nonoverlapping(to.as_mut_ptr(), to.len()) };
+pub(super) fn read_bytes(words: &[AtomicU64], start: usize, bytes: usize, to: Room) {
+    assert!(start <= 8 * words.len() && bytes <= 8 * words.len() - start);
+    if bytes > to.bytes {
+        return;
+    }
+    // SAFETY: the bytes lie in the words, which are mapped and readable, and there is room for them, as `Room` vouches for. The two may even
+    // overlap: JavaScript can have a view of the heap. Others may store to the words meanwhile, in this process and in others, as to all
+    // memory of heaps: no reference to the bytes is made, and what is read counts only if the caller finds that nothing was taken out.
+    unsafe { words.as_ptr().cast::<u8>().add(start).copy_to(to.start, bytes) };
 }
 
 /// Copies bytes into words, from the `start`th byte on.

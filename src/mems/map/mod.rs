@@ -30,8 +30,9 @@ mod verify;
 mod write;
 
 pub(crate) use lease::Leased;
-pub(crate) use read::{Got, Listed, Taken};
-pub(crate) use write::New;
+pub(crate) use memory::Room;
+pub(crate) use read::{Got, Taken};
+pub(crate) use write::{New, expiry_of};
 
 use self::layout::{LEAST_SLOTS, MAGIC, MOST_SHARDS, head, map_bytes, shard_number};
 use self::memory::Memory;
@@ -173,6 +174,11 @@ impl Map {
     #[inline]
     const fn shard(&self, hash: u64) -> usize {
         shard_number(hash, self.shards)
+    }
+
+    /// Whether the heap is still there, as far as can be seen without asking it.
+    pub fn is_current(&self) -> bool {
+        self.memory.is_current()
     }
 
     /// How many shards there are.

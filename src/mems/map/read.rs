@@ -9,6 +9,7 @@
 
 use super::find::{Entry, Found, find};
 use super::layout::{ADDRESS, Kind, READ, head, is_entry, shard, shard_words, table_of};
+use super::memory::Room;
 use super::{Map, MapStats, now};
 use crate::error::Error;
 use crate::file_error::FileError;
@@ -58,24 +59,30 @@ impl Map {
     /// # Errors
     /// Of a heap that has ended, or whose file is lost or damaged.
     #[inline]
-    pub fn get(&mut self, heap: &mut impl Access, key: &[u8], to: &mut [u8], taken: Taken) -> Result<Got, Error> {
-        let got = self.read(heap, key, taken, |entry| {
-            let length = entry.value_bytes();
-            if let Some(to) = to.get_mut(..length) {
-                entry.read_value(to);
-            }
-            let flags = entry.flags();
-            (Got::Found(length, flags as u32), (flags >> 32) as u32)
-        })?;
-        let Some((got, checksum)) = got else { return Ok(Got::Missing) };
-        if self.has_checksums
-            && let Got::Found(length, _) = got
-            && let Some(value) = to.get(..length)
-            && checksum != checksum_of(key, value)
-        {
-            return Err(self.damaged_value(heap));
+    pub fn get(&mut self, heap: &mut impl Access, key: &[u8], to: Room, taken: Taken) -> Result<Got, Error> {
+        if self.has_checksums {
+            self.check_value(heap, key)?;
         }
-        Ok(got)
+        let got = self.read(heap, key, taken, |entry| {
+            entry.read_value(to);
+            Got::Found(entry.value_bytes(), entry.flags() as u32)
+        })?;
+        Ok(got.unwrap_or(Got::Missing))
+    }
+
+    /// Compares the value of a key with its checksum.
+    #[cold]
+    fn check_value(&mut self, heap: &mut impl Access, key: &[u8]) -> Result<(), Error> {
+        let read = self.read(heap, key, Taken::Seen, |entry| {
+            let mut value = zeros(entry.value_bytes())?;
+            entry.read_value(Room::new(&mut value));
+            Some(checksum_of(key, &value) == (entry.flags() >> 32) as u32)
+        })?;
+        match read {
+            Some(None) => Err(Error::OutOfText),
+            Some(Some(false)) => Err(self.damaged_value(heap)),
+            _ => Ok(()),
+        }
     }
 
     #[cold]
@@ -161,7 +168,8 @@ impl Map {
     #[inline]
     fn mark_read(&self, words: &[AtomicU64], at: usize, slot: u64) {
         let limits = self.memory.words(self.address, head::WORDS);
-        let is_limited = limits.is_some_and(|head| word(&head[head::MOST_BYTES]) | word(&head[head::MOST_ENTRIES]) != 0);
+        let is_limited =
+            limits.is_some_and(|head| word(&head[head::MOST_BYTES]) | word(&head[head::MOST_ENTRIES]) != 0);
         if is_limited
             && self.file.as_ref().is_none_or(|file| !file.is_read_only())
             && let Some(Some(table)) = self.table(words)
@@ -240,8 +248,8 @@ impl Map {
                 return failed;
             };
             let mut one = Listed { key, value, flags: entry.flags() as u32 };
-            entry.read_key(&mut one.key);
-            entry.read_value(&mut one.value);
+            entry.read_key(Room::new(&mut one.key));
+            entry.read_value(Room::new(&mut one.value));
             if listed.try_reserve(1).is_err() {
                 return failed;
             }

@@ -63,12 +63,14 @@ impl Map {
         let words = self.words(heap)?;
         let [bytes, entries, most_bytes, most_entries] =
             [head::BYTES, head::ENTRIES, head::MOST_BYTES, head::MOST_ENTRIES].map(|number| word(&words[number]));
-        if (most_bytes == 0 || bytes.saturating_add(size) <= most_bytes) && (most_entries == 0 || entries < most_entries)
+        if (most_bytes == 0 || bytes.saturating_add(size) <= most_bytes)
+            && (most_entries == 0 || entries < most_entries)
         {
             return Ok(true);
         }
         let replaced = self.spot(heap, key)?.and_then(|spot| spot.entry()).map(|(_, _, entry)| entry);
-        let (freed, fewer) = replaced.map_or((0, 0), |entry| (entry.block_bytes(), u64::from(entry.kind() != Kind::Lease)));
+        let (freed, fewer) =
+            replaced.map_or((0, 0), |entry| (entry.block_bytes(), u64::from(entry.kind() != Kind::Lease)));
         let fits = most_bytes == 0 || bytes.saturating_add(size).saturating_sub(freed) <= most_bytes;
         Ok(fits && (most_entries == 0 || entries.saturating_sub(fewer) < most_entries))
     }

@@ -1,7 +1,7 @@
 //! Maps against a model, in memory and in a file; with a death at every store of every change; and with damage.
 
 use super::layout::{Kind, TEXT_KEY};
-use super::{Got, Leased, Map, MapOptions, New, Taken};
+use super::{Got, Leased, Map, MapOptions, New, Room, Taken};
 use crate::error::Error;
 use crate::heap::ledger::death::dying_before;
 use crate::mems::access::Access;
@@ -80,7 +80,7 @@ impl Access for Process {
 
 fn get(map: &mut Map, process: &mut Process, key: &[u8]) -> Option<Vec<u8>> {
     let mut room = vec![0; 1 << 16];
-    match map.get(process, key, &mut room, Taken::Used).unwrap() {
+    match map.get(process, key, Room::new(&mut room), Taken::Used).unwrap() {
         Got::Missing => None,
         Got::Found(length, _) => Some(room[..length].to_vec()),
     }
@@ -212,33 +212,73 @@ fn some(map: &mut Map, heap: &mut Process) {
 }
 
 const SCENES: &[Scene] = &[
-    Scene { name: "the first set", limits: (0, 0), before: nothing, change: |map, heap| {
-        set(map, heap, b"key", b"value").unwrap();
-    } },
-    Scene { name: "a replacement", limits: (0, 0), before: some, change: |map, heap| {
-        set(map, heap, &[3], &value(1000, 200)).unwrap();
-    } },
-    Scene { name: "a deletion", limits: (0, 0), before: some, change: |map, heap| {
-        map.delete(heap, &[2]).unwrap();
-    } },
-    Scene { name: "a larger table", limits: (0, 0), before: some, change: |map, heap| {
-        set(map, heap, b"a", b"b").unwrap();
-        set(map, heap, b"c", b"d").unwrap();
-    } },
-    Scene { name: "an eviction", limits: (0, 5), before: some, change: |map, heap| {
-        set(map, heap, b"key", b"value").unwrap();
-    } },
-    Scene { name: "a counter", limits: (0, 0), before: some, change: |map, heap| {
-        map.increment(heap, b"count", 2, 0).unwrap();
-        map.increment(heap, b"count", 3, 0).unwrap();
-    } },
-    Scene { name: "a lease and its value", limits: (0, 0), before: some, change: |map, heap| {
-        assert_eq!(map.lease(heap, b"key", 0, 7, 60_000).unwrap(), Leased::Granted);
-        assert!(set(map, heap, b"key", b"value").unwrap());
-    } },
-    Scene { name: "a new extent", limits: (0, 0), before: some, change: |map, heap| {
-        set(map, heap, b"key", &vec![7; 1 << 20]).unwrap();
-    } },
+    Scene {
+        name: "the first set",
+        limits: (0, 0),
+        before: nothing,
+        change: |map, heap| {
+            set(map, heap, b"key", b"value").unwrap();
+        },
+    },
+    Scene {
+        name: "a replacement",
+        limits: (0, 0),
+        before: some,
+        change: |map, heap| {
+            set(map, heap, &[3], &value(1000, 200)).unwrap();
+        },
+    },
+    Scene {
+        name: "a deletion",
+        limits: (0, 0),
+        before: some,
+        change: |map, heap| {
+            map.delete(heap, &[2]).unwrap();
+        },
+    },
+    Scene {
+        name: "a larger table",
+        limits: (0, 0),
+        before: some,
+        change: |map, heap| {
+            set(map, heap, b"a", b"b").unwrap();
+            set(map, heap, b"c", b"d").unwrap();
+        },
+    },
+    Scene {
+        name: "an eviction",
+        limits: (0, 5),
+        before: some,
+        change: |map, heap| {
+            set(map, heap, b"key", b"value").unwrap();
+        },
+    },
+    Scene {
+        name: "a counter",
+        limits: (0, 0),
+        before: some,
+        change: |map, heap| {
+            map.increment(heap, b"count", 2, 0).unwrap();
+            map.increment(heap, b"count", 3, 0).unwrap();
+        },
+    },
+    Scene {
+        name: "a lease and its value",
+        limits: (0, 0),
+        before: some,
+        change: |map, heap| {
+            assert_eq!(map.lease(heap, b"key", 0, 7, 60_000).unwrap(), Leased::Granted);
+            assert!(set(map, heap, b"key", b"value").unwrap());
+        },
+    },
+    Scene {
+        name: "a new extent",
+        limits: (0, 0),
+        before: some,
+        change: |map, heap| {
+            set(map, heap, b"key", &vec![7; 1 << 20]).unwrap();
+        },
+    },
 ];
 
 #[test]
@@ -363,7 +403,8 @@ fn a_lease_is_one_processs_until_it_gives_it_back_or_dies() {
     let folder = Folder::new();
     let path = folder.path("map");
     let (mut first, mut second) = (Process::open(&path), Process::open(&path));
-    let [mut here, mut there] = [&mut first, &mut second].map(|heap| Map::open(heap, b"map", &MapOptions::default()).unwrap());
+    let [mut here, mut there] =
+        [&mut first, &mut second].map(|heap| Map::open(heap, b"map", &MapOptions::default()).unwrap());
     let long = 600_000;
     assert_eq!(here.lease(&mut first, b"key", 0, 1, long).unwrap(), Leased::Granted);
     assert!(matches!(there.lease(&mut second, b"key", 0, 1, long).unwrap(), Leased::Held { .. }));

@@ -4,7 +4,7 @@
 
 use super::find::{Entry, Found, find};
 use super::layout::{ADDRESS, EMPTY, Kind, head, is_entry, shard, shard_words, slot_of, table_of};
-use super::memory::Memory;
+use super::memory::{Memory, Room};
 use super::publish::map_words;
 use crate::heap::ledger::word;
 use crate::mems::Mems;
@@ -45,13 +45,7 @@ impl Mems {
         audit
     }
 
-    fn audit_shard(
-        &self,
-        memory: &Memory,
-        map: &[crate::table::AtomicU64],
-        number: usize,
-        audit: &mut Audit,
-    ) {
+    fn audit_shard(&self, memory: &Memory, map: &[crate::table::AtomicU64], number: usize, audit: &mut Audit) {
         let Some(words) = shard_words(map, number) else { return };
         let counted = [shard::ENTRIES, shard::USED, shard::BYTES].map(|counter| word(&words[counter]));
         let mut problem = |text: String| audit.problems.push(format!("shard {number}: {text}"));
@@ -82,7 +76,7 @@ impl Mems {
             entries += u64::from(entry.kind() != Kind::Lease);
             bytes += entry.block_bytes();
             let mut key = vec![0; entry.key_bytes()];
-            entry.read_key(&mut key);
+            entry.read_key(Room::new(&mut key));
             let seeds = [word(&map[head::SEED]), word(&map[head::SEED + 1])];
             let hash = SipHasher13::new_with_keys(seeds[0], seeds[1]).hash(&key);
             let shards = (word(&map[head::SHARDS]) & 0xff) as u32;

@@ -7,8 +7,8 @@
 
 use super::find::{Entry, Found, find};
 use super::layout::{
-    ADDRESS, EMPTY, Kind, MOST_KEY, MOST_VALUE, REMOVED, entry, entry_bytes, head, is_entry, shard, shard_words, slot_of,
-    table_of,
+    ADDRESS, EMPTY, Kind, MOST_KEY, MOST_VALUE, REMOVED, entry, entry_bytes, head, is_entry, shard, shard_words,
+    slot_of, table_of,
 };
 use super::memory::write_bytes;
 use super::publish::{Change, add};
@@ -95,21 +95,23 @@ impl Map {
     /// # Errors
     /// [`MapError::NotACounter`], [`MapError::CounterOverflow`]; the errors of [`Map::set`].
     pub fn increment(&mut self, heap: &mut impl Access, key: &[u8], by: i64, text_key: u32) -> Result<i64, Error> {
-        heap.with(|heap| loop {
-            self.learn_for_change(heap)?;
-            let (before, expiry) = match self.spot(heap, key)?.and_then(|spot| spot.value()) {
-                None => (0, 0),
-                Some(entry) if entry.kind() == Kind::Counter => (entry.number().unwrap_or(0), entry.expiry()),
-                Some(_) => return Err(MapError::NotACounter.into()),
-            };
-            let sum = before.checked_add(by).ok_or(MapError::CounterOverflow)?;
-            let new = New { key, value: &sum.to_le_bytes(), flags: Kind::Counter as u32 | text_key, expiry };
-            let is_same = |spot: &Spot| match spot.value() {
-                None => before == 0,
-                Some(entry) => entry.kind() == Kind::Counter && entry.number() == Some(before),
-            };
-            if self.put(heap, &new, is_same)?.is_some() {
-                return Ok(sum);
+        heap.with(|heap| {
+            loop {
+                self.learn_for_change(heap)?;
+                let (before, expiry) = match self.spot(heap, key)?.and_then(|spot| spot.value()) {
+                    None => (0, 0),
+                    Some(entry) if entry.kind() == Kind::Counter => (entry.number().unwrap_or(0), entry.expiry()),
+                    Some(_) => return Err(MapError::NotACounter.into()),
+                };
+                let sum = before.checked_add(by).ok_or(MapError::CounterOverflow)?;
+                let new = New { key, value: &sum.to_le_bytes(), flags: Kind::Counter as u32 | text_key, expiry };
+                let is_same = |spot: &Spot| match spot.value() {
+                    None => before == 0,
+                    Some(entry) => entry.kind() == Kind::Counter && entry.number() == Some(before),
+                };
+                if self.put(heap, &new, is_same)?.is_some() {
+                    return Ok(sum);
+                }
             }
         })
     }
