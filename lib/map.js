@@ -5,7 +5,7 @@
 const { Buffer } = require('buffer');
 const v8 = require('v8');
 const binding = require('../binding.js');
-const { checkedOptions, fail, hasOwn, isRecord, wrongType } = require('./arguments.js');
+const { fail, hasOwn, isRecord, wrongType } = require('./arguments.js');
 const { waitAsync } = require('./heap-files.js');
 
 /** What a value is copied to first: making a Buffer of a part of it is quicker than having the addon make one. */
