@@ -1533,6 +1533,159 @@ export interface HeapRoots<Address extends bigint | number = bigint> {
   [Symbol.iterator](): IterableIterator<[name: string, address: Address]>;
 }
 
+/** How the values of a {@link SharedMap} become bytes and values again, by a program's own functions. */
+export interface MapCodec<Value> {
+  /** Returns the bytes of a value: a Buffer, a Uint8Array or a string. */
+  encode(value: Value): Uint8Array | string;
+  /** Returns the value of bytes, which are a Buffer of the caller's own. */
+  decode(bytes: Buffer): Value;
+}
+
+/** Options of {@link Heap.map}. */
+export interface MapOptions<Value = Buffer> {
+  /**
+   * How values become bytes: `'binary'` takes Buffers, Uint8Arrays and strings, and returns Buffers; `'string'` takes and returns strings;
+   * `'json'` what JSON can have; `'v8'` what `v8.serialize` takes (`Map`, `Date`, typed arrays; versions of Node.js from then on read it); or
+   * functions of one's own. A value is encoded with it, so that objects that are read are copies. Each entry says which one it has been
+   * encoded with, except for functions of one's own.
+   *
+   * @defaultValue `'binary'`
+   */
+  encoding?: 'binary' | 'string' | 'json' | 'v8' | MapCodec<Value>;
+  /**
+   * The most bytes of all blocks of the map, its tables included. Entries are evicted to stay below it. It is the map's: of those who give it,
+   * in all processes, the last one counts. `Infinity` for no limit.
+   */
+  maxBytes?: number;
+  /** The most entries, as `maxBytes`. */
+  maxEntries?: number;
+  /** For how long an entry lives, in milliseconds, if {@link SharedMap.set} does not say so. It is this object's. @defaultValue for ever */
+  ttl?: number;
+  /**
+   * Of a new map: into how many parts it is divided, a power of two from 1 to 4096. A change is copied around a part at most, when the part's
+   * table grows; readers of other parts do not notice.
+   *
+   * @defaultValue `256`
+   */
+  shards?: number;
+  /** Of a new map: whether each entry has a checksum, which is compared whenever it is read. @defaultValue `false` */
+  checksum?: boolean;
+}
+
+/** A key of a {@link SharedMap}: a string, or bytes, at most 65,535 of them. A string and its bytes as UTF-8 are the same key. */
+export type MapKey = string | Uint8Array;
+
+/** What {@link SharedMap.stats} returns. */
+export interface MapStats {
+  /** Entries, with those that have expired and not been removed yet. */
+  entries: number;
+  /** The bytes of all blocks of the map. */
+  bytes: number;
+  /** As {@link MapOptions.maxBytes}. */
+  maxBytes: number;
+  /** As {@link MapOptions.maxEntries}. */
+  maxEntries: number;
+  /** How many entries have been evicted to make room, since the map was made. */
+  evictions: number;
+  /** How many entries have been removed since they had expired. */
+  expirations: number;
+  /** As {@link MapOptions.shards}. */
+  shards: number;
+  /** Places for entries in the tables of all shards. */
+  slots: number;
+  /** How often this object has found a value. */
+  hits: number;
+  /** How often it has found none. */
+  misses: number;
+}
+
+/**
+ * A map in the blocks of a heap; see {@link Heap.map}. All threads that have the heap see the same entries, and with a heap file all processes.
+ *
+ * Reading takes no lock: `get` copies a value while others change the map, and returns one that was there whole. Whoever changes something
+ * holds the heap's lock for that long. A process that is killed in the middle leaves each entry whole, or as it was before.
+ *
+ * Its methods throw, beside what each says, what `malloc` of the heap throws, `ERR_MEMS_FINISHED` or another of a heap that has ended, and in a heap
+ * file `ERR_MEMS_READ_ONLY`, `ERR_MEMS_LOCK_TIMEOUT`, `ERR_MEMS_FILE_LOST` and `ERR_MEMS_FILE_CORRUPT`; of keys `ERR_INVALID_ARG_TYPE` (TypeError) and
+ * `ERR_MEMS_KEY_TOO_LONG`.
+ *
+ * @typeParam Value - The type of the values.
+ */
+export interface SharedMap<Value = Buffer> {
+  /** The map's name. */
+  readonly name: string;
+  /** How many entries there are, with those that have expired and have not been removed yet. */
+  readonly size: number;
+  /**
+   * Returns a copy of the value of a key, or `undefined`. An entry that is read stays longer: the eviction's hand passes it by once. Counters
+   * are returned as BigInts, and values with another encoding than the map's decoded by their own.
+   */
+  get(key: MapKey): Value | undefined;
+  /** As `get`, without effect on which entries are evicted. */
+  peek(key: MapKey): Value | undefined;
+  /**
+   * Copies the bytes of a value to an array, if there is room for all of them, and returns how many they are; -1 if there is no value. This is
+   * the quickest way to read: nothing is allocated.
+   */
+  getInto(key: MapKey, into: Uint8Array): number;
+  /** Returns whether a key has a value. */
+  has(key: MapKey): boolean;
+  /**
+   * Sets the value of a key, and evicts others if the map has a limit.
+   *
+   * @param options - `ttl`: for how long the entry lives, in milliseconds; 0 or `Infinity`: for ever.
+   * @throws `ERR_MEMS_TOO_LARGE` if the entry is larger than the map may be, or the value than 4 GiB; `ERR_INVALID_ARG_TYPE` (TypeError) if the
+   * encoding does not take the value.
+   */
+  set(key: MapKey, value: Value | Uint8Array | string, options?: { ttl?: number }): this;
+  /** Removes a key. Returns whether it had a value. */
+  delete(key: MapKey): boolean;
+  /** Removes all entries, some hundreds at a time: others may add some meanwhile. */
+  clear(): void;
+  /**
+   * Returns the value of a key, and lets `make` make it if there is none: once, in whichever thread or process is first, while all others wait
+   * for it. If `make` throws, or its process dies, one of the others is next. A value of `undefined` is returned and not kept.
+   *
+   * @param options - `ttl` as in `set`; `lease`: for how long `make` may take before another is asked, 30,000 milliseconds by default.
+   */
+  fetch(
+    key: MapKey,
+    make: (key: MapKey) => Value | Promise<Value>,
+    options?: { ttl?: number; lease?: number },
+  ): Promise<Value>;
+  /**
+   * Adds to a counter, which begins at 0, and returns the sum: a whole number from -2^63 to 2^63 - 1.
+   *
+   * @param by - A whole number, 1 by default.
+   * @throws `ERR_MEMS_NOT_A_COUNTER` if the key has a value that was set; `ERR_OUT_OF_RANGE` if the sum is none that a counter can have.
+   */
+  increment(key: MapKey, by?: bigint | number): bigint;
+  /**
+   * Sets the value of a key if its value is encoded as `expected` is; `undefined`: if it has none. Returns whether it has been set.
+   *
+   * @throws As `set`.
+   */
+  compareAndSet(
+    key: MapKey,
+    expected: Value | Uint8Array | string | undefined,
+    value: Value | Uint8Array | string,
+    options?: { ttl?: number },
+  ): boolean;
+  /**
+   * Returns an iterator of all keys and values, in no order. It copies one shard after another, each as it is at one moment: what others change
+   * meanwhile may be there or not.
+   */
+  entries(): IterableIterator<[key: string | Buffer, value: Value]>;
+  /** As `entries`, for the keys: strings if they were set by strings. */
+  keys(): IterableIterator<string | Buffer>;
+  /** As `entries`, for the values. */
+  values(): IterableIterator<Value>;
+  /** As `entries`. */
+  [Symbol.iterator](): IterableIterator<[key: string | Buffer, value: Value]>;
+  /** Returns what the map has, and what has become of its entries. O(shards). */
+  stats(): MapStats;
+}
+
 /** Options of {@link Heap.malloc}. */
 export interface HeapMallocOptions extends MallocOptions {
   /**
@@ -1626,6 +1779,31 @@ export interface Heap<Address extends bigint | number = bigint> {
   readonly processes: HeapProcess[];
   /** The names for addresses that are in the heap's file. */
   readonly roots: HeapRoots<Address>;
+  /**
+   * Returns the map of a name, and makes it if there is none: a cache for all threads that have the heap, and in a heap file for all processes, which
+   * outlives them. A heap file has 256 maps and roots at most.
+   *
+   * @param name - A string of 1 to 46 bytes of UTF-8, without zeros.
+   * @throws `ERR_MEMS_MAP_NAME`; `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (TypeError) for options; `ERR_MEMS_READ_ONLY` if the heap is for
+   * reading only and has no such map; `ERR_MEMS_TOO_MANY_ROOTS`; what `malloc` throws.
+   *
+   * @example
+   * const heap = Heap.open('pages.mems');
+   * const pages = heap.map('pages', { encoding: 'string', maxBytes: 2 ** 30, ttl: 3600_000 });
+   * pages.set('/home', '<h1>Home</h1>');
+   * pages.get('/home'); // '<h1>Home</h1>'
+   * pages.has('/news'); // false
+   * pages.compareAndSet('/home', '<h1>Home</h1>', '<h1>Hello</h1>'); // true
+   * pages.increment('visits'); // 1n
+   * [...pages.keys()].sort(); // ['/home', 'visits']
+   * pages.delete('/home'); // true
+   * // One of all processes renders, the others wait for it:
+   * pages.fetch('/news', async () => '<h1>News</h1>').then(() => heap.close());
+   */
+  map(name: string, options: MapOptions<string> & { encoding: 'string' }): SharedMap<string>;
+  map<Value = Buffer>(name: string, options?: MapOptions<Value>): SharedMap<Value>;
+  /** The names of the heap's maps. */
+  readonly maps: string[];
   /**
    * As {@link malloc}. Sizes are rounded up as {@link InitOptions.policy} says: by default to a size class.
    *
