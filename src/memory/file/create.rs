@@ -96,7 +96,7 @@ fn remove_stale(folder: &Path) {
         if !is_one || !entry.file_type().is_ok_and(|kind| kind.is_file()) {
             continue;
         }
-        // One that is not locked, and so is nobody's, or is locked now, so that whoever has just made it makes another.
+        // A file that nobody has locked is a dead process's. Or it has just been made: its maker cannot lock it now, and makes another.
         let how = How { any_file_system: true, ..How::default() };
         if let Ok(stale) = system::open(&entry.path(), how)
             && matches!(system::lock(&stale, MAKING), Ok(true))

@@ -40,7 +40,8 @@ impl Turn {
     /// Waits for a change that makes it worth to try again, in a call that began to wait at `since`. Returns false if the call has waited for
     /// long enough.
     pub fn wait(&self, since: Instant) -> bool {
-        // An owner that holds the lock all the time is stuck. Those that only read do not tell one from many that take turns.
+        // An owner that holds the lock all the time is stuck. A process that only reads waits for a moment without an owner, however many take
+        // turns.
         let since = if self.own.is_none() { since } else { Instant::now() };
         let mut pause = Pause::default();
         loop {
