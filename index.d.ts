@@ -1473,7 +1473,8 @@ export interface HeapFileOptions<Address extends bigint | number = bigint> {
    */
   anyFileSystem?: boolean;
   /**
-   * As {@link InitOptions.zeroOnFree}, for blocks that this process frees.
+   * As {@link InitOptions.zeroOnFree}, for blocks that this process frees. A block is cleared when it is free: a process that is killed in
+   * between leaves its contents in a hole.
    *
    * @defaultValue false
    */
@@ -1881,7 +1882,8 @@ export interface Heap<Address extends bigint | number = bigint> {
   free(address: bigint | number | { from: bigint | number }): void;
   /**
    * Stores an address in a word of a heap file, and frees the block whose address was there, if any, by one operation: a process that dies has
-   * done both or neither. So data are replaced by a copy that is complete before anybody sees it.
+   * done both or neither. So data are replaced by a copy that is complete before anybody sees it. If the word has `address` already, nothing
+   * changes: a program can repeat a call of which it does not know whether it was done.
    *
    * @param word - The address of a word of eight bytes in a live block, a multiple of 8. It holds 0 or the start of a block.
    * @param address - The start of a live block, or 0 for none.
@@ -1964,8 +1966,9 @@ export interface Heap<Address extends bigint | number = bigint> {
    * Closes the heap for all threads. Its memory is given back to the system, its views show zeros, and from then on every other
    * method throws `ERR_MEMS_CLOSED`. Closing a closed heap does nothing.
    *
-   * A heap file stays, with its blocks and roots. If this process has opened it several times, it is open until it has been closed as often;
-   * each object that {@link HeapConstructor.open} has returned is closed at once. The last process that closes it waits until the file is
+   * A heap file stays, with its blocks and roots. In this process it is open until each object that {@link HeapConstructor.open} has returned
+   * is closed, or the worker that has opened it has ended; the object itself is closed at once. One that {@link HeapConstructor.attach} has
+   * returned ends alone. The last process that closes it waits until the file is
    * on the disk. A process that ends without closing loses nothing.
    */
   close(): void;

@@ -4,6 +4,7 @@
 
 // Node's global Buffer is a getter, which every view would call.
 const { Buffer } = require('buffer');
+const { isMainThread } = require('worker_threads');
 const binding = require('../binding.js');
 const { asNumbers, inKind, returned, wantsNumbers } = require('./addresses.js');
 const { Allocation } = require('./allocation.js');
@@ -59,6 +60,8 @@ const FRONT = Symbol('front');
 const AS_NUMBER = Symbol('as number');
 // The names for addresses, in objects of heaps that are in files.
 const ROOTS = Symbol('roots');
+// In objects of heaps that are in files, whether the object has opened the file: only then its end closes the file.
+const HAS_OPENED = Symbol('has opened');
 
 /** What all blocks that a front hands out are aligned to, in bytes. */
 const SLOT = 16;
@@ -154,17 +157,27 @@ class Heap {
 
   static attach(id, ...others) {
     if (!Number.isSafeInteger(id)) throw wrongType('id', AN_ID, id);
-    binding.attach(id);
+    const isInFile = binding.attach(id);
     // biome-ignore lint/complexity/noThisInStatic: a subclass makes an object of its own.
-    return attachAs(isHeapClass(this) ? this : Heap, id, others);
+    const heap = attachAs(isHeapClass(this) ? this : Heap, id, others);
+    if (isInFile) define(heap, HAS_OPENED, false, false);
+    return heap;
   }
 
   static open(path, options) {
     const asNumber = wantsNumbers(options);
-    const id = binding.openFile(pathOf(path), checkedOptions(options));
+    const id = binding.openFile(pathOf(path), checkedOptions(options), !isMainThread);
     // biome-ignore lint/complexity/noThisInStatic: a subclass makes an object of its own.
     const Class = isHeapClass(this) ? this : Heap;
-    const heap = attachAs(Class, id, asNumber ? [{ addresses: 'number' }] : []);
+    let heap;
+    try {
+      heap = attachAs(Class, id, asNumber ? [{ addresses: 'number' }] : []);
+    } catch (error) {
+      // The constructor of a subclass has thrown: nobody has the object.
+      binding.close(id);
+      throw error;
+    }
+    define(heap, HAS_OPENED, true, false);
     define(heap, ROOTS, new Roots(() => idOf(heap), asNumber), false);
     onCreate(id);
     return heap;
@@ -458,9 +471,10 @@ class Heap {
     frontOf(this).end();
     viewsOf(this).clear();
     const id = idOf(this);
+    const hasOpened = this[HAS_OPENED];
     // A file that others of this process have open stays open for them, and only for them.
-    if (this[ROOTS] !== undefined) define(this, ID, endedId(), false);
-    onClose(id, () => binding.close(id));
+    if (hasOpened !== undefined) define(this, ID, endedId(), false);
+    if (hasOpened !== false) onClose(id, () => binding.close(id));
   }
 }
 

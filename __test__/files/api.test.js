@@ -335,6 +335,10 @@ describe('files that are refused', () => {
       code: 'ERR_MEMS_NEEDS_RECOVERY',
       message: /when the system stopped/,
     });
+    assert.equal(
+      codeOf(() => Heap.open(file, { readOnly: true })),
+      'ERR_MEMS_NEEDS_RECOVERY',
+    );
     assert.ok(fs.readFileSync(file).subarray(0, 4096).equals(before.subarray(0, 4096)));
     // Closed cleanly in another run of the system, it is sound.
     state.writeBigUInt64LE(1n, 16);

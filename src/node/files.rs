@@ -5,6 +5,7 @@ use super::events;
 use super::failure::{Failure, run};
 use super::js_value::{BigInt, Value, as_number};
 use super::object::Made;
+use super::owner::{self, AtEnd};
 use crate::heap::FIRST_ADDRESS;
 use crate::heap::ledger::Summary;
 use crate::mems::file::{self, FileOptions, Process, Report};
@@ -17,13 +18,22 @@ use napi_derive::napi;
 use std::path::Path;
 use std::time::Duration;
 
-/// Opens the heap in a file, or creates it, and returns its id. The second argument is the options object or undefined.
+/// Opens the heap in a file, or creates it, and returns its id. The second argument is the options object or undefined; the third says
+/// whether the heap is closed once when the thread ends, as for worker threads: the end of the process needs no closing.
 #[napi]
-pub fn open_file(env: Env, path: Unknown, options: Unknown) -> Result<f64> {
+pub fn open_file(env: Env, path: Unknown, options: Unknown, closes: bool) -> Result<f64> {
     run(env, || {
         let path = text("path", argument(env, &path))?;
         let options = arguments::file_options(argument(env, &options), FileOptions::default())?;
-        Ok(as_number(files::open(Path::new(&path), &options)?))
+        if closes {
+            // SAFETY: `env` is this call's own.
+            unsafe { owner::reserve(env.raw()) }?;
+        }
+        let heap = files::open(Path::new(&path), &options)?;
+        if closes {
+            owner::own(heap, AtEnd::CloseFile);
+        }
+        Ok(as_number(heap))
     })
 }
 

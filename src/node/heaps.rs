@@ -88,18 +88,26 @@ pub fn heap_entry<'env>(env: &'env Env, heap: Unknown) -> Result<Object<'env>> {
     run(*env, || shown(env, id(*env, &heap)?))
 }
 
-/// Ends a heap made by `open`; returns whether it was open.
+/// Ends a heap made by `open`; returns whether it was open. One that is in a file ends when it has been closed as often as it was opened.
 #[napi]
 pub fn close(env: Env, heap: Unknown) -> Result<bool> {
-    run(env, || Ok(files::close(id(env, &heap)?)?))
-}
-
-/// Throws unless a heap is open that this thread may use.
-#[napi]
-pub fn attach(env: Env, heap: Unknown) -> Result<()> {
     run(env, || {
         let id = id(env, &heap)?;
-        Ok(registry::with_heap(id, |heap| if heap.is_known_here() { Ok(()) } else { Err(Error::NotPublished { id }) })?)
+        let closed = files::close(id)?;
+        owner::disown_file(id);
+        Ok(closed)
+    })
+}
+
+/// Throws unless a heap is open that this thread may use. Returns whether it is in a file.
+#[napi]
+pub fn attach(env: Env, heap: Unknown) -> Result<bool> {
+    run(env, || {
+        let id = id(env, &heap)?;
+        let is_in_file = registry::look_at_heap(id, |heap| {
+            if heap.is_known_here() { Ok(heap.is_in_file()) } else { Err(Error::NotPublished { id }) }
+        })?;
+        Ok(is_in_file)
     })
 }
 

@@ -13,13 +13,19 @@ use crate::error::Error;
 use crate::mems::Mems;
 use crate::mems::file::{self, FileOptions, Opened, Report};
 use std::path::Path;
+use std::sync::{MutexGuard, PoisonError};
+
+/// The list, which is whole at any moment: a panic while its lock was held has ended no more than what it was held for.
+fn files() -> MutexGuard<'static, Vec<OpenFile>> {
+    FILES.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Opens the heap in a file, or finds it if this process has it open. `options` count for the first who opens it.
 ///
 /// # Errors
 /// See [`crate::FileError`].
 pub(crate) fn open(path: &Path, options: &FileOptions) -> Result<Id, Error> {
-    let mut files = FILES.lock().map_err(|_| Error::Poisoned)?;
+    let mut files = files();
     let opened = Opened::new(path, options)?;
     let same = |file: &&mut OpenFile| file.identity == opened.identity && file.read_only == options.read_only;
     if let Some(file) = files.iter_mut().find(same) {
@@ -37,7 +43,7 @@ pub(crate) fn open(path: &Path, options: &FileOptions) -> Result<Id, Error> {
 /// # Errors
 /// The errors of [`registry::close`].
 pub(crate) fn close(heap: Id) -> Result<bool, Error> {
-    let mut files = FILES.lock().map_err(|_| Error::Poisoned)?;
+    let mut files = files();
     let Some(at) = files.iter().position(|file| file.heap == heap) else {
         // A heap of another kind, for which no other thread has to wait.
         drop(files);
@@ -59,6 +65,6 @@ pub(crate) fn close(heap: Id) -> Result<bool, Error> {
 #[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript calls it"))]
 pub(crate) fn repair(path: &Path, into: Option<&Path>) -> Result<Report, Error> {
     // A fork waits for this lock: a child's copy of the file would keep its locks.
-    let _files = FILES.lock().map_err(|_| Error::Poisoned)?;
+    let _files = files();
     file::repair(path, into)
 }

@@ -93,7 +93,8 @@ impl Mems {
         let (Some(file), Some(ledger)) = (&mut self.file, self.heap.ledger()) else {
             return Err(FileError::NotInFile.into());
         };
-        if !self.regions.append(mapping, entry.bytes) || !ledger.add(extent) {
+        // Both know it, or neither.
+        if !ledger.make_room() || !self.regions.append(mapping, entry.bytes) || !ledger.add(extent) {
             return Err(Error::OutOfMetadata { size });
         }
         file.last = Some(entry);

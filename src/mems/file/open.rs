@@ -213,14 +213,21 @@ impl HeapFile {
         })
     }
 
-    /// Fails if the file was in use when the system stopped. Says that it is in use now.
-    fn begin(&self) -> Result<(), Error> {
+    /// Fails if the file was in use when the system stopped.
+    fn check_state(&self) -> Result<State, Error> {
         let state = State::newest(&self.header).ok_or_else(|| corrupt(&self.path, "both of its states are damaged"))?;
         if !state.is_clean && state.boot != self.boot {
             return Err(FileError::NeedsRecovery { path: self.path_said() }.into());
         }
-        if state.is_clean || state.boot != self.boot {
+        Ok(state)
+    }
+
+    /// Says that the file is in use, on the disk as well, before anything is stored in it: the system may write other pages first, and a
+    /// file that was in use when the power failed would look as if it had been closed.
+    pub(super) fn begin(&self) -> Result<(), Error> {
+        if State::newest(&self.header).is_some_and(|state| state.is_clean) {
             State::write(&self.header, self.boot, false);
+            self.file.sync().map_err(|error| self.failed("written", &error))?;
         }
         Ok(())
     }
@@ -305,12 +312,21 @@ impl HeapFile {
         done
     }
 
+    /// Writes the file to disk before it is closed: before others that open it have to wait for that, and before the maps of its data end,
+    /// since systems other than Linux do not know later what was stored in them. (On Linux the last process writes what all have stored.)
+    /// Returns false if the system refuses: what the disk holds is not known then, even if it agrees later.
+    pub fn write_back(&self) -> bool {
+        let is_for_others = cfg!(any(target_os = "linux", target_os = "android")) && self.has_others();
+        self.is_read_only() || is_for_others || self.file.sync().is_ok()
+    }
+
     /// The end of this process's use: the last process to close a file says that it is clean, when everything is on the disk.
-    pub fn close(&self) {
+    /// `is_written`: what [`HeapFile::write_back`] has returned.
+    pub fn close(&self, is_written: bool) {
         let Some(owner) = self.owner else { return };
         let ended = Self::with_opening(&self.file, &self.path, self.patience, || {
             put(self.header.at(at::PROCESSES + 2 * owner.slot), 0);
-            if !self.has_others() && !self.file.is_lost() && !self.header.has_intent() {
+            if is_written && !self.has_others() && !self.file.is_lost() && !self.header.has_intent() {
                 let synced = self.file.sync();
                 if synced.is_ok() {
                     State::write(&self.header, self.boot, true);
@@ -340,13 +356,17 @@ impl Mems {
     /// What the file is not, or the process may not: see [`Error`].
     pub(crate) fn in_file(opened: &Opened, options: &FileOptions) -> Result<Self, Error> {
         if options.read_only {
-            return Self::build(HeapFile::look_into(opened, options)?, options);
+            let file = HeapFile::look_into(opened, options)?;
+            file.check_state()?;
+            return Self::build(file, options);
         }
         HeapFile::with_opening(&opened.file, &opened.path, options.lock_timeout, || {
             let mut file = HeapFile::look_into(opened, options)?;
+            file.check_state()?;
             file.take_slot(options.exclusive)?;
-            file.begin()?;
-            Self::build(file, options)
+            let heap = Self::build(file, options)?;
+            heap.file()?.begin()?;
+            Ok(heap)
         })
     }
 

@@ -59,6 +59,8 @@ fn mend(path: &Path, copied: Option<Copied>) -> Result<Report, Error> {
                 Copied { found: verify(path, true)?.problems, notes: Vec::new(), is_of_one_time: file.is_of_one_time() }
             }
         };
+        // A file that is half mended when the power fails must not look as if it had been closed.
+        file.begin()?;
         notes.extend(file.mend_table()?);
         put(file.header.at(at::LOCK), 0);
         let words = header(&file.header_map).ok_or_else(|| file.corrupt("its header cannot be mapped"))?;
