@@ -9,11 +9,11 @@ use std::fmt;
 use std::ops::Deref;
 use std::ptr;
 
-/// The atomic numbers of tables: under loom, which tries all interleavings of a test, its own.
+/// The atomic numbers of tables, and the fences between them: under loom, which tries all interleavings of a test, its own.
 #[cfg(loom)]
-pub use loom::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
+pub use loom::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, fence};
 #[cfg(not(loom))]
-pub use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
+pub use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, fence};
 
 /// The elements of a table: atomic numbers, of which any bytes are a value.
 ///
