@@ -135,7 +135,7 @@ async function messages() {
     const words = heap.calloc(2, 4);
     heap.roots.set('words', words);
     const numbers = heap.view(words, Int32Array);
-    const other = fork(worker, ['answer', file, String(MESSAGES)]);
+    const other = fork(worker, ['reply', file, String(MESSAGES)]);
     await once(other, 'message');
     const processor = process.cpuUsage();
     const begun = process.hrtime.bigint();

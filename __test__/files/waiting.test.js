@@ -29,7 +29,7 @@ afterEach(() => {
 });
 after(() => fs.rmSync(folder, { recursive: true }));
 
-/** A new file with a block of so many numbers, and the numbers. */
+/** A new file with a block of `length` numbers, and the numbers. */
 function opened(length = 2) {
   const heap = Heap.open(path.join(folder, `${++count}.mems`));
   open.push(heap);
@@ -234,7 +234,7 @@ describe('ten thousand waits', () => {
     numbers[0] = 1;
     heap.notify(words);
     await Promise.all(waits);
-    // It stays for a moment, in which nobody has to wake it.
+    // The thread stays for a moment, in which nobody has to wake it.
     heap.notify(words);
     assert.equal(isRequested(heap), false);
     await until(() => lookouts() === 0);
@@ -338,8 +338,8 @@ describe('waits of other threads', () => {
       words,
       'heap.write(words, Buffer.from([1, 0, 0, 0])); heap.notify(words);',
     );
-    assert.equal(await waited, 'ok');
-    await once(rings, 'exit');
+    const [how] = await Promise.all([waited, once(rings, 'exit')]);
+    assert.equal(how, 'ok');
   });
 });
 
@@ -366,8 +366,9 @@ describe('the end of the heap', () => {
     const { heap, words } = opened();
     const waited = heap.waitAsync(words, 0);
     const closing = worker(heap, words, 'heap.close();');
+    const exited = once(closing, 'exit');
     await assert.rejects(waited, { code: 'ERR_MEMS_CLOSED' });
-    await once(closing, 'exit');
+    await exited;
   });
 
   test('is not there while another object has the heap open', async () => {

@@ -1,7 +1,7 @@
 // One process of bench/files.mjs: does one kind of call on a heap file for some time, or opens one, and sends what it has measured.
 //
 //   node bench/files/worker.mjs JOB FILE [BLOCKS [MILLISECONDS]]
-//   node bench/files/worker.mjs answer FILE MESSAGES
+//   node bench/files/worker.mjs reply FILE MESSAGES
 
 import { Heap } from '@sambhav-gautam/osmemoryallocator';
 
@@ -72,8 +72,8 @@ function working() {
   });
 }
 
-/** Answers `count` messages: waits until the first number of the block that is a root changes, and changes the second. */
-async function answering(count) {
+/** Replies to `count` messages: waits until the first number of the block that is a root changes, and changes the second. */
+async function replying(count) {
   const heap = Heap.open(file, { create: false });
   const words = heap.roots.get('words');
   const numbers = heap.view(words, Int32Array);
@@ -90,8 +90,8 @@ async function answering(count) {
 if (job === 'open') {
   process.send(opening());
   process.disconnect();
-} else if (job === 'answer') {
-  await answering(Number(blocks));
+} else if (job === 'reply') {
+  await replying(Number(blocks));
 } else {
   working();
 }

@@ -99,7 +99,7 @@ impl Caller {
         // SAFETY: the function is there, since `end` takes it away within this lock before the environment ends.
         let status = unsafe { sys::napi_call_threadsafe_function(called, ptr::null_mut(), mode) };
         if status == sys::Status::napi_closing {
-            // It must not be used any more.
+            // A function that is closing must not be used any more.
             *function = None;
         }
     }
@@ -143,8 +143,8 @@ impl Waits {
         // as this library.
         let hooked = check(unsafe { sys::napi_add_env_cleanup_hook(env, Some(let_go), env.cast()) });
         hooked.inspect_err(|_| caller.end())?;
-        let called = Arc::clone(&caller);
-        let inbox = Arc::new(Inbox::new(Box::new(move || called.call())));
+        let shared = Arc::clone(&caller);
+        let inbox = Arc::new(Inbox::new(Box::new(move || shared.call())));
         // SAFETY: the caller vouches for `env`. Nothing is waited for yet.
         unsafe { caller.keep_alive(env, false) };
         Ok(Self { env, inbox, caller, by_ticket: HashMap::new() })
@@ -303,7 +303,7 @@ callback! {
             match lookout.begin(word, expected, &waits.inbox) {
                 Ok(Some(ticket)) => {
                     if waits.by_ticket.is_empty() {
-                        // SAFETY: as above, and this is the environment's thread.
+                        // SAFETY: the function is of `env`, and this is the environment's thread.
                         unsafe { waits.caller.keep_alive(env, true) };
                     }
                     waits.by_ticket.insert(ticket, Wait { settle: reference, lookout });
