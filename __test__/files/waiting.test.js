@@ -362,6 +362,19 @@ describe('the end of the heap', () => {
     assert.equal(await waited, 'ok');
   });
 
+  test('is no change of a word, and comes after one', async () => {
+    const { heap, words, numbers } = opened();
+    numbers.set([1, 0]);
+    const waits = [heap.waitAsync(words, 1), heap.waitAsync(words + 4n, 0)];
+    numbers[1] = 1;
+    heap.notify(words);
+    heap.close();
+    // Views show zeros when the heap has ended.
+    assert.equal(numbers[0], 0);
+    await assert.rejects(waits[0], { code: 'ERR_MEMS_CLOSED' });
+    assert.equal(await waits[1], 'ok');
+  });
+
   test('in another thread rejects what waits', async () => {
     const { heap, words } = opened();
     const waited = heap.waitAsync(words, 0);

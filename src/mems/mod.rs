@@ -429,6 +429,11 @@ impl Mems {
             // Nobody is left to be told that the disk has failed.
             let _failed = stopped.finish();
         }
+        #[cfg(feature = "c-abi")]
+        if let Some(file) = &self.file {
+            // While the words that are waited for are still those of the file.
+            file.end_waits();
+        }
         for span in self.regions.spans() {
             span.abandon();
         }

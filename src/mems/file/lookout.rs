@@ -10,6 +10,7 @@
 //! Costs: O(waits) for each ring of the bell. A process may change a word and die before it rings, so the lookout looks without a ring as
 //! well: after 50 ms, and 10 µs more for each wait, which is a thousandth of the time that looking takes.
 
+use super::HeapFile;
 use super::bell::{Bell, LOOK, Waited, Word};
 use crate::error::Error;
 use crate::file_error::FileError;
@@ -222,16 +223,24 @@ impl Lookout {
     }
 
     /// Ends all waits, since the heap ends, and the thread, which has no map of the file any more when this returns.
-    pub(super) fn close(&self) {
+    fn close(&self) {
         self.is_closed.store(true, Ordering::SeqCst);
         let thread = {
             let mut state = locked(&self.state);
-            state.end_those(|_, _| Some(Ended::Closed));
+            state.end_those(|word, expected| {
+                let has_changed = word.differs(expected) && !self.file.is_lost();
+                Some(if has_changed { Ended::Changed } else { Ended::Closed })
+            });
             state.thread.take()
         };
         self.bell.ring_for_all();
-        // A panic of the thread has been reported by the panic itself.
-        let _ended = thread.map(JoinHandle::join);
+        // Where a file is lost, other memory is in the place of the bell, and the thread is left to find out by itself.
+        if let Some(thread) = thread
+            && !self.file.is_lost()
+        {
+            // A panic of the thread has been reported by the panic itself.
+            let _ended = thread.join();
+        }
     }
 
     fn started(self: &Arc<Self>) -> Result<JoinHandle<()>, Error> {
@@ -285,6 +294,15 @@ impl Lookout {
                 break;
             }
             self.bell.sleep(rung, left);
+        }
+    }
+}
+
+impl HeapFile {
+    /// Ends all waits of the lookout, and the lookout, since the heap ends.
+    pub(in crate::mems) fn end_waits(&self) {
+        if let Some(lookout) = &self.lookout {
+            lookout.close();
         }
     }
 }

@@ -306,9 +306,6 @@ impl HeapFile {
 
     /// The end of this process's use: the last process to close a file says that it is clean, when everything is on the disk.
     pub fn close(&self) {
-        if let Some(lookout) = &self.lookout {
-            lookout.close();
-        }
         let Some(owner) = self.owner else { return };
         let ended = Self::with_opening(&self.file, &self.path, self.patience, || {
             put(self.header.at(at::PROCESSES + 2 * owner.slot), 0);
