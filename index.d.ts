@@ -1837,8 +1837,8 @@ export interface Heap<Address extends bigint | number = bigint> {
    * @param expected - What the word is now, as an `Int32Array` or `Uint32Array` has it.
    * @param timeout - In milliseconds, a year at most; by default there is no limit.
    * @returns `'ok'` if the word has changed, `'not-equal'` if it was another to begin with, `'timed-out'` when the time is over.
-   * @throws `ERR_INVALID_ARG_VALUE` if `address` is not that of a word, or the heap is not in a file; `ERR_INVALID_ARG_TYPE`; what {@link get}
-   * throws.
+   * @throws `ERR_INVALID_ARG_VALUE` if `address` is not that of a word, or the heap is not in a file; `ERR_INVALID_ARG_TYPE`;
+   * `ERR_MEMS_FILE_LOST`; what {@link get} throws.
    *
    * @example
    * const heap = Heap.open('waiting.mems');
@@ -1855,8 +1855,19 @@ export interface Heap<Address extends bigint | number = bigint> {
     timeout?: number,
   ): 'ok' | 'not-equal' | 'timed-out';
   /**
-   * As {@link Heap.wait}, without holding up the thread: it looks at the word each millisecond. The promise is rejected with what `wait`
-   * throws, and if the heap is closed meanwhile.
+   * As {@link Heap.wait}, without holding up the thread: one thread of the addon for each open file waits for all who wait this way in the
+   * process. {@link Heap.notify} wakes it, and each promise is settled by a later turn of its event loop. A change without that is seen
+   * after 50 milliseconds at most, and 10 microseconds more for each promise that is pending in the process.
+   *
+   * A pending promise keeps the event loop alive, as a timer does, since it is mostly another process that changes the word. (Node.js, Bun and
+   * Deno exit while an `Atomics.waitAsync` is pending.) The block has to stay allocated meanwhile. What a thread waits for ends with
+   * the thread, and promises of other threads are still settled.
+   *
+   * @param address - As of {@link Heap.wait}.
+   * @param expected - As of {@link Heap.wait}.
+   * @param timeout - As of {@link Heap.wait}, but a timer as of `setTimeout`.
+   * @returns A promise of what {@link Heap.wait} returns. It is rejected with what that throws; with `ERR_MEMS_CLOSED` when the heap is closed,
+   * by any thread; with `ERR_MEMS_FILE_LOST` when another program cuts the file off; with `ERR_MEMS_FILE` if the system starts no thread.
    */
   waitAsync(
     address: bigint | number,
@@ -1864,7 +1875,8 @@ export interface Heap<Address extends bigint | number = bigint> {
     timeout?: number,
   ): Promise<'ok' | 'not-equal' | 'timed-out'>;
   /**
-   * Wakes those that {@link Heap.wait} for a word of a heap file, in all processes. It takes a system call only if somebody waits.
+   * Wakes those that {@link Heap.wait} for a word of a heap file, or {@link Heap.waitAsync}, in all processes. It takes a system call only
+   * if somebody has waited since the last time.
    *
    * @param address - An address in a live block. All that wait for words of the file look at theirs.
    * @throws `ERR_MEMS_READ_ONLY`; `ERR_INVALID_ARG_VALUE` if the heap is not in a file; what {@link get} throws.

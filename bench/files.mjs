@@ -1,7 +1,7 @@
-// npm run bench:files [-- --quick] [--folder FOLDER]
+// npm run bench:files [-- --quick] [--only PART] [--folder FOLDER]
 //
-// What heap files cost: calls beside those of a heap in memory, several processes at once, opening, and bookkeeping. Prints a table; no
-// document is written. FOLDER, by default the system's for temporary files, is where the heap files are: two gigabytes at a time, and
+// What heap files cost: calls beside those of a heap in memory, several processes at once, messages, opening, and bookkeeping. Prints a
+// table; no document is written. PART, which can be repeated, is pairs, processes, messages or opening. FOLDER, by default the system's for temporary files, is where the heap files are: two gigabytes at a time, and
 // less with --quick.
 
 import { fork } from 'node:child_process';
@@ -17,6 +17,7 @@ import { progress, root } from './lib/process.mjs';
 const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true, default: [] },
     folder: { type: 'string', default: os.tmpdir() },
   },
 });
@@ -29,6 +30,8 @@ const MILLISECONDS = options.quick ? 300 : 1500;
 /** Blocks of each process, where several work. */
 const OWN = 20_000;
 const PROCESSES = [1, 2, 4];
+/** Messages of a round between two processes. */
+const MESSAGES = options.quick ? 300 : 3000;
 const JOBS = ['malloc and free', 'get', 'view of 16 bytes', 'read of 16 bytes'];
 
 const folder = mkdtempSync(path.join(options.folder, 'mems-bench-files-'));
@@ -122,6 +125,39 @@ async function processes(job) {
   }
 }
 
+/** Two processes send each other messages by two numbers, each waiting asynchronously: microseconds there and back. */
+async function messages() {
+  const runs = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    progress(`messages, round ${round + 1} of ${ROUNDS}`);
+    const file = newFile();
+    const heap = Heap.open(file);
+    const words = heap.calloc(2, 4);
+    heap.roots.set('words', words);
+    const numbers = heap.view(words, Int32Array);
+    const other = fork(worker, ['reply', file, String(MESSAGES)]);
+    await once(other, 'message');
+    const processor = process.cpuUsage();
+    const begun = process.hrtime.bigint();
+    for (let turn = 0; turn < MESSAGES; turn++) {
+      Atomics.store(numbers, 0, turn + 1);
+      heap.notify(words);
+      await heap.waitAsync(words + 4n, turn);
+    }
+    const us = Number(process.hrtime.bigint() - begun) / 1e3 / MESSAGES;
+    const { user, system } = process.cpuUsage(processor);
+    runs.push({ us, processor: (user + system) / MESSAGES });
+    await once(other, 'exit');
+    heap.close();
+    rmSync(file);
+  }
+  const of = (name) => median(runs.map((run) => run[name])).toFixed(0);
+  add(
+    'message to another process and back',
+    `${of('us')} µs, ${of('processor')} µs of processor time`,
+  );
+}
+
 async function opening(blocks) {
   const file = newFile();
   const heap = Heap.open(file, { addresses: 'number' });
@@ -147,9 +183,11 @@ async function opening(blocks) {
 }
 
 try {
-  for (const live of LIVE) await pairs(live);
-  for (const job of JOBS) await processes(job);
-  for (const blocks of OPENED) await opening(blocks);
+  const isAsked = (part) => options.only.length === 0 || options.only.includes(part);
+  if (isAsked('pairs')) for (const live of LIVE) await pairs(live);
+  if (isAsked('processes')) for (const job of JOBS) await processes(job);
+  if (isAsked('messages')) await messages();
+  if (isAsked('opening')) for (const blocks of OPENED) await opening(blocks);
 } finally {
   rmSync(folder, { recursive: true });
 }

@@ -98,27 +98,39 @@ const WAITED = ['ok', 'not-equal', 'timed-out'];
 const wait = (heap, address, expected, timeout) =>
   WAITED[binding.wait(heap, address, expected, timeout)];
 
-/** Milliseconds from one look of `waitAsync` at a word to the next. */
-const OFTEN = 1;
+/** The longest time that a timer takes, in milliseconds. */
+const LONGEST_TIMER = 2 ** 31 - 1;
 
-/** Waits for a word to change, and looks at it each millisecond. */
-function waitAsync(heap, address, expected, timeout = Number.POSITIVE_INFINITY) {
+/** Calls `end` after so many milliseconds, and has `timer.current` be the timer meanwhile. */
+function after(milliseconds, timer, end) {
+  const rest = milliseconds - LONGEST_TIMER;
+  timer.current = setTimeout(
+    () => (rest > 0 ? after(rest, timer, end) : end()),
+    Math.min(milliseconds, LONGEST_TIMER),
+  );
+}
+
+/** Waits for a word to change: the addon has a thread that waits, and calls a function when the word has changed. */
+function waitAsync(heap, address, expected, timeout) {
   return new Promise((resolve, reject) => {
-    const until = Date.now() + timeout;
-    let isFirst = true;
-    function look() {
-      try {
-        // With no time to wait, the addon only looks.
-        const seen = binding.wait(heap, address, expected, 0);
-        if (seen === 1) return resolve(isFirst ? 'not-equal' : 'ok');
-        if (Date.now() >= until) return resolve('timed-out');
-        isFirst = false;
-        setTimeout(look, OFTEN);
-      } catch (error) {
-        reject(error);
-      }
+    if (timeout <= 0 && Number.isFinite(timeout)) {
+      resolve(wait(heap, address, expected, 0));
+      return;
     }
-    look();
+    const timer = { current: undefined };
+    const ticket = binding.beginWait(heap, address, expected, (outcome) => {
+      clearTimeout(timer.current);
+      if (typeof outcome === 'number') resolve(WAITED[outcome]);
+      else reject(outcome);
+    });
+    if (ticket === 0) resolve('not-equal');
+    else if (Number.isFinite(timeout)) {
+      after(timeout, timer, () => {
+        const outcome = WAITED[binding.endWait(ticket)];
+        // Without an outcome the wait has ended, and the addon is about to call its function.
+        if (outcome !== undefined) resolve(outcome);
+      });
+    }
   });
 }
 

@@ -437,6 +437,11 @@ impl Mems {
             let _failed = stopped.finish();
         }
         #[cfg(feature = "c-abi")]
+        if let Some(file) = &self.file {
+            // While the words that are waited for are still those of the file.
+            file.end_waits();
+        }
+        #[cfg(feature = "c-abi")]
         let is_written = self.file.as_ref().is_none_or(|file| file.write_back());
         for span in self.regions.spans() {
             span.abandon();

@@ -95,13 +95,21 @@ impl Failure {
         if pending {
             return;
         }
+        // SAFETY: `env` is the environment of the running callback, of which the error is a value.
+        let _thrown = unsafe { self.value(env).map(|error| sys::napi_throw(env, error)) };
+    }
+
+    /// This failure as an error of JavaScript, which nobody has thrown yet.
+    ///
+    /// # Safety
+    /// `env` must be the environment of the running callback.
+    pub(super) unsafe fn value(&self, env: sys::napi_env) -> Result<sys::napi_value, Self> {
         let message = string(env, &self.to_string());
         let mut error = ptr::null_mut();
-        // SAFETY: `env` is the environment of the running callback; `message` is a string of it, or null, which Node-API refuses by
-        // status.
+        // SAFETY: the caller vouches for `env`; `message` is a string of it, or null, which Node-API refuses by status.
         let status = unsafe { self.constructor()(env, ptr::null_mut(), message, &raw mut error) };
         if status != sys::Status::napi_ok {
-            return;
+            return Err(Self::Napi(status));
         }
         define(env, error, c"code", string(env, self.code()));
         let refused = match self {
@@ -114,8 +122,7 @@ impl Failure {
             define(env, error, c"size", number(env, size));
             define(env, error, c"available", number(env, available));
         }
-        // SAFETY: `error` is a value of `env`, made above.
-        unsafe { sys::napi_throw(env, error) };
+        Ok(error)
     }
 }
 

@@ -16,7 +16,6 @@ use napi::bindgen_prelude::{BigInt as Address, Object, Unknown};
 use napi::{Env, Result, ValueType};
 use napi_derive::napi;
 use std::path::Path;
-use std::time::Duration;
 
 /// Opens the heap in a file, or creates it, and returns its id. The second argument is the options object or undefined; the third says
 /// whether the heap is closed once when the thread ends, as for worker threads: the end of the process needs no closing.
@@ -208,39 +207,6 @@ pub fn replace(env: Env, heap: Unknown, word: Unknown, address: Unknown) -> Resu
         let address = if is_none { 0 } else { arguments::address(heap, value)? };
         Ok(registry::with_heap(heap, |heap| heap.replace(word, address))?)
     })
-}
-
-/// Waits while the word of four bytes at an address is `expected`, for `timeout` milliseconds at most. Returns 0 when it is another, 1 if it
-/// was another to begin with, and 2 if the time is over. The thread does nothing else meanwhile.
-#[napi]
-pub fn wait(env: Env, heap: Unknown, address: Unknown, expected: Unknown, timeout: Unknown) -> Result<u32> {
-    run(env, || {
-        let heap = id(env, &heap)?;
-        let address = arguments::address(heap, argument(env, &address))?;
-        let received = argument(env, &expected);
-        let number = received.number().filter(|number| number.fract() == 0.0);
-        // What is stored in an Int32Array: from -2^31, and numbers of an Uint32Array as well.
-        let number = number.filter(|number| (-2_147_483_648.0..4_294_967_296.0).contains(number));
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range, and the bits are meant")]
-        let expected = number.map(|number| number as i64 as u32).ok_or_else(|| Failure::ArgumentType {
-            name: "expected",
-            expected: "a whole number of 32 bits",
-            received: received.described(),
-        })?;
-        let timeout = argument(env, &timeout).number().filter(|timeout| timeout.is_finite());
-        let timeout = timeout.map(|timeout| Duration::from_secs_f64(timeout.clamp(0.0, MOST_WAIT) / 1000.0));
-        let waiter = registry::look_at_heap(heap, |heap| heap.waiter(address))?;
-        Ok(waiter.wait(expected, timeout) as u32)
-    })
-}
-
-/// The longest time that can be waited, in milliseconds: a year.
-const MOST_WAIT: f64 = 365.0 * 86_400_000.0;
-
-/// Wakes all that wait for words of a heap.
-#[napi]
-pub fn notify(env: Env, heap: Unknown) -> Result<()> {
-    run(env, || Ok(registry::look_at_heap(id(env, &heap)?, |heap| heap.ring())?))
 }
 
 /// A string without zeros in it.

@@ -1,8 +1,9 @@
 //! Heaps in files: a ledger, its extents, and the lock that processes share.
 //!
 //! - Here what a heap has of its file, and how a call enters and leaves it. `open.rs`: creating, opening and closing one.
-//! - `grow.rs`: adding extents, and finding those that others have added. `words.rs`: words and roots. `bell.rs`: waiting for words.
+//! - `grow.rs`: adding extents, and finding those that others have added. `words.rs`: words and roots.
 //! - `turn.rs`: waiting for the lock while other threads look at blocks.
+//! - `bell.rs`: waiting for words. `lookout.rs`: waiting for them without sleeping.
 //! - `format.rs`: what the file says of itself. `verify.rs`: whether it is sound. `repair.rs`: mending one that is not.
 //!
 //! A call enters the file before it does anything with the heap, and leaves it afterwards (`process/registry.rs`). Between the two it
@@ -14,6 +15,8 @@
 mod bell;
 pub(crate) mod format;
 mod grow;
+#[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript calls it"))]
+mod lookout;
 mod open;
 #[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript calls it"))]
 mod repair;
@@ -24,6 +27,11 @@ mod turn;
 mod verify;
 mod words;
 
+#[cfg(feature = "node")]
+pub(crate) use bell::Waited;
+pub(crate) use lookout::Lookout;
+#[cfg(feature = "node")]
+pub(crate) use lookout::{Ended, Inbox, Ticket};
 #[cfg(feature = "node")]
 pub(crate) use open::Process;
 pub(crate) use open::{FileOptions, Opened};
@@ -78,6 +86,8 @@ pub(crate) struct HeapFile {
     last: Option<Entry>,
     /// Whether this process holds the lock.
     is_locked: bool,
+    /// Who waits for words of the file in the place of threads that must not sleep, once one has asked for that.
+    lookout: Option<Arc<Lookout>>,
 }
 
 impl HeapFile {

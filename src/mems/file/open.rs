@@ -210,6 +210,7 @@ impl HeapFile {
             most: options.max_size,
             last: None,
             is_locked: false,
+            lookout: None,
         })
     }
 
