@@ -36,6 +36,8 @@ const {
   reportOf,
   wait,
   waitAsync,
+  withPath,
+  wordIn,
 } = require('./heap-files.js');
 const { INSPECT, inspector } = require('./inspect.js');
 const { copyOf } = require('./lists.js');
@@ -58,6 +60,8 @@ const FRONT = Symbol('front');
 const AS_NUMBER = Symbol('as number');
 // The names for addresses, in objects of heaps that are in files.
 const ROOTS = Symbol('roots');
+// The id that an object of a heap in a file had before it was closed.
+const FORMER = Symbol('former id');
 
 /** What all blocks that a front hands out are aligned to, in bytes. */
 const SLOT = 16;
@@ -153,9 +157,11 @@ class Heap {
 
   static attach(id, ...others) {
     if (!Number.isSafeInteger(id)) throw wrongType('id', AN_ID, id);
-    binding.attach(id);
+    const isReadOnly = binding.attach(id);
     // biome-ignore lint/complexity/noThisInStatic: a subclass makes an object of its own.
-    return attachAs(isHeapClass(this) ? this : Heap, id, others);
+    const heap = attachAs(isHeapClass(this) ? this : Heap, id, others);
+    if (isReadOnly) viewsOf(heap).isReadOnly = true;
+    return heap;
   }
 
   static open(path, options) {
@@ -165,6 +171,7 @@ class Heap {
     const Class = isHeapClass(this) ? this : Heap;
     const heap = attachAs(Class, id, asNumber ? [{ addresses: 'number' }] : []);
     define(heap, ROOTS, new Roots(() => idOf(heap), asNumber), false);
+    if (options !== undefined && options.readOnly === true) viewsOf(heap).isReadOnly = true;
     onCreate(id);
     return heap;
   }
@@ -180,7 +187,7 @@ class Heap {
 
   static repair(path, options) {
     const asNumber = wantsNumbers(options);
-    return reportOf(binding.repairFile(pathOf(path), checkedOptions(options)), asNumber);
+    return reportOf(binding.repairFile(pathOf(path), withPath(checkedOptions(options))), asNumber);
   }
 
   static metrics(heaps, options) {
@@ -190,7 +197,8 @@ class Heap {
   get id() {
     // The reader may pass it on to another thread.
     frontOf(this).publish();
-    return idOf(this);
+    const id = idOf(this);
+    return this[FORMER] ?? id;
   }
 
   malloc(size, options) {
@@ -229,7 +237,7 @@ class Heap {
 
   free(address) {
     if (frontOf(this).free(address) !== false) return;
-    if (isWord(address)) binding.freeFrom(idOf(this), address.from);
+    if (isWord(address)) binding.freeFrom(idOf(this), wordIn(address));
     else calls.free(idOf(this), address);
   }
 
@@ -449,14 +457,21 @@ class Heap {
     viewsOf(this).clear();
     const id = idOf(this);
     // A file that others of this process have open stays open for them, and only for them.
-    if (this[ROOTS] !== undefined) define(this, ID, endedId(), false);
+    if (this[ROOTS] !== undefined && this[FORMER] === undefined) {
+      define(this, FORMER, id, false);
+      define(this, ID, endedId(), false);
+    }
     onClose(id, () => binding.close(id));
   }
 }
 
 // Not enumerable, so that it is not listed among the properties of a heap.
 Object.defineProperty(Heap.prototype, INSPECT, {
-  value: inspector((heap) => heap[ID], binding.heapEntry),
+  value: inspector(
+    (heap) => heap[ID],
+    binding.heapEntry,
+    (heap) => heap[FORMER],
+  ),
   configurable: true,
   writable: true,
 });

@@ -35,8 +35,10 @@ mod pause;
 #[cfg(feature = "c-abi")]
 mod process;
 pub mod recording;
+mod system_error;
 mod table;
 
 pub use error::Error;
 pub use file_error::FileError;
 pub use mems::{Access, Block, Choice, Mems, Options, Place, Realloc, Recorded, Setting, Stack};
+pub use system_error::SystemError;

@@ -14,16 +14,15 @@ use crate::process::registry::{self, Handle};
 use napi::bindgen_prelude::{BigInt as Address, Object, Unknown};
 use napi::{Env, Result, ValueType};
 use napi_derive::napi;
-use std::path::Path;
 use std::time::Duration;
 
 /// Opens the heap in a file, or creates it, and returns its id. The second argument is the options object or undefined.
 #[napi]
 pub fn open_file(env: Env, path: Unknown, options: Unknown) -> Result<f64> {
     run(env, || {
-        let path = text("path", argument(env, &path))?;
+        let path = arguments::path("path", argument(env, &path))?;
         let options = arguments::file_options(argument(env, &options), FileOptions::default())?;
-        Ok(as_number(files::open(Path::new(&path), &options)?))
+        Ok(as_number(files::open(&path, &options)?))
     })
 }
 
@@ -48,9 +47,9 @@ pub fn file_of<'env>(env: &'env Env, heap: Unknown) -> Result<Object<'env>> {
 #[napi]
 pub fn verify_file<'env>(env: &'env Env, path: Unknown, options: Unknown) -> Result<Object<'env>> {
     run(*env, || {
-        let path = text("path", argument(*env, &path))?;
+        let path = arguments::path("path", argument(*env, &path))?;
         let deep = arguments::verify_options(argument(*env, &options))?;
-        shown(env, &file::verify(Path::new(&path), deep)?)
+        shown(env, &file::verify(&path, deep)?)
     })
 }
 
@@ -58,10 +57,10 @@ pub fn verify_file<'env>(env: &'env Env, path: Unknown, options: Unknown) -> Res
 #[napi]
 pub fn repair_file<'env>(env: &'env Env, path: Unknown, options: Unknown) -> Result<Object<'env>> {
     run(*env, || {
-        let path = text("path", argument(*env, &path))?;
+        let path = arguments::path("path", argument(*env, &path))?;
         let into = arguments::repair_options(argument(*env, &options))?;
-        let into = into.map(|into| text("options.into", into)).transpose()?;
-        shown(env, &files::repair(Path::new(&path), into.as_deref().map(Path::new))?)
+        let into = into.map(|into| arguments::path("options.into", into)).transpose()?;
+        shown(env, &files::repair(&path, into.as_deref())?)
     })
 }
 
@@ -113,7 +112,7 @@ fn uuid_text(uuid: [u8; 16]) -> String {
 #[napi]
 pub fn root(env: Env, heap: Unknown, name: Unknown) -> Result<Option<Address>> {
     run(env, || {
-        let name = text("name", argument(env, &name))?;
+        let name = name_of(argument(env, &name))?;
         let root = registry::look_at_heap(id(env, &heap)?, |heap| Ok(heap.file()?.root(name.as_bytes())))?;
         Ok(root.map(Address::from))
     })
@@ -138,7 +137,7 @@ pub fn roots<'env>(env: &'env Env, heap: Unknown) -> Result<Vec<Object<'env>>> {
 #[napi]
 pub fn set_root(env: Env, heap: Unknown, name: Unknown, address: Unknown) -> Result<()> {
     run(env, || {
-        let (heap, name) = (id(env, &heap)?, text("name", argument(env, &name))?);
+        let (heap, name) = (id(env, &heap)?, name_of(argument(env, &name))?);
         let address = arguments::address(heap, argument(env, &address))?;
         Ok(registry::with_heap(heap, |heap| heap.set_root(name.as_bytes(), address))?)
     })
@@ -148,7 +147,7 @@ pub fn set_root(env: Env, heap: Unknown, name: Unknown, address: Unknown) -> Res
 #[napi]
 pub fn delete_root(env: Env, heap: Unknown, name: Unknown) -> Result<bool> {
     run(env, || {
-        let name = text("name", argument(env, &name))?;
+        let name = name_of(argument(env, &name))?;
         Ok(registry::with_heap(id(env, &heap)?, |heap| heap.delete_root(name.as_bytes()))?)
     })
 }
@@ -163,7 +162,7 @@ pub fn malloc_into(env: Env, heap: Unknown, size: Unknown, alignment: Unknown, i
             none if none.kind() == ValueType::Undefined => 1,
             given => arguments::power("options.alignment", given)?,
         };
-        let into = arguments::address(heap, argument(env, &into))?;
+        let into = arguments::word_address("options.into", argument(env, &into))?;
         let mut found = Handle::new(heap)?;
         let made = events::around(env.raw(), heap, || {
             steps::allocate(&mut found, |heap| heap.malloc_into(size, alignment, into))
@@ -177,7 +176,7 @@ pub fn malloc_into(env: Env, heap: Unknown, size: Unknown, alignment: Unknown, i
 pub fn free_from(env: Env, heap: Unknown, word: Unknown) -> Result<()> {
     run(env, || {
         let heap = id(env, &heap)?;
-        let word = arguments::address(heap, argument(env, &word))?;
+        let word = arguments::word_address("from", argument(env, &word))?;
         Ok(registry::with_heap(heap, |heap| heap.free_from_word(word))?)
     })
 }
@@ -187,7 +186,7 @@ pub fn free_from(env: Env, heap: Unknown, word: Unknown) -> Result<()> {
 pub fn replace(env: Env, heap: Unknown, word: Unknown, address: Unknown) -> Result<()> {
     run(env, || {
         let heap = id(env, &heap)?;
-        let (word, value) = (arguments::address(heap, argument(env, &word))?, argument(env, &address));
+        let (word, value) = (arguments::word_address("word", argument(env, &word))?, argument(env, &address));
         let is_none = value.number() == Some(0.0) || matches!(value.bigint(), BigInt::Fits(0));
         let address = if is_none { 0 } else { arguments::address(heap, value)? };
         Ok(registry::with_heap(heap, |heap| heap.replace(word, address))?)
@@ -211,7 +210,16 @@ pub fn wait(env: Env, heap: Unknown, address: Unknown, expected: Unknown, timeou
             expected: "a whole number of 32 bits",
             received: received.described(),
         })?;
-        let timeout = argument(env, &timeout).number().filter(|timeout| timeout.is_finite());
+        let received = argument(env, &timeout);
+        let timeout = match received.kind() {
+            ValueType::Undefined => None,
+            _ => Some(received.number().ok_or_else(|| Failure::ArgumentType {
+                name: "timeout",
+                expected: "of type number, in milliseconds",
+                received: received.described(),
+            })?),
+        };
+        let timeout = timeout.filter(|timeout| timeout.is_finite());
         let timeout = timeout.map(|timeout| Duration::from_secs_f64(timeout.clamp(0.0, MOST_WAIT) / 1000.0));
         let waiter = registry::look_at_heap(heap, |heap| heap.waiter(address))?;
         Ok(waiter.wait(expected, timeout) as u32)
@@ -227,8 +235,9 @@ pub fn notify(env: Env, heap: Unknown) -> Result<()> {
     run(env, || Ok(registry::look_at_heap(id(env, &heap)?, |heap| heap.ring())?))
 }
 
-/// A string without zeros in it.
-fn text(name: &'static str, value: Value) -> std::result::Result<String, Failure> {
-    let given = value.string()?.filter(|text| !text.contains('\0'));
-    given.ok_or_else(|| Failure::ArgumentType { name, expected: "a string without zeros", received: value.described() })
+/// The name of a root.
+fn name_of(value: Value) -> std::result::Result<String, Failure> {
+    let given = value.long_string().filter(|text| !text.contains('\0'));
+    let expected = "a string without a zero byte";
+    given.ok_or_else(|| Failure::ArgumentType { name: "name", expected, received: value.described() })
 }

@@ -80,7 +80,10 @@ impl Mems {
     /// [`FileError::NotInFile`]; the errors of [`Mems::span`]; [`FileError::NotAWord`] if `address` is no multiple of 4.
     pub(crate) fn waiter(&self, address: u64) -> Result<Waiter, Error> {
         let file = self.file()?;
-        let word = self.span(address, 4)?.words().ok_or(FileError::NotAWord { address })?;
+        let word = self
+            .span(address, 4)?
+            .words()
+            .ok_or_else(|| FileError::NotAWord { address: address.to_string(), bytes: 4 })?;
         let bell = file.header_map.words32(8 * at::DOORBELL, 2);
         let bell = bell.ok_or_else(|| file.corrupt("its header has no bell"))?;
         Ok(Waiter { word, bell, read_only: file.is_read_only() })
