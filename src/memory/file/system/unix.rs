@@ -70,7 +70,7 @@ pub fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
     // SAFETY: paths that end with a zero, and a number.
     let status = unsafe { libc::renamex_np(from.as_ptr(), to.as_ptr(), libc::RENAME_EXCL) };
     #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
-    let status = {
+    let status: i32 = {
         let _ = (from, to);
         return Err(io::ErrorKind::Unsupported.into());
     };
