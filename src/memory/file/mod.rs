@@ -68,6 +68,9 @@ pub enum Refused {
     /// The system refuses.
     #[error(transparent)]
     System(#[from] io::Error),
+    /// The file is complete, and the system does not give it its name.
+    #[error(transparent)]
+    Unnamed(io::Error),
     /// The path is a symbolic link.
     #[error("it is a symbolic link")]
     Symlink,
