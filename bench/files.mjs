@@ -1,15 +1,18 @@
 // npm run bench:files [-- --quick] [--only PART]... [--folder FOLDER] [--write]
 // npm run bench:files -- --report
 //
-// What heap files cost, in two parts. `blocks`: calls beside those of a heap in memory, several processes at once, opening, and
-// bookkeeping; prints a table. `map`: maps beside lmdb-js, SQLite, lru-cache, Map and Redis; prints tables, keeps the figures in
-// target/map.json, and after a full run, or with --write, writes docs/map.svg and the tables in docs/map.md, which --report makes anew
-// without measuring. FOLDER, by default the system's for temporary files, is where the heap files are: two gigabytes at a time, and less
-// with --quick.
+// What heap files cost: calls beside those of a heap in memory, several processes at once, messages, opening, and bookkeeping; and what
+// maps cost, beside lmdb-js, SQLite, lru-cache, Map and Redis. Prints tables. PART is pairs, processes, messages, opening or map.
+//
+// The figures of maps are kept in target/map.json. After a full run, or with --write, docs/map.svg and the tables in docs/map.md are
+// written from them; --report does so without measuring. FOLDER, by default the system's for temporary files, is where the heap files
+// are: two gigabytes at a time, and less with --quick.
 //
 // Redis is measured if redis-server is installed, SQLite if better-sqlite3 is (npm install --no-save better-sqlite3). On a busy machine
-// run it as `chrt -r 1 node bench/files.mjs`.
+// run it as `chrt -r 1 node bench/files.mjs`, which keeps other programs off its processor.
 
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -23,7 +26,7 @@ import { measureMaps, writeMaps } from './map/index.mjs';
 const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
-    only: { type: 'string', multiple: true, default: ['blocks', 'map'] },
+    only: { type: 'string', multiple: true, default: [] },
     folder: { type: 'string', default: os.tmpdir() },
     write: { type: 'boolean', default: false },
     report: { type: 'boolean', default: false },
@@ -38,6 +41,8 @@ const MILLISECONDS = options.quick ? 300 : 1500;
 /** Blocks of each process, where several work. */
 const OWN = 20_000;
 const PROCESSES = [1, 2, 4];
+/** Messages of a round between two processes. */
+const MESSAGES = options.quick ? 300 : 3000;
 const JOBS = ['malloc and free', 'get', 'view of 16 bytes', 'read of 16 bytes'];
 
 const folder = options.report
@@ -127,6 +132,39 @@ async function processes(job) {
   }
 }
 
+/** Two processes send each other messages by two numbers, each waiting asynchronously: microseconds there and back. */
+async function messages() {
+  const runs = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    progress(`messages, round ${round + 1} of ${ROUNDS}`);
+    const file = newFile();
+    const heap = Heap.open(file);
+    const words = heap.calloc(2, 4);
+    heap.roots.set('words', words);
+    const numbers = heap.view(words, Int32Array);
+    const other = fork(worker, ['reply', file, String(MESSAGES)]);
+    await once(other, 'message');
+    const processor = process.cpuUsage();
+    const begun = process.hrtime.bigint();
+    for (let turn = 0; turn < MESSAGES; turn++) {
+      Atomics.store(numbers, 0, turn + 1);
+      heap.notify(words);
+      await heap.waitAsync(words + 4n, turn);
+    }
+    const us = Number(process.hrtime.bigint() - begun) / 1e3 / MESSAGES;
+    const { user, system } = process.cpuUsage(processor);
+    runs.push({ us, processor: (user + system) / MESSAGES });
+    await once(other, 'exit');
+    heap.close();
+    rmSync(file);
+  }
+  const of = (name) => median(runs.map((run) => run[name])).toFixed(0);
+  add(
+    'message to another process and back',
+    `${of('us')} µs, ${of('processor')} µs of processor time`,
+  );
+}
+
 async function opening(blocks) {
   const file = newFile();
   const heap = Heap.open(file, { addresses: 'number' });
@@ -149,10 +187,8 @@ async function opening(blocks) {
   rmSync(file);
 }
 
-async function blocks() {
-  for (const live of LIVE) await pairs(live);
-  for (const job of JOBS) await processes(job);
-  for (const count of OPENED) await opening(count);
+/** Prints what the parts other than `map` have added. */
+function printRows() {
   progress('');
   const [cpu] = os.cpus();
   const date = new Date().toISOString().slice(0, 10);
@@ -176,7 +212,19 @@ async function map() {
   if (options.write || !quick) writeMaps(data);
 }
 
-const PARTS = { blocks, map };
+const PARTS = {
+  async pairs() {
+    for (const live of LIVE) await pairs(live);
+  },
+  async processes() {
+    for (const job of JOBS) await processes(job);
+  },
+  messages,
+  async opening() {
+    for (const blocks of OPENED) await opening(blocks);
+  },
+  map,
+};
 
 if (options.report) {
   writeMaps();
@@ -184,8 +232,10 @@ if (options.report) {
   const unknown = options.only.find((part) => !(part in PARTS));
   if (unknown) throw new Error(`there is no part ${unknown}: choose from ${Object.keys(PARTS)}`);
   try {
-    for (const part of options.only) await PARTS[part]();
+    for (const [name, part] of Object.entries(PARTS))
+      if (options.only.length === 0 || options.only.includes(name)) await part();
   } finally {
     rmSync(folder, { recursive: true });
   }
+  if (rows.length > 0) printRows();
 }

@@ -2,11 +2,24 @@
 
 'use strict';
 
+const fs = require('node:fs');
 const { Failure } = require('./lib/failure.js');
+const { systemFailure } = require('./lib/files.js');
 const { isHeapFile, mend, printReport } = require('./lib/heap-file.js');
+
+/** Throws if a file cannot be read. */
+function checkThere(file) {
+  try {
+    if (fs.statSync(file).isDirectory()) throw new Failure(`cannot read ${file}: it is a folder.`);
+    fs.accessSync(file, fs.constants.R_OK);
+  } catch (error) {
+    throw error.syscall ? systemFailure(error, file, 'read') : error;
+  }
+}
 
 async function run(context, [file], { into }) {
   if (file === undefined) throw new Failure('name a heap file, as in mems repair pages.heap.');
+  checkThere(file);
   if (!isHeapFile(file))
     throw new Failure(`${file} is no heap file, and nothing else is repaired.`);
   return printReport(context, 'repair', mend(file, into));

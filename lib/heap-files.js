@@ -1,10 +1,14 @@
 // Heaps in files: what their objects do beside what all heaps do.
+// biome-ignore-all lint/style/useNodejsImportProtocol: the first versions of Node 14 cannot require a node: name.
 
 'use strict';
 
+const util = require('util');
 const binding = require('../binding.js');
 const { returned } = require('./addresses.js');
-const { hasOwn, isRevoked } = require('./arguments.js');
+const { fail, hasOwn, isRevoked, shown } = require('./arguments.js');
+const { INSPECT } = require('./inspect.js');
+const { pathOf } = require('./recording.js');
 
 /** Numbers of the addon for a process: slot, id, and when it opened the file. */
 const PROCESS = 3;
@@ -39,6 +43,20 @@ class Roots {
     }
   }
 }
+
+// Shown with its names and addresses, as a Map is. Showing never throws: the heap may be closed.
+Object.defineProperty(Roots.prototype, INSPECT, {
+  value: function inspect(depth, options, inspectInside = util.inspect) {
+    if (depth < 0) return '[Roots]';
+    try {
+      return inspectInside(new Map(this), options).replace(/^Map/, 'Roots');
+    } catch (_) {
+      return '[Roots]';
+    }
+  },
+  configurable: true,
+  writable: true,
+});
 
 /** Numbers, `width` at a time, as lists. */
 function* rows(numbers, width) {
@@ -91,6 +109,18 @@ function mallocInto(heap, size, options, asNumber) {
 /** Whether what `free` is called with names the word that has the address. */
 const isWord = (address) => hasOwnName(address, 'from');
 
+/** The word that `free` is called with. Throws if something else is named as well. */
+function wordIn({ from, ...unknown }) {
+  const [name] = Object.keys(unknown);
+  if (name === undefined) return from;
+  const message = `"${shown(name)}" is not an option of free(). The options are from`;
+  throw fail(TypeError, 'ERR_INVALID_ARG_VALUE', message, wordIn);
+}
+
+/** The options of `repair`, checked, with the path in the place of a URL. */
+const withPath = (options) =>
+  hasOwnName(options, 'into') ? { ...options, into: pathOf(options.into) } : options;
+
 /** How waiting has ended, by the addon's numbers. */
 const WAITED = ['ok', 'not-equal', 'timed-out'];
 
@@ -98,27 +128,39 @@ const WAITED = ['ok', 'not-equal', 'timed-out'];
 const wait = (heap, address, expected, timeout) =>
   WAITED[binding.wait(heap, address, expected, timeout)];
 
-/** Milliseconds from one look of `waitAsync` at a word to the next. */
-const OFTEN = 1;
+/** The longest time that a timer takes, in milliseconds. */
+const LONGEST_TIMER = 2 ** 31 - 1;
 
-/** Waits for a word to change, and looks at it each millisecond. */
-function waitAsync(heap, address, expected, timeout = Number.POSITIVE_INFINITY) {
+/** Calls `end` after so many milliseconds, and has `timer.current` be the timer meanwhile. */
+function after(milliseconds, timer, end) {
+  const rest = milliseconds - LONGEST_TIMER;
+  timer.current = setTimeout(
+    () => (rest > 0 ? after(rest, timer, end) : end()),
+    Math.min(milliseconds, LONGEST_TIMER),
+  );
+}
+
+/** Waits for a word to change: the addon has a thread that waits, and calls a function when the word has changed. */
+function waitAsync(heap, address, expected, timeout) {
   return new Promise((resolve, reject) => {
-    const until = Date.now() + timeout;
-    let isFirst = true;
-    function look() {
-      try {
-        // With no time to wait, the addon only looks.
-        const seen = binding.wait(heap, address, expected, 0);
-        if (seen === 1) return resolve(isFirst ? 'not-equal' : 'ok');
-        if (Date.now() >= until) return resolve('timed-out');
-        isFirst = false;
-        setTimeout(look, OFTEN);
-      } catch (error) {
-        reject(error);
-      }
+    if (timeout <= 0 && Number.isFinite(timeout)) {
+      resolve(wait(heap, address, expected, 0));
+      return;
     }
-    look();
+    const timer = { current: undefined };
+    const ticket = binding.beginWait(heap, address, expected, (outcome) => {
+      clearTimeout(timer.current);
+      if (typeof outcome === 'number') resolve(WAITED[outcome]);
+      else reject(outcome);
+    });
+    if (ticket === 0) resolve('not-equal');
+    else if (Number.isFinite(timeout)) {
+      after(timeout, timer, () => {
+        const outcome = WAITED[binding.endWait(ticket)];
+        // Without an outcome the wait has ended, and the addon is about to call its function.
+        if (outcome !== undefined) resolve(outcome);
+      });
+    }
   });
 }
 
@@ -142,4 +184,6 @@ module.exports = {
   reportOf,
   wait,
   waitAsync,
+  withPath,
+  wordIn,
 };

@@ -4,6 +4,7 @@
 
 // Node's global Buffer is a getter, which every view would call.
 const { Buffer } = require('buffer');
+const { isMainThread } = require('worker_threads');
 const binding = require('../binding.js');
 const { asNumbers, inKind, returned, wantsNumbers } = require('./addresses.js');
 const { Allocation } = require('./allocation.js');
@@ -36,6 +37,8 @@ const {
   reportOf,
   wait,
   waitAsync,
+  withPath,
+  wordIn,
 } = require('./heap-files.js');
 const { INSPECT, inspector } = require('./inspect.js');
 const { copyOf } = require('./lists.js');
@@ -59,6 +62,13 @@ const FRONT = Symbol('front');
 const AS_NUMBER = Symbol('as number');
 // The names for addresses, in objects of heaps that are in files.
 const ROOTS = Symbol('roots');
+// In objects of heaps that are in files, whether the object has opened the file: only then its end closes the file.
+const HAS_OPENED = Symbol('has opened');
+// The id that an object of a heap in a file had before it was closed.
+const FORMER = Symbol('former id');
+
+/** What the addon says of a heap that is attached to: not in a file, and in one that is open for reading only. */
+const [IN_MEMORY, FOR_READING] = [0, 2];
 
 /** What all blocks that a front hands out are aligned to, in bytes. */
 const SLOT = 16;
@@ -154,18 +164,30 @@ class Heap {
 
   static attach(id, ...others) {
     if (!Number.isSafeInteger(id)) throw wrongType('id', AN_ID, id);
-    binding.attach(id);
+    const kind = binding.attach(id);
     // biome-ignore lint/complexity/noThisInStatic: a subclass makes an object of its own.
-    return attachAs(isHeapClass(this) ? this : Heap, id, others);
+    const heap = attachAs(isHeapClass(this) ? this : Heap, id, others);
+    if (kind !== IN_MEMORY) define(heap, HAS_OPENED, false, false);
+    if (kind === FOR_READING) viewsOf(heap).isReadOnly = true;
+    return heap;
   }
 
   static open(path, options) {
     const asNumber = wantsNumbers(options);
-    const id = binding.openFile(pathOf(path), checkedOptions(options));
+    const id = binding.openFile(pathOf(path), checkedOptions(options), !isMainThread);
     // biome-ignore lint/complexity/noThisInStatic: a subclass makes an object of its own.
     const Class = isHeapClass(this) ? this : Heap;
-    const heap = attachAs(Class, id, asNumber ? [{ addresses: 'number' }] : []);
+    let heap;
+    try {
+      heap = attachAs(Class, id, asNumber ? [{ addresses: 'number' }] : []);
+    } catch (error) {
+      // The constructor of a subclass has thrown: nobody has the object.
+      binding.close(id);
+      throw error;
+    }
+    define(heap, HAS_OPENED, true, false);
     define(heap, ROOTS, new Roots(() => idOf(heap), asNumber), false);
+    if (options !== undefined && options.readOnly === true) viewsOf(heap).isReadOnly = true;
     onCreate(id);
     return heap;
   }
@@ -181,7 +203,7 @@ class Heap {
 
   static repair(path, options) {
     const asNumber = wantsNumbers(options);
-    return reportOf(binding.repairFile(pathOf(path), checkedOptions(options)), asNumber);
+    return reportOf(binding.repairFile(pathOf(path), withPath(checkedOptions(options))), asNumber);
   }
 
   static metrics(heaps, options) {
@@ -191,7 +213,8 @@ class Heap {
   get id() {
     // The reader may pass it on to another thread.
     frontOf(this).publish();
-    return idOf(this);
+    const id = idOf(this);
+    return this[FORMER] ?? id;
   }
 
   malloc(size, options) {
@@ -230,7 +253,7 @@ class Heap {
 
   free(address) {
     if (frontOf(this).free(address) !== false) return;
-    if (isWord(address)) binding.freeFrom(idOf(this), address.from);
+    if (isWord(address)) binding.freeFrom(idOf(this), wordIn(address));
     else calls.free(idOf(this), address);
   }
 
@@ -458,15 +481,23 @@ class Heap {
     frontOf(this).end();
     viewsOf(this).clear();
     const id = idOf(this);
+    const hasOpened = this[HAS_OPENED];
     // A file that others of this process have open stays open for them, and only for them.
-    if (this[ROOTS] !== undefined) define(this, ID, endedId(), false);
-    onClose(id, () => binding.close(id));
+    if (hasOpened !== undefined && this[FORMER] === undefined) {
+      define(this, FORMER, id, false);
+      define(this, ID, endedId(), false);
+    }
+    if (hasOpened !== false) onClose(id, () => binding.close(id));
   }
 }
 
 // Not enumerable, so that it is not listed among the properties of a heap.
 Object.defineProperty(Heap.prototype, INSPECT, {
-  value: inspector((heap) => heap[ID], binding.heapEntry),
+  value: inspector(
+    (heap) => heap[ID],
+    binding.heapEntry,
+    (heap) => heap[FORMER],
+  ),
   configurable: true,
   writable: true,
 });

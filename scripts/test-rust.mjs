@@ -5,7 +5,7 @@
 //   npm run test:rust -- --under asan          under AddressSanitizer: nightly Rust, Linux x64
 //   npm run test:rust -- --under tsan          fronts of several threads under ThreadSanitizer: nightly Rust, Linux x64. It does not see
 //                                              what orders threads in the standard library, and reports the test harness's own join
-//   npm run test:rust -- --under loom          all interleavings of two or three threads at a block's state
+//   npm run test:rust -- --under loom          all interleavings of two or three threads at a block's state, and at the bell of a file
 //   npm run test:rust -- --under valgrind      under valgrind: Linux x64
 import { spawnSync } from 'node:child_process';
 import { dirname } from 'node:path';

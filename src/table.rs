@@ -9,9 +9,14 @@ use std::fmt;
 use std::ops::Deref;
 use std::ptr;
 
+/// The fences between atomic numbers.
+#[cfg(all(loom, feature = "c-abi"))]
+pub use loom::sync::atomic::fence;
 /// The atomic numbers of tables: under loom, which tries all interleavings of a test, its own.
 #[cfg(loom)]
 pub use loom::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
+#[cfg(all(not(loom), feature = "c-abi"))]
+pub use std::sync::atomic::fence;
 #[cfg(not(loom))]
 pub use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
 

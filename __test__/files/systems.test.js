@@ -242,8 +242,8 @@ test('a heap in a full file system throws, and works on when there is room', {
   fs.writeFileSync(filler, Buffer.alloc(16 << 20).subarray(0, (16 << 20) - 65_536));
   assert.throws(() => Heap.open(at), { code: 'ERR_MEMS_OUT_OF_SPACE' });
   assert.deepEqual(fs.readdirSync(place), ['filler']);
-  fs.truncateSync(filler, (16 << 20) - (1 << 20));
-  // There is room for a header, and not for an extent.
+  fs.truncateSync(filler, (16 << 20) - (5 << 16));
+  // There is room for a header, and not for the smallest extent.
   const heap = Heap.open(at, { addresses: 'number' });
   assert.throws(() => heap.malloc(8), { code: 'ERR_MEMS_OUT_OF_SPACE' });
   assert.equal(heap.stats().totals.malloc, 0);
@@ -258,7 +258,8 @@ test('a heap in a full file system throws, and works on when there is room', {
       break;
     }
   }
-  assert.ok(blocks.length > 50);
+  // Extents become smaller as the disk becomes full, so that little is left of it.
+  assert.ok(blocks.length > 150, `${blocks.length} blocks`);
   // Another program takes what is left: no store meets a full disk.
   try {
     fs.writeFileSync(filler, Buffer.alloc(16 << 20));
@@ -376,11 +377,11 @@ test('a heap for reading only sees what others store, and changes nothing', () =
     () => reader.replace(address, 0),
     () => reader.roots.set('it', address),
     () => reader.roots.delete('it'),
+    () => reader.fill(address, 1),
   ]) {
     assert.throws(call, { code: 'ERR_MEMS_READ_ONLY' }, String(call));
   }
-  // Bytes that are stored stay in the process, as those that are stored through views do.
-  reader.fill(address, 1);
+  // Bytes that are stored through views stay in the process.
   reader.buffer(address, 64).fill(1);
   assert.equal(heap.read(address, 1)[0], 6);
   reader.verify();

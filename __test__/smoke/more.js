@@ -5,6 +5,9 @@
 
 const assert = require('assert');
 const { randomFillSync } = require('crypto');
+const { unlinkSync } = require('fs');
+const { tmpdir } = require('os');
+const { join } = require('path');
 const { api, assertCode } = require('./api.js');
 const { quietly } = require('../helpers/console.js');
 const { runWorker } = require('./workers.js');
@@ -195,6 +198,26 @@ function chainsAndStats() {
   assert.strictEqual(stats.fragmentation.external, 1 - stats.bytes.largestHole / bytes.hole);
 }
 
+async function waitsForWordsOfFiles() {
+  const file = join(tmpdir(), `mems-smoke-${process.pid}.mems`);
+  const heap = api().Heap.open(file);
+  try {
+    const word = heap.calloc(1, 4);
+    assert.strictEqual(await heap.waitAsync(word, 1), 'not-equal');
+    assert.strictEqual(await heap.waitAsync(word, 0, 5), 'timed-out');
+    const waited = heap.waitAsync(word, 0);
+    heap.write(word, Buffer.from([1, 0, 0, 0]));
+    heap.notify(word);
+    assert.strictEqual(await waited, 'ok');
+    const pending = heap.waitAsync(word, 1);
+    heap.close();
+    await assert.rejects(pending, { code: 'ERR_MEMS_CLOSED' });
+  } finally {
+    heap.close();
+    unlinkSync(file);
+  }
+}
+
 module.exports = {
   batches,
   buffersAndViews,
@@ -203,4 +226,5 @@ module.exports = {
   heapsAsObjects,
   numberAddresses,
   chainsAndStats,
+  waitsForWordsOfFiles,
 };

@@ -1,6 +1,7 @@
 // One process of bench/files.mjs: does one kind of call on a heap file for some time, or opens one, and sends what it has measured.
 //
 //   node bench/files/worker.mjs JOB FILE [BLOCKS [MILLISECONDS]]
+//   node bench/files/worker.mjs reply FILE MESSAGES
 
 import { Heap } from '@sambhav-gautam/osmemoryallocator';
 
@@ -71,9 +72,26 @@ function working() {
   });
 }
 
+/** Replies to `count` messages: waits until the first number of the block that is a root changes, and changes the second. */
+async function replying(count) {
+  const heap = Heap.open(file, { create: false });
+  const words = heap.roots.get('words');
+  const numbers = heap.view(words, Int32Array);
+  process.send('ready');
+  for (let turn = 0; turn < count; turn++) {
+    await heap.waitAsync(words, turn);
+    Atomics.store(numbers, 1, turn + 1);
+    heap.notify(words);
+  }
+  heap.close();
+  process.disconnect();
+}
+
 if (job === 'open') {
   process.send(opening());
   process.disconnect();
+} else if (job === 'reply') {
+  await replying(Number(blocks));
 } else {
   working();
 }

@@ -16,6 +16,16 @@ use super::options::Options;
 use super::{Heap, is_size};
 use crate::error::Error;
 use crate::file_error::FileError;
+use std::ops::Range;
+
+/// The bytes of a word.
+const WORD: u64 = 8;
+
+/// The error for an address at which there is no word.
+#[cold]
+fn not_a_word(address: u64) -> Error {
+    FileError::NotAWord { address: address.to_string(), bytes: WORD }.into()
+}
 
 impl Heap {
     /// A heap with the segments and counters of a ledger.
@@ -77,21 +87,25 @@ impl Heap {
     }
 
     /// Frees the block whose address is in the word at `word`, and stores `address` there by the same operation; 0 for none.
-    /// If the word was 0, `address` is stored, and nothing is freed.
+    /// If the word was 0, `address` is stored, and nothing is freed; if it was `address`, nothing changes. Returns the addresses of the block
+    /// that was freed.
     ///
     /// # Errors
     /// [`FileError::NotAWord`]; the errors of [`Heap::free`] for `address`, and for the address in the word;
     /// [`FileError::WordInBlock`] if the word is in the block that would be freed. Nothing has changed then.
-    pub fn replace(&mut self, word: u64, address: u64) -> Result<(), Error> {
+    pub fn replace(&mut self, word: u64, address: u64) -> Result<Option<Range<u64>>, Error> {
         let offset = self.word(word)?;
         if address != 0 {
             self.check_block_start(address)?;
         }
-        let Some(ledger) = self.engine.ledger() else { return Err(FileError::NotAWord { address: word }.into()) };
+        let Some(ledger) = self.engine.ledger() else { return Err(not_a_word(word)) };
         let old = ledger.data_word(offset).unwrap_or(0);
+        if old == address {
+            return Ok(None);
+        }
         if old == 0 {
             ledger.put_word(Note { offset, value: address });
-            return Ok(());
+            return Ok(None);
         }
         let block = self.check_block_start(old)?;
         if block.contains(&word) {
@@ -103,7 +117,7 @@ impl Heap {
             return Err(self.refusal(old));
         }
         self.refresh();
-        Ok(())
+        Ok(Some(block))
     }
 
     /// What is in the word at an address; 0 for no address.
@@ -119,7 +133,7 @@ impl Heap {
     fn word(&mut self, address: u64) -> Result<u64, Error> {
         let offset =
             offset_of(address).filter(|&offset| self.engine.ledger().is_some_and(|ledger| ledger.has_word(offset)));
-        offset.ok_or(FileError::NotAWord { address }.into())
+        offset.ok_or_else(|| not_a_word(address))
     }
 
     /// Recovers what a dead owner of the lock has left behind, and reads the counters again.

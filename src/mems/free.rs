@@ -104,8 +104,14 @@ impl Mems {
     /// Frees a block that is cleared, unless it is long.
     fn free_cleared(&mut self, address: u64) -> Result<Left, Error> {
         let (_, whole) = self.starting(address)?;
-        // A block in a file is cleared with the file's lock, however long it is: nothing hides it from other processes.
-        if is_large(whole) && !self.is_in_file() {
+        if self.is_in_file() {
+            // Not before it is free: a death in between would leave a live block whose contents are gone. The file's lock is held throughout,
+            // however long the block is: nothing else hides it from other processes.
+            let left = self.free_from(address)?;
+            self.regions.fill(address, 0, whole);
+            return Ok(left);
+        }
+        if is_large(whole) {
             return Ok(Left::Block);
         }
         self.regions.fill(address, 0, whole);

@@ -436,12 +436,19 @@ impl Mems {
             // Nobody is left to be told that the disk has failed.
             let _failed = stopped.finish();
         }
+        #[cfg(feature = "c-abi")]
+        if let Some(file) = &self.file {
+            // While the words that are waited for are still those of the file.
+            file.end_waits();
+        }
+        #[cfg(feature = "c-abi")]
+        let is_written = self.file.as_ref().is_none_or(|file| file.write_back());
         for span in self.regions.spans() {
             span.abandon();
         }
         #[cfg(feature = "c-abi")]
         if let Some(file) = self.file {
-            file.close();
+            file.close(is_written);
         }
         // A ledger holds the memory of its extents, which is not to look as if buffers did.
         drop(self.heap);

@@ -5,6 +5,7 @@ use super::events;
 use super::failure::{Failure, run};
 use super::js_value::{BigInt, Value, as_number};
 use super::object::Made;
+use super::owner::{self, AtEnd};
 use crate::heap::FIRST_ADDRESS;
 use crate::heap::ledger::Summary;
 use crate::mems::file::{self, FileOptions, Process, Report};
@@ -14,16 +15,23 @@ use crate::process::registry::{self, Handle};
 use napi::bindgen_prelude::{BigInt as Address, Object, Unknown};
 use napi::{Env, Result, ValueType};
 use napi_derive::napi;
-use std::path::Path;
-use std::time::Duration;
 
-/// Opens the heap in a file, or creates it, and returns its id. The second argument is the options object or undefined.
+/// Opens the heap in a file, or creates it, and returns its id. The second argument is the options object or undefined; the third says
+/// whether the heap is closed once when the thread ends, as for worker threads: the end of the process needs no closing.
 #[napi]
-pub fn open_file(env: Env, path: Unknown, options: Unknown) -> Result<f64> {
+pub fn open_file(env: Env, path: Unknown, options: Unknown, closes: bool) -> Result<f64> {
     run(env, || {
-        let path = text("path", argument(env, &path))?;
+        let path = arguments::path("path", argument(env, &path))?;
         let options = arguments::file_options(argument(env, &options), FileOptions::default())?;
-        Ok(as_number(files::open(Path::new(&path), &options)?))
+        if closes {
+            // SAFETY: `env` is this call's own.
+            unsafe { owner::reserve(env.raw()) }?;
+        }
+        let heap = files::open(&path, &options)?;
+        if closes {
+            owner::own(heap, AtEnd::CloseFile);
+        }
+        Ok(as_number(heap))
     })
 }
 
@@ -54,9 +62,9 @@ pub fn is_in_file(env: Env, heap: Unknown) -> Result<bool> {
 #[napi]
 pub fn verify_file<'env>(env: &'env Env, path: Unknown, options: Unknown) -> Result<Object<'env>> {
     run(*env, || {
-        let path = text("path", argument(*env, &path))?;
+        let path = arguments::path("path", argument(*env, &path))?;
         let deep = arguments::verify_options(argument(*env, &options))?;
-        shown(env, &file::verify(Path::new(&path), deep)?)
+        shown(env, &file::verify(&path, deep)?)
     })
 }
 
@@ -64,10 +72,10 @@ pub fn verify_file<'env>(env: &'env Env, path: Unknown, options: Unknown) -> Res
 #[napi]
 pub fn repair_file<'env>(env: &'env Env, path: Unknown, options: Unknown) -> Result<Object<'env>> {
     run(*env, || {
-        let path = text("path", argument(*env, &path))?;
+        let path = arguments::path("path", argument(*env, &path))?;
         let into = arguments::repair_options(argument(*env, &options))?;
-        let into = into.map(|into| text("options.into", into)).transpose()?;
-        shown(env, &files::repair(Path::new(&path), into.as_deref().map(Path::new))?)
+        let into = into.map(|into| arguments::path("options.into", into)).transpose()?;
+        shown(env, &files::repair(&path, into.as_deref())?)
     })
 }
 
@@ -119,7 +127,7 @@ fn uuid_text(uuid: [u8; 16]) -> String {
 #[napi]
 pub fn root(env: Env, heap: Unknown, name: Unknown) -> Result<Option<Address>> {
     run(env, || {
-        let name = text("name", argument(env, &name))?;
+        let name = name_of(argument(env, &name))?;
         let root = registry::look_at_heap(id(env, &heap)?, |heap| Ok(heap.file()?.root(name.as_bytes())))?;
         Ok(root.map(Address::from))
     })
@@ -144,7 +152,7 @@ pub fn roots<'env>(env: &'env Env, heap: Unknown) -> Result<Vec<Object<'env>>> {
 #[napi]
 pub fn set_root(env: Env, heap: Unknown, name: Unknown, address: Unknown) -> Result<()> {
     run(env, || {
-        let (heap, name) = (id(env, &heap)?, text("name", argument(env, &name))?);
+        let (heap, name) = (id(env, &heap)?, name_of(argument(env, &name))?);
         let address = arguments::address(heap, argument(env, &address))?;
         Ok(registry::with_heap(heap, |heap| heap.set_root(name.as_bytes(), address))?)
     })
@@ -154,7 +162,7 @@ pub fn set_root(env: Env, heap: Unknown, name: Unknown, address: Unknown) -> Res
 #[napi]
 pub fn delete_root(env: Env, heap: Unknown, name: Unknown) -> Result<bool> {
     run(env, || {
-        let name = text("name", argument(env, &name))?;
+        let name = name_of(argument(env, &name))?;
         Ok(registry::with_heap(id(env, &heap)?, |heap| heap.delete_root(name.as_bytes()))?)
     })
 }
@@ -169,7 +177,7 @@ pub fn malloc_into(env: Env, heap: Unknown, size: Unknown, alignment: Unknown, i
             none if none.kind() == ValueType::Undefined => 1,
             given => arguments::power("options.alignment", given)?,
         };
-        let into = arguments::address(heap, argument(env, &into))?;
+        let into = arguments::word_address("options.into", argument(env, &into))?;
         let mut found = Handle::new(heap)?;
         let made = events::around(env.raw(), heap, || {
             steps::allocate(&mut found, |heap| heap.malloc_into(size, alignment, into))
@@ -183,7 +191,7 @@ pub fn malloc_into(env: Env, heap: Unknown, size: Unknown, alignment: Unknown, i
 pub fn free_from(env: Env, heap: Unknown, word: Unknown) -> Result<()> {
     run(env, || {
         let heap = id(env, &heap)?;
-        let word = arguments::address(heap, argument(env, &word))?;
+        let word = arguments::word_address("from", argument(env, &word))?;
         Ok(registry::with_heap(heap, |heap| heap.free_from_word(word))?)
     })
 }
@@ -193,48 +201,16 @@ pub fn free_from(env: Env, heap: Unknown, word: Unknown) -> Result<()> {
 pub fn replace(env: Env, heap: Unknown, word: Unknown, address: Unknown) -> Result<()> {
     run(env, || {
         let heap = id(env, &heap)?;
-        let (word, value) = (arguments::address(heap, argument(env, &word))?, argument(env, &address));
+        let (word, value) = (arguments::word_address("word", argument(env, &word))?, argument(env, &address));
         let is_none = value.number() == Some(0.0) || matches!(value.bigint(), BigInt::Fits(0));
         let address = if is_none { 0 } else { arguments::address(heap, value)? };
         Ok(registry::with_heap(heap, |heap| heap.replace(word, address))?)
     })
 }
 
-/// Waits while the word of four bytes at an address is `expected`, for `timeout` milliseconds at most. Returns 0 when it is another, 1 if it
-/// was another to begin with, and 2 if the time is over. The thread does nothing else meanwhile.
-#[napi]
-pub fn wait(env: Env, heap: Unknown, address: Unknown, expected: Unknown, timeout: Unknown) -> Result<u32> {
-    run(env, || {
-        let heap = id(env, &heap)?;
-        let address = arguments::address(heap, argument(env, &address))?;
-        let received = argument(env, &expected);
-        let number = received.number().filter(|number| number.fract() == 0.0);
-        // What is stored in an Int32Array: from -2^31, and numbers of an Uint32Array as well.
-        let number = number.filter(|number| (-2_147_483_648.0..4_294_967_296.0).contains(number));
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range, and the bits are meant")]
-        let expected = number.map(|number| number as i64 as u32).ok_or_else(|| Failure::ArgumentType {
-            name: "expected",
-            expected: "a whole number of 32 bits",
-            received: received.described(),
-        })?;
-        let timeout = argument(env, &timeout).number().filter(|timeout| timeout.is_finite());
-        let timeout = timeout.map(|timeout| Duration::from_secs_f64(timeout.clamp(0.0, MOST_WAIT) / 1000.0));
-        let waiter = registry::look_at_heap(heap, |heap| heap.waiter(address))?;
-        Ok(waiter.wait(expected, timeout) as u32)
-    })
-}
-
-/// The longest time that can be waited, in milliseconds: a year.
-const MOST_WAIT: f64 = 365.0 * 86_400_000.0;
-
-/// Wakes all that wait for words of a heap.
-#[napi]
-pub fn notify(env: Env, heap: Unknown) -> Result<()> {
-    run(env, || Ok(registry::look_at_heap(id(env, &heap)?, |heap| heap.ring())?))
-}
-
-/// A string without zeros in it.
-fn text(name: &'static str, value: Value) -> std::result::Result<String, Failure> {
-    let given = value.string()?.filter(|text| !text.contains('\0'));
-    given.ok_or_else(|| Failure::ArgumentType { name, expected: "a string without zeros", received: value.described() })
+/// The name of a root.
+fn name_of(value: Value) -> std::result::Result<String, Failure> {
+    let given = value.long_string().filter(|text| !text.contains('\0'));
+    let expected = "a string without a zero byte";
+    given.ok_or_else(|| Failure::ArgumentType { name: "name", expected, received: value.described() })
 }

@@ -54,7 +54,8 @@ pub fn front<'env>(env: &'env Env, heap: Unknown, number: Unknown) -> Result<Opt
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         // SAFETY: `env` is this call's own.
         unsafe { owner::reserve(env.raw()) }?;
-        let shown = registry::with_heap(id, |heap| Ok(heap.front(number)))?;
+        // Heaps in files have none, and are not waited for.
+        let shown = registry::look_at_heap(id, |heap| Ok(heap.front(number)))?;
         let Some(Shown { number, is_shared, words, states, count, physical }) = shown else { return Ok(None) };
         if words.is_some() {
             owner::own_front(id);

@@ -10,6 +10,7 @@
 //! - `buffers/`: buffers over a heap's memory, and when the memory under a buffer may go.
 //! - `stacks.rs`: stacks of calls, for heaps that track their allocations. `events.rs`: growth and the like. Over `functions.rs`, the
 //!   functions of JavaScript that both call. `channels.rs`: has a thread hear of events once somebody subscribes to a channel.
+//! - `waits.rs`: waiting for words of heaps in files.
 //! - `owner.rs`: heaps that end with their thread.
 //! - `recordings.rs`: files of recordings, for the command `mems`; over `typed_array.rs`.
 //! - `maps.rs`: maps over the blocks of a heap.
@@ -43,6 +44,7 @@ mod stacks;
 #[cfg(feature = "test-hooks")]
 mod test_hooks;
 mod typed_array;
+mod waits;
 
 use napi::Callback;
 use napi::bindgen_prelude::{JsObjectValue, Object, Result};
@@ -56,7 +58,7 @@ fn register(mut exports: Object) -> Result<()> {
     // when a worker ends. (On ELF systems it is linked to stay; elsewhere this call keeps it.)
     napi::bindgen_prelude::retain_current_module_for_unload_safety();
     // The table of raw callbacks; `#[napi]` functions export themselves. A test compares both with what `lib` calls.
-    let callbacks: [(_, Callback); 28] = [
+    let callbacks: [(_, Callback); 30] = [
         ("heapMalloc", calls::heap_malloc),
         ("heapAllocate", calls::heap_alloc),
         ("heapGet", calls::heap_get),
@@ -85,6 +87,8 @@ fn register(mut exports: Object) -> Result<()> {
         ("mapGiveBack", maps::map_give_back),
         ("mapStats", maps::map_stats),
         ("mapNames", maps::map_names),
+        ("beginWait", waits::begin_wait),
+        ("endWait", waits::end_wait),
     ];
     callbacks.into_iter().try_for_each(|(name, callback)| exports.create_named_method(name, callback))
 }

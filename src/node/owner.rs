@@ -1,5 +1,5 @@
-//! What becomes of heaps when a thread ends: those that it has made with the option `owner: 'thread'` end as well; those that only it
-//! knows are published; and its fronts end.
+//! What becomes of heaps when a thread ends: those that it has made with the option `owner: 'thread'` end as well; heaps in files are
+//! closed as often as it has opened them; those that only it knows are published; and its fronts end.
 //!
 //! Other heaps outlive the thread that made them, so that other threads can continue to use them. With `owner: 'thread'`, for
 //! example in a worker that may be terminated at any moment, the runtime's cleanup hook ends the heap when the thread's
@@ -11,6 +11,7 @@
 use super::failure::Failure;
 use super::js_value::check;
 use crate::error::Error;
+use crate::process::files;
 use crate::process::registry::{self, Id};
 use napi::sys;
 use std::cell::{Cell, RefCell};
@@ -23,6 +24,8 @@ use std::ptr;
 pub(super) enum AtEnd {
     /// The heap ends as well.
     Close,
+    /// The heap is in a file, and closed once: it ends if nobody else in the process has it open.
+    CloseFile,
     /// Other threads may continue to use the heap, and what waits in the thread's front is theirs.
     Leave,
 }
@@ -45,7 +48,7 @@ pub(super) unsafe fn reserve(env: sys::napi_env) -> Result<(), Failure> {
     }
     OWNED.with_borrow_mut(|owned| {
         if owned.len() == owned.capacity() {
-            owned.retain(|&(id, _)| registry::with_heap(id, |_| Ok(())).is_ok());
+            owned.retain(|&(id, _)| registry::look_at_heap(id, |_| Ok(())).is_ok());
         }
         owned.try_reserve(1).map_err(|_| Error::OutOfMetadata { size: 0 }.into())
     })
@@ -54,6 +57,14 @@ pub(super) unsafe fn reserve(env: sys::napi_env) -> Result<(), Failure> {
 /// Notes what becomes of a heap of this thread, after [`reserve`].
 pub(super) fn own(heap: Id, at_end: AtEnd) {
     OWNED.with_borrow_mut(|owned| owned.push((heap, at_end)));
+}
+
+/// Notes that this thread has closed a heap in a file once.
+pub(super) fn disown_file(heap: Id) {
+    OWNED.with_borrow_mut(|owned| {
+        let at = owned.iter().position(|&(id, at_end)| id == heap && matches!(at_end, AtEnd::CloseFile));
+        at.map(|at| owned.swap_remove(at));
+    });
 }
 
 /// Notes that this thread has a front of a heap, after [`reserve`].
@@ -72,6 +83,7 @@ unsafe extern "C" fn end_all(_: *mut c_void) {
         // Nothing is left to report a failure to, and a panic must not unwind into the runtime.
         let _ = catch_unwind(|| match at_end {
             AtEnd::Close => registry::close(heap).map(drop),
+            AtEnd::CloseFile => files::close(heap).map(drop),
             AtEnd::Leave => registry::with_heap(heap, |heap| {
                 heap.publish();
                 heap.end_front();

@@ -10,25 +10,39 @@ use super::file_list::{FILES, OpenFile};
 use super::id::Id;
 use super::registry;
 use crate::error::Error;
+use crate::file_error::FileError;
 use crate::mems::Mems;
 use crate::mems::file::{self, FileOptions, Opened, Report};
 use std::path::Path;
+use std::sync::{MutexGuard, PoisonError};
 
-/// Opens the heap in a file, or finds it if this process has it open. `options` count for the first who opens it.
+/// The list, which is whole at any moment: a panic while its lock was held has ended no more than what it was held for.
+fn files() -> MutexGuard<'static, Vec<OpenFile>> {
+    FILES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Opens the heap in a file, or finds it if this process has it open. `options` count for the first who opens it; one who wants it alone
+/// is refused if the first did not.
 ///
 /// # Errors
 /// See [`crate::FileError`].
 pub(crate) fn open(path: &Path, options: &FileOptions) -> Result<Id, Error> {
-    let mut files = FILES.lock().map_err(|_| Error::Poisoned)?;
+    let mut files = files();
     let opened = Opened::new(path, options)?;
     let same = |file: &&mut OpenFile| file.identity == opened.identity && file.read_only == options.read_only;
     if let Some(file) = files.iter_mut().find(same) {
+        if options.exclusive && !file.exclusive {
+            let (path, holders) =
+                (path.display().to_string(), "this process, which has not asked for it alone".to_owned());
+            return Err(FileError::FileInUse { path, holders }.into());
+        }
         file.count += 1;
         return Ok(file.heap);
     }
     files.try_reserve(1).map_err(|_| Error::OutOfMetadata { size: 0 })?;
     let heap = registry::open_made(|| Mems::in_file(&opened, options))?;
-    files.push(OpenFile { identity: opened.identity, heap, count: 1, read_only: options.read_only });
+    let FileOptions { read_only, exclusive, .. } = *options;
+    files.push(OpenFile { identity: opened.identity, heap, count: 1, read_only, exclusive });
     Ok(heap)
 }
 
@@ -37,7 +51,7 @@ pub(crate) fn open(path: &Path, options: &FileOptions) -> Result<Id, Error> {
 /// # Errors
 /// The errors of [`registry::close`].
 pub(crate) fn close(heap: Id) -> Result<bool, Error> {
-    let mut files = FILES.lock().map_err(|_| Error::Poisoned)?;
+    let mut files = files();
     let Some(at) = files.iter().position(|file| file.heap == heap) else {
         // A heap of another kind, for which no other thread has to wait.
         drop(files);
@@ -59,6 +73,6 @@ pub(crate) fn close(heap: Id) -> Result<bool, Error> {
 #[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript calls it"))]
 pub(crate) fn repair(path: &Path, into: Option<&Path>) -> Result<Report, Error> {
     // A fork waits for this lock: a child's copy of the file would keep its locks.
-    let _files = FILES.lock().map_err(|_| Error::Poisoned)?;
+    let _files = files();
     file::repair(path, into)
 }

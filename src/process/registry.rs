@@ -23,6 +23,7 @@ use crate::mems::access::Access;
 use crate::mems::{Mems, Options};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::OnceLock;
+use std::time::Instant;
 
 /// Address space, in bytes, reserved at once for a heap that is not the default one, where that costs nothing; less where
 /// there are many heaps, and a larger heap has several regions.
@@ -64,11 +65,16 @@ impl Handle {
     /// Calls `operation` on the heap.
     #[inline]
     pub fn with<T>(self, operation: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
-        self.slot.with(|slot| match &mut slot.heap {
-            Some(heap) if self.names(slot.id) && heap.is_in_file() => in_file(heap, operation),
+        let mut left = None;
+        let done = self.slot.with(|slot| match &mut slot.heap {
+            Some(heap) if self.names(slot.id) && heap.is_in_file() => in_file(heap, operation, &mut left),
             Some(heap) if self.names(slot.id) => operation(heap),
             _ => Err(slot.missing(self.id).error(self.id)),
-        })?
+        })?;
+        match (done, left) {
+            (Err(refused), Some(operation)) => self.with_patience(refused, operation).map(|(done, _)| done),
+            (done, _) => done,
+        }
     }
 
     /// Calls `operation` on the heap, which looks at blocks that are live and stay so, and changes nothing: in a heap that is in a file
@@ -87,19 +93,62 @@ impl Handle {
     /// Calls `operation` on the heap, and also returns the id of that heap: after the default heap has ended and been
     /// started again, its id is another.
     pub fn with_id<T>(self, operation: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<(T, Id), Error> {
+        let mut left = None;
+        match (self.try_with_id(operation, &mut left), left) {
+            (Err(refused), Some(operation)) => self.with_patience(refused, operation),
+            (done, _) => done,
+        }
+    }
+
+    /// [`Handle::with_id`], which in a heap that is in a file does not wait for long for the file's lock: the operation is `left` then.
+    #[inline]
+    fn try_with_id<T, F: FnOnce(&mut Mems) -> Result<T, Error>>(
+        self,
+        operation: F,
+        left: &mut Option<F>,
+    ) -> Result<(T, Id), Error> {
         self.slot.with(|slot| match &mut slot.heap {
-            Some(heap) if self.names(slot.id) && heap.is_in_file() => Ok((in_file(heap, operation)?, slot.id)),
+            Some(heap) if self.names(slot.id) && heap.is_in_file() => Ok((in_file(heap, operation, left)?, slot.id)),
             Some(heap) if self.names(slot.id) => Ok((operation(heap)?, slot.id)),
             _ => Err(slot.missing(self.id).error(self.id)),
         })?
     }
+
+    /// [`Handle::with_id`] after an attempt was `refused` before the operation had begun: without the heap's lock, waits for the file's as
+    /// often as that may help.
+    #[cold]
+    #[inline(never)]
+    fn with_patience<T>(
+        self,
+        mut refused: Error,
+        mut operation: impl FnOnce(&mut Mems) -> Result<T, Error>,
+    ) -> Result<(T, Id), Error> {
+        let since = Instant::now();
+        while let Some(turn) = self.look(|heap| Ok(heap.turn(&refused)))?
+            && turn.wait(since)
+        {
+            let mut left = None;
+            match (self.try_with_id(operation, &mut left), left) {
+                (Err(again), Some(again_left)) => (refused, operation) = (again, again_left),
+                (done, _) => return done,
+            }
+        }
+        Err(refused)
+    }
 }
 
-/// Calls `operation` on a heap that is in a file, with the file's lock. A panic releases it: the next to take it, in any process, finds
-/// what was under way, and recovers it.
+/// Calls `operation` on a heap that is in a file, with the file's lock; if somebody else holds that for long, the operation is `left`. A
+/// panic releases the lock: the next to take it, in any process, finds what was under way, and recovers it.
 #[inline(never)]
-fn in_file<T>(heap: &mut Mems, operation: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
-    heap.enter_file()?;
+fn in_file<T, F: FnOnce(&mut Mems) -> Result<T, Error>>(
+    heap: &mut Mems,
+    operation: F,
+    left: &mut Option<F>,
+) -> Result<T, Error> {
+    if let Err(refused) = heap.enter_file_soon() {
+        *left = Some(operation);
+        return Err(refused);
+    }
     let done = catch_unwind(AssertUnwindSafe(|| operation(heap)));
     heap.leave_file();
     done.unwrap_or_else(|panic| resume_unwind(panic))

@@ -19,6 +19,8 @@ pub enum Intent {
     Resize { start: u64, last: u64, to: u64, hole_end: u64 },
     /// An extent is added, as the last.
     Append { extent: u64 },
+    /// All that is derived is derived anew.
+    Rebuild,
 }
 
 impl Intent {
@@ -35,6 +37,7 @@ impl Intent {
             Self::Resize { last, to, hole_end, .. } if to > last => -isize::from(to + 1 == hole_end),
             Self::Resize { last, hole_end, .. } => isize::from(last + 1 == hole_end),
             Self::Append { .. } => 1,
+            Self::Rebuild => 0,
         }
     }
 
@@ -55,7 +58,7 @@ impl Intent {
             Self::Resize { last, to, hole_end, .. } => {
                 counters.record_shrink(bytes(to, last), holes, bytes(to + 1, hole_end));
             }
-            Self::Append { .. } => {}
+            Self::Append { .. } | Self::Rebuild => {}
         }
     }
 }
@@ -74,6 +77,7 @@ const TAKE: u64 = 1;
 const RELEASE: u64 = 2;
 const RESIZE: u64 = 3;
 const APPEND: u64 = 4;
+const REBUILD: u64 = 5;
 
 impl Header {
     /// Writes what the next operation does, with the word that is stored with it. From the last store on it is under way.
@@ -84,6 +88,7 @@ impl Header {
             Intent::Release { start, last, hole_start, hole_end } => (RELEASE, [start, last, hole_start, hole_end]),
             Intent::Resize { start, last, to, hole_end } => (RESIZE, [start, last, to, hole_end]),
             Intent::Append { extent } => (APPEND, [extent, 0, 0, 0]),
+            Intent::Rebuild => (REBUILD, [0; 4]),
         };
         // No word is at the heap's end, so that one more than an offset is a number, and 0 says that there is none.
         let (word, value) = note.map_or((0, 0), |note| (note.offset + 1, note.value));
@@ -114,6 +119,7 @@ impl Header {
             RELEASE => Intent::Release { start: a, last: b, hole_start: c, hole_end: d },
             RESIZE => Intent::Resize { start: a, last: b, to: c, hole_end: d },
             APPEND => Intent::Append { extent: a },
+            REBUILD => Intent::Rebuild,
             unknown => return Err(unknown),
         };
         let note = offset.checked_sub(1).map(|offset| Note { offset, value });

@@ -58,7 +58,7 @@ pub mod at {
     pub const COUNTERS: usize = 160;
     /// How many extents there are.
     pub const EXTENT_COUNT: usize = 192;
-    /// What waiting threads sleep on.
+    /// What waiting threads sleep on, and whether one may do so: two numbers of four bytes.
     pub const DOORBELL: usize = 200;
     /// A word for each process slot: how often the slot has been taken.
     pub const GENERATIONS: usize = 512;

@@ -113,6 +113,11 @@ impl Ledger {
         self.extents.last().map_or(0, Extent::end)
     }
 
+    /// Makes room for one more extent, so that [`Ledger::add`] finds it. Returns `false` if there is no memory.
+    pub fn make_room(&mut self) -> bool {
+        self.extents.try_reserve(1).is_ok()
+    }
+
     /// Adds the next extent to those that this process knows. Returns `false` if it does not follow the last, or there is no
     /// memory to know it.
     pub fn add(&mut self, extent: Extent) -> bool {

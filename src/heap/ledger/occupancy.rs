@@ -15,46 +15,54 @@ impl Extent {
 
     /// The first granule after `granule` that is occupied.
     pub(super) fn next_occupied(&self, granule: u64) -> Option<u64> {
-        let mut number = granule;
-        for level in 0..self.layout.occupancy_levels {
-            let words = self.occupied(level);
-            let here = word(&words[(number / 64) as usize]) & !(bit(number) | (bit(number) - 1));
-            if here != 0 {
-                let found = number / 64 * 64 + u64::from(here.trailing_zeros());
-                return self.descend(level, found, |word| u64::from(word.trailing_zeros()));
-            }
-            number /= 64;
-        }
-        None
+        let behind = |number: u64| !(bit(number) | (bit(number) - 1));
+        self.occupied_beside(granule, behind, |word| u64::from(word.trailing_zeros()))
     }
 
     /// The last granule before `granule` that is occupied.
     pub(super) fn previous_occupied(&self, granule: u64) -> Option<u64> {
+        let before = |number: u64| bit(number) - 1;
+        self.occupied_beside(granule, before, |word| 63 - u64::from(word.leading_zeros()))
+    }
+
+    /// The granule beside `granule` that is occupied: of the entries that `side` leaves of a word, each time the bit that `choose` takes.
+    #[inline]
+    fn occupied_beside(
+        &self,
+        granule: u64,
+        side: impl Fn(u64) -> u64,
+        choose: impl Fn(u64) -> u64 + Copy,
+    ) -> Option<u64> {
         let mut number = granule;
         for level in 0..self.layout.occupancy_levels {
-            let words = self.occupied(level);
             // Behind the extent's last granule, as where its end is asked about, there may be no word.
-            let here = words.get((number / 64) as usize).map_or(0, word) & (bit(number) - 1);
-            if here != 0 {
-                let found = number / 64 * 64 + 63 - u64::from(here.leading_zeros());
-                return self.descend(level, found, |word| 63 - u64::from(word.leading_zeros()));
+            let here = self.occupied(level).get((number / 64) as usize).map_or(0, word) & side(number);
+            if here != 0
+                && let Some(found) = self.occupied_under(level, number / 64, here, choose)
+            {
+                return Some(found);
             }
             number /= 64;
         }
         None
     }
 
-    /// The granule under entry `found` of `level`, by the bit that `choose` takes of each word. `None`: a word is empty, as one
-    /// may be found without the lock.
-    fn descend(&self, level: usize, mut found: u64, choose: impl Fn(u64) -> u64) -> Option<u64> {
-        for level in (0..level).rev() {
-            let here = self.occupied(level).get(found as usize).map_or(0, word);
-            if here == 0 {
-                return None;
+    /// The granule under the entries `here` of word number `at` of `level`, each time the bit that `choose` takes. An entry can lead to
+    /// an empty word, as readers without the lock meet one while it is cleared, and the bit above it is still set: the next entry counts.
+    fn occupied_under(&self, level: usize, at: u64, mut here: u64, choose: impl Fn(u64) -> u64 + Copy) -> Option<u64> {
+        while here != 0 {
+            let found = at * 64 + choose(here);
+            if level == 0 {
+                return (found < self.layout.granules).then_some(found);
             }
-            found = found * 64 + choose(here);
+            let below = self.occupied(level - 1).get(found as usize).map_or(0, word);
+            let under = self.occupied_under(level - 1, found, below, choose);
+            if under.is_some() {
+                return under;
+            }
+            here &= !bit(found);
         }
-        (found < self.layout.granules).then_some(found)
+        None
     }
 
     /// Says that a granule is occupied.

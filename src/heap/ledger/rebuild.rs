@@ -6,6 +6,7 @@
 
 use super::Ledger;
 use super::extent::Extent;
+use super::intent::Intent;
 use super::layout::UNIT;
 use crate::heap::counters::Counters;
 
@@ -31,8 +32,11 @@ impl Ledger {
     }
 
     /// Derives everything anew. The totals of calls stay as they are, as far as they can be: no fewer mallocs than blocks. Returns how
-    /// many starts and ends it has removed, since they belonged to no block.
-    pub fn rebuild(&mut self) -> u64 {
+    /// many starts and ends it has removed, since they belonged to no block. The intent says so from the first store on: after a death, the
+    /// next owner of the lock begins anew. (Of an intent that is there already, the first word to change is its kind.)
+    #[must_use]
+    pub fn rebuild(&self) -> u64 {
+        self.header.intend(Intent::Rebuild, None);
         let mut strays = 0;
         for (number, extent) in self.extents.iter().enumerate() {
             strays += extent.remove_strays();

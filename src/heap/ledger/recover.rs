@@ -14,9 +14,9 @@ use super::intent::{Intent, Note};
 
 impl Ledger {
     /// Finishes or undoes the operation that was under way, if there was one. All extents must be known that are published.
-    pub fn recover(&mut self) {
+    pub fn recover(&self) {
         if self.try_recover().is_err() {
-            self.rebuild();
+            let _strays = self.rebuild();
         }
     }
 
@@ -29,6 +29,10 @@ impl Ledger {
             Ok(None) => Ok(()),
             Ok(Some((Intent::Append { extent }, _))) => {
                 self.recover_append(extent);
+                Ok(())
+            }
+            Ok(Some((Intent::Rebuild, _))) => {
+                let _strays = self.rebuild();
                 Ok(())
             }
             Ok(Some((intent, note))) => self
@@ -86,7 +90,7 @@ impl Ledger {
                 extent.put_end(if has_committed { last } else { to }, false);
                 self.mend(number, [last, to], [last + 1, to + 1]);
             }
-            Intent::Append { .. } => return None,
+            Intent::Append { .. } | Intent::Rebuild => return None,
         }
         if has_committed {
             self.finish(intent);

@@ -68,6 +68,9 @@ pub enum Refused {
     /// The system refuses.
     #[error(transparent)]
     System(#[from] io::Error),
+    /// The file is complete, and the system does not give it its name.
+    #[error(transparent)]
+    Unnamed(io::Error),
     /// The path is a symbolic link.
     #[error("it is a symbolic link")]
     Symlink,
@@ -98,6 +101,9 @@ pub struct File {
     read_only: bool,
     /// Whether a page of a map had nothing behind it.
     lost: AtomicBool,
+    /// How often it was written to disk.
+    #[cfg(test)]
+    pub syncs: std::sync::atomic::AtomicUsize,
 }
 
 impl File {
@@ -107,7 +113,13 @@ impl File {
     /// [`Refused`]. On Windows no file is [`Refused::Foreign`]: what others may do is not a matter of a few bits there.
     pub fn open(path: &Path, how: How) -> Result<Self, Refused> {
         let handle = system::open(path, how)?;
-        Ok(Self { handle, read_only: how.read_only, lost: AtomicBool::new(false) })
+        Ok(Self {
+            handle,
+            read_only: how.read_only,
+            lost: AtomicBool::new(false),
+            #[cfg(test)]
+            syncs: 0.into(),
+        })
     }
 
     /// Whether the file is open for reading only.
@@ -172,6 +184,8 @@ impl File {
     /// # Errors
     /// The system's. What the disk holds is not known then, even if a later call succeeds.
     pub fn sync(&self) -> io::Result<()> {
+        #[cfg(test)]
+        self.syncs.fetch_add(1, Ordering::Relaxed);
         if self.read_only { Ok(()) } else { system::sync(self) }
     }
 

@@ -86,6 +86,40 @@ fn an_ended_heap_leaves_the_file_as_it_is() {
     assert!(sample.is_all(1));
 }
 
+/// Names in a folder that a test has for itself, and removes.
+#[cfg(any(target_os = "linux", target_os = "macos", windows))]
+#[test]
+fn what_a_dead_process_has_left_of_a_new_file_is_removed_and_nothing_else() {
+    let folder = std::env::temp_dir().join(format!("mems-test-{:032x}", u128::from_be_bytes(new_uuid().unwrap())));
+    fs::create_dir(&folder).unwrap();
+    let name = |number: u8| folder.join(format!(".mems-{number:032x}.new"));
+    fs::write(name(1), "left").unwrap();
+    // A process that was killed after the file had got its name has left another name of it.
+    let made = |path: &std::path::Path| File::create(path, 0o600, UNIT, false, &mut |_| Ok(()));
+    assert!(made(&folder.join("first.mems")).unwrap());
+    fs::hard_link(folder.join("first.mems"), name(2)).unwrap();
+    fs::create_dir(name(3)).unwrap();
+    fs::write(folder.join(".mems-1.new"), "no name of ours").unwrap();
+    let names = || {
+        let mut names: Vec<_> =
+            fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    let path = folder.join("second.mems");
+    let made_within = File::create(&path, 0o600, UNIT, false, &mut |_| {
+        // While this one is made, another thread, or process, makes one in the same folder.
+        assert_eq!(names().len(), 4, "{:?}", names());
+        assert!(made(&folder.join("third.mems")).unwrap());
+        assert_eq!(names().len(), 5, "{:?}", names());
+        Ok(())
+    });
+    assert!(made_within.unwrap());
+    let directory = name(3).file_name().unwrap().to_str().unwrap().to_owned();
+    assert_eq!(names(), [&directory[..], ".mems-1.new", "first.mems", "second.mems", "third.mems"]);
+    fs::remove_dir_all(&folder).unwrap();
+}
+
 #[cfg(unix)]
 #[test]
 fn the_range_of_an_ended_map_is_watched_no_more() {

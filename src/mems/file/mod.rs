@@ -1,7 +1,9 @@
 //! Heaps in files: a ledger, its extents, and the lock that processes share.
 //!
 //! - Here what a heap has of its file, and how a call enters and leaves it. `open.rs`: creating, opening and closing one.
-//! - `grow.rs`: adding extents, and finding those that others have added. `words.rs`: words and roots. `bell.rs`: waiting for words.
+//! - `grow.rs`: adding extents, and finding those that others have added. `words.rs`: words and roots.
+//! - `turn.rs`: waiting for the lock while other threads look at blocks.
+//! - `bell.rs`: waiting for words. `lookout.rs`: waiting for them without sleeping.
 //! - `format.rs`: what the file says of itself. `verify.rs`: whether it is sound. `repair.rs`: mending one that is not.
 //!
 //! A call enters the file before it does anything with the heap, and leaves it afterwards (`process/registry.rs`). Between the two it
@@ -13,16 +15,26 @@
 mod bell;
 pub(crate) mod format;
 mod grow;
+#[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript calls it"))]
+mod lookout;
 mod open;
 #[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript calls it"))]
 mod repair;
+#[cfg(all(test, not(loom)))]
+mod tests;
+mod turn;
 #[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript calls it"))]
 mod verify;
 mod words;
 
 #[cfg(feature = "node")]
-pub(crate) use open::Process;
+pub(crate) use bell::Waited;
+pub(crate) use lookout::Lookout;
+#[cfg(feature = "node")]
+pub(crate) use lookout::{Ended, Inbox, Ticket};
 pub(crate) use open::{FileOptions, Opened};
+#[cfg(feature = "node")]
+pub(crate) use open::{Process, bad_max_size};
 pub(crate) use repair::repair;
 pub(crate) use verify::Report;
 #[cfg(feature = "node")]
@@ -74,6 +86,8 @@ pub(crate) struct HeapFile {
     last: Option<Entry>,
     /// Whether this process holds the lock.
     is_locked: bool,
+    /// Who waits for words of the file in the place of threads that must not sleep, once one has asked for that.
+    lookout: Option<Arc<Lookout>>,
 }
 
 impl HeapFile {
@@ -105,14 +119,14 @@ impl HeapFile {
         }
     }
 
-    /// Takes the lock. Returns how it was taken.
-    fn lock(&mut self) -> Result<Taken, Error> {
-        let Some(owner) = self.owner else { return self.wait_for_writers() };
+    /// Takes the lock, and waits for it no longer than `patience`. Returns how it was taken.
+    fn lock(&mut self, patience: Duration) -> Result<Taken, Error> {
+        let Some(owner) = self.owner else { return self.wait_for_writers(patience) };
         let taken = if self.header.try_lock(owner) {
             Taken::Free
         } else {
             let is_dead = |owner| self.is_dead(owner);
-            let taken = self.header.wait_for_lock(owner, &self.waits, self.patience, is_dead);
+            let taken = self.header.wait_for_lock(owner, &self.waits, patience, is_dead);
             taken.map_err(|holder| self.timeout(holder))?
         };
         self.is_locked = true;
@@ -121,8 +135,8 @@ impl HeapFile {
 
     /// Waits until nobody holds the lock, for a process that only reads, and cannot recover what a dead one has left.
     #[cold]
-    fn wait_for_writers(&self) -> Result<Taken, Error> {
-        self.header.wait_for_nobody(self.patience).map_err(|holder| self.timeout(holder))?;
+    fn wait_for_writers(&self, patience: Duration) -> Result<Taken, Error> {
+        self.header.wait_for_nobody(patience).map_err(|holder| self.timeout(holder))?;
         Ok(Taken::Free)
     }
 
@@ -188,7 +202,7 @@ impl HeapFile {
 
 impl Mems {
     /// Fails if the heap is in a file that is open for reading only.
-    pub(super) fn check_writable(&self) -> Result<(), Error> {
+    pub(crate) fn check_writable(&self) -> Result<(), Error> {
         self.file.as_ref().map_or(Ok(()), |file| file.check_writable())
     }
 
@@ -205,9 +219,14 @@ impl Mems {
     /// # Errors
     /// [`FileError::LockTimeout`], [`FileError::FileLost`], [`FileError::FileCorrupt`], [`FileError::FileFailed`] if an extent cannot be mapped.
     pub(crate) fn enter_file(&mut self) -> Result<(), Error> {
+        self.enter_file_within(Duration::MAX)
+    }
+
+    /// [`Mems::enter_file`], which waits for the lock no longer than `most`.
+    fn enter_file_within(&mut self, most: Duration) -> Result<(), Error> {
         let Some(file) = &mut self.file else { return Ok(()) };
         file.check_there()?;
-        let taken = file.lock()?;
+        let taken = file.lock(file.patience.min(most))?;
         let (header, is_locked) = (&file.header, file.is_locked);
         let is_known = self.heap.ledger().is_none_or(|ledger| {
             ledger.set_owned(is_locked);

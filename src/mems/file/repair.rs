@@ -8,7 +8,7 @@
 //! Costs: O(n) for n units; a copy reads and writes all of the file.
 
 use super::format::{Constant, Entry, State};
-use super::open::{failed, header, not_created};
+use super::open::{failed, header, not_created, refused};
 use super::verify::{Report, verify};
 use super::{FileOptions, HeapFile, Opened, byte};
 use crate::error::Error;
@@ -59,6 +59,8 @@ fn mend(path: &Path, copied: Option<Copied>) -> Result<Report, Error> {
                 Copied { found: verify(path, true)?.problems, notes: Vec::new(), is_of_one_time: file.is_of_one_time() }
             }
         };
+        // A file that is half mended when the power fails must not look as if it had been closed.
+        file.begin()?;
         notes.extend(file.mend_table()?);
         put(file.header.at(at::LOCK), 0);
         let words = header(&file.header_map).ok_or_else(|| file.corrupt("its header cannot be mapped"))?;
@@ -246,8 +248,8 @@ fn copy(path: &Path, into: &Path) -> Result<Copied, Error> {
     });
     match created {
         Ok(true) => Ok(Copied { found, notes, is_of_one_time: from.is_of_one_time() }),
-        Ok(false) => Err(failed(into, "created", &io::ErrorKind::AlreadyExists.into())),
+        Ok(false) => Err(refused(into, "created", "there is something already: pass the path of nothing")),
         Err(_) if has_changed.is_some() => Err(has_changed.unwrap_or_else(|| from.in_use())),
-        Err(refused) => Err(not_created(into, end, refused)),
+        Err(error) => Err(not_created(into, end, error)),
     }
 }

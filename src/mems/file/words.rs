@@ -30,12 +30,12 @@ impl Mems {
     /// The errors of [`Heap::replace`](crate::heap::Heap::replace); [`FileError::NotInFile`]. Nothing has changed then.
     pub(crate) fn replace(&mut self, word: u64, address: u64) -> Result<(), Error> {
         self.file()?.check_writable()?;
-        let old = self.heap.word_value(word)?;
-        let cleared = if self.options().zero_on_free() && old != 0 { Some(self.starting(old)?.1) } else { None };
-        self.heap.replace(word, address)?;
+        let freed = self.heap.replace(word, address)?;
         // Not before: a death in between would leave the word with a block whose contents are gone.
-        if let Some(whole) = cleared {
-            self.regions.fill(old, 0, whole);
+        if self.options().zero_on_free()
+            && let Some(block) = freed
+        {
+            self.regions.fill(block.start, 0, block.end - block.start);
         }
         Ok(())
     }
@@ -43,11 +43,11 @@ impl Mems {
     /// Frees the block whose address is in the word at `word`, and clears the word in the same operation.
     ///
     /// # Errors
-    /// The errors of [`Mems::replace`]; [`Error::NotAllocated`] if the word is 0.
+    /// The errors of [`Mems::replace`]; [`FileError::EmptyWord`].
     pub(crate) fn free_from_word(&mut self, word: u64) -> Result<(), Error> {
         self.file()?.check_writable()?;
         if self.heap.word_value(word)? == 0 {
-            return Err(self.heap.refusal(0));
+            return Err(FileError::EmptyWord { word }.into());
         }
         self.replace(word, 0)
     }

@@ -43,7 +43,7 @@ pub fn buffer_span<'env>(
         let length = arguments::length("length", argument(env, &length))?;
         // By default this makes the kind of buffer that every function takes.
         let shared = argument(env, &shared).boolean().unwrap_or(false);
-        let (span, range, first) = registry::with_heap(id, |heap| {
+        let (span, range, first) = registry::look_at_heap(id, |heap| {
             let span = heap.span(address, length)?;
             let (mapping, offset) = (span.mapping(), span.offset());
             let range = if length == 0 {

@@ -2,11 +2,13 @@
 
 use super::{How, Identity, Refused, kinds, write_zeros};
 use crate::memory::system::{self, Map};
+use std::ffi::CString;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::ptr::{self, NonNull};
@@ -45,6 +47,34 @@ pub fn check_file_system(file: &File, read_only: bool) -> Result<(), Refused> {
 /// Creates a file with a new name.
 pub fn create_new(path: &Path, mode: u32) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).mode(mode).custom_flags(libc::O_NOFOLLOW).open(path)
+}
+
+/// Renames a file, unless something has the new name.
+pub fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
+    let [from, to] = [from, to].map(|path| CString::new(path.as_os_str().as_bytes()));
+    let (from, to) = (from?, to?);
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // By its number, since the oldest C library that this runs with has no such function.
+    // SAFETY: paths that end with a zero, and numbers.
+    let status = unsafe {
+        libc::syscall(
+            libc::SYS_renameat2,
+            libc::AT_FDCWD,
+            from.as_ptr(),
+            libc::AT_FDCWD,
+            to.as_ptr(),
+            libc::RENAME_NOREPLACE,
+        )
+    };
+    #[cfg(target_vendor = "apple")]
+    // SAFETY: paths that end with a zero, and a number.
+    let status = unsafe { libc::renamex_np(from.as_ptr(), to.as_ptr(), libc::RENAME_EXCL) };
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+    let status: i32 = {
+        let _ = (from, to);
+        return Err(io::ErrorKind::Unsupported.into());
+    };
+    if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Keeps an empty file from being copied on write, where the file system is one that can be told so. What is stored after a full disk was
