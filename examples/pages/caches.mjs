@@ -14,7 +14,7 @@ export const CACHES = {
   // Each worker has pages of its own, until it ends.
   async 'lru-cache'() {
     const { LRUCache } = await import('lru-cache');
-    // Its fetch gives what it calls more arguments than a URL.
+    // The context of a call of fetch is what fetchMethod gets as its third argument.
     const pages = new LRUCache({
       max: 2_000_000,
       ttl: HOUR,
