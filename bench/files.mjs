@@ -229,9 +229,9 @@ const PARTS = {
 if (options.report) {
   writeMaps();
 } else {
-  const unknown = options.only.find((part) => !(part in PARTS));
-  if (unknown) throw new Error(`there is no part ${unknown}: choose from ${Object.keys(PARTS)}`);
   try {
+    const unknown = options.only.find((part) => !(part in PARTS));
+    if (unknown) throw new Error(`there is no part ${unknown}: choose from ${Object.keys(PARTS)}`);
     for (const [name, part] of Object.entries(PARTS))
       if (options.only.length === 0 || options.only.includes(name)) await part();
   } finally {

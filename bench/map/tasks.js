@@ -105,4 +105,7 @@ async function close() {
   await store.close();
 }
 
-module.exports = { ROUND, tasks: { open, measure, drawn, close } };
+// A connection to a server would keep this process running when the bench has ended by an error.
+process.once('disconnect', () => process.exit());
+
+module.exports = { tasks: { open, measure, drawn, close } };

@@ -69,6 +69,8 @@ async function laterBatch() {
 
 const work = later === undefined ? batch : laterBatch;
 for (let i = 0; i < 20; i++) await work();
+// A connection to a server would keep this process running when the bench has ended by an error.
+process.once('disconnect', () => process.exit());
 process.send('ready');
 process.once('message', async () => {
   let done = 0;

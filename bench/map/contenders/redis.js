@@ -35,6 +35,8 @@ async function serve(folder) {
   ];
   const server = spawn('redis-server', args.map(String), { stdio: 'ignore' });
   await once(server, 'spawn');
+  // Where this process ends by an error.
+  process.once('exit', () => server.kill());
   const end = async () => {
     server.kill();
     await once(server, 'exit');
