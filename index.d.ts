@@ -1788,7 +1788,9 @@ export interface Heap<Address extends bigint | number = bigint> {
    *
    * A heap file stays, with its blocks and roots. If this process has opened it several times, it is open until it has been closed as often;
    * each object that {@link HeapConstructor.open} has returned is closed at once. The last process that closes it waits until the file is
-   * on the disk. A process that ends without closing loses nothing.
+   * on the disk. A process that ends without closing loses nothing. On Windows, views of a heap file that are left show the file, and
+   * stores in them reach it, until they are collected. Until then the file cannot be removed there, even if they were made inside `read`
+   * or `write`.
    */
   close(): void;
   /** Calls {@link Heap.close}, for `using`. Only where the runtime has `Symbol.dispose`. */

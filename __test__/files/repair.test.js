@@ -11,10 +11,11 @@ const os = require('node:os');
 const path = require('node:path');
 const { Heap } = require('@sambhav-gautam/osmemoryallocator');
 const { Random, reproducible } = require('../helpers/random.js');
+const { remove } = require('../helpers/remove.js');
 
 const ROOT = path.join(__dirname, '..', '..');
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mems-repair-'));
-after(() => fs.rmSync(folder, { recursive: true, force: true }));
+after(() => remove(folder));
 
 /** Offsets in a file, in bytes, as src/heap/ledger/layout.rs has them. */
 const AT = {
@@ -38,8 +39,8 @@ const newPath = () => path.join(folder, `${++files}.heap`);
 
 /** A file with some blocks in two extents, each of which is a root and holds its own name. Returns its path. */
 function newFile() {
-  const file = newPath();
-  const heap = Heap.open(file);
+  const [made, file] = [newPath(), newPath()];
+  const heap = Heap.open(made);
   for (const [name, size] of [
     ['small', 100],
     ['gone', 5000],
@@ -53,6 +54,8 @@ function newFile() {
   heap.free(heap.roots.get('gone'));
   heap.roots.delete('gone');
   heap.close();
+  // Windows writes no file anew that views of this process show.
+  fs.copyFileSync(made, file);
   return file;
 }
 
