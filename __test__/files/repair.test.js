@@ -34,6 +34,9 @@ const STATE = 64;
 const ENTRY = 32;
 const COPY = 128;
 
+/** How many files with random damages are repaired. */
+const REPAIRS = Number(process.env.MEMS_REPAIRS ?? 150);
+
 let files = 0;
 const newPath = () => path.join(folder, `${++files}.heap`);
 
@@ -359,7 +362,7 @@ describe('damage', () => {
         [AT.header, AT.header + 16 * 1024 + 8192],
       ];
       const coded = { code: /^ERR_MEMS_/ };
-      for (let round = 0; round < 150; round++) {
+      for (let round = 0; round < REPAIRS; round++) {
         const file = newPath();
         const bytes = Buffer.from(original);
         for (let damage = random.int(1, 4); damage > 0; damage--) {
