@@ -106,8 +106,8 @@ async function tryAll(name, harms) {
 }
 
 /** A test that tries damages, some of them while the file is open. */
-function damaged(what, choose, check = () => {}) {
-  test(what, async (t) => {
+function damaged(what, choose, check = () => {}, options = {}) {
+  test(what, options, async (t) => {
     const harms = choose(new Random(what.length));
     const codes = await tryAll(`torn-${what.length}`, harms);
     t.diagnostic(`MEMS_SEED=${seed}: ${harms.length} damages, ${JSON.stringify(codes)}`);
@@ -167,10 +167,15 @@ damaged('a file may have been cut anywhere', (random) => {
   return [...lengths, ...odd].map((length) => ({ length }));
 });
 
-damaged('a file may be cut anywhere while it is open', (random) => {
-  const { size } = fs.statSync(sound);
-  const lengths = Array.from({ length: 150 }, () =>
-    random.int(0, random.chance(0.7) ? size : HEADER),
-  );
-  return lengths.map((length) => ({ length, late: true }));
-});
+damaged(
+  'a file may be cut anywhere while it is open',
+  (random) => {
+    const { size } = fs.statSync(sound);
+    const lengths = Array.from({ length: 150 }, () =>
+      random.int(0, random.chance(0.7) ? size : HEADER),
+    );
+    return lengths.map((length) => ({ length, late: true }));
+  },
+  undefined,
+  { skip: process.platform === 'win32' && 'Windows does not cut a file that is mapped' },
+);
