@@ -11,7 +11,7 @@
 
 use super::header::Header;
 use super::layout::{SLOTS, at};
-use super::words::word;
+use super::words::{put, word};
 use crate::pause::Pause;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -89,7 +89,7 @@ impl Header {
     /// Releases the lock.
     #[inline]
     pub fn unlock(&self) {
-        self.at(at::LOCK).store(0, Ordering::Release);
+        put(self.at(at::LOCK), 0);
     }
 
     /// Waits for the lock. `is_dead` returns whether an owner's process is gone (for a generation that is not the slot's, it is not

@@ -30,8 +30,8 @@
 )]
 
 mod bits;
-#[cfg(test)]
-mod death;
+#[cfg(any(test, feature = "test-hooks"))]
+pub mod death;
 mod engine;
 mod extent;
 mod header;
