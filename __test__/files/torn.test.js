@@ -21,7 +21,7 @@ const STATES = [
 ];
 const WORDS = [1024, 1664];
 const ENTRIES = [TABLE, TABLE + 3 * 32];
-const LOCK = 1024;
+const [LOCK, EXTENTS] = [1024, 1536];
 
 let folder;
 let sound;
@@ -91,6 +91,7 @@ damaged('words of the header that operations use may have any values', (random) 
   ...samples(WORDS, random),
   ...[...samples(WORDS, random)].map((harm) => ({ ...harm, late: true })),
   ...bits([LOCK, LOCK + 8]),
+  ...[...bits([EXTENTS, EXTENTS + 8])].map((harm) => ({ ...harm, late: true })),
 ]);
 
 damaged('anything else in the header may have any values', (random) => [

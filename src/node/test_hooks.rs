@@ -20,10 +20,11 @@ pub fn panic_with_the_heap_locked(env: Env) -> Result<()> {
 }
 
 /// Kills this process before store number `stores` from now on, counted from 0, to the bookkeeping of heap files, as `SIGKILL` of
-/// another process could; below 0: no longer.
+/// another process could; below 0: no longer. Returns the number that was left of those that the last call has given.
 #[napi]
-pub fn die_before_store(stores: i64) {
-    death::process::die_before(stores, end);
+#[must_use]
+pub fn die_before_store(stores: i64) -> i64 {
+    death::process::die_before(stores, end)
 }
 
 /// Ends the process at once.

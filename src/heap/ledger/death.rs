@@ -67,9 +67,10 @@ pub mod process {
         }
     }
 
-    /// Lets `end` end the process before store number `stores` from now on, counted from 0, of all its threads; below 0: never.
-    pub fn die_before(stores: i64, end: fn()) {
+    /// Lets `end` end the process before store number `stores` from now on, counted from 0, of all its threads; below 0: never. Returns
+    /// the number that was left before.
+    pub fn die_before(stores: i64, end: fn()) -> i64 {
         let _former = END.set(end);
-        LEFT.store(stores, Ordering::Relaxed);
+        LEFT.swap(stores, Ordering::Relaxed)
     }
 }

@@ -16,6 +16,8 @@ mod grow;
 mod open;
 #[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript calls it"))]
 mod repair;
+#[cfg(all(test, not(loom)))]
+mod tests;
 #[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript calls it"))]
 mod verify;
 mod words;
