@@ -39,6 +39,7 @@ const {
 } = require('./heap-files.js');
 const { INSPECT, inspector } = require('./inspect.js');
 const { copyOf } = require('./lists.js');
+const { SharedMap } = require('./map.js');
 const { metricsOf, metricsOfAll } = require('./metrics.js');
 const { pathOf, record, stopRecording } = require('./recording.js');
 const { report } = require('./report.js');
@@ -249,6 +250,15 @@ class Heap {
     // Throws unless it is an address of a live block. Which word has changed is for those that wait to find out.
     binding.heapGet(idOf(this), address);
     binding.notify(idOf(this));
+  }
+
+  map(name, options) {
+    const id = idOf(this);
+    return new SharedMap(() => idOf(this), name, options, binding.isInFile(id));
+  }
+
+  get maps() {
+    return binding.mapNames(idOf(this));
   }
 
   get path() {

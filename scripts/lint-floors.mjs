@@ -7,7 +7,7 @@ import { CHECKOUT } from './lib/runtimes.mjs';
 /** The rooms of `src`, the lowest floor first. A room uses rooms of lower floors, and none of its own floor. */
 const FLOORS = [
   ['checksum', 'page', 'pause', 'table'],
-  ['file_error'],
+  ['file_error', 'map_error'],
   ['error'],
   ['heap', 'memory', 'recording'],
   ['mems'],

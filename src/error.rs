@@ -1,6 +1,7 @@
 //! Everything that can go wrong in a heap. A call that fails has changed nothing.
 
 use crate::file_error::FileError;
+use crate::map_error::MapError;
 use crate::page::PAGE;
 use thiserror::Error;
 
@@ -146,6 +147,10 @@ pub enum Error {
     /// What is wrong with a heap file, or with a call that is for heaps in files.
     #[error(transparent)]
     File(#[from] FileError),
+
+    /// See [`MapError`].
+    #[error(transparent)]
+    Map(#[from] MapError),
 
     /// A file for a snapshot or a page that a recording is being written into.
     #[error("The file {path} is being recorded into. Pass another path, or call stopRecording() first")]
@@ -345,6 +350,7 @@ impl Error {
                 "ERR_MEMS_RECORDING"
             }
             Self::File(error) => error.code(),
+            Self::Map(error) => error.code(),
             Self::Corrupt(_) => "ERR_MEMS_CORRUPT",
             Self::Poisoned => "ERR_MEMS_INTERNAL",
         }

@@ -25,6 +25,7 @@ mod checksum;
 mod error;
 mod file_error;
 pub mod heap;
+mod map_error;
 pub mod memory;
 mod mems;
 #[cfg(feature = "node")]
@@ -39,4 +40,5 @@ mod table;
 
 pub use error::Error;
 pub use file_error::FileError;
+pub use map_error::MapError;
 pub use mems::{Access, Block, Choice, Mems, Options, Place, Realloc, Recorded, Setting, Stack};

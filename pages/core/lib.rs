@@ -20,6 +20,8 @@ mod file_error;
 #[path = "../../src/heap/mod.rs"]
 mod heap;
 mod heaps;
+#[path = "../../src/map_error.rs"]
+mod map_error;
 #[path = "../../src/page.rs"]
 mod page;
 #[cfg(feature = "recording")]

@@ -60,6 +60,8 @@ pub enum Code {
     LockTimeout = 21,
     /// `ERR_MEMS_READ_ONLY`.
     ReadOnly = 22,
+    /// Any error of a map.
+    Map = 23,
 }
 
 /// Why a call from C failed.
@@ -114,6 +116,7 @@ impl Failure {
                 Error::File(FileError::LockTimeout { .. }) => Code::LockTimeout,
                 Error::File(FileError::ReadOnly { .. }) => Code::ReadOnly,
                 Error::File(_) => Code::File,
+                Error::Map(_) => Code::Map,
                 Error::Corrupt(_) => Code::Corrupt,
                 Error::Poisoned => Code::Internal,
             },

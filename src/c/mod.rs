@@ -115,6 +115,12 @@ impl Access for Theirs {
         Access::with(&mut self.0, known)
     }
 
+    fn look<T>(&mut self, step: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
+        let id = self.0.id;
+        let known = |heap: &mut Mems| if heap.is_known_here() { step(heap) } else { Err(Error::NotPublished { id }) };
+        Access::look(&mut self.0, known)
+    }
+
     fn give_way(&mut self) {
         self.0.give_way();
     }

@@ -10,6 +10,7 @@
 
 use super::address::{address_of, offset_in, offset_of};
 use super::engines::AnyEngine;
+use super::ledger::publication::Noted;
 use super::ledger::{Ledger, Note, Word};
 use super::options::Options;
 use super::{Heap, is_size};
@@ -49,6 +50,30 @@ impl Heap {
         let word = Some(Word { offset: self.word(into)?, address_of });
         let taken = self.engine.ledger().and_then(|ledger| ledger.take(size, alignment, word));
         taken.map(|taken| self.record_taken(taken, size, |_| Ok(()))).transpose()
+    }
+
+    /// [`Heap::malloc_aligned`], with the block's address noted as the publication's new one by the same operation. `None`: no hole is large
+    /// enough, or the heap has no ledger.
+    ///
+    /// # Errors
+    /// [`Error::InvalidSize`]. Nothing has changed then.
+    pub fn malloc_noted_as_new(&mut self, size: u64, alignment: u64) -> Result<Option<u64>, Error> {
+        if !is_size(size) {
+            return Err(Error::InvalidSize { size: size.to_string() });
+        }
+        let word = Some(Word { offset: Noted::New.offset(), address_of });
+        let taken = self.engine.ledger().and_then(|ledger| ledger.take(size, alignment, word));
+        taken.map(|taken| self.record_taken(taken, size, |_| Ok(()))).transpose()
+    }
+
+    /// Frees the block that starts at `address`, and clears a word of the publication by the same operation. Returns `false`, and clears
+    /// nothing, if no live block starts there.
+    pub fn free_noted(&mut self, address: u64, noted: Noted) -> bool {
+        let note = Some(Note { offset: noted.offset(), value: 0 });
+        let Some(offset) = offset_of(address) else { return false };
+        let freed = self.engine.ledger().and_then(|ledger| ledger.release(offset, note));
+        self.refresh();
+        freed.is_some()
     }
 
     /// Frees the block whose address is in the word at `word`, and stores `address` there by the same operation; 0 for none.

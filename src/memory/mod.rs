@@ -33,6 +33,8 @@ mod table;
 
 pub use budget::reserved;
 pub use mapping::{ALIGNMENT, Mapping};
+#[cfg(feature = "c-abi")]
+pub(crate) use regions::Epoch;
 pub use regions::{Refused, Regions, Room};
 pub use span::{LARGE, STEP, Span, step};
 pub use system::page_bytes;

@@ -15,6 +15,8 @@ use super::mapping::{ALIGNMENT, Mapping};
 use super::span::Span;
 use super::system;
 use std::sync::Arc;
+#[cfg(feature = "c-abi")]
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Reservations are multiples of this: a multiple of the page size, and of Windows' granularity, everywhere.
 const GRANULE: usize = 64 << 10;
@@ -80,20 +82,50 @@ pub struct Regions {
     /// Whether children made by `fork` do not get the regions.
     dont_fork: bool,
     list: Vec<Region>,
+    #[cfg(feature = "c-abi")]
+    epoch: Epoch,
+}
+
+/// A number that changes when something that was carved is no longer the heap's: for those who keep mappings and read them without asking
+/// the heap.
+#[cfg(feature = "c-abi")]
+#[derive(Debug, Clone, Default)]
+pub struct Epoch(Arc<AtomicU64>);
+
+#[cfg(feature = "c-abi")]
+impl Epoch {
+    /// The number of this moment.
+    #[must_use]
+    #[inline]
+    pub fn now(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn end(&self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
 }
 
 impl Regions {
     /// No region yet; the first virtual address will be `first`.
     #[must_use]
-    pub const fn new(first: u64) -> Self {
+    pub fn new(first: u64) -> Self {
         Self::with_reservation(first, 0)
     }
 
     /// No region yet; the first virtual address will be `first`, and regions have `bytes` (more where one main block needs
     /// more, fewer if that suits the system: Windows charges all of a region when it is made).
     #[must_use]
-    pub const fn with_reservation(first: u64, bytes: usize) -> Self {
-        Self { first, reservation: bytes, most: u64::MAX, dont_fork: false, list: Vec::new() }
+    pub fn with_reservation(first: u64, bytes: usize) -> Self {
+        Self {
+            first,
+            reservation: bytes,
+            most: u64::MAX,
+            dont_fork: false,
+            list: Vec::new(),
+            #[cfg(feature = "c-abi")]
+            epoch: Epoch::default(),
+        }
     }
 
     /// Limits the regions to `bytes` in sum: no more is reserved.
@@ -192,6 +224,14 @@ impl Regions {
         if last.used == 0 {
             self.list.pop();
         }
+        #[cfg(feature = "c-abi")]
+        self.epoch.end();
+    }
+
+    /// What changes when something that was carved is no longer the heap's.
+    #[cfg(feature = "c-abi")]
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.epoch.clone()
     }
 
     /// The physical address of a virtual one. It must have been carved, or the result means nothing.
@@ -323,6 +363,8 @@ impl Regions {
     /// Gives all memory back. A mapping that a buffer still holds is emptied at once, gives up the address space that no
     /// buffer reaches, and is unmapped with the last buffer.
     pub fn release(self) {
+        #[cfg(feature = "c-abi")]
+        self.epoch.end();
         for region in self.list {
             // If a buffer is collected between this check and the drop, the only cost are needless system calls.
             if Arc::strong_count(&region.mapping) > 1 {
@@ -336,6 +378,7 @@ impl Regions {
     /// Drops the regions in a child of `fork` that has none of their memory: nothing is given back or touched.
     #[cfg(feature = "c-abi")]
     pub(crate) fn forget(&self) {
+        self.epoch.end();
         for region in &self.list {
             region.mapping.forget();
         }

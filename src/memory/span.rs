@@ -10,7 +10,7 @@
 use super::mapping::Mapping;
 use super::system;
 #[cfg(feature = "c-abi")]
-use crate::table::{AtomicU32, Table};
+use crate::table::{AtomicU32, AtomicU64, Number, Table};
 use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
@@ -69,12 +69,23 @@ impl Span {
     /// The span's whole words of four bytes, which keep the mapping. `None`: it does not begin at a multiple of four.
     #[cfg(feature = "c-abi")]
     pub(crate) fn words(&self) -> Option<Table<AtomicU32>> {
-        if !self.addresses().start.is_multiple_of(4) {
+        self.table()
+    }
+
+    /// The span's whole words of eight bytes, which keep the mapping. `None`: it does not begin at a multiple of eight.
+    #[cfg(feature = "c-abi")]
+    pub(crate) fn words64(&self) -> Option<Table<AtomicU64>> {
+        self.table()
+    }
+
+    #[cfg(feature = "c-abi")]
+    fn table<N: Number>(&self) -> Option<Table<N>> {
+        if !self.addresses().start.is_multiple_of(align_of::<N>()) {
             return None;
         }
-        // SAFETY: the words are in the mapping, which the table keeps, readable and writable, and aligned. In this process others reach
+        // SAFETY: the numbers are in the mapping, which the table keeps, readable and writable, and aligned. In this process others reach
         // them as JavaScript does, or by raw pointers.
-        Some(unsafe { Table::new(self.start(), self.bytes / 4, Box::new(Arc::clone(&self.mapping))) })
+        Some(unsafe { Table::new(self.start(), self.bytes / size_of::<N>(), Box::new(Arc::clone(&self.mapping))) })
     }
 
     /// The span's length in bytes.

@@ -8,6 +8,12 @@ pub(crate) trait Access {
     /// Runs one step.
     fn with<T>(&mut self, step: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error>;
 
+    /// Runs one step that looks at blocks that stay live meanwhile, and changes nothing: in a heap file without the file's lock.
+    #[cfg(feature = "c-abi")]
+    fn look<T>(&mut self, step: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
+        self.with(step)
+    }
+
     /// Lets threads that wait for the heap go first.
     fn give_way(&mut self) {}
 }

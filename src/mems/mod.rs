@@ -23,6 +23,8 @@ mod growth;
 mod hardened;
 mod hidden;
 pub(crate) mod holes;
+#[cfg(feature = "c-abi")]
+pub(crate) mod map;
 mod options;
 mod padding;
 pub(crate) mod purge;
@@ -103,6 +105,9 @@ pub struct Mems {
     /// The file that the heap is in, if it is in one.
     #[cfg(feature = "c-abi")]
     file: Option<Box<file::HeapFile>>,
+    /// The names of maps in a heap that is in no file, and the addresses of their blocks.
+    #[cfg(feature = "c-abi")]
+    maps: Vec<(Box<[u8]>, u64)>,
 }
 
 /// A new block, and whether the heap may have grown for it.
@@ -164,6 +169,8 @@ impl Mems {
             events: Events::default(),
             #[cfg(feature = "c-abi")]
             file: None,
+            #[cfg(feature = "c-abi")]
+            maps: Vec::new(),
         }
     }
 

@@ -44,6 +44,12 @@ pub fn file_of<'env>(env: &'env Env, heap: Unknown) -> Result<Object<'env>> {
     })
 }
 
+/// Whether a heap is in a file.
+#[napi]
+pub fn is_in_file(env: Env, heap: Unknown) -> Result<bool> {
+    run(env, || Ok(registry::look_at_heap(id(env, &heap)?, |heap| Ok(heap.is_in_file()))?))
+}
+
 /// Looks at a heap file. The second argument is the options object or undefined.
 #[napi]
 pub fn verify_file<'env>(env: &'env Env, path: Unknown, options: Unknown) -> Result<Object<'env>> {

@@ -164,6 +164,26 @@ impl<'call> Value<'call> {
         self.env
     }
 
+    /// Copies the value's text, as UTF-8 and with a zero behind it, if it is a string; what there is no room for is cut off. Returns the
+    /// bytes without the zero.
+    #[inline]
+    pub fn copy_text(self, room: &mut [u8]) -> Option<usize> {
+        let (data, mut length) = (room.as_mut_ptr().cast(), 0);
+        // SAFETY: by this type's invariant; for another type the call returns a status, and at most as many bytes are written as there
+        // is room for.
+        let status = unsafe { sys::napi_get_value_string_utf8(self.env, self.raw, data, room.len(), &raw mut length) };
+        (status == sys::Status::napi_ok).then_some(length)
+    }
+
+    /// How many bytes the value's text has as UTF-8, if it is a string.
+    pub fn text_bytes(self) -> Option<usize> {
+        let mut length = 0;
+        // SAFETY: by this type's invariant; for another type the call returns a status, and nothing is written.
+        let status =
+            unsafe { sys::napi_get_value_string_utf8(self.env, self.raw, ptr::null_mut(), 0, &raw mut length) };
+        (status == sys::Status::napi_ok).then_some(length)
+    }
+
     /// The value's text if it is a string, cut after 64 KiB.
     pub fn long_string(self) -> Option<String> {
         const MOST: usize = 64 << 10;

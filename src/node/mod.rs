@@ -12,6 +12,7 @@
 //!   functions of JavaScript that both call. `channels.rs`: has a thread hear of events once somebody subscribes to a channel.
 //! - `owner.rs`: heaps that end with their thread.
 //! - `recordings.rs`: files of recordings, for the command `mems`; over `typed_array.rs`.
+//! - `maps.rs`: maps over the blocks of a heap.
 //! - `library.rs`: the path of this addon, for FFI.
 
 mod arguments;
@@ -32,6 +33,7 @@ mod inspect;
 mod js_value;
 mod leaks;
 mod library;
+mod maps;
 mod object;
 mod owner;
 mod recorder;
@@ -54,7 +56,7 @@ fn register(mut exports: Object) -> Result<()> {
     // when a worker ends. (On ELF systems it is linked to stay; elsewhere this call keeps it.)
     napi::bindgen_prelude::retain_current_module_for_unload_safety();
     // The table of raw callbacks; `#[napi]` functions export themselves. A test compares both with what `lib` calls.
-    let callbacks: [(_, Callback); 16] = [
+    let callbacks: [(_, Callback); 28] = [
         ("heapMalloc", calls::heap_malloc),
         ("heapAllocate", calls::heap_alloc),
         ("heapGet", calls::heap_get),
@@ -71,6 +73,18 @@ fn register(mut exports: Object) -> Result<()> {
         ("compare", bytes::compare),
         ("read", bytes::read),
         ("write", bytes::write),
+        ("mapOpen", maps::map_open),
+        ("mapGet", maps::map_get),
+        ("mapSet", maps::map_set),
+        ("mapCompareAndSet", maps::map_compare_and_set),
+        ("mapIncrement", maps::map_increment),
+        ("mapDelete", maps::map_delete),
+        ("mapClear", maps::map_clear),
+        ("mapList", maps::map_list),
+        ("mapLease", maps::map_lease),
+        ("mapGiveBack", maps::map_give_back),
+        ("mapStats", maps::map_stats),
+        ("mapNames", maps::map_names),
     ];
     callbacks.into_iter().try_for_each(|(name, callback)| exports.create_named_method(name, callback))
 }

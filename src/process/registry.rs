@@ -124,6 +124,15 @@ impl Access for Handle {
         Ok(done)
     }
 
+    fn look<T>(&mut self, step: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
+        let (done, id) = self.slot.with(|slot| match &mut slot.heap {
+            Some(heap) if self.names(slot.id) => Ok((step(heap)?, slot.id)),
+            _ => Err(slot.missing(self.id).error(self.id)),
+        })??;
+        self.id = id;
+        Ok(done)
+    }
+
     fn give_way(&mut self) {
         self.slot.give_way();
     }

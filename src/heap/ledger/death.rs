@@ -10,9 +10,12 @@ pub fn step() {
     process::step();
 }
 
+#[cfg(test)]
+pub use panics::dying_before;
+
 /// Deaths of a thread of the tests.
 #[cfg(test)]
-pub mod panics {
+mod panics {
     use std::cell::Cell;
     use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 

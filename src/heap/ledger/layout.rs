@@ -52,6 +52,8 @@ pub mod at {
     pub const SEQUENCE: usize = 136;
     /// The intent: what the operation under way does.
     pub const INTENT: usize = 144;
+    /// The publication: which block is about to be referred to, and which is about to be freed. See `publication.rs`.
+    pub const PUBLICATION: usize = 152;
     /// Two copies of the counters, 128 bytes each.
     pub const COUNTERS: usize = 160;
     /// How many extents there are.

@@ -10,7 +10,7 @@
 //!   `occupancy.rs`: what is derived from them, to find holes and bits quickly.
 //! - `header.rs`, `intent.rs`: how an operation begins and is finished. `take.rs`, `release.rs`, `resize.rs`: the operations.
 //! - `recover.rs`: what is left to do after a death. `rebuild.rs`: deriving everything anew. `verify.rs`: whether it is sound.
-//! - `lock.rs`: who may change something. `roots.rs`: names for addresses. `engine.rs`: all of this as an engine.
+//! - `publication.rs`: what is built of blocks. `lock.rs`: who may change something. `roots.rs`: names for addresses. `engine.rs`: all of this as an engine.
 //!
 //! First fit by address over all holes, as for heaps in memory. Sizes are rounded up to units, and no exact length is kept.
 //!
@@ -31,7 +31,7 @@
 
 mod bits;
 #[cfg(any(test, feature = "test-hooks"))]
-pub mod death;
+pub(crate) mod death;
 mod engine;
 mod extent;
 mod header;
@@ -39,6 +39,7 @@ pub(super) mod intent;
 pub mod layout;
 pub mod lock;
 mod occupancy;
+pub mod publication;
 mod rebuild;
 mod recover;
 mod release;
@@ -184,6 +185,9 @@ impl Ledger {
     #[inline]
     fn put_note(&self, note: Option<Note>) {
         let Some(Note { offset, value }) = note else { return };
+        if self.header.put_noted(Note { offset, value }) {
+            return;
+        }
         if let Some((_, extent)) = self.find(offset / UNIT) {
             extent.put_data(offset - extent.first * UNIT, value);
         }

@@ -1,6 +1,6 @@
 //! The ledger in plain memory: against a model, and with a death at every store of every operation.
 
-use super::death::panics::dying_before;
+use super::death::dying_before;
 use super::extent::{Extent, ExtentWords, granule};
 use super::header::Header;
 use super::intent::{Intent, Note};

@@ -52,7 +52,7 @@ impl HeapFile {
     }
 
     /// The error for damage at a place.
-    pub(super) fn corrupt(&self, place: &str) -> Error {
+    pub(in crate::mems) fn corrupt(&self, place: &str) -> Error {
         corrupt(&self.path, place)
     }
 

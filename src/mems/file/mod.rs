@@ -33,7 +33,7 @@ pub(crate) use verify::verify;
 use self::format::Entry;
 use crate::error::Error;
 use crate::file_error::FileError;
-use crate::heap::ledger::lock::{Owner, Taken};
+use crate::heap::ledger::lock::{Owner, Taken, Waits};
 use crate::heap::ledger::{Header, layout};
 use crate::memory::file::{File, SharedMap};
 use crate::mems::Mems;
@@ -68,6 +68,8 @@ pub(crate) struct HeapFile {
     boot: [u8; 16],
     /// How long a call waits for the lock.
     patience: Duration,
+    /// When it had to.
+    waits: Waits,
     /// The most bytes of data that this process lets the file have.
     most: u64,
     /// The last extent that is known.
@@ -111,7 +113,8 @@ impl HeapFile {
         let taken = if self.header.try_lock(owner) {
             Taken::Free
         } else {
-            let taken = self.header.wait_for_lock(owner, self.patience, |owner| self.is_dead(owner));
+            let is_dead = |owner| self.is_dead(owner);
+            let taken = self.header.wait_for_lock(owner, &self.waits, self.patience, is_dead);
             taken.map_err(|holder| self.timeout(holder))?
         };
         self.is_locked = true;
@@ -146,6 +149,26 @@ impl HeapFile {
     /// Lets go of the file in a child of `fork`: see [`File::forget`].
     pub fn forget(&self) {
         self.file.forget();
+    }
+
+    /// The words that processes share.
+    pub(super) const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The file itself.
+    pub(super) fn shared_file(&self) -> Arc<File> {
+        Arc::clone(&self.file)
+    }
+
+    /// Who this process is to others; `None` if the file is open for reading only.
+    pub(super) const fn owner(&self) -> Option<Owner> {
+        self.owner
+    }
+
+    /// Whether an owner's process is there, with the slot that it had.
+    pub(super) fn is_alive(&self, owner: Owner) -> bool {
+        self.header.has_slot(owner) && !self.is_dead(owner)
     }
 
     /// Whether the heap is for reading only.
@@ -193,7 +216,7 @@ impl Mems {
             header.extent_count() == ledger.known()
         });
         // A panic, like a death, leaves an operation under way.
-        if is_known && taken == Taken::Free && !header.has_intent() {
+        if is_known && taken == Taken::Free && !header.has_intent() && header.publication().is_none() {
             self.heap.refresh();
             return Ok(());
         }
@@ -206,6 +229,7 @@ impl Mems {
         self.learn_extents()?;
         if self.file.as_ref().is_some_and(|file| file.is_locked) {
             self.heap.recover();
+            self.settle_publication();
         }
         self.heap.refresh();
         Ok(())

@@ -10,6 +10,7 @@ use super::{HeapFile, byte};
 use crate::error::Error;
 use crate::file_error::FileError;
 use crate::heap::ledger::layout::{EXTENTS, HEADER, SLOTS, at};
+use crate::heap::ledger::lock::Waits;
 use crate::heap::ledger::{Header, Ledger, put, word};
 use crate::memory::file::{self, File, How, Identity, Refused, SharedMap};
 use crate::mems::{Mems, Options};
@@ -205,6 +206,7 @@ impl HeapFile {
             uuid: constant.uuid,
             boot: file::boot_id().map_err(failed)?,
             patience: options.lock_timeout,
+            waits: Waits::default(),
             most: options.max_size,
             last: None,
             is_locked: false,

@@ -82,8 +82,21 @@ impl HeapFile {
         self.header.root_address(name)
     }
 
-    /// All names and their addresses.
+    /// All names and their addresses, without those of maps.
     pub fn roots(&self) -> Vec<(Vec<u8>, u64)> {
-        self.header.all_roots()
+        let mut roots = self.header.all_roots();
+        roots.retain(|(name, _)| name.first() != Some(&0));
+        roots
+    }
+
+    /// The names of all maps, and the addresses of their blocks.
+    pub fn maps(&self) -> Vec<(Vec<u8>, u64)> {
+        let roots = self.header.all_roots().into_iter();
+        roots.filter_map(|(name, address)| Some((name.strip_prefix(&[0])?.to_vec(), address))).collect()
+    }
+
+    /// Whether a name stands for an address.
+    pub fn has_root_of(&self, address: u64) -> bool {
+        self.header.all_roots().iter().any(|&(_, known)| known == address)
     }
 }

@@ -1,0 +1,218 @@
+//! Room for an entry: in the table of its shard, and within the limits of the map.
+//!
+//! A table grows when three quarters of its slots are in use, removed ones included; the new one has twice as many slots as entries, so
+//! that it also shrinks. It is copied with the lock held: a million entries in 256 shards have tables of 8,192 slots.
+//!
+//! **Eviction.** The hand goes from shard to shard, an entry each time, so that all give way alike. In a shard it goes from slot to slot:
+//! an entry that has expired goes; one that has been read since stays, and counts as not read from then on; any other goes.
+//!
+//! Costs: amortized O(1).
+
+use super::Map;
+use super::find::Entry;
+use super::layout::{
+    ADDRESS, EMPTY, Kind, LEAST_SLOTS, MOST_SLOTS, READ, entry, head, is_entry, shard, shard_words, table_of,
+    table_word,
+};
+use super::publish::{Change, add};
+use super::read::has_expired;
+use super::write::Spot;
+use crate::error::Error;
+use crate::heap::ledger::{put, word};
+use crate::map_error::MapError;
+use crate::mems::Mems;
+
+impl Map {
+    /// Makes room for an entry of `size` bytes.
+    pub(super) fn make_room(&mut self, heap: &mut Mems, hash: u64, key: &[u8], size: u64) -> Result<(), Error> {
+        let number = self.shard(hash);
+        while !self.has_slot(heap, number)? {
+            self.grow_table(heap, number)?;
+        }
+        if self.is_within_limits(heap, key, size)? {
+            return Ok(());
+        }
+        let words = self.words(heap)?;
+        let limit = word(&words[head::MOST_BYTES]);
+        let fixed = 8 * words.len() as u64 + self.table_bytes(heap)?;
+        if limit != 0 && size > limit.saturating_sub(fixed) {
+            return Err(MapError::TooLarge { bytes: size, most: limit.saturating_sub(fixed) }.into());
+        }
+        while !self.is_within_limits(heap, key, size)? {
+            if !self.evict_one(heap, hash, key)? {
+                // All that is left is not to be evicted.
+                return Err(MapError::TooLarge { bytes: size, most: 0 }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is room for an entry of `size` bytes.
+    pub(super) fn has_room(&self, heap: &Mems, hash: u64, key: &[u8], size: u64) -> Result<bool, Error> {
+        Ok(self.has_slot(heap, self.shard(hash))? && self.is_within_limits(heap, key, size)?)
+    }
+
+    /// Whether the table of a shard has room for one more.
+    fn has_slot(&self, heap: &Mems, number: usize) -> Result<bool, Error> {
+        let Some(spot) = self.shard_spot(heap, number)? else { return Ok(false) };
+        Ok((word(&spot.shard[shard::USED]) + 1) * 4 <= 3 * spot.table.len() as u64)
+    }
+
+    /// Whether the map stays within its limits with an entry of `size` bytes, in the place of the one of the key.
+    fn is_within_limits(&self, heap: &Mems, key: &[u8], size: u64) -> Result<bool, Error> {
+        let words = self.words(heap)?;
+        let [bytes, entries, most_bytes, most_entries] =
+            [head::BYTES, head::ENTRIES, head::MOST_BYTES, head::MOST_ENTRIES].map(|number| word(&words[number]));
+        if (most_bytes == 0 || bytes.saturating_add(size) <= most_bytes)
+            && (most_entries == 0 || entries < most_entries)
+        {
+            return Ok(true);
+        }
+        let replaced = self.spot(heap, key)?.and_then(|spot| spot.entry()).map(|(_, _, entry)| entry);
+        let (freed, fewer) =
+            replaced.map_or((0, 0), |entry| (entry.block_bytes(), u64::from(entry.kind() != Kind::Lease)));
+        let fits = most_bytes == 0 || bytes.saturating_add(size).saturating_sub(freed) <= most_bytes;
+        Ok(fits && (most_entries == 0 || entries.saturating_sub(fewer) < most_entries))
+    }
+
+    /// Bytes of all tables.
+    fn table_bytes(&self, heap: &Mems) -> Result<u64, Error> {
+        let words = self.words(heap)?;
+        let tables = words[head::WORDS..].chunks_exact(shard::WORDS);
+        Ok(tables.map(|shard| table_of(word(&shard[shard::TABLE])).map_or(0, |(_, slots)| 8 << slots)).sum())
+    }
+
+    /// Gives a shard a table with room for more.
+    fn grow_table(&mut self, heap: &mut Mems, number: usize) -> Result<(), Error> {
+        let entries = match self.shard_spot(heap, number)? {
+            Some(spot) => spot.table.iter().filter(|slot| is_entry(word(slot))).count(),
+            None => 0,
+        };
+        let slots = (2 * entries + 2).next_power_of_two().trailing_zeros().max(LEAST_SLOTS);
+        if slots > MOST_SLOTS {
+            return Err(Error::OutOfMetadata { size: 0 });
+        }
+        let address = heap.malloc_new(8 << slots, 64)?;
+        self.learn_for_change(heap)?;
+        // When the lock was released for a new extent, another process may have made a table, and more entries.
+        if self.has_slot(heap, number)? {
+            return heap.free_new(address);
+        }
+        let copied = self.copy_table(heap, number, address, slots);
+        match copied {
+            Ok(Some(change)) => self.put_table(heap, number, &change),
+            Ok(None) => heap.free_new(address),
+            Err(error) => {
+                heap.free_new(address)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Copies the entries of a shard's table to a new one. `None`: they do not fit.
+    fn copy_table(&self, heap: &Mems, number: usize, address: u64, slots: u32) -> Result<Option<NewTable>, Error> {
+        let new = self.memory.words(address, 1 << slots);
+        let new = new.ok_or_else(|| heap.damaged("a new block is not in the heap"))?;
+        for slot in new {
+            put(slot, EMPTY);
+        }
+        let (mut used, mut old) = (0_usize, None);
+        if let Some(spot) = self.shard_spot(heap, number)? {
+            old = Some((spot.table_address, 8 * spot.table.len() as u64));
+            for slot in spot.table.iter().map(word).filter(|&slot| is_entry(slot)) {
+                let words = self.memory.words(slot & ADDRESS, entry::WORDS);
+                let hash = words.map(|words| word(&words[entry::HASH]));
+                let hash = hash.ok_or_else(|| heap.damaged("a map refers to what is no entry"))?;
+                used += 1;
+                if used * 4 > new.len() * 3 {
+                    return Ok(None);
+                }
+                let mut at = usize::try_from(hash & 0xffff_ffff).unwrap_or(0) & (new.len() - 1);
+                while word(&new[at]) != EMPTY {
+                    at = (at + 1) & (new.len() - 1);
+                }
+                put(&new[at], slot);
+            }
+        }
+        Ok(Some(NewTable { address, slots, used: used as u64, old }))
+    }
+
+    /// Lets a shard refer to its new table.
+    fn put_table(&self, heap: &mut Mems, number: usize, new: &NewTable) -> Result<(), Error> {
+        let map = self.words(heap)?;
+        let words = shard_words(map, number).ok_or_else(|| heap.damaged("a map has too few shards"))?;
+        let (old, freed) = new.old.unwrap_or((0, 0));
+        let change = Change {
+            map,
+            address: self.address,
+            shard: number,
+            target: &words[shard::TABLE],
+            target_address: self.shard_address(number, shard::TABLE),
+            value: table_word(new.address, new.slots),
+            old,
+        };
+        change.make(heap, || {
+            let more = (8_i64 << new.slots) - freed.cast_signed();
+            add(&words[shard::BYTES], more);
+            add(&map[head::BYTES], more);
+            put(&words[shard::USED], new.used);
+            put(&words[shard::HAND], 0);
+        })
+    }
+
+    /// Evicts an entry that is not that of `key`. Returns `false` if there is none.
+    fn evict_one(&self, heap: &mut Mems, hash: u64, key: &[u8]) -> Result<bool, Error> {
+        let shards = self.shard_count();
+        // An entry that has been read stays the first time that the hand is there.
+        for _ in 0..2 * shards {
+            let map = self.words(heap)?;
+            let number = usize::try_from(word(&map[head::HAND])).unwrap_or(0) & (shards - 1);
+            put(&map[head::HAND], (number + 1) as u64);
+            let Some(spot) = self.shard_spot(heap, number)? else { continue };
+            if self.evict_from(heap, &spot, hash, key)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Lets the hand go over the table of a shard until it has evicted an entry, or has been at each slot.
+    fn evict_from(&self, heap: &mut Mems, spot: &Spot, hash: u64, key: &[u8]) -> Result<bool, Error> {
+        let mask = spot.table.len() - 1;
+        let mut at = usize::try_from(word(&spot.shard[shard::HAND])).unwrap_or(0) & mask;
+        for _ in 0..spot.table.len() {
+            let (here, slot) = (at, word(&spot.table[at]));
+            at = (at + 1) & mask;
+            if !is_entry(slot) {
+                continue;
+            }
+            let entry = Entry::at(&self.memory, slot & ADDRESS);
+            let entry = entry.ok_or_else(|| heap.damaged("a map refers to what is no entry"))?;
+            let is_expired = has_expired(entry);
+            let is_own = entry.hash() == hash && entry.has_key(key);
+            if is_own || (entry.kind() == Kind::Lease && !is_expired) {
+                continue;
+            }
+            if slot & READ != 0 && !is_expired {
+                put(&spot.table[here], slot & !READ);
+                continue;
+            }
+            put(&spot.shard[shard::HAND], at as u64);
+            self.remove(heap, spot, here, slot & ADDRESS, entry)?;
+            let counter = if is_expired { head::EXPIRATIONS } else { head::EVICTIONS };
+            add(&spot.map[counter], 1);
+            return Ok(true);
+        }
+        put(&spot.shard[shard::HAND], at as u64);
+        Ok(false)
+    }
+}
+
+/// A table that is to be a shard's.
+struct NewTable {
+    address: u64,
+    slots: u32,
+    used: u64,
+    /// The address of the one before, and its bytes.
+    old: Option<(u64, u64)>,
+}
