@@ -14,9 +14,9 @@ const { Heap } = require('../..');
 const { Random, seed } = require('../helpers/random.js');
 const { ENDLESS, calls, prepare, words } = require('./dying.js');
 
-const SAMPLES = process.env.MEMS_DEATHS === 'all' ? Infinity : Number(process.env.MEMS_DEATHS ?? 3);
+const SAMPLES = process.env.MEMS_DEATHS === 'all' ? Infinity : Number(process.env.MEMS_DEATHS ?? 2);
 /** Stores of a process that opens a file and recovers what was under way. */
-const RECOVERY = 60;
+const RECOVERY = 30;
 
 const addons = path.join(__dirname, '..', '..', 'target', 'test-addon');
 const addon = path.join(
