@@ -110,6 +110,27 @@ test('a stopped holder of the lock is named, and the lock is taken over when it 
   heap.close();
 });
 
+test('a process that only reads waits in vain for a dead holder, until one that writes comes', {
+  skip: !onLinux,
+}, async (t) => {
+  const child = await churn(t);
+  const reader = open({ readOnly: true, lockTimeout: 100 });
+  const block = reader.roots.get('churn');
+  await stopInside(child);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  for (const call of [() => reader.verify(), () => reader.stats(), () => [...reader.chains()]])
+    assert.throws(call, { code: 'ERR_MEMS_LOCK_TIMEOUT' });
+  assert.equal(reader.blockOf(block).address, block);
+  assert.equal(reader.read(block, 1).length, 1);
+  const writer = open();
+  writer.free(writer.malloc(8));
+  reader.verify();
+  assert.equal(reader.stats().counts.live, writer.stats().counts.live);
+  writer.close();
+  reader.close();
+});
+
 test('a holder that is a zombie is dead', { skip: !onLinux }, async (t) => {
   // The shell waits for nobody, and becomes a program that does not, either.
   const command = `"$0" "$1" "$2" & exec sleep 60`;
@@ -232,6 +253,57 @@ test('a file that is open can be neither cut nor removed', {
   heap.close();
   fs.unlinkSync(file);
 });
+
+test(
+  'a process whose file is cut in the middle of its calls ends by an error, not by a signal',
+  signals,
+  async (t) => {
+    for (const length of [0, 4096, (256 << 10) + 512]) {
+      const child = await churn(t, [process.execPath, WORKER, file], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      let errors = '';
+      child.stderr.on('data', (text) => {
+        errors += text;
+      });
+      fs.truncateSync(file, length);
+      assert.deepEqual(await once(child, 'close'), [1, null], errors);
+      assert.match(errors, /ERR_MEMS_FILE_LOST/);
+      fs.rmSync(file);
+    }
+  },
+);
+
+test(
+  'a process whose file is replaced in the middle of its calls works on with the old one',
+  signals,
+  async (t) => {
+    const old = open();
+    const child = await churn(t);
+    const fresh = Heap.open(`${file}.new`, { addresses: 'number' });
+    fresh.roots.set('fresh', fresh.malloc(16));
+    fs.renameSync(`${file}.new`, file);
+    const another = await churn(t);
+    const { malloc } = old.stats().totals;
+    while (old.stats().totals.malloc < malloc + 1000) await new Promise(setImmediate);
+    assert.deepEqual(
+      [old, fresh].map((heap) => heap.processes.map(({ pid }) => pid)),
+      [
+        [process.pid, child.pid],
+        [process.pid, another.pid],
+      ],
+    );
+    for (const process of [child, another]) {
+      process.kill('SIGKILL');
+      await once(process, 'exit');
+    }
+    for (const heap of [old, fresh]) heap.verify();
+    assert.equal(old.roots.get('fresh'), undefined);
+    assert.notEqual(fresh.roots.get('fresh'), undefined);
+    old.close();
+    fresh.close();
+  },
+);
 
 test(
   'a file that is removed or replaced goes on being shared by those who have it open',
