@@ -1991,7 +1991,9 @@ export interface Heap<Address extends bigint | number = bigint> {
    * A heap file stays, with its blocks and roots. In this process it is open until each object that {@link HeapConstructor.open} has returned
    * is closed, or the worker that has opened it has ended; the object itself is closed at once. One that {@link HeapConstructor.attach} has
    * returned ends alone. The last process that closes it waits until the file is
-   * on the disk. A process that ends without closing loses nothing.
+   * on the disk. A process that ends without closing loses nothing. On Windows, views of a heap file that are left show the file, and
+   * stores in them reach it, until they are collected. Until then the file cannot be removed there, even if they were made inside `read`
+   * or `write`.
    */
   close(): void;
   /** Calls {@link Heap.close}, for `using`. Only where the runtime has `Symbol.dispose`. */

@@ -159,7 +159,7 @@ static int second(const char *path) {
 }
 
 static int wait_for(pid_t pid) {
-  int status;
+  int status = 0;
   EXPECT(pid > 0 && waitpid(pid, &status, 0) == pid);
   return status;
 }

@@ -86,11 +86,15 @@ impl HeapFile {
 }
 
 impl Mems {
-    /// Maps the extents that this process does not know yet.
+    /// Maps the extents that this process does not know yet. If there are fewer than it knows, the file is damaged: who waits for an extent
+    /// to be added would wait for ever.
     pub(super) fn learn_extents(&mut self) -> Result<(), Error> {
         while let (Some(file), Some(ledger)) = (&mut self.file, self.heap.ledger()) {
             let (known, count) = (ledger.known(), file.header.extent_count());
-            if known >= count {
+            if known > count {
+                return Err(file.corrupt("there are fewer extents than there were"));
+            }
+            if known == count {
                 break;
             }
             let entry = Entry::read(&file.path, &file.header, known, file.last)?;

@@ -13,6 +13,8 @@
 
 #[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript calls it"))]
 mod bell;
+#[cfg(all(test, not(loom)))]
+mod byte_tests;
 pub(crate) mod format;
 mod grow;
 #[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript calls it"))]
