@@ -9,6 +9,7 @@
 // all builds, as Next.js itself does.
 //
 // Costs: of get() and set() two or three calls of maps, one more for each tag, and v8.deserialize or v8.serialize.
+// biome-ignore-all lint/style/useNodejsImportProtocol: the first versions of Node 14 cannot require a node: name.
 
 'use strict';
 

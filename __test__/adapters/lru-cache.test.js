@@ -21,7 +21,7 @@ const made = (options) => new LRUCache({ heap, name: `lru-${++count}`, ...option
 const KEYS = ['', 'a', 'b', 'key', 'clé', '鍵', '🔑', 'a\0b', '__proto__', 'k'.repeat(300)];
 
 /** A value that both caches can hold: a map's is a copy. */
-function valueOf(random) {
+function anyValue(random) {
   const kinds = [
     () => random.int(0, 999),
     () => 'text'.repeat(random.int(0, 49)),
@@ -41,7 +41,7 @@ const sorted = (entries) => [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
 /** What one random step does with a cache, and what that returns. */
 async function step(random, caches) {
   const key = random.pick(KEYS);
-  const value = valueOf(random);
+  const value = anyValue(random);
   const forceRefresh = random.chance(0.5);
   const steps = {
     set: (cache) => cache.set(key, value) === cache,
@@ -57,7 +57,9 @@ async function step(random, caches) {
     values: (cache) => [...cache.values()].length,
     each(cache) {
       const found = [];
-      cache.forEach((each, name, own) => found.push([name, each, own === cache]));
+      cache.forEach((each, name, own) => {
+        found.push([name, each, own === cache]);
+      });
       return sorted(found);
     },
     clear: (cache) => cache.clear(),

@@ -1,7 +1,6 @@
 // keyv's own tests of stores, with the store of this package, under vitest: `npm run test:adapters -- keyv` runs it in a folder in which
 // that is installed.
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import keyvTestSuite, { keyvIteratorTests } from '@keyv/test-suite';
 import Keyv from 'keyv';
@@ -11,7 +10,7 @@ const require = createRequire(join(process.env.MEMS_CHECKOUT, 'package.json'));
 const { Heap } = require('@sambhav-gautam/osmemoryallocator');
 const { KeyvStore } = require('@sambhav-gautam/osmemoryallocator/keyv');
 
-const heap = Heap.open(join(tmpdir(), `mems-keyv-${process.pid}.mems`));
+const heap = Heap.open(process.env.MEMS_HEAP);
 const store = () => new KeyvStore(heap);
 
 keyvTestSuite(vitest, Keyv, store);
