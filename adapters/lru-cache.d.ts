@@ -51,8 +51,7 @@ export interface LRUCacheOptions<Key extends string, Value, Context> {
 
 /**
  * A cache with the methods of [lru-cache](https://github.com/isaacs/node-lru-cache) that a map can have: threads share it, and with a heap
- * file processes. Values are copies. [What differs](https://github.com/Sambhav-Gautam/osmemoryallocator/blob/main/docs/adapters.md#lru-cache)
- * is a list.
+ * file processes. Values are copies. `docs/adapters.md` has a list of what differs.
  *
  * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` for options that there are not, `ERR_MEMS_MAP_NAME`. Methods throw the errors of
  * the heap, and `set` `ERR_MEMS_TOO_LARGE` and `ERR_MEMS_KEY_TOO_LONG`.

@@ -1,7 +1,7 @@
 import { Heap } from '../index.js';
 
 /** A heap, of either kind of addresses. Several processes share a heap in a file. */
-export type AnyHeap = Heap<bigint> | Heap<number>;
+export type AnyHeap = Heap<bigint> | Heap<number> | Heap<bigint | number>;
 
 /** What every adapter can be given. Limits are those of the map, in all processes: the last one that is given counts. */
 export interface AdapterOptions {

@@ -16,7 +16,7 @@ import { CACHE_ROOT, CHECKOUT, start } from './lib/runtimes.mjs';
 const HERE = join(CHECKOUT, '__test__', 'adapters');
 const TIMEOUT_MS = 600_000;
 const DEPENDENCIES = {
-  // Its own version of keyv is 5.
+  // keyv 5 is what the suite is written for.
   keyv: { '@keyv/test-suite': '2.1.2', keyv: '5.6.0', vitest: '4.1.12' },
   next: { next: '16.4.6', react: '19.3.1', 'react-dom': '19.3.1' },
 };
