@@ -96,6 +96,7 @@ for (const [version, Keyv] of Object.entries(VERSIONS)) {
         ['bar:baz', 1],
         ['foo', 1],
       ]);
+      assert.equal((await entriesOf(one)).length, 2);
       await one.clear();
       assert.deepEqual(await one.get(['foo', 'bar:baz']), [undefined, undefined]);
       assert.deepEqual(await entriesOf(two), [

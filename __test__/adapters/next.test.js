@@ -140,6 +140,9 @@ test('pages are those of a build, and fetched data those of all', async () => {
   fs.writeFileSync(path.join(dist, 'BUILD_ID'), 'first\n');
   assert.deepEqual(await found(new CacheHandler({ serverDistDir })), [false, true]);
   await set(new CacheHandler({ serverDistDir }));
+  // A server that runs while another build is made stays with its own.
+  fs.writeFileSync(path.join(dist, 'BUILD_ID'), 'second\n');
+  assert.deepEqual(await found(new CacheHandler({ serverDistDir })), [true, true]);
   assert.deepEqual(await found(new (made({ ...options, buildId: 'first' }))()), [true, true]);
   assert.deepEqual(await found(new (made({ ...options, buildId: 'second' }))()), [false, true]);
 });
