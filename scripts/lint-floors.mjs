@@ -16,7 +16,7 @@ const FLOORS = [
 ];
 
 /** The folders of JavaScript in which no file may lead back to itself. */
-const SCRIPTS = ['lib', 'bench', 'scripts', 'command', 'pages'];
+const SCRIPTS = ['lib', 'adapters', 'bench', 'scripts', 'command', 'pages'];
 
 const floorOf = (room) => FLOORS.findIndex((rooms) => rooms.includes(room));
 
