@@ -39,9 +39,9 @@ pub(crate) struct Listed {
 /// What is done with an entry that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Taken {
-    /// It is used, so that it is not evicted soon.
+    /// The entry is used, so that it is not evicted soon.
     Used,
-    /// It is looked at.
+    /// The entry is looked at.
     Seen,
 }
 
