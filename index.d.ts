@@ -2143,7 +2143,8 @@ export interface HeapConstructor {
    * left out.
    *
    * Live blocks stay at their addresses. Lost are extents that the file's table no longer says, or that are cut off; and roots whose blocks
-   * are not there. The bytes of blocks are not looked at. What was done is among the notes of the report.
+   * are not there. Of maps, entries that make no sense are dropped, others are found again, and all are counted anew. The bytes of other
+   * blocks are not looked at. What was done is among the notes of the report.
    *
    * @param path - The path of the file, or its `file:` URL. No process, this one neither, may have it open for writing.
    * @returns A report of the sound file.
@@ -2194,7 +2195,8 @@ export interface HeapConstructor {
 /** Options of {@link HeapConstructor.verify}. */
 export interface VerifyOptions {
   /**
-   * Whether all bookkeeping is walked; otherwise the header, the table of extents, the length of the file and the counters are checked.
+   * Whether all bookkeeping is walked, and all entries of maps; otherwise the header, the table of extents, the length of the file, the
+   * counters and the heads of maps are checked.
    *
    * @defaultValue false
    */
@@ -2235,6 +2237,20 @@ export interface HeapFileReport<Address extends bigint | number = bigint> {
   counts: { live: number; holes: number };
   /** The names for addresses, and whether a live block starts there. A program that frees the block of a root has to delete the root. */
   roots: { name: string; address: Address; live: boolean }[];
+  /**
+   * The maps of the heap ({@link Heap.map}): the address of a map's first block, and what the map counts and may have, as
+   * {@link SharedMap.stats} returns it. `sound` is whether nothing of the map is damaged, of which all is looked at only with
+   * {@link VerifyOptions.deep}.
+   */
+  maps: {
+    name: string;
+    address: Address;
+    sound: boolean;
+    entries: number;
+    bytes: number;
+    maxEntries: number;
+    maxBytes: number;
+  }[];
   /** The processes that have the file open for writing. */
   processes: { slot: number; pid: number; since: Date }[];
 }

@@ -55,7 +55,7 @@ const mend = (file, into) =>
   said(() => Heap.repair(file, { addresses: 'number', ...(into === undefined ? {} : { into }) }));
 
 /** The facts of a report, as [title, texts]. */
-function factsOf({ uuid, layout, clean, extents, bytes: of, counts, roots, processes }) {
+function factsOf({ uuid, layout, clean, extents, bytes: of, counts, roots, maps, processes }) {
   return [
     ['file', [uuid, `layout ${layout}`, clean ? 'closed' : 'not closed']],
     [
@@ -75,6 +75,19 @@ function factsOf({ uuid, layout, clean, extents, bytes: of, counts, roots, proce
     ...roots.map(({ name, address, live }) => [
       'root',
       [`${printable(name)} at ${count(address)}`, ...(live ? [] : ['no live block starts there'])],
+    ]),
+    ...maps.map(({ name, sound, entries, bytes: length, maxEntries, maxBytes }) => [
+      'map',
+      [
+        printable(name),
+        Number.isFinite(maxEntries)
+          ? `${count(entries)} of at most ${plural(maxEntries, 'entry', 'entries')}`
+          : plural(entries, 'entry', 'entries'),
+        Number.isFinite(maxBytes)
+          ? `${bytes(length)} of at most ${bytes(maxBytes)}`
+          : bytes(length),
+        ...(sound ? [] : ['damaged']),
+      ],
     ]),
   ];
 }
@@ -104,4 +117,4 @@ function printReport(context, command, report) {
   return sound ? STATUS.done : STATUS.no;
 }
 
-module.exports = { isHeapFile, mend, printReport, reportOn };
+module.exports = { isHeapFile, mend, printable, printReport, reportOn, said };

@@ -123,11 +123,6 @@ impl<'call> Room<'call> {
     pub const unsafe fn at(start: *mut u8, bytes: usize) -> Self {
         Self { start, bytes, call: PhantomData }
     }
-
-    /// How many bytes there is room for.
-    pub const fn bytes(&self) -> usize {
-        self.bytes
-    }
 }
 
 /// Copies `bytes` bytes out of words, from the `start`th byte on, if there is room for them. What others store meanwhile is read in part.

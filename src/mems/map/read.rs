@@ -272,19 +272,7 @@ impl Map {
             self.learn(heap)?;
         }
         let words = self.memory.words(self.address, head::WORDS + (shard::WORDS << self.shards));
-        let Some(words) = words else { return Ok(MapStats::default()) };
-        let at = |number: usize| word(&words[number]);
-        let slots = |words: &[AtomicU64]| table_of(word(&words[shard::TABLE])).map_or(0, |(_, slots)| 1 << slots);
-        Ok(MapStats {
-            entries: at(head::ENTRIES),
-            bytes: at(head::BYTES),
-            most_bytes: at(head::MOST_BYTES),
-            most_entries: at(head::MOST_ENTRIES),
-            evictions: at(head::EVICTIONS),
-            expirations: at(head::EXPIRATIONS),
-            shards: 1 << self.shards,
-            slots: words[head::WORDS..].chunks_exact(shard::WORDS).map(slots).sum(),
-        })
+        Ok(words.map_or_else(MapStats::default, MapStats::of))
     }
 }
 
