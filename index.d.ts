@@ -724,10 +724,10 @@ export function finish(): void;
 export function trim(): number;
 
 /**
- * Checks the whole heap: walks its chains, index, counters and mappings, and compares them with each other. O(n). Other
- * threads that use the heap wait until it is done.
+ * Checks the whole heap: walks its chains, index, counters, mappings and maps, and compares them with each other. O(n), and O(bytes) of keys, and
+ * of values that have checksums. Other threads that use the heap wait until it is done.
  *
- * @throws `ERR_MEMS_CORRUPT` if an invariant does not hold, which is a bug in MeMS.
+ * @throws `ERR_MEMS_CORRUPT` if an invariant does not hold, which is a bug in MeMS, or a map is damaged, which a wrong write can do.
  * @throws `ERR_MEMS_OVERFLOW`, `ERR_MEMS_WRITE_AFTER_FREE` in a heap that is {@link InitOptions.hardened}.
  * @throws `ERR_MEMS_NOT_INITIALIZED`.
  *
@@ -1563,13 +1563,13 @@ export interface MapOptions<Value = Buffer> {
   /** For how long an entry lives, in milliseconds, if {@link SharedMap.set} does not say so. It is this object's. @defaultValue for ever */
   ttl?: number;
   /**
-   * Of a new map: into how many parts it is divided, a power of two from 1 to 4096. A change is copied around a part at most, when the part's
+   * Into how many parts a new map is divided, a power of two from 1 to 4096. A change is copied around a part at most, when the part's
    * table grows; readers of other parts do not notice.
    *
    * @defaultValue `256`
    */
   shards?: number;
-  /** Of a new map: whether each entry has a checksum, which is compared whenever it is read. @defaultValue `false` */
+  /** Whether each entry of a new map has a checksum, which is compared whenever it is read. @defaultValue `false` */
   checksum?: boolean;
 }
 
@@ -1603,7 +1603,7 @@ export interface MapStats {
 /**
  * A map in the blocks of a heap; see {@link Heap.map}. All threads that have the heap see the same entries, and with a heap file all processes.
  *
- * Reading takes no lock: `get` copies a value while others change the map, and returns one that was there whole. Whoever changes something
+ * Reading takes no lock: `get` copies a value while others change the map, and returns one that was there whole. A call that changes something
  * holds the heap's lock for that long. A process that is killed in the middle leaves each entry whole, or as it was before.
  *
  * Its methods throw, beside what each says, what `malloc` of the heap throws, `ERR_MEMS_FINISHED` or another of a heap that has ended, and in a heap

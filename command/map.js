@@ -122,9 +122,9 @@ async function run(context, [file, name, what = 'stats', ...args], options) {
 module.exports = {
   name: 'map',
   summary: 'the maps of a heap file: what they have, their keys and values',
-  usage: 'FILE [NAME [stats | keys | get KEY]] [options]',
+  usage: 'FILE [NAME ...] [options]',
   description: [
-    'Lists the maps of FILE, a heap file in which heap.map() has made some: how many entries each has, with those that have expired and have not been removed yet, the bytes of all its blocks, and its limits. With NAME, prints what that map counts (stats), its keys in no order, or the value of a key.',
+    'Lists the maps of FILE, a heap file in which heap.map() has made some: how many entries each has, with those that have expired and have not been removed yet, the bytes of all its blocks, and its limits. What follows NAME is stats, which is what that map counts, and can be left out; keys, its keys in no order; or get KEY, the value of a key.',
     'FILE is opened for reading only, no lock is taken, and processes that use it neither wait nor notice. Entries that are looked at are evicted as if they had not been.',
     'A value is printed by the encoding that its entry says: text, JSON, what v8.serialize() takes as Node.js shows objects, a counter as a number; all others as hexadecimal digits. Control characters are printed as question marks.',
   ],

@@ -207,9 +207,9 @@ typedef struct mems_map_options {
    */
   uint64_t max_bytes;
   uint64_t max_entries;
-  /* Of a new map: into how many parts it is divided, a power of two from 1 to 4096. Default: 256. */
+  /* Into how many parts a new map is divided, a power of two from 1 to 4096. Default: 256. */
   uint32_t shards;
-  /* Of a new map: whether each entry has a checksum, which is compared whenever it is read: 1 yes. Default: no. */
+  /* Whether each entry of a new map has a checksum, which is compared whenever it is read: 1 yes. Default: no. */
   int32_t checksums;
   /* What values are that are set here, for JavaScript, which decodes them by it: 0 bytes, 1 text in UTF-8, 2 JSON. Up to 255. */
   uint32_t encoding;

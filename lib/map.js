@@ -265,7 +265,7 @@ class SharedMap {
       const leased = binding.mapLease(this.#map, key, lease);
       if (leased === 0) {
         const value = this.#read(key, true);
-        // Else it has gone meanwhile.
+        // Without a value, the entry has gone meanwhile.
         if (value !== undefined) return value;
       } else if (typeof leased === 'number') {
         return await this.#makeWith(leased, key, make, ttl);

@@ -183,7 +183,7 @@ for (const [kind, made] of [
       assert.deepEqual([maxBytes, maxEntries], [100_000, 300]);
       assert.equal(evictions, 3000 - entries);
       assert.throws(() => map.set('large', Buffer.alloc(200_000)), code('ERR_MEMS_TOO_LARGE'));
-      // Limits are the map's, and whoever opens it with others changes them for all.
+      // Limits are the map's: opening it with others changes them for all.
       heap.map('pages', { maxEntries: Number.POSITIVE_INFINITY });
       assert.equal(map.stats().maxEntries, Number.POSITIVE_INFINITY);
     });

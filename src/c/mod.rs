@@ -8,7 +8,7 @@
 //! - `types.rs`: the structs. `recording.rs`: recordings. `files.rs`: heaps in files. `maps.rs`: maps.
 //!
 //! Invariants: every body runs inside [`call`], so no panic unwinds into a caller. No caller's memory is touched, and no
-//! block's bytes are, while a lock is held, but for what `maps.rs` sets. No block is at virtual address 0: it stands for a failure, as NULL does in C.
+//! block's bytes are, while a lock is held, except where `maps.rs` sets a value. No block is at virtual address 0: it stands for a failure, as NULL does in C.
 //!
 //! The `unsafe` of each `no_mangle` is sound for one reason: the name begins with `mems_`, and nothing else in a process
 //! that has loaded this library may define such names.

@@ -11,6 +11,7 @@ use super::js_value::{Answer, BigInt, Value, as_number, check};
 use super::object::Made;
 use super::{arguments, events};
 use crate::error::Error;
+use crate::map_error::MapError;
 use crate::mems::map::layout::{ENCODING_SHIFT, Kind, MOST_KEY, TEXT_KEY};
 use crate::mems::map::{self, Got, Leased, Map, MapOptions, New, Room, Taken};
 use crate::process::registry::{self, Handle, Id};
@@ -86,7 +87,7 @@ fn with_key<T>(value: Value, operation: impl FnOnce(&[u8], u32) -> Result<T, Fai
             return Err(Failure::ArgumentType { name: "key", expected, received: value.described() });
         }
         Err(length) => {
-            return Err(Error::from(crate::MapError::KeyTooLong { bytes: length, most: MOST_KEY }).into());
+            return Err(Error::from(MapError::KeyTooLong { bytes: length, most: MOST_KEY }).into());
         }
     };
     operation(&bytes, if is_text { TEXT_KEY } else { 0 })
@@ -129,7 +130,7 @@ fn value_bytes(value: Value) -> Result<Vec<u8>, Failure> {
         }),
         Err(bytes) => {
             let (bytes, most) = (bytes as u64, map::layout::MOST_VALUE as u64);
-            Err(Error::from(crate::MapError::TooLarge { bytes, most }).into())
+            Err(Error::from(MapError::TooLarge { bytes, most }).into())
         }
     }
 }
@@ -154,7 +155,7 @@ callback! {
                 let (expected, received) = ("a string without zeros", name.described());
                 return Err(Failure::ArgumentType { name: "name", expected, received });
             }
-            Err(bytes) => return Err(Error::from(crate::MapError::Name { bytes, most: map::MOST_NAME }).into()),
+            Err(bytes) => return Err(Error::from(MapError::Name { bytes, most: map::MOST_NAME }).into()),
         };
         let encoding = encoding.number().and_then(arguments::whole).and_then(|code| u8::try_from(code).ok()).unwrap_or(0);
         let defaults = MapOptions::default();

@@ -41,7 +41,7 @@ impl<'memory> Entry<'memory> {
         self.words[entry::EXPIRY].load(Ordering::Relaxed)
     }
 
-    /// Its flags, and above 32 bits its checksum.
+    /// The flags of the entry, and above 32 bits its checksum.
     #[inline]
     pub fn flags(&self) -> u64 {
         self.words[entry::FLAGS].load(Ordering::Relaxed)
@@ -87,7 +87,7 @@ impl<'memory> Entry<'memory> {
         self.value == value.len() && are_bytes(&self.words[entry::WORDS..], self.key, value)
     }
 
-    /// Its value as a number of eight bytes.
+    /// The value of the entry as a number of eight bytes.
     pub fn number(&self) -> Option<i64> {
         let mut bytes = [0; 8];
         (self.value == bytes.len()).then(|| {

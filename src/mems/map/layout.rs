@@ -171,7 +171,7 @@ pub(crate) enum Kind {
 /// In an entry's flags: whether its key was a string.
 pub(crate) const TEXT_KEY: u32 = 1 << 8;
 
-/// In an entry's flags: a byte for whoever sets values, about how they are encoded.
+/// In an entry's flags: a byte for the code that sets values, about how they are encoded.
 pub(crate) const ENCODING_SHIFT: u32 = 16;
 
 impl Kind {

@@ -1,7 +1,7 @@
 //! The memory of a heap as a map sees it: words at virtual addresses.
 //!
 //! A map keeps what its heap has mapped, so that it reads without asking the heap, and thus without a lock. What the heap maps later is
-//! learnt by [`Memory::learn`], with the heap at hand.
+//! learnt by [`Memory::learn`], from the heap itself.
 //!
 //! Invariant: what is in a part stays mapped as long as this lives, also if the heap ends. [`Memory::is_current`] says whether it is still
 //! the heap's.
@@ -149,7 +149,7 @@ pub(super) fn read_bytes(words: &[AtomicU64], start: usize, bytes: usize, to: Ro
 pub(super) fn write_bytes(words: &[AtomicU64], start: usize, from: &[u8]) {
     assert!(start <= 8 * words.len() && from.len() <= 8 * words.len() - start);
     // SAFETY: the bytes lie in the words, which are mapped and writable, and atomic numbers may be changed through a shared reference.
-    // They are a new block's, which nothing refers to yet: whoever reads them has found a block of earlier, and finds out.
+    // They are a new block's, which nothing refers to yet: a reader of them has found a block of earlier, and finds out.
     unsafe { words.as_ptr().cast::<u8>().cast_mut().add(start).copy_from_nonoverlapping(from.as_ptr(), from.len()) };
 }
 

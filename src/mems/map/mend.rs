@@ -96,10 +96,12 @@ impl Mems {
         }
         let Some(whole) = Whole::at(self, &memory, map) else { return false };
         let number = usize::try_from(shard).unwrap_or(usize::MAX);
+        if number >= whole.shard_count() {
+            return false;
+        }
         let Some(at) = memory.words(target, 1).map(|words| &raw const words[0]) else { return false };
         let in_shard = whole.shard(number).get(shard::TABLE).is_some_and(|table| &raw const *table == at);
-        let table = if number < whole.shard_count() { whole.table(number).ok().flatten() } else { None };
-        in_shard || table.is_some_and(|(_, table)| table.as_ptr_range().contains(&at))
+        in_shard || whole.table(number).ok().flatten().is_some_and(|(_, table)| table.as_ptr_range().contains(&at))
     }
 
     /// Mends a map. `None`: there is none at the address.

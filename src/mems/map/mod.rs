@@ -7,7 +7,7 @@
 //! - `verify.rs`: whether a map is sound. `mend.rs`: what is kept of one that is not.
 //!
 //! Readers take no lock and wait for nobody: an entry never changes while it can be found, and its block is freed after the shard's version
-//! has gone up, which readers look at before and after. Whoever changes something holds the heap's lock for all of the change, in a heap
+//! has gone up, which readers look at before and after. A change holds the heap's lock for all of the change, in a heap
 //! file that of all processes: an entry is there whole, or as it was before, whenever a process dies.
 //!
 //! **Hash.** SipHash-1-3 with a key of the map's own, so that nobody can choose keys that fall together.

@@ -335,7 +335,7 @@ impl Map {
 
 /// What trying to put an entry has come to.
 enum Put {
-    /// It is there. Whether somebody may be waiting for it.
+    /// The entry is there. Whether somebody may be waiting for it.
     Done(bool),
     /// There is no room for it any more.
     NoRoom,
