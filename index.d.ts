@@ -1195,7 +1195,7 @@ export interface Recorded {
  * replaced by the id of the process: use it where there are several. A second recording of the process gets `.2` behind its path.
  *
  * @param path - The path of the file, or a `file:` URL.
- * @throws `ERR_MEMS_RECORDING` if the heap is being recorded already, or the file cannot be written; `ERR_INVALID_ARG_TYPE`,
+ * @throws `ERR_MEMS_RECORDING` if the heap is being recorded already, or the file cannot be written or is a heap file; `ERR_INVALID_ARG_TYPE`,
  * `ERR_INVALID_ARG_VALUE`, `ERR_MEMS_OUT_OF_MEMORY`, `ERR_MEMS_NOT_INITIALIZED`.
  *
  * @example
@@ -1240,7 +1240,7 @@ export function mark(text: string): void;
  *
  * @param path - The path of the file, or a `file:` URL.
  * @returns The length of the file in bytes.
- * @throws `ERR_MEMS_RECORDING` if the file cannot be written, or a heap is being recorded into it; `ERR_INVALID_ARG_TYPE`,
+ * @throws `ERR_MEMS_RECORDING` if the file cannot be written, or a heap is being recorded into it, or is in it; `ERR_INVALID_ARG_TYPE`,
  * `ERR_MEMS_OUT_OF_MEMORY`, `ERR_MEMS_NOT_INITIALIZED`.
  *
  * @example
@@ -1414,7 +1414,10 @@ export interface HeapOptions<Address extends bigint | number = bigint> extends I
   owner?: 'process' | 'thread';
 }
 
-/** Options of {@link HeapConstructor.open}. If this process has the file open already, they change nothing but `addresses`. */
+/**
+ * Options of {@link HeapConstructor.open}. If this process has the file open already, they change nothing but `addresses`; `exclusive: true`
+ * throws `ERR_MEMS_FILE_IN_USE` then, unless it was opened so. (A heap for reading only is another one.)
+ */
 export interface HeapFileOptions<Address extends bigint | number = bigint> {
   /**
    * Whether the file is made if there is none. It is complete and on the disk before it gets its name, and of several processes that make
@@ -1424,10 +1427,11 @@ export interface HeapFileOptions<Address extends bigint | number = bigint> {
    */
   create?: boolean;
   /**
-   * Whether the heap is only read: every call that would change it throws `ERR_MEMS_READ_ONLY`, and what is stored in
-   * blocks (in views, by `write`, `fill` and `copy`) does not reach the file; on macOS it loses the file for this process. Such a process is not among {@link Heap.processes}, and cannot repair what a
-   * dead one has left: calls that walk the heap throw `ERR_MEMS_LOCK_TIMEOUT` then, until a process that writes has come. The file must
-   * exist. A heap for reading and one for writing of the same file are two heaps of the process.
+   * Whether the heap is only read: every call that would change it or store bytes throws `ERR_MEMS_READ_ONLY`. Views can be stored into all
+   * the same, and what is stored does not reach the file: the page that it is in becomes a copy of this process alone, which no longer shows what
+   * others store. On macOS such a store loses the file for this process. Such a process is not among {@link Heap.processes}, and
+   * cannot repair what a dead one has left: calls that walk the heap throw `ERR_MEMS_LOCK_TIMEOUT` then, until a process that writes has come.
+   * The file must exist. A heap for reading and one for writing of the same file are two heaps of the process.
    *
    * @defaultValue false
    */
@@ -1440,21 +1444,24 @@ export interface HeapFileOptions<Address extends bigint | number = bigint> {
    */
   exclusive?: boolean;
   /**
-   * The most bytes of data that this process lets the file grow to, at least 4096. A number that is smaller than the file is no error: the blocks stay, and
-   * nothing is added. The file never has more than 4096 extents, which is about a tebibyte.
+   * The most bytes of data that this process lets the file grow to, from 4096 to 2^40 (1 TiB). The file grows by multiples of 65536, so that
+   * with less than that there can be no block in a new file. A number that is smaller than the file is no error: the blocks stay, and
+   * nothing is added.
    *
    * @defaultValue 68719476736 (64 GiB)
    */
   maxSize?: number | bigint;
   /**
-   * The permissions of a new file, from 0 to 0o777, less the process's umask. On Windows a new file has those of its folder.
+   * The permissions of a new file, from 0o600 to 0o777, less the process's umask. On Windows a new file has those of its folder.
+   * A file that its group or others may write to is refused to other users.
    *
    * @defaultValue 0o600
    */
   mode?: number;
   /**
-   * How long a call waits for a process that holds the file's lock and is alive, in milliseconds, before it throws
-   * `ERR_MEMS_LOCK_TIMEOUT`. A dead one is found after about a millisecond. The thread does nothing else meanwhile.
+   * How long a call waits for a process that holds the file's lock and is alive, in milliseconds, a whole number from 0, before it throws
+   * `ERR_MEMS_LOCK_TIMEOUT`. A dead one is found after about a millisecond. The thread does nothing else meanwhile. With a few
+   * milliseconds, calls are refused when others are merely busy.
    *
    * @defaultValue 5000
    */
@@ -1498,7 +1505,7 @@ export interface HeapProcess {
  * same ones, and they are read each time. A root does not keep its block: freeing the block leaves the name with an address of nothing.
  *
  * @example
- * const heap = Heap.open('roots.mems');
+ * const heap = Heap.open('roots.heap');
  * const { roots } = heap;
  * roots.set('users', heap.malloc(100));
  * roots.get('users'); // 1000n
@@ -1509,9 +1516,9 @@ export interface HeapProcess {
  */
 export interface HeapRoots<Address extends bigint | number = bigint> {
   /**
-   * Returns the address that a name stands for, or `undefined`.
+   * Returns the address that a name stands for, or `undefined`. O(256), without a lock.
    *
-   * @throws `ERR_INVALID_ARG_TYPE` (TypeError) if the name is not a string, or has a zero in it.
+   * @throws `ERR_INVALID_ARG_TYPE` (TypeError) if the name is not a string, or has a zero byte in it.
    */
   get(name: string): Address | undefined;
   /**
@@ -1696,7 +1703,7 @@ export interface HeapMallocOptions extends MallocOptions {
    * {@link Heap.replace}.
    *
    * @example
-   * const heap = Heap.open('words.mems');
+   * const heap = Heap.open('words.heap');
    * const word = heap.calloc(1, 8);
    * heap.roots.set('first', word);
    * const block = heap.malloc(100, { into: word });
@@ -1713,6 +1720,8 @@ export interface HeapMallocOptions extends MallocOptions {
 export interface HeapEntry {
   /** The {@link Heap.id} of the heap, for {@link HeapConstructor.attach}. 0 for the default heap. */
   id: number;
+  /** The path of the heap's file, if it is in one. */
+  path?: string;
   /** Sizes in bytes. */
   bytes: {
     /** The bytes in main blocks. */
@@ -1736,7 +1745,7 @@ export interface HeapEntry {
  * A `Heap` object cannot be sent to another thread: `postMessage()`, `structuredClone()` and `JSON.stringify()` make `{}`
  * of it. Send {@link Heap.id}, and call {@link HeapConstructor.attach} there.
  *
- * `console.log(heap)` shows the id, the policy and the bytes of the heap. The methods also work through a `Proxy` of it. A
+ * `console.log(heap)` shows the id, the policy and the bytes of the heap, and the path of its file if it is in one. The methods also work through a `Proxy` of it. A
  * method that was taken out of the heap, as in `const { malloc } = heap`, throws `ERR_INVALID_THIS` (TypeError). To pass
  * one on, bind it: `heap.malloc.bind(heap)`.
  *
@@ -1773,7 +1782,7 @@ export interface Heap<Address extends bigint | number = bigint> {
    * some microseconds for each process.
    *
    * @example
-   * const heap = Heap.open('processes.mems');
+   * const heap = Heap.open('processes.heap');
    * heap.processes.map(({ pid }) => pid)[0] === process.pid; // true
    * heap.close();
    */
@@ -1811,7 +1820,7 @@ export interface Heap<Address extends bigint | number = bigint> {
    * In a heap file, sizes are rounded up to a multiple of 16 bytes, and the exact size is not kept: {@link blockOf} returns the rounded one.
    *
    * @throws In a heap file also `ERR_MEMS_OUT_OF_SPACE`, `ERR_MEMS_READ_ONLY`, `ERR_MEMS_LOCK_TIMEOUT`, `ERR_MEMS_FILE_LOST`,
-   * `ERR_MEMS_FILE_CORRUPT`; `ERR_INVALID_ARG_VALUE` if `into` is not the address of a word, or the heap is not in a file.
+   * `ERR_MEMS_FILE_CORRUPT`; `ERR_INVALID_ARG_VALUE` (TypeError) if `into` is not the address of a word, or the heap is not in a file.
    */
   malloc(size: number | bigint, options?: HeapMallocOptions): Address;
   /** As {@link calloc}. */
@@ -1835,13 +1844,14 @@ export interface Heap<Address extends bigint | number = bigint> {
    *
    * @param address - The address of a word of four bytes in a live block, a multiple of 4.
    * @param expected - What the word is now, as an `Int32Array` or `Uint32Array` has it.
-   * @param timeout - In milliseconds, a year at most; by default there is no limit.
+   * @param timeout - In milliseconds, a number: at most a year is waited, and 0 or less only looks. By default, with `Infinity` and with `NaN`
+   * there is no limit.
    * @returns `'ok'` if the word has changed, `'not-equal'` if it was another to begin with, `'timed-out'` when the time is over.
-   * @throws `ERR_INVALID_ARG_VALUE` if `address` is not that of a word, or the heap is not in a file; `ERR_INVALID_ARG_TYPE`;
+   * @throws `ERR_INVALID_ARG_VALUE` (TypeError) if `address` is not that of a word, or the heap is not in a file; `ERR_INVALID_ARG_TYPE`;
    * `ERR_MEMS_FILE_LOST`; what {@link get} throws.
    *
    * @example
-   * const heap = Heap.open('waiting.mems');
+   * const heap = Heap.open('waiting.heap');
    * const word = heap.calloc(1, 4);
    * heap.wait(word, 1); // 'not-equal': it is 0
    * heap.wait(word, 0, 10); // 'timed-out'
@@ -1888,8 +1898,8 @@ export interface Heap<Address extends bigint | number = bigint> {
    * As {@link free}. In a heap file, `{ from }` is the address of a word that holds the address of a block: the block is freed and the word
    * cleared, by one operation; see {@link HeapMallocOptions.into}.
    *
-   * @throws In a heap file also `ERR_MEMS_READ_ONLY`, `ERR_MEMS_LOCK_TIMEOUT`, `ERR_MEMS_FILE_LOST`; `ERR_INVALID_ARG_VALUE` if `from` is not
-   * the address of a word, or the word is in the block itself.
+   * @throws In a heap file also `ERR_MEMS_READ_ONLY`, `ERR_MEMS_LOCK_TIMEOUT`, `ERR_MEMS_FILE_LOST`; `ERR_MEMS_NOT_ALLOCATED` if the word is 0;
+   * `ERR_INVALID_ARG_VALUE` (TypeError) if `from` is not the address of a word, the word is in the block itself, or there are other options.
    */
   free(address: bigint | number | { from: bigint | number }): void;
   /**
@@ -1900,11 +1910,11 @@ export interface Heap<Address extends bigint | number = bigint> {
    * @param word - The address of a word of eight bytes in a live block, a multiple of 8. It holds 0 or the start of a block.
    * @param address - The start of a live block, or 0 for none.
    * @throws What {@link free} throws about the block that is freed, and about `address`; `ERR_INVALID_ARG_VALUE` if `word` is not the address
-   * of a word, if it is in the block that would be freed, or if the heap is not in a file; `ERR_MEMS_READ_ONLY`, `ERR_MEMS_LOCK_TIMEOUT`,
+   * of a word (TypeError), if it is in the block that would be freed, or if the heap is not in a file; `ERR_MEMS_READ_ONLY`, `ERR_MEMS_LOCK_TIMEOUT`,
    * `ERR_MEMS_FILE_LOST`.
    *
    * @example
-   * const heap = Heap.open('replace.mems');
+   * const heap = Heap.open('replace.heap');
    * const word = heap.calloc(2, 8); // the current text, and one that is being written
    * const old = heap.malloc(16, { into: word });
    * const next = heap.malloc(16, { into: word + 8n });
@@ -1931,7 +1941,7 @@ export interface Heap<Address extends bigint | number = bigint> {
   ): V;
   /** As {@link read}. */
   read(address: bigint | number, length?: number | bigint): Buffer;
-  /** As {@link write}. */
+  /** As {@link write}. `write`, `copy` and `fill` throw `ERR_MEMS_READ_ONLY` in a heap that is for reading only. */
   write(address: bigint | number, bytes: ArrayBufferView | string): number;
   /** As {@link copy}. */
   copy(to: bigint | number, from: bigint | number, length: number | bigint): void;
@@ -1981,7 +1991,9 @@ export interface Heap<Address extends bigint | number = bigint> {
    * A heap file stays, with its blocks and roots. In this process it is open until each object that {@link HeapConstructor.open} has returned
    * is closed, or the worker that has opened it has ended; the object itself is closed at once. One that {@link HeapConstructor.attach} has
    * returned ends alone. The last process that closes it waits until the file is
-   * on the disk. A process that ends without closing loses nothing.
+   * on the disk. A process that ends without closing loses nothing. On Windows, views of a heap file that are left show the file, and
+   * stores in them reach it, until they are collected. Until then the file cannot be removed there, even if they were made inside `read`
+   * or `write`.
    */
   close(): void;
   /** Calls {@link Heap.close}, for `using`. Only where the runtime has `Symbol.dispose`. */
@@ -2071,19 +2083,27 @@ export interface HeapConstructor {
    * `ERR_MEMS_FILE_IN_USE`, `ERR_MEMS_FILE_SYSTEM`, `ERR_MEMS_OUT_OF_SPACE`, `ERR_MEMS_LOCK_TIMEOUT` while another process opens or closes
    * it, `ERR_MEMS_TOO_MANY_PROCESSES`, `ERR_MEMS_FILE`: see {@link FileErrorCode}.
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (TypeError), `ERR_MEMS_INVALID_SIZE` (RangeError) for an option that is not
-   * valid or does not exist; `ERR_MEMS_OUT_OF_MEMORY` if 32768 heaps are open.
+   * valid or does not exist; `ERR_MEMS_OUT_OF_MEMORY` if 32768 heaps are open. If the system refuses the file, its own error is the `cause`.
    *
    * @example
-   * const heap = Heap.open('greeting.mems', { maxSize: 1 << 30 });
+   * try {
+   *   Heap.open('no-such-folder/greeting.heap');
+   * } catch (error) {
+   *   error.code; // 'ERR_MEMS_FILE'
+   *   error.cause.code; // 'ENOENT'
+   * }
+   *
+   * @example
+   * const heap = Heap.open('greeting.heap', { maxSize: 1 << 30 });
    * const address = heap.malloc(100);
    * heap.write(address, 'hello');
    * heap.roots.set('greeting', address);
    * heap.close();
    * // This process or another, now or after a restart:
-   * const again = Heap.open('greeting.mems', { create: false });
+   * const again = Heap.open('greeting.heap', { create: false });
    * again.read(again.roots.get('greeting'), 5).toString(); // 'hello'
    * again.close();
-   * Heap.open('missing.mems', { create: false }); // throws ERR_MEMS_FILE
+   * Heap.open('missing.heap', { create: false }); // throws ERR_MEMS_FILE
    */
   open<Kind extends AddressKind>(
     // biome-ignore lint/suspicious/noConfusingVoidType: taken out of the class it has no receiver.
@@ -2207,8 +2227,8 @@ export interface VerifyOptions {
 
 /** Options of {@link HeapConstructor.repair}. */
 export interface RepairOptions {
-  /** The path of a file that does not exist, which gets what is sound. By default the file is mended in place. */
-  into?: string;
+  /** The path of a file that does not exist, or its `file:` URL, which gets what is sound. By default the file is mended in place. */
+  into?: string | FileUrl;
   /** Whether addresses of the report are BigInts or numbers. */
   addresses?: AddressKind;
 }
@@ -2302,19 +2322,21 @@ export type ErrorCode =
   | LoadErrorCode;
 
 /**
- * The `code` of an error about a heap file; see {@link HeapConstructor.open}. The message names the path, and says what to do.
+ * The `code` of an error about a heap file; see {@link HeapConstructor.open}. The message names the path, and says what to do. If the
+ * system has refused something (`ERR_MEMS_FILE`, `ERR_MEMS_OUT_OF_SPACE`), the error's `cause` is an error as those of `fs`, with `code` (as
+ * `'EACCES'`), `errno`, the system's number below zero, `syscall` and `path`.
  *
  * - `ERR_MEMS_NOT_A_HEAP_FILE`: the file does not begin as a heap file does.
  * - `ERR_MEMS_FILE_VERSION`: the file has a layout that this version of MeMS does not read.
  * - `ERR_MEMS_FILE_CORRUPT`: the file is damaged. The message says where.
  * - `ERR_MEMS_NEEDS_RECOVERY`: the file was open when the system stopped (power, kernel), so the disk may have some of its newer pages
  *   and some of its older.
- * - `ERR_MEMS_FILE_IN_USE`: another process has the file open with {@link HeapFileOptions.exclusive}, or this one asks for that and others
- *   have it open. The message names them.
+ * - `ERR_MEMS_FILE_IN_USE`: another process has the file open with {@link HeapFileOptions.exclusive}, or this one asks for that and others,
+ *   or it itself, have it open without. The message names them.
  * - `ERR_MEMS_FILE_SYSTEM`: the file is on a file system on which memory cannot be shared safely. The message names its kind.
  * - `ERR_MEMS_FILE_LOST`: another program has cut the file off. What was there reads as zeros, and stores no longer reach the file.
  *   Every call but {@link Heap.close} throws it from then on.
- * - `ERR_MEMS_READ_ONLY`: the heap was opened with {@link HeapFileOptions.readOnly}, and the call would change it.
+ * - `ERR_MEMS_READ_ONLY`: the heap was opened with {@link HeapFileOptions.readOnly}, and the call would change it or its bytes.
  * - `ERR_MEMS_OUT_OF_SPACE`: the disk has no room for what the file would have to grow by.
  * - `ERR_MEMS_LOCK_TIMEOUT`: another process that is alive has held the file's lock for {@link HeapFileOptions.lockTimeout}. The message
  *   names its slot and process id.

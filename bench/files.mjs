@@ -1,8 +1,15 @@
-// npm run bench:files [-- --quick] [--only PART] [--folder FOLDER]
+// npm run bench:files [-- --quick] [--only PART]... [--folder FOLDER] [--write]
+// npm run bench:files -- --report
 //
-// What heap files cost: calls beside those of a heap in memory, several processes at once, messages, opening, and bookkeeping. Prints a
-// table; no document is written. PART, which can be repeated, is pairs, processes, messages or opening. FOLDER, by default the system's for temporary files, is where the heap files are: two gigabytes at a time, and
-// less with --quick.
+// What heap files cost: calls beside those of a heap in memory, several processes at once, messages, opening, and bookkeeping; and what
+// maps cost, beside lmdb-js, SQLite, lru-cache, Map and Redis. Prints tables. PART is pairs, processes, messages, opening or map.
+//
+// The figures of maps are kept in target/map.json. After a full run, or with --write, docs/map.svg and the tables in docs/map.md are
+// written from them; --report does so without measuring. FOLDER, by default the system's for temporary files, is where the heap files
+// are: two gigabytes at a time, and less with --quick.
+//
+// Redis is measured if redis-server is installed, SQLite if better-sqlite3 is (npm install --no-save better-sqlite3). On a busy machine
+// run it as `chrt -r 1 node bench/files.mjs`, which keeps other programs off its processor.
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,12 +20,16 @@ import { parseArgs } from 'node:util';
 import { Heap } from '@sambhav-gautam/osmemoryallocator';
 import { inTurns, median, processorTime } from './lib/measure.js';
 import { progress, root } from './lib/process.mjs';
+import { one, together } from './lib/together.mjs';
+import { measureMaps, writeMaps } from './map/index.mjs';
 
 const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true, default: [] },
     folder: { type: 'string', default: os.tmpdir() },
+    write: { type: 'boolean', default: false },
+    report: { type: 'boolean', default: false },
   },
 });
 
@@ -34,7 +45,9 @@ const PROCESSES = [1, 2, 4];
 const MESSAGES = options.quick ? 300 : 3000;
 const JOBS = ['malloc and free', 'get', 'view of 16 bytes', 'read of 16 bytes'];
 
-const folder = mkdtempSync(path.join(options.folder, 'mems-bench-files-'));
+const folder = options.report
+  ? undefined
+  : mkdtempSync(path.join(options.folder, 'mems-bench-files-'));
 const worker = path.join(root, 'bench', 'files', 'worker.mjs');
 const rows = [];
 const add = (what, value, bar = '') => rows.push({ what, value, bar });
@@ -88,15 +101,9 @@ async function pairs(live) {
 }
 
 /** Several processes do a job at once on one file: calls a second of all together, and nanoseconds of processor time a call. */
-async function together(job, count) {
+async function working(job, count) {
   const file = newFile();
-  const args = [job, file, OWN, MILLISECONDS].map(String);
-  const children = Array.from({ length: count }, () => fork(worker, args));
-  await Promise.all(children.map((child) => once(child, 'message')));
-  const answers = children.map((child) => once(child, 'message'));
-  for (const child of children) child.send('go');
-  const results = (await Promise.all(answers)).map(([result]) => result);
-  await Promise.all(children.map((child) => child.exitCode !== null || once(child, 'exit')));
+  const results = await together(worker, [job, file, OWN, MILLISECONDS], count);
   rmSync(file);
   const sum = (values) => values.reduce((a, b) => a + b, 0);
   return {
@@ -109,7 +116,7 @@ async function processes(job) {
   const runs = new Map(PROCESSES.map((count) => [count, []]));
   for (let round = 0; round < ROUNDS; round++) {
     progress(`${job}, round ${round + 1} of ${ROUNDS}`);
-    for (const [count, own] of runs) own.push(await together(job, count));
+    for (const [count, own] of runs) own.push(await working(job, count));
   }
   for (const [count, own] of runs) {
     const rate = median(own.map((run) => run.rate));
@@ -171,9 +178,7 @@ async function opening(blocks) {
   heap.close();
   const runs = [];
   for (let round = 0; round < 2 * ROUNDS; round++) {
-    const child = fork(worker, ['open', file]);
-    const [result] = await once(child, 'message');
-    runs.push(result);
+    runs.push(await one(worker, ['open', file]));
   }
   const label = `${blocks.toLocaleString('en')} blocks, ${(statSync(file).size / 2 ** 20).toFixed(0)} MiB`;
   const us = (name) => median(runs.map((run) => run[name])).toFixed(0);
@@ -182,23 +187,55 @@ async function opening(blocks) {
   rmSync(file);
 }
 
-try {
-  const isAsked = (part) => options.only.length === 0 || options.only.includes(part);
-  if (isAsked('pairs')) for (const live of LIVE) await pairs(live);
-  if (isAsked('processes')) for (const job of JOBS) await processes(job);
-  if (isAsked('messages')) await messages();
-  if (isAsked('opening')) for (const blocks of OPENED) await opening(blocks);
-} finally {
-  rmSync(folder, { recursive: true });
+/** Prints what the parts other than `map` have added. */
+function printRows() {
+  progress('');
+  const [cpu] = os.cpus();
+  const date = new Date().toISOString().slice(0, 10);
+  console.log(
+    `${date}, Node ${process.versions.node}, ${os.type()} ${os.arch()}, ${os.cpus().length} × ${cpu.model}, ` +
+      `load ${os.loadavg()[0].toFixed(1)}`,
+  );
+  const width = Math.max(...rows.map(({ what }) => what.length));
+  for (const { what, value, bar } of rows)
+    console.log(`${what.padEnd(width)}  ${value}${bar && `  (bar: ${bar})`}`);
 }
-progress('');
 
-const [cpu] = os.cpus();
-const date = new Date().toISOString().slice(0, 10);
-console.log(
-  `${date}, Node ${process.versions.node}, ${os.type()} ${os.arch()}, ${os.cpus().length} × ${cpu.model}, ` +
-    `load ${os.loadavg()[0].toFixed(1)}`,
-);
-const width = Math.max(...rows.map(({ what }) => what.length));
-for (const { what, value, bar } of rows)
-  console.log(`${what.padEnd(width)}  ${value}${bar && `  (bar: ${bar})`}`);
+async function map() {
+  const { quick } = options;
+  const data = await measureMaps({
+    quick,
+    progress,
+    newFolder: (name) => mkdtempSync(path.join(folder, name)),
+    remove: (path) => rmSync(path, { recursive: true }),
+  });
+  if (options.write || !quick) writeMaps(data);
+}
+
+const PARTS = {
+  async pairs() {
+    for (const live of LIVE) await pairs(live);
+  },
+  async processes() {
+    for (const job of JOBS) await processes(job);
+  },
+  messages,
+  async opening() {
+    for (const blocks of OPENED) await opening(blocks);
+  },
+  map,
+};
+
+if (options.report) {
+  writeMaps();
+} else {
+  try {
+    const unknown = options.only.find((part) => !(part in PARTS));
+    if (unknown) throw new Error(`there is no part ${unknown}: choose from ${Object.keys(PARTS)}`);
+    for (const [name, part] of Object.entries(PARTS))
+      if (options.only.length === 0 || options.only.includes(name)) await part();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  if (rows.length > 0) printRows();
+}

@@ -5,7 +5,7 @@
 const { Census, TEMPORARY } = require('./lib/census.js');
 const { facts } = require('./lib/facts.js');
 const { Failure } = require('./lib/failure.js');
-const { isHeapFile, printReport, reportOn } = require('./lib/heap-file.js');
+const { checkPlain, isHeapFile, printReport, reportOn } = require('./lib/heap-file.js');
 const { bytes, count, percent, plural } = require('./lib/numbers.js');
 const { PARTIAL } = require('./lib/options.js');
 const { KIND } = require('./lib/recordings.js');
@@ -224,7 +224,10 @@ function lines(found, file, { partial }, context) {
 async function run(context, [file], options) {
   if (file === undefined)
     throw new Failure('name a trace, a recording or a heap file, as in mems inspect app.mems.');
-  if (isHeapFile(file)) return printReport(context, 'inspect', reportOn(file, false));
+  if (isHeapFile(file)) {
+    checkPlain(file, { partial: options.partial });
+    return printReport(context, 'inspect', reportOn(file, false));
+  }
   const found = await read(file, options, context);
   if (context.json) return context.printJson('inspect', found);
   context.print(...lines(found, file, options, context));

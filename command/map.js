@@ -4,6 +4,7 @@
 
 const { Failure, STATUS, unknown } = require('./lib/failure.js');
 const { facts } = require('./lib/facts.js');
+const { checkThere } = require('./lib/files.js');
 const { isHeapFile, printable } = require('./lib/heap-file.js');
 const maps = require('./lib/maps.js');
 const { bytes, count, parseWhole, plural } = require('./lib/numbers.js');
@@ -109,6 +110,7 @@ const VIEWS = { stats: [stats, 0], keys: [keys, 0], get: [get, 1] };
 
 async function run(context, [file, name, what = 'stats', ...args], options) {
   if (file === undefined) throw new Failure('name a heap file, as in mems map app.heap.');
+  checkThere(file);
   if (!isHeapFile(file))
     throw new Failure(`${printable(file)} is no heap file, so it has no maps.`);
   if (name === undefined) return list(context, file);

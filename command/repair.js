@@ -3,10 +3,12 @@
 'use strict';
 
 const { Failure } = require('./lib/failure.js');
+const { checkThere } = require('./lib/files.js');
 const { isHeapFile, mend, printReport } = require('./lib/heap-file.js');
 
 async function run(context, [file], { into }) {
   if (file === undefined) throw new Failure('name a heap file, as in mems repair pages.heap.');
+  checkThere(file);
   if (!isHeapFile(file))
     throw new Failure(`${file} is no heap file, and nothing else is repaired.`);
   return printReport(context, 'repair', mend(file, into));

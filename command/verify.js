@@ -4,7 +4,7 @@
 
 const { ExactReplay } = require('./lib/exact.js');
 const { Failure, STATUS } = require('./lib/failure.js');
-const { isHeapFile, printReport, reportOn } = require('./lib/heap-file.js');
+const { checkPlain, isHeapFile, printReport, reportOn } = require('./lib/heap-file.js');
 const { bytes, count, plural } = require('./lib/numbers.js');
 const { open, parsePolicies, readAll, replaySource } = require('./lib/replay-file.js');
 const { Tally } = require('./lib/tally.js');
@@ -110,7 +110,10 @@ async function verifySource(source, file, policies, context) {
 async function run(context, [file], { policy, partial, deep }) {
   if (file === undefined)
     throw new Failure('name a trace, a recording or a heap file, as in mems verify app.mems.');
-  if (isHeapFile(file)) return printReport(context, 'verify', reportOn(file, deep === true));
+  if (isHeapFile(file)) {
+    checkPlain(file, { policy, partial });
+    return printReport(context, 'verify', reportOn(file, deep === true));
+  }
   const source = await open(file, { partial }, context);
   if (source.kind === 'recording' && policy === undefined)
     return verifyRecording(source, file, context);

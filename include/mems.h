@@ -177,11 +177,11 @@ typedef struct mems_options {
 
 /* How a heap file is opened. A struct of zeros stands for the defaults, and so does each field that is zero. */
 typedef struct mems_file_options {
-  /* Most bytes of data that this process lets the file have, from 65536 to MEMS_MAX_SIZE. Default: 64 GiB. */
+  /* Most bytes of data that this process lets the file have, from 4096 to 1 TiB. Default: 64 GiB. */
   uint64_t max_size;
   /* Milliseconds that a call waits for another process before it fails. Default: 5000. */
   uint64_t lock_timeout;
-  /* The permissions of a file that is created, as for open(), from 1 to 0777. Default: 0600. */
+  /* The permissions of a file that is created, as for open(), from 0600 to 0777. Default: 0600. */
   uint32_t mode;
   /* Whether a file is created where there is none: 1 yes, -1 no. Default: yes. */
   int32_t create;

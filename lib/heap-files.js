@@ -1,10 +1,14 @@
 // Heaps in files: what their objects do beside what all heaps do.
+// biome-ignore-all lint/style/useNodejsImportProtocol: the first versions of Node 14 cannot require a node: name.
 
 'use strict';
 
+const util = require('util');
 const binding = require('../binding.js');
 const { returned } = require('./addresses.js');
-const { hasOwn, isRevoked } = require('./arguments.js');
+const { fail, hasOwn, isRevoked, shown } = require('./arguments.js');
+const { INSPECT } = require('./inspect.js');
+const { pathOf } = require('./recording.js');
 
 /** Numbers of the addon for a process: slot, id, and when it opened the file. */
 const PROCESS = 3;
@@ -39,6 +43,20 @@ class Roots {
     }
   }
 }
+
+// Shown with its names and addresses, as a Map is. Showing never throws: the heap may be closed.
+Object.defineProperty(Roots.prototype, INSPECT, {
+  value: function inspect(depth, options, inspectInside = util.inspect) {
+    if (depth < 0) return '[Roots]';
+    try {
+      return inspectInside(new Map(this), options).replace(/^Map/, 'Roots');
+    } catch (_) {
+      return '[Roots]';
+    }
+  },
+  configurable: true,
+  writable: true,
+});
 
 /** Numbers, `width` at a time, as lists. */
 function* rows(numbers, width) {
@@ -107,6 +125,18 @@ function mallocInto(heap, size, options, asNumber) {
 /** Whether what `free` is called with names the word that has the address. */
 const isWord = (address) => hasOwnName(address, 'from');
 
+/** The word that `free` is called with. Throws if something else is named as well. */
+function wordIn({ from, ...unknown }) {
+  const [name] = Object.keys(unknown);
+  if (name === undefined) return from;
+  const message = `"${shown(name)}" is not an option of free(). The options are from`;
+  throw fail(TypeError, 'ERR_INVALID_ARG_VALUE', message, wordIn);
+}
+
+/** The options of `repair`, checked, with the path in the place of a URL. */
+const withPath = (options) =>
+  hasOwnName(options, 'into') ? { ...options, into: pathOf(options.into) } : options;
+
 /** How waiting has ended, by the addon's numbers. */
 const WAITED = ['ok', 'not-equal', 'timed-out'];
 
@@ -170,4 +200,6 @@ module.exports = {
   reportOf,
   wait,
   waitAsync,
+  withPath,
+  wordIn,
 };

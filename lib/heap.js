@@ -37,6 +37,8 @@ const {
   reportOf,
   wait,
   waitAsync,
+  withPath,
+  wordIn,
 } = require('./heap-files.js');
 const { INSPECT, inspector } = require('./inspect.js');
 const { copyOf } = require('./lists.js');
@@ -62,6 +64,11 @@ const AS_NUMBER = Symbol('as number');
 const ROOTS = Symbol('roots');
 // In objects of heaps that are in files, whether the object has opened the file: only then its end closes the file.
 const HAS_OPENED = Symbol('has opened');
+// The id that an object of a heap in a file had before it was closed.
+const FORMER = Symbol('former id');
+
+/** What the addon says of a heap that is attached to: not in a file, and in one that is open for reading only. */
+const [IN_MEMORY, FOR_READING] = [0, 2];
 
 /** What all blocks that a front hands out are aligned to, in bytes. */
 const SLOT = 16;
@@ -157,10 +164,11 @@ class Heap {
 
   static attach(id, ...others) {
     if (!Number.isSafeInteger(id)) throw wrongType('id', AN_ID, id);
-    const isInFile = binding.attach(id);
+    const kind = binding.attach(id);
     // biome-ignore lint/complexity/noThisInStatic: a subclass makes an object of its own.
     const heap = attachAs(isHeapClass(this) ? this : Heap, id, others);
-    if (isInFile) define(heap, HAS_OPENED, false, false);
+    if (kind !== IN_MEMORY) define(heap, HAS_OPENED, false, false);
+    if (kind === FOR_READING) viewsOf(heap).isReadOnly = true;
     return heap;
   }
 
@@ -179,6 +187,7 @@ class Heap {
     }
     define(heap, HAS_OPENED, true, false);
     define(heap, ROOTS, new Roots(() => idOf(heap), asNumber), false);
+    if (options !== undefined && options.readOnly === true) viewsOf(heap).isReadOnly = true;
     onCreate(id);
     return heap;
   }
@@ -194,7 +203,7 @@ class Heap {
 
   static repair(path, options) {
     const asNumber = wantsNumbers(options);
-    return reportOf(binding.repairFile(pathOf(path), checkedOptions(options)), asNumber);
+    return reportOf(binding.repairFile(pathOf(path), withPath(checkedOptions(options))), asNumber);
   }
 
   static metrics(heaps, options) {
@@ -204,7 +213,8 @@ class Heap {
   get id() {
     // The reader may pass it on to another thread.
     frontOf(this).publish();
-    return idOf(this);
+    const id = idOf(this);
+    return this[FORMER] ?? id;
   }
 
   malloc(size, options) {
@@ -243,7 +253,7 @@ class Heap {
 
   free(address) {
     if (frontOf(this).free(address) !== false) return;
-    if (isWord(address)) binding.freeFrom(idOf(this), address.from);
+    if (isWord(address)) binding.freeFrom(idOf(this), wordIn(address));
     else calls.free(idOf(this), address);
   }
 
@@ -473,14 +483,21 @@ class Heap {
     const id = idOf(this);
     const hasOpened = this[HAS_OPENED];
     // A file that others of this process have open stays open for them, and only for them.
-    if (hasOpened !== undefined) define(this, ID, endedId(), false);
+    if (hasOpened !== undefined && this[FORMER] === undefined) {
+      define(this, FORMER, id, false);
+      define(this, ID, endedId(), false);
+    }
     if (hasOpened !== false) onClose(id, () => binding.close(id));
   }
 }
 
 // Not enumerable, so that it is not listed among the properties of a heap.
 Object.defineProperty(Heap.prototype, INSPECT, {
-  value: inspector((heap) => heap[ID], binding.heapEntry),
+  value: inspector(
+    (heap) => heap[ID],
+    binding.heapEntry,
+    (heap) => heap[FORMER],
+  ),
   configurable: true,
   writable: true,
 });

@@ -7,27 +7,32 @@
 const util = require('util');
 const { nameOf } = require('./arguments.js');
 
-/** What is shown of the heap with an id. `read` returns its entry in `Heap.list()`. */
+/** What is shown of the heap with an id. `read` returns its entry in `Heap.list()`. A heap in a file has a path, too. */
 function detailsOf(id, read) {
   try {
-    const { bytes, options } = read(id);
-    return { id, policy: options.policy, bytes };
+    const { path, bytes, options } = read(id);
+    const details = { policy: options.policy, bytes };
+    return path === undefined ? { id, ...details } : { id, path, ...details };
   } catch (error) {
     return error.code === 'ERR_MEMS_CLOSED' ? { id, closed: true } : { id, error: error.code };
   }
 }
 
+/** What is shown of the heap with an id; nothing if there is no id. */
+const now = (id, read) => (id === undefined ? {} : detailsOf(id, read));
+
 /**
  * Makes the method for util.inspect(): `id` reads a heap's id, which no other object that inherits the method has, and `read` the
- * entry of an id in `Heap.list()`. Newer runtimes pass their own function for inspecting nested values as the third argument.
+ * entry of an id in `Heap.list()`; `former` reads the id that an object had which is closed, if it has another now. Newer runtimes pass their own function for inspecting nested values as the third argument.
  */
-function inspector(id, read) {
+function inspector(id, read, former) {
   return function inspect(depth, options, inspectInside = util.inspect) {
     const name = nameOf(this, (heap) => heap.constructor.name) ?? 'Heap';
     // As util.inspect() shows every object that is nested deeper than was requested.
     if (depth < 0) return `[${name}]`;
     try {
-      const details = id(this) === undefined ? {} : detailsOf(id(this), read);
+      const before = former(this);
+      const details = before === undefined ? now(id(this), read) : { id: before, closed: true };
       // What a subclass adds is shown as well.
       return `${name} ${inspectInside({ ...details, ...this }, options)}`;
     } catch (_) {

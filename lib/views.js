@@ -48,6 +48,8 @@ class Views {
     this.plain = new BufferSpans(heap, false, front);
     // If the runtime has only one kind of buffer, both are the same.
     this.shared = CAN_SHARE ? new BufferSpans(heap, true, front) : this.plain;
+    /** Whether the heap is for reading only, so that the addon refuses to store bytes. */
+    this.isReadOnly = false;
   }
 
   /** Drops all buffers. */
@@ -91,7 +93,7 @@ class Views {
   }
 
   write(address, source) {
-    const target = this.shared.bufferAtHand(address, source.length);
+    const target = this.isReadOnly ? undefined : this.shared.bufferAtHand(address, source.length);
     if (target === undefined) binding.write(this.heap, address, source);
     else target.set(source);
   }

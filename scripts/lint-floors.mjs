@@ -6,7 +6,7 @@ import { CHECKOUT } from './lib/runtimes.mjs';
 
 /** The rooms of `src`, the lowest floor first. A room uses rooms of lower floors, and none of its own floor. */
 const FLOORS = [
-  ['checksum', 'page', 'pause', 'table'],
+  ['checksum', 'page', 'pause', 'system_error', 'table'],
   ['file_error', 'map_error'],
   ['error'],
   ['heap', 'memory', 'recording'],
@@ -16,7 +16,7 @@ const FLOORS = [
 ];
 
 /** The folders of JavaScript in which no file may lead back to itself. */
-const SCRIPTS = ['lib', 'bench', 'scripts', 'command', 'pages'];
+const SCRIPTS = ['lib', 'adapters', 'bench', 'scripts', 'command', 'pages'];
 
 const floorOf = (room) => FLOORS.findIndex((rooms) => rooms.includes(room));
 

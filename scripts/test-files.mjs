@@ -1,12 +1,17 @@
 // Kills processes that share a heap file, in the middle of their calls, for minutes: the program of __test__/storm, on a disk and, where
 // there is one, in memory, one after the other.
-//   npm run test:files -- [--minutes N] [--seed N] [--processes 2-8] [FOLDER ...]
+//   npm run test:files -- [--minutes N] [--seed N] [--processes 2-8] [--stores] [FOLDER ...]
 // The seed that is printed chooses what processes do and when they are killed, but not how the system lets them run. A file in which
-// something was found wrong stays, and is named.
+// something was found wrong stays, and is named. --stores: most processes kill themselves before a store to the bookkeeping, and each
+// operation is followed by verify(), with the addon that `npm run build:tests` makes, or that MEMS_LIBRARY_PATH names.
+//
+// Or damages each byte of what a small heap file says of itself, and cuts it at every length: the program __test__/torn/every.js.
+//   npm run test:files -- --torn [--every N]
+// Every byte takes ten minutes and more of a processor; with --every only each N-th is tried.
 import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -17,28 +22,56 @@ const { values, positionals } = parseArgs({
     minutes: { type: 'string', default: '4' },
     seed: { type: 'string', default: String(randomInt(2 ** 31)) },
     processes: { type: 'string', default: '2-8' },
+    stores: { type: 'boolean', default: false },
+    torn: { type: 'boolean', default: false },
+    every: { type: 'string', default: '1' },
   },
   allowPositionals: true,
 });
-const [minutes, seed] = [Number(values.minutes), Number(values.seed)];
+const [minutes, seed, every] = [values.minutes, values.seed, values.every].map(Number);
 const [least, most = least] = values.processes.split('-').map(Number);
-if (!(minutes > 0) || !Number.isInteger(seed) || !(least >= 1 && most >= least))
+if (
+  !(minutes > 0 && every >= 1 && least >= 1 && most >= least) ||
+  ![seed, every].every(Number.isInteger)
+)
   throw new Error('give numbers');
 
-const inMemory = existsSync('/dev/shm') ? ['/dev/shm'] : [];
-const folders = positionals.length > 0 ? positionals : [tmpdir(), ...inMemory];
-for (const folder of folders) {
-  const given = {
-    seed,
-    folder,
-    processes: [least, most],
-    seconds: (60 * minutes) / folders.length,
-  };
-  const program = join(CHECKOUT, '__test__', 'storm', 'main.js');
-  const child = spawn(process.execPath, [program, JSON.stringify(given)], { stdio: 'inherit' });
+/** Runs a program of the tests. */
+async function run(program, argument, variables = {}) {
+  const path = join(CHECKOUT, '__test__', ...program);
+  const env = { ...process.env, ...variables };
+  const child = spawn(process.execPath, [path, argument], { stdio: 'inherit', env });
   const [status, signal] = await once(child, 'exit');
   if (status !== 0) {
     console.error(`ended by ${signal ?? status}`);
     process.exitCode = 1;
   }
 }
+
+/** The addon whose processes can kill themselves. */
+function testAddon() {
+  const folder = join(CHECKOUT, 'target', 'test-addon');
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  const name = names.find((name) => name.endsWith('.node'));
+  if (name === undefined) throw new Error('run `npm run build:tests` first');
+  return join(folder, name);
+}
+
+async function storm() {
+  const inMemory = existsSync('/dev/shm') ? ['/dev/shm'] : [];
+  const folders = positionals.length > 0 ? positionals : [tmpdir(), ...inMemory];
+  const variables = values.stores
+    ? { MEMS_LIBRARY_PATH: process.env.MEMS_LIBRARY_PATH ?? testAddon() }
+    : {};
+  for (const folder of folders) {
+    const given = {
+      seed,
+      folder,
+      processes: [least, most],
+      seconds: (60 * minutes) / folders.length,
+    };
+    await run(['storm', 'main.js'], JSON.stringify(given), variables);
+  }
+}
+
+await (values.torn ? run(['torn', 'every.js'], String(every)) : storm());

@@ -94,7 +94,7 @@ pub enum Error {
     },
 
     /// A heap object after its end.
-    #[error("The heap is closed. Make another with new Heap()")]
+    #[error("The heap is closed. Make another with new Heap(), or open its file again with Heap.open()")]
     Closed,
 
     /// An id that no heap of this process has ever had.
@@ -240,7 +240,7 @@ pub enum Error {
 
     /// `free` of an address inside a block rather than at its start.
     #[error(
-        "{address} is inside the block {}. Free the block by its start, {start}",
+        "{address} is inside the block {}. Pass the block's start, {start}",
         range(*.start, *.end)
     )]
     NotBlockStart {
@@ -315,7 +315,8 @@ impl Error {
         match *self {
             Self::OutOfMemory { size, available, .. }
             | Self::LimitReached { size, available, .. }
-            | Self::TooManyMappings { size, available, .. } => Some((size, available)),
+            | Self::TooManyMappings { size, available, .. }
+            | Self::File(FileError::NoExtent { size, available, .. }) => Some((size, available)),
             Self::OutOfMetadata { size } | Self::File(FileError::OutOfSpace { size, .. }) => Some((size, 0)),
             Self::LockLimit { bytes, .. } => Some((bytes, 0)),
             _ => None,

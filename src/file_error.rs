@@ -1,5 +1,6 @@
 //! Everything that can go wrong with a heap file, beside what can go wrong in any heap (`error.rs`). A call that fails has changed nothing.
 
+use crate::system_error::SystemError;
 use thiserror::Error;
 
 /// Why a call on a heap file failed.
@@ -44,7 +45,7 @@ pub enum FileError {
     },
 
     /// A heap file that another process has for itself, or that one wants for itself.
-    #[error("The heap file {path} is in use by {holders}")]
+    #[error("The heap file {path} is in use by {holders}. It has to be closed there first")]
     FileInUse {
         /// The file's path.
         path: String,
@@ -65,10 +66,12 @@ pub enum FileError {
     },
 
     /// A file that is no regular file of the user's own.
-    #[error("The heap file {path} is not opened, since {because}")]
+    #[error("The heap file {path} is not {what}, since {because}")]
     FileRefused {
         /// The file's path.
         path: String,
+        /// What was tried, as in "opened".
+        what: &'static str,
         /// Why.
         because: &'static str,
     },
@@ -81,7 +84,7 @@ pub enum FileError {
     },
 
     /// A call that would change a heap file that was opened for reading only.
-    #[error("The heap file {path} is open for reading only")]
+    #[error("The heap file {path} is open for reading only. Open it without readOnly to change it")]
     ReadOnly {
         /// The file's path.
         path: String,
@@ -89,8 +92,11 @@ pub enum FileError {
 
     /// A disk without room for a heap file's next extent.
     #[error(
-        "Out of space: a size of {size} needs {needed} more bytes in the heap file {path}, and the system does not give them: \
-         {reason}. Free some of the disk, or blocks of the heap"
+        "Out of space: {}the heap file {path} needs {needed} more bytes, and the system does not give them: {}. Free some of the \
+         disk{}",
+        if *.size == 0 { String::new() } else { format!("for a size of {size}, ") },
+        .error.text,
+        if *.size == 0 { "" } else { ", or blocks of the heap" }
     )]
     OutOfSpace {
         /// The file's path.
@@ -100,7 +106,31 @@ pub enum FileError {
         /// Bytes that the file would have to grow by.
         needed: u64,
         /// What the system says.
-        reason: String,
+        error: SystemError,
+    },
+
+    /// A block for which no extent can be added.
+    #[error("Out of memory: a size of {size} needs a new extent, and {because}. Allocate less, or call free() first")]
+    NoExtent {
+        /// Bytes asked for.
+        size: u64,
+        /// The largest size that can be allocated now.
+        available: u64,
+        /// Why.
+        because: &'static str,
+    },
+
+    /// A limit that no heap file can have.
+    #[error(
+        "The maxSize of a heap file must be a whole number of bytes from {least} to {most} (1 TiB). Received {received}"
+    )]
+    MaxSize {
+        /// The least limit.
+        least: u64,
+        /// The most.
+        most: u64,
+        /// The limit as it was given.
+        received: String,
     },
 
     /// Another process that has held the lock of a heap file for too long.
@@ -154,11 +184,27 @@ pub enum FileError {
         path: String,
     },
 
+    /// A heap file where a recording is to be written.
+    #[error("{path} is a heap file, and is not overwritten. Pass another path")]
+    IsHeapFile {
+        /// The file's path.
+        path: String,
+    },
+
     /// An address at which no word of a live block is.
-    #[error("{address} is not the address of a word: eight bytes of a live block, at a multiple of 8")]
+    #[error("{address} is not the address of a word: {bytes} bytes of a live block, at a multiple of {bytes}")]
     NotAWord {
-        /// The address.
-        address: u64,
+        /// The address as it was given.
+        address: String,
+        /// The length of a word.
+        bytes: u64,
+    },
+
+    /// A word whose block is to be freed, and that is 0.
+    #[error("The word at {word} holds no address, so there is no block to free")]
+    EmptyWord {
+        /// The address of the word.
+        word: u64,
     },
 
     /// A word inside of the block that would be freed by it.
@@ -173,16 +219,14 @@ pub enum FileError {
     },
 
     /// The system refuses something about a heap file.
-    #[error("The heap file {path} cannot be {what}: {reason}")]
+    #[error("The heap file {path} cannot be {what}: {}{}", .error.text, advice(what, .error))]
     FileFailed {
         /// The file's path.
         path: String,
         /// What was tried, as in "opened".
         what: &'static str,
         /// What the system says.
-        reason: String,
-        /// The system's number of the error, if it has one.
-        errno: Option<i32>,
+        error: SystemError,
     },
 }
 
@@ -203,9 +247,33 @@ impl FileError {
             Self::TooManyProcesses { .. } => "ERR_MEMS_TOO_MANY_PROCESSES",
             Self::TooManyRoots { .. } => "ERR_MEMS_TOO_MANY_ROOTS",
             Self::RootName { .. } => "ERR_MEMS_ROOT_NAME",
-            Self::NotRecordable { .. } => "ERR_MEMS_RECORDING",
+            Self::NoExtent { .. } => "ERR_MEMS_OUT_OF_MEMORY",
+            Self::MaxSize { .. } => "ERR_MEMS_INVALID_SIZE",
+            Self::EmptyWord { .. } => "ERR_MEMS_NOT_ALLOCATED",
+            Self::NotRecordable { .. } | Self::IsHeapFile { .. } => "ERR_MEMS_RECORDING",
             Self::NotAWord { .. } | Self::WordInBlock { .. } | Self::NotInFile => "ERR_INVALID_ARG_VALUE",
             Self::FileFailed { .. } | Self::FileRefused { .. } => "ERR_MEMS_FILE",
         }
+    }
+
+    /// The path of the file and the system's own error, where the system is the reason.
+    #[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript asks"))]
+    pub(crate) const fn cause(&self) -> Option<(&String, &SystemError)> {
+        match self {
+            Self::FileFailed { path, error, .. } | Self::OutOfSpace { path, error, .. } => Some((path, error)),
+            _ => None,
+        }
+    }
+}
+
+/// What to do about some errors of the system, as the end of a sentence.
+fn advice(what: &str, error: &SystemError) -> &'static str {
+    match (what, error.name) {
+        ("created", "ENOENT") => ". Its folder has to exist",
+        ("created", "EPERM" | "EOPNOTSUPP" | "ENOTSUP" | "ENOSYS") if error.call == "link" => {
+            ". The file system has neither hard links nor a way to rename a file only where nothing is"
+        }
+        ("opened", "EACCES") => ". A process that may only read it has to pass readOnly: true",
+        _ => "",
     }
 }

@@ -36,9 +36,11 @@ mod pause;
 #[cfg(feature = "c-abi")]
 mod process;
 pub mod recording;
+mod system_error;
 mod table;
 
 pub use error::Error;
 pub use file_error::FileError;
 pub use map_error::MapError;
 pub use mems::{Access, Block, Choice, Mems, Options, Place, Realloc, Recorded, Setting, Stack};
+pub use system_error::SystemError;

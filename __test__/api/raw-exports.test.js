@@ -241,7 +241,7 @@ function oddValues(random, ids, addresses) {
 }
 
 /** Functions of the addon for tests that do harm on purpose. */
-const ON_PURPOSE = new Set(['panicWithTheHeapLocked', 'refuseBuffers']);
+const ON_PURPOSE = new Set(['dieBeforeStore', 'panicWithTheHeapLocked', 'refuseBuffers']);
 
 test(`${CALLS} calls with random arguments end no process and poison no heap`, (t) =>
   reproducible(t, () => {

@@ -72,7 +72,7 @@ static void refusals(const char *path) {
   options.reserved[4] = 1;
   EXPECT(mems.heap_open_file(path, &options, &heap) == MEMS_ERROR_INVALID_ARGUMENT);
   options.reserved[4] = 0;
-  options.mode = 01000;
+  options.mode = 0400;
   EXPECT(mems.heap_open_file(path, &options, &heap) == MEMS_ERROR_INVALID_ARGUMENT);
   options.mode = 0;
   options.max_size = MEMS_MAX_SIZE + 1;
@@ -159,7 +159,7 @@ static int second(const char *path) {
 }
 
 static int wait_for(pid_t pid) {
-  int status;
+  int status = 0;
   EXPECT(pid > 0 && waitpid(pid, &status, 0) == pid);
   return status;
 }

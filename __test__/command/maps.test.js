@@ -188,7 +188,8 @@ describe('maps of heap files', SKIP, () => {
     for (const [args, said] of [
       [[], /name a heap file, as in mems map app\.heap\./],
       [[text], /is no heap file, so it has no maps/],
-      [[path.join(folder, 'missing')], /is no heap file/],
+      [[path.join(folder, 'missing')], /there is no such file/],
+      [[folder], /it is a folder/],
       [[none, 'pages'], /has no maps/],
       [[file, 'page'], /there is no map "page": did you mean pages\?/],
       [[file, 'pages', 'kes'], /there is no view of a map "kes": did you mean keys\?/],

@@ -13,6 +13,7 @@ const { pathToFileURL } = require('node:url');
 const { Worker } = require('node:worker_threads');
 const { Heap } = require('@sambhav-gautam/osmemoryallocator');
 const { capture } = require('../helpers/capture.js');
+const { remove } = require('../helpers/remove.js');
 
 const UNIX = process.platform !== 'win32';
 const ROOT = path.join(__dirname, '..', '..');
@@ -36,7 +37,7 @@ function opened(options, file = newPath()) {
 afterEach(() => {
   for (const heap of open.splice(0)) heap.close();
 });
-after(() => fs.rmSync(folder, { recursive: true }));
+after(() => remove(folder));
 
 /** The code of the error that a call throws. */
 function codeOf(call) {
@@ -198,7 +199,7 @@ describe('opening', () => {
     assert.equal(modeOf(opened({ mode: 0o640 })), 0o640 & ~process.umask());
   });
 
-  test('is listed, and ends with its views showing zeros', () => {
+  test('is listed, and ends with its views showing zeros, or on Windows the file', () => {
     const heap = opened();
     const file = heap.path;
     const address = heap.malloc(8);
@@ -206,9 +207,10 @@ describe('opening', () => {
     view.fill(7);
     assert.ok(Heap.list().some(({ id }) => id === heap.id));
     heap.close();
-    assert.ok(view.every((byte) => byte === 0));
+    const [shown, found] = UNIX ? [0, 7] : [7, 9];
+    assert.ok(view.every((byte) => byte === shown));
     view.fill(9);
-    assert.equal(opened({}, file).read(address)[0], 7);
+    assert.equal(opened({}, file).read(address)[0], found);
   });
 });
 
@@ -389,14 +391,14 @@ describe('a heap for reading only', () => {
       () => heap.freeMany([address]),
       () => heap.roots.set('a', address),
       () => heap.roots.delete('block'),
+      () => heap.write(address, 'no'),
+      () => heap.fill(address, 1),
+      () => heap.copy(address, address, 8),
     ]) {
       assert.equal(codeOf(call), 'ERR_MEMS_READ_ONLY', String(call));
     }
     assert.deepEqual(heap.processes, []);
     heap.verify();
-    // Bytes that are stored stay in this process.
-    heap.write(address, 'no');
-    assert.equal(opened({}, file).read(address, 2).toString(), '\0\0');
   });
 
   test('sees what a process that writes does meanwhile', () => {
@@ -459,7 +461,7 @@ describe('words', () => {
       [() => heap.malloc(8, { into: word, alignment: '8' }), 'ERR_INVALID_ARG_TYPE'],
       [() => heap.malloc(8, { into: word, wrong: 1 }), 'ERR_INVALID_ARG_VALUE'],
       [() => heap.malloc(0, { into: word }), 'ERR_MEMS_INVALID_SIZE'],
-      [() => heap.free({ from: word }), 'ERR_MEMS_OUT_OF_RANGE'],
+      [() => heap.free({ from: word }), 'ERR_MEMS_NOT_ALLOCATED'],
       [() => heap.free({ from: word + 4n }), 'ERR_INVALID_ARG_VALUE'],
       [() => heap.free({ from: word + 8n }), 'ERR_INVALID_ARG_VALUE'],
       [() => heap.free({ from: undefined }), 'ERR_INVALID_ARG_TYPE'],
@@ -760,8 +762,9 @@ describe('several threads and processes', () => {
        opened.close();`,
       { eval: true, workerData: { root: ROOT, id: heap.id, file: heap.path } },
     );
+    const exit = once(worker, 'exit');
     const [[isPath, isSame, address]] = await once(worker, 'message');
-    await once(worker, 'exit');
+    await exit;
     assert.deepEqual([isPath, isSame], [true, true]);
     assert.equal(heap.roots.get('theirs'), address);
     assert.equal(heap.read(address, 15).toString(), 'from the worker');

@@ -6,12 +6,13 @@ const { test } = require('node:test');
 const assert = require('node:assert/strict');
 const { spawn, spawnSync } = require('node:child_process');
 const { once } = require('node:events');
-const { mkdtempSync, rmSync } = require('node:fs');
+const { mkdtempSync } = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { setImmediate: turn } = require('node:timers/promises');
 const { Heap } = require('@sambhav-gautam/osmemoryallocator');
 const { Random, seed } = require('../helpers/random.js');
+const { remove } = require('../helpers/remove.js');
 
 const LIST = path.join(__dirname, '..', '..', 'examples', 'list.mjs');
 const KILLS = 8;
@@ -28,7 +29,11 @@ function run(file, items) {
 
 test('a list in a heap file survives kills', async (t) => {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'mems-list-'));
-  t.after(() => rmSync(folder, { recursive: true }));
+  let heap;
+  t.after(() => {
+    heap?.close();
+    return remove(folder);
+  });
   const file = path.join(folder, 'list.mems');
   assert.deepEqual(run(file, 300), [
     [0, 0],
@@ -37,8 +42,7 @@ test('a list in a heap file survives kills', async (t) => {
   let before = 300;
   t.diagnostic(`MEMS_SEED=${seed}`);
   const random = new Random();
-  const heap = Heap.open(file);
-  t.after(() => heap.close());
+  heap = Heap.open(file);
   for (let kill = 0; kill < KILLS; kill++) {
     const end = heap.stats().totals.malloc + 1 + random.int(0, 5000);
     const child = spawn(process.execPath, [LIST, file, '1000000000'], {

@@ -14,31 +14,23 @@ const { seed } = require('../helpers/random.js');
 const PROGRAM = path.join(__dirname, '..', 'storm', 'main.js');
 const SECONDS = Number(process.env.MEMS_STORM_SECONDS ?? 20);
 
-const signals = {
-  skip: process.platform === 'win32' && 'a killed process may hold its locks for a while',
-};
-
-test(
-  'whichever processes are killed, every block is there and belongs to one owner',
-  signals,
-  async (t) => {
-    t.diagnostic(`MEMS_SEED=${seed}`);
-    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mems-storm-'));
-    const child = spawn(process.execPath, [
-      PROGRAM,
-      JSON.stringify({ seed, seconds: SECONDS, folder, processes: [2, 4] }),
-    ]);
-    let output = '';
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on('data', (text) => {
-        output += text;
-      });
-    }
-    const [status, signal] = await once(child, 'close');
-    assert.deepEqual({ status, signal }, { status: 0, signal: null }, output);
-    const [, sums] = /^done (.*)$/m.exec(output);
-    t.diagnostic(sums);
-    assert.ok(JSON.parse(sums).kills > 0, output);
-    fs.rmSync(folder, { recursive: true });
-  },
-);
+test('whichever processes are killed, every block is there and belongs to one owner', async (t) => {
+  t.diagnostic(`MEMS_SEED=${seed}`);
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mems-storm-'));
+  const child = spawn(process.execPath, [
+    PROGRAM,
+    JSON.stringify({ seed, seconds: SECONDS, folder, processes: [2, 4] }),
+  ]);
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (text) => {
+      output += text;
+    });
+  }
+  const [status, signal] = await once(child, 'close');
+  assert.deepEqual({ status, signal }, { status: 0, signal: null }, output);
+  const [, sums] = /^done (.*)$/m.exec(output);
+  t.diagnostic(sums);
+  assert.ok(JSON.parse(sums).kills > 0, output);
+  fs.rmSync(folder, { recursive: true });
+});

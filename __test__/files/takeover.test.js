@@ -10,6 +10,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { Heap } = require('../..');
+const { remove } = require('../helpers/remove.js');
 
 const ROOT = path.join(__dirname, '..', '..');
 /** Offsets in the file, in bytes, and where the first extent's starts and ends are. */
@@ -18,8 +19,6 @@ const FIRST_ADDRESS = 1000;
 /** Kinds of intents. */
 const [TAKE, RELEASE, RESIZE] = [1n, 2n, 3n];
 
-const options = { skip: process.platform === 'win32' && 'a file that is mapped is written to' };
-
 let folder;
 let file;
 let number = 0;
@@ -27,7 +26,7 @@ let number = 0;
 before(() => {
   folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mems-takeover-'));
 });
-after(() => fs.rmSync(folder, { recursive: true, force: true }));
+after(() => remove(folder));
 beforeEach(() => {
   file = path.join(folder, `${++number}.mems`);
 });
@@ -63,7 +62,7 @@ function inAnother(lockTimeout) {
   return stdout.trim() + stderr;
 }
 
-test('the lock of a dead process is not that of the living one in its slot', options, () => {
+test('the lock of a dead process is not that of the living one in its slot', () => {
   const heap = Heap.open(file);
   heap.malloc(8);
   const generation = inFile((get) => get(GENERATIONS));
@@ -122,7 +121,7 @@ function seen(heap, block) {
   ];
 }
 
-test('a free is undone before its first store, and finished after it', options, () => {
+test('a free is undone before its first store, and finished after it', () => {
   for (const [change, expected] of [
     [() => {}, [160, 0, 480]],
     [(flipStart, _, unit) => flipStart(unit), [0, 1, 320]],
@@ -136,7 +135,7 @@ test('a free is undone before its first store, and finished after it', options, 
   }
 });
 
-test('a malloc is undone until the block has its start, and finished then', options, () => {
+test('a malloc is undone until the block has its start, and finished then', () => {
   for (const [change, expected] of [
     [() => {}, [0, 1, 320]],
     [(_, flipEnd, unit) => flipEnd(unit + 9), [0, 1, 320]],
@@ -151,7 +150,7 @@ test('a malloc is undone until the block has its start, and finished then', opti
   }
 });
 
-test('a block that was to be resized has one size or the other', options, () => {
+test('a block that was to be resized has one size or the other', () => {
   for (const [to, change, expected] of [
     [4, () => {}, 160],
     [4, (flipEnd, unit) => flipEnd(unit + 4), 80],
@@ -168,7 +167,7 @@ test('a block that was to be resized has one size or the other', options, () => 
   }
 });
 
-test('an intent that makes no sense is damage, and everything is derived anew', options, () => {
+test('an intent that makes no sense is damage, and everything is derived anew', () => {
   for (const [kind, numbers] of [
     [77n, [1, 2, 3, 4]],
     [RELEASE, [500, 400, 300, 200]],

@@ -136,6 +136,16 @@ test('the main tarball holds the expected files, and no addon', (t) => {
     'CHANGELOG.md',
     'LICENSE',
     'README.md',
+    'adapters/express-session.d.ts',
+    'adapters/express-session.js',
+    'adapters/keyv.d.ts',
+    'adapters/keyv.js',
+    'adapters/lru-cache.d.ts',
+    'adapters/lru-cache.js',
+    'adapters/next.d.ts',
+    'adapters/next.js',
+    'adapters/open.js',
+    'adapters/options.d.ts',
     'bin/LICENSES.txt',
     'bin/lesson.html',
     'bin/main.js',
@@ -163,6 +173,7 @@ test('the main tarball holds the expected files, and no addon', (t) => {
     'lib/inspect.js',
     'lib/lists.js',
     'lib/load-errors.js',
+    'lib/map.js',
     'lib/metrics.js',
     'lib/platform.js',
     'lib/realm.js',
@@ -275,6 +286,24 @@ test('default ESM import works', async () => {
   const calls = SEED_CALLS.replace(/\b(init|malloc|get|free|printStats|finish)\(/g, 'mems.$1(');
   const file = await write('default.mjs', `import mems from '${NAME}';${calls}`);
   assert.equal(await runNode([file]), SEED_OUTPUT);
+});
+
+test('adapters are imported by name, and the one for express-session says that it needs that', async () => {
+  const file = await write(
+    'adapters.mjs',
+    `import { Heap } from '${NAME}';
+    import { KeyvStore } from '${NAME}/keyv';
+    import { LRUCache } from '${NAME}/lru-cache';
+    import { cacheHandler } from '${NAME}/next';
+    const heap = new Heap();
+    await new KeyvStore(heap).set('a', 'b');
+    new LRUCache({ heap, max: 5 }).set('a', 1);
+    await new (cacheHandler(heap))().set('a', null);
+    const { message } = await import('${NAME}/express-session').catch((error) => error);
+    console.log(heap.maps.sort().join(), message.split('\\n')[0]);`,
+  );
+  const said = "keyv,lru-cache,next,next-tags Cannot find module 'express-session'\n";
+  assert.equal(await runNode([file]), said);
 });
 
 test('the command mems runs where it was installed', { skip: TOO_OLD }, async () => {

@@ -109,7 +109,7 @@ describe('the lesson page', SKIP, () => {
       'b gets 500 bytes at address 2000.',
       'The block at 1000, 1,000 bytes, is free again. It becomes a hole of its own.',
       'c gets 5,000 bytes at address 5096.',
-      'MeMS refuses this: 2001 is inside the block 2000..2499. Free the block by its start, 2000.',
+      "MeMS refuses this: 2001 is inside the block 2000..2499. Pass the block's start, 2000.",
       'MeMS refuses this: 1000 is not allocated. It is in the hole 1000..1999, which was freed or never allocated.',
       'The block at 2000, 500 bytes, is free again. It joins the holes before and after it: H 1000 (4,096 B).',
     ]);

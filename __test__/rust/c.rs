@@ -76,7 +76,7 @@ fn the_default_heap_is_the_seed_s() {
     assert_eq!(mems_get(1004).addr(), mems_get(1000).addr() + 4);
     assert_eq!(mems_get(2001), mems_heap_get(0, 2001));
     assert_eq!(mems_free(1500), Code::NotBlockStart as c_int);
-    assert_failed(Code::NotBlockStart, "1500 is inside the block 1000..1999. Free the block by its start, 1000");
+    assert_failed(Code::NotBlockStart, "1500 is inside the block 1000..1999. Pass the block's start, 1000");
     assert_eq!((mems_free(1000), mems_free(1000)), (0, Code::NotAllocated as c_int));
     assert_eq!(mems_heap_close(0), Code::InvalidArgument as c_int);
     assert_failed(Code::InvalidArgument, "mems_finish()");
@@ -151,7 +151,7 @@ fn mistakes_are_reported_and_change_nothing() {
         (&|| mems_heap_calloc(heap.0, u64::MAX, u64::MAX), Code::InvalidSize, "times"),
         (&|| mems_heap_aligned(heap.0, 8, 3), Code::InvalidAlignment, "a power of two"),
         (&|| mems_heap_aligned(heap.0, 8, 1 << 22), Code::InvalidAlignment, "from 1 to 2097152"),
-        (&|| mems_heap_realloc(heap.0, block + 16, 8), Code::NotBlockStart, "Free the block by its start"),
+        (&|| mems_heap_realloc(heap.0, block + 16, 8), Code::NotBlockStart, "Pass the block's start"),
         (&|| mems_heap_malloc(u64::MAX, 8), Code::UnknownHeap, "mems_heap_open()"),
     ];
     for (call, code, text) in refused {

@@ -354,7 +354,7 @@ fn what_is_stored_in_a_map_is_in_the_file_and_in_all_maps() {
     assert_eq!(other.map(UNIT, 3 * UNIT).expect_err("it is longer").kind(), io::ErrorKind::UnexpectedEof);
 }
 
-#[cfg(any(target_os = "linux", windows))]
+#[cfg(any(target_os = "linux", target_vendor = "apple", windows))]
 #[test]
 fn what_is_stored_in_a_map_for_reading_stays_in_the_process() {
     let folder = Folder::new();

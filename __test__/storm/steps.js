@@ -17,15 +17,11 @@ function checkStable(heap, stable, random, found) {
     found('a stable block has other contents', { address });
 }
 
-/** A size in bytes: mostly small, seldom of many pages. */
-function sizeOf(random) {
-  if (random.chance(0.01)) return random.int(1, 200_000);
-  return random.int(1, random.chance(0.2) ? 9000 : 400);
-}
-
 class Steps {
-  constructor(table, random, clears) {
+  /** `clears`: blocks are cleared as they are freed. `large`: how many of a hundred blocks have many pages. */
+  constructor(table, random, { clears, large }) {
     this.clears = clears;
+    this.large = large;
     this.table = table;
     this.heap = table.heap;
     this.random = random;
@@ -60,10 +56,17 @@ class Steps {
     [0.3, 'mark'],
   ];
 
+  /** A size in bytes: mostly small, seldom of many pages. */
+  size() {
+    const { random } = this;
+    if (random.chance(this.large / 100)) return random.int(1, this.large > 1 ? MOST_SIZE : 200_000);
+    return random.int(1, random.chance(0.2) ? 9000 : 400);
+  }
+
   mallocInto(word) {
     const { heap, random, table } = this;
     const alignment = random.chance(0.2) ? 2 ** random.int(0, 12) : undefined;
-    table.plan(word, sizeOf(random));
+    table.plan(word, this.size());
     const into = table.wordAddress(word);
     const options = alignment === undefined ? { into } : { into, alignment };
     const address = heap.malloc(table.sizeAt(word), options);
@@ -75,8 +78,8 @@ class Steps {
   }
 
   malloc(word) {
-    const { heap, random, table } = this;
-    table.plan(word, sizeOf(random));
+    const { heap, table } = this;
+    table.plan(word, this.size());
     table.note('malloc', word);
     table.words[at.WORDS + word] = BigInt(heap.malloc(table.sizeAt(word)));
     table.note('none', 0);
@@ -125,7 +128,7 @@ class Steps {
   }
 
   grow(word) {
-    const more = this.table.sizeAt(word) + sizeOf(this.random);
+    const more = this.table.sizeAt(word) + this.size();
     this.resize(word, Math.min(MOST_SIZE, more));
   }
 

@@ -5,18 +5,20 @@
 
 const { isMainThread, parentPort, workerData, Worker } = require('node:worker_threads');
 const { Heap } = require('../..');
+// Only in the addon for tests.
+const { dieBeforeStore } = require('../../binding.js');
 const { Numbers } = require('../helpers/random.js');
 const { Steps, checkStable } = require('./steps.js');
 const { Table, found } = require('./table.js');
 
 /** Works for one worker until the round ends. Returns how many operations it has done. */
-function work({ path, owner, seed, options, stable }) {
+function work({ path, owner, seed, options, stable, large }) {
   const heap = Heap.open(path, { ...options, addresses: 'number' });
   const stop = heap.view(heap.roots.get('control'), Uint32Array, 4);
   const table = new Table(heap, owner);
   table.settle();
   const random = new Numbers(seed);
-  const steps = new Steps(table, random, options.zeroOnFree);
+  const steps = new Steps(table, random, { clears: options.zeroOnFree, large });
   let done = 0;
   while (stop[0] === 0) {
     steps.step();
@@ -43,7 +45,8 @@ function startThread(given) {
 }
 
 /** Works for several workers, each except the first in a thread of its own. */
-async function workForAll({ owners, ...given }) {
+async function workForAll({ owners, dies, ...given }) {
+  if (dies !== undefined) dieBeforeStore(dies);
   const threads = owners
     .slice(1)
     .map((owner) => startThread({ ...given, owner, seed: given.seed + owner }));

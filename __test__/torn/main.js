@@ -4,8 +4,9 @@
 // with a code: the process that runs this shows it by its end.
 //
 // Arguments: the path of a sound file, a path for damaged ones, and the damages as JSON: a list of `{ at, byte }`, a byte that is changed
-// by exclusive or; or `{ length }`, at which the file is cut; `late`: the file is open when it is damaged. Prints how often each
-// code was thrown, as JSON.
+// by exclusive or, or a `count` of them; or `{ length }`, at which the file is cut, or `{ length, to }`, at each length down to `to`, where it
+// cannot be opened. `late`: the file is open when it is damaged; `repair`: the file is mended, and not used before; `quick`: the
+// heap does not grow, which takes longer than all else. Prints how often each code was thrown, as JSON.
 
 const fs = require('node:fs');
 const { Heap } = require('../..');
@@ -17,13 +18,13 @@ const MOST_SEGMENTS = 5000;
 
 const codes = {};
 
-/** Calls a function, and counts the code of the error that it throws. */
-function attempt(operation) {
+/** Calls a function, and counts the code of the error that it throws, in `sums`. */
+function attempt(operation, sums = codes) {
   try {
     return operation();
   } catch (error) {
     if (typeof error.code !== 'string') throw error;
-    codes[error.code] = (codes[error.code] ?? 0) + 1;
+    sums[error.code] = (sums[error.code] ?? 0) + 1;
     // What is not foreseen is a defect, even if the process lives.
     if (error.code === 'ERR_MEMS_INTERNAL') throw error;
     return undefined;
@@ -41,7 +42,7 @@ function* segments(heap) {
 }
 
 /** Calls of all kinds. */
-function use(heap) {
+function use(heap, grows) {
   attempt(() => heap.verify());
   attempt(() => heap.stats());
   attempt(() => heap.processes);
@@ -66,7 +67,8 @@ function use(heap) {
     attempt(() => heap.realloc(start, size + 16 * (start % 5) - 32));
   }
   for (const { start } of live.slice(-40)) attempt(() => heap.free(start));
-  for (const size of [1, 16, 70_000, 1_200_000]) attempt(() => heap.malloc(size));
+  for (const size of [1, 16, 70_000, ...(grows ? [1_200_000] : [])])
+    attempt(() => heap.malloc(size));
   attempt(() => heap.mallocMany([10, 20, 3000]));
   attempt(() => heap.roots.set('new', word ?? 1000));
   attempt(() => heap.roots.delete('block'));
@@ -74,25 +76,67 @@ function use(heap) {
   attempt(() => [...segments(heap)].length);
 }
 
-function damage({ at, byte, length }) {
+function damage({ at, byte, count = 1, length }) {
   if (length !== undefined) {
     fs.truncateSync(path, length);
     return;
   }
+  const bytes = Buffer.from(whole.subarray(at, at + count)).map((before) => before ^ byte);
   const file = fs.openSync(path, 'r+');
-  fs.writeSync(file, Buffer.of(whole[at] ^ byte), 0, 1, at);
+  fs.writeSync(file, bytes, 0, count, at);
   fs.closeSync(file);
 }
 
+/** Makes the file what it was. (Pages that are there already are quicker to write than new ones.) */
+function restore() {
+  const file = fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600);
+  fs.writeSync(file, whole, 0, whole.length, 0);
+  fs.ftruncateSync(file, whole.length);
+  fs.closeSync(file);
+}
+
+/** Mends the file. What has been mended is sound, and can be used. */
+function mend() {
+  const report = attempt(() => Heap.repair(path));
+  if (report === undefined) return;
+  const { sound, problems } = Heap.verify(path, { deep: true });
+  if (!report.sound || !sound) throw new Error(`repaired, and not sound: ${problems}`);
+  const heap = Heap.open(path, OPTIONS);
+  heap.verify();
+  heap.free(heap.malloc(100));
+  heap.close();
+}
+
+/** Cuts the file shorter and shorter. */
+function cutAll({ length, to }) {
+  for (let left = length; left >= to; left--) {
+    fs.truncateSync(path, left);
+    attempt(() => Heap.verify(path), {});
+    const heap = attempt(() => Heap.open(path, OPTIONS));
+    if (heap !== undefined) throw new Error(`opened with ${left} bytes`);
+  }
+}
+
 for (const harm of JSON.parse(list)) {
-  fs.writeFileSync(path, whole);
-  if (!harm.late) damage(harm);
+  restore();
   // Shown if the process ends here.
   fs.writeFileSync(`${path}.at`, JSON.stringify(harm));
+  if (harm.to !== undefined) {
+    cutAll(harm);
+    continue;
+  }
+  if (!harm.late) {
+    damage(harm);
+    attempt(() => Heap.verify(path, { deep: true }), {});
+  }
+  if (harm.repair) {
+    mend();
+    continue;
+  }
   const heap = attempt(() => Heap.open(path, OPTIONS));
   if (heap === undefined) continue;
   if (harm.late) damage(harm);
-  use(heap);
+  use(heap, !harm.quick);
   attempt(() => heap.close());
 }
 console.log(JSON.stringify(codes));

@@ -15,6 +15,9 @@ const MAGIC = Buffer.from('MeMSHeap');
 /** A name may be anything, and a terminal obeys control characters. */
 const printable = (text) => text.replace(/\p{Cc}/gu, '?');
 
+/** Whether the first bytes of a file are those of a heap file. */
+const beginsHeapFile = (bytes) => MAGIC.equals(bytes.subarray(0, MAGIC.length));
+
 /** Whether a file is a heap file. One that cannot be read is none. */
 function isHeapFile(file) {
   if (file === '-') return false;
@@ -25,7 +28,7 @@ function isHeapFile(file) {
     try {
       const begun = Buffer.alloc(MAGIC.length);
       return (
-        fs.readSync(descriptor, begun, 0, begun.length, 0) === begun.length && begun.equals(MAGIC)
+        fs.readSync(descriptor, begun, 0, begun.length, 0) === begun.length && beginsHeapFile(begun)
       );
     } finally {
       fs.closeSync(descriptor);
@@ -117,4 +120,21 @@ function printReport(context, command, report) {
   return sound ? STATUS.done : STATUS.no;
 }
 
-module.exports = { isHeapFile, mend, printable, printReport, reportOn, said };
+/** Throws if a heap file is given with an option that is for recordings and traces; `others` are such options, by their names. */
+function checkPlain(file, others) {
+  const [given] =
+    Object.entries(others).find(([, value]) => value !== undefined && value !== false) ?? [];
+  if (given !== undefined)
+    throw new Failure(`${printable(file)} is a heap file, for which there is no --${given}.`);
+}
+
+module.exports = {
+  beginsHeapFile,
+  checkPlain,
+  isHeapFile,
+  mend,
+  printable,
+  printReport,
+  reportOn,
+  said,
+};

@@ -14,13 +14,14 @@ const { Readable } = require('node:stream');
 const { createGunzip } = require('node:zlib');
 const { Failure } = require('./failure.js');
 const { systemFailure } = require('./files.js');
+const { beginsHeapFile } = require('./heap-file.js');
 const { Recorded } = require('./recorded.js');
 const { KIND, isRecording } = require('./recordings.js');
 const { Trace } = require('./trace.js');
 
 const READ_BYTES = 1 << 18;
 /** Bytes that say what a file is. */
-const BEGINNING = 6;
+const BEGINNING = 8;
 const GZIP = [0x1f, 0x8b];
 
 /** What is wrong with bytes, or where they come from, as a failure. */
@@ -100,6 +101,10 @@ async function openOperations(file, { stdin, partial = false }) {
   try {
     const bytes = await unpacked(input);
     const { begun, all } = await peek(bytes[Symbol.asyncIterator](), BEGINNING);
+    if (beginsHeapFile(begun))
+      throw new Failure(
+        `${shown} is a heap file, which has no operations: see mems inspect ${shown}.`,
+      );
     const source = isRecording(begun)
       ? new Recorded(nameOf(file), await collected(all), { partial })
       : new Trace(nameOf(file), shown, all);

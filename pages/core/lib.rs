@@ -30,5 +30,7 @@ mod recorded;
 #[path = "../../src/recording/mod.rs"]
 mod recording;
 mod results;
+#[path = "../../src/system_error.rs"]
+mod system_error;
 #[path = "../../src/table.rs"]
 mod table;

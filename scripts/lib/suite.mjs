@@ -6,8 +6,14 @@ import { openRuntime, progress } from './runtimes.mjs';
 
 const FILE_TIMEOUT_MS = 900_000;
 const COUNTS = ['tests', 'pass', 'fail', 'cancelled', 'skipped'];
-/** Under emulation random programs are slow: there are fewer of them, and shorter ones. */
-const FEWER = { MEMS_PROGRAMS: '30', MEMS_SOAK_STEPS: '3000', PROPTEST_CASES: '16' };
+/** Under emulation random programs are slow: there are fewer of them, and shorter ones. So are damages of heap files. */
+const FEWER = {
+  MEMS_PROGRAMS: '30',
+  MEMS_SOAK_STEPS: '3000',
+  MEMS_REPAIRS: '30',
+  MEMS_TORN_SAMPLES: '50',
+  PROPTEST_CASES: '16',
+};
 /** If every instruction is translated, long programs are shorter as well. */
 const SHORTER = {
   MEMS_OPERATIONS: '100000',

@@ -27,6 +27,17 @@ export const some: string = read(grown).toString('latin1', 0, 4) + read(grown).e
 // @ts-expect-error no Buffer without its types
 export const node: number = read(grown).writeUInt32LE(1);
 `;
+// The adapters that need no other package's types.
+const ADAPTERS = `
+import { KeyvStore } from '${NAME}/keyv';
+import { LRUCache } from '${NAME}/lru-cache';
+import { cacheHandler } from '${NAME}/next';
+export const has: Promise<boolean> = new KeyvStore(Heap.open('a'), { ttl: 5 }).has('b');
+export const cached: number | undefined = new LRUCache<string, number>({ heap: new Heap(), max: 5 }).get('a');
+export const revalidated: Promise<void> = new (cacheHandler(new Heap({ addresses: 'number' })))().revalidateTag('a');
+// @ts-expect-error a value is no string
+new LRUCache<string, number>({ heap: new Heap(), max: 5 }).set('a', 'b');
+`;
 // One mistake on each line: they prove that nothing is `any`.
 const MISTAKES = `
 // @ts-expect-error a size is no string
@@ -44,7 +55,7 @@ async function program(version, nodeTypes) {
   // `using` came with TypeScript 5.2.
   if (compareVersions(version, '5.2') < 0) text = text.replace(/\busing (\w+ =)/g, 'const $1');
   if (!nodeTypes) text = text.replace(/: Buffer\b/g, ': ReturnType<typeof buffer>');
-  return text + (nodeTypes ? WITH_NODE : WITHOUT_NODE) + MISTAKES;
+  return text + (nodeTypes ? WITH_NODE : WITHOUT_NODE) + ADAPTERS + MISTAKES;
 }
 
 export const compareVersions = (one, other) => one.localeCompare(other, 'en', { numeric: true });
@@ -69,6 +80,7 @@ export async function makeTypedProject(at, version, nodeTypes) {
   for (const name of ['package.json', 'index.d.ts', 'index.js']) {
     await cp(join(CHECKOUT, name), join(main, name));
   }
+  await cp(join(CHECKOUT, 'adapters'), join(main, 'adapters'), { recursive: true });
   if (nodeTypes) {
     await mkdir(join(modules, '@types'));
     await symlink(nodeTypes, join(modules, '@types', 'node'), 'junction');

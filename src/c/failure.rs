@@ -89,14 +89,19 @@ impl Failure {
             Self::Mems(error) => match error {
                 Error::NotInitialized => Code::NotInitialized,
                 Error::AlreadyInitialized { .. } => Code::AlreadyInitialized,
-                Error::InvalidSize { .. } | Error::MaxSizeBelowPage { .. } => Code::InvalidSize,
+                Error::InvalidSize { .. } | Error::MaxSizeBelowPage { .. } | Error::File(FileError::MaxSize { .. }) => {
+                    Code::InvalidSize
+                }
                 Error::PolicyOption { .. } => Code::InvalidArgument,
                 Error::InvalidAlignment { .. } => Code::InvalidAlignment,
                 Error::OutOfBlock { .. } => Code::OutOfBlock,
                 Error::Closed | Error::Finished => Code::Closed,
                 Error::UnknownHeap { .. } | Error::NotPublished { .. } => Code::UnknownHeap,
                 Error::OutOfRange { .. } => Code::OutOfRange,
-                Error::NotAllocated { .. } | Error::FreedBefore { .. } | Error::GivenTwice { .. } => Code::NotAllocated,
+                Error::NotAllocated { .. }
+                | Error::FreedBefore { .. }
+                | Error::GivenTwice { .. }
+                | Error::File(FileError::EmptyWord { .. }) => Code::NotAllocated,
                 Error::Overflow { .. } => Code::Overflow,
                 Error::WriteAfterFree { .. } => Code::WriteAfterFree,
                 Error::LockLimit { .. } => Code::LockLimit,
@@ -106,12 +111,13 @@ impl Failure {
                 | Error::TooManyMappings { .. }
                 | Error::TooManyHeaps { .. }
                 | Error::OutOfMetadata { .. }
-                | Error::OutOfText => Code::OutOfMemory,
+                | Error::OutOfText
+                | Error::File(FileError::NoExtent { .. }) => Code::OutOfMemory,
                 Error::AlreadyRecording
                 | Error::NotRecording
                 | Error::RecordingFailed { .. }
                 | Error::RecordedInto { .. }
-                | Error::File(FileError::NotRecordable { .. }) => Code::Recording,
+                | Error::File(FileError::NotRecordable { .. } | FileError::IsHeapFile { .. }) => Code::Recording,
                 Error::File(FileError::OutOfSpace { .. }) => Code::OutOfSpace,
                 Error::File(FileError::LockTimeout { .. }) => Code::LockTimeout,
                 Error::File(FileError::ReadOnly { .. }) => Code::ReadOnly,

@@ -1,7 +1,6 @@
 //! The structs of the C ABI. Their layouts never change: they grow into their reserved fields.
 
 use super::failure::Failure;
-use crate::error::Error;
 use crate::heap;
 use crate::heap::PolicyKind;
 use crate::mems::{self, Access, Choice, block, file, map};
@@ -122,16 +121,13 @@ impl FileOptions {
             ..file::FileOptions::default()
         };
         if self.max_size != 0 {
-            if !heap::is_size(self.max_size) {
-                return Err(Error::InvalidSize { size: self.max_size.to_string() }.into());
-            }
             options.max_size = self.max_size;
         }
         if self.lock_timeout != 0 {
             options.lock_timeout = Duration::from_millis(self.lock_timeout);
         }
-        if self.mode > 0o777 {
-            return Err(Failure::Argument("The mode must be from 0 to 0777"));
+        if self.mode != 0 && !(0o600..=0o777).contains(&self.mode) {
+            return Err(Failure::Argument("The mode must be from 0600 to 0777, or 0"));
         }
         if self.mode != 0 {
             options.mode = self.mode;

@@ -18,6 +18,15 @@ use crate::error::Error;
 use crate::file_error::FileError;
 use std::ops::Range;
 
+/// The bytes of a word.
+const WORD: u64 = 8;
+
+/// The error for an address at which there is no word.
+#[cold]
+fn not_a_word(address: u64) -> Error {
+    FileError::NotAWord { address: address.to_string(), bytes: WORD }.into()
+}
+
 impl Heap {
     /// A heap with the segments and counters of a ledger.
     #[must_use]
@@ -89,7 +98,7 @@ impl Heap {
         if address != 0 {
             self.check_block_start(address)?;
         }
-        let Some(ledger) = self.engine.ledger() else { return Err(FileError::NotAWord { address: word }.into()) };
+        let Some(ledger) = self.engine.ledger() else { return Err(not_a_word(word)) };
         let old = ledger.data_word(offset).unwrap_or(0);
         if old == address {
             return Ok(None);
@@ -124,7 +133,7 @@ impl Heap {
     fn word(&mut self, address: u64) -> Result<u64, Error> {
         let offset =
             offset_of(address).filter(|&offset| self.engine.ledger().is_some_and(|ledger| ledger.has_word(offset)));
-        offset.ok_or(FileError::NotAWord { address }.into())
+        offset.ok_or_else(|| not_a_word(address))
     }
 
     /// Recovers what a dead owner of the lock has left behind, and reads the counters again.

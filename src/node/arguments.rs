@@ -3,8 +3,9 @@
 use super::failure::Failure;
 use super::js_value::{BigInt, Value};
 use crate::error::Error;
+use crate::file_error::FileError;
 use crate::heap::{FIRST_ADDRESS, MAX_ADDRESS, PolicyKind, is_size};
-use crate::mems::file::FileOptions;
+use crate::mems::file::{FileOptions, bad_max_size};
 use crate::mems::{Access, Choice, Mems, Options};
 use crate::process::registry;
 use crate::process::registry::Id;
@@ -12,6 +13,7 @@ use crate::recording::Flags;
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, JsValue, ValueType};
 use std::ffi::CStr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 const SIZE: &str = "of type number or bigint, a whole number of bytes";
@@ -60,7 +62,7 @@ pub(super) fn address(heap: Id, value: Value) -> Result<u64, Failure> {
         BigInt::Beyond => Err(beyond(heap, value)),
         BigInt::Not => match value.number() {
             Some(number) => number_as_address(number).ok_or_else(|| beyond(heap, value)),
-            None => Err(no_address(value)),
+            None => Err(no_address("address", value)),
         },
     }
 }
@@ -81,9 +83,29 @@ fn beyond(heap: Id, value: Value) -> Failure {
 }
 
 #[cold]
-fn no_address(value: Value) -> Failure {
+fn no_address(name: &'static str, value: Value) -> Failure {
     let expected = "a BigInt or a number, as malloc() returns";
-    Failure::ArgumentType { name: "address", expected, received: value.described() }
+    Failure::ArgumentType { name, expected, received: value.described() }
+}
+
+/// The address of a word, as [`address`] reads addresses. `name` is for the message.
+pub(super) fn word_address(name: &'static str, value: Value) -> Result<u64, Failure> {
+    let address = match value.bigint() {
+        BigInt::Fits(address) => Some(address),
+        BigInt::Beyond => None,
+        BigInt::Not => number_as_address(value.number().ok_or_else(|| no_address(name, value))?),
+    };
+    address.map_or_else(|| Err(Error::from(FileError::NotAWord { address: value.text()?, bytes: 8 }).into()), Ok)
+}
+
+/// A path. `name` is for the message.
+pub(super) fn path(name: &'static str, value: Value) -> Result<PathBuf, Failure> {
+    let text = value.long_string().filter(|text| !text.is_empty() && !text.contains('\0'));
+    text.map(PathBuf::from).ok_or_else(|| Failure::ArgumentType {
+        name,
+        expected: "a path, or a file: URL, without a zero byte",
+        received: value.described(),
+    })
 }
 
 /// An argument of the running call of a `#[napi]` function.
@@ -147,7 +169,17 @@ pub(super) fn alignment(value: Value, function: &'static str) -> Result<Option<u
     if value.kind() != ValueType::Object {
         return Ok(None);
     }
-    let given = Record::new(value, function, &[c"alignment"])?.get(c"alignment")?;
+    // JavaScript reads the others, and passes them on only to have them refused.
+    let known: &[&CStr] = match function {
+        "malloc()" => &[c"alignment", c"into"],
+        "allocate()" => &[c"alignment", c"shared"],
+        _ => &[c"alignment"],
+    };
+    let given = Record::new(value, function, known)?;
+    if given.get(c"into")?.is_some() {
+        return Err(Error::from(FileError::NotInFile).into());
+    }
+    let given = given.get(c"alignment")?;
     given.map(|value| power("options.alignment", value)).transpose()
 }
 
@@ -213,17 +245,26 @@ pub(super) fn file_options(value: Value, defaults: FileOptions) -> Result<FileOp
         }
     }
     if let Some(value) = given.get(c"maxSize")? {
-        options.max_size = size("options.maxSize", value)?;
+        options.max_size = size("options.maxSize", value).map_err(|failure| match failure {
+            Failure::Mems(Error::InvalidSize { size }) => bad_max_size(size).into(),
+            other => other,
+        })?;
     }
     if let Some(value) = given.get(c"mode")? {
-        let expected = "a whole number from 0 to 0o777";
-        let mode =
-            value.number().and_then(whole).and_then(|mode| u32::try_from(mode).ok()).filter(|&mode| mode <= 0o777);
+        // The owner of a file that nobody may read or write could not open it.
+        let expected = "a whole number from 0o600 to 0o777";
+        let mode = value.number().and_then(whole).and_then(|mode| u32::try_from(mode).ok());
+        let mode = mode.filter(|mode| (0o600..=0o777).contains(mode));
         let refused = || Failure::ArgumentType { name: "options.mode", expected, received: value.described() };
         options.mode = mode.ok_or_else(refused)?;
     }
     if let Some(value) = given.get(c"lockTimeout")? {
-        options.lock_timeout = Duration::from_millis(length("options.lockTimeout", value)?);
+        let expected = "of type number or bigint, a whole number of milliseconds";
+        let milliseconds = length("options.lockTimeout", value).map_err(|failure| match failure {
+            Failure::ArgumentType { name, received, .. } => Failure::ArgumentType { name, expected, received },
+            other => other,
+        })?;
+        options.lock_timeout = Duration::from_millis(milliseconds);
     }
     Ok(options)
 }

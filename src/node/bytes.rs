@@ -17,6 +17,15 @@ fn span(id: Id, address: Value, length: u64) -> Result<Span, Failure> {
     Ok(registry::look_at_heap(id, |heap| heap.span(address, length))?)
 }
 
+/// [`span`] for storing: throws if the heap is for reading only.
+fn span_to_store(id: Id, address: Value, length: u64) -> Result<Span, Failure> {
+    let address = arguments::address(id, address)?;
+    Ok(registry::look_at_heap(id, |heap| {
+        heap.check_writable()?;
+        heap.span(address, length)
+    })?)
+}
+
 callback! {
     /// `calloc(heap: number, count: number | bigint, size: number | bigint): bigint`
     calloc, |heap, count, size| {
@@ -62,7 +71,7 @@ callback! {
     /// `copy(heap: number, to: bigint, from: bigint, length: number | bigint): undefined`
     copy, |heap, to, from, length| {
         let (id, length) = (arguments::heap(heap)?, arguments::length("length", length)?);
-        span(id, to, length)?.copy_from(&span(id, from, length)?);
+        span_to_store(id, to, length)?.copy_from(&span(id, from, length)?);
         Ok(())
     }
 }
@@ -72,7 +81,7 @@ callback! {
     fill, |heap, address, byte, length| {
         let (id, length) = (arguments::heap(heap)?, arguments::length("length", length)?);
         let byte = arguments::byte("byte", byte)?;
-        span(id, address, length)?.fill(byte);
+        span_to_store(id, address, length)?.fill(byte);
         Ok(())
     }
 }
@@ -102,7 +111,7 @@ callback! {
     /// `write(heap: number, address: bigint, from: Uint8Array): undefined`
     write, |heap, address, from| {
         let (data, length) = bytes("bytes", from)?;
-        let span = span(arguments::heap(heap)?, address, length as u64)?;
+        let span = span_to_store(arguments::heap(heap)?, address, length as u64)?;
         // SAFETY: as in `read`.
         unsafe { span.write(data) };
         Ok(())

@@ -13,9 +13,14 @@ use crate::process::registry::{self, Handle, Id};
 use napi::sys;
 
 /// Allocates a block, and returns its address and its heap's own id, also where `id` stands for the default heap of the moment.
-pub(super) fn allocate(id: Id, size: Value, options: Option<Value>) -> Result<(u64, Id), Failure> {
+pub(super) fn allocate(
+    id: Id,
+    size: Value,
+    options: Option<Value>,
+    function: &'static str,
+) -> Result<(u64, Id), Failure> {
     let bytes = arguments::size("size", size)?;
-    let alignment = options.map_or(Ok(None), |options| arguments::alignment(options, "malloc()"))?.unwrap_or(1);
+    let alignment = options.map_or(Ok(None), |options| arguments::alignment(options, function))?.unwrap_or(1);
     let stack = stacks::stack(id, size)?;
     let mut heap = Handle::new(id)?;
     let allocate = |heap: &mut Mems| {
@@ -37,7 +42,7 @@ pub(super) fn free(id: Id, address: u64, value: Value) -> Result<(), Failure> {
 /// `heapMalloc(heap: number, size: number | bigint, options?): bigint`
 pub(super) unsafe extern "C" fn heap_malloc(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     let body = |[heap, size, options]: [Value; 3], given| {
-        Ok(allocate(arguments::heap(heap)?, size, (given > 2).then_some(options))?.0)
+        Ok(allocate(arguments::heap(heap)?, size, (given > 2).then_some(options), "malloc()")?.0)
     };
     // SAFETY: as in `callback!`.
     unsafe { call(env, info, body) }
@@ -50,7 +55,7 @@ callback! {
     /// that id no later call reaches a block of the next default heap at the same address.
     heap_alloc, |heap, size, options| {
         let id = arguments::heap(heap)?;
-        allocate(id, size, Some(options))
+        allocate(id, size, Some(options), "allocate()")
     }
 }
 

@@ -3,9 +3,12 @@
 //! Every call from JavaScript runs inside [`guard`], so that a panic becomes an exception and never unwinds into V8.
 
 use crate::error::Error;
+use crate::file_error::FileError;
 use crate::recording::Fault;
+use crate::system_error::SystemError;
 use napi::sys;
 use std::cell::RefCell;
+use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::Once;
@@ -70,9 +73,12 @@ impl Failure {
 
     fn constructor(&self) -> Constructor {
         match self {
-            Self::ArgumentType { .. } | Self::UnknownOption { .. } | Self::Mems(Error::PolicyOption { .. }) => {
-                sys::napi_create_type_error
-            }
+            Self::ArgumentType { .. }
+            | Self::UnknownOption { .. }
+            | Self::Mems(
+                Error::PolicyOption { .. }
+                | Error::File(FileError::NotAWord { .. } | FileError::WordInBlock { .. } | FileError::NotInFile),
+            ) => sys::napi_create_type_error,
             Self::LongBuffer { .. }
             | Self::Length { .. }
             | Self::Mems(
@@ -80,7 +86,8 @@ impl Failure {
                 | Error::MaxSizeBelowPage { .. }
                 | Error::InvalidAlignment { .. }
                 | Error::OutOfRange { .. }
-                | Error::OutOfBlock { .. },
+                | Error::OutOfBlock { .. }
+                | Error::File(FileError::MaxSize { .. }),
             ) => sys::napi_create_range_error,
             _ => sys::napi_create_error,
         }
@@ -122,8 +129,41 @@ impl Failure {
             define(env, error, c"size", number(env, size));
             define(env, error, c"available", number(env, available));
         }
+        if let Self::Mems(Error::File(refused)) = self
+            && let Some((path, cause)) = refused.cause()
+        {
+            // Not enumerable, as the constructor of errors makes it.
+            define_as(env, error, c"cause", system_error(env, path, cause), HIDDEN);
+        }
         Ok(error)
     }
+}
+
+/// The system's own error, as the functions of `fs` throw it.
+fn system_error(env: sys::napi_env, path: &str, cause: &SystemError) -> sys::napi_value {
+    let SystemError { name, number: errno, text, call } = cause;
+    let message = string(env, &format!("{name}: {}, {call} '{path}'", text.to_lowercase()));
+    let mut error = ptr::null_mut();
+    // SAFETY: `env` is the environment of the running callback; `message` is a string of it, or null, which Node-API refuses by
+    // status. `error` stays null then.
+    unsafe { sys::napi_create_error(env, ptr::null_mut(), message, &raw mut error) };
+    if !error.is_null() {
+        if let Some(errno) = errno {
+            define(env, error, c"errno", signed(env, -errno));
+        }
+        define(env, error, c"code", string(env, name));
+        define(env, error, c"syscall", string(env, call));
+        define(env, error, c"path", string(env, path));
+    }
+    error
+}
+
+/// A JavaScript number, or null where `env` can make none any more.
+fn signed(env: sys::napi_env, number: i32) -> sys::napi_value {
+    let mut value = ptr::null_mut();
+    // SAFETY: a failed call leaves `value` null.
+    unsafe { sys::napi_create_int32(env, number, &raw mut value) };
+    value
 }
 
 /// A JavaScript string, or null where `env` can make none any more.
@@ -148,7 +188,21 @@ fn number(env: sys::napi_env, number: u64) -> sys::napi_value {
 
 /// Gives an object a property of its own, as an assignment makes it where no prototype has a setter of that name. Nothing
 /// without a value.
-fn define(env: sys::napi_env, object: sys::napi_value, name: &std::ffi::CStr, value: sys::napi_value) {
+fn define(env: sys::napi_env, object: sys::napi_value, name: &CStr, value: sys::napi_value) {
+    define_as(env, object, name, value, HIDDEN | sys::PropertyAttributes::enumerable);
+}
+
+/// What all properties are.
+const HIDDEN: sys::napi_property_attributes = sys::PropertyAttributes::writable | sys::PropertyAttributes::configurable;
+
+/// [`define`] with other attributes.
+fn define_as(
+    env: sys::napi_env,
+    object: sys::napi_value,
+    name: &CStr,
+    value: sys::napi_value,
+    attributes: sys::napi_property_attributes,
+) {
     if value.is_null() {
         return;
     }
@@ -159,9 +213,7 @@ fn define(env: sys::napi_env, object: sys::napi_value, name: &std::ffi::CStr, va
         getter: None,
         setter: None,
         value,
-        attributes: sys::PropertyAttributes::writable
-            | sys::PropertyAttributes::enumerable
-            | sys::PropertyAttributes::configurable,
+        attributes,
         data: ptr::null_mut(),
     };
     // SAFETY: `object` and `value` are values of `env`, the first an object, and `name` ends with a zero.

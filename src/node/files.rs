@@ -16,20 +16,19 @@ use crate::process::registry::{self, Handle};
 use napi::bindgen_prelude::{BigInt as Address, Object, Unknown};
 use napi::{Env, Result, ValueType};
 use napi_derive::napi;
-use std::path::Path;
 
 /// Opens the heap in a file, or creates it, and returns its id. The second argument is the options object or undefined; the third says
 /// whether the heap is closed once when the thread ends, as for worker threads: the end of the process needs no closing.
 #[napi]
 pub fn open_file(env: Env, path: Unknown, options: Unknown, closes: bool) -> Result<f64> {
     run(env, || {
-        let path = text("path", argument(env, &path))?;
+        let path = arguments::path("path", argument(env, &path))?;
         let options = arguments::file_options(argument(env, &options), FileOptions::default())?;
         if closes {
             // SAFETY: `env` is this call's own.
             unsafe { owner::reserve(env.raw()) }?;
         }
-        let heap = files::open(Path::new(&path), &options)?;
+        let heap = files::open(&path, &options)?;
         if closes {
             owner::own(heap, AtEnd::CloseFile);
         }
@@ -64,9 +63,9 @@ pub fn is_in_file(env: Env, heap: Unknown) -> Result<bool> {
 #[napi]
 pub fn verify_file<'env>(env: &'env Env, path: Unknown, options: Unknown) -> Result<Object<'env>> {
     run(*env, || {
-        let path = text("path", argument(*env, &path))?;
+        let path = arguments::path("path", argument(*env, &path))?;
         let deep = arguments::verify_options(argument(*env, &options))?;
-        shown(env, &file::verify(Path::new(&path), deep)?)
+        shown(env, &file::verify(&path, deep)?)
     })
 }
 
@@ -74,10 +73,10 @@ pub fn verify_file<'env>(env: &'env Env, path: Unknown, options: Unknown) -> Res
 #[napi]
 pub fn repair_file<'env>(env: &'env Env, path: Unknown, options: Unknown) -> Result<Object<'env>> {
     run(*env, || {
-        let path = text("path", argument(*env, &path))?;
+        let path = arguments::path("path", argument(*env, &path))?;
         let into = arguments::repair_options(argument(*env, &options))?;
-        let into = into.map(|into| text("options.into", into)).transpose()?;
-        shown(env, &files::repair(Path::new(&path), into.as_deref().map(Path::new))?)
+        let into = into.map(|into| arguments::path("options.into", into)).transpose()?;
+        shown(env, &files::repair(&path, into.as_deref())?)
     })
 }
 
@@ -137,7 +136,7 @@ fn uuid_text(uuid: [u8; 16]) -> String {
 #[napi]
 pub fn root(env: Env, heap: Unknown, name: Unknown) -> Result<Option<Address>> {
     run(env, || {
-        let name = text("name", argument(env, &name))?;
+        let name = name_of(argument(env, &name))?;
         let root = registry::look_at_heap(id(env, &heap)?, |heap| Ok(heap.file()?.root(name.as_bytes())))?;
         Ok(root.map(Address::from))
     })
@@ -162,7 +161,7 @@ pub fn roots<'env>(env: &'env Env, heap: Unknown) -> Result<Vec<Object<'env>>> {
 #[napi]
 pub fn set_root(env: Env, heap: Unknown, name: Unknown, address: Unknown) -> Result<()> {
     run(env, || {
-        let (heap, name) = (id(env, &heap)?, text("name", argument(env, &name))?);
+        let (heap, name) = (id(env, &heap)?, name_of(argument(env, &name))?);
         let address = arguments::address(heap, argument(env, &address))?;
         Ok(registry::with_heap(heap, |heap| heap.set_root(name.as_bytes(), address))?)
     })
@@ -172,7 +171,7 @@ pub fn set_root(env: Env, heap: Unknown, name: Unknown, address: Unknown) -> Res
 #[napi]
 pub fn delete_root(env: Env, heap: Unknown, name: Unknown) -> Result<bool> {
     run(env, || {
-        let name = text("name", argument(env, &name))?;
+        let name = name_of(argument(env, &name))?;
         Ok(registry::with_heap(id(env, &heap)?, |heap| heap.delete_root(name.as_bytes()))?)
     })
 }
@@ -187,7 +186,7 @@ pub fn malloc_into(env: Env, heap: Unknown, size: Unknown, alignment: Unknown, i
             none if none.kind() == ValueType::Undefined => 1,
             given => arguments::power("options.alignment", given)?,
         };
-        let into = arguments::address(heap, argument(env, &into))?;
+        let into = arguments::word_address("options.into", argument(env, &into))?;
         let mut found = Handle::new(heap)?;
         let made = events::around(env.raw(), heap, || {
             steps::allocate(&mut found, |heap| heap.malloc_into(size, alignment, into))
@@ -201,7 +200,7 @@ pub fn malloc_into(env: Env, heap: Unknown, size: Unknown, alignment: Unknown, i
 pub fn free_from(env: Env, heap: Unknown, word: Unknown) -> Result<()> {
     run(env, || {
         let heap = id(env, &heap)?;
-        let word = arguments::address(heap, argument(env, &word))?;
+        let word = arguments::word_address("from", argument(env, &word))?;
         Ok(registry::with_heap(heap, |heap| heap.free_from_word(word))?)
     })
 }
@@ -211,15 +210,16 @@ pub fn free_from(env: Env, heap: Unknown, word: Unknown) -> Result<()> {
 pub fn replace(env: Env, heap: Unknown, word: Unknown, address: Unknown) -> Result<()> {
     run(env, || {
         let heap = id(env, &heap)?;
-        let (word, value) = (arguments::address(heap, argument(env, &word))?, argument(env, &address));
+        let (word, value) = (arguments::word_address("word", argument(env, &word))?, argument(env, &address));
         let is_none = value.number() == Some(0.0) || matches!(value.bigint(), BigInt::Fits(0));
         let address = if is_none { 0 } else { arguments::address(heap, value)? };
         Ok(registry::with_heap(heap, |heap| heap.replace(word, address))?)
     })
 }
 
-/// A string without zeros in it.
-fn text(name: &'static str, value: Value) -> std::result::Result<String, Failure> {
-    let given = value.string()?.filter(|text| !text.contains('\0'));
-    given.ok_or_else(|| Failure::ArgumentType { name, expected: "a string without zeros", received: value.described() })
+/// The name of a root.
+fn name_of(value: Value) -> std::result::Result<String, Failure> {
+    let given = value.long_string().filter(|text| !text.contains('\0'));
+    let expected = "a string without a zero byte";
+    given.ok_or_else(|| Failure::ArgumentType { name: "name", expected, received: value.described() })
 }

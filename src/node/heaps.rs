@@ -8,7 +8,7 @@ use super::owner::{self, AtEnd};
 use crate::error::Error;
 use crate::heap::PolicyKind;
 use crate::mems::purge;
-use crate::mems::{Options, Setting};
+use crate::mems::{Mems, Options, Setting};
 use crate::process::files;
 use crate::process::registry::{self, Handle, Id};
 use napi::bindgen_prelude::{Object, Unknown};
@@ -54,8 +54,10 @@ pub fn open(env: Env, options: Unknown) -> Result<f64> {
 /// An open heap, as `Heap.list()` shows it: its id, which is 0 for the default heap, its bytes and its options.
 #[allow(clippy::cast_precision_loss, reason = "ids and bytes are below 2^53")]
 fn shown(env: &Env, id: Id) -> std::result::Result<Object<'_>, Failure> {
-    let (options, mapped, live) =
-        registry::with_heap(id, |heap| Ok((*heap.options(), heap.heap().mapped(), heap.live_bytes())))?;
+    let (options, mapped, live, path) = registry::with_heap(id, |heap| {
+        let path = heap.file().ok().map(|file| file.path().to_string_lossy().into_owned());
+        Ok((*heap.options(), heap.heap().mapped(), heap.live_bytes(), path))
+    })?;
     let (mut heap, mut bytes, mut chosen) = (Made::new(env), Made::new(env), Made::new(env));
     bytes.set(c"mapped", mapped as f64)?;
     bytes.set(c"live", live as f64)?;
@@ -67,6 +69,9 @@ fn shown(env: &Env, id: Id) -> std::result::Result<Object<'_>, Failure> {
         }
     }
     heap.set(c"id", id as f64)?;
+    if let Some(path) = path {
+        heap.set(c"path", &path[..])?;
+    }
     heap.set(c"bytes", bytes)?;
     heap.set(c"options", chosen)?;
     heap.finished()
@@ -99,15 +104,15 @@ pub fn close(env: Env, heap: Unknown) -> Result<bool> {
     })
 }
 
-/// Throws unless a heap is open that this thread may use. Returns whether it is in a file.
+/// Throws unless a heap is open that this thread may use. Returns 0 for one in memory, 1 for one in a file, 2 if that is open for reading only.
 #[napi]
-pub fn attach(env: Env, heap: Unknown) -> Result<bool> {
+pub fn attach(env: Env, heap: Unknown) -> Result<u32> {
     run(env, || {
         let id = id(env, &heap)?;
-        let is_in_file = registry::look_at_heap(id, |heap| {
-            if heap.is_known_here() { Ok(heap.is_in_file()) } else { Err(Error::NotPublished { id }) }
-        })?;
-        Ok(is_in_file)
+        let kind = |heap: &mut Mems| u32::from(heap.is_in_file()) + u32::from(heap.check_writable().is_err());
+        Ok(registry::look_at_heap(id, |heap| {
+            if heap.is_known_here() { Ok(kind(heap)) } else { Err(Error::NotPublished { id }) }
+        })?)
     })
 }
 

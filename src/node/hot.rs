@@ -203,7 +203,7 @@ fn finish_malloc(env: sys::napi_env, heap: Id, size: f64, done: &Result<Done, Er
     }
     // SAFETY: `env` is that of the running callback.
     let size = unsafe { Value::of_number(env, size) }?;
-    Ok(calls::allocate(heap, size, None)?.0)
+    Ok(calls::allocate(heap, size, None, "malloc()")?.0)
 }
 
 /// What is left of a `free`: all of it if nothing has been done to the block yet. A call that continues in the default heap must

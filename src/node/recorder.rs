@@ -14,12 +14,7 @@ use std::path::PathBuf;
 
 /// The path that an argument is.
 fn path(value: Value) -> std::result::Result<PathBuf, Failure> {
-    let text = value.long_string().filter(|text| !text.is_empty() && !text.contains('\0'));
-    text.map(PathBuf::from).ok_or_else(|| Failure::ArgumentType {
-        name: "path",
-        expected: "a path, or a file: URL, without a zero byte",
-        received: value.described(),
-    })
+    arguments::path("path", value)
 }
 
 /// Begins to record a heap into the file at a path. The third argument is the options object or undefined. Returns whether the

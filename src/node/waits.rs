@@ -265,7 +265,16 @@ pub fn wait(env: Env, heap: Unknown, address: Unknown, expected: Unknown, timeou
         let heap = id(env, &heap)?;
         let address = arguments::address(heap, argument(env, &address))?;
         let expected = expected_word(argument(env, &expected))?;
-        let timeout = argument(env, &timeout).number().filter(|timeout| timeout.is_finite());
+        let received = argument(env, &timeout);
+        let timeout = match received.kind() {
+            ValueType::Undefined => None,
+            _ => Some(received.number().ok_or_else(|| Failure::ArgumentType {
+                name: "timeout",
+                expected: "of type number, in milliseconds",
+                received: received.described(),
+            })?),
+        };
+        let timeout = timeout.filter(|timeout| timeout.is_finite());
         let timeout = timeout.map(|timeout| Duration::from_secs_f64(timeout.clamp(0.0, MOST_WAIT) / 1000.0));
         let waiter = registry::look_at_heap(heap, |heap| heap.waiter(address))?;
         Ok(waiter.wait(expected, timeout) as u32)

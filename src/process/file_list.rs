@@ -11,6 +11,7 @@ pub(super) struct OpenFile {
     /// How often it was opened, and not closed since.
     pub(super) count: usize,
     pub(super) read_only: bool,
+    pub(super) exclusive: bool,
 }
 
 /// All that are open. No other lock is taken before this one.

@@ -10,6 +10,7 @@ use super::file_list::{FILES, OpenFile};
 use super::id::Id;
 use super::registry;
 use crate::error::Error;
+use crate::file_error::FileError;
 use crate::mems::Mems;
 use crate::mems::file::{self, FileOptions, Opened, Report};
 use std::path::Path;
@@ -20,7 +21,8 @@ fn files() -> MutexGuard<'static, Vec<OpenFile>> {
     FILES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Opens the heap in a file, or finds it if this process has it open. `options` count for the first who opens it.
+/// Opens the heap in a file, or finds it if this process has it open. `options` count for the first who opens it; one who wants it alone
+/// is refused if the first did not.
 ///
 /// # Errors
 /// See [`crate::FileError`].
@@ -29,12 +31,18 @@ pub(crate) fn open(path: &Path, options: &FileOptions) -> Result<Id, Error> {
     let opened = Opened::new(path, options)?;
     let same = |file: &&mut OpenFile| file.identity == opened.identity && file.read_only == options.read_only;
     if let Some(file) = files.iter_mut().find(same) {
+        if options.exclusive && !file.exclusive {
+            let (path, holders) =
+                (path.display().to_string(), "this process, which has not asked for it alone".to_owned());
+            return Err(FileError::FileInUse { path, holders }.into());
+        }
         file.count += 1;
         return Ok(file.heap);
     }
     files.try_reserve(1).map_err(|_| Error::OutOfMetadata { size: 0 })?;
     let heap = registry::open_made(|| Mems::in_file(&opened, options))?;
-    files.push(OpenFile { identity: opened.identity, heap, count: 1, read_only: options.read_only });
+    let FileOptions { read_only, exclusive, .. } = *options;
+    files.push(OpenFile { identity: opened.identity, heap, count: 1, read_only, exclusive });
     Ok(heap)
 }
 

@@ -6,9 +6,13 @@
 
 use super::registry::{self, Handle};
 use crate::error::Error;
+use crate::file_error::FileError;
 use crate::mems::access::Access;
+use crate::mems::file::format;
 use crate::mems::recorder;
 use crate::recording::Flags;
+use std::fs::File;
+use std::io::Read;
 use std::panic::catch_unwind;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -17,9 +21,10 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 /// Begins to record a heap. Returns whether the system has the recording ended when the process exits.
 ///
 /// # Errors
-/// The errors of [`recorder::record`].
+/// [`FileError::IsHeapFile`], and the errors of [`recorder::record`].
 pub(crate) fn record(heap: &mut impl Access, path: &Path, flags: Flags) -> Result<bool, Error> {
     static MINDED: OnceLock<bool> = OnceLock::new();
+    check_no_heap_file(path)?;
     recorder::record(heap, path, flags)?;
     Ok(*MINDED.get_or_init(|| crate::memory::at_exit(at_exit)))
 }
@@ -27,23 +32,38 @@ pub(crate) fn record(heap: &mut impl Access, path: &Path, flags: Flags) -> Resul
 /// Writes a snapshot of a heap into a file that no heap of the process is being recorded into. Returns the file's bytes.
 ///
 /// # Errors
-/// [`Error::RecordedInto`], and the errors of [`recorder::snapshot`].
+/// [`Error::RecordedInto`], [`FileError::IsHeapFile`], and the errors of [`recorder::snapshot`].
 pub(crate) fn snapshot(heap: &mut impl Access, path: &Path) -> Result<u64, Error> {
     check_not_recorded_into(path)?;
     recorder::snapshot(heap, path)
 }
 
-/// Fails if a heap of the process is being recorded into the file at `path`, by whatever name or link.
+/// Fails if a heap of the process is being recorded into the file at `path`, by whatever name or link, or if it is a heap file.
 ///
 /// # Errors
-/// [`Error::RecordedInto`].
+/// [`Error::RecordedInto`], [`FileError::IsHeapFile`].
 pub(crate) fn check_not_recorded_into(path: &Path) -> Result<(), Error> {
+    check_no_heap_file(path)?;
     let Some(file) = recorder::FileId::of(path) else { return Ok(()) };
     for heap in registry::ids()? {
         // A heap that has ended meanwhile, or is poisoned, records nothing.
         if registry::with_heap(heap, |heap| Ok(heap.records_into(&file))).unwrap_or(false) {
             return Err(Error::RecordedInto { path: path.display().to_string() });
         }
+    }
+    Ok(())
+}
+
+/// Fails if the file at `path` is a heap file, whose blocks would be lost. A file that cannot be read is left to those who write.
+fn check_no_heap_file(path: &Path) -> Result<(), Error> {
+    // Opening a pipe would wait for somebody at its other end.
+    if !path.is_file() {
+        return Ok(());
+    }
+    let mut first = [0; format::MAGIC.len()];
+    let is_read = File::open(path).and_then(|mut file| file.read_exact(&mut first)).is_ok();
+    if is_read && first == format::MAGIC {
+        return Err(FileError::IsHeapFile { path: path.display().to_string() }.into());
     }
     Ok(())
 }

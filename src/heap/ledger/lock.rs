@@ -131,6 +131,8 @@ impl Header {
     /// Releases the lock.
     #[inline]
     pub fn unlock(&self) {
+        #[cfg(feature = "test-hooks")]
+        super::death::step();
         self.at(at::LOCK).store(0, Ordering::Release);
     }
 

@@ -30,7 +30,7 @@
 )]
 
 mod bits;
-#[cfg(test)]
+#[cfg(any(test, feature = "test-hooks"))]
 pub(crate) mod death;
 mod engine;
 mod extent;

@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 /// Stores a word.
 #[inline]
 pub fn put(word: &AtomicU64, value: u64) {
-    #[cfg(test)]
+    #[cfg(any(test, feature = "test-hooks"))]
     super::death::step();
     word.store(value, Ordering::Release);
 }
@@ -20,7 +20,7 @@ pub fn put(word: &AtomicU64, value: u64) {
 /// Stores a number of 32 bits.
 #[inline]
 pub fn put32(number: &AtomicU32, value: u32) {
-    #[cfg(test)]
+    #[cfg(any(test, feature = "test-hooks"))]
     super::death::step();
     number.store(value, Ordering::Release);
 }

@@ -76,6 +76,11 @@ impl File {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
                 Err(error) if error.kind() == io::ErrorKind::NotFound && kept.is_none() => continue,
+                Err(error) if has_no_links(&error) => match system::rename_to_new(&temporary.0, path) {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+                    Err(_) => return Err(Refused::Unnamed(error)),
+                },
                 Err(error) => return Err(error.into()),
             }
             drop(temporary);
@@ -104,4 +109,12 @@ fn remove_stale(folder: &Path) {
             let _ = fs::remove_file(entry.path());
         }
     }
+}
+
+/// Whether an error of linking a file may mean that its file system has no hard links, as FAT has none.
+fn has_no_links(error: &io::Error) -> bool {
+    /// `ERROR_INVALID_FUNCTION`, which Windows returns there.
+    const INVALID_FUNCTION: i32 = 1;
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported)
+        || cfg!(windows) && error.raw_os_error() == Some(INVALID_FUNCTION)
 }

@@ -2,15 +2,19 @@
 //! copy-on-write file system is full. The system sends `SIGBUS`, which would end the process. A handler maps zeros there instead, and
 //! marks the file as lost: threads continue, and the next call to the heap says what has happened.
 //!
+//! macOS sends the signal for a store to a map for reading, too: such a map has to be one without write access there, to show what other
+//! processes store. The page becomes the process's own then, as pages of private maps do on other systems, and the file is not lost.
+//!
 //! The handler is installed with the first map and stays. It is only for pages in maps of this library: in all other cases the handler
 //! that was there before is called, or what the system would have done happens. A handler that is installed later, and does not call the
 //! one before it, takes its place. Windows needs none: no file can be cut while it is mapped.
 //!
-//! The handler makes only calls that are allowed in handlers (`mmap` is a plain system call on all systems), takes no lock, and leaves
+//! The handler makes only calls that are allowed in handlers (`mmap` is a plain system call on all systems, and what it asks of macOS
+//! besides are messages to the kernel, which take no lock of the process), takes no lock, and leaves
 //! `errno` alone, since a successful call does not change it.
 
 use super::super::system::page_bytes;
-use super::ranges;
+use super::{ranges, system};
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -74,8 +78,14 @@ unsafe fn fault_address(info: *mut libc::siginfo_t) -> Option<usize> {
 
 /// Maps zeros where an address is in a map of a file, and returns whether that is done.
 fn mend(address: usize, page: usize) -> bool {
-    let Some((end, lost)) = ranges::find(address) else { return false };
+    let Some((end, file)) = ranges::find(address) else { return false };
     let start = address / page * page;
+    // SAFETY: the file lives as long as its maps, and this thread is using one.
+    let file = unsafe { &*file };
+    // SAFETY: the page lies in a map of a file for reading, which this thread is using, so that it stays there.
+    if file.read_only && unsafe { system::own_page(start, page) } {
+        return true;
+    }
     let zeros = |bytes| {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_FIXED;
         let access = libc::PROT_READ | libc::PROT_WRITE;
@@ -83,8 +93,7 @@ fn mend(address: usize, page: usize) -> bool {
         // other bytes, as when another process had stored them.
         unsafe { libc::mmap(start as *mut c_void, bytes, access, flags, -1, 0) != libc::MAP_FAILED }
     };
-    // SAFETY: the flag is that of the file, which lives as long as its maps, and this thread is using one.
-    unsafe { (*lost).store(true, Ordering::Release) };
+    file.lost.store(true, Ordering::Release);
     // Each page may take mappings of which a process has only so many. The rest of the map takes none.
     zeros(page) || zeros(end.next_multiple_of(page) - start)
 }

@@ -13,7 +13,7 @@
 //! | room on the disk | `fallocate`, else zeros | `F_PREALLOCATE` and zeros | `SetEndOfFile` |
 //! | to disk | `fdatasync` | `msync`, `F_FULLFSYNC` | `FlushViewOfFile`, `FlushFileBuffers` |
 //! | a file that is cut under a map | zeros (`fault.rs`) | zeros (`fault.rs`) | the system does not let it be cut |
-//! | maps of a file open for reading only | private, stores stay in the process | a store finds zeros, and the file is lost | private |
+//! | maps of a file open for reading only | private, stores stay in the process | shared; a page becomes private by a store (`fault.rs`) | private |
 //!
 //! A child of `fork` has no map of a file, where the system can do that, and must let go of the file itself ([`File::forget`]): its copy
 //! of the descriptor would keep the parent's locks after the parent's death. A program that the child runs has no copy.
@@ -68,6 +68,9 @@ pub enum Refused {
     /// The system refuses.
     #[error(transparent)]
     System(#[from] io::Error),
+    /// The file is complete, and the system does not give it its name.
+    #[error(transparent)]
+    Unnamed(io::Error),
     /// The path is a symbolic link.
     #[error("it is a symbolic link")]
     Symlink,

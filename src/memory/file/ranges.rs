@@ -21,8 +21,8 @@ struct Entry {
     start: AtomicUsize,
     /// 0 if the entry is vacant.
     end: AtomicUsize,
-    /// The flag of the file, which lives as long as the entry.
-    lost: AtomicPtr<AtomicBool>,
+    /// The file, which lives as long as the entry.
+    file: AtomicPtr<File>,
 }
 
 static ENTRIES: [Entry; MOST] = [const {
@@ -30,7 +30,7 @@ static ENTRIES: [Entry; MOST] = [const {
         version: AtomicU32::new(0),
         start: AtomicUsize::new(0),
         end: AtomicUsize::new(0),
-        lost: AtomicPtr::new(ptr::null_mut()),
+        file: AtomicPtr::new(ptr::null_mut()),
     }
 }; MOST];
 
@@ -42,7 +42,7 @@ static VACANT: AtomicUsize = AtomicUsize::new(0);
 
 impl Entry {
     /// Fills in a vacant entry; false if it is not vacant.
-    fn enter(&self, start: usize, end: usize, lost: &AtomicBool) -> bool {
+    fn enter(&self, start: usize, end: usize, file: &File) -> bool {
         let version = self.version.load(Acquire);
         if !version.is_multiple_of(2)
             || self.end.load(Relaxed) != 0
@@ -50,7 +50,7 @@ impl Entry {
         {
             return false;
         }
-        self.set(version, start, end, ptr::from_ref(lost).cast_mut());
+        self.set(version, start, end, ptr::from_ref(file).cast_mut());
         true
     }
 
@@ -62,18 +62,18 @@ impl Entry {
     }
 
     /// Sets what an entry says, whose version was `version` and is odd now.
-    fn set(&self, version: u32, start: usize, end: usize, lost: *mut AtomicBool) {
+    fn set(&self, version: u32, start: usize, end: usize, file: *mut File) {
         fence(Release);
         self.start.store(start, Relaxed);
-        self.lost.store(lost, Relaxed);
+        self.file.store(file, Relaxed);
         self.end.store(end, Relaxed);
         self.version.store(version.wrapping_add(2), Release);
     }
 
-    /// What the entry says: start, end and flag. `None` while it changes, and if it is vacant.
-    fn get(&self) -> Option<(usize, usize, *const AtomicBool)> {
+    /// What the entry says: start, end and file. `None` while it changes, and if it is vacant.
+    fn get(&self) -> Option<(usize, usize, *const File)> {
         let version = self.version.load(Acquire);
-        let said = (self.start.load(Relaxed), self.end.load(Relaxed), self.lost.load(Relaxed).cast_const());
+        let said = (self.start.load(Relaxed), self.end.load(Relaxed), self.file.load(Relaxed).cast_const());
         fence(Acquire);
         (version.is_multiple_of(2) && self.version.load(Relaxed) == version && said.1 != 0).then_some(said)
     }
@@ -84,7 +84,7 @@ impl Entry {
 pub(super) struct Watch {
     index: usize,
     ended: AtomicBool,
-    /// Keeps the flag.
+    /// Keeps what the entry refers to.
     _file: Arc<File>,
 }
 
@@ -94,7 +94,7 @@ impl Watch {
         let start = start as usize;
         let first = VACANT.load(Relaxed).min(MOST - 1);
         let mut indexes = (first..MOST).chain(0..first);
-        let index = indexes.find(|&index| ENTRIES[index].enter(start, start + bytes, &file.lost));
+        let index = indexes.find(|&index| ENTRIES[index].enter(start, start + bytes, file));
         let index = index.ok_or(io::ErrorKind::OutOfMemory)?;
         VACANT.store(index + 1, Relaxed);
         USED.fetch_max(index + 1, Release);
@@ -117,19 +117,19 @@ impl Drop for Watch {
 }
 
 /// All ranges at the moment.
-fn all() -> impl Iterator<Item = (usize, usize, *const AtomicBool)> {
+fn all() -> impl Iterator<Item = (usize, usize, *const File)> {
     ENTRIES[..USED.load(Acquire)].iter().filter_map(Entry::get)
 }
 
-/// The end of the map in which an address lies, and the flag of its file; `None` if it lies in none. Can be called by signal handlers.
+/// The end of the map in which an address lies, and its file; `None` if it lies in none. Can be called by signal handlers.
 #[cfg(unix)]
-pub(super) fn find(address: usize) -> Option<(usize, *const AtomicBool)> {
-    all().find(|(start, end, _)| (*start..*end).contains(&address)).map(|(_, end, lost)| (end, lost))
+pub(super) fn find(address: usize) -> Option<(usize, *const File)> {
+    all().find(|(start, end, _)| (*start..*end).contains(&address)).map(|(_, end, file)| (end, file))
 }
 
 /// The maps of a file at the moment: addresses and lengths.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(super) fn of(file: &File) -> impl Iterator<Item = (usize, usize)> {
-    let wanted = ptr::from_ref(&file.lost);
-    all().filter(move |(.., lost)| *lost == wanted).map(|(start, end, _)| (start, end - start))
+    let wanted = ptr::from_ref(file);
+    all().filter(move |(.., file)| *file == wanted).map(|(start, end, _)| (start, end - start))
 }

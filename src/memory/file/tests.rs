@@ -155,8 +155,8 @@ fn a_range_is_found_while_others_come_and_go() {
             let map = own.map(0, 2 * UNIT).expect("it is mapped");
             let start = std::ptr::from_ref(&map.words64(0, 1).expect("it is in it")[0]) as usize;
             for at in [start, start + (2 << 16) - 1] {
-                let (end, lost) = super::ranges::find(at).expect("it is there");
-                assert_eq!((end, lost), (start + (2 << 16), std::ptr::from_ref(&own.lost)));
+                let (end, file) = super::ranges::find(at).expect("it is there");
+                assert_eq!((end, file), (start + (2 << 16), Arc::as_ptr(&own)));
             }
         }
         done.store(true, Ordering::Relaxed);

@@ -153,7 +153,10 @@ impl Mems {
     /// multiple of 4.
     pub(crate) fn word(&self, address: u64) -> Result<Word, Error> {
         self.file()?.check_there()?;
-        self.span(address, 4)?.words().map(Word).ok_or(FileError::NotAWord { address }.into())
+        self.span(address, 4)?
+            .words()
+            .map(Word)
+            .ok_or_else(|| FileError::NotAWord { address: address.to_string(), bytes: 4 }.into())
     }
 
     /// What waiting for the word of four bytes at `address` needs.

@@ -20,7 +20,7 @@ use crate::heap::ledger::{Header, put, word};
 use std::path::Path;
 
 /// What a heap file begins with.
-const MAGIC: [u8; 8] = *b"MeMSHeap";
+pub(crate) const MAGIC: [u8; 8] = *b"MeMSHeap";
 
 /// The version of the layout that is written, and the only one that is read.
 pub const LAYOUT: u32 = 1;

@@ -13,6 +13,8 @@ use crate::heap::ledger::layout::{EXTENTS, ExtentLayout, MOST_EXTENT, PART, UNIT
 use crate::heap::ledger::{Extent, ExtentWords};
 use crate::memory::{ALIGNMENT, Mapping};
 use crate::mems::Mems;
+use crate::system_error::SystemError;
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 /// The length of the first extent, unless one request needs more, in bytes of data.
@@ -27,6 +29,11 @@ const MOST: u64 = 255 << 20;
 /// A new extent has at least the heap's length divided by this: there are some thirty in a heap of two gigabytes, each of which takes
 /// ten microseconds to map.
 const SHARE: u64 = 4;
+
+/// The least bytes of data of an extent for a request that needs `needed` bytes of room.
+fn least(needed: u64) -> u64 {
+    needed.checked_next_multiple_of(PART).unwrap_or(u64::MAX)
+}
 
 impl HeapFile {
     /// Maps an extent: its words, and the memory of its data.
@@ -60,10 +67,18 @@ impl HeapFile {
     /// `mapped`.
     fn next_length(&self, needed: u64, size: u64, mapped: u64) -> Result<u64, Error> {
         let left = self.most.saturating_sub(mapped) / PART * PART;
-        let least = needed.checked_next_multiple_of(PART).unwrap_or(u64::MAX);
+        let least = least(needed);
         let available = left.min(MOST_EXTENT);
-        if least > available || self.header.extent_count() >= EXTENTS {
+        if least > left {
             return Err(Error::LimitReached { size, block: least, limit: self.most, available });
+        }
+        if least > available {
+            let because = "an extent of a heap file has less than 32 GiB";
+            return Err(FileError::NoExtent { size, available, because }.into());
+        }
+        if self.header.extent_count() >= EXTENTS {
+            let because = "the file has 4096 of them, the most that it can have";
+            return Err(FileError::NoExtent { size, available: 0, because }.into());
         }
         let wanted = if mapped == 0 { FIRST } else { (mapped / SHARE).max(1).next_multiple_of(STEP).min(MOST) };
         Ok(wanted.max(least).min(available))
@@ -71,11 +86,15 @@ impl HeapFile {
 }
 
 impl Mems {
-    /// Maps the extents that this process does not know yet.
+    /// Maps the extents that this process does not know yet. If there are fewer than it knows, the file is damaged: who waits for an extent
+    /// to be added would wait for ever.
     pub(super) fn learn_extents(&mut self) -> Result<(), Error> {
         while let (Some(file), Some(ledger)) = (&mut self.file, self.heap.ledger()) {
             let (known, count) = (ledger.known(), file.header.extent_count());
-            if known >= count {
+            if known > count {
+                return Err(file.corrupt("there are fewer extents than there were"));
+            }
+            if known == count {
                 break;
             }
             let entry = Entry::read(&file.path, &file.header, known, file.last)?;
@@ -123,12 +142,13 @@ impl Mems {
     fn grow_file(&mut self, needed: u64, size: u64) -> Result<(), Error> {
         let Some(file) = &self.file else { return Err(FileError::NotInFile.into()) };
         file.check_writable()?;
-        file.next_length(needed, size, self.heap.mapped()).map_err(|refused| match refused {
-            Error::LimitReached { size, block, limit, available } => {
-                let available = available.max(self.heap.stats().largest_hole);
-                Error::LimitReached { size, block, limit, available }
+        file.next_length(needed, size, self.heap.mapped()).map_err(|mut refused| {
+            if let Error::LimitReached { available, .. } | Error::File(FileError::NoExtent { available, .. }) =
+                &mut refused
+            {
+                *available = self.heap.stats().largest_hole.max(*available);
             }
-            other => other,
+            refused
         })?;
         self.leave_file();
         let added = self.add_extent_alone(needed, size);
@@ -159,15 +179,22 @@ impl Mems {
         if file.header.extent_count() != known {
             return self.enter_file();
         }
-        let bytes = file.next_length(needed, size, self.heap.mapped())?;
-        let entry = Entry::following(file.last, bytes);
-        let (length, metadata) = (entry.end() - entry.offset, ExtentLayout::new(bytes).bytes());
-        file.file.allocate(entry.offset, length).map_err(|error| FileError::OutOfSpace {
-            path: file.path_said(),
-            size,
-            needed: length,
-            reason: error.to_string(),
-        })?;
+        let mut bytes = file.next_length(needed, size, self.heap.mapped())?;
+        let entry = loop {
+            let entry = Entry::following(file.last, bytes);
+            let needs = entry.end() - entry.offset;
+            let Err(error) = file.file.allocate(entry.offset, needs) else { break entry };
+            // A smaller extent may find room: what is left of the disk is used up by halves.
+            let is_full =
+                matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge);
+            let half = (bytes / 2).next_multiple_of(PART).max(least(needed));
+            if half == bytes || !is_full {
+                let error = SystemError::new("fallocate", &error);
+                return Err(FileError::OutOfSpace { path: file.path_said(), size, needed: needs, error }.into());
+            }
+            bytes = half;
+        };
+        let metadata = ExtentLayout::new(bytes).bytes();
         // A process that died here before may have left something.
         file.clear(entry.offset, metadata).map_err(|error| file.failed("written", &error))?;
         let (extent, mapping) = file.map(entry, true)?;

@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::file_error::FileError;
 use crate::memory::file::File;
 use crate::mems::Mems;
+use crate::system_error::SystemError;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -247,8 +248,8 @@ impl Lookout {
         let lookout = Arc::clone(self);
         let thread = thread::Builder::new().name("mems-lookout".to_owned()).stack_size(STACK);
         thread.spawn(move || lookout.keep()).map_err(|error| {
-            let (path, reason, errno) = (self.path.clone(), error.to_string(), error.raw_os_error());
-            FileError::FileFailed { path, what: "waited for", reason, errno }.into()
+            let (path, error) = (self.path.clone(), SystemError::new("clone", &error));
+            FileError::FileFailed { path, what: "waited for", error }.into()
         })
     }
 

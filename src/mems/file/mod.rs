@@ -13,6 +13,8 @@
 
 #[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript calls it"))]
 mod bell;
+#[cfg(all(test, not(loom)))]
+mod byte_tests;
 pub(crate) mod format;
 mod grow;
 #[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript calls it"))]
@@ -32,9 +34,9 @@ pub(crate) use bell::Waited;
 pub(crate) use lookout::Lookout;
 #[cfg(feature = "node")]
 pub(crate) use lookout::{Ended, Inbox, Ticket};
-#[cfg(feature = "node")]
-pub(crate) use open::Process;
 pub(crate) use open::{FileOptions, Opened};
+#[cfg(feature = "node")]
+pub(crate) use open::{Process, bad_max_size};
 pub(crate) use repair::repair;
 #[cfg(feature = "node")]
 pub(crate) use verify::MapReport;
@@ -204,7 +206,7 @@ impl HeapFile {
 
 impl Mems {
     /// Fails if the heap is in a file that is open for reading only.
-    pub(super) fn check_writable(&self) -> Result<(), Error> {
+    pub(crate) fn check_writable(&self) -> Result<(), Error> {
         self.file.as_ref().map_or(Ok(()), |file| file.check_writable())
     }
 

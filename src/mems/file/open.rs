@@ -14,6 +14,8 @@ use crate::heap::ledger::lock::Waits;
 use crate::heap::ledger::{Header, Ledger, put, word};
 use crate::memory::file::{self, File, How, Identity, Refused, SharedMap};
 use crate::mems::{Mems, Options};
+use crate::page::PAGE;
+use crate::system_error::SystemError;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -56,6 +58,14 @@ impl Default for FileOptions {
     }
 }
 
+/// The most that `maxSize` can be, in bytes.
+const MOST_SIZE: u64 = 1 << 40;
+
+/// The error for a `maxSize` that no heap file can have.
+pub(crate) fn bad_max_size(received: String) -> Error {
+    FileError::MaxSize { least: PAGE, most: MOST_SIZE, received }.into()
+}
+
 /// A process that has a file open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Process {
@@ -77,8 +87,10 @@ pub(crate) struct Opened {
 impl Opened {
     /// Opens a file, or creates it.
     pub fn new(path: &Path, options: &FileOptions) -> Result<Self, Error> {
-        // A limit that no heap can have is refused before there is a file.
-        Options::shared(options.max_size, options.zero_on_free)?;
+        // Before there is a file.
+        if !(PAGE..=MOST_SIZE).contains(&options.max_size) {
+            return Err(bad_max_size(options.max_size.to_string()));
+        }
         let how = How {
             read_only: options.read_only,
             follow_symlinks: options.follow_symlinks,
@@ -104,13 +116,18 @@ impl Opened {
                     create(path, options)?;
                 }
                 opened => {
-                    let file = opened.map_err(|refused| explained(path, "opened", refused))?;
+                    let file = opened.map_err(|error| explained(path, "opened", error))?;
                     let identity = file.identity().map_err(|error| failed(path, "opened", &error))?;
                     return Ok(Self { path: path.to_owned(), file: Arc::new(file), identity });
                 }
             }
         }
-        Err(failed(path, "opened", &io::ErrorKind::NotFound.into()))
+        // Something is at the path, and yet nothing.
+        Err(refused(
+            path,
+            "opened",
+            "it is a symbolic link to nothing: create the file at the path that the link names",
+        ))
     }
 }
 
@@ -125,39 +142,54 @@ fn create(path: &Path, options: &FileOptions) -> Result<(), Error> {
         state[..40].copy_from_slice(&State { boot, is_clean: true, generation: 0 }.bytes());
         file.write_all(&state)
     });
-    created.map(drop).map_err(|refused| not_created(path, HEADER, refused))
+    created.map(drop).map_err(|error| not_created(path, HEADER, error))
 }
 
 /// Why a file of `needed` bytes is not created.
-pub(super) fn not_created(path: &Path, needed: u64, refused: Refused) -> Error {
-    match refused {
+pub(super) fn not_created(path: &Path, needed: u64, error: Refused) -> Error {
+    match error {
         Refused::System(error) if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
-            let (path, reason) = (path.display().to_string(), error.to_string());
-            FileError::OutOfSpace { path, size: 0, needed, reason }.into()
+            let (path, error) = (path.display().to_string(), SystemError::new("fallocate", &error));
+            FileError::OutOfSpace { path, size: 0, needed, error }.into()
         }
-        refused => explained(path, "created", refused),
+        other => explained(path, "created", other),
     }
 }
 
 pub(super) fn failed(path: &Path, what: &'static str, error: &io::Error) -> Error {
-    FileError::FileFailed {
-        path: path.display().to_string(),
-        what,
-        reason: error.to_string(),
-        errno: error.raw_os_error(),
-    }
-    .into()
+    failed_by(path, what, call_of(what), error)
 }
 
-fn explained(path: &Path, what: &'static str, refused: Refused) -> Error {
-    let because = match refused {
+fn failed_by(path: &Path, what: &'static str, call: &'static str, error: &io::Error) -> Error {
+    FileError::FileFailed { path: path.display().to_string(), what, error: SystemError::new(call, error) }.into()
+}
+
+/// The system's call by which something is done.
+fn call_of(what: &str) -> &'static str {
+    match what {
+        "locked" => "fcntl",
+        "mapped" => "mmap",
+        "read" => "read",
+        "written" => "write",
+        _ => "open",
+    }
+}
+
+/// The error for something that is not done to a file.
+pub(super) fn refused(path: &Path, what: &'static str, because: &'static str) -> Error {
+    FileError::FileRefused { path: path.display().to_string(), what, because }.into()
+}
+
+fn explained(path: &Path, what: &'static str, error: Refused) -> Error {
+    let because = match error {
         Refused::System(error) => return failed(path, what, &error),
+        Refused::Unnamed(error) => return failed_by(path, what, "link", &error),
         Refused::FileSystem(kind) => return FileError::FileSystem { path: path.display().to_string(), kind }.into(),
         Refused::Symlink => "it is a symbolic link: pass followSymlinks: true if that is meant",
         Refused::Foreign => "it belongs to another user, and others than that user may write to it",
         Refused::NotAFile => "it is no regular file",
     };
-    FileError::FileRefused { path: path.display().to_string(), because }.into()
+    refused(path, what, because)
 }
 
 impl HeapFile {

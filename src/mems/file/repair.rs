@@ -8,7 +8,7 @@
 //! Costs: O(n) for n units; a copy reads and writes all of the file.
 
 use super::format::{Constant, Entry, State};
-use super::open::{failed, header, not_created};
+use super::open::{failed, header, not_created, refused};
 use super::verify::{Report, verify};
 use super::{FileOptions, HeapFile, Opened, byte};
 use crate::error::Error;
@@ -250,8 +250,8 @@ fn copy(path: &Path, into: &Path) -> Result<Copied, Error> {
     });
     match created {
         Ok(true) => Ok(Copied { found, notes, is_of_one_time: from.is_of_one_time() }),
-        Ok(false) => Err(failed(into, "created", &io::ErrorKind::AlreadyExists.into())),
+        Ok(false) => Err(refused(into, "created", "there is something already: pass the path of nothing")),
         Err(_) if has_changed.is_some() => Err(has_changed.unwrap_or_else(|| from.in_use())),
-        Err(refused) => Err(not_created(into, end, refused)),
+        Err(error) => Err(not_created(into, end, error)),
     }
 }

@@ -43,11 +43,11 @@ impl Mems {
     /// Frees the block whose address is in the word at `word`, and clears the word in the same operation.
     ///
     /// # Errors
-    /// The errors of [`Mems::replace`]; [`Error::NotAllocated`] if the word is 0.
+    /// The errors of [`Mems::replace`]; [`FileError::EmptyWord`].
     pub(crate) fn free_from_word(&mut self, word: u64) -> Result<(), Error> {
         self.file()?.check_writable()?;
         if self.heap.word_value(word)? == 0 {
-            return Err(self.heap.refusal(0));
+            return Err(FileError::EmptyWord { word }.into());
         }
         self.replace(word, 0)
     }

@@ -200,7 +200,7 @@ impl Map {
     #[cold]
     fn busy(&self, heap: &mut impl Access) -> Error {
         let path = heap.look(|heap| Ok(heap.file()?.path().display().to_string()));
-        let holders = "processes that change the map all the time. Try it again".to_owned();
+        let holders = "processes that change the map all the time".to_owned();
         path.map_or_else(|error| error, |path| FileError::FileInUse { path, holders }.into())
     }
 

@@ -2,11 +2,13 @@
 
 use super::{How, Identity, Refused, kinds, write_zeros};
 use crate::memory::system::{self, Map};
+use std::ffi::CString;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::ptr::{self, NonNull};
@@ -45,6 +47,34 @@ pub fn check_file_system(file: &File, read_only: bool) -> Result<(), Refused> {
 /// Creates a file with a new name.
 pub fn create_new(path: &Path, mode: u32) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).mode(mode).custom_flags(libc::O_NOFOLLOW).open(path)
+}
+
+/// Renames a file, unless something has the new name.
+pub fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
+    let [from, to] = [from, to].map(|path| CString::new(path.as_os_str().as_bytes()));
+    let (from, to) = (from?, to?);
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // By its number, since the oldest C library that this runs with has no such function.
+    // SAFETY: paths that end with a zero, and numbers.
+    let status = unsafe {
+        libc::syscall(
+            libc::SYS_renameat2,
+            libc::AT_FDCWD,
+            from.as_ptr(),
+            libc::AT_FDCWD,
+            to.as_ptr(),
+            libc::RENAME_NOREPLACE,
+        )
+    };
+    #[cfg(target_vendor = "apple")]
+    // SAFETY: paths that end with a zero, and a number.
+    let status = unsafe { libc::renamex_np(from.as_ptr(), to.as_ptr(), libc::RENAME_EXCL) };
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+    let status: i32 = {
+        let _ = (from, to);
+        return Err(io::ErrorKind::Unsupported.into());
+    };
+    if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Keeps an empty file from being copied on write, where the file system is one that can be told so. What is stored after a full disk was
@@ -143,7 +173,8 @@ fn find_room(file: &File, before: u64, range: Range<u64>) -> io::Result<()> {
     // SAFETY: a descriptor that is open, and a place for the answer.
     if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_PREALLOCATE, &raw mut store) } == -1 {
         let error = io::Error::last_os_error();
-        if error.raw_os_error() == Some(libc::ENOSPC) {
+        // Any other error may mean that the disk has not so much room: zeros would fill it.
+        if !matches!(error.raw_os_error(), Some(libc::ENOTSUP | libc::EOPNOTSUPP | libc::ENOSYS)) {
             return Err(error);
         }
     }
@@ -187,11 +218,8 @@ pub fn forget(file: &File) {
 }
 
 /// The commands for locks of open file descriptions, to take or release one, and to ask.
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 const LOCK: (i32, i32) = (libc::F_OFD_SETLK, libc::F_OFD_GETLK);
-/// `F_OFD_SETLK` and `F_OFD_GETLK` of `sys/fcntl.h`.
-#[cfg(target_vendor = "apple")]
-const LOCK: (i32, i32) = (90, 92);
 
 /// An exclusive lock, none, and that offsets count from the file's start, in the type of the fields.
 #[allow(
@@ -258,7 +286,7 @@ unsafe fn map_at(at: *mut u8, file: &File, read_only: bool, offset: u64, bytes: 
         (false, _) => (both, libc::MAP_SHARED),
         // Not counted as memory.
         (true, true) => (both, libc::MAP_PRIVATE | system::NO_RESERVE),
-        // Elsewhere a private map may show what was there when it was made.
+        // Elsewhere a private map may show what was there when it was made. A store ends in a fault: see `own_page`.
         (true, false) => (libc::PROT_READ, libc::MAP_SHARED),
     };
     let kind = if at.is_null() { kind } else { kind | libc::MAP_FIXED };
@@ -328,6 +356,42 @@ pub unsafe fn cover(start: *mut u8, bytes: usize) -> bool {
     // SAFETY: the caller vouches for the range.
     let map = unsafe { libc::mmap(start.cast(), bytes, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
     map != libc::MAP_FAILED
+}
+
+/// Makes a page of a map for reading the process's own, with what is there, so that it can be stored to. Returns false if nothing is behind
+/// the page. Handlers can call this.
+///
+/// # Safety
+/// The page must be one of a map of the caller's, and stay there.
+#[cfg(target_vendor = "apple")]
+pub unsafe fn own_page(start: usize, bytes: usize) -> bool {
+    use libc::{VM_PROT_READ, VM_PROT_WRITE, c_int, mach_port_t};
+    unsafe extern "C" {
+        /// The process, to the kernel.
+        static mach_task_self_: mach_port_t;
+        fn mach_vm_read_overwrite(task: mach_port_t, from: u64, bytes: u64, to: u64, read: *mut u64) -> c_int;
+        fn mach_vm_protect(task: mach_port_t, from: u64, bytes: u64, is_most: c_int, access: c_int) -> c_int;
+    }
+    /// `VM_PROT_COPY` of `mach/vm_prot.h`: what is stored goes to a copy of the page.
+    const COPY: c_int = 0x10;
+    let (mut byte, mut read) = (0_u8, 0);
+    let (from, to) = (start as u64, &raw mut byte as u64);
+    // SAFETY: the kernel reads a byte of the page, or returns an error, and has places for the byte and for how many it has read. The access to
+    // the page changes for the better only.
+    unsafe {
+        let task = mach_task_self_;
+        mach_vm_read_overwrite(task, from, 1, to, &raw mut read) == 0
+            && mach_vm_protect(task, from, bytes as u64, 0, VM_PROT_READ | VM_PROT_WRITE | COPY) == 0
+    }
+}
+
+/// Nothing, where maps for reading are private. Returns false.
+///
+/// # Safety
+/// None is needed.
+#[cfg(not(target_vendor = "apple"))]
+pub const unsafe fn own_page(_start: usize, _bytes: usize) -> bool {
+    false
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -1,0 +1,32 @@
+// Opens the maps that adapters keep their entries in.
+
+'use strict';
+
+const { fail, isRecord, wrongType } = require('../lib/arguments.js');
+
+/** The options of heap.map() that each adapter passes to it. `encoding` is the adapter's to choose. */
+const OF_MAPS = ['maxBytes', 'maxEntries', 'ttl', 'shards', 'checksum'];
+
+/**
+ * Checks what an adapter is called with, and returns its options; without any, none. `names` are those that the adapter has beside
+ * `name` and the ones of maps.
+ */
+function checked(heap, given, adapter, names, ofMaps = OF_MAPS) {
+  if (typeof heap?.map !== 'function') throw wrongType('heap', 'a Heap', heap);
+  if (given === undefined) return {};
+  if (!isRecord(given)) throw wrongType('options', 'an object', given);
+  const all = ['name', ...names, ...ofMaps];
+  const unknown = Object.keys(given).find((name) => !all.includes(name));
+  if (unknown === undefined) return given;
+  const message = `"${unknown}" is not an option of ${adapter}. The options are ${all.join(', ')}`;
+  throw fail(TypeError, 'ERR_INVALID_ARG_VALUE', message, checked);
+}
+
+/** Opens the map of a name with the options of `given` that maps have, and with `others`. */
+function mapOf(heap, name, given, others) {
+  const options = {};
+  for (const each of OF_MAPS) if (given[each] !== undefined) options[each] = given[each];
+  return heap.map(name, { ...options, ...others });
+}
+
+module.exports = { checked, mapOf };
