@@ -724,10 +724,10 @@ export function finish(): void;
 export function trim(): number;
 
 /**
- * Checks the whole heap: walks its chains, index, counters and mappings, and compares them with each other. O(n). Other
- * threads that use the heap wait until it is done.
+ * Checks the whole heap: walks its chains, index, counters, mappings and maps, and compares them with each other. O(n), and O(bytes) of keys, and
+ * of values that have checksums. Other threads that use the heap wait until it is done.
  *
- * @throws `ERR_MEMS_CORRUPT` if an invariant does not hold, which is a bug in MeMS.
+ * @throws `ERR_MEMS_CORRUPT` if an invariant does not hold, which is a bug in MeMS, or a map is damaged, which a wrong write can do.
  * @throws `ERR_MEMS_OVERFLOW`, `ERR_MEMS_WRITE_AFTER_FREE` in a heap that is {@link InitOptions.hardened}.
  * @throws `ERR_MEMS_NOT_INITIALIZED`.
  *
@@ -2163,7 +2163,8 @@ export interface HeapConstructor {
    * left out.
    *
    * Live blocks stay at their addresses. Lost are extents that the file's table no longer says, or that are cut off; and roots whose blocks
-   * are not there. The bytes of blocks are not looked at. What was done is among the notes of the report.
+   * are not there. Of maps, entries that make no sense are dropped, others are found again, and all are counted anew. The bytes of other
+   * blocks are not looked at. What was done is among the notes of the report.
    *
    * @param path - The path of the file, or its `file:` URL. No process, this one neither, may have it open for writing.
    * @returns A report of the sound file.
@@ -2214,7 +2215,8 @@ export interface HeapConstructor {
 /** Options of {@link HeapConstructor.verify}. */
 export interface VerifyOptions {
   /**
-   * Whether all bookkeeping is walked; otherwise the header, the table of extents, the length of the file and the counters are checked.
+   * Whether all bookkeeping is walked, and all entries of maps; otherwise the header, the table of extents, the length of the file, the
+   * counters and the heads of maps are checked.
    *
    * @defaultValue false
    */
@@ -2255,6 +2257,20 @@ export interface HeapFileReport<Address extends bigint | number = bigint> {
   counts: { live: number; holes: number };
   /** The names for addresses, and whether a live block starts there. A program that frees the block of a root has to delete the root. */
   roots: { name: string; address: Address; live: boolean }[];
+  /**
+   * The maps of the heap ({@link Heap.map}): the address of a map's first block, and what the map counts and may have, as
+   * {@link SharedMap.stats} returns it. `sound` is whether nothing of the map is damaged, of which all is looked at only with
+   * {@link VerifyOptions.deep}.
+   */
+  maps: {
+    name: string;
+    address: Address;
+    sound: boolean;
+    entries: number;
+    bytes: number;
+    maxEntries: number;
+    maxBytes: number;
+  }[];
   /** The processes that have the file open for writing. */
   processes: { slot: number; pid: number; since: Date }[];
 }

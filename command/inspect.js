@@ -239,7 +239,7 @@ module.exports = {
   usage: 'FILE [options]',
   description: [
     'Reads FILE, a trace or a recording, or standard input for -, and prints how many calls it has, the most bytes that were live at once, how large blocks are and how long they live.',
-    'Of a heap file, as Heap.open() makes them, it prints what is in the heap, which processes have it open, its roots, and what is damaged, beside processes that use it. Nothing is written.',
+    'Of a heap file, as Heap.open() makes them, it prints what is in the heap, which processes have it open, its roots and its maps, and what is damaged, beside processes that use it. Nothing is written.',
     `A lifetime is the number of operations from the malloc of a block to its free. A block that lives for ${TEMPORARY} operations or fewer is temporary. 90% means that nine of ten are no larger. Sizes are those of malloc, and in a snapshot those of its blocks; a block that realloc has made larger counts once. In a recording, a realloc that has moved its block is a malloc and a free.`,
     'A site is where a recording with stacks has malloc called from; the folder of its file is left out, and --json has whole stacks.',
   ],

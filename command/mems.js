@@ -32,6 +32,7 @@ const SUBCOMMANDS = [
   require('./export.js'),
   require('./verify.js'),
   require('./repair.js'),
+  require('./map.js'),
 ];
 
 const find = (name) => {

@@ -2,20 +2,9 @@
 
 'use strict';
 
-const fs = require('node:fs');
 const { Failure } = require('./lib/failure.js');
-const { systemFailure } = require('./lib/files.js');
+const { checkThere } = require('./lib/files.js');
 const { isHeapFile, mend, printReport } = require('./lib/heap-file.js');
-
-/** Throws if a file cannot be read. */
-function checkThere(file) {
-  try {
-    if (fs.statSync(file).isDirectory()) throw new Failure(`cannot read ${file}: it is a folder.`);
-    fs.accessSync(file, fs.constants.R_OK);
-  } catch (error) {
-    throw error.syscall ? systemFailure(error, file, 'read') : error;
-  }
-}
 
 async function run(context, [file], { into }) {
   if (file === undefined) throw new Failure('name a heap file, as in mems repair pages.heap.');
@@ -31,7 +20,7 @@ module.exports = {
   usage: 'FILE [options]',
   description: [
     'Derives all bookkeeping of FILE, a heap file as Heap.open() makes them, anew from where its blocks start and end, and prints what was done. No process may have FILE open.',
-    'Blocks stay at their addresses. Lost are extents of which the table says no more where they are, or which are cut off; and roots whose blocks are not there. What is in the blocks is not looked at. A file whose first 44 bytes are damaged cannot be repaired.',
+    'Blocks stay at their addresses. Lost are extents of which the table says no more where they are, or which are cut off; and roots whose blocks are not there. Of maps, entries that make no sense are dropped. What is in other blocks is not looked at. A file whose first 44 bytes are damaged cannot be repaired.',
   ],
   most: 1,
   options: [

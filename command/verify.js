@@ -127,11 +127,14 @@ module.exports = {
   description: [
     'Reads FILE, a trace or a recording, to its end, or standard input for -. Replays it, and has the heap check every one of its invariants after each 16,384 operations and at the end.',
     'Of a trace, each operation must be possible. Of a recording, every checksum must be right; it is replayed on a heap with the options of the one that was recorded, and each call must return the same address, or be refused again, and the statistics at the end must be the same. That is not compared if the recording began with blocks there, or lacks operations, or with --policy. A call of mallocMany() that was refused is recorded as one request for all of its bytes, so that addresses may differ after it.',
-    'Of a heap file, as Heap.open() makes them, it checks the header, the table of extents and the counters, and with --deep all of the bookkeeping, beside processes that use it. Nothing is written.',
+    'Of a heap file, as Heap.open() makes them, it checks the header, the table of extents and the counters, and with --deep all of the bookkeeping and all entries of maps, beside processes that use it. Nothing is written.',
   ],
   most: 1,
   options: [
-    ['--deep', 'of a heap file, check all of its bookkeeping, in some 60 ms for a million blocks'],
+    [
+      '--deep',
+      'of a heap file, check all of its bookkeeping and its maps, in some 60 ms for a million blocks, and longer for as many entries',
+    ],
     [
       '--policy <names>',
       `${POLICIES.join(', ')}; some with commas between, or all. first-fit by default for a trace`,

@@ -14,6 +14,8 @@
  * Heap files. mems_heap_open_file() opens a heap that is in a file: its blocks outlive the process, and other processes share them, even
  * when one is killed at any moment. What is in the blocks is for their programs to order, as it is among threads.
  *
+ * Maps. mems_map_open() opens a map of keys and values in a heap, one that JavaScript and, in a heap file, other processes have as well.
+ *
  * Heaps. The default heap, whose id is MEMS_DEFAULT_HEAP, is the one that JavaScript's init(), malloc() and so on work
  * on. It places blocks exactly as the original MeMS was meant to, without alignment. All other heaps are made by
  * mems_heap_open(), or by `new Heap()` in JavaScript, and have ids below 2^53. No two heaps of a process ever have the same
@@ -25,7 +27,7 @@
  * No argument but an invalid pointer ends the process, and nothing is printed unless there is a bug in MeMS.
  *
  * Threads. All functions can be called from any thread at any time, but not from a signal handler. A call holds the lock of
- * its heap only while it works on the heap, never while it copies or clears bytes.
+ * its heap only while it works on the heap, never while it copies or clears bytes; but mems_map_set() copies with the lock.
  *
  * Forks. fork() waits until no thread is in a call. The child has copies of the heaps that these functions have made, and can
  * use them. (This is not so for a child made by clone() or similar calls.) On Linux, heaps made from JavaScript have ended in
@@ -52,6 +54,12 @@ extern "C" {
 
 /* The largest size of a block or a heap, in bytes: 2^53 - 1, the largest whole number that JavaScript counts up to. */
 #define MEMS_MAX_SIZE ((uint64_t)9007199254740991)
+
+/* No limit, where 0 stands for a default. */
+#define MEMS_UNLIMITED ((uint64_t)-1)
+
+/* The length of a value that is not there. */
+#define MEMS_MISSING ((uint64_t)-1)
 
 /* What went wrong. Functions return these as an int. JavaScript's error.code has the same names with ERR_MEMS_. */
 typedef enum mems_error {
@@ -103,7 +111,12 @@ typedef enum mems_error {
   /* Another process has held the lock of a heap file all the time. It is alive, and may be stopped. */
   MEMS_ERROR_LOCK_TIMEOUT = 21,
   /* A call that would change a heap file that was opened for reading only. */
-  MEMS_ERROR_READ_ONLY = 22
+  MEMS_ERROR_READ_ONLY = 22,
+  /*
+   * What a map refuses: a name that no map can have, a key that is too long, or an entry that is larger than the map may be. The message says
+   * which.
+   */
+  MEMS_ERROR_MAP = 23
 } mems_error;
 
 /* Which hole serves a request. */
@@ -185,6 +198,29 @@ typedef struct mems_file_options {
   /* Zeros. */
   uint32_t reserved[5];
 } mems_file_options;
+
+/* What a map is opened with. A struct of zeros stands for the defaults, and so does each field that is zero. */
+typedef struct mems_map_options {
+  /*
+   * Most bytes of all blocks of the map, and most entries; others are evicted to stay below them. They are the map's: of those who give one, in
+   * all processes, the last one counts. MEMS_UNLIMITED for none. Default: as the map has them, which is none for a new one.
+   */
+  uint64_t max_bytes;
+  uint64_t max_entries;
+  /* Into how many parts a new map is divided, a power of two from 1 to 4096. Default: 256. */
+  uint32_t shards;
+  /* Whether each entry of a new map has a checksum, which is compared whenever it is read: 1 yes. Default: no. */
+  int32_t checksums;
+  /* What values are that are set here, for JavaScript, which decodes them by it: 0 bytes, 1 text in UTF-8, 2 JSON. Up to 255. */
+  uint32_t encoding;
+  /* Whether JavaScript lists keys that are set here as Buffers: 1 yes. Default: as strings, if they are UTF-8. */
+  int32_t binary_keys;
+  /* Zeros. */
+  uint32_t reserved[8];
+} mems_map_options;
+
+/* A map that is open, for one thread at a time. */
+typedef struct mems_map mems_map;
 
 /* A live block. */
 typedef struct mems_block {
@@ -344,6 +380,51 @@ int mems_heap_free_from(uint64_t heap, uint64_t word);
  * Returns as mems_heap_free_from(), but MEMS_OK if the word is 0.
  */
 int mems_heap_replace(uint64_t heap, uint64_t word, uint64_t address);
+
+/*
+ * Opens the map of `name`, UTF-8, of 1 to 46 bytes, in a heap, and makes it if there is none: what heap.map() of JavaScript is, with the same
+ * entries. In a heap file all processes have it, and it outlives them. NULL for `options` stands for the defaults. Each call returns another
+ * mems_map, which only one thread uses at a time; other threads open the map as well. It is to be closed by mems_map_close(), and keeps the
+ * memory of the heap until then, also if the heap ends. O(256).
+ *
+ * Returns the map; NULL on failure: MEMS_ERROR_MAP, MEMS_ERROR_FILE, MEMS_ERROR_READ_ONLY if the heap is for reading only and has no such
+ * map, MEMS_ERROR_INVALID_ARGUMENT if `name` is NULL or not UTF-8, or a field of `options` is out of its range, or for the reasons of
+ * mems_heap_malloc(). The functions below can also fail with MEMS_ERROR_CLOSED and, in a heap file, with MEMS_ERROR_LOCK_TIMEOUT and
+ * MEMS_ERROR_FILE; those that change something with MEMS_ERROR_READ_ONLY.
+ */
+mems_map *mems_map_open(uint64_t heap, const char *name, const mems_map_options *options);
+
+/*
+ * Copies the value of the key of `key_bytes` bytes at `key`, 65535 at most, to `into` if there is `room` for all of its bytes, and writes their
+ * number to `length`, which may be above `room`: nothing is copied then. MEMS_MISSING if the key has no value, or one that has expired.
+ * `into` can be NULL if `room` is 0. A counter of JavaScript's increment() is a number of 64 bits with a sign, little-endian. Takes no
+ * lock, and waits for nobody. O(1), plus O(length).
+ *
+ * Returns MEMS_OK, or MEMS_ERROR_INVALID_ARGUMENT if a pointer is NULL that must not be.
+ */
+int mems_map_get(mems_map *map, const void *key, uint64_t key_bytes, void *into, uint64_t room, uint64_t *length);
+
+/*
+ * Sets the value of a key to the `value_bytes` bytes at `value`, below 2^32, for `ttl` milliseconds; 0: for ever. Whenever the process dies,
+ * the key has the new value or the one of before. Amortized O(1), plus O(value_bytes), with the heap's lock.
+ *
+ * Returns MEMS_OK, MEMS_ERROR_MAP, MEMS_ERROR_OUT_OF_MEMORY, MEMS_ERROR_OUT_OF_SPACE, or MEMS_ERROR_INVALID_ARGUMENT as mems_map_get().
+ */
+int mems_map_set(mems_map *map, const void *key, uint64_t key_bytes, const void *value, uint64_t value_bytes, uint64_t ttl);
+
+/*
+ * Removes a key, and writes to `removed`, unless that is NULL, 1 if it had a value, else 0. O(1), with the heap's lock.
+ *
+ * Returns MEMS_OK, or MEMS_ERROR_INVALID_ARGUMENT as mems_map_get().
+ */
+int mems_map_delete(mems_map *map, const void *key, uint64_t key_bytes, int *removed);
+
+/*
+ * Ends the use of `map`, whose entries stay; does nothing if that is NULL.
+ *
+ * Returns MEMS_OK.
+ */
+int mems_map_close(mems_map *map);
 
 /*
  * Ends a heap for the whole process, as mems_finish() ends the default one, however many blocks it has.

@@ -70,8 +70,15 @@ const listed = (numbers) =>
 /** The processes that have the file of a heap open for writing. */
 const processesOf = (heap) => listed(binding.fileOf(heap).processes);
 
+/** Numbers of the addon for a map: address, whether it is sound, entries, bytes, and the most of both. */
+const MAP = 6;
+
+/** A limit of the addon's, for which 0 is none. */
+const limit = (number) => (number === 0 ? Number.POSITIVE_INFINITY : number);
+
 /** A report on a heap file, of the addon's. */
-function reportOf({ extents, summary, names, roots, processes, ...said }, asNumber) {
+function reportOf(report, asNumber) {
+  const { extents, summary, names, roots, mapNames, maps, processes, ...said } = report;
   const address = (number) => (asNumber ? number : BigInt(number));
   const [mapped, live, holes, largestHole, metadata, liveBlocks, holeCount] = summary;
   return {
@@ -82,6 +89,15 @@ function reportOf({ extents, summary, names, roots, processes, ...said }, asNumb
     roots: [...rows(roots, 2)].map(([first, isLive], at) => {
       return { name: names[at], address: address(first), live: isLive === 1 };
     }),
+    maps: [...rows(maps, MAP)].map(([first, isSound, entries, size, maxEntries, maxBytes], at) => ({
+      name: mapNames[at],
+      address: address(first),
+      sound: isSound === 1,
+      entries,
+      bytes: size,
+      maxEntries: limit(maxEntries),
+      maxBytes: limit(maxBytes),
+    })),
     processes: listed(processes),
   };
 }

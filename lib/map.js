@@ -166,8 +166,8 @@ class SharedMap {
     return this.#readOther(key, length);
   }
 
-  /** Reads a value that is longer than the scratch, or encoded in another way. */
-  #readOther(key, length) {
+  /** The bytes of a value, of which the addon has `said` the length with the scratch: `[bytes, length, number of the encoding]`. */
+  #whole(key, length) {
     let bytes = scratch;
     let said = length;
     while (said !== -1 && said % ABOVE > bytes.length) {
@@ -175,14 +175,33 @@ class SharedMap {
       bytes = Buffer.allocUnsafeSlow(said % ABOVE);
       said = binding.mapGet(this.#map, key, bytes, false);
     }
-    if (said === -1) return undefined;
-    const [number, size] = [Math.floor(said / ABOVE) - 1, said % ABOVE];
+    return said === -1 ? undefined : [bytes, said % ABOVE, Math.floor(said / ABOVE) - 1];
+  }
+
+  /** Reads a value that is longer than the scratch, or encoded in another way. */
+  #readOther(key, length) {
+    const whole = this.#whole(key, length);
+    if (whole === undefined) return undefined;
+    const [bytes, size, number] = whole;
     if (number === -1) return this.#encoding.decode(bytes, size);
     if (number === COUNTER) return bytes.readBigInt64LE(0);
     const encoding = BY_NUMBER[number];
     return encoding === undefined
       ? Buffer.from(bytes.subarray(0, size))
       : encoding.decode(bytes, size);
+  }
+
+  /**
+   * The value of a key as it is kept, for `mems map`: `{ encoding, bytes }`, with the name of the encoding, 'counter', or 'other' for
+   * functions of a program's own. `undefined`: there is none.
+   */
+  static stored(map, key) {
+    const whole = map.#whole(key, binding.mapGet(map.#map, key, scratch, false));
+    if (whole === undefined) return undefined;
+    const [bytes, size, said] = whole;
+    const number = said === -1 ? map.#encoding.number : said;
+    const encoding = number === COUNTER ? 'counter' : (NAMES[number] ?? 'other');
+    return { encoding, bytes: Buffer.from(bytes.subarray(0, size)) };
   }
 
   getInto(key, into) {
@@ -332,4 +351,10 @@ class SharedMap {
   }
 }
 
-module.exports = { SharedMap };
+/** What {@link SharedMap.stored} has found, decoded. */
+function decoded({ encoding, bytes }) {
+  if (encoding === 'counter') return bytes.readBigInt64LE(0);
+  return hasOwn(ENCODINGS, encoding) ? ENCODINGS[encoding].decode(bytes, bytes.length) : bytes;
+}
+
+module.exports = { decoded, SharedMap };

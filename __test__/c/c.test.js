@@ -28,6 +28,8 @@ function inC(type, name) {
     c_int: 'int',
     c_char: 'char',
     c_void: 'void',
+    OpenMap: 'mems_map',
+    MapOptions: 'mems_map_options',
     Options: 'mems_options',
     FileOptions: 'mems_file_options',
     Block: 'mems_block',
@@ -69,7 +71,7 @@ describe('the header and the source agree', () => {
         written(field, type),
       ),
     ]);
-    assert.equal(structs.size, 4);
+    assert.equal(structs.size, 5);
     assert.deepEqual(Object.fromEntries(structs), Object.fromEntries(fields));
   });
 
@@ -98,7 +100,7 @@ describe('the header and the source agree', () => {
     const names =
       'INVALID_ARGUMENT INVALID_SIZE INVALID_ALIGNMENT NOT_INITIALIZED ALREADY_INITIALIZED CLOSED ' +
       'OUT_OF_MEMORY OUT_OF_RANGE NOT_ALLOCATED NOT_BLOCK_START OUT_OF_BLOCK CORRUPT INTERNAL ' +
-      'OVERFLOW WRITE_AFTER_FREE LOCK_LIMIT UNKNOWN_HEAP RECORDING FILE OUT_OF_SPACE LOCK_TIMEOUT READ_ONLY';
+      'OVERFLOW WRITE_AFTER_FREE LOCK_LIMIT UNKNOWN_HEAP RECORDING FILE OUT_OF_SPACE LOCK_TIMEOUT READ_ONLY MAP';
     const expected = ['MEMS_OK', ...names.split(' ').map((name) => `MEMS_ERROR_${name}`)];
     assert.deepEqual(
       [...codes],
@@ -115,8 +117,9 @@ describe('the header and the source agree', () => {
     for (const name of own) {
       assert.ok(ofFiles.has(`ERR_MEMS_${name}`) && codes.has(`MEMS_ERROR_${name}`), name);
     }
-    // Only JavaScript refuses types of arguments, and only C refuses NULL.
-    assert.equal(codes.size, thrown.size + own.length + 2);
+    // C has one code for all that maps refuse. Only JavaScript refuses types of arguments, and only C refuses NULL.
+    assert.ok(codes.has('MEMS_ERROR_MAP'));
+    assert.equal(codes.size, thrown.size + own.length + 3);
   });
 });
 
@@ -155,6 +158,7 @@ describe('a program in C', () => {
   const program = path.join(folder, 'heap');
   const forks = path.join(folder, 'fork');
   const files = path.join(folder, 'files');
+  const maps = path.join(folder, 'maps');
   let missing = false;
 
   before(() => {
@@ -163,7 +167,7 @@ describe('a program in C', () => {
     const args = ['-std=c99', '-D_POSIX_C_SOURCE=200112L', ...warnings];
     // Before glibc 2.34 dlopen() is in a library of its own.
     const libraries = process.platform === 'linux' ? ['-ldl', '-lpthread'] : [];
-    for (const output of [program, forks, files]) {
+    for (const output of [program, forks, files, maps]) {
       const input = path.join(__dirname, `${path.basename(output)}.c`);
       const compiled =
         process.platform !== 'win32' && run(compiler, [...args, input, ...libraries, '-o', output]);
@@ -221,6 +225,35 @@ describe('a program in C', () => {
       [sound, roots.map(({ name, live }) => [name, live])],
       [true, [['list', true]]],
     );
+  });
+
+  test('shares maps with JavaScript, in one file', (t) => {
+    if (missing) return t.skip(missing);
+    const place = mkdtempSync(path.join(os.tmpdir(), 'mems-c-'));
+    t.after(() => rmSync(place, { recursive: true }));
+    const heap = Heap.open(path.join(place, 'maps.heap'));
+    const map = heap.map('pages', { encoding: 'string' });
+    map.set('/js', '<h1>JavaScript</h1>').set('é', 'e with an accent').set('/gone', 'a');
+    map.increment('count', -5);
+    const { status, stdout, stderr } = run(maps, [library, heap.path]);
+    assert.deepEqual(
+      { status, stdout, stderr },
+      { status: 0, stdout: 'all maps are well\n', stderr: '' },
+    );
+    const found = [...map].sort(([one], [other]) => (String(one) < String(other) ? -1 : 1));
+    assert.deepEqual(found, [
+      ['', ''],
+      ['/c', '<h1>ISO C</h1>'],
+      ['/child', Buffer.from('a child')],
+      ['/js', '<h1>JavaScript</h1>'],
+      [Buffer.from('bytes'), Buffer.from([255, 1])],
+      ['count', -5n],
+      ['json', { a: [1, null] }],
+      ['é', 'e with an accent'],
+    ]);
+    assert.equal(heap.map('threads').size, 2000);
+    heap.verify();
+    heap.close();
   });
 
   test('finds the addon for tests sound after every operation', (t) => {

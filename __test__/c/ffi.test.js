@@ -25,13 +25,14 @@ for (const [name, fields] of structs) {
   });
   koffi.struct(name, Object.fromEntries(types));
 }
+koffi.opaque('mems_map');
 const loaded = koffi.load(mems.library);
 const c = {};
 for (const [name, prototype] of functions) {
   const direction =
     name === 'mems_heap_open'
       ? prototype
-      : prototype.replace(/(?<!const )(\b\w+ \*\w+)\)/, '_Out_ $1)');
+      : prototype.replace(/(?<!const )(\b(?!mems_map )\w+ \*\w+)\)/, '_Out_ $1)');
   c[name.replace('mems_', '')] = loaded.func(direction);
 }
 
@@ -40,6 +41,25 @@ const last = () => [c.last_error(), c.last_error_message()];
 
 beforeEach(() => mems.init());
 afterEach(() => finishQuietly(mems));
+
+test('maps have the entries that JavaScript sees', () => {
+  const heap = new mems.Heap();
+  const map = heap.map('pages', { encoding: 'string' });
+  map.set('here', 'set by JavaScript');
+  const opened = c.map_open(heap.id, 'pages', { encoding: 1 });
+  assert.ok(opened, c.last_error_message());
+  const [key, into, length] = [Buffer.from('here'), Buffer.alloc(100), [0]];
+  assert.equal(c.map_get(opened, key, key.length, into, into.length, length), 0);
+  assert.equal(into.toString('utf8', 0, length[0]), 'set by JavaScript');
+  const value = Buffer.from('set by FFI');
+  assert.equal(c.map_set(opened, Buffer.from('there'), 5, value, value.length, 0), 0);
+  assert.equal(map.get('there'), 'set by FFI');
+  const removed = [7];
+  assert.equal(c.map_delete(opened, key, key.length, removed), 0);
+  assert.deepEqual([removed, [...map.keys()]], [[1], ['there']]);
+  assert.equal(c.map_close(opened), 0);
+  heap.close();
+});
 
 describe('library', () => {
   test('is the absolute path of the addon', () => {

@@ -25,6 +25,16 @@ function systemFailure(error, name, doing) {
   return new Failure(`cannot ${doing} ${name}: ${reason ?? error.message}.`);
 }
 
+/** Throws if a file cannot be read. */
+function checkThere(file) {
+  try {
+    if (fs.statSync(file).isDirectory()) throw new Failure(`cannot read ${file}: it is a folder.`);
+    fs.accessSync(file, fs.constants.R_OK);
+  } catch (error) {
+    throw error.syscall ? systemFailure(error, file, 'read') : error;
+  }
+}
+
 /** Where a file of that name is: what links lead to, also where there is nothing yet. `is` are the file's properties, if it is there. */
 function placeOf(name) {
   try {
@@ -126,4 +136,4 @@ async function writeOutput(name, force, write) {
   }
 }
 
-module.exports = { checkApart, checkOutput, systemFailure, writeOutput };
+module.exports = { checkApart, checkOutput, checkThere, systemFailure, writeOutput };

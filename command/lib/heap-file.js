@@ -58,7 +58,7 @@ const mend = (file, into) =>
   said(() => Heap.repair(file, { addresses: 'number', ...(into === undefined ? {} : { into }) }));
 
 /** The facts of a report, as [title, texts]. */
-function factsOf({ uuid, layout, clean, extents, bytes: of, counts, roots, processes }) {
+function factsOf({ uuid, layout, clean, extents, bytes: of, counts, roots, maps, processes }) {
   return [
     ['file', [uuid, `layout ${layout}`, clean ? 'closed' : 'not closed']],
     [
@@ -78,6 +78,19 @@ function factsOf({ uuid, layout, clean, extents, bytes: of, counts, roots, proce
     ...roots.map(({ name, address, live }) => [
       'root',
       [`${printable(name)} at ${count(address)}`, ...(live ? [] : ['no live block starts there'])],
+    ]),
+    ...maps.map(({ name, sound, entries, bytes: length, maxEntries, maxBytes }) => [
+      'map',
+      [
+        printable(name),
+        Number.isFinite(maxEntries)
+          ? `${count(entries)} of at most ${plural(maxEntries, 'entry', 'entries')}`
+          : plural(entries, 'entry', 'entries'),
+        Number.isFinite(maxBytes)
+          ? `${bytes(length)} of at most ${bytes(maxBytes)}`
+          : bytes(length),
+        ...(sound ? [] : ['damaged']),
+      ],
     ]),
   ];
 }
@@ -115,4 +128,13 @@ function checkPlain(file, others) {
     throw new Failure(`${printable(file)} is a heap file, for which there is no --${given}.`);
 }
 
-module.exports = { beginsHeapFile, checkPlain, isHeapFile, mend, printReport, reportOn };
+module.exports = {
+  beginsHeapFile,
+  checkPlain,
+  isHeapFile,
+  mend,
+  printable,
+  printReport,
+  reportOn,
+  said,
+};

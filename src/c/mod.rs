@@ -5,16 +5,17 @@
 //! with this folder, declaration by declaration.
 //!
 //! - `failure.rs`: from Rust errors and panics to codes and messages, the last of them kept for each thread.
-//! - `types.rs`: the structs. `recording.rs`: recordings. `files.rs`: heaps in files.
+//! - `types.rs`: the structs. `recording.rs`: recordings. `files.rs`: heaps in files. `maps.rs`: maps.
 //!
 //! Invariants: every body runs inside [`call`], so no panic unwinds into a caller. No caller's memory is touched, and no
-//! block's bytes are, while a lock is held. No block is at virtual address 0: it stands for a failure, as NULL does in C.
+//! block's bytes are, while a lock is held, except where `maps.rs` sets a value. No block is at virtual address 0: it stands for a failure, as NULL does in C.
 //!
 //! The `unsafe` of each `no_mangle` is sound for one reason: the name begins with `mems_`, and nothing else in a process
 //! that has loaded this library may define such names.
 
 mod failure;
 mod files;
+mod maps;
 mod recording;
 mod types;
 
@@ -23,8 +24,9 @@ pub use files::{
     mems_heap_delete_root, mems_heap_free_from, mems_heap_malloc_into, mems_heap_open_file, mems_heap_replace,
     mems_heap_root, mems_heap_set_root,
 };
+pub use maps::{OpenMap, mems_map_close, mems_map_delete, mems_map_get, mems_map_open, mems_map_set};
 pub use recording::{mems_heap_mark, mems_heap_record, mems_heap_snapshot, mems_heap_stop_recording};
-pub use types::{Block, FileOptions, Options, Stats};
+pub use types::{Block, FileOptions, MapOptions, Options, Stats};
 
 use crate::error::Error;
 use crate::mems::access::Access;

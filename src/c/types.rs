@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use crate::heap;
 use crate::heap::PolicyKind;
-use crate::mems::{self, Access, Choice, block, file};
+use crate::mems::{self, Access, Choice, block, file, map};
 use std::time::Duration;
 
 /// Options of a heap, `mems_options`. All zeros are the defaults.
@@ -136,6 +136,55 @@ impl FileOptions {
     }
 }
 
+/// What a map is opened with, `mems_map_options`. All zeros are the defaults.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MapOptions {
+    /// Most bytes of all blocks of the map; 0: as the map has it; all bits set: any number.
+    pub max_bytes: u64,
+    /// Most entries, in the same way.
+    pub max_entries: u64,
+    /// Parts of a new map, a power of two from 1 to 4096; 0 for 256.
+    pub shards: u32,
+    /// Whether the entries of a new map have checksums: above 0 yes.
+    pub checksums: i32,
+    /// What values are that are set: 0 bytes, 1 text, 2 JSON, up to 255.
+    pub encoding: u32,
+    /// Whether keys that are set are bytes, and no text: above 0 yes.
+    pub binary_keys: i32,
+    /// Zeros.
+    pub reserved: [u32; 8],
+}
+
+impl MapOptions {
+    /// The options of the map.
+    pub(super) fn checked(self) -> Result<map::MapOptions, Failure> {
+        if self.reserved.iter().any(|&field| field != 0) {
+            return Err(Failure::Argument("The reserved fields of mems_map_options must be zero"));
+        }
+        if self.encoding > 255 {
+            return Err(Failure::Argument("The encoding must be from 0 to 255"));
+        }
+        let defaults = map::MapOptions::default();
+        let shards = match self.shards {
+            0 => defaults.shards,
+            count if count.is_power_of_two() && count <= 4096 => count.trailing_zeros(),
+            _ => return Err(Failure::Argument("The number of shards must be a power of two from 1 to 4096")),
+        };
+        let limit = |given| match given {
+            0 => None,
+            u64::MAX => Some(0),
+            given => Some(given),
+        };
+        Ok(map::MapOptions {
+            most_bytes: limit(self.max_bytes),
+            most_entries: limit(self.max_entries),
+            shards,
+            checksums: self.checksums > 0,
+        })
+    }
+}
+
 /// A live block, `mems_block`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -170,5 +219,5 @@ impl From<heap::Stats> for Stats {
     }
 }
 
-const _: () = assert!(size_of::<FileOptions>() == 64);
+const _: () = assert!(size_of::<FileOptions>() == 64 && size_of::<MapOptions>() == 64);
 const _: () = assert!(size_of::<Options>() == 64 && size_of::<Block>() == 24 && size_of::<Stats>() == 192);

@@ -397,6 +397,8 @@ impl Mems {
         }
         self.regions.verify().map_err(Error::Corrupt)?;
         self.verify_alignments()?;
+        #[cfg(feature = "c-abi")]
+        self.verify_maps()?;
         if self.regions.end() == self.heap.end() {
             Ok(())
         } else {

@@ -8,7 +8,8 @@ use super::object::Made;
 use super::owner::{self, AtEnd};
 use crate::heap::FIRST_ADDRESS;
 use crate::heap::ledger::Summary;
-use crate::mems::file::{self, FileOptions, Process, Report};
+use crate::mems::file::{self, FileOptions, MapReport, Process, Report};
+use crate::mems::map::MapStats;
 use crate::mems::steps;
 use crate::process::files;
 use crate::process::registry::{self, Handle};
@@ -80,7 +81,7 @@ pub fn repair_file<'env>(env: &'env Env, path: Unknown, options: Unknown) -> Res
 }
 
 /// A report as an object: lists of numbers for extents (address, bytes), roots (address, whether it is live; the names are apart),
-/// processes (see [`file_of`]) and the summary.
+/// maps (see [`map_numbers`]; the names are apart), processes (see [`file_of`]) and the summary.
 fn shown<'env>(env: &'env Env, report: &Report) -> std::result::Result<Object<'env>, Failure> {
     let [problems, notes] =
         [&report.problems, &report.notes].map(|texts| texts.iter().map(|text| &text[..]).collect::<Vec<_>>());
@@ -107,8 +108,16 @@ fn shown<'env>(env: &'env Env, report: &Report) -> std::result::Result<Object<'e
     made.set(c"summary", &summary[..])?;
     made.set(c"names", &names[..])?;
     made.set(c"roots", &roots[..])?;
+    made.set(c"mapNames", &report.maps.iter().map(|map| &map.name[..]).collect::<Vec<_>>()[..])?;
+    made.set(c"maps", &report.maps.iter().flat_map(map_numbers).collect::<Vec<_>>()[..])?;
     made.set(c"processes", &numbers_of(&report.processes)[..])?;
     made.finished()
+}
+
+/// Six numbers for a map: its address, whether it is sound, its entries and bytes, and the limits of both; 0: no limit.
+fn map_numbers(map: &MapReport) -> [f64; 6] {
+    let MapStats { entries, bytes, most_entries, most_bytes, .. } = map.stats;
+    [map.address, u64::from(map.is_sound), entries, bytes, most_entries, most_bytes].map(as_number)
 }
 
 /// Three numbers for each process: slot, process id, and when it opened the file.

@@ -38,8 +38,10 @@ pub(crate) use open::{FileOptions, Opened};
 #[cfg(feature = "node")]
 pub(crate) use open::{Process, bad_max_size};
 pub(crate) use repair::repair;
-pub(crate) use verify::Report;
 #[cfg(feature = "node")]
+pub(crate) use verify::MapReport;
+pub(crate) use verify::Report;
+#[cfg(any(feature = "node", test))]
 pub(crate) use verify::verify;
 
 use self::format::Entry;
@@ -252,6 +254,21 @@ impl Mems {
         }
         self.heap.refresh();
         Ok(())
+    }
+
+    /// Calls `operation` as the owner of the lock may, for a caller that has the file, or its view of the file, for itself.
+    #[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript verifies and repairs files"))]
+    fn as_owner<T>(&mut self, operation: impl FnOnce(&mut Self) -> T) -> T {
+        let is_locked = self.file.as_ref().is_some_and(|file| file.is_locked);
+        let own = |heap: &mut Self, is_owned| {
+            if let Some(ledger) = heap.heap.ledger() {
+                ledger.set_owned(is_owned);
+            }
+        };
+        own(self, true);
+        let done = operation(self);
+        own(self, is_locked);
+        done
     }
 
     /// Whether other processes have added extents that this one has not mapped yet.

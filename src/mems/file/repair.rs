@@ -203,10 +203,12 @@ impl Mems {
         let heap = &self.heap;
         let dropped = self.file()?.header.mend_roots(|address| heap.check_block_start(address).is_ok());
         for name in dropped {
-            let name = String::from_utf8_lossy(&name);
-            notes.push(format!("the root '{name}' was dropped, since no live block starts at its address"));
+            let (what, name) = name.strip_prefix(&[0]).map_or(("root", &name[..]), |name| ("map", name));
+            let name = String::from_utf8_lossy(name);
+            notes.push(format!("the {what} '{name}' was dropped, since no live block starts at its address"));
         }
-        Ok(())
+        // Blocks of maps are freed, as the owner of the lock does.
+        self.as_owner(|heap| heap.mend_maps(is_recoverable, notes))
     }
 }
 

@@ -17,6 +17,7 @@ use crate::file_error::FileError;
 use crate::heap::ledger::layout::{EXTENTS, at};
 use crate::heap::ledger::lock::Owner;
 use crate::heap::ledger::{Ledger, Summary, word};
+use crate::mems::map::MapStats;
 use crate::mems::{Mems, Options};
 use crate::pause::Pause;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,17 @@ pub(crate) struct Root {
     pub is_live: bool,
 }
 
+/// A map.
+#[derive(Debug, Clone)]
+pub(crate) struct MapReport {
+    pub name: String,
+    pub address: u64,
+    /// Whether nothing that was looked at is damaged.
+    pub is_sound: bool,
+    /// What the map itself counts; nothing if its head is damaged.
+    pub stats: MapStats,
+}
+
 /// What a heap file is found to be.
 #[derive(Debug)]
 pub(crate) struct Report {
@@ -54,6 +66,7 @@ pub(crate) struct Report {
     pub extents: Vec<Entry>,
     pub summary: Summary,
     pub roots: Vec<Root>,
+    pub maps: Vec<MapReport>,
     pub processes: Vec<Process>,
 }
 
@@ -80,6 +93,7 @@ pub(crate) fn verify(path: &Path, deep: bool) -> Result<Report, Error> {
 fn look(opened: &Opened, options: &FileOptions, deep: bool) -> Result<Option<Report>, Error> {
     let file = HeapFile::look_into(opened, options)?;
     let (held, sequence) = (file.wait_for_quiet()?, file.header.sequence());
+    let publication = file.header.publication();
     let mut report = file.report();
     let is_there = header(&file.header_map).ok_or_else(|| file.corrupt("its header cannot be mapped"))?;
     let mut heap = Mems::over(Ledger::new(is_there), Options::shared(options.max_size, false)?, Box::new(file));
@@ -89,7 +103,9 @@ fn look(opened: &Opened, options: &FileOptions, deep: bool) -> Result<Option<Rep
     // Looked at by another map: what was recovered in private must not be seen.
     let file = HeapFile::look_into(opened, options)?;
     file.check_there()?;
-    let is_still = word(file.header.at(at::LOCK)) == held && file.header.sequence() == sequence;
+    let is_still = word(file.header.at(at::LOCK)) == held
+        && file.header.sequence() == sequence
+        && file.header.publication() == publication;
     Ok(is_still.then_some(report))
 }
 
@@ -122,6 +138,7 @@ impl HeapFile {
             extents: Vec::new(),
             summary: Summary::default(),
             roots: Vec::new(),
+            maps: Vec::new(),
             processes: self.processes(),
         };
         match State::newest(&self.header) {
@@ -157,20 +174,34 @@ impl Mems {
     ) -> Result<(), Error> {
         let file = self.file()?;
         let (path, has_intent) = (file.path.clone(), file.header.has_intent());
+        let has_publication = file.header.publication().is_some();
         for number in 0..self.regions.count() {
             report.extents.push(Entry::read(&path, &file.header, number, report.extents.last().copied())?);
         }
-        if is_held || has_intent {
-            let what =
-                if has_intent { "an operation that a process has not finished" } else { "a dead process's lock" };
+        if is_held || has_intent || has_publication {
+            let what = match (has_intent, has_publication) {
+                (true, _) => "an operation that a process has not finished",
+                (_, true) => "a change of a map that a process has not finished",
+                _ => "a dead process's lock",
+            };
             report.notes.push(format!("{what} will be recovered by the next process"));
         }
         let is_whole = learned.map_or_else(|error| place(error).map(Some), |()| Ok(None))?;
         let is_whole = is_whole.map(|place| report.problems.push(place)).is_none();
-        let Some(ledger) = self.heap.ledger() else { return Ok(()) };
-        if is_whole && has_intent && IS_PRIVATE {
+        if is_whole
+            && has_intent
+            && IS_PRIVATE
+            && let Some(ledger) = self.heap.ledger()
+        {
             report.problems.extend(ledger.try_recover().err());
         }
+        // An operation that has been recovered may have been one of a change of a map.
+        let has_publication = self.file()?.header.publication().is_some();
+        let is_settled = is_whole && (IS_PRIVATE || !has_intent && !has_publication);
+        if is_settled && has_publication {
+            self.as_owner(Self::settle_publication);
+        }
+        let Some(ledger) = self.heap.ledger() else { return Ok(()) };
         if is_whole && (IS_PRIVATE || !has_intent) {
             let checked = if deep { ledger.check() } else { ledger.check_counters() };
             report.problems.extend(checked.err());
@@ -180,7 +211,22 @@ impl Mems {
             let is_live = self.heap.check_block_start(address).is_ok();
             report.roots.push(Root { name: String::from_utf8_lossy(&name).into_owned(), address, is_live });
         }
+        self.look_at_maps(report, is_settled, deep);
         self.file()?.check_there()
+    }
+}
+
+impl Mems {
+    /// Looks at all maps; what is in them only if nothing is under way, `is_settled`.
+    fn look_at_maps(&self, report: &mut Report, is_settled: bool, deep: bool) {
+        for (name, address) in self.map_names() {
+            let name = String::from_utf8_lossy(&name).into_owned();
+            let stats = self.map_stats(address);
+            let problems = if is_settled { self.audit_map(address, deep).problems } else { Vec::new() };
+            let is_sound = problems.is_empty() && stats.is_some();
+            report.problems.extend(problems.into_iter().map(|problem| format!("the map '{name}': {problem}")));
+            report.maps.push(MapReport { name, address, is_sound, stats: stats.unwrap_or_default() });
+        }
     }
 }
 

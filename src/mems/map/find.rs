@@ -106,6 +106,18 @@ impl<'memory> Entry<'memory> {
         })
     }
 
+    /// The checksum of its key and its value.
+    pub fn checksum(&self) -> u32 {
+        let (mut sum, mut left) = (flate2::Crc::new(), self.key + self.value);
+        for word in &self.words[entry::WORDS..] {
+            let bytes = word.load(Ordering::Relaxed).to_le_bytes();
+            let some = left.min(bytes.len());
+            sum.update(&bytes[..some]);
+            left -= some;
+        }
+        sum.sum()
+    }
+
     /// Bytes of its block.
     pub const fn block_bytes(&self) -> u64 {
         entry_bytes(self.key, self.value)

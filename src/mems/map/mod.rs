@@ -4,7 +4,7 @@
 //! - `memory.rs`: words at addresses. `find.rs`: an entry by its key. `read.rs`: what reads. `write.rs`: what changes an entry, in one step.
 //!   `lease.rs`: who makes a value that is not there yet.
 //! - `room.rs`: larger tables, and which entries go to make room. `publish.rs`: how a change commits, and what is left to do after a death.
-//! - `verify.rs`: whether a map is sound.
+//! - `verify.rs`: whether a map is sound. `mend.rs`: what is kept of one that is not.
 //!
 //! Readers take no lock and wait for nobody: an entry never changes while it can be found, and its block is freed after the shard's version
 //! has gone up, which readers look at before and after. A call that changes something holds the heap's lock for all of the change, in a heap
@@ -21,6 +21,8 @@ mod find;
 pub(crate) mod layout;
 mod lease;
 mod memory;
+#[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript repairs files"))]
+mod mend;
 mod publish;
 mod read;
 mod room;
@@ -34,7 +36,7 @@ pub(crate) use memory::Room;
 pub(crate) use read::{Got, Taken};
 pub(crate) use write::{New, expiry_of};
 
-use self::layout::{LEAST_SLOTS, MAGIC, MOST_SHARDS, head, map_bytes, shard_number};
+use self::layout::{LEAST_SLOTS, MAGIC, MOST_SHARDS, head, map_bytes, shard, shard_number, table_of};
 use self::memory::Memory;
 use self::publish::map_words;
 use crate::error::Error;
@@ -96,6 +98,25 @@ pub(crate) struct MapStats {
     pub slots: u64,
 }
 
+impl MapStats {
+    /// What the words of a map say.
+    fn of(words: &[AtomicU64]) -> Self {
+        let at = |number: usize| word(&words[number]);
+        let slots = |words: &[AtomicU64]| table_of(word(&words[shard::TABLE])).map_or(0, |(_, slots)| 1 << slots);
+        let shards = words[head::WORDS..].chunks_exact(shard::WORDS);
+        Self {
+            entries: at(head::ENTRIES),
+            bytes: at(head::BYTES),
+            most_bytes: at(head::MOST_BYTES),
+            most_entries: at(head::MOST_ENTRIES),
+            evictions: at(head::EVICTIONS),
+            expirations: at(head::EXPIRATIONS),
+            shards: shards.len() as u64,
+            slots: shards.map(slots).sum(),
+        }
+    }
+}
+
 /// The root of a map: no program can give a root a name with a zero.
 fn root_of(name: &[u8]) -> Vec<u8> {
     [&[0], name].concat()
@@ -116,6 +137,9 @@ impl Map {
         if name.is_empty() || name.len() > MOST_NAME {
             return Err(MapError::Name { bytes: name.len(), most: MOST_NAME }.into());
         }
+        if let Some(map) = heap.look(|heap| Self::find_read_only(heap, name))? {
+            return Ok(map);
+        }
         heap.with(|heap| {
             let address = match heap.map_address(name) {
                 Some(address) => address,
@@ -125,6 +149,18 @@ impl Map {
             map.set_limits(heap, options)?;
             Ok(map)
         })
+    }
+
+    /// The map of a name in a heap that is for reading only, which needs no lock. `None`: the heap can be changed.
+    fn find_read_only(heap: &mut Mems, name: &[u8]) -> Result<Option<Self>, Error> {
+        if !heap.is_read_only() {
+            return Ok(None);
+        }
+        heap.learn()?;
+        match heap.map_address(name) {
+            Some(address) => Self::at(heap, address).map(Some),
+            None => heap.check_writable().map(|()| None),
+        }
     }
 
     /// The map whose block is at an address.

@@ -125,7 +125,7 @@ impl Mems {
     }
 
     /// Sets a word of the publication, in a heap file.
-    fn note(&self, noted: Noted, address: u64) {
+    pub(super) fn note(&self, noted: Noted, address: u64) {
         if let Ok(file) = self.file() {
             file.header().note(noted, address);
         }
@@ -178,7 +178,13 @@ pub(super) fn map_words(memory: &Memory, address: u64) -> Option<&[AtomicU64]> {
 }
 
 /// Counts what a shard has, and what the map has by its shards' counters.
-pub(super) fn recount(memory: &Memory, map: &[AtomicU64], number: usize) {
+fn recount(memory: &Memory, map: &[AtomicU64], number: usize) {
+    recount_shard(memory, map, number);
+    sum_up(map);
+}
+
+/// Counts what a shard has.
+pub(super) fn recount_shard(memory: &Memory, map: &[AtomicU64], number: usize) {
     let Some(words) = shard_words(map, number) else { return };
     let (mut entries, mut used, mut bytes) = (0, 0, 0);
     if let Some((address, slots)) = table_of(word(&words[shard::TABLE]))
@@ -196,7 +202,6 @@ pub(super) fn recount(memory: &Memory, map: &[AtomicU64], number: usize) {
     for (counter, value) in [(shard::ENTRIES, entries), (shard::USED, used), (shard::BYTES, bytes)] {
         put(&words[counter], value);
     }
-    sum_up(map);
 }
 
 /// Sets the counters of a map that are sums over its shards.

@@ -197,24 +197,37 @@ impl Map {
         path.map_or_else(|error| error, |path| FileError::FileLost { path }.into())
     }
 
+    #[cold]
+    fn busy(&self, heap: &mut impl Access) -> Error {
+        let path = heap.look(|heap| Ok(heap.file()?.path().display().to_string()));
+        let holders = "processes that change the map all the time".to_owned();
+        path.map_or_else(|error| error, |path| FileError::FileInUse { path, holders }.into())
+    }
+
     /// The entries of a shard as they were at one moment, without those that have expired. `with_values`: whether their values are copied.
     ///
     /// # Errors
-    /// The errors of [`Map::get`]; [`Error::OutOfText`] without memory for them.
+    /// The errors of [`Map::get`]; [`Error::OutOfText`] without memory for them; [`FileError::FileInUse`] if the heap is for reading only, and
+    /// others change the shard during each look.
     pub fn list(&mut self, heap: &mut impl Access, number: usize, with_values: bool) -> Result<Vec<Listed>, Error> {
-        let mut tries = 0;
+        let is_read_only = self.file.as_ref().is_some_and(|file| file.is_read_only());
+        let (mut tries, mut pause) = (0, Pause::default());
         loop {
             match self.try_list(number, with_values, tries > 0) {
                 Some(listed) => return listed,
-                // A shard in which something changes all the time is read with the lock.
-                None if tries == TRIES => {
+                None if tries == MOST_TRIES => return Err(self.busy(heap)),
+                // A shard in which something changes all the time is read with the lock, which a heap for reading only cannot take.
+                None if tries == TRIES && !is_read_only => {
                     return heap.with(|heap| {
                         let learnt = self.memory.learn(heap);
                         let listed = if learnt { self.try_list(number, with_values, true) } else { None };
                         listed.unwrap_or(Err(Error::OutOfText))
                     });
                 }
-                None => self.learn(heap)?,
+                None => {
+                    self.learn(heap)?;
+                    pause.wait();
+                }
             }
             tries += 1;
         }
@@ -272,24 +285,15 @@ impl Map {
             self.learn(heap)?;
         }
         let words = self.memory.words(self.address, head::WORDS + (shard::WORDS << self.shards));
-        let Some(words) = words else { return Ok(MapStats::default()) };
-        let at = |number: usize| word(&words[number]);
-        let slots = |words: &[AtomicU64]| table_of(word(&words[shard::TABLE])).map_or(0, |(_, slots)| 1 << slots);
-        Ok(MapStats {
-            entries: at(head::ENTRIES),
-            bytes: at(head::BYTES),
-            most_bytes: at(head::MOST_BYTES),
-            most_entries: at(head::MOST_ENTRIES),
-            evictions: at(head::EVICTIONS),
-            expirations: at(head::EXPIRATIONS),
-            shards: 1 << self.shards,
-            slots: words[head::WORDS..].chunks_exact(shard::WORDS).map(slots).sum(),
-        })
+        Ok(words.map_or_else(MapStats::default, MapStats::of))
     }
 }
 
 /// How often a shard is read without the lock.
 const TRIES: u32 = 100;
+
+/// How often it is read where nothing else is possible: some seconds, in which others change it each time.
+const MOST_TRIES: u32 = 50_000;
 
 /// Zeros, if there is memory for them.
 fn zeros(length: usize) -> Option<Vec<u8>> {
