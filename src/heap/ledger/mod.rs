@@ -10,6 +10,8 @@
 //!   `occupancy.rs`: what is derived from them, to find holes and bits quickly.
 //! - `header.rs`, `intent.rs`: how an operation begins and is finished. `take.rs`, `release.rs`, `resize.rs`: the operations.
 //! - `recover.rs`: what is left to do after a death. `rebuild.rs`: deriving everything anew. `verify.rs`: whether it is sound.
+//! - `durable.rs`: what a heap has besides that survives a power failure. `retire.rs`: how it frees blocks. `checkpoint.rs`: its syncs;
+//!   `restore.rs`: going back to one.
 //! - `lock.rs`: who may change something. `roots.rs`: names for addresses. `engine.rs`: all of this as an engine.
 //!
 //! First fit by address over all holes, as for heaps in memory. Sizes are rounded up to units, and no exact length is kept.
@@ -30,8 +32,10 @@
 )]
 
 mod bits;
+pub mod checkpoint;
 #[cfg(test)]
 mod death;
+mod durable;
 mod engine;
 mod extent;
 mod header;
@@ -39,10 +43,14 @@ pub(super) mod intent;
 pub mod layout;
 pub mod lock;
 mod occupancy;
+#[cfg(test)]
+mod power_tests;
 mod rebuild;
 mod recover;
 mod release;
 mod resize;
+mod restore;
+mod retire;
 pub mod roots;
 mod rows;
 mod take;
@@ -52,7 +60,7 @@ mod verify;
 mod words;
 
 pub use extent::{Extent, ExtentWords};
-pub use header::Header;
+pub use header::{DURABLE, Header};
 pub(super) use take::Word;
 pub use verify::Summary;
 pub use words::{put, word};
@@ -142,7 +150,7 @@ impl Ledger {
         }
         let (number, extent) = self.find(start / UNIT)?;
         let start = start / UNIT - extent.first;
-        extent.is_start(start).then_some((number, extent, start))
+        extent.is_live_start(start).then_some((number, extent, start))
     }
 
     /// Finishes an operation on a block.

@@ -45,6 +45,7 @@ impl HeapFile {
                 rows: map.words32(at(layout.rows_at()), layout.row_entries())?,
                 occupancy: map.words64(at(layout.occupancy_at()), layout.occupancy_words())?,
                 data: Mapping::words(&mapping),
+                durable: None,
             })
         };
         let extent = words().and_then(|words| Extent::new(entry.first / UNIT, entry.bytes, words));
