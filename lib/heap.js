@@ -34,6 +34,8 @@ const {
   mallocInto,
   processesOf,
   reportOf,
+  sync,
+  syncSync,
   wait,
   waitAsync,
 } = require('./heap-files.js');
@@ -249,6 +251,14 @@ class Heap {
     // Throws unless it is an address of a live block. Which word has changed is for those that wait to find out.
     binding.heapGet(idOf(this), address);
     binding.notify(idOf(this));
+  }
+
+  async sync() {
+    return sync(idOf(this));
+  }
+
+  syncSync() {
+    return syncSync(idOf(this));
   }
 
   get path() {

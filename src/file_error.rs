@@ -36,11 +36,32 @@ pub enum FileError {
     /// A heap file that was open when the system stopped.
     #[error(
         "The heap file {path} was open when the system stopped, so the disk may have some of its newer pages and some of its older. \
-         Call Heap.repair() to keep what is sound, or remove the file"
+         Pass onPowerLoss: 'salvage' to keep what is sound, onPowerLoss: 'reset' to begin with an empty heap, or remove the file"
     )]
     NeedsRecovery {
         /// The file's path.
         path: String,
+    },
+
+    /// A sync of a heap file that does not survive a power failure.
+    #[error("The heap file {path} does not survive a power failure. Only a file that was made with durable: true can be synced")]
+    NotDurable {
+        /// The file's path.
+        path: String,
+    },
+
+    /// A heap file of which it is unknown what the disk has.
+    #[error(
+        "The heap file {path} could not be written to the disk: {reason}. It is unknown what the disk has, so that nothing can be synced until \
+         all processes have closed the file and one has opened it again. After a power failure the last sync that has finished comes back"
+    )]
+    SyncFailed {
+        /// The file's path.
+        path: String,
+        /// What the system has said.
+        reason: String,
+        /// The system's number of the error.
+        errno: i32,
     },
 
     /// A heap file that another process has for itself, or that one wants for itself.
@@ -194,6 +215,8 @@ impl FileError {
             Self::FileVersion { .. } => "ERR_MEMS_FILE_VERSION",
             Self::FileCorrupt { .. } => "ERR_MEMS_FILE_CORRUPT",
             Self::NeedsRecovery { .. } => "ERR_MEMS_NEEDS_RECOVERY",
+            Self::NotDurable { .. } => "ERR_MEMS_NOT_DURABLE",
+            Self::SyncFailed { .. } => "ERR_MEMS_SYNC_FAILED",
             Self::FileInUse { .. } => "ERR_MEMS_FILE_IN_USE",
             Self::FileSystem { .. } => "ERR_MEMS_FILE_SYSTEM",
             Self::FileLost { .. } => "ERR_MEMS_FILE_LOST",

@@ -425,16 +425,18 @@ impl Mems {
     /// Ends the heap: all memory is given back to the system.
     pub fn finish(mut self) {
         self.end_recording();
-        if let Some(stopped) = self.stopped {
+        if let Some(stopped) = self.stopped.take() {
             // Nobody is left to be told that the disk has failed.
             let _failed = stopped.finish();
         }
+        #[cfg(feature = "c-abi")]
+        self.learn_last();
         for span in self.regions.spans() {
             span.abandon();
         }
         #[cfg(feature = "c-abi")]
         if let Some(file) = self.file {
-            file.close();
+            file.close(self.heap.ledger());
         }
         // A ledger holds the memory of its extents, which is not to look as if buffers did.
         drop(self.heap);

@@ -3,6 +3,7 @@
 //! Every call from JavaScript runs inside [`guard`], so that a panic becomes an exception and never unwinds into V8.
 
 use crate::error::Error;
+use crate::file_error::FileError;
 use crate::recording::Fault;
 use napi::sys;
 use std::cell::RefCell;
@@ -95,13 +96,21 @@ impl Failure {
         if pending {
             return;
         }
+        if let Some(error) = self.exception(env) {
+            // SAFETY: `error` is a value of `env`, made above.
+            unsafe { sys::napi_throw(env, error) };
+        }
+    }
+
+    /// This failure as a JavaScript error. `None`: the environment is being torn down.
+    fn exception(&self, env: sys::napi_env) -> Option<sys::napi_value> {
         let message = string(env, &self.to_string());
         let mut error = ptr::null_mut();
         // SAFETY: `env` is the environment of the running callback; `message` is a string of it, or null, which Node-API refuses by
         // status.
         let status = unsafe { self.constructor()(env, ptr::null_mut(), message, &raw mut error) };
         if status != sys::Status::napi_ok {
-            return;
+            return None;
         }
         define(env, error, c"code", string(env, self.code()));
         let refused = match self {
@@ -114,8 +123,19 @@ impl Failure {
             define(env, error, c"size", number(env, size));
             define(env, error, c"available", number(env, available));
         }
+        if let Self::Mems(Error::File(FileError::SyncFailed { errno, .. })) = self {
+            define(env, error, c"errno", signed(env, *errno));
+        }
+        Some(error)
+    }
+
+    /// What a promise is rejected with.
+    pub(super) fn rejection(&self, env: napi::Env) -> napi::Error {
+        let Some(error) = self.exception(env.raw()) else {
+            return napi::Error::new(napi::Status::GenericFailure, self.to_string());
+        };
         // SAFETY: `error` is a value of `env`, made above.
-        unsafe { sys::napi_throw(env, error) };
+        unsafe { napi::bindgen_prelude::Unknown::from_raw_unchecked(env.raw(), error) }.into()
     }
 }
 
@@ -136,6 +156,14 @@ fn number(env: sys::napi_env, number: u64) -> sys::napi_value {
     unsafe {
         sys::napi_create_double(env, number as f64, &raw mut value)
     };
+    value
+}
+
+/// A JavaScript number, or null where `env` can make none any more.
+fn signed(env: sys::napi_env, number: i32) -> sys::napi_value {
+    let mut value = ptr::null_mut();
+    // SAFETY: a failed call leaves `value` null.
+    unsafe { sys::napi_create_int32(env, number, &raw mut value) };
     value
 }
 

@@ -17,3 +17,9 @@ pub fn refuse_buffers() {
 pub fn panic_with_the_heap_locked(env: Env) -> Result<()> {
     run(env, || Ok(registry::with_heap(registry::DEFAULT_ID, |_| panic!("a panic on purpose"))?))
 }
+
+/// The next time that this process writes a file to the disk, that fails with the system's error of a number.
+#[napi]
+pub fn fail_next_flush(errno: i32) {
+    crate::memory::file::FAILING.store(errno, std::sync::atomic::Ordering::Relaxed);
+}

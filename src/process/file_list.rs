@@ -1,6 +1,7 @@
 //! The list of the files that heaps of the process are in. `files.rs` says what becomes of it, and `fork.rs` empties it in a child.
 
 use super::id::Id;
+use super::syncs::Regular;
 use crate::memory::file::Identity;
 use std::sync::Mutex;
 
@@ -11,6 +12,8 @@ pub(super) struct OpenFile {
     /// How often it was opened, and not closed since.
     pub(super) count: usize,
     pub(super) read_only: bool,
+    /// The thread that syncs it, if one does.
+    pub(super) _regular: Option<Regular>,
 }
 
 /// All that are open. No other lock is taken before this one.

@@ -217,6 +217,11 @@ impl Ledger {
         Ok(cut)
     }
 
+    /// Says that nothing is known of the copies, so that the next sync writes its own whole.
+    pub fn distrust_copies(&self) {
+        self.header.put_syncing(true);
+    }
+
     /// The checksum of a group of a copy: 0 if all its words are.
     pub(super) fn sum_of_group(&self, copy: usize, (number, group): (usize, usize)) -> u64 {
         let Some(durable) = &self.extents[number].durable else { return 0 };

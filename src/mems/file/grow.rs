@@ -9,7 +9,7 @@ use super::format::{Entry, corrupt};
 use super::{HeapFile, byte};
 use crate::error::Error;
 use crate::file_error::FileError;
-use crate::heap::ledger::layout::{EXTENTS, ExtentLayout, MOST_EXTENT, PART, UNIT};
+use crate::heap::ledger::layout::{DurableLayout, EXTENTS, ExtentLayout, MOST_EXTENT, PART, UNIT};
 use crate::heap::ledger::{Extent, ExtentWords};
 use crate::memory::{ALIGNMENT, Mapping};
 use crate::mems::Mems;
@@ -34,18 +34,22 @@ impl HeapFile {
         let failed = |error| self.failed("mapped", &error);
         let length = usize::try_from(entry.bytes).map_err(|_| self.corrupt("an extent is too long"))?;
         let layout = ExtentLayout::new(entry.bytes);
-        let map = self.file.map(entry.offset, layout.bytes()).map_err(failed)?;
+        let map = self.file.map(entry.offset, entry.data() - entry.offset).map_err(failed)?;
         let phase = usize::try_from(entry.first % ALIGNMENT as u64).unwrap_or(0);
         let mapping = Mapping::of_file(&self.file, entry.data(), length, phase, dont_fork).map_err(failed)?;
         let mapping = Arc::new(mapping);
         let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
         let words = || {
+            let durable = match entry.is_durable {
+                true => Some(map.words64(at(layout.bytes()), DurableLayout::new(entry.bytes).words())?),
+                false => None,
+            };
             Some(ExtentWords {
                 planes: map.words64(0, layout.planes())?,
                 rows: map.words32(at(layout.rows_at()), layout.row_entries())?,
                 occupancy: map.words64(at(layout.occupancy_at()), layout.occupancy_words())?,
                 data: Mapping::words(&mapping),
-                durable: None,
+                durable,
             })
         };
         let extent = words().and_then(|words| Extent::new(entry.first / UNIT, entry.bytes, words));
@@ -160,8 +164,8 @@ impl Mems {
             return self.enter_file();
         }
         let bytes = file.next_length(needed, size, self.heap.mapped())?;
-        let entry = Entry::following(file.last, bytes);
-        let (length, metadata) = (entry.end() - entry.offset, ExtentLayout::new(bytes).bytes());
+        let entry = Entry::following(file.last, bytes, file.header.is_durable());
+        let (length, metadata) = (entry.end() - entry.offset, entry.data() - entry.offset);
         file.file.allocate(entry.offset, length).map_err(|error| FileError::OutOfSpace {
             path: file.path_said(),
             size,

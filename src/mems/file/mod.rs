@@ -2,6 +2,7 @@
 //!
 //! - Here what a heap has of its file, and how a call enters and leaves it. `open.rs`: creating, opening and closing one.
 //! - `grow.rs`: adding extents, and finding those that others have added. `words.rs`: words and roots. `bell.rs`: waiting for words.
+//! - `durable.rs`: syncs, and what is done after a power failure.
 //! - `format.rs`: what the file says of itself. `verify.rs`: whether it is sound. `repair.rs`: mending one that is not.
 //!
 //! A call enters the file before it does anything with the heap, and leaves it afterwards (`process/registry.rs`). Between the two it
@@ -11,6 +12,7 @@
 
 #[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript calls it"))]
 mod bell;
+mod durable;
 pub(crate) mod format;
 mod grow;
 mod open;
@@ -20,6 +22,9 @@ mod repair;
 mod verify;
 mod words;
 
+#[cfg(feature = "node")]
+pub(crate) use durable::OnPowerLoss;
+pub(crate) use durable::Syncs;
 #[cfg(feature = "node")]
 pub(crate) use open::Process;
 pub(crate) use open::{FileOptions, Opened};
@@ -49,6 +54,8 @@ mod byte {
     pub const GROWTH: u64 = OPENING + 1;
     /// Held by a process that has the file for itself.
     pub const EXCLUSIVE: u64 = OPENING + 2;
+    /// Held during a sync.
+    pub const SYNC: u64 = OPENING + 3;
 }
 
 /// What a heap has of its file.
@@ -74,6 +81,8 @@ pub(crate) struct HeapFile {
     last: Option<Entry>,
     /// Whether this process holds the lock.
     is_locked: bool,
+    /// What syncs need.
+    syncs: Arc<Syncs>,
 }
 
 impl HeapFile {

@@ -6,6 +6,7 @@
 //! Costs: some dozens of system calls, a few for each extent. Nothing is read but the header.
 
 use super::format::{CONSTANT, Constant, State, corrupt};
+use super::durable::{self, OnPowerLoss, Syncs};
 use super::{HeapFile, byte};
 use crate::error::Error;
 use crate::file_error::FileError;
@@ -38,6 +39,12 @@ pub(crate) struct FileOptions {
     pub any_file_system: bool,
     /// Whether blocks are cleared as they are freed.
     pub zero_on_free: bool,
+    /// Whether the heap has to survive a power failure; a new file is made so.
+    pub durable: bool,
+    /// How often it is synced, if a thread is to do that.
+    pub sync_every: Option<Duration>,
+    /// What is done if the file was open when the system stopped. `None`: what suits the file.
+    pub on_power_loss: Option<OnPowerLoss>,
 }
 
 impl Default for FileOptions {
@@ -52,6 +59,9 @@ impl Default for FileOptions {
             follow_symlinks: false,
             any_file_system: false,
             zero_on_free: false,
+            durable: false,
+            sync_every: None,
+            on_power_loss: None,
         }
     }
 }
@@ -120,10 +130,11 @@ fn create(path: &Path, options: &FileOptions) -> Result<(), Error> {
     let created = File::create(path, options.mode, HEADER, options.any_file_system, &mut |file| {
         use std::io::Write;
         let mut file = file;
-        file.write_all(&Constant::bytes(uuid))?;
+        file.write_all(&Constant::bytes(uuid, options.durable))?;
         let mut state = [0; 64];
         state[..40].copy_from_slice(&State { boot, is_clean: true, generation: 0 }.bytes());
-        file.write_all(&state)
+        file.write_all(&state)?;
+        if options.durable { durable::write_first_record(file) } else { Ok(()) }
     });
     created.map(drop).map_err(|refused| not_created(path, HEADER, refused))
 }
@@ -196,8 +207,10 @@ impl HeapFile {
             return Err(FileError::FileVersion { path, found, supported }.into());
         }
         let map = file.map(0, HEADER).map_err(failed)?;
-        let header = header(&map).ok_or_else(|| corrupt(path, "its header cannot be mapped"))?;
+        let unmapped = || corrupt(path, "its header cannot be mapped");
+        let (header, shared) = (header(&map).ok_or_else(unmapped)?, header(&map).ok_or_else(unmapped)?);
         Ok(Self {
+            syncs: Arc::new(Syncs::new(path.clone(), Arc::clone(file), shared, options.lock_timeout)),
             path: path.clone(),
             file: Arc::clone(file),
             header,
@@ -213,14 +226,19 @@ impl HeapFile {
         })
     }
 
-    /// Fails if the file was in use when the system stopped. Says that it is in use now.
-    fn begin(&self) -> Result<(), Error> {
+    /// Whether the file was in use when the system stopped.
+    pub(super) fn has_lost_power(&self) -> Result<bool, Error> {
         let state = State::newest(&self.header).ok_or_else(|| corrupt(&self.path, "both of its states are damaged"))?;
-        if !state.is_clean && state.boot != self.boot {
-            return Err(FileError::NeedsRecovery { path: self.path_said() }.into());
-        }
-        if state.is_clean || state.boot != self.boot {
+        Ok(!state.is_clean && state.boot != self.boot)
+    }
+
+    /// Says that the file is in use. That is on the disk before anything else that this process changes: a file that is said to be closed
+    /// cleanly is so.
+    pub(super) fn begin(&self) -> Result<(), Error> {
+        let is_begun = State::newest(&self.header).is_some_and(|state| !state.is_clean && state.boot == self.boot);
+        if !is_begun {
             State::write(&self.header, self.boot, false);
+            self.syncs.flush()?;
         }
         Ok(())
     }
@@ -278,7 +296,7 @@ impl HeapFile {
     }
 
     /// Whether other processes have the file open.
-    fn has_others(&self) -> bool {
+    pub(super) fn has_others(&self) -> bool {
         let own = self.owner.map(|owner| owner.slot);
         self.processes().iter().any(|process| Some(process.slot) != own)
     }
@@ -306,16 +324,14 @@ impl HeapFile {
     }
 
     /// The end of this process's use: the last process to close a file says that it is clean, when everything is on the disk.
-    pub fn close(&self) {
+    pub fn close(&self, ledger: Option<&mut Ledger>) {
         let Some(owner) = self.owner else { return };
         let ended = Self::with_opening(&self.file, &self.path, self.patience, || {
             put(self.header.at(at::PROCESSES + 2 * owner.slot), 0);
             if !self.has_others() && !self.file.is_lost() && !self.header.has_intent() {
-                let synced = self.file.sync();
-                if synced.is_ok() {
-                    State::write(&self.header, self.boot, true);
-                    let _synced = self.file.sync();
-                }
+                self.sync_alone(ledger)?;
+                State::write(&self.header, self.boot, true);
+                self.syncs.flush()?;
             }
             Ok(())
         });
@@ -340,18 +356,28 @@ impl Mems {
     /// What the file is not, or the process may not: see [`Error`].
     pub(crate) fn in_file(opened: &Opened, options: &FileOptions) -> Result<Self, Error> {
         if options.read_only {
-            return Self::build(HeapFile::look_into(opened, options)?, options);
+            let file = HeapFile::look_into(opened, options)?;
+            // Who only reads can mend nothing.
+            if file.has_lost_power()? {
+                return Err(FileError::NeedsRecovery { path: file.path_said() }.into());
+            }
+            return Self::build(file, options);
         }
         HeapFile::with_opening(&opened.file, &opened.path, options.lock_timeout, || {
             let mut file = HeapFile::look_into(opened, options)?;
+            file.check_options(options)?;
             file.take_slot(options.exclusive)?;
+            if file.has_lost_power()? {
+                return Self::after_power_loss(file, opened, options);
+            }
+            file.heal()?;
             file.begin()?;
             Self::build(file, options)
         })
     }
 
     /// The heap of a file that this process may use.
-    fn build(file: HeapFile, options: &FileOptions) -> Result<Self, Error> {
+    pub(super) fn build(file: HeapFile, options: &FileOptions) -> Result<Self, Error> {
         let header = header(&file.header_map).ok_or_else(|| corrupt(&file.path, "its header cannot be mapped"))?;
         let mut heap =
             Self::over(Ledger::new(header), Options::shared(options.max_size, options.zero_on_free)?, Box::new(file));

@@ -128,10 +128,18 @@ impl HeapFile {
             None => report.problems.push("both of its states are damaged".to_owned()),
             Some(state) => {
                 report.is_clean = state.is_clean;
-                if !state.is_clean && state.boot != self.boot {
-                    let said =
-                        "it was open when the system stopped, so that some of its pages may be older than others";
-                    report.problems.push(said.to_owned());
+                let newest = self.header.records().next().filter(|_| self.header.is_durable());
+                match newest {
+                    _ if state.is_clean || state.boot == self.boot => {}
+                    Some(record) => report.notes.push(format!(
+                        "it was open when the system stopped: opening it brings back sync {}",
+                        record.generation
+                    )),
+                    None => {
+                        let said =
+                            "it was open when the system stopped, so that some of its pages may be older than others";
+                        report.problems.push(said.to_owned());
+                    }
                 }
             }
         }
@@ -156,6 +164,9 @@ impl Mems {
         deep: bool,
     ) -> Result<(), Error> {
         let file = self.file()?;
+        if file.header.is_durable() && file.has_lost_power()? {
+            return self.look_at_copies(report);
+        }
         let (path, has_intent) = (file.path.clone(), file.header.has_intent());
         for number in 0..self.regions.count() {
             report.extents.push(Entry::read(&path, &file.header, number, report.extents.last().copied())?);
@@ -179,6 +190,17 @@ impl Mems {
         for (name, address) in self.file()?.roots() {
             let is_live = self.heap.check_block_start(address).is_ok();
             report.roots.push(Root { name: String::from_utf8_lossy(&name).into_owned(), address, is_live });
+        }
+        self.file()?.check_there()
+    }
+}
+
+impl Mems {
+    /// Looks at what a heap can go back to that was open when the system stopped: what is there besides is not what comes back.
+    fn look_at_copies(&mut self, report: &mut Report) -> Result<(), Error> {
+        let Some(ledger) = self.heap.ledger() else { return Ok(()) };
+        if !ledger.header().records().any(|record| ledger.has_copy(&record)) {
+            report.problems.push("neither of its two last syncs is whole on the disk".to_owned());
         }
         self.file()?.check_there()
     }
