@@ -36,7 +36,8 @@ pub enum FileError {
     /// A heap file that was open when the system stopped.
     #[error(
         "The heap file {path} was open when the system stopped, so the disk may have some of its newer pages and some of its older. \
-         Pass onPowerLoss: 'salvage' to keep what is sound, onPowerLoss: 'reset' to begin with an empty heap, or remove the file"
+         Pass onPowerLoss: 'salvage', or call Heap.repair(), to keep what is sound; pass onPowerLoss: 'reset' to begin with an empty heap; or \
+         remove the file"
     )]
     NeedsRecovery {
         /// The file's path.
@@ -44,7 +45,9 @@ pub enum FileError {
     },
 
     /// A sync of a heap file that does not survive a power failure.
-    #[error("The heap file {path} does not survive a power failure. Only a file that was made with durable: true can be synced")]
+    #[error(
+        "The heap file {path} was not made with durable: true, so that it cannot be synced, and does not survive a power failure"
+    )]
     NotDurable {
         /// The file's path.
         path: String,

@@ -589,9 +589,11 @@ describe('the file', () => {
     const file = newPath();
     Heap.open(file, { durable: true }).close();
     assert.equal(fs.readFileSync(file).readUInt32LE(AT.needed), 1);
+    assert.equal(Heap.verify(file).durable, true);
     const plain = newPath();
     Heap.open(plain).close();
     assert.equal(fs.readFileSync(plain).readUInt32LE(AT.needed), 0);
+    assert.equal(Heap.verify(plain).durable, false);
   });
 
   test('is looked at after a power failure without being changed', () => {

@@ -233,10 +233,10 @@ pub(super) fn file_options(value: Value, defaults: FileOptions) -> Result<FileOp
         options.sync_every = Some(Duration::from_millis(size("options.syncEvery", value)?));
     }
     let expected = "'refuse', 'reset', 'salvage' or 'restore'";
-    let chosen = given.choice(c"onPowerLoss", "options.onPowerLoss", expected, &["refuse", "reset", "salvage", "restore"])?;
-    options.on_power_loss = chosen.map(|chosen| {
-        [OnPowerLoss::Refuse, OnPowerLoss::Reset, OnPowerLoss::Salvage, OnPowerLoss::Restore][chosen]
-    });
+    let chosen =
+        given.choice(c"onPowerLoss", "options.onPowerLoss", expected, &["refuse", "reset", "salvage", "restore"])?;
+    options.on_power_loss = chosen
+        .map(|chosen| [OnPowerLoss::Refuse, OnPowerLoss::Reset, OnPowerLoss::Salvage, OnPowerLoss::Restore][chosen]);
     Ok(options)
 }
 

@@ -1,6 +1,6 @@
 //! Syncs of heaps in files, for JavaScript: `#[napi]` functions.
 
-use super::arguments::{argument, id};
+use super::arguments::id;
 use super::failure::{Failure, run};
 use super::js_value::as_number;
 use crate::error::Error;

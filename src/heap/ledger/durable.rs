@@ -13,6 +13,7 @@
 //!
 //! Costs: two loads for each bit that changes, where its group is noted already.
 
+use super::Ledger;
 use super::extent::{Extent, granule};
 use super::layout::{DurableLayout, GROUP, UNIT};
 use super::words::{bit, put, word};
@@ -100,6 +101,14 @@ impl Durable {
     }
 }
 
+impl Ledger {
+    /// Bytes in blocks that wait for a sync. O(n).
+    #[must_use]
+    pub fn waiting_bytes(&self) -> u64 {
+        self.extents.iter().map(Extent::waiting_bytes).sum()
+    }
+}
+
 impl Extent {
     /// Whether the block that starts at a unit waits for a sync.
     #[inline]
@@ -136,8 +145,7 @@ impl Extent {
         Ok(())
     }
 
-    /// Bytes in blocks that wait for a sync.
-    pub(super) fn waiting_bytes(&self) -> u64 {
+    fn waiting_bytes(&self) -> u64 {
         let Some(durable) = &self.durable else { return 0 };
         let mut units = 0;
         for at in 0..self.layout.granules {

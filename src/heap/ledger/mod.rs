@@ -126,7 +126,7 @@ impl Ledger {
         if extent.first != self.units() || self.extents.try_reserve(1).is_err() {
             return false;
         }
-        self.bookkeeping += extent.layout.bytes();
+        self.bookkeeping += layout::bytes_before(extent.units * UNIT, extent.durable.is_some());
         self.extents.push(extent);
         true
     }

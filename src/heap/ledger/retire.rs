@@ -29,8 +29,7 @@ impl Ledger {
 
     /// Shortens the block that starts at a unit of an extent, and whose last unit is `last`: `to` is its last unit afterwards.
     pub(super) fn shorten(&self, extent: &Extent, start: u64, last: u64, to: u64) -> Freed {
-        let intent =
-            Intent::Shorten { start: extent.first + start, last: extent.first + last, to: extent.first + to };
+        let intent = Intent::Shorten { start: extent.first + start, last: extent.first + last, to: extent.first + to };
         self.header.intend(intent, None);
         extent.put_waiting(to + 1, true);
         extent.occupy(granule(to));

@@ -209,7 +209,9 @@ impl Entry {
     /// [`FileError::FileCorrupt`].
     pub fn read(path: &Path, header: &Header, number: usize, before: Option<Self>) -> Result<Self, Error> {
         let damaged = || corrupt(path, format!("entry {number} of its table of extents is damaged"));
-        Self::whole(header, number).filter(|entry| *entry == Self::following(before, entry.bytes, entry.is_durable)).ok_or_else(damaged)
+        Self::whole(header, number)
+            .filter(|entry| *entry == Self::following(before, entry.bytes, entry.is_durable))
+            .ok_or_else(damaged)
     }
 
     /// The entry of extent `number`, if its checksum is right and its length can be one.

@@ -5,8 +5,8 @@
 //!
 //! Costs: some dozens of system calls, a few for each extent. Nothing is read but the header.
 
-use super::format::{CONSTANT, Constant, State, corrupt};
 use super::durable::{self, OnPowerLoss, Syncs};
+use super::format::{CONSTANT, Constant, State, corrupt};
 use super::{HeapFile, byte};
 use crate::error::Error;
 use crate::file_error::FileError;

@@ -50,6 +50,8 @@ pub(crate) struct Report {
     pub notes: Vec<String>,
     /// Whether the last process has closed it, and what it stored is on the disk.
     pub is_clean: bool,
+    /// Whether the heap survives a power failure.
+    pub is_durable: bool,
     /// The extents whose entries are sound.
     pub extents: Vec<Entry>,
     pub summary: Summary,
@@ -119,6 +121,7 @@ impl HeapFile {
             problems: Vec::new(),
             notes: Vec::new(),
             is_clean: false,
+            is_durable: self.header.is_durable(),
             extents: Vec::new(),
             summary: Summary::default(),
             roots: Vec::new(),
@@ -142,6 +145,12 @@ impl HeapFile {
                     }
                 }
             }
+        }
+        if let Some(errno) = self.header.sync_failure() {
+            let reason = std::io::Error::from_raw_os_error(errno);
+            report
+                .notes
+                .push(format!("it could not be written to the disk ({reason}): it is unknown what the disk has"));
         }
         let (count, damaged) = (word(self.header.at(at::EXTENT_COUNT)), self.header.damaged_roots());
         if count > EXTENTS as u64 {
@@ -185,6 +194,10 @@ impl Mems {
         if is_whole && (IS_PRIVATE || !has_intent) {
             let checked = if deep { ledger.check() } else { ledger.check_counters() };
             report.problems.extend(checked.err());
+            let waiting = if deep { ledger.waiting_bytes() } else { 0 };
+            if waiting > 0 {
+                report.notes.push(format!("{waiting} bytes of freed blocks wait for a sync"));
+            }
         }
         report.summary = ledger.summary();
         for (name, address) in self.file()?.roots() {
