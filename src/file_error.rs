@@ -211,6 +211,17 @@ pub enum FileError {
 }
 
 impl FileError {
+    /// The error for what the system refuses; `what` was tried, as in "opened".
+    #[cfg(feature = "c-abi")]
+    pub(crate) fn failed(path: &std::path::Path, what: &'static str, error: &std::io::Error) -> Self {
+        Self::FileFailed {
+            path: path.display().to_string(),
+            what,
+            reason: error.to_string(),
+            errno: error.raw_os_error(),
+        }
+    }
+
     /// The stable code of this error.
     pub(crate) const fn code(&self) -> &'static str {
         match self {

@@ -55,17 +55,7 @@ const mend = (file, into) =>
   said(() => Heap.repair(file, { addresses: 'number', ...(into === undefined ? {} : { into }) }));
 
 /** The facts of a report, as [title, texts]. */
-function factsOf({
-  uuid,
-  layout,
-  clean,
-  durable,
-  extents,
-  bytes: of,
-  counts,
-  roots,
-  processes,
-}) {
+function factsOf({ uuid, layout, clean, durable, extents, bytes: of, counts, roots, processes }) {
   const kind = durable ? ['durable'] : [];
   return [
     ['file', [uuid, `layout ${layout}`, ...kind, clean ? 'closed' : 'not closed']],

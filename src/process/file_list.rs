@@ -1,9 +1,9 @@
 //! The list of the files that heaps of the process are in. `files.rs` says what becomes of it, and `fork.rs` empties it in a child.
 
 use super::id::Id;
-use super::syncs::Regular;
 use crate::memory::file::Identity;
 use std::sync::Mutex;
+use std::sync::mpsc::Sender;
 
 /// A file that is open.
 pub(super) struct OpenFile {
@@ -12,8 +12,8 @@ pub(super) struct OpenFile {
     /// How often it was opened, and not closed since.
     pub(super) count: usize,
     pub(super) read_only: bool,
-    /// The thread that syncs it, if one does.
-    pub(super) _regular: Option<Regular>,
+    /// What ends the thread that syncs it, when this is dropped.
+    pub(super) _syncs: Option<Sender<()>>,
 }
 
 /// All that are open. No other lock is taken before this one.

@@ -9,7 +9,7 @@
 use super::file_list::{FILES, OpenFile};
 use super::id::Id;
 use super::registry;
-use super::syncs::Regular;
+use super::syncs;
 use crate::error::Error;
 use crate::mems::Mems;
 use crate::mems::file::{self, FileOptions, Opened, Report};
@@ -29,16 +29,16 @@ pub(crate) fn open(path: &Path, options: &FileOptions) -> Result<Id, Error> {
     }
     files.try_reserve(1).map_err(|_| Error::OutOfMetadata { size: 0 })?;
     let heap = registry::open_made(|| Mems::in_file(&opened, options))?;
-    let regular = options.sync_every.filter(|_| !options.read_only).map(|every| Regular::new(heap, every));
-    let regular = match regular.transpose() {
-        Ok(regular) => regular,
+    let every = options.sync_every.filter(|_| !options.read_only);
+    let syncs = match every.map(|every| syncs::regularly(heap, every)).transpose() {
+        Ok(syncs) => syncs,
         Err(error) => {
             registry::close(heap)?;
             return Err(error);
         }
     };
     let read_only = options.read_only;
-    files.push(OpenFile { identity: opened.identity, heap, count: 1, read_only, _regular: regular });
+    files.push(OpenFile { identity: opened.identity, heap, count: 1, read_only, _syncs: syncs });
     Ok(heap)
 }
 

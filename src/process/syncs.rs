@@ -1,6 +1,6 @@
 //! Syncs of the heaps of this process that are in files, by any of its threads: `heap/ledger/checkpoint.rs` says what a sync is.
 //!
-//! A sync holds the lock of the heap for short steps only, and none while the disk works, so other threads go on meanwhile. It keeps the file;
+//! A sync holds the lock of the heap for short steps only, and none while the disk works, so other threads continue meanwhile. It keeps the file;
 //! the heap may end meanwhile, and has been synced then if the disk had everything before.
 
 use super::id::Id;
@@ -64,30 +64,22 @@ pub(crate) fn sync(heap: Id) -> Result<u64, Error> {
     checkpoint::sync(&mut OfHeap { heap, syncs: Arc::clone(&syncs) })
 }
 
-/// A thread that syncs a heap now and then, until this is dropped.
-#[derive(Debug)]
-pub(super) struct Regular {
-    _end: Sender<()>,
-}
-
-impl Regular {
-    /// Starts the thread for a heap.
-    ///
-    /// # Errors
-    /// [`Error::OutOfMetadata`] if the system has no thread.
-    pub(super) fn new(heap: Id, every: Duration) -> Result<Self, Error> {
-        let (end, ended) = mpsc::channel();
-        let work = move || {
-            while ended.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-                match sync(heap) {
-                    // Another process is slow, or stopped.
-                    Ok(_) | Err(Error::File(FileError::LockTimeout { .. })) => {}
-                    // The failure is noted in the file, where each who syncs finds it; or the heap has ended.
-                    Err(_) => break,
-                }
+/// Starts a thread that syncs a heap now and then, until what this returns is dropped.
+///
+/// # Errors
+/// [`Error::OutOfMetadata`] if the system has no thread.
+pub(super) fn regularly(heap: Id, every: Duration) -> Result<Sender<()>, Error> {
+    let (end, ended) = mpsc::channel();
+    let work = move || {
+        while ended.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
+            match sync(heap) {
+                // Another process is slow, or stopped.
+                Ok(_) | Err(Error::File(FileError::LockTimeout { .. })) => {}
+                // The failure is noted in the file, where each who syncs finds it; or the heap has ended.
+                Err(_) => break,
             }
-        };
-        let started = thread::Builder::new().name("mems-sync".to_owned()).spawn(work);
-        started.map(|_thread| Self { _end: end }).map_err(|_| Error::OutOfMetadata { size: 0 })
-    }
+        }
+    };
+    let started = thread::Builder::new().name("mems-sync".to_owned()).spawn(work);
+    started.map(|_thread| end).map_err(|_| Error::OutOfMetadata { size: 0 })
 }

@@ -10,8 +10,8 @@
 //!   `occupancy.rs`: what is derived from them, to find holes and bits quickly.
 //! - `header.rs`, `intent.rs`: how an operation begins and is finished. `take.rs`, `release.rs`, `resize.rs`: the operations.
 //! - `recover.rs`: what is left to do after a death. `rebuild.rs`: deriving everything anew. `verify.rs`: whether it is sound.
-//! - `durable.rs`: what a heap has besides that survives a power failure. `retire.rs`: how it frees blocks. `checkpoint.rs`: its syncs;
-//!   `restore.rs`: going back to one.
+//! - `durable.rs`, `waiting.rs`: what a heap has besides that survives a power failure. `retire.rs`: how it frees blocks. `checkpoint.rs`: its syncs;
+//!   `restore.rs`: returning to one.
 //! - `lock.rs`: who may change something. `roots.rs`: names for addresses. `engine.rs`: all of this as an engine.
 //!
 //! First fit by address over all holes, as for heaps in memory. Sizes are rounded up to units, and no exact length is kept.
@@ -57,6 +57,7 @@ mod take;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod waiting;
 mod words;
 
 pub use extent::{Extent, ExtentWords};

@@ -4,7 +4,7 @@
 //! do, in any order. The power fails before any store, or at any page of a flush; then the memory is what the disk has. What
 //! comes back has to be the state of the last sync that has finished, or that of one that has not but whose record was written:
 //! blocks, roots, and the contents of blocks, which no test stores to after the sync before. Processes die in syncs as well, and others
-//! go on.
+//! continue.
 
 use super::Ledger;
 use super::checkpoint::{Cut, Record, Stage, sync};
@@ -270,7 +270,7 @@ impl Test {
     fn sync(&mut self) -> Result<(), Failed> {
         let newest = self.machine.ledger.header().records().next().unwrap().generation;
         self.cuts.insert(newest + 1, self.known.clone());
-        // Now and then a process dies before its first, second or third flush, and another goes on.
+        // Now and then a process dies before its first, second or third flush, and another continues.
         self.machine.flushes = (self.random.below(5) == 0).then(|| self.random.below(3));
         let done = match self.sabotage {
             Sabotage::RecordFirst => self.sync_record_first()?,

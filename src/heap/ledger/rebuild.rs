@@ -75,7 +75,7 @@ impl Extent {
     fn remove_strays(&self) -> u64 {
         let (mut open, mut strays) = (None, 0);
         if let Some(durable) = &self.durable {
-            // Whoever has begun to change something may not have noted it.
+            // An owner of the lock that has begun to change something may not have noted it.
             durable.touch_all();
         }
         for at in 0..self.layout.granules {

@@ -1,4 +1,4 @@
-//! Going back to the state of a sync, after a power failure.
+//! Returning to the state of a sync, after a power failure.
 //!
 //! Starts and ends become those of the sync's copy, without the blocks that waited at the time; everything else is derived from them. The
 //! copy and its record stay as they are: a process that dies meanwhile leaves all there is for the next, which begins anew.
@@ -12,7 +12,7 @@ use super::words::{put_other, word};
 use crate::heap::counters::Counters;
 
 impl Ledger {
-    /// Goes back to the state that a record and its copy say. All extents that the record has are known, and no others.
+    /// Returns to the state that a record and its copy say. All extents that the record has are known, and no others.
     pub fn restore(&mut self, record: &Record) {
         // Nothing is known of the other copy, which the next sync has to write whole.
         self.header.put_syncing(true);

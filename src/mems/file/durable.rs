@@ -1,122 +1,18 @@
-//! Heaps that survive a power failure: syncs as files have them, and what is done when a file was open as the system stopped.
+//! Heaps that survive a power failure: syncs of one that nobody else has open, and what is done when a file was open as the system stopped.
 //!
-//! One sync of a file is under way at a time: in a process by a mutex, among processes by a byte lock. What a sync does is in
-//! `heap/ledger/checkpoint.rs`; while the disk works no lock of the heap is held.
-//!
-//! **Failures.** When the system says that it could not write something, nobody knows what is on the disk, and a later call may succeed
-//! without having written it. So the failure is noted in the file's header, for all processes: no sync succeeds and nobody says that the
-//! file is clean until it is opened by a process that has it alone. That process writes every page of the file again, and if that gets to
-//! the disk, all is known.
-//!
-//! Costs: two writes to disk a sync, of what has changed.
+//! Costs: O(n) for n units after a power failure.
 
 use super::format::Entry;
-use super::{FileOptions, HeapFile, Opened, byte};
+use super::open::OnPowerLoss;
+use super::syncs::Syncs;
+use super::{FileOptions, HeapFile, Opened};
 use crate::error::Error;
 use crate::file_error::FileError;
 use crate::heap::ledger::checkpoint::{self, Record, Stage};
 use crate::heap::ledger::layout::{EXTENTS, SLOTS, at};
-use crate::heap::ledger::{Header, Ledger, put, word};
-use crate::memory::file::File;
+use crate::heap::ledger::{Ledger, put, word};
 use crate::mems::Mems;
-use std::io::{self, Seek, SeekFrom, Write};
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-/// What is done with a file that was open when the system stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OnPowerLoss {
-    /// It is not opened.
-    Refuse,
-    /// The heap is empty.
-    Reset,
-    /// What is found is made sound.
-    Salvage,
-    /// The state of the last sync comes back.
-    Restore,
-}
-
-/// What syncs of a file need that none of the heap's locks guards.
-#[derive(Debug)]
-pub(crate) struct Syncs {
-    path: PathBuf,
-    file: Arc<File>,
-    header: Header,
-    patience: Duration,
-    turn: Mutex<()>,
-}
-
-/// The right to sync a file, until this is dropped.
-pub(crate) struct Turn<'syncs> {
-    syncs: &'syncs Syncs,
-    _turn: MutexGuard<'syncs, ()>,
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        // Fails only if the file is gone: the lock ends with the file's descriptor then.
-        let _unlocked = self.syncs.file.unlock_byte(byte::SYNC);
-    }
-}
-
-impl Syncs {
-    pub(super) const fn new(path: PathBuf, file: Arc<File>, header: Header, patience: Duration) -> Self {
-        Self { path, file, header, patience, turn: Mutex::new(()) }
-    }
-
-    /// Waits until no other sync of the file is under way.
-    ///
-    /// # Errors
-    /// [`FileError::NotDurable`], [`FileError::SyncFailed`]; [`FileError::LockTimeout`] if another process syncs, and does not get on.
-    pub fn turn(&self) -> Result<Turn<'_>, Error> {
-        let path = || self.path.display().to_string();
-        if !self.header.is_durable() {
-            return Err(FileError::NotDurable { path: path() }.into());
-        }
-        if self.file.is_read_only() {
-            return Err(FileError::ReadOnly { path: path() }.into());
-        }
-        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let newest = || self.header.records().next().map(|record| record.generation);
-        let mut before = newest();
-        while !self.file.lock_byte(byte::SYNC, self.patience).map_err(|error| self.failed(&error))? {
-            let now = newest();
-            if now == before {
-                let holder = "a process that syncs it".to_owned();
-                let seconds = self.patience.as_secs_f64().to_string();
-                return Err(FileError::LockTimeout { path: path(), holder, seconds }.into());
-            }
-            before = now;
-        }
-        let turn = Turn { syncs: self, _turn: turn };
-        self.check()?;
-        Ok(turn)
-    }
-
-    fn failed(&self, error: &io::Error) -> Error {
-        super::open::failed(&self.path, "locked", error)
-    }
-
-    /// Fails if it is unknown what the disk has.
-    fn check(&self) -> Result<(), Error> {
-        let Some(errno) = self.header.sync_failure() else { return Ok(()) };
-        let (path, reason) = (self.path.display().to_string(), io::Error::from_raw_os_error(errno).to_string());
-        Err(FileError::SyncFailed { path, reason, errno }.into())
-    }
-
-    /// Writes to disk what the file holds.
-    ///
-    /// # Errors
-    /// [`FileError::SyncFailed`], from now on for every process.
-    pub fn flush(&self) -> Result<(), Error> {
-        self.check()?;
-        if let Err(error) = self.file.sync() {
-            self.header.put_sync_failure(Some(error.raw_os_error().unwrap_or(0)));
-        }
-        self.check()
-    }
-}
+use std::sync::Arc;
 
 /// A sync of a heap that no other process has open, and that is no one else's in this one.
 struct Alone<'heap>(&'heap Syncs, &'heap mut Ledger);
@@ -142,12 +38,6 @@ impl Stage for Alone<'_> {
     fn no_memory(&self) -> Error {
         Error::OutOfMetadata { size: 0 }
     }
-}
-
-/// Writes the record of an empty heap to a new file.
-pub(super) fn write_first_record(mut file: &std::fs::File) -> io::Result<()> {
-    file.seek(SeekFrom::Start(8 * Header::record_at(0) as u64))?;
-    Record::of_nothing().words().iter().try_for_each(|word| file.write_all(&word.to_le_bytes()))
 }
 
 impl HeapFile {
@@ -184,10 +74,10 @@ impl HeapFile {
     }
 
     /// Writes all pages of a file again of which it is unknown what the disk has, if no other process has it open.
-    pub(super) fn heal(&self) -> Result<(), Error> {
+    pub(super) fn heal(&self) {
         const STEP: u64 = 1 << 20;
         if self.header.sync_failure().is_none() || self.has_others() {
-            return Ok(());
+            return;
         }
         let rewrite = || {
             let (end, mut bytes) = (self.file.bytes()?, Vec::new());
@@ -201,7 +91,6 @@ impl HeapFile {
         if rewrite().is_ok() {
             self.header.put_sync_failure(None);
         }
-        Ok(())
     }
 
     /// Forgets the processes that had the file open when the system stopped, and what the header says of their work.

@@ -40,10 +40,8 @@ impl HeapFile {
         let mapping = Arc::new(mapping);
         let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
         let words = || {
-            let durable = match entry.is_durable {
-                true => Some(map.words64(at(layout.bytes()), DurableLayout::new(entry.bytes).words())?),
-                false => None,
-            };
+            let durable = DurableLayout::new(entry.bytes).words();
+            let durable = if entry.is_durable { Some(map.words64(at(layout.bytes()), durable)?) } else { None };
             Some(ExtentWords {
                 planes: map.words64(0, layout.planes())?,
                 rows: map.words32(at(layout.rows_at()), layout.row_entries())?,

@@ -2,7 +2,7 @@
 //!
 //! - Here what a heap has of its file, and how a call enters and leaves it. `open.rs`: creating, opening and closing one.
 //! - `grow.rs`: adding extents, and finding those that others have added. `words.rs`: words and roots. `bell.rs`: waiting for words.
-//! - `durable.rs`: syncs, and what is done after a power failure.
+//! - `syncs.rs`: whose turn it is to sync a file. `durable.rs`: what is done after a power failure.
 //! - `format.rs`: what the file says of itself. `verify.rs`: whether it is sound. `repair.rs`: mending one that is not.
 //!
 //! A call enters the file before it does anything with the heap, and leaves it afterwards (`process/registry.rs`). Between the two it
@@ -18,17 +18,16 @@ mod grow;
 mod open;
 #[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript calls it"))]
 mod repair;
+mod syncs;
 #[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript calls it"))]
 mod verify;
 mod words;
 
-#[cfg(feature = "node")]
-pub(crate) use durable::OnPowerLoss;
-pub(crate) use durable::Syncs;
-#[cfg(feature = "node")]
-pub(crate) use open::Process;
 pub(crate) use open::{FileOptions, Opened};
+#[cfg(feature = "node")]
+pub(crate) use open::{OnPowerLoss, Process};
 pub(crate) use repair::repair;
+pub(crate) use syncs::Syncs;
 pub(crate) use verify::Report;
 #[cfg(feature = "node")]
 pub(crate) use verify::verify;

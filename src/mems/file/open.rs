@@ -5,8 +5,8 @@
 //!
 //! Costs: some dozens of system calls, a few for each extent. Nothing is read but the header.
 
-use super::durable::{self, OnPowerLoss, Syncs};
 use super::format::{CONSTANT, Constant, State, corrupt};
+use super::syncs::{self, Syncs};
 use super::{HeapFile, byte};
 use crate::error::Error;
 use crate::file_error::FileError;
@@ -19,6 +19,20 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// What is done with a file that was open when the system stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript chooses"))]
+pub(crate) enum OnPowerLoss {
+    /// The file is not opened.
+    Refuse,
+    /// The heap is empty.
+    Reset,
+    /// What is found is made sound.
+    Salvage,
+    /// The state of the last sync comes back.
+    Restore,
+}
 
 /// How a heap file is opened.
 #[derive(Debug, Clone, Copy)]
@@ -134,7 +148,7 @@ fn create(path: &Path, options: &FileOptions) -> Result<(), Error> {
         let mut state = [0; 64];
         state[..40].copy_from_slice(&State { boot, is_clean: true, generation: 0 }.bytes());
         file.write_all(&state)?;
-        if options.durable { durable::write_first_record(file) } else { Ok(()) }
+        if options.durable { syncs::write_first_record(file) } else { Ok(()) }
     });
     created.map(drop).map_err(|refused| not_created(path, HEADER, refused))
 }
@@ -151,13 +165,7 @@ pub(super) fn not_created(path: &Path, needed: u64, refused: Refused) -> Error {
 }
 
 pub(super) fn failed(path: &Path, what: &'static str, error: &io::Error) -> Error {
-    FileError::FileFailed {
-        path: path.display().to_string(),
-        what,
-        reason: error.to_string(),
-        errno: error.raw_os_error(),
-    }
-    .into()
+    FileError::failed(path, what, error).into()
 }
 
 fn explained(path: &Path, what: &'static str, refused: Refused) -> Error {
@@ -370,7 +378,7 @@ impl Mems {
             if file.has_lost_power()? {
                 return Self::after_power_loss(file, opened, options);
             }
-            file.heal()?;
+            file.heal();
             file.begin()?;
             Self::build(file, options)
         })

@@ -52,7 +52,7 @@ fn mend(path: &Path, copied: Option<Copied>) -> Result<Report, Error> {
     HeapFile::with_opening(&opened.file, &opened.path, options.lock_timeout, || {
         let file = HeapFile::look_into(&opened, &options)?;
         file.check_alone()?;
-        file.heal()?;
+        file.heal();
         // Nobody else takes a slot while the opening lock is held.
         let Copied { found, mut notes, is_of_one_time } = match copied {
             Some(copied) => copied,

@@ -209,7 +209,7 @@ impl Mems {
 }
 
 impl Mems {
-    /// Looks at what a heap can go back to that was open when the system stopped: what is there besides is not what comes back.
+    /// Looks at the syncs of a heap that was open when the system stopped: what is there besides is not what comes back.
     fn look_at_copies(&mut self, report: &mut Report) -> Result<(), Error> {
         let Some(ledger) = self.heap.ledger() else { return Ok(()) };
         if !ledger.header().records().any(|record| ledger.has_copy(&record)) {
