@@ -1,6 +1,6 @@
 // npm run bench:files [-- --quick] [--folder FOLDER]
 //
-// What heap files cost: calls beside those of a heap in memory, several processes at once, opening, and bookkeeping. Prints a table; no
+// What heap files cost: calls beside those of a heap in memory, several processes at once, syncs, opening, and bookkeeping. Prints a table; no
 // document is written. FOLDER, by default the system's for temporary files, is where the heap files are: two gigabytes at a time, and
 // less with --quick.
 
@@ -146,8 +146,39 @@ async function opening(blocks) {
   rmSync(file);
 }
 
+/** What a durable heap costs: calls, and syncs after more or fewer of them. */
+async function syncing(live) {
+  progress(`syncs of ${live} blocks`);
+  const heap = Heap.open(newFile(), { addresses: 'number', durable: true });
+  const run = replacing(heap, live);
+  heap.syncSync();
+  const label = `durable, ${live.toLocaleString('en')} live blocks`;
+  // Each run is followed by a sync, so that what was freed can be used again.
+  const calls = Array.from({ length: ROUNDS }, () => {
+    const ns = run();
+    heap.syncSync();
+    return ns;
+  });
+  add(`free and malloc, ${label}`, `${median(calls).toFixed(0)} ns`);
+  for (const changes of [0, 1, 100, 10_000]) {
+    const times = Array.from({ length: ROUNDS }, () => {
+      const addresses = heap.mallocMany(new Array(changes).fill(100));
+      for (const address of addresses) heap.write(address, 'changed');
+      const start = process.hrtime.bigint();
+      heap.syncSync();
+      const time = Number(process.hrtime.bigint() - start) / 1e6;
+      if (changes > 0) heap.freeMany(addresses);
+      return time;
+    });
+    const many = changes === 1 ? '1 new block' : `${changes.toLocaleString('en')} new blocks`;
+    add(`sync after ${many}, ${label}`, `${median(times).toFixed(2)} ms`);
+  }
+  heap.close();
+}
+
 try {
   for (const live of LIVE) await pairs(live);
+  await syncing(LIVE.at(-1));
   for (const job of JOBS) await processes(job);
   for (const blocks of OPENED) await opening(blocks);
 } finally {

@@ -11,6 +11,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { Heap } = require('../..');
 const { Numbers } = require('../helpers/random.js');
+const { change, stopSystem } = require('../helpers/power.js');
 const { checkAll } = require('./check.js');
 const { Table, found } = require('./table.js');
 
@@ -28,6 +29,7 @@ const STABLE = 40;
 const SPARES = 2;
 /** Where the words are that say who has the lock, whether an operation is under way, and which process has a slot. */
 const [LOCK, SEQUENCE, INTENT, PROCESSES] = [1024, 1088, 1152, 8 * 1536];
+const [ROOTS, HEADER] = [32_768, 262_144];
 
 const later = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -58,9 +60,16 @@ class Round {
     this.processes = random.int(...given.processes);
     this.threads = this.processes <= 5 && random.chance(0.5) ? random.int(2, 3) : 1;
     this.seconds = random.int(2, 5);
-    this.options = { maxSize: 2 ** 28, ...(random.chance(0.2) ? { zeroOnFree: true } : {}) };
+    this.options = { maxSize: 2 ** 28, ...this.kind() };
     this.owners = Array.from({ length: this.processes * this.threads }, (_, i) => i + 1);
     this.counts = { kills: 0, locked: 0, underWay: 0 };
+  }
+
+  /** Options by which rounds differ. Each process of a durable heap syncs it, and is killed in syncs too. */
+  kind() {
+    if (random.chance(0.2)) return { zeroOnFree: true };
+    const isDurable = given.durable ?? random.chance(0.3);
+    return isDurable ? { durable: true, syncEvery: random.int(1, 60) } : {};
   }
 
   prepare() {
@@ -133,7 +142,18 @@ class Round {
     Object.assign(this.counts, counts);
     if (this.heap.processes.length !== 1) found('processes are left', this.heap.processes);
     this.heap.close();
+    if (this.options.durable) this.losePower();
     fs.rmSync(this.path);
+  }
+
+  /** After a power failure the last close comes back, whatever the disk has of the roots and of the first extent's starts and ends. */
+  losePower() {
+    change(this.path, ROOTS, Buffer.alloc(16_384));
+    change(this.path, HEADER, Buffer.alloc(16_384));
+    stopSystem(this.path);
+    const heap = Heap.open(this.path, { addresses: 'number' });
+    checkAll(heap, this.owners, this.others, false);
+    heap.close();
   }
 
   /** Looks whether a process has died with the lock, unless another has taken that over already. */

@@ -125,6 +125,11 @@ impl Header {
         put(self.at(Self::record_at(record.copy()) + RECORD - 1), 0);
     }
 
+    /// Removes the records of all syncs but one.
+    pub fn keep_record(&self, generation: u64) {
+        self.records().filter(|record| record.generation != generation).for_each(|record| self.drop_record(&record));
+    }
+
     /// Whether a sync is under way, or has been when its process died.
     #[must_use]
     pub fn is_syncing(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Power failures in plain memory, and deaths in heaps that survive power failures.
 //!
-//! A *disk* has the memory's pages, each as of some moment: a page gets to the disk before any store, at random, and at a flush all
-//! do, in any order. The power fails before any store, or at any page of a flush; then the memory is what the disk has. What
+//! A *disk* has the memory's sectors, each as of some moment: a sector gets to the disk before any store, at random, and at a flush all
+//! do, in any order. The power fails before any store, or at any sector of a flush; then the memory is what the disk has. What
 //! comes back has to be the state of the last sync that has finished, or that of one that has not but whose record was written:
 //! blocks, roots, and the contents of blocks, which no test stores to after the sync before. Processes die in syncs as well, and others
 //! continue.
@@ -18,8 +18,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Words of eight bytes of a page of the disk.
-const PAGE: usize = super::layout::PAGE_WORDS;
+/// Words of eight bytes of a sector, which a disk writes as a whole.
+const SECTOR: usize = 64;
 
 /// A random number generator: xorshift.
 struct Random(u64);
@@ -44,7 +44,7 @@ struct Disk {
     written: Vec<u64>,
     written_numbers: Vec<u32>,
     random: Random,
-    /// How many pages are written before the power fails in a flush.
+    /// How many sectors are written before the power fails in a flush.
     left: u64,
 }
 
@@ -68,48 +68,48 @@ impl Disk {
             random: Random(seed | 1),
             left: u64::MAX,
         };
-        for page in 0..disk.pages() {
-            disk.write(page);
+        for sector in 0..disk.sectors() {
+            disk.write(sector);
         }
         disk
     }
 
-    /// Pages of words, and behind them those of numbers.
-    fn pages(&self) -> usize {
-        self.words.len().div_ceil(PAGE) + self.numbers.len().div_ceil(2 * PAGE)
+    /// Sectors of words, and behind them those of numbers.
+    fn sectors(&self) -> usize {
+        self.words.len().div_ceil(SECTOR) + self.numbers.len().div_ceil(2 * SECTOR)
     }
 
-    /// Writes a page as it is now.
-    fn write(&mut self, page: usize) {
-        let first = page * PAGE;
+    /// Writes a sector as it is now.
+    fn write(&mut self, sector: usize) {
+        let first = sector * SECTOR;
         if first < self.words.len() {
-            for at in first..self.words.len().min(first + PAGE) {
+            for at in first..self.words.len().min(first + SECTOR) {
                 self.written[at] = self.words[at].load(Relaxed);
             }
         } else {
-            let first = 2 * PAGE * (page - self.words.len().div_ceil(PAGE));
-            for at in first..self.numbers.len().min(first + 2 * PAGE) {
+            let first = 2 * SECTOR * (sector - self.words.len().div_ceil(SECTOR));
+            for at in first..self.numbers.len().min(first + 2 * SECTOR) {
                 self.written_numbers[at] = self.numbers[at].load(Relaxed);
             }
         }
     }
 
-    /// Writes some page, now and then.
+    /// Writes some sector, now and then.
     fn write_back(&mut self) {
-        if self.random.below(40) == 0 {
-            let page = self.random.below(self.pages() as u64) as usize;
-            self.write(page);
+        if self.random.below(8) == 0 {
+            let sector = self.random.below(self.sectors() as u64) as usize;
+            self.write(sector);
         }
     }
 
     fn flush(&mut self) -> Result<(), Failed> {
-        let mut pages: Vec<_> = (0..self.pages()).collect();
-        for at in (1..pages.len()).rev() {
-            pages.swap(at, self.random.below(at as u64 + 1) as usize);
+        let mut sectors: Vec<_> = (0..self.sectors()).collect();
+        for at in (1..sectors.len()).rev() {
+            sectors.swap(at, self.random.below(at as u64 + 1) as usize);
         }
-        for page in pages {
+        for sector in sectors {
             self.left = self.left.checked_sub(1).ok_or(Failed::Power)?;
-            self.write(page);
+            self.write(sector);
         }
         Ok(())
     }
@@ -338,8 +338,8 @@ impl Test {
 
     /// Works until the power fails, comes back, and compares what there is.
     fn fail(&mut self) -> Result<(), String> {
-        let (stores, pages) = (self.random.below(9000), self.random.below(2500));
-        self.machine.disk.borrow_mut().left = pages;
+        let (stores, sectors) = (self.random.below(9000), self.random.below(20_000));
+        self.machine.disk.borrow_mut().left = sectors;
         let disk = Rc::clone(&self.machine.disk);
         let watching = Rc::clone(&disk);
         // A flush stores nothing, so the disk is not in use at a store.

@@ -15,7 +15,7 @@ impl Ledger {
     /// Returns to the state that a record and its copy say. All extents that the record has are known, and no others.
     pub fn restore(&mut self, record: &Record) {
         // Nothing is known of the other copy, which the next sync has to write whole.
-        self.header.put_syncing(true);
+        self.distrust_copies();
         let other = self.header.records().find(|other| other.generation > record.generation);
         if let Some(damaged) = other {
             self.header.drop_record(&damaged);
@@ -30,7 +30,6 @@ impl Ledger {
 
     /// Forgets all blocks and roots; no extent is known, and none is there.
     pub fn reset(&mut self) {
-        self.header.put_syncing(true);
         let _dropped = self.header.mend_roots(|_| false);
         self.header.finish(&Counters::new());
         self.rebuild();

@@ -59,17 +59,18 @@ impl HeapFile {
         Ok(())
     }
 
-    /// Writes to disk what the file holds, and in a heap that survives a power failure syncs it, while no other process has it open.
-    pub(super) fn sync_alone(&self, ledger: Option<&mut Ledger>) -> Result<(), Error> {
+    /// Writes to disk what the file holds, and in a heap that survives a power failure syncs it, while no other process has it open. Returns
+    /// the number of the sync.
+    pub(super) fn sync_alone(&self, ledger: Option<&mut Ledger>) -> Result<Option<u64>, Error> {
         match ledger {
             Some(ledger) if self.header.is_durable() => {
                 if ledger.known() != self.header.extent_count() {
                     return Err(self.corrupt("an extent cannot be mapped"));
                 }
                 let _turn = self.syncs.turn()?;
-                checkpoint::sync(&mut Alone(&self.syncs, ledger)).map(drop)
+                checkpoint::sync(&mut Alone(&self.syncs, ledger)).map(Some)
             }
-            _ => self.syncs.flush(),
+            _ => self.syncs.flush().map(|()| None),
         }
     }
 
@@ -123,10 +124,19 @@ impl Mems {
         }
     }
 
-    /// [`HeapFile::sync_alone`].
-    pub(super) fn sync_alone(&mut self) -> Result<(), Error> {
+    /// Writes a heap to disk whose state does not follow from any sync, while no other process has it open.
+    pub(super) fn sync_anew(&mut self) -> Result<(), Error> {
         let Some(file) = &self.file else { return Err(FileError::NotInFile.into()) };
-        file.sync_alone(self.heap.ledger())
+        if let Some(ledger) = self.heap.ledger() {
+            ledger.distrust_copies();
+        }
+        if let Some(generation) = file.sync_alone(self.heap.ledger())? {
+            // What the other record says of its copy may be wrong, and extents may be others. That is on the disk before the file is said
+            // to be clean.
+            file.header.keep_record(generation);
+            file.syncs.flush()?;
+        }
+        Ok(())
     }
 
     /// The heap in a file that was open when the system stopped. The caller holds the file's opening lock, so no other process has it open.
@@ -168,7 +178,7 @@ impl Mems {
         heap.rebuild_maps()?;
         if is_durable && options.on_power_loss.unwrap_or(usual) != OnPowerLoss::Restore {
             // The last sync is another state, whose blocks nobody keeps.
-            heap.sync_alone()?;
+            heap.sync_anew()?;
         }
         // Until this is stored, the next who opens the file begins anew.
         heap.file()?.begin()?;

@@ -68,7 +68,7 @@ fn mend(path: &Path, copied: Option<Copied>) -> Result<Report, Error> {
         heap.mend_heap(is_of_one_time, &mut notes)?;
         heap.file()?.check_there()?;
         // What is mended is on the disk before the file says that it is.
-        heap.sync_alone()?;
+        heap.sync_anew()?;
         let file = heap.file()?;
         State::write(&file.header, file.boot, true);
         file.syncs.flush()?;
@@ -186,7 +186,6 @@ impl Mems {
     /// Mends what is in the heap, all of whose extents are known.
     pub(super) fn mend_heap(&mut self, is_recoverable: bool, notes: &mut Vec<String>) -> Result<(), Error> {
         let Some(ledger) = self.heap.ledger() else { return Ok(()) };
-        ledger.distrust_copies();
         if ledger.header().has_intent() {
             let is_recovered = is_recoverable && ledger.try_recover().is_ok();
             notes.push(format!(
