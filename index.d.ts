@@ -1739,7 +1739,8 @@ export interface Heap<Address extends bigint | number = bigint> {
    * const order = heap.malloc(100);
    * heap.write(order, 'four candles');
    * heap.roots.set('order', order);
-   * const { generation } = await heap.sync(); // generation: 1
+   * const synced = await heap.sync();
+   * synced.generation; // 1
    * heap.close();
    */
   sync(): Promise<{ generation: number }>;

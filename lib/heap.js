@@ -253,7 +253,7 @@ class Heap {
     binding.notify(idOf(this));
   }
 
-  async sync() {
+  sync() {
     return sync(idOf(this));
   }
 

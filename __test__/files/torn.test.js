@@ -11,6 +11,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { Heap } = require('../..');
+const { stopSystem } = require('../helpers/power.js');
 const { Random, seed } = require('../helpers/random.js');
 
 const PROGRAM = path.join(__dirname, '..', 'torn', 'main.js');
@@ -30,11 +31,16 @@ const STATES = [
 ];
 const WORDS = [1024, 1664];
 const TABLE = [8 * 16_384, 8 * 16_384 + 3 * 32];
+/** Where the records of syncs and their roots are, and the words of a record. */
+const SYNCS = [86_016, 126_976];
+const RECORDS = [86_016, 90_112].map((at) => [at, at + 144]);
 const LOCK = 1024;
 
 let folder;
 let sound;
 let bookkeeping;
+let durable;
+let copies;
 
 before(() => {
   // Files are closed some thousand times, which waits for a disk each time.
@@ -60,7 +66,31 @@ before(() => {
     [end, fs.statSync(sound).size - second],
   ];
   heap.close();
+  makeDurable(random);
 });
+
+/** Makes a durable file with three syncs, the last of one extent more, that was open when the system stopped. */
+function makeDurable(random) {
+  durable = path.join(folder, 'durable.mems');
+  const heap = Heap.open(durable, { addresses: 'number', durable: true });
+  const blocks = [];
+  for (let round = 0; round < 3; round++) {
+    for (let i = 0; i < 100; i++) blocks.push(heap.malloc(1 + (random.size() % 10_000)));
+    for (let i = 0; i < 40; i++) heap.free(random.take(blocks));
+    if (round === 2) heap.malloc(900_000);
+    heap.roots.set(`${round}`, blocks[0]);
+    heap.syncSync();
+  }
+  const file = fs.readFileSync(durable);
+  copies = [];
+  for (const [number, { size }] of [...heap.chains()].entries()) {
+    const offset = Number(file.readBigUInt64LE(TABLE[0] + 32 * number));
+    // What is before the data begins with starts and ends, rows and occupancy, of 64 KiB together here.
+    copies.push([offset + 65_536, offset + 65_536 + (56 * size) / 1024]);
+  }
+  heap.close();
+  stopSystem(durable);
+}
 
 after(() => fs.rmSync(folder, { recursive: true, force: true }));
 
@@ -80,11 +110,11 @@ function* samples([from, to], random, count = SAMPLES) {
 }
 
 /** Lets a process try damages, and returns how often each code was thrown. */
-async function tryAll(name, harms) {
+async function tryAll(name, harms, whole) {
   const sums = {};
   for (let i = 0; i < harms.length; i += BATCH) {
     const torn = path.join(folder, `${name}.mems`);
-    const args = [PROGRAM, sound, torn, JSON.stringify(harms.slice(i, i + BATCH))];
+    const args = [PROGRAM, whole, torn, JSON.stringify(harms.slice(i, i + BATCH))];
     const child = spawn(process.execPath, args, { timeout: SILENCE_MS, killSignal: 'SIGKILL' });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
@@ -106,10 +136,10 @@ async function tryAll(name, harms) {
 }
 
 /** A test that tries damages, some of them while the file is open. */
-function damaged(what, choose, check = () => {}) {
+function damaged(what, choose, check = () => {}, whole = () => sound) {
   test(what, async (t) => {
     const harms = choose(new Random(what.length));
-    const codes = await tryAll(`torn-${what.length}`, harms);
+    const codes = await tryAll(`torn-${what.length}`, harms, whole());
     t.diagnostic(`MEMS_SEED=${seed}: ${harms.length} damages, ${JSON.stringify(codes)}`);
     check(codes, harms);
   });
@@ -174,3 +204,41 @@ damaged('a file may be cut anywhere while it is open', (random) => {
   );
   return lengths.map((length) => ({ length, late: true }));
 });
+
+damaged(
+  'a changed bit of a record of a sync leaves the sync before',
+  (random) =>
+    RECORDS.flatMap(([from, to]) => {
+      // One bit of each byte.
+      return Array.from({ length: to - from }, (_, i) => {
+        return { at: from + i, byte: 1 << random.int(0, 7) };
+      });
+    }),
+  (codes) => assert.equal(codes.ERR_MEMS_FILE_CORRUPT, undefined),
+  () => durable,
+);
+
+damaged(
+  'the syncs of a file that was open when the system stopped may be damaged anywhere',
+  (random) => [
+    ...samples(SYNCS, random),
+    ...copies.flatMap((range) => [...samples(range, random)]),
+    ...[...samples(SYNCS, random)].map((harm) => ({ ...harm, late: true })),
+    ...copies.flatMap((range) =>
+      [...samples(range, random)].map((harm) => ({ ...harm, late: true })),
+    ),
+  ],
+  // One of the two last syncs is whole, whatever one byte of the other is.
+  (codes) => assert.equal(codes.ERR_MEMS_FILE_CORRUPT, undefined),
+  () => durable,
+);
+
+damaged(
+  'a file that was open when the system stopped may have been cut anywhere',
+  (random) => {
+    const { size } = fs.statSync(durable);
+    return Array.from({ length: 200 }, () => ({ length: random.int(0, size) }));
+  },
+  () => {},
+  () => durable,
+);

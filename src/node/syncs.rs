@@ -4,7 +4,7 @@ use super::arguments::id;
 use super::failure::{Failure, run};
 use super::js_value::as_number;
 use crate::error::Error;
-use crate::process::registry::Id;
+use crate::process::registry::{self, Id};
 use crate::process::syncs;
 use napi::bindgen_prelude::{AsyncTask, Unknown};
 use napi::{Env, Result, Task};
@@ -26,10 +26,14 @@ impl Task for Sync {
     }
 }
 
-/// Syncs a heap, while JavaScript continues: a promise of the number of the sync.
+/// Syncs a heap, while JavaScript continues: a promise of the number of the sync. Throws if the heap is not in a file.
 #[napi]
 pub fn sync_file(env: Env, heap: Unknown) -> Result<AsyncTask<Sync>> {
-    run(env, || Ok(AsyncTask::new(Sync(id(env, &heap)?))))
+    run(env, || {
+        let heap = id(env, &heap)?;
+        registry::look_at_heap(heap, |heap| heap.file().map(drop))?;
+        Ok(AsyncTask::new(Sync(heap)))
+    })
 }
 
 /// Syncs a heap, and returns the number of the sync.
