@@ -1486,6 +1486,36 @@ export interface HeapFileOptions<Address extends bigint | number = bigint> {
    * @defaultValue false
    */
   zeroOnFree?: boolean;
+  /**
+   * Whether the heap has to survive a power failure: what comes back then is the state of its last finished {@link Heap.sync}. A new file is
+   * made so. A file that is there is as it was made, and `true` throws `ERR_MEMS_NOT_DURABLE` if it is not durable. Not together with
+   * `zeroOnFree` (`ERR_MEMS_FILE`).
+   *
+   * The bytes of a block that is freed in a durable heap are not used again before the next sync has finished, so a heap that is never synced
+   * only grows. Bookkeeping takes 8 % of the data instead of 2 %.
+   *
+   * @defaultValue false
+   */
+  durable?: boolean;
+  /**
+   * How often a thread of this process syncs a durable heap, in milliseconds from the end of one sync to the next, at least 1. The process
+   * does not wait for the thread when it ends. If a sync fails, the thread ends, and the next call of {@link Heap.sync} throws.
+   *
+   * @defaultValue undefined: nothing is synced but by calls, and by the last close
+   */
+  syncEvery?: number | bigint;
+  /**
+   * What happens with a file that was open when the system stopped (power, kernel), so that the disk may have some of its newer pages and some of
+   * its older:
+   * - `'refuse'`: `ERR_MEMS_NEEDS_RECOVERY` is thrown, as always with `readOnly`.
+   * - `'restore'`: a durable heap is as it was at its last finished sync. Any other is refused.
+   * - `'salvage'`: blocks are where the disk has starts and ends that make sense, and roots that name none of them are dropped. Whatever was
+   *   changed in the last seconds may be there or not, each change by itself; contents too.
+   * - `'reset'`: the heap is empty. The file keeps its length.
+   *
+   * @defaultValue `'restore'` for durable heaps, `'refuse'` for others
+   */
+  onPowerLoss?: 'refuse' | 'reset' | 'salvage' | 'restore';
   /** As {@link HeapOptions.addresses}. */
   addresses?: AddressKind<Address>;
 }
@@ -1892,6 +1922,39 @@ export interface Heap<Address extends bigint | number = bigint> {
    * @throws `ERR_MEMS_READ_ONLY`; `ERR_INVALID_ARG_VALUE` if the heap is not in a file; what {@link get} throws.
    */
   notify(address: bigint | number): void;
+  /**
+   * Writes a durable heap ({@link HeapFileOptions.durable}) to the disk, in a thread of its own. When the promise is fulfilled, a power failure brings
+   * back what the heap was at one moment of the call, or what a later sync has written: the blocks, the roots, and of each block the bytes that it
+   * had then, unless they are stored to later. (Those may be there or not, each page by itself. To replace contents as a whole, write
+   * them to a new block, and store its address by {@link Heap.replace} or in a root.)
+   *
+   * Any process and thread may sync, and calls continue meanwhile; several syncs come one after the other. The last process that closes a
+   * file syncs it. On Windows a sync is sure to have what this process has stored in blocks; what other processes have stored may be missing.
+   *
+   * @returns The number of the sync: one more each time, for as long as the file exists.
+   * @throws `ERR_MEMS_SYNC_FAILED` if the disk fails, or has failed before; `ERR_MEMS_NOT_DURABLE`, `ERR_MEMS_READ_ONLY`,
+   * `ERR_MEMS_LOCK_TIMEOUT`, `ERR_MEMS_FILE_LOST`; `ERR_INVALID_ARG_VALUE` if the heap is not in a file. All reject the promise.
+   *
+   * @example
+   * const heap = Heap.open('orders.mems', { durable: true });
+   * const order = heap.malloc(100);
+   * heap.write(order, 'four candles');
+   * heap.roots.set('order', order);
+   * const synced = await heap.sync();
+   * synced.generation; // 1
+   * heap.close();
+   */
+  sync(): Promise<{ generation: number }>;
+  /**
+   * As {@link Heap.sync}, in this thread, which does nothing else meanwhile: some milliseconds on most disks.
+   *
+   * @example
+   * const heap = Heap.open('ledger.mems', { durable: true, onPowerLoss: 'restore' });
+   * heap.roots.set('balance', heap.calloc(1, 8));
+   * heap.syncSync(); // { generation: 1 }
+   * heap.close();
+   */
+  syncSync(): { generation: number };
   /** As {@link get}. If addresses are numbers it may throw as {@link HeapOptions.addresses} says. */
   get(address: bigint | number): Address;
   /**
@@ -2080,7 +2143,7 @@ export interface HeapConstructor {
    * @param path - The path of the file, or a `file:` URL.
    * @param options - `hardened`, `trackAllocations` and other options of `new Heap()` do not exist here.
    * @throws `ERR_MEMS_NOT_A_HEAP_FILE`, `ERR_MEMS_FILE_VERSION`, `ERR_MEMS_FILE_CORRUPT`, `ERR_MEMS_NEEDS_RECOVERY`,
-   * `ERR_MEMS_FILE_IN_USE`, `ERR_MEMS_FILE_SYSTEM`, `ERR_MEMS_OUT_OF_SPACE`, `ERR_MEMS_LOCK_TIMEOUT` while another process opens or closes
+   * `ERR_MEMS_NOT_DURABLE`, `ERR_MEMS_SYNC_FAILED`, `ERR_MEMS_FILE_IN_USE`, `ERR_MEMS_FILE_SYSTEM`, `ERR_MEMS_OUT_OF_SPACE`, `ERR_MEMS_LOCK_TIMEOUT` while another process opens or closes
    * it, `ERR_MEMS_TOO_MANY_PROCESSES`, `ERR_MEMS_FILE`: see {@link FileErrorCode}.
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (TypeError), `ERR_MEMS_INVALID_SIZE` (RangeError) for an option that is not
    * valid or does not exist; `ERR_MEMS_OUT_OF_MEMORY` if 32768 heaps are open. If the system refuses the file, its own error is the `cause`.
@@ -2249,6 +2312,8 @@ export interface HeapFileReport<Address extends bigint | number = bigint> {
   notes: string[];
   /** Whether all processes have closed the file, and what they stored is on the disk. */
   clean: boolean;
+  /** Whether the heap survives a power failure, as of its last sync: {@link HeapFileOptions.durable}. */
+  durable: boolean;
   /** The parts of the file that hold blocks. Each is a main block of the heap. */
   extents: { address: Address; bytes: number }[];
   /** Sums over extents, live blocks, holes and bookkeeping, and the largest hole. */
@@ -2330,7 +2395,11 @@ export type ErrorCode =
  * - `ERR_MEMS_FILE_VERSION`: the file has a layout that this version of MeMS does not read.
  * - `ERR_MEMS_FILE_CORRUPT`: the file is damaged. The message says where.
  * - `ERR_MEMS_NEEDS_RECOVERY`: the file was open when the system stopped (power, kernel), so the disk may have some of its newer pages
- *   and some of its older.
+ *   and some of its older; see {@link HeapFileOptions.onPowerLoss}.
+ * - `ERR_MEMS_NOT_DURABLE`: the file was not made with {@link HeapFileOptions.durable}, and cannot be synced.
+ * - `ERR_MEMS_SYNC_FAILED`: the system could not write the file to the disk; its own error is the `cause`. What the disk has is
+ *   unknown then, and a later attempt could succeed without having written all, so each later sync of each process fails as well, until
+ *   all have closed the file and one opens it again.
  * - `ERR_MEMS_FILE_IN_USE`: another process has the file open with {@link HeapFileOptions.exclusive}, or this one asks for that and others,
  *   or it itself, have it open without. The message names them.
  * - `ERR_MEMS_FILE_SYSTEM`: the file is on a file system on which memory cannot be shared safely. The message names its kind.
@@ -2351,6 +2420,8 @@ export type FileErrorCode =
   | 'ERR_MEMS_FILE_VERSION'
   | 'ERR_MEMS_FILE_CORRUPT'
   | 'ERR_MEMS_NEEDS_RECOVERY'
+  | 'ERR_MEMS_NOT_DURABLE'
+  | 'ERR_MEMS_SYNC_FAILED'
   | 'ERR_MEMS_FILE_IN_USE'
   | 'ERR_MEMS_FILE_SYSTEM'
   | 'ERR_MEMS_FILE_LOST'

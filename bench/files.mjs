@@ -1,8 +1,8 @@
 // npm run bench:files [-- --quick] [--only PART]... [--folder FOLDER] [--write]
 // npm run bench:files -- --report
 //
-// What heap files cost: calls beside those of a heap in memory, several processes at once, messages, opening, and bookkeeping; and what
-// maps cost, beside lmdb-js, SQLite, lru-cache, Map and Redis. Prints tables. PART is pairs, processes, messages, opening or map.
+// What heap files cost: calls beside those of a heap in memory, several processes at once, syncs, messages, opening, and bookkeeping; and what
+// maps cost, beside lmdb-js, SQLite, lru-cache, Map and Redis. Prints tables. PART is pairs, processes, syncs, messages, opening or map.
 //
 // The figures of maps are kept in target/map.json. After a full run, or with --write, docs/map.svg and the tables in docs/map.md are
 // written from them; --report does so without measuring. FOLDER, by default the system's for temporary files, is where the heap files
@@ -187,6 +187,36 @@ async function opening(blocks) {
   rmSync(file);
 }
 
+/** What a durable heap costs: calls, and syncs after more or fewer of them. */
+async function syncing(live) {
+  progress(`syncs of ${live} blocks`);
+  const heap = Heap.open(newFile(), { addresses: 'number', durable: true });
+  const run = replacing(heap, live);
+  heap.syncSync();
+  const label = `durable, ${live.toLocaleString('en')} live blocks`;
+  // Each run is followed by a sync, so that what was freed can be used again.
+  const calls = Array.from({ length: ROUNDS }, () => {
+    const ns = run();
+    heap.syncSync();
+    return ns;
+  });
+  add(`free and malloc, ${label}`, `${median(calls).toFixed(0)} ns`);
+  for (const changes of [0, 1, 100, 10_000]) {
+    const times = Array.from({ length: ROUNDS }, () => {
+      const addresses = heap.mallocMany(new Array(changes).fill(100));
+      for (const address of addresses) heap.write(address, 'changed');
+      const start = process.hrtime.bigint();
+      heap.syncSync();
+      const time = Number(process.hrtime.bigint() - start) / 1e6;
+      if (changes > 0) heap.freeMany(addresses);
+      return time;
+    });
+    const many = changes === 1 ? '1 new block' : `${changes.toLocaleString('en')} new blocks`;
+    add(`sync after ${many}, ${label}`, `${median(times).toFixed(2)} ms`);
+  }
+  heap.close();
+}
+
 /** Prints what the parts other than `map` have added. */
 function printRows() {
   progress('');
@@ -219,6 +249,7 @@ const PARTS = {
   async processes() {
     for (const job of JOBS) await processes(job);
   },
+  syncs: () => syncing(LIVE.at(-1)),
   messages,
   async opening() {
     for (const blocks of OPENED) await opening(blocks);

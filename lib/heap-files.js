@@ -180,6 +180,12 @@ function waitAsync(heap, address, expected, timeout) {
   });
 }
 
+/** Writes a heap to the disk in another thread. */
+const sync = async (heap) => ({ generation: await binding.syncFile(heap) });
+
+/** Writes a heap to the disk; the thread does nothing else meanwhile. */
+const syncSync = (heap) => ({ generation: binding.syncFileNow(heap) });
+
 /** The id of a heap that has ended, for objects that are closed while others of their heap are not. */
 let ended;
 function endedId() {
@@ -198,6 +204,8 @@ module.exports = {
   mallocInto,
   processesOf,
   reportOf,
+  sync,
+  syncSync,
   wait,
   waitAsync,
   withPath,

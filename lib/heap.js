@@ -35,6 +35,8 @@ const {
   mallocInto,
   processesOf,
   reportOf,
+  sync,
+  syncSync,
   wait,
   waitAsync,
   withPath,
@@ -282,6 +284,14 @@ class Heap {
 
   get maps() {
     return binding.mapNames(idOf(this));
+  }
+
+  sync() {
+    return sync(idOf(this));
+  }
+
+  syncSync() {
+    return syncSync(idOf(this));
   }
 
   get path() {

@@ -37,11 +37,34 @@ pub enum FileError {
     /// A heap file that was open when the system stopped.
     #[error(
         "The heap file {path} was open when the system stopped, so the disk may have some of its newer pages and some of its older. \
-         Call Heap.repair() to keep what is sound, or remove the file"
+         Pass onPowerLoss: 'salvage', or call Heap.repair(), to keep what is sound; pass onPowerLoss: 'reset' to begin with an empty heap; or \
+         remove the file"
     )]
     NeedsRecovery {
         /// The file's path.
         path: String,
+    },
+
+    /// A sync of a heap file that does not survive a power failure.
+    #[error(
+        "The heap file {path} was not made with durable: true, so that it cannot be synced, and does not survive a power failure"
+    )]
+    NotDurable {
+        /// The file's path.
+        path: String,
+    },
+
+    /// A heap file of which it is unknown what the disk has.
+    #[error(
+        "The heap file {path} could not be written to the disk: {}. It is unknown what the disk has, so that nothing can be synced until \
+         all processes have closed the file and one has opened it again. After a power failure the last sync that has finished comes back",
+        .error.text
+    )]
+    SyncFailed {
+        /// The file's path.
+        path: String,
+        /// What the system has said.
+        error: SystemError,
     },
 
     /// A heap file that another process has for itself, or that one wants for itself.
@@ -231,6 +254,30 @@ pub enum FileError {
 }
 
 impl FileError {
+    /// The error for what the system refuses; `what` was tried, as in "opened".
+    #[cfg(feature = "c-abi")]
+    pub(crate) fn failed(path: &std::path::Path, what: &'static str, error: &std::io::Error) -> Self {
+        let call = match what {
+            "locked" => "fcntl",
+            "mapped" => "mmap",
+            "read" => "read",
+            "written" => "write",
+            _ => "open",
+        };
+        Self::failed_by(path, what, call, error)
+    }
+
+    /// [`FileError::failed`] of a call of the system.
+    #[cfg(feature = "c-abi")]
+    pub(crate) fn failed_by(
+        path: &std::path::Path,
+        what: &'static str,
+        call: &'static str,
+        error: &std::io::Error,
+    ) -> Self {
+        Self::FileFailed { path: path.display().to_string(), what, error: SystemError::new(call, error) }
+    }
+
     /// The stable code of this error.
     pub(crate) const fn code(&self) -> &'static str {
         match self {
@@ -238,6 +285,8 @@ impl FileError {
             Self::FileVersion { .. } => "ERR_MEMS_FILE_VERSION",
             Self::FileCorrupt { .. } => "ERR_MEMS_FILE_CORRUPT",
             Self::NeedsRecovery { .. } => "ERR_MEMS_NEEDS_RECOVERY",
+            Self::NotDurable { .. } => "ERR_MEMS_NOT_DURABLE",
+            Self::SyncFailed { .. } => "ERR_MEMS_SYNC_FAILED",
             Self::FileInUse { .. } => "ERR_MEMS_FILE_IN_USE",
             Self::FileSystem { .. } => "ERR_MEMS_FILE_SYSTEM",
             Self::FileLost { .. } => "ERR_MEMS_FILE_LOST",
@@ -260,7 +309,9 @@ impl FileError {
     #[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript asks"))]
     pub(crate) const fn cause(&self) -> Option<(&String, &SystemError)> {
         match self {
-            Self::FileFailed { path, error, .. } | Self::OutOfSpace { path, error, .. } => Some((path, error)),
+            Self::FileFailed { path, error, .. }
+            | Self::OutOfSpace { path, error, .. }
+            | Self::SyncFailed { path, error } => Some((path, error)),
             _ => None,
         }
     }

@@ -7,6 +7,8 @@ const { after, before, test } = require('node:test');
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
+const { Heap } = require('../..');
+const { stopSystem } = require('../helpers/power.js');
 const { Random, seed } = require('../helpers/random.js');
 const { HEADER, TABLE, makeFolder, makeSound, tryAll } = require('../torn/batches.js');
 
@@ -21,17 +23,46 @@ const STATES = [
 ];
 const WORDS = [1024, 1664];
 const ENTRIES = [TABLE, TABLE + 3 * 32];
+/** Where the records of syncs and their roots are, and the words of a record. */
+const SYNCS = [86_016, 126_976];
+const RECORDS = [86_016, 90_112].map((at) => [at, at + 144]);
 const [LOCK, EXTENTS] = [1024, 1536];
 
 let folder;
 let sound;
 let bookkeeping;
+let durable;
+let copies;
 
 before(() => {
   folder = makeFolder();
   sound = path.join(folder, 'sound.mems');
   ({ bookkeeping } = makeSound(sound, 2));
+  makeDurable(new Random(1));
 });
+
+/** Makes a durable file with three syncs, the last of one extent more, that was open when the system stopped. */
+function makeDurable(random) {
+  durable = path.join(folder, 'durable.mems');
+  const heap = Heap.open(durable, { addresses: 'number', durable: true });
+  const blocks = [];
+  for (let round = 0; round < 3; round++) {
+    for (let i = 0; i < 100; i++) blocks.push(heap.malloc(1 + (random.size() % 10_000)));
+    for (let i = 0; i < 40; i++) heap.free(random.take(blocks));
+    if (round === 2) heap.malloc(900_000);
+    heap.roots.set(`${round}`, blocks[0]);
+    heap.syncSync();
+  }
+  const file = fs.readFileSync(durable);
+  copies = [];
+  for (const [number, { size }] of [...heap.chains()].entries()) {
+    const offset = Number(file.readBigUInt64LE(TABLE + 32 * number));
+    // What is before the data begins with starts and ends, rows and occupancy, of 64 KiB together here.
+    copies.push([offset + 65_536, offset + 65_536 + (56 * size) / 1024]);
+  }
+  heap.close();
+  stopSystem(durable);
+}
 
 after(() => fs.rmSync(folder, { recursive: true, force: true }));
 
@@ -50,11 +81,14 @@ function* samples([from, to], random, count = SAMPLES) {
   }
 }
 
-/** A test that tries damages, some of them while the file is open. */
-function damaged(what, choose, check = () => {}, options = {}) {
+/**
+ * A test that tries damages, some of them while the file is open. `options`: those of the test, and `whole`, which returns the path of the
+ * file that is damaged.
+ */
+function damaged(what, choose, check = () => {}, { whole = () => sound, ...options } = {}) {
   test(what, options, async (t) => {
     const harms = choose(new Random(what.length));
-    const codes = await tryAll(sound, path.join(folder, `torn-${what.length}.mems`), harms);
+    const codes = await tryAll(whole(), path.join(folder, `torn-${what.length}.mems`), harms);
     t.diagnostic(`MEMS_SEED=${seed}: ${harms.length} damages, ${JSON.stringify(codes)}`);
     check(codes, harms);
   });
@@ -124,4 +158,42 @@ damaged(
   },
   undefined,
   { skip: process.platform === 'win32' && 'Windows does not cut a file that is mapped' },
+);
+
+damaged(
+  'a changed bit of a record of a sync leaves the sync before',
+  (random) =>
+    RECORDS.flatMap(([from, to]) => {
+      // One bit of each byte.
+      return Array.from({ length: to - from }, (_, i) => {
+        return { at: from + i, byte: 1 << random.int(0, 7) };
+      });
+    }),
+  (codes) => assert.equal(codes.ERR_MEMS_FILE_CORRUPT, undefined),
+  { whole: () => durable },
+);
+
+damaged(
+  'the syncs of a file that was open when the system stopped may be damaged anywhere',
+  (random) => [
+    ...samples(SYNCS, random),
+    ...copies.flatMap((range) => [...samples(range, random)]),
+    ...[...samples(SYNCS, random)].map((harm) => ({ ...harm, late: true })),
+    ...copies.flatMap((range) =>
+      [...samples(range, random)].map((harm) => ({ ...harm, late: true })),
+    ),
+  ],
+  // One of the two last syncs is whole, whatever one byte of the other is.
+  (codes) => assert.equal(codes.ERR_MEMS_FILE_CORRUPT, undefined),
+  { whole: () => durable },
+);
+
+damaged(
+  'a file that was open when the system stopped may have been cut anywhere',
+  (random) => {
+    const { size } = fs.statSync(durable);
+    return Array.from({ length: 200 }, () => ({ length: random.int(0, size) }));
+  },
+  () => {},
+  { whole: () => durable },
 );

@@ -18,6 +18,8 @@ const makesPages =
   Number(process.versions.node.split('.')[0]) >= 20 &&
   fs.existsSync(path.join(__dirname, '..', '..', 'bin', 'main.js'));
 
+const AsyncFunction = (async () => {}).constructor;
+
 // What examples write is removed again.
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mems-examples-'));
 process.chdir(folder);
@@ -46,8 +48,13 @@ describe('the example of', () => {
         return pending[pending.length - 1];
       };
       const all = { ...mems, report };
-      const run = new Function('require', '$same', '$refused', ...names, source);
-      const printed = capture(() => run(require, same, refused, ...names.map((each) => all[each])));
+      const Body = /\bawait\b/.test(source) ? AsyncFunction : Function;
+      const run = new Body('require', '$same', '$refused', ...names, source);
+      let done;
+      const printed = capture(() => {
+        done = run(require, same, refused, ...names.map((each) => all[each]));
+      });
+      await done;
       // An error that the example has caught is one on an old Node.js only.
       const ends = await Promise.allSettled(pending);
       if (makesPages)

@@ -49,7 +49,18 @@ test('import has the same exports by name and by default', async () => {
 test('a heap has a method for every function but those about the process', () => {
   const methods = Object.getOwnPropertyNames(mems.Heap.prototype);
   const shared = functions.filter((name) => !['init', 'finish', 'snapshotOnSignal'].includes(name));
-  const ofFiles = ['notify', 'path', 'processes', 'replace', 'roots', 'uuid', 'wait', 'waitAsync'];
+  const ofFiles = [
+    'notify',
+    'path',
+    'processes',
+    'replace',
+    'roots',
+    'sync',
+    'syncSync',
+    'uuid',
+    'wait',
+    'waitAsync',
+  ];
   assert.deepEqual(methods.sort(), [...shared, ...ofFiles, 'constructor', 'id', 'close'].sort());
   const start = declarations.indexOf('export interface Heap<');
   for (const name of shared) {

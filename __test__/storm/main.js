@@ -15,6 +15,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { Heap } = require('../..');
 const { Numbers } = require('../helpers/random.js');
+const { change, stopSystem } = require('../helpers/power.js');
 const { remove } = require('../helpers/remove.js');
 const { checkAll } = require('./check.js');
 const { Table, found } = require('./table.js');
@@ -35,9 +36,11 @@ const SPARES = 2;
 const [LOCK, SEQUENCE, INTENT, GENERATIONS, PROCESSES] = [1024, 1088, 1152, 8 * 512, 8 * 1536];
 const SLOTS = 1024;
 /** The kinds of operations, as the file numbers them. */
-const KINDS = ['', 'take', 'release', 'resize', 'append'];
+const KINDS = ['', 'take', 'release', 'resize', 'append', 'rebuild', 'retire', 'settle', 'shorten'];
 /** Whether processes can kill themselves. */
 const canDie = require('../../binding.js').dieBeforeStore !== undefined;
+/** Where the roots are, and how long the header is. */
+const [ROOTS, HEADER] = [32_768, 262_144];
 
 const later = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -77,13 +80,20 @@ class Round {
     this.processes = random.int(...given.processes);
     this.threads = random.chance(0.5) ? random.int(2, this.processes <= 5 ? 3 : 2) : 1;
     this.seconds = random.int(3, 10);
-    this.options = { maxSize: 2 ** 30, ...(random.chance(0.2) ? { zeroOnFree: true } : {}) };
+    this.options = { maxSize: 2 ** 30, ...this.kind() };
     /** How many of a hundred blocks are large. Where there are some, the file grows all the time. */
     this.large = random.pick([1, 1, 6]);
     this.owners = Array.from({ length: this.processes * this.threads }, (_, i) => i + 1);
     this.counts = { kills: 0, own: 0, locked: 0, underWay: 0, again: 0, reused: 0 };
     /** The numbers of the operations that dead processes have had under way. */
     this.begun = new Set();
+  }
+
+  /** Options by which rounds differ. Each process of a durable heap syncs it, and is killed in syncs too. */
+  kind() {
+    if (random.chance(0.2)) return { zeroOnFree: true };
+    const isDurable = given.durable ?? random.chance(0.3);
+    return isDurable ? { durable: true, syncEvery: random.int(1, 60) } : {};
   }
 
   prepare() {
@@ -171,7 +181,18 @@ class Round {
     if (!(await isAlone(this.heap))) found('processes are left', this.heap.processes);
     this.heap.close();
     this.stop = undefined;
+    if (this.options.durable) this.losePower();
     await remove(this.path);
+  }
+
+  /** After a power failure the last close comes back, whatever the disk has of the roots and of the first extent's starts and ends. */
+  losePower() {
+    change(this.path, ROOTS, Buffer.alloc(16_384));
+    change(this.path, HEADER, Buffer.alloc(16_384));
+    stopSystem(this.path);
+    const heap = Heap.open(this.path, { addresses: 'number' });
+    checkAll(heap, this.owners, this.others, false);
+    heap.close();
   }
 
   /** Calls a function with one that reads a word of the file. */

@@ -67,6 +67,7 @@ function use(heap, grows) {
     attempt(() => heap.realloc(start, size + 16 * (start % 5) - 32));
   }
   for (const { start } of live.slice(-40)) attempt(() => heap.free(start));
+  attempt(() => heap.syncSync());
   for (const size of [1, 16, 70_000, ...(grows ? [1_200_000] : [])])
     attempt(() => heap.malloc(size));
   attempt(() => heap.mallocMany([10, 20, 3000]));

@@ -58,9 +58,21 @@ const mend = (file, into) =>
   said(() => Heap.repair(file, { addresses: 'number', ...(into === undefined ? {} : { into }) }));
 
 /** The facts of a report, as [title, texts]. */
-function factsOf({ uuid, layout, clean, extents, bytes: of, counts, roots, maps, processes }) {
+function factsOf({
+  uuid,
+  layout,
+  clean,
+  durable,
+  extents,
+  bytes: of,
+  counts,
+  roots,
+  maps,
+  processes,
+}) {
+  const kind = durable ? ['durable'] : [];
   return [
-    ['file', [uuid, `layout ${layout}`, clean ? 'closed' : 'not closed']],
+    ['file', [uuid, `layout ${layout}`, ...kind, clean ? 'closed' : 'not closed']],
     [
       'memory',
       [

@@ -194,6 +194,13 @@ impl Counters {
         self.resizes += 1;
     }
 
+    /// Counts a free block, a hole of its own so far, that became part of a hole of `hole` bytes, which has added `holes` holes.
+    #[cfg(any(feature = "c-abi", test))]
+    pub fn record_settled(&mut self, holes: isize, hole: u64) {
+        self.record_hole(hole);
+        self.holes = self.holes.wrapping_add_signed(holes);
+    }
+
     /// Counts `size` bytes by which a block became longer, which has added `holes` holes.
     pub fn record_growth(&mut self, size: u64, holes: isize) {
         self.record_malloc(size, size, holes);

@@ -434,7 +434,7 @@ impl Mems {
     /// Ends the heap: all memory is given back to the system.
     pub fn finish(mut self) {
         self.end_recording();
-        if let Some(stopped) = self.stopped {
+        if let Some(stopped) = self.stopped.take() {
             // Nobody is left to be told that the disk has failed.
             let _failed = stopped.finish();
         }
@@ -444,13 +444,15 @@ impl Mems {
             file.end_waits();
         }
         #[cfg(feature = "c-abi")]
+        self.learn_last();
+        #[cfg(feature = "c-abi")]
         let is_written = self.file.as_ref().is_none_or(|file| file.write_back());
         for span in self.regions.spans() {
             span.abandon();
         }
         #[cfg(feature = "c-abi")]
         if let Some(file) = self.file {
-            file.close(is_written);
+            file.close(is_written, self.heap.ledger());
         }
         // A ledger holds the memory of its extents, which is not to look as if buffers did.
         drop(self.heap);

@@ -5,7 +5,7 @@ use super::js_value::{BigInt, Value};
 use crate::error::Error;
 use crate::file_error::FileError;
 use crate::heap::{FIRST_ADDRESS, MAX_ADDRESS, PolicyKind, is_size};
-use crate::mems::file::{FileOptions, bad_max_size};
+use crate::mems::file::{FileOptions, OnPowerLoss, bad_max_size};
 use crate::mems::{Access, Choice, Mems, Options};
 use crate::process::registry;
 use crate::process::registry::Id;
@@ -225,6 +225,9 @@ pub(super) fn file_options(value: Value, defaults: FileOptions) -> Result<FileOp
         c"followSymlinks",
         c"anyFileSystem",
         c"zeroOnFree",
+        c"durable",
+        c"syncEvery",
+        c"onPowerLoss",
         c"addresses",
     ];
     if value.kind() == ValueType::Undefined {
@@ -239,6 +242,7 @@ pub(super) fn file_options(value: Value, defaults: FileOptions) -> Result<FileOp
         (c"followSymlinks", "options.followSymlinks", &mut options.follow_symlinks),
         (c"anyFileSystem", "options.anyFileSystem", &mut options.any_file_system),
         (c"zeroOnFree", "options.zeroOnFree", &mut options.zero_on_free),
+        (c"durable", "options.durable", &mut options.durable),
     ] {
         if let Some(value) = given.get(key)? {
             *place = flag(name, value)?;
@@ -266,6 +270,14 @@ pub(super) fn file_options(value: Value, defaults: FileOptions) -> Result<FileOp
         })?;
         options.lock_timeout = Duration::from_millis(milliseconds);
     }
+    if let Some(value) = given.get(c"syncEvery")? {
+        options.sync_every = Some(Duration::from_millis(size("options.syncEvery", value)?));
+    }
+    let expected = "'refuse', 'reset', 'salvage' or 'restore'";
+    let chosen =
+        given.choice(c"onPowerLoss", "options.onPowerLoss", expected, &["refuse", "reset", "salvage", "restore"])?;
+    options.on_power_loss = chosen
+        .map(|chosen| [OnPowerLoss::Refuse, OnPowerLoss::Reset, OnPowerLoss::Salvage, OnPowerLoss::Restore][chosen]);
     Ok(options)
 }
 

@@ -137,6 +137,16 @@ impl Failure {
         }
         Ok(error)
     }
+
+    /// What a promise is rejected with.
+    pub(super) fn rejection(&self, env: napi::Env) -> napi::Error {
+        // SAFETY: the caller runs in a callback of `env`.
+        let Ok(error) = (unsafe { self.value(env.raw()) }) else {
+            return napi::Error::new(napi::Status::GenericFailure, self.to_string());
+        };
+        // SAFETY: `error` is a value of `env`, made above.
+        unsafe { napi::bindgen_prelude::Unknown::from_raw_unchecked(env.raw(), error) }.into()
+    }
 }
 
 /// The system's own error, as the functions of `fs` throw it.

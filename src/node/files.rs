@@ -104,6 +104,7 @@ fn shown<'env>(env: &'env Env, report: &Report) -> std::result::Result<Object<'e
     made.set(c"problems", &problems[..])?;
     made.set(c"notes", &notes[..])?;
     made.set(c"clean", report.is_clean)?;
+    made.set(c"durable", report.is_durable)?;
     made.set(c"extents", &extents[..])?;
     made.set(c"summary", &summary[..])?;
     made.set(c"names", &names[..])?;

@@ -10,7 +10,7 @@
 //! - `buffers/`: buffers over a heap's memory, and when the memory under a buffer may go.
 //! - `stacks.rs`: stacks of calls, for heaps that track their allocations. `events.rs`: growth and the like. Over `functions.rs`, the
 //!   functions of JavaScript that both call. `channels.rs`: has a thread hear of events once somebody subscribes to a channel.
-//! - `waits.rs`: waiting for words of heaps in files.
+//! - `waits.rs`: waiting for words of heaps in files. `syncs.rs`: writing such heaps to disk, in the background too.
 //! - `owner.rs`: heaps that end with their thread.
 //! - `recordings.rs`: files of recordings, for the command `mems`; over `typed_array.rs`.
 //! - `maps.rs`: maps over the blocks of a heap.
@@ -41,6 +41,7 @@ mod recorder;
 mod recordings;
 mod slots;
 mod stacks;
+mod syncs;
 #[cfg(feature = "test-hooks")]
 mod test_hooks;
 mod typed_array;

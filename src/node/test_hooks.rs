@@ -37,3 +37,9 @@ fn end() {
     // Windows has no signals. Elsewhere this is not reached: the signal comes as the call returns.
     std::process::abort()
 }
+
+/// The next time that this process writes a file to the disk, that fails with the system's error of a number.
+#[napi]
+pub fn fail_next_flush(errno: i32) {
+    crate::memory::file::FAILING.store(errno, std::sync::atomic::Ordering::Relaxed);
+}

@@ -3,6 +3,7 @@
 use super::id::Id;
 use crate::memory::file::Identity;
 use std::sync::Mutex;
+use std::sync::mpsc::Sender;
 
 /// A file that is open.
 pub(super) struct OpenFile {
@@ -12,6 +13,8 @@ pub(super) struct OpenFile {
     pub(super) count: usize,
     pub(super) read_only: bool,
     pub(super) exclusive: bool,
+    /// What ends the thread that syncs it, when this is dropped.
+    pub(super) _syncs: Option<Sender<()>>,
 }
 
 /// All that are open. No other lock is taken before this one.

@@ -9,6 +9,7 @@
 use super::file_list::{FILES, OpenFile};
 use super::id::Id;
 use super::registry;
+use super::syncs;
 use crate::error::Error;
 use crate::file_error::FileError;
 use crate::mems::Mems;
@@ -41,8 +42,16 @@ pub(crate) fn open(path: &Path, options: &FileOptions) -> Result<Id, Error> {
     }
     files.try_reserve(1).map_err(|_| Error::OutOfMetadata { size: 0 })?;
     let heap = registry::open_made(|| Mems::in_file(&opened, options))?;
+    let every = options.sync_every.filter(|_| !options.read_only);
+    let syncs = match every.map(|every| syncs::regularly(heap, every)).transpose() {
+        Ok(syncs) => syncs,
+        Err(error) => {
+            registry::close(heap)?;
+            return Err(error);
+        }
+    };
     let FileOptions { read_only, exclusive, .. } = *options;
-    files.push(OpenFile { identity: opened.identity, heap, count: 1, read_only, exclusive });
+    files.push(OpenFile { identity: opened.identity, heap, count: 1, read_only, exclusive, _syncs: syncs });
     Ok(heap)
 }
 

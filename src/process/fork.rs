@@ -59,7 +59,8 @@ extern "C" fn in_parent() {
 
 extern "C" fn in_child() {
     let Some(mut all) = HELD.try_with(RefCell::take).ok().flatten() else { return };
-    all.files.clear();
+    // The threads that sync them are not here, and may have had locks of what they share with these.
+    all.files.drain(..).for_each(std::mem::forget);
     for held in &mut all.heaps {
         held.recover(|slot| {
             let gone = slot.heap.take_if(|heap| {

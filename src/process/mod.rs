@@ -2,6 +2,7 @@
 //!
 //! - `registry.rs`: the default heap and those that programs make. `slots.rs`: where they are.
 //! - `files.rs`: those that are in files. `file_list.rs`: which they are.
+//! - `syncs.rs`: how those get to the disk that survive a power failure.
 //! - `id.rs`: the ids of heaps.
 //! - `lock.rs`: the lock of a heap.
 //! - `fork.rs`: what happens to heaps in a child of `fork`.
@@ -15,3 +16,4 @@ mod lock;
 pub(crate) mod recordings;
 pub(crate) mod registry;
 mod slots;
+pub(crate) mod syncs;

@@ -8,13 +8,19 @@ use super::extent::{Extent, granule};
 use super::words::{bit, put, word};
 
 impl Extent {
-    /// Whether a live block starts at a unit.
+    /// Whether a block starts at a unit.
     #[inline]
     pub(super) fn is_start(&self, unit: u64) -> bool {
         word(self.starts(granule(unit))) & bit(unit) != 0
     }
 
-    /// Whether a unit is a live block's last.
+    /// Whether a live block starts at a unit: one that does not wait for a sync.
+    #[inline]
+    pub(super) fn is_live_start(&self, unit: u64) -> bool {
+        self.is_start(unit) && !self.is_waiting(unit)
+    }
+
+    /// Whether a unit is a block's last.
     #[inline]
     pub(super) fn is_end(&self, unit: u64) -> bool {
         word(self.ends(granule(unit))) & bit(unit) != 0
@@ -23,6 +29,7 @@ impl Extent {
     /// Sets or clears the start bit of a unit: one store.
     #[inline]
     pub(super) fn put_start(&self, unit: u64, is_start: bool) {
+        self.touch(granule(unit));
         let starts = self.starts(granule(unit));
         put(starts, with_bit(word(starts), unit, is_start));
     }
@@ -30,6 +37,7 @@ impl Extent {
     /// Sets or clears the end bit of a unit: one store.
     #[inline]
     pub(super) fn put_end(&self, unit: u64, is_end: bool) {
+        self.touch(granule(unit));
         let ends = self.ends(granule(unit));
         put(ends, with_bit(word(ends), unit, is_end));
     }
@@ -111,9 +119,10 @@ impl Extent {
         }
         // A block of one unit has both bits at the same place: what follows it is no part of it.
         starts.leading_zeros() < ends.leading_zeros()
+            && !self.is_waiting(at * 64 + 63 - u64::from(starts.leading_zeros()))
     }
 
-    /// Start and end of the live block that holds a unit; `None` in a hole.
+    /// Start and end of the block that holds a unit, live or waiting for a sync; `None` in a hole.
     #[inline]
     pub(super) fn block_at(&self, unit: u64) -> Option<(u64, u64)> {
         let start = self.previous_start(unit)?;

@@ -11,24 +11,30 @@ pub fn step() {
 }
 
 #[cfg(test)]
-pub use panics::dying_before;
+pub use panics::{dying_before, watched};
 
 /// Deaths of a thread of the tests.
 #[cfg(test)]
 mod panics {
-    use std::cell::Cell;
+    use std::cell::{Cell, RefCell};
     use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
     thread_local! {
         /// How many stores are left before the thread dies; `None`: it does not.
         static LEFT: Cell<Option<u64>> = const { Cell::new(None) };
+        /// What a test does before each store.
+        static WATCH: RefCell<Option<Watch>> = const { RefCell::new(None) };
     }
+
+    /// What a test does before each store.
+    type Watch = Box<dyn FnMut()>;
 
     /// What a death throws.
     struct Death;
 
     /// Called before each store.
     pub fn step() {
+        WATCH.with_borrow_mut(|watch| watch.as_mut().map(|watch| watch()));
         match LEFT.get() {
             Some(0) => resume_unwind(Box::new(Death)),
             Some(left) => LEFT.set(Some(left - 1)),
@@ -46,6 +52,14 @@ mod panics {
             Err(death) if death.is::<Death>() => None,
             Err(panic) => resume_unwind(panic),
         }
+    }
+
+    /// Calls `operation`, and `watch` before each store of the thread meanwhile.
+    pub fn watched<T>(watch: impl FnMut() + 'static, operation: impl FnOnce() -> T) -> T {
+        WATCH.set(Some(Box::new(watch)));
+        let done = operation();
+        WATCH.set(None);
+        done
     }
 }
 

@@ -84,7 +84,7 @@ impl Engine for Ledger {
     #[inline]
     fn location_of(&self, offset: u64) -> (u64, u64) {
         let block = self.unit_at(offset).and_then(|(extent, unit)| {
-            let (start, end) = extent.block_at(unit)?;
+            let (start, end) = extent.block_at(unit).filter(|&(start, _)| !extent.is_waiting(start))?;
             Some(((extent.first + start) * UNIT, (extent.first + end) * UNIT))
         });
         block.unwrap_or((0, 0))
@@ -97,7 +97,7 @@ impl Engine for Ledger {
 
     #[inline]
     fn is_live_start(&self, start: u64) -> bool {
-        start.is_multiple_of(UNIT) && self.unit_at(start).is_some_and(|(extent, unit)| extent.is_start(unit))
+        start.is_multiple_of(UNIT) && self.unit_at(start).is_some_and(|(extent, unit)| extent.is_live_start(unit))
     }
 
     fn segment_at(&self, offset: u64) -> Segment {
@@ -106,7 +106,8 @@ impl Engine for Ledger {
             return Segment { start: offset, end: offset + 1, is_hole: true };
         };
         let (start, end, is_hole) = match extent.block_at(unit) {
-            Some((start, end)) => (start, end, false),
+            // What waits for a sync is no longer live.
+            Some((start, end)) => (start, end, extent.is_waiting(start)),
             None => (extent.hole_start(unit), extent.hole_end(unit + 1), true),
         };
         Segment { start: (extent.first + start) * UNIT, end: (extent.first + end) * UNIT, is_hole }

@@ -11,8 +11,12 @@
 //!
 //! Invariants: blocks and holes lie in one extent. A hole starts at the extent's first unit or after an E, where there is no S.
 //!
+//! A heap that survives a power failure has a third bit for each unit, "the block that starts here is free, and waits for a sync": see
+//! `durable.rs`. Such a block has its S and E, and so keeps its place.
+//!
 //! Units are counted from the extent's first in this file and in `bits.rs`, `rows.rs` and `occupancy.rs`.
 
+use super::durable::Durable;
 use super::layout::{ExtentLayout, GRANULE, UNIT};
 use super::words::{put, put32};
 use crate::table::{AtomicU32, AtomicU64, Table};
@@ -31,6 +35,8 @@ pub struct Extent {
     pub(super) occupancy: Table<AtomicU64>,
     /// The words of the data.
     pub(super) data: Table<AtomicU64>,
+    /// What it has besides in a heap that survives a power failure.
+    pub(super) durable: Option<Durable>,
 }
 
 /// The words of an extent, as they are mapped.
@@ -44,6 +50,8 @@ pub struct ExtentWords {
     pub occupancy: Table<AtomicU64>,
     /// Words of data.
     pub data: Table<AtomicU64>,
+    /// Words of what a heap has besides that survives a power failure, [`DurableLayout::words`](super::layout::DurableLayout::words).
+    pub durable: Option<Table<AtomicU64>>,
 }
 
 impl Extent {
@@ -52,12 +60,16 @@ impl Extent {
     #[must_use]
     pub fn new(first: u64, bytes: u64, words: ExtentWords) -> Option<Self> {
         let layout = ExtentLayout::new(bytes);
-        let ExtentWords { planes, rows, occupancy, data } = words;
+        let ExtentWords { planes, rows, occupancy, data, durable } = words;
         let fits = planes.len() == layout.planes()
             && rows.len() == layout.row_entries()
             && occupancy.len() == layout.occupancy_words()
             && data.len() as u64 == bytes / 8;
-        fits.then_some(Self { first, units: bytes / UNIT, layout, planes, rows, occupancy, data })
+        let durable = match durable {
+            Some(words) => Some(Durable::new(bytes, words)?),
+            None => None,
+        };
+        fits.then_some(Self { first, units: bytes / UNIT, layout, planes, rows, occupancy, data, durable })
     }
 
     /// Writes the rows of an extent that is one hole, whose words are all zero, before anybody else knows of it.

@@ -11,12 +11,25 @@ use super::words::{number, put, put32, word};
 use crate::heap::counters::Counters;
 use crate::table::{AtomicU32, AtomicU64, Table};
 
+/// The feature that a program must know to open the file: the heap survives a power failure, as of its last sync.
+pub const DURABLE: u32 = 1;
+
+/// The word of the constant part whose upper half has the features that a program must know to open the file.
+const FEATURES: usize = 1;
+
+/// The features in that word.
+const fn features(word: u64) -> u32 {
+    (word >> 32) as u32
+}
+
 /// The words of the header.
 #[derive(Debug)]
 pub struct Header {
     pub(super) words: Table<AtomicU64>,
     /// The largest hole of each extent, and behind them the largest of each 64.
     largest: Table<AtomicU32>,
+    /// Whether the heap survives a power failure, as of its last sync.
+    is_durable: bool,
 }
 
 impl Header {
@@ -25,7 +38,17 @@ impl Header {
     #[must_use]
     pub fn new(words: Table<AtomicU64>, largest: Table<AtomicU32>) -> Option<Self> {
         let fits = words.len() as u64 == HEADER / 8 && largest.len() == EXTENTS + EXTENTS / 64;
-        fits.then_some(Self { words, largest })
+        fits.then(|| {
+            let is_durable = features(word(&words[at::CONSTANT + FEATURES])) & DURABLE != 0;
+            Self { words, largest, is_durable }
+        })
+    }
+
+    /// Whether the heap survives a power failure, as of its last sync.
+    #[inline]
+    #[must_use]
+    pub const fn is_durable(&self) -> bool {
+        self.is_durable
     }
 
     /// A word by its number.

@@ -21,6 +21,12 @@ pub enum Intent {
     Append { extent: u64 },
     /// All that is derived is derived anew.
     Rebuild,
+    /// The block `start..=last` is freed, and waits for a sync.
+    Retire { start: u64, last: u64 },
+    /// The block `start..=last`, which waits, becomes part of the hole `hole_start..hole_end`.
+    Settle { start: u64, last: u64, hole_start: u64, hole_end: u64 },
+    /// The block at `start` whose last unit is `last` gets an earlier last unit, `to`, and its tail waits for a sync.
+    Shorten { start: u64, last: u64, to: u64 },
 }
 
 impl Intent {
@@ -34,9 +40,13 @@ impl Intent {
             Self::Release { start, last, hole_start, hole_end } => {
                 1 - isize::from(hole_start < start) - isize::from(last + 1 < hole_end)
             }
+            // What waits counts as a hole already.
+            Self::Settle { start, last, hole_start, hole_end } => {
+                -isize::from(hole_start < start) - isize::from(last + 1 < hole_end)
+            }
             Self::Resize { last, to, hole_end, .. } if to > last => -isize::from(to + 1 == hole_end),
             Self::Resize { last, hole_end, .. } => isize::from(last + 1 == hole_end),
-            Self::Append { .. } => 1,
+            Self::Append { .. } | Self::Retire { .. } | Self::Shorten { .. } => 1,
             Self::Rebuild => 0,
         }
     }
@@ -58,6 +68,9 @@ impl Intent {
             Self::Resize { last, to, hole_end, .. } => {
                 counters.record_shrink(bytes(to, last), holes, bytes(to + 1, hole_end));
             }
+            Self::Retire { start, last } => counters.record_free(bytes(start, last + 1), holes, bytes(start, last + 1)),
+            Self::Settle { hole_start, hole_end, .. } => counters.record_settled(holes, bytes(hole_start, hole_end)),
+            Self::Shorten { last, to, .. } => counters.record_shrink(bytes(to, last), holes, bytes(to, last)),
             Self::Append { .. } | Self::Rebuild => {}
         }
     }
@@ -78,6 +91,9 @@ const RELEASE: u64 = 2;
 const RESIZE: u64 = 3;
 const APPEND: u64 = 4;
 const REBUILD: u64 = 5;
+const RETIRE: u64 = 6;
+const SETTLE: u64 = 7;
+const SHORTEN: u64 = 8;
 
 impl Header {
     /// Writes what the next operation does, with the word that is stored with it. From the last store on it is under way.
@@ -89,6 +105,9 @@ impl Header {
             Intent::Resize { start, last, to, hole_end } => (RESIZE, [start, last, to, hole_end]),
             Intent::Append { extent } => (APPEND, [extent, 0, 0, 0]),
             Intent::Rebuild => (REBUILD, [0; 4]),
+            Intent::Retire { start, last } => (RETIRE, [start, last, 0, 0]),
+            Intent::Settle { start, last, hole_start, hole_end } => (SETTLE, [start, last, hole_start, hole_end]),
+            Intent::Shorten { start, last, to } => (SHORTEN, [start, last, to, 0]),
         };
         // No word is at the heap's end, so that one more than an offset is a number, and 0 says that there is none.
         let (word, value) = note.map_or((0, 0), |note| (note.offset + 1, note.value));
@@ -120,6 +139,9 @@ impl Header {
             RESIZE => Intent::Resize { start: a, last: b, to: c, hole_end: d },
             APPEND => Intent::Append { extent: a },
             REBUILD => Intent::Rebuild,
+            RETIRE => Intent::Retire { start: a, last: b },
+            SETTLE => Intent::Settle { start: a, last: b, hole_start: c, hole_end: d },
+            SHORTEN => Intent::Shorten { start: a, last: b, to: c },
             unknown => return Err(unknown),
         };
         let note = offset.checked_sub(1).map(|offset| Note { offset, value });

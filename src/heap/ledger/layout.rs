@@ -40,6 +40,9 @@ pub const ROOT_NAME: usize = 47;
 /// The most bytes of data in an extent: its units are counted by numbers of 31 bits.
 pub const MOST_EXTENT: u64 = (1 << 31) / GRANULE * GRANULE * UNIT - PART;
 
+/// Words of eight bytes in the least that is written to a disk at once, 4096 bytes.
+pub const PAGE_WORDS: usize = 512;
+
 /// Offsets in the header, as numbers of words of eight bytes, unless said otherwise.
 pub mod at {
     /// The part that never changes, 512 bytes, which `format.rs` reads and writes.
@@ -60,6 +63,8 @@ pub mod at {
     pub const EXTENT_COUNT: usize = 192;
     /// What waiting threads sleep on, and whether one may do so: two numbers of four bytes.
     pub const DOORBELL: usize = 200;
+    /// Two words of syncs: whether one is under way, and how one has failed.
+    pub const SYNC: usize = 216;
     /// A word for each process slot: how often the slot has been taken.
     pub const GENERATIONS: usize = 512;
     /// Two words for each process slot, for messages: the process's id, and when it opened the file (milliseconds since 1970).
@@ -68,6 +73,10 @@ pub mod at {
     pub const ROOTS: usize = 4096;
     /// The largest hole of each extent, in units, as numbers of four bytes; behind them the largest of each 64 of these.
     pub const LARGEST: usize = 8192;
+    /// Two records of syncs, a page of the disk each, in heaps that survive a power failure.
+    pub const SYNC_RECORDS: usize = 10_752;
+    /// Two copies of the roots, which belong to the records.
+    pub const SYNC_ROOTS: usize = SYNC_RECORDS + 2 * super::PAGE_WORDS;
     /// Four words for each extent: where it is in the file, its bytes of data, the offset of its first unit, a checksum.
     pub const EXTENT_TABLE: usize = 16_384;
 }
@@ -75,7 +84,9 @@ pub mod at {
 const _: () = assert!(at::GENERATIONS + super::layout::SLOTS <= at::PROCESSES);
 const _: () = assert!(at::PROCESSES + 2 * SLOTS <= at::ROOTS);
 const _: () = assert!(at::ROOTS + 8 * ROOTS <= at::LARGEST);
-const _: () = assert!(at::LARGEST + usize::midpoint(EXTENTS, EXTENTS / 64) <= at::EXTENT_TABLE);
+const _: () = assert!(at::LARGEST + usize::midpoint(EXTENTS, EXTENTS / 64) <= at::SYNC_RECORDS);
+const _: () = assert!(at::SYNC_RECORDS.is_multiple_of(PAGE_WORDS));
+const _: () = assert!(at::SYNC_ROOTS + 2 * 8 * ROOTS <= at::EXTENT_TABLE);
 const _: () = assert!(at::EXTENT_TABLE + 4 * EXTENTS <= HEADER as usize / 8);
 
 /// Levels of rows, or of occupancy, that the largest extent has.
@@ -164,9 +175,90 @@ impl ExtentLayout {
     }
 }
 
+/// Granules of a group, the part of the bookkeeping that a sync copies as a whole.
+pub const GROUP: usize = 256;
+
+/// Where the parts are of what an extent has besides if its heap survives a power failure. It is behind the bookkeeping:
+///
+/// ```text
+/// | waiting | dirty 0 | dirty 1 | copy 0: starts and ends, waiting, checksums | copy 1 |
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DurableLayout {
+    /// Granules of data: words of waiting blocks.
+    pub granules: usize,
+    /// Groups of [`GROUP`] granules.
+    pub groups: usize,
+}
+
+impl DurableLayout {
+    /// The layout for `bytes` of data.
+    #[must_use]
+    pub const fn new(bytes: u64) -> Self {
+        let granules = (bytes / GRANULE_BYTES) as usize;
+        Self { granules, groups: granules.div_ceil(GROUP) }
+    }
+
+    /// Words of the bits that say which groups have changed.
+    #[must_use]
+    pub const fn dirty_words(&self) -> usize {
+        self.groups.div_ceil(64)
+    }
+
+    /// The first of these words, for copy `copy`.
+    #[must_use]
+    pub const fn dirty_at(&self, copy: usize) -> usize {
+        self.granules + copy * self.dirty_words()
+    }
+
+    /// The first word of a copy.
+    #[must_use]
+    pub const fn copy_at(&self, copy: usize) -> usize {
+        let first = self.dirty_at(2).next_multiple_of(PAGE_WORDS);
+        first + copy * self.copy_words().next_multiple_of(PAGE_WORDS)
+    }
+
+    /// Words of a copy: three for each granule, and a checksum for each group.
+    #[must_use]
+    pub const fn copy_words(&self) -> usize {
+        3 * self.granules + self.groups
+    }
+
+    /// Words of all that.
+    #[must_use]
+    pub const fn words(&self) -> usize {
+        self.copy_at(1) + self.copy_words()
+    }
+
+    /// Bytes of all that, in whole parts.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        (8 * self.words() as u64).next_multiple_of(PART)
+    }
+}
+
+/// Bytes of an extent that are before its `bytes` of data.
+#[must_use]
+pub const fn bytes_before(bytes: u64, is_durable: bool) -> u64 {
+    let durable = if is_durable { DurableLayout::new(bytes).bytes() } else { 0 };
+    ExtentLayout::new(bytes).bytes() + durable
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn copies_begin_at_pages_of_the_disk_and_do_not_overlap() {
+        for bytes in [PART, 1 << 20, 3 << 20, 255 << 20, MOST_EXTENT] {
+            let layout = DurableLayout::new(bytes);
+            let [first, second] = [0, 1].map(|copy| layout.copy_at(copy));
+            assert!(first.is_multiple_of(PAGE_WORDS) && second.is_multiple_of(PAGE_WORDS), "{layout:?}");
+            assert!(layout.dirty_at(2) <= first && first + layout.copy_words() <= second, "{layout:?}");
+            assert!(8 * layout.words() as u64 <= layout.bytes());
+            assert!(bytes < 64 << 20 || layout.bytes() * 1000 <= bytes * 56, "{layout:?}");
+        }
+    }
 
     #[test]
     fn bookkeeping_is_a_fiftieth_of_the_data_once_parts_are_no_matter() {

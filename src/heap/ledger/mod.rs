@@ -10,6 +10,8 @@
 //!   `occupancy.rs`: what is derived from them, to find holes and bits quickly.
 //! - `header.rs`, `intent.rs`: how an operation begins and is finished. `take.rs`, `release.rs`, `resize.rs`: the operations.
 //! - `recover.rs`: what is left to do after a death. `rebuild.rs`: deriving everything anew. `verify.rs`: whether it is sound.
+//! - `durable.rs`, `waiting.rs`: what a heap has besides that survives a power failure. `retire.rs`: how it frees blocks. `checkpoint.rs`: its syncs;
+//!   `restore.rs`: returning to one.
 //! - `publication.rs`: what is built of blocks. `lock.rs`: who may change something. `roots.rs`: names for addresses. `engine.rs`: all of this as an engine.
 //!
 //! First fit by address over all holes, as for heaps in memory. Sizes are rounded up to units, and no exact length is kept.
@@ -30,8 +32,10 @@
 )]
 
 mod bits;
+pub mod checkpoint;
 #[cfg(any(test, feature = "test-hooks"))]
 pub(crate) mod death;
+mod durable;
 mod engine;
 mod extent;
 mod header;
@@ -39,21 +43,26 @@ pub(super) mod intent;
 pub mod layout;
 pub mod lock;
 mod occupancy;
+#[cfg(test)]
+mod power_tests;
 pub mod publication;
 mod rebuild;
 mod recover;
 mod release;
 mod resize;
+mod restore;
+mod retire;
 pub mod roots;
 mod rows;
 mod take;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod waiting;
 mod words;
 
 pub use extent::{Extent, ExtentWords};
-pub use header::Header;
+pub use header::{DURABLE, Header};
 pub(super) use take::Word;
 pub use verify::Summary;
 pub use words::{put, word};
@@ -124,7 +133,7 @@ impl Ledger {
         if extent.first != self.units() || self.extents.try_reserve(1).is_err() {
             return false;
         }
-        self.bookkeeping += extent.layout.bytes();
+        self.bookkeeping += layout::bytes_before(extent.units * UNIT, extent.durable.is_some());
         self.extents.push(extent);
         true
     }
@@ -148,7 +157,7 @@ impl Ledger {
         }
         let (number, extent) = self.find(start / UNIT)?;
         let start = start / UNIT - extent.first;
-        extent.is_start(start).then_some((number, extent, start))
+        extent.is_live_start(start).then_some((number, extent, start))
     }
 
     /// Finishes an operation on a block.

@@ -8,6 +8,7 @@ use super::Ledger;
 use super::extent::Extent;
 use super::intent::Intent;
 use super::layout::UNIT;
+use super::words::{put, word};
 use crate::heap::counters::Counters;
 
 /// What is counted in an extent.
@@ -74,9 +75,13 @@ impl Ledger {
 }
 
 impl Extent {
-    /// Removes the bits that belong to no block. Returns how many there were.
+    /// Removes the bits that belong to no block. Returns how many starts and ends there were.
     fn remove_strays(&self) -> u64 {
         let (mut open, mut strays) = (None, 0);
+        if let Some(durable) = &self.durable {
+            // An owner of the lock that has begun to change something may not have noted it.
+            durable.touch_all();
+        }
         for at in 0..self.layout.granules {
             if !self.has_bits(at) {
                 continue;
@@ -100,6 +105,14 @@ impl Extent {
             self.put_start(start, false);
             strays += 1;
         }
+        if let Some(durable) = &self.durable {
+            for at in 0..self.layout.granules {
+                let waiting = durable.waiting(at);
+                if word(waiting) & !word(self.starts(at)) != 0 {
+                    put(waiting, word(waiting) & word(self.starts(at)));
+                }
+            }
+        }
         strays
     }
 
@@ -107,6 +120,7 @@ impl Extent {
     fn census(&self) -> Census {
         let (mut census, mut at) = (Census::default(), 0);
         while at < self.units {
+            // What waits for a sync counts as a hole of its own.
             let start = self.next_start(at);
             if start > at {
                 census.holes += 1;
@@ -116,8 +130,13 @@ impl Extent {
                 break;
             }
             let Some(last) = self.next_end(start) else { break };
-            census.blocks += 1;
-            census.units += last + 1 - start;
+            if self.is_waiting(start) {
+                census.holes += 1;
+                census.largest_hole = census.largest_hole.max(last + 1 - start);
+            } else {
+                census.blocks += 1;
+                census.units += last + 1 - start;
+            }
             at = last + 1;
         }
         census

@@ -54,7 +54,13 @@ impl Ledger {
 
     /// Recovers an operation on a block. `None`: the intent makes no sense.
     fn recover_blocks(&self, intent: Intent, note: Option<Note>) -> Option<()> {
-        let (Intent::Take { start, .. } | Intent::Release { start, .. } | Intent::Resize { start, .. }) = intent else {
+        let (Intent::Take { start, .. }
+        | Intent::Release { start, .. }
+        | Intent::Resize { start, .. }
+        | Intent::Retire { start, .. }
+        | Intent::Settle { start, .. }
+        | Intent::Shorten { start, .. }) = intent
+        else {
             return None;
         };
         let (number, extent) = self.find(start)?;
@@ -89,6 +95,33 @@ impl Ledger {
                 has_committed = if to > last { !extent.is_end(last) } else { extent.is_end(to) };
                 extent.put_end(if has_committed { last } else { to }, false);
                 self.mend(number, [last, to], [last + 1, to + 1]);
+            }
+            Intent::Retire { last, .. } => {
+                check(start <= local(last)? && extent.is_start(start))?;
+                has_committed = extent.is_waiting(start);
+                if has_committed {
+                    self.put_note(note);
+                }
+            }
+            Intent::Settle { last, hole_start, hole_end, .. } => {
+                let (last, hole_start, hole_end) = (local(last)?, local(hole_start)?, local(hole_end)?);
+                check(hole_start <= start && start <= last && last < hole_end)?;
+                has_committed = !extent.is_start(start);
+                if has_committed {
+                    extent.put_end(last, false);
+                    extent.put_waiting(start, false);
+                }
+                self.mend(number, [start, last], [hole_start, last + 1]);
+            }
+            Intent::Shorten { last, to, .. } => {
+                let (last, to) = (local(last)?, local(to)?);
+                check(start <= to && to < last && last < extent.units)?;
+                has_committed = extent.is_end(to);
+                extent.put_waiting(to + 1, has_committed);
+                if has_committed {
+                    extent.put_start(to + 1, true);
+                }
+                self.mend(number, [to, to + 1], [to + 1, last + 1]);
             }
             Intent::Append { .. } | Intent::Rebuild => return None,
         }

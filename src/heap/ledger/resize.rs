@@ -1,7 +1,7 @@
 //! Resizing a block where it is: a block ends at its first E.
 //!
 //! Longer: `E(to) = 1`, occupancy, **`E(last) = 0` commits**. Shorter: occupancy, **`E(to) = 1` commits**, `E(last) = 0`. Then
-//! occupancy, rows, counters.
+//! occupancy, rows, counters. (In a heap that survives a power failure the tail of a shorter block waits: `retire.rs`.)
 
 use super::extent::granule;
 use super::intent::Intent;
@@ -23,6 +23,9 @@ impl Ledger {
         }
         if to >= hole_end {
             return None;
+        }
+        if extent.durable.is_some() && to < last {
+            return Some(Resized::Shrunk(self.shorten(extent, start, last, to)));
         }
         let intent = Intent::Resize {
             start: extent.first + start,

@@ -1,8 +1,9 @@
 //! The ledger in plain memory: against a model, and with a death at every store of every operation.
 
+use super::checkpoint::Record;
 use super::death::dying_before;
 use super::extent::{Extent, ExtentWords, granule};
-use super::header::Header;
+use super::header::{DURABLE, Header};
 use super::intent::{Intent, Note};
 use super::layout::{EXTENTS, HEADER, PART, UNIT, at};
 use super::roots::Refused;
@@ -15,8 +16,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 /// What would be a file: words that stay, and that several ledgers may reach.
-struct Memory {
-    header: &'static [AtomicU64],
+pub(super) struct Memory {
+    pub(super) header: &'static [AtomicU64],
     largest: &'static [AtomicU32],
     extents: Vec<ExtentMemory>,
 }
@@ -28,11 +29,13 @@ struct ExtentMemory {
     rows: &'static [AtomicU32],
     occupancy: &'static [AtomicU64],
     data: &'static [AtomicU64],
+    /// Empty in a heap that does not survive a power failure.
+    durable: &'static [AtomicU64],
 }
 
 /// All words of a memory at a moment, the narrow ones behind.
 #[derive(Clone, PartialEq, Eq)]
-struct Copied(Vec<u64>, Vec<u32>);
+pub(super) struct Copied(Vec<u64>, Vec<u32>);
 
 fn words(length: usize) -> &'static [AtomicU64] {
     Vec::leak((0..length).map(|_| AtomicU64::new(0)).collect())
@@ -45,6 +48,19 @@ fn numbers(length: usize) -> &'static [AtomicU32] {
 impl Memory {
     /// Memory for extents, whose lengths in bytes are given, and which are not published.
     fn new(extents: &[u64]) -> Self {
+        Self::with_features(extents, 0)
+    }
+
+    /// Memory for extents of a heap that survives a power failure.
+    pub(super) fn durable(extents: &[u64]) -> Self {
+        let memory = Self::with_features(extents, DURABLE);
+        let record = Record::of_nothing().words();
+        let first = Header::record_at(0);
+        memory.header[first..].iter().zip(record).for_each(|(at, value)| at.store(value, Ordering::Relaxed));
+        memory
+    }
+
+    fn with_features(extents: &[u64], features: u32) -> Self {
         let mut first = 0;
         let extents = extents.iter().map(|&bytes| {
             let layout = layout::ExtentLayout::new(bytes);
@@ -56,14 +72,17 @@ impl Memory {
                 rows: numbers(layout.row_entries()),
                 occupancy: words(layout.occupancy_words()),
                 data: words((bytes / 8) as usize),
+                durable: words(if features == 0 { 0 } else { layout::DurableLayout::new(bytes).words() }),
             }
         });
         let extents = extents.collect();
-        Self { header: words((HEADER / 8) as usize), largest: numbers(EXTENTS + EXTENTS / 64), extents }
+        let header = words((HEADER / 8) as usize);
+        header[1].store(u64::from(features) << 32, Ordering::Relaxed);
+        Self { header, largest: numbers(EXTENTS + EXTENTS / 64), extents }
     }
 
     /// A ledger that knows the extents that are published, as a process that opens the file.
-    fn ledger(&self) -> Ledger {
+    pub(super) fn ledger(&self) -> Ledger {
         let header = Header::new(Table::of_static(self.header), Table::of_static(self.largest)).unwrap();
         let mut ledger = Ledger::new(header);
         ledger.set_owned(true);
@@ -74,18 +93,19 @@ impl Memory {
     }
 
     fn extent(&self, number: usize) -> Extent {
-        let ExtentMemory { first, bytes, planes, rows, occupancy, data } = self.extents[number];
+        let ExtentMemory { first, bytes, planes, rows, occupancy, data, durable } = self.extents[number];
         let words = ExtentWords {
             planes: Table::of_static(planes),
             rows: Table::of_static(rows),
             occupancy: Table::of_static(occupancy),
             data: Table::of_static(data),
+            durable: (!durable.is_empty()).then(|| Table::of_static(durable)),
         };
         Extent::new(first, bytes, words).unwrap()
     }
 
     /// A ledger with all extents published.
-    fn full(&self) -> Ledger {
+    pub(super) fn full(&self) -> Ledger {
         let mut ledger = self.ledger();
         for number in ledger.known()..self.extents.len() {
             append(self, &mut ledger, number);
@@ -93,28 +113,28 @@ impl Memory {
         ledger
     }
 
-    fn all(&self) -> impl Iterator<Item = &AtomicU64> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &'static AtomicU64> {
         self.header
             .iter()
-            .chain(self.extents.iter().flat_map(|e| [e.planes, e.occupancy, e.data].into_iter().flatten()))
+            .chain(self.extents.iter().flat_map(|e| [e.planes, e.occupancy, e.data, e.durable].into_iter().flatten()))
     }
 
-    fn all_numbers(&self) -> impl Iterator<Item = &AtomicU32> {
+    pub(super) fn all_numbers(&self) -> impl Iterator<Item = &'static AtomicU32> {
         self.largest.iter().chain(self.extents.iter().flat_map(|e| e.rows))
     }
 
-    fn copy(&self) -> Copied {
+    pub(super) fn copy(&self) -> Copied {
         let values = self.all().map(|word| word.load(Ordering::Relaxed));
         Copied(values.collect(), self.all_numbers().map(|number| number.load(Ordering::Relaxed)).collect())
     }
 
-    fn restore(&self, Copied(values, numbers): &Copied) {
+    pub(super) fn restore(&self, Copied(values, numbers): &Copied) {
         self.all().zip(values).for_each(|(word, &value)| word.store(value, Ordering::Relaxed));
         self.all_numbers().zip(numbers).for_each(|(number, &value)| number.store(value, Ordering::Relaxed));
     }
 }
 
-fn append(memory: &Memory, ledger: &mut Ledger, number: usize) {
+pub(super) fn append(memory: &Memory, ledger: &mut Ledger, number: usize) {
     let extent = memory.extent(number);
     extent.format();
     assert!(ledger.add(extent));
@@ -122,7 +142,7 @@ fn append(memory: &Memory, ledger: &mut Ledger, number: usize) {
 }
 
 /// The live blocks: start and length in bytes.
-fn blocks(ledger: &Ledger) -> BTreeMap<u64, u64> {
+pub(super) fn blocks(ledger: &Ledger) -> BTreeMap<u64, u64> {
     let (mut blocks, mut at) = (BTreeMap::new(), 0);
     while at < Engine::end(ledger) {
         let segment = ledger.segment_at(at);
@@ -155,11 +175,11 @@ fn first_fit(live: &BTreeMap<u64, u64>, extents: &[u64], size: u64, alignment: u
     None
 }
 
-const EXTENT_BYTES: [u64; 2] = [PART, 2 * PART];
+pub(super) const EXTENT_BYTES: [u64; 2] = [PART, 2 * PART];
 
 /// An operation of a random program. Numbers choose among what is there.
 #[derive(Debug, Clone)]
-enum Operation {
+pub(super) enum Operation {
     Take { size: u64, alignment: u64, into: Option<usize> },
     Release { block: usize, from: Option<usize> },
     Resize { block: usize, size: u64 },
@@ -172,7 +192,7 @@ fn sizes() -> impl Strategy<Value = u64> {
     prop_oneof![4 => 1..200_u64, 2 => 1..5_000_u64, 1 => 1..80_000_u64]
 }
 
-fn operations() -> impl Strategy<Value = Operation> {
+pub(super) fn operations() -> impl Strategy<Value = Operation> {
     prop_oneof![
         5 => (sizes(), prop_oneof![3 => Just(1_u64), 1 => (4_u32..13).prop_map(|power| 1 << power)], proptest::option::of(0..4_usize))
             .prop_map(|(size, alignment, into)| Operation::Take { size, alignment, into }),
@@ -189,14 +209,14 @@ fn chosen(live: &BTreeMap<u64, u64>, number: usize) -> Option<u64> {
 }
 
 /// The words that operations store to are those of the first unit, where a block of words stays live.
-const NOTES: u64 = 64;
+pub(super) const NOTES: u64 = 64;
 
 fn note(number: Option<usize>) -> Option<u64> {
     number.map(|number| 8 * number as u64)
 }
 
 /// Runs an operation. Returns the block that it has made, if any.
-fn run(ledger: &Ledger, live: &BTreeMap<u64, u64>, operation: &Operation) -> Option<u64> {
+pub(super) fn run(ledger: &Ledger, live: &BTreeMap<u64, u64>, operation: &Operation) -> Option<u64> {
     match *operation {
         Operation::Take { size, alignment, into } => {
             let into = note(into).map(|offset| Word { offset, address_of: |start| start + 1000 });
@@ -376,7 +396,7 @@ fn chaotic_blocks(ledger: &Ledger) -> BTreeMap<u64, u64> {
 /// Runs `operation` from the state `copied`, again and again, and ends it before its first store, its second, and so on, and at last not at
 /// all. Each time the first process that recovers dies as well, before each of its stores. `settled` is called with the number of stores
 /// of the operation, and a ledger that has recovered from both deaths.
-fn after_each_death(
+pub(super) fn after_each_death(
     memory: &Memory,
     copied: &Copied,
     operation: impl Fn(),
@@ -404,10 +424,10 @@ fn after_each_death(
 }
 
 /// Blocks, words, counters and roots.
-type Seen = (BTreeMap<u64, u64>, Vec<u64>, String, Vec<(Vec<u8>, u64)>);
+pub(super) type Seen = (BTreeMap<u64, u64>, Vec<u64>, String, Vec<(Vec<u8>, u64)>);
 
 /// All that a program can see.
-fn seen(ledger: &Ledger) -> Seen {
+pub(super) fn seen(ledger: &Ledger) -> Seen {
     let noted = (0..NOTES / 8).map(|number| ledger.data_word(8 * number).unwrap()).collect();
     (blocks(ledger), noted, format!("{:?}", ledger.counters()), ledger.header().all_roots())
 }

@@ -17,6 +17,14 @@ pub fn put(word: &AtomicU64, value: u64) {
     word.store(value, Ordering::Release);
 }
 
+/// Stores a word if it is another: the page of a word that stays as it is need not be written to the disk.
+#[inline]
+pub fn put_other(word: &AtomicU64, value: u64) {
+    if word.load(Ordering::Relaxed) != value {
+        put(word, value);
+    }
+}
+
 /// Stores a number of 32 bits.
 #[inline]
 pub fn put32(number: &AtomicU32, value: u32) {

@@ -48,6 +48,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Offsets and lengths of maps are multiples of this many bytes: of every system's page size, and of Windows' granularity.
 pub const UNIT: u64 = 64 << 10;
 
+/// The number of an error with which the next [`File::sync`] of the process fails; 0: none.
+#[cfg(feature = "test-hooks")]
+pub static FAILING: std::sync::atomic::AtomicI32 = std::sync::atomic::AtomicI32::new(0);
+
 /// How a file is opened.
 #[allow(clippy::struct_excessive_bools, reason = "four independent choices of the caller")]
 #[derive(Debug, Clone, Copy, Default)]
@@ -186,6 +190,11 @@ impl File {
     pub fn sync(&self) -> io::Result<()> {
         #[cfg(test)]
         self.syncs.fetch_add(1, Ordering::Relaxed);
+        #[cfg(feature = "test-hooks")]
+        match FAILING.swap(0, Ordering::Relaxed) {
+            0 => {}
+            errno => return Err(io::Error::from_raw_os_error(errno)),
+        }
         if self.read_only { Ok(()) } else { system::sync(self) }
     }
 

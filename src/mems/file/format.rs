@@ -5,7 +5,7 @@
 //! | magic 8 | layout 4 | needed 4 | harmless 4 | byte order 4 | uuid 16 | checksum 4 | 0 ... |  boot 16 | clean 8 | generation 8 | checksum 4 |
 //! ```
 //!
-//! - *needed*: bits of features that a program must know to open the file at all. *harmless*: bits of features that a program that only
+//! - *needed*: bits of features that a program must know to open the file at all: 1, the heap survives a power failure. *harmless*: bits of features that a program that only
 //!   reads need not know.
 //! - A state says in which run of the system the file was used last, and whether it was closed cleanly: everything that was stored is on
 //!   the disk then. The newer of the two whose checksum is right counts, so that a torn write of one leaves the other.
@@ -15,8 +15,8 @@
 use crate::checksum::checksum;
 use crate::error::Error;
 use crate::file_error::FileError;
-use crate::heap::ledger::layout::{EXTENTS, ExtentLayout, HEADER, MOST_EXTENT, PART, at};
-use crate::heap::ledger::{Header, put, word};
+use crate::heap::ledger::layout::{self, EXTENTS, HEADER, MOST_EXTENT, PART, at};
+use crate::heap::ledger::{DURABLE, Header, put, word};
 use std::path::Path;
 
 /// What a heap file begins with.
@@ -41,14 +41,17 @@ pub struct Constant {
     pub uuid: [u8; 16],
     /// Whether the file has features that programs must know that change it.
     pub is_for_reading_only: bool,
+    /// Whether the heap survives a power failure.
+    pub is_durable: bool,
 }
 
 impl Constant {
     /// The bytes of the constant part of a new file.
-    pub fn bytes(uuid: [u8; 16]) -> [u8; CONSTANT] {
+    pub fn bytes(uuid: [u8; 16], is_durable: bool) -> [u8; CONSTANT] {
         let mut bytes = [0; CONSTANT];
         bytes[..8].copy_from_slice(&MAGIC);
         bytes[8..12].copy_from_slice(&LAYOUT.to_le_bytes());
+        bytes[12..16].copy_from_slice(&(if is_durable { DURABLE } else { 0 }).to_le_bytes());
         bytes[20..24].copy_from_slice(&ORDER.to_le_bytes());
         bytes[24..40].copy_from_slice(&uuid);
         let sum = checksum([&bytes[..CONSTANT_SUM]]);
@@ -67,8 +70,9 @@ impl Constant {
         }
         // A newer layout may have its checksum elsewhere.
         let (layout, needed, harmless) = (number(8), number(12), number(16));
-        if layout != LAYOUT || needed != 0 {
-            let found = format!("{layout}{}", if needed == 0 { "" } else { " with features that this version lacks" });
+        let unknown = needed & !DURABLE;
+        if layout != LAYOUT || unknown != 0 {
+            let found = format!("{layout}{}", if unknown == 0 { "" } else { " with features that this version lacks" });
             return Err(FileError::FileVersion { path: path.display().to_string(), found, supported: LAYOUT }.into());
         }
         let sum = checksum([&bytes[..CONSTANT_SUM]]);
@@ -77,7 +81,7 @@ impl Constant {
         }
         let mut uuid = [0; 16];
         uuid.copy_from_slice(&bytes[24..40]);
-        Ok(Self { uuid, is_for_reading_only: harmless != 0 })
+        Ok(Self { uuid, is_for_reading_only: harmless != 0, is_durable: needed & DURABLE != 0 })
     }
 }
 
@@ -158,20 +162,22 @@ pub struct Entry {
     pub bytes: u64,
     /// Bytes of data in the extents before.
     pub first: u64,
+    /// Whether the heap survives a power failure, for which an extent has more bookkeeping.
+    pub is_durable: bool,
 }
 
 impl Entry {
     /// The extent that follows `before`, or the first.
-    pub fn following(before: Option<Self>, bytes: u64) -> Self {
+    pub fn following(before: Option<Self>, bytes: u64, is_durable: bool) -> Self {
         match before {
-            Some(before) => Self { offset: before.end(), bytes, first: before.first + before.bytes },
-            None => Self { offset: HEADER, bytes, first: 0 },
+            Some(before) => Self { offset: before.end(), bytes, first: before.first + before.bytes, is_durable },
+            None => Self { offset: HEADER, bytes, first: 0, is_durable },
         }
     }
 
     /// The offset of the data in the file.
     pub const fn data(&self) -> u64 {
-        self.offset + ExtentLayout::new(self.bytes).bytes()
+        self.offset + layout::bytes_before(self.bytes, self.is_durable)
     }
 
     /// The offset in the file after the extent.
@@ -203,7 +209,9 @@ impl Entry {
     /// [`FileError::FileCorrupt`].
     pub fn read(path: &Path, header: &Header, number: usize, before: Option<Self>) -> Result<Self, Error> {
         let damaged = || corrupt(path, format!("entry {number} of its table of extents is damaged"));
-        Self::whole(header, number).filter(|entry| *entry == Self::following(before, entry.bytes)).ok_or_else(damaged)
+        Self::whole(header, number)
+            .filter(|entry| *entry == Self::following(before, entry.bytes, entry.is_durable))
+            .ok_or_else(damaged)
     }
 
     /// The entry of extent `number`, if its checksum is right and its length can be one.
@@ -211,7 +219,7 @@ impl Entry {
         debug_assert!(number < EXTENTS);
         let first = at::EXTENT_TABLE + 4 * number;
         let [offset, bytes, start, sum] = std::array::from_fn(|at| word(header.at(first + at)));
-        let entry = Self { offset, bytes, first: start };
+        let entry = Self { offset, bytes, first: start, is_durable: header.is_durable() };
         (sum == entry.sum(number) && Self::is_length(bytes)).then_some(entry)
     }
 
@@ -224,8 +232,8 @@ impl Entry {
     pub fn between(header: &Header, number: usize, before: Option<Self>) -> Option<Self> {
         let behind = if number + 1 < EXTENTS { Self::whole(header, number + 1)? } else { return None };
         let bytes = behind.first.checked_sub(before.map_or(0, |before| before.first + before.bytes))?;
-        let entry = Self::is_length(bytes).then(|| Self::following(before, bytes))?;
-        (behind == Self::following(Some(entry), behind.bytes)).then_some(entry)
+        let entry = Self::is_length(bytes).then(|| Self::following(before, bytes, behind.is_durable))?;
+        (behind == Self::following(Some(entry), behind.bytes, behind.is_durable)).then_some(entry)
     }
 
     /// Removes the entry of extent `number`.
@@ -243,9 +251,10 @@ mod tests {
 
     #[test]
     fn any_changed_bit_of_the_constant_part_is_noticed() {
-        let bytes = Constant::bytes([7; 16]);
+        let bytes = Constant::bytes([7; 16], true);
         let path = Path::new("a.mems");
-        assert_eq!(Constant::read(path, &bytes).unwrap(), Constant { uuid: [7; 16], is_for_reading_only: false });
+        let expected = Constant { uuid: [7; 16], is_for_reading_only: false, is_durable: true };
+        assert_eq!(Constant::read(path, &bytes).unwrap(), expected);
         for bit in 0..8 * (CONSTANT_SUM + 4) {
             let mut bytes = bytes;
             bytes[bit / 8] ^= 1 << (bit % 8);
@@ -276,7 +285,7 @@ mod tests {
     fn a_damaged_entry_follows_from_its_neighbours() {
         let (header, path, mut entries) = (header(), Path::new("a.mems"), Vec::new());
         for bytes in [1 << 20, 3 << 20, PART, 6 << 20] {
-            entries.push(Entry::following(entries.last().copied(), bytes));
+            entries.push(Entry::following(entries.last().copied(), bytes, false));
         }
         for (number, entry) in entries.iter().enumerate() {
             entry.write(&header, number);
@@ -288,7 +297,7 @@ mod tests {
             let is_last = number + 1 == entries.len();
             assert_eq!(Entry::between(&header, number, before), (!is_last).then_some(*entry));
             // What is before it ends behind its successor: they are not of one table.
-            let other = Entry::following(None, 32 << 20);
+            let other = Entry::following(None, 32 << 20, false);
             assert_eq!(Entry::between(&header, number, Some(other)), None);
             entry.write(&header, number);
             assert_eq!(Entry::read(path, &header, number, before).unwrap(), *entry);
@@ -298,9 +307,11 @@ mod tests {
 
     #[test]
     fn an_extent_follows_the_one_before() {
-        let first = Entry::following(None, 1 << 20);
+        let first = Entry::following(None, 1 << 20, false);
         assert_eq!((first.offset, first.data(), first.first), (HEADER, HEADER + PART, 0));
-        let second = Entry::following(Some(first), PART);
+        let second = Entry::following(Some(first), PART, false);
         assert_eq!((second.offset, second.first), (HEADER + PART + (1 << 20), 1 << 20));
+        let durable = Entry::following(None, 1 << 20, true);
+        assert_eq!(durable.data(), HEADER + 2 * PART);
     }
 }

@@ -9,7 +9,7 @@ use super::format::{Entry, corrupt};
 use super::{HeapFile, byte};
 use crate::error::Error;
 use crate::file_error::FileError;
-use crate::heap::ledger::layout::{EXTENTS, ExtentLayout, MOST_EXTENT, PART, UNIT};
+use crate::heap::ledger::layout::{DurableLayout, EXTENTS, ExtentLayout, MOST_EXTENT, PART, UNIT};
 use crate::heap::ledger::{Extent, ExtentWords};
 use crate::memory::{ALIGNMENT, Mapping};
 use crate::mems::Mems;
@@ -41,17 +41,20 @@ impl HeapFile {
         let failed = |error| self.failed("mapped", &error);
         let length = usize::try_from(entry.bytes).map_err(|_| self.corrupt("an extent is too long"))?;
         let layout = ExtentLayout::new(entry.bytes);
-        let map = self.file.map(entry.offset, layout.bytes()).map_err(failed)?;
+        let map = self.file.map(entry.offset, entry.data() - entry.offset).map_err(failed)?;
         let phase = usize::try_from(entry.first % ALIGNMENT as u64).unwrap_or(0);
         let mapping = Mapping::of_file(&self.file, entry.data(), length, phase, dont_fork).map_err(failed)?;
         let mapping = Arc::new(mapping);
         let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
         let words = || {
+            let durable = DurableLayout::new(entry.bytes).words();
+            let durable = if entry.is_durable { Some(map.words64(at(layout.bytes()), durable)?) } else { None };
             Some(ExtentWords {
                 planes: map.words64(0, layout.planes())?,
                 rows: map.words32(at(layout.rows_at()), layout.row_entries())?,
                 occupancy: map.words64(at(layout.occupancy_at()), layout.occupancy_words())?,
                 data: Mapping::words(&mapping),
+                durable,
             })
         };
         let extent = words().and_then(|words| Extent::new(entry.first / UNIT, entry.bytes, words));
@@ -181,7 +184,7 @@ impl Mems {
         }
         let mut bytes = file.next_length(needed, size, self.heap.mapped())?;
         let entry = loop {
-            let entry = Entry::following(file.last, bytes);
+            let entry = Entry::following(file.last, bytes, file.header.is_durable());
             let needs = entry.end() - entry.offset;
             let Err(error) = file.file.allocate(entry.offset, needs) else { break entry };
             // A smaller extent may find room: what is left of the disk is used up by halves.
@@ -194,7 +197,7 @@ impl Mems {
             }
             bytes = half;
         };
-        let metadata = ExtentLayout::new(bytes).bytes();
+        let metadata = entry.data() - entry.offset;
         // A process that died here before may have left something.
         file.clear(entry.offset, metadata).map_err(|error| file.failed("written", &error))?;
         let (extent, mapping) = file.map(entry, true)?;

@@ -4,6 +4,7 @@
 //! - `grow.rs`: adding extents, and finding those that others have added. `words.rs`: words and roots.
 //! - `turn.rs`: waiting for the lock while other threads look at blocks.
 //! - `bell.rs`: waiting for words. `lookout.rs`: waiting for them without sleeping.
+//! - `syncs.rs`: whose turn it is to sync a file. `durable.rs`: what is done after a power failure.
 //! - `format.rs`: what the file says of itself. `verify.rs`: whether it is sound. `repair.rs`: mending one that is not.
 //!
 //! A call enters the file before it does anything with the heap, and leaves it afterwards (`process/registry.rs`). Between the two it
@@ -15,6 +16,7 @@
 mod bell;
 #[cfg(all(test, not(loom)))]
 mod byte_tests;
+mod durable;
 pub(crate) mod format;
 mod grow;
 #[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript calls it"))]
@@ -22,6 +24,7 @@ mod lookout;
 mod open;
 #[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript calls it"))]
 mod repair;
+mod syncs;
 #[cfg(all(test, not(loom)))]
 mod tests;
 mod turn;
@@ -36,8 +39,9 @@ pub(crate) use lookout::Lookout;
 pub(crate) use lookout::{Ended, Inbox, Ticket};
 pub(crate) use open::{FileOptions, Opened};
 #[cfg(feature = "node")]
-pub(crate) use open::{Process, bad_max_size};
+pub(crate) use open::{OnPowerLoss, Process, bad_max_size};
 pub(crate) use repair::repair;
+pub(crate) use syncs::Syncs;
 #[cfg(feature = "node")]
 pub(crate) use verify::MapReport;
 pub(crate) use verify::Report;
@@ -65,6 +69,8 @@ mod byte {
     pub const GROWTH: u64 = OPENING + 1;
     /// Held by a process that has the file for itself.
     pub const EXCLUSIVE: u64 = OPENING + 2;
+    /// Held during a sync.
+    pub const SYNC: u64 = OPENING + 3;
 }
 
 /// What a heap has of its file.
@@ -92,6 +98,8 @@ pub(crate) struct HeapFile {
     is_locked: bool,
     /// Who waits for words of the file in the place of threads that must not sleep, once one has asked for that.
     lookout: Option<Arc<Lookout>>,
+    /// What syncs need.
+    syncs: Arc<Syncs>,
 }
 
 impl HeapFile {

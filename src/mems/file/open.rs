@@ -6,6 +6,7 @@
 //! Costs: some dozens of system calls, a few for each extent. Nothing is read but the header.
 
 use super::format::{CONSTANT, Constant, State, corrupt};
+use super::syncs::{self, Syncs};
 use super::{HeapFile, byte};
 use crate::error::Error;
 use crate::file_error::FileError;
@@ -20,6 +21,20 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// What is done with a file that was open when the system stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript chooses"))]
+pub(crate) enum OnPowerLoss {
+    /// The file is not opened.
+    Refuse,
+    /// The heap is empty.
+    Reset,
+    /// What is found is made sound.
+    Salvage,
+    /// The state of the last sync comes back.
+    Restore,
+}
 
 /// How a heap file is opened.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +55,12 @@ pub(crate) struct FileOptions {
     pub any_file_system: bool,
     /// Whether blocks are cleared as they are freed.
     pub zero_on_free: bool,
+    /// Whether the heap has to survive a power failure; a new file is made so.
+    pub durable: bool,
+    /// How often it is synced, if a thread is to do that.
+    pub sync_every: Option<Duration>,
+    /// What is done if the file was open when the system stopped. `None`: what suits the file.
+    pub on_power_loss: Option<OnPowerLoss>,
 }
 
 impl Default for FileOptions {
@@ -54,6 +75,9 @@ impl Default for FileOptions {
             follow_symlinks: false,
             any_file_system: false,
             zero_on_free: false,
+            durable: false,
+            sync_every: None,
+            on_power_loss: None,
         }
     }
 }
@@ -137,10 +161,11 @@ fn create(path: &Path, options: &FileOptions) -> Result<(), Error> {
     let created = File::create(path, options.mode, HEADER, options.any_file_system, &mut |file| {
         use std::io::Write;
         let mut file = file;
-        file.write_all(&Constant::bytes(uuid))?;
+        file.write_all(&Constant::bytes(uuid, options.durable))?;
         let mut state = [0; 64];
         state[..40].copy_from_slice(&State { boot, is_clean: true, generation: 0 }.bytes());
-        file.write_all(&state)
+        file.write_all(&state)?;
+        if options.durable { syncs::write_first_record(file) } else { Ok(()) }
     });
     created.map(drop).map_err(|error| not_created(path, HEADER, error))
 }
@@ -157,22 +182,7 @@ pub(super) fn not_created(path: &Path, needed: u64, error: Refused) -> Error {
 }
 
 pub(super) fn failed(path: &Path, what: &'static str, error: &io::Error) -> Error {
-    failed_by(path, what, call_of(what), error)
-}
-
-fn failed_by(path: &Path, what: &'static str, call: &'static str, error: &io::Error) -> Error {
-    FileError::FileFailed { path: path.display().to_string(), what, error: SystemError::new(call, error) }.into()
-}
-
-/// The system's call by which something is done.
-fn call_of(what: &str) -> &'static str {
-    match what {
-        "locked" => "fcntl",
-        "mapped" => "mmap",
-        "read" => "read",
-        "written" => "write",
-        _ => "open",
-    }
+    FileError::failed(path, what, error).into()
 }
 
 /// The error for something that is not done to a file.
@@ -183,7 +193,7 @@ pub(super) fn refused(path: &Path, what: &'static str, because: &'static str) ->
 fn explained(path: &Path, what: &'static str, error: Refused) -> Error {
     let because = match error {
         Refused::System(error) => return failed(path, what, &error),
-        Refused::Unnamed(error) => return failed_by(path, what, "link", &error),
+        Refused::Unnamed(error) => return FileError::failed_by(path, what, "link", &error).into(),
         Refused::FileSystem(kind) => return FileError::FileSystem { path: path.display().to_string(), kind }.into(),
         Refused::Symlink => "it is a symbolic link: pass followSymlinks: true if that is meant",
         Refused::Foreign => "it belongs to another user, and others than that user may write to it",
@@ -228,8 +238,10 @@ impl HeapFile {
             return Err(FileError::FileVersion { path, found, supported }.into());
         }
         let map = file.map(0, HEADER).map_err(failed)?;
-        let header = header(&map).ok_or_else(|| corrupt(path, "its header cannot be mapped"))?;
+        let unmapped = || corrupt(path, "its header cannot be mapped");
+        let (header, shared) = (header(&map).ok_or_else(unmapped)?, header(&map).ok_or_else(unmapped)?);
         Ok(Self {
+            syncs: Arc::new(Syncs::new(path.clone(), Arc::clone(file), shared, options.lock_timeout)),
             path: path.clone(),
             file: Arc::clone(file),
             header,
@@ -246,23 +258,22 @@ impl HeapFile {
         })
     }
 
-    /// Fails if the file was in use when the system stopped.
-    fn check_state(&self) -> Result<State, Error> {
+    /// Whether the file was in use when the system stopped.
+    pub(super) fn has_lost_power(&self) -> Result<bool, Error> {
         let state = State::newest(&self.header).ok_or_else(|| corrupt(&self.path, "both of its states are damaged"))?;
-        if !state.is_clean && state.boot != self.boot {
-            return Err(FileError::NeedsRecovery { path: self.path_said() }.into());
-        }
-        Ok(state)
+        Ok(!state.is_clean && state.boot != self.boot)
     }
 
     /// Says that the file is in use, on the disk as well, before anything is stored in it: the system may write other pages first, and a
-    /// file that was in use when the power failed would look as if it had been closed.
+    /// file that was in use when the power failed would look as if it had been closed. A file that was in use when the system stopped stays so.
     pub(super) fn begin(&self) -> Result<(), Error> {
-        if State::newest(&self.header).is_some_and(|state| state.is_clean) {
-            State::write(&self.header, self.boot, false);
-            self.file.sync().map_err(|error| self.failed("written", &error))?;
-        }
-        Ok(())
+        if State::newest(&self.header).is_some_and(|state| state.is_clean) { self.begin_anew() } else { Ok(()) }
+    }
+
+    /// Says that the file is in use in this run of the system, whatever it was: what it holds is sound.
+    pub(super) fn begin_anew(&self) -> Result<(), Error> {
+        State::write(&self.header, self.boot, false);
+        self.syncs.flush()
     }
 
     /// Takes a process slot.
@@ -318,7 +329,7 @@ impl HeapFile {
     }
 
     /// Whether other processes have the file open.
-    fn has_others(&self) -> bool {
+    pub(super) fn has_others(&self) -> bool {
         let own = self.owner.map(|owner| owner.slot);
         self.processes().iter().any(|process| Some(process.slot) != own)
     }
@@ -347,24 +358,22 @@ impl HeapFile {
 
     /// Writes the file to disk before it is closed: before others that open it have to wait for that, and before the maps of its data end,
     /// since systems other than Linux do not know later what was stored in them. (On Linux the last process writes what all have stored.)
-    /// Returns false if the system refuses: what the disk holds is not known then, even if it agrees later.
+    /// Returns false if the system refuses.
     pub fn write_back(&self) -> bool {
         let is_for_others = cfg!(any(target_os = "linux", target_os = "android")) && self.has_others();
-        self.is_read_only() || is_for_others || self.file.sync().is_ok()
+        self.is_read_only() || is_for_others || self.syncs.flush().is_ok()
     }
 
     /// The end of this process's use: the last process to close a file says that it is clean, when everything is on the disk.
     /// `is_written`: what [`HeapFile::write_back`] has returned.
-    pub fn close(&self, is_written: bool) {
+    pub fn close(&self, is_written: bool, ledger: Option<&mut Ledger>) {
         let Some(owner) = self.owner else { return };
         let ended = Self::with_opening(&self.file, &self.path, self.patience, || {
             put(self.header.at(at::PROCESSES + 2 * owner.slot), 0);
             if is_written && !self.has_others() && !self.file.is_lost() && !self.header.has_intent() {
-                let synced = self.file.sync();
-                if synced.is_ok() {
-                    State::write(&self.header, self.boot, true);
-                    let _synced = self.file.sync();
-                }
+                self.sync_alone(ledger)?;
+                State::write(&self.header, self.boot, true);
+                self.syncs.flush()?;
             }
             Ok(())
         });
@@ -390,13 +399,20 @@ impl Mems {
     pub(crate) fn in_file(opened: &Opened, options: &FileOptions) -> Result<Self, Error> {
         if options.read_only {
             let file = HeapFile::look_into(opened, options)?;
-            file.check_state()?;
+            // Who only reads can mend nothing.
+            if file.has_lost_power()? {
+                return Err(FileError::NeedsRecovery { path: file.path_said() }.into());
+            }
             return Self::build(file, options);
         }
         HeapFile::with_opening(&opened.file, &opened.path, options.lock_timeout, || {
             let mut file = HeapFile::look_into(opened, options)?;
-            file.check_state()?;
+            file.check_options(options)?;
             file.take_slot(options.exclusive)?;
+            if file.has_lost_power()? {
+                return Self::after_power_loss(file, opened, options);
+            }
+            file.heal();
             let heap = Self::build(file, options)?;
             heap.file()?.begin()?;
             Ok(heap)
@@ -404,7 +420,7 @@ impl Mems {
     }
 
     /// The heap of a file that this process may use.
-    fn build(file: HeapFile, options: &FileOptions) -> Result<Self, Error> {
+    pub(super) fn build(file: HeapFile, options: &FileOptions) -> Result<Self, Error> {
         let header = header(&file.header_map).ok_or_else(|| corrupt(&file.path, "its header cannot be mapped"))?;
         let mut heap =
             Self::over(Ledger::new(header), Options::shared(options.max_size, options.zero_on_free)?, Box::new(file));

@@ -52,6 +52,7 @@ fn mend(path: &Path, copied: Option<Copied>) -> Result<Report, Error> {
     HeapFile::with_opening(&opened.file, &opened.path, options.lock_timeout, || {
         let file = HeapFile::look_into(&opened, &options)?;
         file.check_alone()?;
+        file.heal();
         // Nobody else takes a slot while the opening lock is held.
         let Copied { found, mut notes, is_of_one_time } = match copied {
             Some(copied) => copied,
@@ -67,13 +68,12 @@ fn mend(path: &Path, copied: Option<Copied>) -> Result<Report, Error> {
         let mut heap = Mems::over(Ledger::new(words), Options::shared(options.max_size, false)?, Box::new(file));
         heap.learn_extents()?;
         heap.mend_heap(is_of_one_time, &mut notes)?;
-        let file = heap.file()?;
-        file.check_there()?;
+        heap.file()?.check_there()?;
         // What is mended is on the disk before the file says that it is.
-        let synced = |done: io::Result<()>| done.map_err(|error| file.failed("written", &error));
-        synced(file.file.sync())?;
+        heap.sync_anew()?;
+        let file = heap.file()?;
         State::write(&file.header, file.boot, true);
-        synced(file.file.sync())?;
+        file.syncs.flush()?;
         let mut report = verify(path, true)?;
         if found.is_empty() && notes.is_empty() {
             notes.push("nothing was damaged".to_owned());
@@ -131,7 +131,7 @@ impl HeapFile {
     }
 
     /// Leaves the extents in the table that are all there.
-    fn mend_table(&self) -> Result<Vec<String>, Error> {
+    pub(super) fn mend_table(&self) -> Result<Vec<String>, Error> {
         let (entries, notes) = self.sound_entries()?;
         for (number, entry) in entries.iter().enumerate() {
             entry.write(&self.header, number);
@@ -163,7 +163,7 @@ impl HeapFile {
     /// The header of a copy with these extents: their entries, and what is kept of this header.
     fn header_of_copy(&self, uuid: [u8; 16], entries: &[Entry]) -> Vec<u8> {
         let mut bytes = vec![0; usize::try_from(HEADER).unwrap_or(0)];
-        let constant = Constant::bytes(uuid);
+        let constant = Constant::bytes(uuid, self.header.is_durable());
         bytes[..constant.len()].copy_from_slice(&constant);
         let mut put =
             |number: usize, value: u64| bytes[8 * number..8 * number + 8].copy_from_slice(&value.to_le_bytes());
@@ -186,7 +186,7 @@ impl HeapFile {
 
 impl Mems {
     /// Mends what is in the heap, all of whose extents are known.
-    fn mend_heap(&mut self, is_recoverable: bool, notes: &mut Vec<String>) -> Result<(), Error> {
+    pub(super) fn mend_heap(&mut self, is_recoverable: bool, notes: &mut Vec<String>) -> Result<(), Error> {
         let Some(ledger) = self.heap.ledger() else { return Ok(()) };
         if ledger.header().has_intent() {
             let is_recovered = is_recoverable && ledger.try_recover().is_ok();

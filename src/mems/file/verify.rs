@@ -62,6 +62,8 @@ pub(crate) struct Report {
     pub notes: Vec<String>,
     /// Whether the last process has closed it, and what it stored is on the disk.
     pub is_clean: bool,
+    /// Whether the heap survives a power failure.
+    pub is_durable: bool,
     /// The extents whose entries are sound.
     pub extents: Vec<Entry>,
     pub summary: Summary,
@@ -135,6 +137,7 @@ impl HeapFile {
             problems: Vec::new(),
             notes: Vec::new(),
             is_clean: false,
+            is_durable: self.header.is_durable(),
             extents: Vec::new(),
             summary: Summary::default(),
             roots: Vec::new(),
@@ -145,12 +148,26 @@ impl HeapFile {
             None => report.problems.push("both of its states are damaged".to_owned()),
             Some(state) => {
                 report.is_clean = state.is_clean;
-                if !state.is_clean && state.boot != self.boot {
-                    let said =
-                        "it was open when the system stopped, so that some of its pages may be older than others";
-                    report.problems.push(said.to_owned());
+                let newest = self.header.records().next().filter(|_| self.header.is_durable());
+                match newest {
+                    _ if state.is_clean || state.boot == self.boot => {}
+                    Some(record) => report.notes.push(format!(
+                        "it was open when the system stopped: opening it brings back sync {}",
+                        record.generation
+                    )),
+                    None => {
+                        let said =
+                            "it was open when the system stopped, so that some of its pages may be older than others";
+                        report.problems.push(said.to_owned());
+                    }
                 }
             }
+        }
+        if let Some(errno) = self.header.sync_failure() {
+            let reason = std::io::Error::from_raw_os_error(errno);
+            report
+                .notes
+                .push(format!("it could not be written to the disk ({reason}): it is unknown what the disk has"));
         }
         let (count, damaged) = (word(self.header.at(at::EXTENT_COUNT)), self.header.damaged_roots());
         if count > EXTENTS as u64 {
@@ -173,6 +190,9 @@ impl Mems {
         deep: bool,
     ) -> Result<(), Error> {
         let file = self.file()?;
+        if file.header.is_durable() && file.has_lost_power()? {
+            return self.look_at_copies(report);
+        }
         let (path, has_intent) = (file.path.clone(), file.header.has_intent());
         let has_publication = file.header.publication().is_some();
         for number in 0..self.regions.count() {
@@ -205,6 +225,10 @@ impl Mems {
         if is_whole && (IS_PRIVATE || !has_intent) {
             let checked = if deep { ledger.check() } else { ledger.check_counters() };
             report.problems.extend(checked.err());
+            let waiting = if deep { ledger.waiting_bytes() } else { 0 };
+            if waiting > 0 {
+                report.notes.push(format!("{waiting} bytes of freed blocks wait for a sync"));
+            }
         }
         report.summary = ledger.summary();
         for (name, address) in self.file()?.roots() {
@@ -227,6 +251,15 @@ impl Mems {
             report.problems.extend(problems.into_iter().map(|problem| format!("the map '{name}': {problem}")));
             report.maps.push(MapReport { name, address, is_sound, stats: stats.unwrap_or_default() });
         }
+    }
+
+    /// Looks at the syncs of a heap that was open when the system stopped: what is there besides is not what comes back.
+    fn look_at_copies(&mut self, report: &mut Report) -> Result<(), Error> {
+        let Some(ledger) = self.heap.ledger() else { return Ok(()) };
+        if !ledger.header().records().any(|record| ledger.has_copy(&record)) {
+            report.problems.push("neither of its two last syncs is whole on the disk".to_owned());
+        }
+        self.file()?.check_there()
     }
 }
 

@@ -1,0 +1,205 @@
+//! Heaps that survive a power failure: syncs of one that nobody else has open, and what is done when a file was open as the system stopped.
+//!
+//! Costs: O(n) for n units after a power failure.
+
+use super::format::Entry;
+use super::open::OnPowerLoss;
+use super::syncs::Syncs;
+use super::{FileOptions, HeapFile, Opened};
+use crate::error::Error;
+use crate::file_error::FileError;
+use crate::heap::ledger::checkpoint::{self, Record, Stage};
+use crate::heap::ledger::layout::{EXTENTS, SLOTS, at};
+use crate::heap::ledger::{Ledger, put, word};
+use crate::mems::Mems;
+use std::sync::Arc;
+
+/// A sync of a heap that no other process has open, and that is no one else's in this one.
+struct Alone<'heap>(&'heap Syncs, &'heap mut Ledger);
+
+impl Stage for Alone<'_> {
+    type Error = Error;
+
+    fn with<T>(&mut self, step: impl FnOnce(&mut Ledger) -> T) -> Result<T, Error> {
+        self.1.set_owned(true);
+        let done = step(self.1);
+        self.1.set_owned(false);
+        Ok(done)
+    }
+
+    fn look<T>(&mut self, step: impl FnOnce(&Ledger) -> T) -> Result<T, Error> {
+        Ok(step(self.1))
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        self.0.flush()
+    }
+
+    fn no_memory(&self) -> Error {
+        Error::OutOfMetadata { size: 0 }
+    }
+}
+
+impl HeapFile {
+    /// What syncs need.
+    pub fn syncs(&self) -> Arc<Syncs> {
+        Arc::clone(&self.syncs)
+    }
+
+    /// Fails if the file is not as the options want it.
+    pub(super) fn check_options(&self, options: &FileOptions) -> Result<(), Error> {
+        let (path, is_durable) = (self.path_said(), self.header.is_durable());
+        if !is_durable && (options.durable || options.sync_every.is_some()) {
+            return Err(FileError::NotDurable { path }.into());
+        }
+        if is_durable && options.zero_on_free {
+            let because = "it survives a power failure, and zeroOnFree would clear blocks that one brings back";
+            return Err(FileError::FileRefused { path, what: "opened", because }.into());
+        }
+        Ok(())
+    }
+
+    /// Writes to disk what the file holds, and in a heap that survives a power failure syncs it, while no other process has it open. Returns
+    /// the number of the sync.
+    pub(super) fn sync_alone(&self, ledger: Option<&mut Ledger>) -> Result<Option<u64>, Error> {
+        match ledger {
+            Some(ledger) if self.header.is_durable() => {
+                if ledger.known() != self.header.extent_count() {
+                    return Err(self.corrupt("an extent cannot be mapped"));
+                }
+                let _turn = self.syncs.turn()?;
+                checkpoint::sync(&mut Alone(&self.syncs, ledger)).map(Some)
+            }
+            _ => self.syncs.flush().map(|()| None),
+        }
+    }
+
+    /// Writes all pages of a file again of which it is unknown what the disk has, if no other process has it open.
+    pub(super) fn heal(&self) {
+        const STEP: u64 = 1 << 20;
+        if self.header.sync_failure().is_none() || self.has_others() {
+            return;
+        }
+        let rewrite = || {
+            let (end, mut bytes) = (self.file.bytes()?, Vec::new());
+            for offset in (0..end).step_by(usize::try_from(STEP).unwrap_or(1)) {
+                bytes.resize(usize::try_from(STEP.min(end - offset)).unwrap_or(0), 0);
+                self.file.read_at(offset, &mut bytes)?;
+                self.file.write_at(offset, &bytes)?;
+            }
+            self.file.sync()
+        };
+        if rewrite().is_ok() {
+            self.header.put_sync_failure(None);
+        }
+    }
+
+    /// Forgets the processes that had the file open when the system stopped, and what the header says of their work.
+    fn forget_processes(&self) {
+        let own = self.owner.map(|owner| owner.slot);
+        for slot in (0..SLOTS).filter(|&slot| Some(slot) != own) {
+            put(self.header.at(at::PROCESSES + 2 * slot), 0);
+        }
+        put(self.header.at(at::LOCK), 0);
+        // Nobody waits.
+        let bell = self.header.at(at::DOORBELL);
+        put(bell, word(bell) & u64::from(u32::MAX));
+        self.header.put_sync_failure(None);
+    }
+
+    /// Lets the table have so many extents and no more.
+    fn keep_extents(&self, count: u64) {
+        put(self.header.at(at::EXTENT_COUNT), count);
+        for number in usize::try_from(count).unwrap_or(EXTENTS)..EXTENTS {
+            Entry::clear(&self.header, number);
+        }
+    }
+}
+
+impl Mems {
+    /// Maps the extents that others have added, since the last who closes a file syncs it: what cannot be mapped leaves it as it is.
+    pub(in crate::mems) fn learn_last(&mut self) {
+        if self.file.as_ref().is_some_and(|file| file.header.is_durable()) {
+            let _unknown = self.learn_extents();
+        }
+    }
+
+    /// Writes a heap to disk whose state does not follow from any sync, while no other process has it open.
+    pub(super) fn sync_anew(&mut self) -> Result<(), Error> {
+        let Some(file) = &self.file else { return Err(FileError::NotInFile.into()) };
+        if let Some(ledger) = self.heap.ledger() {
+            ledger.distrust_copies();
+        }
+        if let Some(generation) = file.sync_alone(self.heap.ledger())? {
+            // What the other record says of its copy may be wrong, and extents may be others. That is on the disk before the file is said
+            // to be clean.
+            file.header.keep_record(generation);
+            file.syncs.flush()?;
+        }
+        Ok(())
+    }
+
+    /// The heap in a file that was open when the system stopped. The caller holds the file's opening lock, so no other process has it open.
+    pub(super) fn after_power_loss(file: HeapFile, opened: &Opened, options: &FileOptions) -> Result<Self, Error> {
+        let is_durable = file.header.is_durable();
+        let usual = if is_durable { OnPowerLoss::Restore } else { OnPowerLoss::Refuse };
+        let needs_recovery = || Err(FileError::NeedsRecovery { path: file.path_said() }.into());
+        let mut heap = match options.on_power_loss.unwrap_or(usual) {
+            OnPowerLoss::Refuse => return needs_recovery(),
+            OnPowerLoss::Restore if !is_durable => return needs_recovery(),
+            OnPowerLoss::Restore => {
+                let record = newest_whole(&file, opened, options)?;
+                file.forget_processes();
+                file.keep_extents(record.extents);
+                let mut heap = Self::build(file, options)?;
+                if let Some(ledger) = heap.heap.ledger() {
+                    ledger.restore(&record);
+                }
+                heap
+            }
+            OnPowerLoss::Salvage => {
+                file.forget_processes();
+                let mut notes = file.mend_table()?;
+                let mut heap = Self::build(file, options)?;
+                heap.mend_heap(false, &mut notes)?;
+                heap
+            }
+            OnPowerLoss::Reset => {
+                file.forget_processes();
+                file.keep_extents(0);
+                let mut heap = Self::build(file, options)?;
+                if let Some(ledger) = heap.heap.ledger() {
+                    ledger.reset();
+                }
+                heap
+            }
+        };
+        heap.heap.refresh();
+        // What is in the blocks of maps may be newer than the blocks.
+        heap.as_owner(|heap| heap.mend_maps(false, &mut Vec::new()))?;
+        if is_durable && options.on_power_loss.unwrap_or(usual) != OnPowerLoss::Restore {
+            // The last sync is another state, whose blocks nobody keeps.
+            heap.sync_anew()?;
+        }
+        // Until this is stored, the next who opens the file begins anew.
+        heap.file()?.begin_anew()?;
+        Ok(heap)
+    }
+}
+
+/// The newest record of a file whose copy is whole.
+fn newest_whole(file: &HeapFile, opened: &Opened, options: &FileOptions) -> Result<Record, Error> {
+    let mut refused = None;
+    for record in file.header.records() {
+        put(file.header.at(at::EXTENT_COUNT), record.extents);
+        match Mems::build(HeapFile::look_into(opened, options)?, options) {
+            Ok(mut heap) => {
+                if heap.heap.ledger().is_some_and(|ledger| ledger.has_copy(&record)) {
+                    return Ok(record);
+                }
+            }
+            Err(error) => refused = Some(error),
+        }
+    }
+    Err(refused.unwrap_or_else(|| file.corrupt("neither of its two last syncs is whole on the disk")))
+}
