@@ -144,7 +144,8 @@ impl Mems {
         let is_durable = file.header.is_durable();
         let usual = if is_durable { OnPowerLoss::Restore } else { OnPowerLoss::Refuse };
         let needs_recovery = || Err(FileError::NeedsRecovery { path: file.path_said() }.into());
-        let mut heap = match options.on_power_loss.unwrap_or(usual) {
+        let chosen = options.on_power_loss.unwrap_or(usual);
+        let mut heap = match chosen {
             OnPowerLoss::Refuse => return needs_recovery(),
             OnPowerLoss::Restore if !is_durable => return needs_recovery(),
             OnPowerLoss::Restore => {
@@ -175,9 +176,11 @@ impl Mems {
             }
         };
         heap.heap.refresh();
-        // What is in the blocks of maps may be newer than the blocks.
-        heap.as_owner(|heap| heap.mend_maps(false, &mut Vec::new()))?;
-        if is_durable && options.on_power_loss.unwrap_or(usual) != OnPowerLoss::Restore {
+        if chosen != OnPowerLoss::Salvage {
+            // What is salvaged are also blocks that a map had freed before.
+            heap.rebuild_maps()?;
+        }
+        if is_durable && chosen != OnPowerLoss::Restore {
             // The last sync is another state, whose blocks nobody keeps.
             heap.sync_anew()?;
         }

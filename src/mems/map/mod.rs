@@ -4,7 +4,7 @@
 //! - `memory.rs`: words at addresses. `find.rs`: an entry by its key. `read.rs`: what reads. `write.rs`: what changes an entry, in one step.
 //!   `lease.rs`: who makes a value that is not there yet.
 //! - `room.rs`: larger tables, and which entries go to make room. `publish.rs`: how a change commits, and what is left to do after a death.
-//! - `verify.rs`: whether a map is sound. `mend.rs`: what is kept of one that is not.
+//! - `verify.rs`: whether a map is sound. `mend.rs`: what is kept of one that is not. `rebuild.rs`: maps after a power failure.
 //!
 //! Readers take no lock and wait for nobody: an entry never changes while it can be found, and its block is freed after the shard's version
 //! has gone up, which readers look at before and after. A call that changes something holds the heap's lock for all of the change, in a heap
@@ -25,6 +25,7 @@ mod memory;
 mod mend;
 mod publish;
 mod read;
+mod rebuild;
 mod room;
 #[cfg(test)]
 mod tests;

@@ -72,6 +72,11 @@ impl<'heap> Whole<'heap> {
         1 << self.shards
     }
 
+    /// The logarithm of that to base 2.
+    pub const fn shards(&self) -> u32 {
+        self.shards
+    }
+
     /// The words of a shard.
     pub fn shard(&self, number: usize) -> &'heap [AtomicU64] {
         shard_words(self.words, number).unwrap_or(&[])
