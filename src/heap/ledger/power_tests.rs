@@ -18,8 +18,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Words of eight bytes of a sector, which a disk writes as a whole.
-const SECTOR: usize = 64;
+const SECTOR: usize = super::layout::SECTOR_WORDS;
 
 /// A random number generator: xorshift.
 struct Random(u64);
