@@ -36,6 +36,8 @@ pub mod checkpoint;
 #[cfg(test)]
 mod death;
 mod durable;
+#[cfg(test)]
+mod durable_tests;
 mod engine;
 mod extent;
 mod header;
