@@ -2136,7 +2136,7 @@ export interface HeapConstructor {
    * address in the data is good in all of them, and after a restart. A process that is killed at any moment leaves a sound heap. The guide is
    * `docs/files.md`.
    *
-   * Blocks are taken by first fit. Opening takes less than a millisecond however many blocks there are. A file that this process has open
+   * Blocks are taken by first fit. Opening takes less than a millisecond however many blocks there are, and one write to the disk if all had closed the file. A file that this process has open
    * already is the same heap, in another thread too, where {@link HeapConstructor.attach} also works; it is closed when each that opened it
    * has closed it. Called on a subclass of `Heap`, it returns an instance of the subclass.
    *

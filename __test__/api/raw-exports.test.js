@@ -241,7 +241,12 @@ function oddValues(random, ids, addresses) {
 }
 
 /** Functions of the addon for tests that do harm on purpose. */
-const ON_PURPOSE = new Set(['dieBeforeStore', 'panicWithTheHeapLocked', 'refuseBuffers']);
+const ON_PURPOSE = new Set([
+  'dieBeforeStore',
+  'failNextFlush',
+  'panicWithTheHeapLocked',
+  'refuseBuffers',
+]);
 
 test(`${CALLS} calls with random arguments end no process and poison no heap`, (t) =>
   reproducible(t, () => {
@@ -288,6 +293,11 @@ test(`${CALLS} calls with random arguments end no process and poison no heap`, (
         if (typeof answer === 'bigint') addresses[addresses.length % 20] = answer;
         // A function that returns the next part of a list: the list's heap may have ended.
         if (typeof answer === 'function') answer();
+        // A file cannot be synced, or its heap ends first.
+        if (answer instanceof Promise)
+          answer.catch(({ code }) =>
+            assert.match(code, /^ERR_MEMS_(NOT_DURABLE|CLOSED|READ_ONLY)$/),
+          );
       } catch (error) {
         const { code } = error;
         assert.equal(typeof code, 'string', `${name}: ${error.stack}`);

@@ -40,8 +40,11 @@ pub const ROOT_NAME: usize = 47;
 /// The most bytes of data in an extent: its units are counted by numbers of 31 bits.
 pub const MOST_EXTENT: u64 = (1 << 31) / GRANULE * GRANULE * UNIT - PART;
 
-/// Words of eight bytes in the least that is written to a disk at once, 4096 bytes.
+/// Words of eight bytes in a page of memory, and of most disks, 4096 bytes.
 pub const PAGE_WORDS: usize = 512;
+
+/// Words of eight bytes in a sector, which every disk writes as a whole, 512 bytes.
+pub const SECTOR_WORDS: usize = 64;
 
 /// Offsets in the header, as numbers of words of eight bytes, unless said otherwise.
 pub mod at {
@@ -181,7 +184,7 @@ pub const GROUP: usize = 256;
 /// Where the parts are of what an extent has besides if its heap survives a power failure. It is behind the bookkeeping:
 ///
 /// ```text
-/// | waiting | dirty 0 | dirty 1 | copy 0: starts and ends, waiting, checksums | copy 1 |
+/// | waiting | copy 0: starts and ends, waiting, checksums | copy 1 | dirty 0 | dirty 1 |
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DurableLayout {
@@ -205,17 +208,16 @@ impl DurableLayout {
         self.groups.div_ceil(64)
     }
 
-    /// The first of these words, for copy `copy`.
+    /// The first of these words, for copy `copy`. They are in sectors of the disk of their own.
     #[must_use]
     pub const fn dirty_at(&self, copy: usize) -> usize {
-        self.granules + copy * self.dirty_words()
+        (self.copy_at(1) + self.copy_words()).next_multiple_of(SECTOR_WORDS) + copy * self.dirty_words()
     }
 
     /// The first word of a copy.
     #[must_use]
     pub const fn copy_at(&self, copy: usize) -> usize {
-        let first = self.dirty_at(2).next_multiple_of(PAGE_WORDS);
-        first + copy * self.copy_words().next_multiple_of(PAGE_WORDS)
+        self.granules.next_multiple_of(PAGE_WORDS) + copy * self.copy_words().next_multiple_of(PAGE_WORDS)
     }
 
     /// Words of a copy: three for each granule, and a checksum for each group.
@@ -227,7 +229,7 @@ impl DurableLayout {
     /// Words of all that.
     #[must_use]
     pub const fn words(&self) -> usize {
-        self.copy_at(1) + self.copy_words()
+        self.dirty_at(2)
     }
 
     /// Bytes of all that, in whole parts.
@@ -254,10 +256,12 @@ mod tests {
             let layout = DurableLayout::new(bytes);
             let [first, second] = [0, 1].map(|copy| layout.copy_at(copy));
             assert!(first.is_multiple_of(PAGE_WORDS) && second.is_multiple_of(PAGE_WORDS), "{layout:?}");
-            assert!(layout.dirty_at(2) <= first && first + layout.copy_words() <= second, "{layout:?}");
+            assert!(layout.granules <= first && first + layout.copy_words() <= second, "{layout:?}");
+            assert!(second + layout.copy_words() <= layout.dirty_at(0), "{layout:?}");
             assert!(8 * layout.words() as u64 <= layout.bytes());
             assert!(bytes < 64 << 20 || layout.bytes() * 1000 <= bytes * 56, "{layout:?}");
         }
+        assert_eq!(DurableLayout::new(1 << 20).bytes(), PART);
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub mod checkpoint;
 #[cfg(any(test, feature = "test-hooks"))]
 pub(crate) mod death;
 mod durable;
+#[cfg(test)]
+mod durable_tests;
 mod engine;
 mod extent;
 mod header;
