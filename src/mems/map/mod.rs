@@ -17,6 +17,11 @@
 //! Costs: of a read some cache lines; of a change those of a malloc and a free; eight bytes and a third for a slot and 32 for an entry's
 //! head, beside key and value.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "parts of words and of hashes are taken by masks and shifts, and heap files are for 64-bit systems"
+)]
+
 mod find;
 pub(crate) mod layout;
 mod lease;
@@ -45,6 +50,7 @@ use crate::map_error::MapError;
 use crate::memory::file::File;
 use crate::mems::Mems;
 use crate::mems::access::Access;
+use crate::mems::file::HeapFile;
 use crate::table::AtomicU64;
 use siphasher::sip::SipHasher13;
 use std::sync::Arc;
@@ -176,7 +182,7 @@ impl Map {
             has_checksums: shards & head::CHECKSUMS != 0,
             seed: [word(&words[head::SEED]), word(&words[head::SEED + 1])],
             memory,
-            file: heap.file().ok().map(|file| file.shared_file()),
+            file: heap.file().ok().map(HeapFile::shared_file),
         })
     }
 
