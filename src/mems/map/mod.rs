@@ -36,6 +36,7 @@ mod tests;
 mod verify;
 mod write;
 
+#[cfg(any(test, feature = "node"))]
 pub(crate) use lease::Leased;
 pub(crate) use memory::Room;
 pub(crate) use read::{Got, Taken};
@@ -50,7 +51,6 @@ use crate::map_error::MapError;
 use crate::memory::file::File;
 use crate::mems::Mems;
 use crate::mems::access::Access;
-use crate::mems::file::HeapFile;
 use crate::table::AtomicU64;
 use siphasher::sip::SipHasher13;
 use std::sync::Arc;
@@ -182,7 +182,7 @@ impl Map {
             has_checksums: shards & head::CHECKSUMS != 0,
             seed: [word(&words[head::SEED]), word(&words[head::SEED + 1])],
             memory,
-            file: heap.file().ok().map(HeapFile::shared_file),
+            file: heap.shared_file(),
         })
     }
 
@@ -298,6 +298,12 @@ impl Mems {
             put(&words[number], value);
         }
         Ok(())
+    }
+
+    /// The file that the heap is in, if it is in one.
+    fn shared_file(&self) -> Option<Arc<File>> {
+        let file = self.file().ok()?;
+        Some(file.shared_file())
     }
 
     /// The error for damage in the memory of a heap.
