@@ -1429,7 +1429,7 @@ export interface HeapFileOptions<Address extends bigint | number = bigint> {
   /**
    * Whether the heap is only read: every call that would change it or store bytes throws `ERR_MEMS_READ_ONLY`. Views can be stored into all
    * the same, and what is stored does not reach the file: the page that it is in becomes a copy of this process alone, which no longer shows what
-   * others store. On macOS such a store loses the file for this process. Such a process is not among {@link Heap.processes}, and
+   * others store. Such a process is not among {@link Heap.processes}, and
    * cannot repair what a dead one has left: calls that walk the heap throw `ERR_MEMS_LOCK_TIMEOUT` then, until a process that writes has come.
    * The file must exist. A heap for reading and one for writing of the same file are two heaps of the process.
    *

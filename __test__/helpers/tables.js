@@ -89,7 +89,9 @@ function argumentsFrom(text, start) {
     else if (')]}'.includes(character)) depth--;
     else if (character === ',' && depth === 0) count++;
   }
-  return text.slice(start, end - 1).trim() === '' ? 0 : count + 1;
+  const said = text.slice(start, end - 1).trim();
+  // A comma may follow the last one.
+  return said === '' || said.endsWith(',') ? count : count + 1;
 }
 
 /**

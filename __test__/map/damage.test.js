@@ -322,7 +322,7 @@ describe('damage of a map', () => {
     reproducible(t, () => {
       const random = new Random();
       const original = newFile();
-      // Of the encoding that an entry says there is no checksum, so that bytes are looked at, and no values.
+      // The encoding that an entry says has no checksum, so that bytes are looked at, and no values.
       const into = Buffer.alloc(200);
       const first = new Image(original);
       const shards = [0, 1].map((number) => ({

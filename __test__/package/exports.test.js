@@ -50,6 +50,8 @@ test('a heap has a method for every function but those about the process', () =>
   const methods = Object.getOwnPropertyNames(mems.Heap.prototype);
   const shared = functions.filter((name) => !['init', 'finish', 'snapshotOnSignal'].includes(name));
   const ofFiles = [
+    'map',
+    'maps',
     'notify',
     'path',
     'processes',

@@ -24,6 +24,7 @@ mod hardened;
 mod hidden;
 pub(crate) mod holes;
 #[cfg(feature = "c-abi")]
+#[cfg_attr(not(feature = "node"), allow(dead_code, reason = "most of it only JavaScript calls"))]
 pub(crate) mod map;
 mod options;
 mod padding;

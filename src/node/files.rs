@@ -9,7 +9,6 @@ use super::owner::{self, AtEnd};
 use crate::heap::FIRST_ADDRESS;
 use crate::heap::ledger::Summary;
 use crate::mems::file::{self, FileOptions, MapReport, Process, Report};
-use crate::mems::map::MapStats;
 use crate::mems::steps;
 use crate::process::files;
 use crate::process::registry::{self, Handle};
@@ -117,8 +116,8 @@ fn shown<'env>(env: &'env Env, report: &Report) -> std::result::Result<Object<'e
 
 /// Six numbers for a map: its address, whether it is sound, its entries and bytes, and the limits of both; 0: no limit.
 fn map_numbers(map: &MapReport) -> [f64; 6] {
-    let MapStats { entries, bytes, most_entries, most_bytes, .. } = map.stats;
-    [map.address, u64::from(map.is_sound), entries, bytes, most_entries, most_bytes].map(as_number)
+    let is_sound = u64::from(map.is_sound);
+    [map.address, is_sound, map.entries, map.bytes, map.most_entries, map.most_bytes].map(as_number)
 }
 
 /// Three numbers for each process: slot, process id, and when it opened the file.

@@ -17,7 +17,6 @@ use crate::file_error::FileError;
 use crate::heap::ledger::layout::{EXTENTS, at};
 use crate::heap::ledger::lock::Owner;
 use crate::heap::ledger::{Ledger, Summary, word};
-use crate::mems::map::MapStats;
 use crate::mems::{Mems, Options};
 use crate::pause::Pause;
 use std::path::{Path, PathBuf};
@@ -46,8 +45,14 @@ pub(crate) struct MapReport {
     pub address: u64,
     /// Whether nothing that was looked at is damaged.
     pub is_sound: bool,
-    /// What the map itself counts; nothing if its head is damaged.
-    pub stats: MapStats,
+    /// How many entries the map counts; nothing is known of a map whose head is damaged.
+    pub entries: u64,
+    /// Bytes of all blocks of the map, as it counts them.
+    pub bytes: u64,
+    /// The most entries; 0: any number.
+    pub most_entries: u64,
+    /// The most bytes of all blocks; 0: any number.
+    pub most_bytes: u64,
 }
 
 /// What a heap file is found to be.
@@ -249,7 +254,16 @@ impl Mems {
             let problems = if is_settled { self.audit_map(address, deep).problems } else { Vec::new() };
             let is_sound = problems.is_empty() && stats.is_some();
             report.problems.extend(problems.into_iter().map(|problem| format!("the map '{name}': {problem}")));
-            report.maps.push(MapReport { name, address, is_sound, stats: stats.unwrap_or_default() });
+            let stats = stats.unwrap_or_default();
+            report.maps.push(MapReport {
+                name,
+                address,
+                is_sound,
+                entries: stats.entries,
+                bytes: stats.bytes,
+                most_entries: stats.most_entries,
+                most_bytes: stats.most_bytes,
+            });
         }
     }
 

@@ -106,7 +106,7 @@ impl Map {
 impl Mems {
     /// The word that says which process has a lease; 0 in a heap in memory.
     fn owner_word(&self) -> u64 {
-        self.file().ok().and_then(|file| file.owner()).map_or(0, Owner::word)
+        self.file().map_or(0, |file| file.owner().map_or(0, Owner::word))
     }
 
     /// Whether the process that a word says is gone.

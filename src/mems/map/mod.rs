@@ -17,6 +17,11 @@
 //! Costs: of a read some cache lines; of a change those of a malloc and a free; eight bytes and a third for a slot and 32 for an entry's
 //! head, beside key and value.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "parts of words and of hashes are taken by masks and shifts, and heap files are for 64-bit systems"
+)]
+
 mod find;
 pub(crate) mod layout;
 mod lease;
@@ -32,6 +37,7 @@ mod tests;
 mod verify;
 mod write;
 
+#[cfg(any(test, feature = "node"))]
 pub(crate) use lease::Leased;
 pub(crate) use memory::Room;
 pub(crate) use read::{Got, Taken};
@@ -177,7 +183,7 @@ impl Map {
             has_checksums: shards & head::CHECKSUMS != 0,
             seed: [word(&words[head::SEED]), word(&words[head::SEED + 1])],
             memory,
-            file: heap.file().ok().map(|file| file.shared_file()),
+            file: heap.shared_file(),
         })
     }
 
@@ -293,6 +299,12 @@ impl Mems {
             put(&words[number], value);
         }
         Ok(())
+    }
+
+    /// The file that the heap is in, if it is in one.
+    fn shared_file(&self) -> Option<Arc<File>> {
+        let file = self.file().ok()?;
+        Some(file.shared_file())
     }
 
     /// The error for damage in the memory of a heap.

@@ -80,15 +80,9 @@ impl Map {
         })?;
         match read {
             Some(None) => Err(Error::OutOfText),
-            Some(Some(false)) => Err(self.damaged_value(heap)),
+            Some(Some(false)) => Err(damaged_value(heap)),
             _ => Ok(()),
         }
-    }
-
-    #[cold]
-    fn damaged_value(&self, heap: &mut impl Access) -> Error {
-        let damaged = heap.look(|heap| Ok(heap.damaged("a value in a map is not what was set")));
-        damaged.unwrap_or_else(|error| error)
     }
 
     /// Calls `take` on the entry of a key, perhaps more than once, and returns what it has returned the last time.
@@ -105,7 +99,7 @@ impl Map {
         let mut has_learnt = false;
         loop {
             match self.try_read(hash, key, taken, has_learnt, &mut take) {
-                Ok(None) if self.file.as_ref().is_some_and(|file| file.is_lost()) => return Err(self.lost(heap)),
+                Ok(None) if self.file.as_ref().is_some_and(|file| file.is_lost()) => return Err(lost(heap)),
                 Ok(done) => return Ok(done),
                 Err(Again::Changed) => {
                     pause.wait();
@@ -137,17 +131,15 @@ impl Map {
         };
         let version = words[shard::VERSION].load(Ordering::Acquire);
         let mut found = None;
-        if let Some(table) = self.table(words) {
-            match table.map_or(Found::Beyond, |table| find(&self.memory, table, hash, key)) {
-                Found::Beyond if !has_learnt => return Err(Again::Unknown),
-                Found::At(at, slot, entry) if entry.kind() != Kind::Lease && !has_expired(entry) => {
-                    found = Some(take(entry));
-                    if taken == Taken::Used && slot & READ == 0 {
-                        self.mark_read(words, at, slot);
-                    }
+        match self.table(words).map_or(Found::Beyond, |table| find(&self.memory, table, hash, key)) {
+            Found::Beyond if !has_learnt => return Err(Again::Unknown),
+            Found::At(at, slot, entry) if entry.kind() != Kind::Lease && !has_expired(entry) => {
+                found = Some(take(entry));
+                if taken == Taken::Used && slot & READ == 0 {
+                    self.mark_read(words, at, slot);
                 }
-                _ => {}
             }
+            _ => {}
         }
         fence(Ordering::Acquire);
         if words[shard::VERSION].load(Ordering::Relaxed) != version {
@@ -156,11 +148,13 @@ impl Map {
         if self.memory.is_current() { Ok(found) } else { Err(Again::Unknown) }
     }
 
-    /// The table of a shard. `None`: there is none. `Some(None)`: it is beyond what is known of the heap.
+    /// The table of a shard: no slots, if there is none. `None`: it is beyond what is known of the heap.
     #[inline]
-    fn table(&self, words: &[AtomicU64]) -> Option<Option<&[AtomicU64]>> {
-        let (address, slots) = table_of(words[shard::TABLE].load(Ordering::Acquire))?;
-        Some(self.memory.words(address, 1 << slots))
+    fn table(&self, words: &[AtomicU64]) -> Option<&[AtomicU64]> {
+        match table_of(words[shard::TABLE].load(Ordering::Acquire)) {
+            None => Some(&[]),
+            Some((address, slots)) => self.memory.words(address, 1 << slots),
+        }
     }
 
     /// Says that the entry in a slot has been read, if the map evicts entries. Only if the slot is still as it was: what has been a table
@@ -172,7 +166,7 @@ impl Map {
             limits.is_some_and(|head| word(&head[head::MOST_BYTES]) | word(&head[head::MOST_ENTRIES]) != 0);
         if is_limited
             && self.file.as_ref().is_none_or(|file| !file.is_read_only())
-            && let Some(Some(table)) = self.table(words)
+            && let Some(table) = self.table(words)
             && let Some(place) = table.get(at)
         {
             // If another has changed the slot, that counts.
@@ -191,19 +185,6 @@ impl Map {
         })
     }
 
-    #[cold]
-    fn lost(&self, heap: &mut impl Access) -> Error {
-        let path = heap.look(|heap| Ok(heap.file()?.path().display().to_string()));
-        path.map_or_else(|error| error, |path| FileError::FileLost { path }.into())
-    }
-
-    #[cold]
-    fn busy(&self, heap: &mut impl Access) -> Error {
-        let path = heap.look(|heap| Ok(heap.file()?.path().display().to_string()));
-        let holders = "processes that change the map all the time".to_owned();
-        path.map_or_else(|error| error, |path| FileError::FileInUse { path, holders }.into())
-    }
-
     /// The entries of a shard as they were at one moment, without those that have expired. `with_values`: whether their values are copied.
     ///
     /// # Errors
@@ -215,7 +196,7 @@ impl Map {
         loop {
             match self.try_list(number, with_values, tries > 0) {
                 Some(listed) => return listed,
-                None if tries == MOST_TRIES => return Err(self.busy(heap)),
+                None if tries == MOST_TRIES => return Err(busy(heap)),
                 // A shard in which something changes all the time is read with the lock, which a heap for reading only cannot take.
                 None if tries == TRIES && !is_read_only => {
                     return heap.with(|heap| {
@@ -240,10 +221,9 @@ impl Map {
         let version = words[shard::VERSION].load(Ordering::Acquire);
         let mut listed = Vec::new();
         let table = match self.table(words) {
-            None => &[],
-            Some(Some(table)) => table,
-            Some(None) if has_learnt => &[],
-            Some(None) => return None,
+            Some(table) => table,
+            None if has_learnt => &[],
+            None => return None,
         };
         let failed = Some(Err(Error::OutOfText));
         for slot in table.iter().map(word).filter(|&slot| is_entry(slot)) {
@@ -294,6 +274,28 @@ const TRIES: u32 = 100;
 
 /// How often it is read where nothing else is possible: some seconds, in which others change it each time.
 const MOST_TRIES: u32 = 50_000;
+
+/// The error for a value that is not what its checksum says.
+#[cold]
+fn damaged_value(heap: &mut impl Access) -> Error {
+    let damaged = heap.look(|heap| Ok(heap.damaged("a value in a map is not what was set")));
+    damaged.unwrap_or_else(|error| error)
+}
+
+/// The error for a file that is lost.
+#[cold]
+fn lost(heap: &mut impl Access) -> Error {
+    let path = heap.look(|heap| Ok(heap.file()?.path().display().to_string()));
+    path.map_or_else(|error| error, |path| FileError::FileLost { path }.into())
+}
+
+/// The error for a shard that others change all the time.
+#[cold]
+fn busy(heap: &mut impl Access) -> Error {
+    let path = heap.look(|heap| Ok(heap.file()?.path().display().to_string()));
+    let holders = "processes that change the map all the time".to_owned();
+    path.map_or_else(|error| error, |path| FileError::FileInUse { path, holders }.into())
+}
 
 /// Zeros, if there is memory for them.
 fn zeros(length: usize) -> Option<Vec<u8>> {

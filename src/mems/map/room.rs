@@ -181,24 +181,24 @@ impl Map {
         let mask = spot.table.len() - 1;
         let mut at = usize::try_from(word(&spot.shard[shard::HAND])).unwrap_or(0) & mask;
         for _ in 0..spot.table.len() {
-            let (here, slot) = (at, word(&spot.table[at]));
+            let (here, found) = (at, word(&spot.table[at]));
             at = (at + 1) & mask;
-            if !is_entry(slot) {
+            if !is_entry(found) {
                 continue;
             }
-            let entry = Entry::at(&self.memory, slot & ADDRESS);
+            let entry = Entry::at(&self.memory, found & ADDRESS);
             let entry = entry.ok_or_else(|| heap.damaged("a map refers to what is no entry"))?;
             let is_expired = has_expired(entry);
             let is_own = entry.hash() == hash && entry.has_key(key);
             if is_own || (entry.kind() == Kind::Lease && !is_expired) {
                 continue;
             }
-            if slot & READ != 0 && !is_expired {
-                put(&spot.table[here], slot & !READ);
+            if found & READ != 0 && !is_expired {
+                put(&spot.table[here], found & !READ);
                 continue;
             }
             put(&spot.shard[shard::HAND], at as u64);
-            self.remove(heap, spot, here, slot & ADDRESS, entry)?;
+            self.remove(heap, spot, here, found & ADDRESS, entry)?;
             let counter = if is_expired { head::EXPIRATIONS } else { head::EVICTIONS };
             add(&spot.map[counter], 1);
             return Ok(true);

@@ -145,12 +145,10 @@ impl Map {
             self.learn_for_change(heap)?;
             let Some(spot) = self.shard_spot(heap, number)? else { return Ok(false) };
             let full = spot.table.iter().enumerate().map(|(at, slot)| (at, word(slot)));
-            let mut removed = 0;
-            for (at, slot) in full.filter(|&(_, slot)| is_entry(slot)) {
+            for (removed, (at, slot)) in full.filter(|&(_, slot)| is_entry(slot)).enumerate() {
                 if removed == SOME {
                     return Ok(true);
                 }
-                removed += 1;
                 self.remove_slot(heap, &spot, at, slot & ADDRESS)?;
             }
             Ok(false)
@@ -267,7 +265,7 @@ impl Map {
         write_bytes(&words[entry::WORDS..], 0, new.key);
         write_bytes(&words[entry::WORDS..], new.key.len(), new.value);
         let (at, old, replaced) = match spot.found {
-            Found::At(at, slot, entry) => (at, slot & ADDRESS, Some(entry)),
+            Found::At(at, before, entry) => (at, before & ADDRESS, Some(entry)),
             Found::Nowhere(Some(at)) => (at, 0, None),
             _ => return Ok(Put::NoRoom),
         };
