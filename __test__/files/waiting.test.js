@@ -376,10 +376,18 @@ describe('the end of the heap', () => {
   });
 
   test('in another thread rejects what waits', async () => {
-    const { heap, words } = opened();
-    const waited = heap.waitAsync(words, 0);
-    const closing = worker(heap, words, 'heap.close();');
-    const exited = once(closing, 'exit');
+    // The thread that has opened the heap closes it.
+    const text = `
+      const { parentPort } = require('node:worker_threads');
+      const { Heap } = require(${JSON.stringify(ROOT)});
+      const heap = Heap.open(${JSON.stringify(path.join(folder, `${++count}.mems`))});
+      parentPort.once('message', () => heap.close());
+      parentPort.postMessage({ id: heap.id, words: heap.calloc(2, 4) });`;
+    const opener = new Worker(text, { eval: true });
+    const exited = once(opener, 'exit');
+    const [{ id, words }] = await once(opener, 'message');
+    const waited = Heap.attach(id).waitAsync(words, 0);
+    opener.postMessage('close');
     await assert.rejects(waited, { code: 'ERR_MEMS_CLOSED' });
     await exited;
   });

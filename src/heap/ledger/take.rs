@@ -54,6 +54,10 @@ impl Ledger {
         extent.put_end(last, true);
         extent.occupy(granule(last));
         extent.occupy(granule(start));
+        if extent.durable.is_some() {
+            // After a power failure blocks of maps are known by their first words: what was here before has none any more.
+            extent.put_data(start * UNIT, 0);
+        }
         extent.put_start(start, true);
         self.put_note(note);
         let (before, now) = (found.end - found.start, found.end - last - 1);

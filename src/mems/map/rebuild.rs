@@ -3,7 +3,8 @@
 //! The blocks that come back are those of the last sync, and what was stored in them since may be there or not: a table may refer to
 //! entries that came later, whose blocks are none any more. But an entry never changes, and a block that was freed since has kept its bytes.
 //! So a live block that begins as an entry of a map does, with the hash of its key, was one of its entries at the sync, and the tables are
-//! filled with these. A table that was replaced since stays a block that nothing refers to, and its shard gets a new one.
+//! filled with these. (A block that is taken has 0 as its first word until its owner stores another, so that none looks like the entry that was
+//! in its place before: `heap/ledger/take.rs`. A program that copies the bytes of an entry to a block of its own would get it into the map.) A table that was replaced since stays a block that nothing refers to, and its shard gets a new one.
 //!
 //! Nobody else has the file. Costs: O(blocks and slots).
 
