@@ -20,6 +20,7 @@ use crate::heap::ledger::put;
 use crate::heap::{FIRST_ADDRESS, Kind};
 use crate::mems::Mems;
 use crate::table::AtomicU64;
+use std::collections::HashSet;
 
 /// An entry that has been found: the number of its map, that of its shard, and its slot.
 type Kept = (usize, usize, u64);
@@ -54,6 +55,7 @@ impl Mems {
             return Ok(());
         }
         let kept = self.entries_of(&maps)?;
+        self.drop_tables(&maps)?;
         for (number, &address) in maps.iter().enumerate() {
             let shards = {
                 let memory = Memory::of(self).ok_or(Error::OutOfMetadata { size: 0 })?;
@@ -67,6 +69,26 @@ impl Mems {
             let memory = Memory::of(self).ok_or(Error::OutOfMetadata { size: 0 })?;
             if let Some(map) = Whole::at(self, &memory, address) {
                 sum_up(map.words);
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops the tables of the maps at some addresses that are no blocks of their own. A block that is allocated afterwards could be where one
+    /// of these was.
+    fn drop_tables(&self, maps: &[u64]) -> Result<(), Error> {
+        let failed = |_| Error::OutOfMetadata { size: 0 };
+        let memory = Memory::of(self).ok_or(Error::OutOfMetadata { size: 0 })?;
+        let mut seen = HashSet::new();
+        for map in maps.iter().filter_map(|&address| Whole::at(self, &memory, address)) {
+            seen.try_reserve(map.shard_count()).map_err(failed)?;
+            for number in 0..map.shard_count() {
+                let table = map.table(number).ok().flatten();
+                if !table.is_some_and(|(address, _)| seen.insert(address))
+                    && let Some(said) = map.shard(number).get(shard::TABLE)
+                {
+                    put(said, 0);
+                }
             }
         }
         Ok(())
