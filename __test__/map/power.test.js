@@ -103,7 +103,7 @@ test('maps come back as they were at the sync', (t) =>
       assert.equal(maps[0].get('n'), numbers.length === 0 ? undefined : BigInt(numbers[0][1]));
       const block = heap.buffer(heap.roots.get('block'));
       assert.ok(block.subarray(0, 5000).every((byte) => byte === 7));
-      // They can be used as before.
+      // The maps can be used as before.
       for (let i = 0; i < 500; i++) maps[i % 2].set(`key ${i}`, `new ${i}`);
       heap.syncSync();
       for (let i = 0; i < 500; i++) assert.equal(maps[i % 2].get(`key ${i}`), `new ${i}`);
