@@ -1,29 +1,36 @@
 'use strict';
 
 // The storm: processes, some with several threads, do random things to one heap in a file and are killed at random moments, while others
-// take their slots at once. After each round, when all have stopped, everything in the file is checked.
+// take their slots at once. After each round, when all have stopped, everything in the file is checked. What they do is said by a subject:
+// blocks (subject.js), or a map (__test__/map-storm/subject.js).
 //
-// Arguments, as JSON: { seed, seconds, folder, processes: [least, most], rounds }. Prints a line for each round, and `done` with the sums.
-// What is found wrong ends it with the seed; the file stays.
+// Arguments, as JSON: { subject: 'storm' or 'map-storm', seed, seconds, folder, processes: [least, most], rounds, round }, with `round` the
+// least and most seconds of a round. Prints a line for each
+// round, and `done` with the sums. What is found wrong ends it with the seed; the file stays.
 
 const { fork } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { Heap } = require('../..');
 const { Numbers } = require('../helpers/random.js');
-const { checkAll } = require('./check.js');
-const { Table, found } = require('./table.js');
+const { found } = require('./table.js');
 
 const given = {
+  subject: 'storm',
   seed: 1,
   seconds: 20,
   folder: '/tmp',
   processes: [2, 8],
+  round: [2, 5],
   ...JSON.parse(process.argv[2] ?? '{}'),
 };
 const random = new Numbers(given.seed);
 
-const STABLE = 40;
+const SUBJECT = path.join(__dirname, '..', given.subject, 'subject.js');
+const { Subject } = require(SUBJECT);
+
+/** A process that does not end so long after it was told to stop hangs. */
+const PATIENCE_MS = 120_000;
 /** Processes that have started and wait to be sent off. */
 const SPARES = 2;
 /** Where the words are that say who has the lock, whether an operation is under way, and which process has a slot. */
@@ -32,6 +39,8 @@ const [LOCK, SEQUENCE, INTENT, PROCESSES] = [1024, 1088, 1152, 8 * 1536];
 const later = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 const spares = [];
+/** How many processes have been sent off. */
+let lives = 0;
 
 /** A process that waits to be sent off. */
 function spare() {
@@ -57,8 +66,9 @@ class Round {
     this.path = path.join(given.folder, `storm-${process.pid}-${number}.mems`);
     this.processes = random.int(...given.processes);
     this.threads = this.processes <= 5 && random.chance(0.5) ? random.int(2, 3) : 1;
-    this.seconds = random.int(2, 5);
-    this.options = { maxSize: 2 ** 28, ...(random.chance(0.2) ? { zeroOnFree: true } : {}) };
+    this.seconds = random.int(...given.round);
+    this.subject = new Subject(random);
+    this.options = { maxSize: 2 ** 28, ...this.subject.options };
     this.owners = Array.from({ length: this.processes * this.threads }, (_, i) => i + 1);
     this.counts = { kills: 0, locked: 0, underWay: 0 };
   }
@@ -67,18 +77,7 @@ class Round {
     fs.rmSync(this.path, { force: true });
     const heap = Heap.open(this.path, { ...this.options, addresses: 'number' });
     this.heap = heap;
-    const control = heap.malloc(16);
-    heap.fill(control, 0);
-    heap.roots.set('control', control);
-    this.stop = heap.view(control, Uint32Array, 4);
-    for (const owner of this.owners) Table.make(heap, owner);
-    this.stable = Array.from({ length: STABLE }, (_, i) => {
-      const size = random.size();
-      const address = heap.malloc(size);
-      heap.fill(address, i + 1, size);
-      return { address, size, byte: i + 1 };
-    });
-    this.others = [{ address: control, size: 16 }, ...this.stable];
+    this.control = this.subject.prepare(heap, this.owners);
   }
 
   /** Lets processes work for some workers, one after the other, each until it is killed. */
@@ -92,22 +91,32 @@ class Round {
         });
         child.once('exit', resolve);
       });
+      const life = ++lives;
       child.send({
+        subject: SUBJECT,
         path: this.path,
         owners,
+        all: this.owners,
+        life,
         seed: random.int(1, 2 ** 31),
         options: this.options,
-        stable: this.stable,
+        told: this.subject.told,
       });
       // Some die as they open the file, and most later.
       const isShort = random.chance(0.15);
       if (!isShort) await hasBegun;
-      const life = isShort ? random.next() * 12 : 1 + 300 * random.next() ** 2;
-      const isLast = Date.now() + life >= end;
-      await later(Math.min(life, Math.max(0, end - Date.now())));
-      if (isLast && !this.endsByKill) this.stop[0] = 1;
+      const time = isShort ? random.next() * 12 : 1 + 300 * random.next() ** 2;
+      const isLast = Date.now() + time >= end;
+      await later(Math.min(time, Math.max(0, end - Date.now())));
+      if (isLast && !this.endsByKill) this.control[0] = 1;
       else if (child.kill('SIGKILL')) this.counts.kills++;
+      const timer = setTimeout(() => {
+        this.error ??= 'a process hangs';
+        child.kill('SIGKILL');
+      }, PATIENCE_MS);
       const { code, signal } = await child.hasEnded;
+      clearTimeout(timer);
+      this.subject.noteDeath(this.control, life);
       if (signal === 'SIGKILL') this.noteDeath(child.pid);
       if (signal !== 'SIGKILL' && code !== 0)
         this.error ??= `a process has ended by ${signal ?? code}`;
@@ -129,8 +138,7 @@ class Round {
       this.heap.close();
       this.heap = Heap.open(this.path, { ...this.options, addresses: 'number' });
     }
-    const counts = checkAll(this.heap, this.owners, this.others, this.options.zeroOnFree);
-    Object.assign(this.counts, counts);
+    Object.assign(this.counts, this.subject.check(this.heap));
     if (this.heap.processes.length !== 1) found('processes are left', this.heap.processes);
     this.heap.close();
     fs.rmSync(this.path);
@@ -162,7 +170,7 @@ async function main() {
     try {
       await round.run();
     } catch (error) {
-      const shape = `${round.processes} processes of ${round.threads} threads, ${JSON.stringify(round.options)}`;
+      const shape = `${round.processes} processes of ${round.threads} threads, ${JSON.stringify(round.options)} ${round.subject.shape}`;
       console.log(
         `found in round ${number} (${shape}) of seed ${given.seed}, in ${round.path}:\n${error.stack}`,
       );
@@ -175,8 +183,7 @@ async function main() {
       `round ${number}: ${round.processes} x ${round.threads} ${JSON.stringify(round.counts)}`,
     );
   }
-  delete sum.mapped;
-  delete sum.live;
+  for (const name of ['mapped', 'live', 'entries', 'leases']) delete sum[name];
   if (process.exitCode === undefined) console.log(`done ${JSON.stringify(sum)}`);
   for (const child of spares) child.kill('SIGKILL');
 }

@@ -35,8 +35,9 @@ impl Mems {
         for number in 0..(map.len() - head::WORDS) / shard::WORDS {
             let Some(words) = shard_words(map, number) else { break };
             self.audit_shard(&memory, map, number, &mut audit);
-            entries += word(&words[shard::ENTRIES]);
-            bytes += word(&words[shard::BYTES]);
+            // A damaged counter may have any value.
+            entries = word(&words[shard::ENTRIES]).wrapping_add(entries);
+            bytes = word(&words[shard::BYTES]).wrapping_add(bytes);
         }
         let said = [word(&map[head::ENTRIES]), word(&map[head::BYTES])];
         if said != [entries, bytes] {
