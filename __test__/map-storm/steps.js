@@ -153,12 +153,16 @@ class Steps {
   async fetch() {
     const i = this.random.int(0, MADE - 1);
     const name = `made ${i}`;
-    if (this.random.chance(0.3)) this.map.delete(name);
     const value = await this.map.fetch(name, () => this.makeAlone(i, name), { ttl: 20 });
     check(name, value);
   }
 
+  /** Makes a value, and finds out whether another does. A map that is cleared forgets who makes values. */
   async makeAlone(i, name) {
+    if (this.limits.clears) {
+      await later(this.random.int(0, 3));
+      return make(name, BigInt(this.life), this.size());
+    }
     const before = Atomics.exchange(this.control, control.MAKERS + i, this.life);
     if (before !== 0) await this.mustBeDead(before, name);
     await later(this.random.int(0, 3));

@@ -90,8 +90,7 @@ function damage(bytes) {
   fs.closeSync(file);
 }
 
-const mapsOf = (heap) =>
-  ['plain', 'limited', 'empty'].map((name) => attempt(() => heap.map(name)));
+const mapsOf = (heap) => ['plain', 'limited', 'empty'].map((name) => attempt(() => heap.map(name)));
 
 async function main() {
   for (const { bytes, late } of harms) {
