@@ -99,6 +99,12 @@ class Journal {
     }
   }
 
+  /** How many states and values there have been, and what has been added to counters. */
+  get changes() {
+    const added = this.words.subarray(at.ADDED, at.ADDED + COUNTERS);
+    return added.reduce((sum, each) => sum + each, this.words[at.SERIAL]);
+  }
+
   /** How much has been added to a counter, at least and at most. */
   added(counter) {
     const sum = this.words[at.ADDED + counter];

@@ -13,7 +13,7 @@ const open = (heap, { maxBytes, shards }) => heap.map('storm', { maxBytes, shard
 /** How a map of a round may lose entries. In half of the rounds it may not. */
 function limitsOf(random) {
   if (random.chance(0.5)) return {};
-  const maxBytes = random.int(60_000, 600_000);
+  const maxBytes = random.int(30_000, 200_000);
   return {
     ...(random.chance(0.6) ? { maxBytes, most: maxBytes >> 3 } : {}),
     ...(random.chance(0.5) ? { expires: true } : {}),
@@ -77,7 +77,9 @@ class Subject {
       this.checkCounter(map, counter, journals, loses);
     const { evictions, expirations, bytes, maxBytes } = map.stats();
     if (bytes > maxBytes) found('a map has more bytes than it may', { bytes, maxBytes });
-    return { entries: Number(counted.entries), leases: counted.leases, evictions, expirations };
+    const changes = journals.reduce((sum, journal) => sum + Number(journal.changes), 0);
+    const { entries, leases } = counted;
+    return { changes, entries: Number(entries), leases, evictions, expirations };
   }
 
   checkCounter(map, counter, journals, loses) {

@@ -180,7 +180,7 @@ async function main() {
     sum.rounds++;
     for (const [name, count] of Object.entries(round.counts)) sum[name] = (sum[name] ?? 0) + count;
     console.log(
-      `round ${number}: ${round.processes} x ${round.threads} ${JSON.stringify(round.counts)}`,
+      `round ${number}: ${round.processes} x ${round.threads} ${round.subject.shape} ${JSON.stringify(round.counts)}`,
     );
   }
   for (const name of ['mapped', 'live', 'entries', 'leases']) delete sum[name];
