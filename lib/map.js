@@ -20,6 +20,12 @@ const COUNTER = 511;
 /** The number of the encoding of a codec of the program's own. */
 const OWN = 255;
 
+/** The error for bytes that are not what their entry says: only damage changes the one or the other. */
+function noValue(expected, { message }) {
+  const text = `A value in a map is not ${expected}: ${message}`;
+  return fail(Error, 'ERR_MEMS_CORRUPT', text, noValue);
+}
+
 /** How values are encoded, by name: the number that entries have, and how they become bytes and values again. */
 const ENCODINGS = {
   binary: {
@@ -42,12 +48,24 @@ const ENCODINGS = {
       if (text === undefined) throw wrongType('value', 'what JSON can have', value);
       return text;
     },
-    decode: (bytes, length) => JSON.parse(bytes.toString('utf8', 0, length)),
+    decode(bytes, length) {
+      try {
+        return JSON.parse(bytes.toString('utf8', 0, length));
+      } catch (error) {
+        throw noValue('JSON', error);
+      }
+    },
   },
   v8: {
     number: 3,
     encode: (value) => v8.serialize(value),
-    decode: (bytes, length) => v8.deserialize(Buffer.from(bytes.subarray(0, length))),
+    decode(bytes, length) {
+      try {
+        return v8.deserialize(Buffer.from(bytes.subarray(0, length)));
+      } catch (error) {
+        throw noValue('what v8.serialize() makes', error);
+      }
+    },
   },
 };
 

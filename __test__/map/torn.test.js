@@ -61,6 +61,17 @@ test('a counter that is no number is damage', () => {
   assert.equal(map.get('a').toString(), 'b');
 });
 
+test('a value that is not what its entry says is damage', () => {
+  const { map, blocks } = damaged();
+  map.set('a', Buffer.from('{'));
+  const [entry] = blocks().entries;
+  for (const encoding of [2n, 3n]) {
+    entry[3] = (entry[3] & 0xffffn) | (encoding << 16n);
+    for (const read of [() => map.get('a'), () => [...map]])
+      assert.throws(read, { code: 'ERR_MEMS_CORRUPT' });
+  }
+});
+
 test('a shard that says that it has room counts again', () => {
   const { map, blocks } = damaged();
   for (let i = 0; i < 50; i++) {
