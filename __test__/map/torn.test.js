@@ -96,6 +96,18 @@ test('a map that says that it is full counts again', () => {
   }
 });
 
+test('what a slot says is beyond the heap is no entry', () => {
+  const { heap, map } = damaged();
+  map.set('a', 'b');
+  const table = mapsOf(heap)[0].blocks.find(({ kind }) => kind === 'table');
+  const slots = heap.view(table.address, BigUint64Array, 8);
+  const at = slots.findIndex((slot) => slot !== 0n);
+  slots[at] |= 1n << 47n;
+  assert.equal(map.get('a'), undefined);
+  assert.deepEqual([...map], []);
+  assert.throws(() => map.set('a', 'c'), corrupt);
+});
+
 test('a table whose slots all refer to one entry is not listed without end', () => {
   const { heap, map } = damaged();
   map.set('long', Buffer.alloc(400_000));
