@@ -5,7 +5,7 @@
 //
 // A key of a worker is changed by that worker only. Each of its states has a number, larger than the one before, and a bit that says whether
 // there is a value. Before a change the new state is planned, and afterwards it is done: a death in between leaves one or the other.
-// Counters are everybody's: what a death leaves open is counted as perhaps added.
+// Counters are changed by all workers: an addition that a death cuts short is counted as one that may have happened.
 
 const { found } = require('../storm/table.js');
 

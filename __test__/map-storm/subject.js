@@ -56,7 +56,7 @@ class Subject {
   check(heap) {
     const map = open(heap, this.told);
     const loses = Object.keys(this.limits).length > 0;
-    // Whoever takes the lock finishes what the last has left.
+    // The next owner of the lock finishes what a dead one has left.
     map.delete('nobody’s');
     heap.verify();
     const live = liveBlocks(heap);

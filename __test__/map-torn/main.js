@@ -35,7 +35,7 @@ function attempt(operation) {
   }
 }
 
-/** Waits for a promise, but for `PATIENCE`. */
+/** Waits for a promise, for `PATIENCE` at most. */
 async function awaited(promise) {
   let timer;
   const late = new Promise((resolve) => {

@@ -48,7 +48,7 @@ function placesOf(file) {
   for (const { blocks } of mapsOf(heap)) {
     for (const block of blocks) {
       const from = data + block.address - FIRST_ADDRESS;
-      // Of a long value only the beginning says anything to the library.
+      // The library reads only the beginning of a long value.
       places[block.kind] ??= [];
       places[block.kind].push([from, from + Math.min(block.size, 400)]);
     }

@@ -1,7 +1,7 @@
 'use strict';
 
-// What becomes of map.fetch() if whoever makes a value does not finish: the process is killed, the thread is terminated, make() throws, or the
-// lease is over. Others take over, one at a time, and nobody waits for ever.
+// map.fetch() if the maker of a value does not finish: the process is killed, the thread is terminated, make() throws, or the lease is
+// over. Others take over, one at a time, and none waits for ever.
 
 const { after, afterEach, test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -39,7 +39,7 @@ function open() {
   return { heap, map: heap.map('pages', { encoding: 'json' }) };
 }
 
-/** A process that fetches what it is told to, and tells when it begins to make a value, and what fetch has returned. */
+/** A process that fetches what it is told to, and sends a message when it begins to make a value, and one with the value. */
 async function fetcher(heap) {
   const child = fork(PROGRAM, [heap.path]);
   children.push(child);
@@ -88,7 +88,7 @@ test('of processes that wait for one that is killed, one makes the value', async
   for (const other of others) other.makes = other.hasTold('makes').then(() => makers.push(other));
   first.kill('SIGKILL');
   const second = await next(others);
-  // Whoever has taken over is killed as well.
+  // The process that has taken over is killed as well.
   second.kill('SIGKILL');
   const rest = others.filter((other) => other !== second);
   const third = await next(rest);
