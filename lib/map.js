@@ -26,6 +26,12 @@ function noValue(expected, { message }) {
   return fail(Error, 'ERR_MEMS_CORRUPT', text, noValue);
 }
 
+/** The number that the first `length` bytes of a counter are. */
+function counterOf(bytes, length) {
+  if (length !== 8) throw noValue('a number', { message: `a counter has ${length} bytes` });
+  return bytes.readBigInt64LE(0);
+}
+
 /** How values are encoded, by name: the number that entries have, and how they become bytes and values again. */
 const ENCODINGS = {
   binary: {
@@ -196,7 +202,7 @@ class SharedMap {
     if (said === -1) return undefined;
     const [number, size] = [Math.floor(said / ABOVE) - 1, said % ABOVE];
     if (number === -1) return this.#encoding.decode(bytes, size);
-    if (number === COUNTER) return bytes.readBigInt64LE(0);
+    if (number === COUNTER) return counterOf(bytes, size);
     const encoding = BY_NUMBER[number];
     return encoding === undefined
       ? Buffer.from(bytes.subarray(0, size))
@@ -327,7 +333,7 @@ class SharedMap {
   }
 
   #decoded(bytes, flags) {
-    if ((flags & 0xff) === 1) return bytes.readBigInt64LE(0);
+    if ((flags & 0xff) === 1) return counterOf(bytes, bytes.length);
     const number = (flags >>> 16) & 0xff;
     const own = number === this.#encoding.number ? this.#encoding : BY_NUMBER[number];
     return own === undefined ? Buffer.from(bytes) : own.decode(bytes, bytes.length);

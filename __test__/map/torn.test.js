@@ -57,6 +57,8 @@ test('a counter that is no number is damage', () => {
   const [entry] = blocks().entries;
   entry[3] |= 1n;
   assert.throws(() => map.increment('a'), corrupt);
+  for (const read of [() => map.get('a'), () => [...map]])
+    assert.throws(read, { code: 'ERR_MEMS_CORRUPT' });
   map.set('a', 'b');
   assert.equal(map.get('a').toString(), 'b');
 });
