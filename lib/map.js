@@ -20,6 +20,18 @@ const COUNTER = 511;
 /** The number of the encoding of a codec of the program's own. */
 const OWN = 255;
 
+/** The error for bytes that are not what their entry says: only damage changes the one or the other. */
+function noValue(expected, { message }) {
+  const text = `A value in a map is not ${expected}: ${message}`;
+  return fail(Error, 'ERR_MEMS_CORRUPT', text, noValue);
+}
+
+/** The number that the first `length` bytes of a counter are. */
+function counterOf(bytes, length) {
+  if (length !== 8) throw noValue('a number', { message: `a counter has ${length} bytes` });
+  return bytes.readBigInt64LE(0);
+}
+
 /** How values are encoded, by name: the number that entries have, and how they become bytes and values again. */
 const ENCODINGS = {
   binary: {
@@ -42,12 +54,24 @@ const ENCODINGS = {
       if (text === undefined) throw wrongType('value', 'what JSON can have', value);
       return text;
     },
-    decode: (bytes, length) => JSON.parse(bytes.toString('utf8', 0, length)),
+    decode(bytes, length) {
+      try {
+        return JSON.parse(bytes.toString('utf8', 0, length));
+      } catch (error) {
+        throw noValue('JSON', error);
+      }
+    },
   },
   v8: {
     number: 3,
     encode: (value) => v8.serialize(value),
-    decode: (bytes, length) => v8.deserialize(Buffer.from(bytes.subarray(0, length))),
+    decode(bytes, length) {
+      try {
+        return v8.deserialize(Buffer.from(bytes.subarray(0, length)));
+      } catch (error) {
+        throw noValue('what v8.serialize() makes', error);
+      }
+    },
   },
 };
 
@@ -184,7 +208,7 @@ class SharedMap {
     if (whole === undefined) return undefined;
     const [bytes, size, number] = whole;
     if (number === -1) return this.#encoding.decode(bytes, size);
-    if (number === COUNTER) return bytes.readBigInt64LE(0);
+    if (number === COUNTER) return counterOf(bytes, size);
     const encoding = BY_NUMBER[number];
     return encoding === undefined
       ? Buffer.from(bytes.subarray(0, size))
@@ -328,7 +352,7 @@ class SharedMap {
   }
 
   #decoded(bytes, flags) {
-    if ((flags & 0xff) === 1) return bytes.readBigInt64LE(0);
+    if ((flags & 0xff) === 1) return counterOf(bytes, bytes.length);
     const number = (flags >>> 16) & 0xff;
     const own = number === this.#encoding.number ? this.#encoding : BY_NUMBER[number];
     return own === undefined ? Buffer.from(bytes) : own.decode(bytes, bytes.length);

@@ -188,6 +188,13 @@ for (const [kind, made] of [
       assert.equal(map.stats().maxEntries, Number.POSITIVE_INFINITY);
     });
 
+    test('stays within its limit as its table grows, also for a value that it has no room for', () => {
+      const map = made().map('pages', { maxBytes: 980, shards: 1 });
+      for (let i = 0; i < 6; i++) map.set(`${i}`, Buffer.alloc(79));
+      assert.throws(() => map.set('large', Buffer.alloc(700)), code('ERR_MEMS_TOO_LARGE'));
+      assert.ok(map.stats().bytes <= 980);
+    });
+
     test('refuses what is no key, name or option', () => {
       const heap = made();
       const map = heap.map('pages');

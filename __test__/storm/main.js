@@ -1,14 +1,16 @@
 'use strict';
 
 // The storm: processes, some with several threads, do random things to one heap in a file and are killed at random moments, while others
-// take their slots at once. After each round, when all have stopped, everything in the file is checked.
+// take their slots at once. After each round, when all have stopped, everything in the file is checked. What they do is said by a subject:
+// blocks (subject.js), or a map (__test__/map-storm/subject.js).
 //
 // With the addon for tests (MEMS_LIBRARY_PATH) most processes kill themselves before a store to the bookkeeping, so that nearly every death
 // is one in the middle of a call, of an extent that is added, or of what another death has left.
 //
-// Arguments, as JSON: { seed, seconds, folder, processes: [least, most], rounds }. Prints a line for each round, and `done` with the sums:
-// `kills`, those in a store (`own`); deaths with the lock (`locked`), with an operation under way, by its kind, and with one that an earlier
-// dead process had begun (`again`); slots that were taken again (`reused`). What is found wrong ends it with the seed; the file stays.
+// Arguments, as JSON: { subject: 'storm' or 'map-storm', seed, seconds, folder, processes: [least, most], rounds, round }, with `round` the
+// least and most seconds of a round. Prints a line for each round, and `done` with the sums: `kills`, those in a store (`own`); deaths with the
+// lock (`locked`), with an operation under way, by its kind, and with one that an earlier dead process had begun (`again`); slots that were
+// taken again (`reused`). What is found wrong ends it with the seed; the file stays.
 
 const { fork } = require('node:child_process');
 const fs = require('node:fs');
@@ -17,19 +19,24 @@ const { Heap } = require('../..');
 const { Numbers } = require('../helpers/random.js');
 const { change, stopSystem } = require('../helpers/power.js');
 const { remove } = require('../helpers/remove.js');
-const { checkAll } = require('./check.js');
-const { Table, found } = require('./table.js');
+const { found } = require('./table.js');
 
 const given = {
+  subject: 'storm',
   seed: 1,
   seconds: 20,
   folder: '/tmp',
   processes: [2, 8],
+  round: [2, 5],
   ...JSON.parse(process.argv[2] ?? '{}'),
 };
 const random = new Numbers(given.seed);
 
-const STABLE = 40;
+const SUBJECT = path.join(__dirname, '..', given.subject, 'subject.js');
+const { Subject } = require(SUBJECT);
+
+/** A process that does not end so long after it was told to stop hangs. */
+const PATIENCE_MS = 120_000;
 /** Processes that have started and wait to be sent off. */
 const SPARES = 2;
 /** Where the words are that say who has the lock, whether an operation is under way, and how often and by whom a slot was taken. */
@@ -54,6 +61,8 @@ async function isAlone(heap) {
 }
 
 const spares = [];
+/** How many processes have been sent off. */
+let lives = 0;
 
 /** A process that waits to be sent off. */
 function spare() {
@@ -79,19 +88,18 @@ class Round {
     this.path = path.join(given.folder, `storm-${process.pid}-${number}.mems`);
     this.processes = random.int(...given.processes);
     this.threads = random.chance(0.5) ? random.int(2, this.processes <= 5 ? 3 : 2) : 1;
-    this.seconds = random.int(3, 10);
-    this.options = { maxSize: 2 ** 30, ...this.kind() };
-    /** How many of a hundred blocks are large. Where there are some, the file grows all the time. */
-    this.large = random.pick([1, 1, 6]);
+    this.seconds = random.int(...given.round);
+    this.subject = new Subject(random);
+    this.options = { maxSize: 2 ** 30, ...this.subject.options, ...this.durability() };
     this.owners = Array.from({ length: this.processes * this.threads }, (_, i) => i + 1);
     this.counts = { kills: 0, own: 0, locked: 0, underWay: 0, again: 0, reused: 0 };
     /** The numbers of the operations that dead processes have had under way. */
     this.begun = new Set();
   }
 
-  /** Options by which rounds differ. Each process of a durable heap syncs it, and is killed in syncs too. */
-  kind() {
-    if (random.chance(0.2)) return { zeroOnFree: true };
+  /** Each process of a durable heap syncs it, and is killed in syncs too. */
+  durability() {
+    if (this.subject.options.zeroOnFree) return {};
     const isDurable = given.durable ?? random.chance(0.3);
     return isDurable ? { durable: true, syncEvery: random.int(1, 60) } : {};
   }
@@ -100,18 +108,7 @@ class Round {
     fs.rmSync(this.path, { force: true });
     const heap = Heap.open(this.path, { ...this.options, addresses: 'number' });
     this.heap = heap;
-    const control = heap.malloc(16);
-    heap.fill(control, 0);
-    heap.roots.set('control', control);
-    this.stop = heap.view(control, Uint32Array, 4);
-    for (const owner of this.owners) Table.make(heap, owner);
-    this.stable = Array.from({ length: STABLE }, (_, i) => {
-      const size = random.size();
-      const address = heap.malloc(size);
-      heap.fill(address, i + 1, size);
-      return { address, size, byte: i + 1 };
-    });
-    this.others = [{ address: control, size: 16 }, ...this.stable];
+    this.control = this.subject.prepare(heap, this.owners);
   }
 
   /** Lets processes work for some workers, one after the other, each until it is killed. */
@@ -126,32 +123,41 @@ class Round {
         child.once('exit', resolve);
       });
       const dies = this.storesToLive();
+      const life = ++lives;
       child.send({
+        subject: SUBJECT,
         path: this.path,
         owners,
+        all: this.owners,
+        life,
         seed: random.int(1, 2 ** 31),
         options: this.options,
-        stable: this.stable,
-        large: this.large,
+        told: this.subject.told,
         dies,
       });
       // Some die as they open the file, and most later. Those that kill themselves get time for that.
       const isShort = dies === undefined && random.chance(0.15);
       if (!isShort) await hasBegun;
       const longest = dies === undefined ? 300 * random.next() ** 2 : 3000;
-      const life = isShort ? 12 * random.next() : 1 + longest;
+      const time = isShort ? 12 * random.next() : 1 + longest;
       const own = await Promise.race([
-        later(Math.min(life, Math.max(0, end - Date.now()))),
-        child.hasEnded.then(({ signal }) => signal === 'SIGKILL'),
+        later(Math.min(time, Math.max(0, end - Date.now()))),
+        child.hasEnded.then((ended) => ended.signal === 'SIGKILL'),
       ]);
-      const isOver = Date.now() >= end;
+      const isLast = Date.now() >= end;
       if (own) this.counts.own++;
-      else if (isOver && !this.endsByKill) this.stop[0] = 1;
+      else if (isLast && !this.endsByKill) this.control[0] = 1;
       else child.kill('SIGKILL');
+      const timer = setTimeout(() => {
+        this.error ??= 'a process hangs';
+        child.kill('SIGKILL');
+      }, PATIENCE_MS);
       const { code, signal } = await child.hasEnded;
+      clearTimeout(timer);
+      this.subject.noteDeath(this.control, life);
       if (signal === 'SIGKILL') this.noteDeath(child.pid);
       else if (code !== 0) this.error ??= `a process has ended by ${signal ?? code}`;
-      if (isOver) return;
+      if (isLast) return;
     }
   }
 
@@ -175,12 +181,11 @@ class Round {
       this.heap.close();
       this.heap = Heap.open(this.path, { ...this.options, addresses: 'number' });
     }
-    const counts = checkAll(this.heap, this.owners, this.others, this.options.zeroOnFree);
-    Object.assign(this.counts, counts);
+    Object.assign(this.counts, this.subject.check(this.heap));
     this.noteSlots();
     if (!(await isAlone(this.heap))) found('processes are left', this.heap.processes);
     this.heap.close();
-    this.stop = undefined;
+    this.control = undefined;
     if (this.options.durable) this.losePower();
     await remove(this.path);
   }
@@ -191,7 +196,7 @@ class Round {
     change(this.path, HEADER, Buffer.alloc(16_384));
     stopSystem(this.path);
     const heap = Heap.open(this.path, { addresses: 'number' });
-    checkAll(heap, this.owners, this.others, false);
+    this.subject.check(heap);
     heap.close();
   }
 
@@ -242,7 +247,7 @@ async function main() {
     try {
       await round.run();
     } catch (error) {
-      const shape = `${round.processes} processes of ${round.threads} threads, ${JSON.stringify(round.options)}`;
+      const shape = `${round.processes} processes of ${round.threads} threads, ${JSON.stringify(round.options)} ${round.subject.shape}`;
       console.log(
         `found in round ${number} (${shape}) of seed ${given.seed}, in ${round.path}:\n${error.stack}`,
       );
@@ -252,10 +257,10 @@ async function main() {
     sum.rounds++;
     for (const [name, count] of Object.entries(round.counts)) sum[name] = (sum[name] ?? 0) + count;
     console.log(
-      `round ${number}: ${round.processes} x ${round.threads} ${JSON.stringify(round.counts)}`,
+      `round ${number}: ${round.processes} x ${round.threads} ${round.subject.shape} ${JSON.stringify(round.counts)}`,
     );
   }
-  delete sum.live;
+  for (const name of ['mapped', 'live', 'entries', 'leases']) delete sum[name];
   if (process.exitCode === undefined) console.log(`done ${JSON.stringify(sum)}`);
   for (const child of spares) child.kill('SIGKILL');
 }

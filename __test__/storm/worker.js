@@ -8,21 +8,18 @@ const { Heap } = require('../..');
 // Only in the addon for tests.
 const { dieBeforeStore } = require('../../binding.js');
 const { Numbers } = require('../helpers/random.js');
-const { Steps, checkStable } = require('./steps.js');
-const { Table, found } = require('./table.js');
 
 /** Works for one worker until the round ends. Returns how many operations it has done. */
-function work({ path, owner, seed, options, stable, large }) {
+async function work({ subject, path, owner, all, life, seed, options, told }) {
   const heap = Heap.open(path, { ...options, addresses: 'number' });
   const stop = heap.view(heap.roots.get('control'), Uint32Array, 4);
-  const table = new Table(heap, owner);
-  table.settle();
   const random = new Numbers(seed);
-  const steps = new Steps(table, random, { clears: options.zeroOnFree, large });
+  const { begin } = require(subject);
+  const step = begin({ heap, owner, owners: all, life, random, options, told });
   let done = 0;
   while (stop[0] === 0) {
-    steps.step();
-    if (done % 8 === 0) checkStable(heap, stable, random, found);
+    const waiting = step();
+    if (waiting !== undefined) await waiting;
     done++;
   }
   heap.close();
@@ -55,7 +52,7 @@ async function workForAll({ owners, dies, ...given }) {
     Promise.all(threads.map(({ done }) => done)),
   ]);
   process.send('begun');
-  const own = work({ ...given, owner: owners[0] });
+  const own = await work({ ...given, owner: owners[0] });
   const others = await Promise.all(threads.map(({ done }) => done));
   return others.reduce((sum, done) => sum + done, own);
 }
@@ -72,5 +69,5 @@ if (isMainThread) {
   process.send('ready');
 } else {
   parentPort.postMessage('begun');
-  parentPort.postMessage(work(workerData));
+  work(workerData).then((done) => parentPort.postMessage(done));
 }

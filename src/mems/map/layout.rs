@@ -189,6 +189,5 @@ impl Kind {
 /// The words of a shard, of the map's words.
 #[inline]
 pub(super) fn shard_words(map: &[AtomicU64], number: usize) -> Option<&[AtomicU64]> {
-    let first = head::WORDS + shard::WORDS * number;
-    map.get(first..first + shard::WORDS)
+    map.get(head::WORDS..)?.as_chunks::<{ shard::WORDS }>().0.get(number).map(|words| &words[..])
 }

@@ -72,6 +72,11 @@ impl Memory {
         self.epoch.now() == self.seen
     }
 
+    /// How many bytes are known.
+    pub const fn bytes(&self) -> u64 {
+        self.end - FIRST_ADDRESS
+    }
+
     /// Whether an address lies beyond all that is known.
     #[inline]
     pub const fn is_beyond(&self, address: u64) -> bool {

@@ -178,7 +178,7 @@ pub(super) fn map_words(memory: &Memory, address: u64) -> Option<&[AtomicU64]> {
 }
 
 /// Counts what a shard has, and what the map has by its shards' counters.
-fn recount(memory: &Memory, map: &[AtomicU64], number: usize) {
+pub(super) fn recount(memory: &Memory, map: &[AtomicU64], number: usize) {
     recount_shard(memory, map, number);
     sum_up(map);
 }

@@ -219,7 +219,7 @@ impl Map {
         let words = self.memory.words(self.address, head::WORDS + (shard::WORDS << self.shards));
         let Some(words) = words.and_then(|words| shard_words(words, number)) else { return Some(Ok(Vec::new())) };
         let version = words[shard::VERSION].load(Ordering::Acquire);
-        let mut listed = Vec::new();
+        let (mut listed, mut bytes) = (Vec::new(), 0);
         let table = match self.table(words) {
             Some(table) => table,
             None if has_learnt => &[],
@@ -250,6 +250,11 @@ impl Map {
             // A block that has become something else may seem to be of any length: that is not copied again and again.
             if words[shard::VERSION].load(Ordering::Acquire) != version {
                 return None;
+            }
+            // Slots of a damaged table may all refer to one entry.
+            bytes += entry.block_bytes();
+            if bytes > self.memory.bytes() {
+                return Some(Err(Error::Corrupt("a map lists more than its heap has".to_owned())));
             }
         }
         fence(Ordering::Acquire);

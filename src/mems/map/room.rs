@@ -14,9 +14,9 @@ use super::layout::{
     ADDRESS, EMPTY, Kind, LEAST_SLOTS, MOST_SLOTS, READ, entry, head, is_entry, shard, shard_words, table_of,
     table_word,
 };
-use super::publish::{Change, add};
+use super::publish::{Change, add, recount};
 use super::read::has_expired;
-use super::write::Spot;
+use super::write::{Spot, TRIES};
 use crate::error::Error;
 use crate::heap::ledger::{put, word};
 use crate::map_error::MapError;
@@ -26,8 +26,13 @@ impl Map {
     /// Makes room for an entry of `size` bytes.
     pub(super) fn make_room(&mut self, heap: &mut Mems, hash: u64, key: &[u8], size: u64) -> Result<(), Error> {
         let number = self.shard(hash);
+        let mut tries = 0;
         while !self.has_slot(heap, number)? {
-            self.grow_table(heap, number)?;
+            if tries == TRIES {
+                return Err(heap.damaged("a map's table does not become larger"));
+            }
+            tries += 1;
+            self.grow_table(heap, hash, key)?;
         }
         if self.is_within_limits(heap, key, size)? {
             return Ok(());
@@ -38,13 +43,33 @@ impl Map {
         if limit != 0 && size > limit.saturating_sub(fixed) {
             return Err(MapError::TooLarge { bytes: size, most: limit.saturating_sub(fixed) }.into());
         }
-        while !self.is_within_limits(heap, key, size)? {
+        self.evict_until(heap, hash, key, |map, heap| map.is_within_limits(heap, key, size)).and_then(|has_room| {
+            if has_room { Ok(()) } else { Err(MapError::TooLarge { bytes: size, most: 0 }.into()) }
+        })
+    }
+
+    /// Evicts entries other than that of `key` until a condition holds. Returns `false` if it does not hold without them either.
+    fn evict_until(
+        &self,
+        heap: &mut Mems,
+        hash: u64,
+        key: &[u8],
+        condition: impl Fn(&Self, &Mems) -> Result<bool, Error>,
+    ) -> Result<bool, Error> {
+        // There are at most as many entries as slots.
+        for _ in 0..=self.table_bytes(heap)? / 8 {
+            if condition(self, heap)? {
+                return Ok(true);
+            }
             if !self.evict_one(heap, hash, key)? {
-                // All that is left is not to be evicted.
-                return Err(MapError::TooLarge { bytes: size, most: 0 }.into());
+                break;
             }
         }
-        Ok(())
+        // What is left is not to be evicted, or is no more than a damaged counter says.
+        for number in 0..self.shard_count() {
+            recount(&self.memory, self.words(heap)?, number);
+        }
+        condition(self, heap)
     }
 
     /// Whether there is room for an entry of `size` bytes.
@@ -55,7 +80,7 @@ impl Map {
     /// Whether the table of a shard has room for one more.
     fn has_slot(&self, heap: &Mems, number: usize) -> Result<bool, Error> {
         let Some(spot) = self.shard_spot(heap, number)? else { return Ok(false) };
-        Ok((word(&spot.shard[shard::USED]) + 1) * 4 <= 3 * spot.table.len() as u64)
+        Ok(word(&spot.shard[shard::USED]) < 3 * spot.table.len() as u64 / 4)
     }
 
     /// Whether the map stays within its limits with an entry of `size` bytes, in the place of the one of the key.
@@ -82,8 +107,17 @@ impl Map {
         Ok(tables.map(|shard| table_of(word(&shard[shard::TABLE])).map_or(0, |(_, slots)| 8 << slots)).sum())
     }
 
-    /// Gives a shard a table with room for more.
-    fn grow_table(&mut self, heap: &mut Mems, number: usize) -> Result<(), Error> {
+    /// Whether the map stays within its limit with a table of `bytes` in the place of a shard's.
+    fn has_room_for_table(&self, heap: &Mems, number: usize, bytes: u64) -> Result<bool, Error> {
+        let words = self.words(heap)?;
+        let [all, most] = [head::BYTES, head::MOST_BYTES].map(|number| word(&words[number]));
+        let freed = self.shard_spot(heap, number)?.map_or(0, |spot| 8 * spot.table.len() as u64);
+        Ok(most == 0 || all.saturating_sub(freed).saturating_add(bytes) <= most)
+    }
+
+    /// Gives the shard of a key a table with room for more.
+    fn grow_table(&mut self, heap: &mut Mems, hash: u64, key: &[u8]) -> Result<(), Error> {
+        let number = self.shard(hash);
         let entries = match self.shard_spot(heap, number)? {
             Some(spot) => spot.table.iter().filter(|slot| is_entry(word(slot))).count(),
             None => 0,
@@ -92,10 +126,14 @@ impl Map {
         if slots > MOST_SLOTS {
             return Err(Error::OutOfMetadata { size: 0 });
         }
-        let address = heap.malloc_new(8 << slots, 64)?;
+        let bytes = 8 << slots;
+        if !self.evict_until(heap, hash, key, |map, heap| map.has_room_for_table(heap, number, bytes))? {
+            return Err(MapError::TooLarge { bytes, most: 0 }.into());
+        }
+        let address = heap.malloc_new(bytes, 64)?;
         self.learn_for_change(heap)?;
         // When the lock was released for a new extent, another process may have made a table, and more entries.
-        if self.has_slot(heap, number)? {
+        if self.has_slot(heap, number)? || !self.has_room_for_table(heap, number, bytes)? {
             return heap.free_new(address);
         }
         let copied = self.copy_table(heap, number, address, slots);

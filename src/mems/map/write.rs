@@ -11,7 +11,7 @@ use super::layout::{
     slot_of, table_of,
 };
 use super::memory::write_bytes;
-use super::publish::{Change, add};
+use super::publish::{Change, add, recount};
 use super::read::{checksum_of, has_expired};
 use super::{Map, now};
 use crate::error::Error;
@@ -100,7 +100,9 @@ impl Map {
                 self.learn_for_change(heap)?;
                 let (before, expiry) = match self.spot(heap, key)?.and_then(|spot| spot.value()) {
                     None => (0, 0),
-                    Some(entry) if entry.kind() == Kind::Counter => (entry.number().unwrap_or(0), entry.expiry()),
+                    Some(entry) if entry.kind() == Kind::Counter => {
+                        (entry.number().ok_or_else(|| heap.damaged("a counter in a map is no number"))?, entry.expiry())
+                    }
                     Some(_) => return Err(MapError::NotACounter.into()),
                 };
                 let sum = before.checked_add(by).ok_or(MapError::CounterOverflow)?;
@@ -201,7 +203,7 @@ impl Map {
         }
         self.learn_for_change(heap)?;
         let (hash, size) = (self.hash(new.key), entry_bytes(new.key.len(), new.value.len()));
-        loop {
+        for _ in 0..TRIES {
             self.make_room(heap, hash, new.key, size)?;
             let address = heap.malloc_new(size, 16)?;
             match self.try_put(heap, address, hash, new, &condition) {
@@ -218,6 +220,7 @@ impl Map {
                 Err(Failed::After(error)) => return Err(error),
             }
         }
+        Err(heap.damaged("a map has no room, and says that it has"))
     }
 
     /// [`Map::put`], when the block for the entry is there.
@@ -267,7 +270,11 @@ impl Map {
         let (at, old, replaced) = match spot.found {
             Found::At(at, before, entry) => (at, before & ADDRESS, Some(entry)),
             Found::Nowhere(Some(at)) => (at, 0, None),
-            _ => return Ok(Put::NoRoom),
+            _ => {
+                // A full table: what the shard counts is damaged.
+                recount(&self.memory, spot.map, spot.number);
+                return Ok(Put::NoRoom);
+            }
         };
         let was_empty = word(&spot.table[at]) == EMPTY;
         let was_lease = replaced.is_some_and(|entry| entry.kind() == Kind::Lease);
@@ -330,6 +337,10 @@ impl Map {
         self.remove(heap, spot, at, address, entry)
     }
 }
+
+/// How often room is made for an entry before the map counts as damaged. Each time but the first another process has taken the room, while the
+/// lock was released for a new extent.
+pub(super) const TRIES: u32 = 1000;
 
 /// What trying to put an entry has come to.
 enum Put {
