@@ -71,11 +71,12 @@ impl File {
             fill(&new)?;
             new.sync_all()?;
             // Windows removes no name while this is open. Elsewhere it is locked until it has its own.
-            let kept = Some(new).filter(|_| cfg!(not(windows)));
+            let _kept = Some(new).filter(|_| cfg!(not(windows)));
             match fs::hard_link(&temporary.0, path) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
-                Err(error) if error.kind() == io::ErrorKind::NotFound && kept.is_none() => continue,
+                // The file was removed, as a dead process's, before it was locked. (A folder that is gone refuses the next.)
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) if has_no_links(&error) => match system::rename_to_new(&temporary.0, path) {
                     Ok(()) => {}
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
