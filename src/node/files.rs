@@ -19,10 +19,11 @@ use napi_derive::napi;
 /// Opens the heap in a file, or creates it, and returns its id. The second argument is the options object or undefined; the third says
 /// whether the heap is closed once when the thread ends, as for worker threads: the end of the process needs no closing.
 #[napi]
-pub fn open_file(env: Env, path: Unknown, options: Unknown, closes: bool) -> Result<f64> {
+pub fn open_file(env: Env, path: Unknown, options: Unknown, closes: Unknown) -> Result<f64> {
     run(env, || {
         let path = arguments::path("path", argument(env, &path))?;
         let options = arguments::file_options(argument(env, &options), FileOptions::default())?;
+        let closes = argument(env, &closes).boolean() == Some(true);
         if closes {
             // SAFETY: `env` is this call's own.
             unsafe { owner::reserve(env.raw()) }?;
