@@ -2,7 +2,7 @@
 
 'use strict';
 
-const { fail, isRecord, wrongType } = require('../lib/arguments.js');
+const { isRecord, refuseOthers, wrongType } = require('../lib/arguments.js');
 
 /** The options of heap.map() that each adapter passes to it. `encoding` is the adapter's to choose. */
 const OF_MAPS = ['maxBytes', 'maxEntries', 'ttl', 'shards', 'checksum'];
@@ -15,11 +15,8 @@ function checked(heap, given, adapter, names, ofMaps = OF_MAPS) {
   if (typeof heap?.map !== 'function') throw wrongType('heap', 'a Heap', heap);
   if (given === undefined) return {};
   if (!isRecord(given)) throw wrongType('options', 'an object', given);
-  const all = ['name', ...names, ...ofMaps];
-  const unknown = Object.keys(given).find((name) => !all.includes(name));
-  if (unknown === undefined) return given;
-  const message = `"${unknown}" is not an option of ${adapter}. The options are ${all.join(', ')}`;
-  throw fail(TypeError, 'ERR_INVALID_ARG_VALUE', message, checked);
+  refuseOthers(given, ['name', ...names, ...ofMaps], adapter, checked);
+  return given;
 }
 
 /** Opens the map of a name with the options of `given` that maps have, and with `others`. */

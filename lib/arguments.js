@@ -182,16 +182,20 @@ function isRecord(value) {
 /** Whether an object has a property itself. */
 const hasOwn = Function.prototype.call.bind(Object.prototype.hasOwnProperty);
 
+/** Refuses options that `call` does not have; `known` are the names of those that it has. */
+function refuseOthers(options, known, call, caller = refuseOthers) {
+  // Own properties only, since Object.prototype may have been polluted.
+  const other = Object.keys(options).find((name) => !known.includes(name));
+  if (other === undefined) return;
+  const message = `"${cut(other)}" is not an option of ${call}. The options are ${known.join(', ')}`;
+  throw fail(TypeError, 'ERR_INVALID_ARG_VALUE', message, caller);
+}
+
 /** The own property `shared` of the options of a call that makes views; undefined if there is none. */
 function sharedIn(options, name) {
   if (typeof options !== 'object' || options === null)
     throw wrongType('options', 'an object', options);
-  // Own properties only, since Object.prototype may have been polluted.
-  for (const key of Object.keys(checkedOptions(options))) {
-    if (key === 'shared') continue;
-    const message = `"${cut(key)}" is not an option of ${name}. The options are shared`;
-    throw fail(TypeError, 'ERR_INVALID_ARG_VALUE', message, sharedIn);
-  }
+  refuseOthers(checkedOptions(options), ['shared'], name, sharedIn);
   const shared = hasOwn(options, 'shared') ? options.shared : undefined;
   if (shared === undefined || typeof shared === 'boolean') return shared;
   throw wrongType('options.shared', 'of type boolean', shared, sharedIn);
@@ -216,6 +220,7 @@ module.exports = {
   isRevoked,
   isSize,
   nameOf,
+  refuseOthers,
   sharedIn,
   shown,
   typeNameOf,

@@ -6,7 +6,7 @@
 const util = require('util');
 const binding = require('../binding.js');
 const { returned } = require('./addresses.js');
-const { fail, hasOwn, isRevoked, shown } = require('./arguments.js');
+const { hasOwn, isRevoked, refuseOthers } = require('./arguments.js');
 const { INSPECT } = require('./inspect.js');
 const { pathOf } = require('./recording.js');
 
@@ -127,10 +127,8 @@ const isWord = (address) => hasOwnName(address, 'from');
 
 /** The word that `free` is called with. Throws if something else is named as well. */
 function wordIn({ from, ...unknown }) {
-  const [name] = Object.keys(unknown);
-  if (name === undefined) return from;
-  const message = `"${shown(name)}" is not an option of free(). The options are from`;
-  throw fail(TypeError, 'ERR_INVALID_ARG_VALUE', message, wordIn);
+  refuseOthers(unknown, ['from'], 'free()', wordIn);
+  return from;
 }
 
 /** The options of `repair`, checked, with the path in the place of a URL. */

@@ -5,7 +5,7 @@
 const { Buffer } = require('buffer');
 const v8 = require('v8');
 const binding = require('../binding.js');
-const { fail, hasOwn, isRecord, wrongType } = require('./arguments.js');
+const { fail, hasOwn, isRecord, refuseOthers, wrongType } = require('./arguments.js');
 const { waitAsync } = require('./heap-files.js');
 
 /** What a value is copied to first: making a Buffer of a part of it is quicker than having the addon make one. */
@@ -26,6 +26,9 @@ function noValue(expected, { message }) {
   return fail(Error, 'ERR_MEMS_CORRUPT', text, noValue);
 }
 
+/** A Buffer of its own with the first `length` bytes. */
+const copied = (bytes, length) => Buffer.from(bytes.subarray(0, length));
+
 /** The number that the first `length` bytes of a counter are. */
 function counterOf(bytes, length) {
   if (length !== 8) throw noValue('a number', { message: `a counter has ${length} bytes` });
@@ -37,7 +40,7 @@ const ENCODINGS = {
   binary: {
     number: 0,
     encode: (value) => value,
-    decode: (bytes, length) => Buffer.from(bytes.subarray(0, length)),
+    decode: copied,
   },
   string: {
     number: 1,
@@ -67,7 +70,7 @@ const ENCODINGS = {
     encode: (value) => v8.serialize(value),
     decode(bytes, length) {
       try {
-        return v8.deserialize(Buffer.from(bytes.subarray(0, length)));
+        return v8.deserialize(copied(bytes, length));
       } catch (error) {
         throw noValue('what v8.serialize() makes', error);
       }
@@ -89,7 +92,7 @@ function encodingOf(encoding = 'binary') {
     return {
       number: OWN,
       encode: (value) => encoding.encode(value),
-      decode: (bytes, length) => encoding.decode(Buffer.from(bytes.subarray(0, length))),
+      decode: (bytes, length) => encoding.decode(copied(bytes, length)),
     };
   }
   const expected = `one of ${NAMES.map((name) => `'${name}'`).join(', ')}, or an object with encode and decode`;
@@ -104,10 +107,8 @@ const FETCH_OPTIONS = ['ttl', 'lease'];
 function known(options, names, call) {
   if (options === undefined) return {};
   if (!isRecord(options)) throw wrongType('options', 'an object', options);
-  const unknown = Object.keys(options).find((name) => !names.includes(name));
-  if (unknown === undefined) return options;
-  const message = `"${unknown}" is not an option of ${call}. The options are ${names.join(', ')}`;
-  throw fail(TypeError, 'ERR_INVALID_ARG_VALUE', message, known);
+  refuseOthers(options, names, call, known);
+  return options;
 }
 
 /** A time to live in whole milliseconds; 0: for ever. */
@@ -210,9 +211,7 @@ class SharedMap {
     if (number === -1) return this.#encoding.decode(bytes, size);
     if (number === COUNTER) return counterOf(bytes, size);
     const encoding = BY_NUMBER[number];
-    return encoding === undefined
-      ? Buffer.from(bytes.subarray(0, size))
-      : encoding.decode(bytes, size);
+    return encoding === undefined ? copied(bytes, size) : encoding.decode(bytes, size);
   }
 
   /**
@@ -225,7 +224,7 @@ class SharedMap {
     const [bytes, size, said] = whole;
     const number = said === -1 ? map.#encoding.number : said;
     const encoding = number === COUNTER ? 'counter' : (NAMES[number] ?? 'other');
-    return { encoding, bytes: Buffer.from(bytes.subarray(0, size)) };
+    return { encoding, bytes: copied(bytes, size) };
   }
 
   getInto(key, into) {

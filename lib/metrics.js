@@ -10,7 +10,15 @@
 'use strict';
 
 const binding = require('../binding.js');
-const { checkedOptions, fail, hasOwn, isSize, shown, wrongType } = require('./arguments.js');
+const {
+  checkedOptions,
+  fail,
+  hasOwn,
+  isSize,
+  refuseOthers,
+  shown,
+  wrongType,
+} = require('./arguments.js');
 const { HeapMap } = require('./heap-map.js');
 const { copyOf } = require('./lists.js');
 const { statsOf } = require('./stats.js');
@@ -183,11 +191,7 @@ function optionsOf(given, call, known) {
   if (typeof options !== 'object' || options === null) {
     throw wrongType('options', 'an object', options);
   }
-  for (const key of Object.keys(options)) {
-    if (known.includes(key)) continue;
-    const message = `"${shown(key)}" is not an option of ${call}. The options are ${known.join(', ')}`;
-    throw fail(TypeError, 'ERR_INVALID_ARG_VALUE', message);
-  }
+  refuseOthers(options, known, call);
   const name = option(options, 'name');
   if (name !== undefined && typeof name !== 'string') {
     throw wrongType('options.name', 'of type string', name);

@@ -13,6 +13,7 @@ const { pathToFileURL } = require('node:url');
 const { Worker } = require('node:worker_threads');
 const { Heap } = require('@sambhav-gautam/osmemoryallocator');
 const { capture } = require('../helpers/capture.js');
+const { change: overwrite, crc32 } = require('../helpers/power.js');
 const { remove } = require('../helpers/remove.js');
 
 const UNIX = process.platform !== 'win32';
@@ -76,21 +77,6 @@ async function holder(file, options = {}) {
 
 /** The words of a heap's block, as BigInts. */
 const wordsOf = (heap, address) => heap.view(address, BigUint64Array);
-
-const crc32 = (bytes) => {
-  let sum = ~0;
-  for (const byte of bytes) {
-    sum ^= byte;
-    for (let bit = 0; bit < 8; bit++) sum = (sum >>> 1) ^ (sum & 1 ? 0xedb88320 : 0);
-  }
-  return ~sum >>> 0;
-};
-
-function overwrite(file, offset, bytes) {
-  const descriptor = fs.openSync(file, 'r+');
-  fs.writeSync(descriptor, bytes, 0, bytes.length, offset);
-  fs.closeSync(descriptor);
-}
 
 /** A file with one block, closed cleanly. */
 function made() {

@@ -11,6 +11,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { Heap } = require('@sambhav-gautam/osmemoryallocator');
 const { Random, reproducible } = require('../helpers/random.js');
+const { crc32 } = require('../helpers/power.js');
 const { remove } = require('../helpers/remove.js');
 
 const ROOT = path.join(__dirname, '..', '..');
@@ -82,16 +83,6 @@ function change(file, by) {
   const bytes = fs.readFileSync(file);
   const changed = by(bytes);
   fs.writeFileSync(file, Buffer.isBuffer(changed) ? changed : bytes);
-}
-
-/** CRC-32, as states have it. */
-function crc32(bytes) {
-  let sum = ~0;
-  for (const byte of bytes) {
-    sum ^= byte;
-    for (let bit = 0; bit < 8; bit++) sum = (sum >>> 1) ^ (sum & 1 ? 0xedb88320 : 0);
-  }
-  return ~sum >>> 0;
 }
 
 /** Says in both states that the file was open in another run of the system. */

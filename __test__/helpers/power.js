@@ -7,6 +7,7 @@ const fs = require('node:fs');
 /** Where the two states of a file are, in bytes, as src/heap/ledger/layout.rs has them. */
 const STATES = [512, 576];
 
+/** CRC-32, as states have it. */
 const crc32 = (bytes) => {
   let sum = ~0;
   for (const byte of bytes) {
@@ -34,4 +35,4 @@ function stopSystem(file) {
   }
 }
 
-module.exports = { change, stopSystem };
+module.exports = { change, crc32, stopSystem };

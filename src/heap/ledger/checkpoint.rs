@@ -344,7 +344,7 @@ pub trait Stage {
 /// Syncs a heap, whose only sync this is meanwhile, and returns the number of the sync.
 ///
 /// # Errors
-/// Those of the stage's steps. The state before is what comes back then, or that of the cut if only the last flush has failed.
+/// The errors of the stage's steps. What comes back then is the state before, or the one of the cut if only the last flush has failed.
 pub fn sync<S: Stage>(stage: &mut S) -> Result<u64, S::Error> {
     if stage.look(|ledger| ledger.header.is_syncing())? {
         // The record of a process that has died may not be on the disk yet, and what is written next is the copy of the one before.

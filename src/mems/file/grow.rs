@@ -9,6 +9,7 @@ use super::format::{Entry, corrupt};
 use super::{HeapFile, byte};
 use crate::error::Error;
 use crate::file_error::FileError;
+use crate::heap::Heap;
 use crate::heap::ledger::layout::{DurableLayout, EXTENTS, ExtentLayout, MOST_EXTENT, PART, UNIT};
 use crate::heap::ledger::{Extent, ExtentWords};
 use crate::memory::{ALIGNMENT, Mapping};
@@ -121,6 +122,20 @@ impl Mems {
         }
         file.last = Some(entry);
         Ok(())
+    }
+
+    /// Allocates `size` bytes at a multiple of `alignment` by a call of the heap's, in a new extent if no hole is large enough.
+    pub(in crate::mems) fn allocate_in_file(
+        &mut self,
+        size: u64,
+        alignment: u64,
+        mut allocate: impl FnMut(&mut Heap) -> Result<Option<u64>, Error>,
+    ) -> Result<u64, Error> {
+        if let Some(address) = allocate(&mut self.heap)? {
+            return Ok(address);
+        }
+        let room = self.heap.room_for(size, alignment);
+        self.allocate_in_new_extent(room, size, |heap| allocate(&mut heap.heap))
     }
 
     /// Allocates a block for which no hole is large enough, in an extent that this process or another adds.

@@ -17,11 +17,7 @@ impl Mems {
     pub(crate) fn malloc_into(&mut self, size: u64, alignment: u64, into: u64) -> Result<u64, Error> {
         self.file()?.check_writable()?;
         self.check_alignment(alignment)?;
-        if let Some(address) = self.heap.malloc_into(size, alignment, into)? {
-            return Ok(address);
-        }
-        let room = self.heap.room_for(size, alignment);
-        self.allocate_in_new_extent(room, size, |heap| heap.heap.malloc_into(size, alignment, into))
+        self.allocate_in_file(size, alignment, |heap| heap.malloc_into(size, alignment, into))
     }
 
     /// Frees the block whose address is in the word at `word`, and stores `address` there in the same operation; 0 for none.

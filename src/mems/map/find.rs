@@ -106,16 +106,16 @@ impl<'memory> Entry<'memory> {
         })
     }
 
-    /// The checksum of its key and its value.
-    pub fn checksum(&self) -> u32 {
-        let (mut sum, mut left) = (flate2::Crc::new(), self.key + self.value);
-        for word in &self.words[entry::WORDS..] {
-            let bytes = word.load(Ordering::Relaxed).to_le_bytes();
-            let some = left.min(bytes.len());
-            sum.update(&bytes[..some]);
-            left -= some;
+    /// Whether key and value have the checksum that the entry says.
+    pub fn has_checksum(&self) -> bool {
+        let (mut sum, mut some) = (flate2::Crc::new(), [0; 512]);
+        let bytes = self.key + self.value;
+        for start in (0..bytes).step_by(some.len()) {
+            let part = &mut some[..(bytes - start).min(512)];
+            read_bytes(&self.words[entry::WORDS..], start, part.len(), Room::new(part));
+            sum.update(part);
         }
-        sum.sum()
+        sum.sum() == (self.flags() >> 32) as u32
     }
 
     /// Bytes of its block.

@@ -146,6 +146,12 @@ pub(super) const fn table_of(word: u64) -> Option<(u64, u32)> {
     if address == 0 || slots > MOST_SLOTS { None } else { Some((address, slots)) }
 }
 
+/// The slots of a new table for `entries` entries, as a logarithm to base 2. `None`: no table has so many.
+pub(super) fn slots_for(entries: usize) -> Option<u32> {
+    let slots = (2 * entries + 2).next_power_of_two().trailing_zeros().max(LEAST_SLOTS);
+    (slots <= MOST_SLOTS).then_some(slots)
+}
+
 /// Bytes of the block of an entry.
 pub(super) const fn entry_bytes(key: usize, value: usize) -> u64 {
     (entry::BYTES + key as u64 + value as u64).next_multiple_of(16)

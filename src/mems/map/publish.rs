@@ -87,11 +87,7 @@ impl Mems {
             return steps::allocate(self, |heap| heap.malloc_aligned(size, alignment));
         };
         file.check_writable()?;
-        if let Some(address) = self.heap.malloc_noted_as_new(size, alignment)? {
-            return Ok(address);
-        }
-        let room = self.heap.room_for(size, alignment);
-        self.allocate_in_new_extent(room, size, |heap| heap.heap.malloc_noted_as_new(size, alignment))
+        self.allocate_in_file(size, alignment, |heap| heap.malloc_noted_as_new(size, alignment))
     }
 
     /// Says that something refers to the new block.

@@ -60,28 +60,17 @@ impl Map {
     /// Of a heap that has ended, or whose file is lost or damaged.
     #[inline]
     pub fn get(&mut self, heap: &mut impl Access, key: &[u8], to: Room, taken: Taken) -> Result<Got, Error> {
-        if self.has_checksums {
-            self.check_value(heap, key)?;
-        }
+        let has_checksums = self.has_checksums;
         let got = self.read(heap, key, taken, |entry| {
+            if has_checksums && !entry.has_checksum() {
+                return None;
+            }
             entry.read_value(to);
-            Got::Found(entry.value_bytes(), entry.flags() as u32)
+            Some(Got::Found(entry.value_bytes(), entry.flags() as u32))
         })?;
-        Ok(got.unwrap_or(Got::Missing))
-    }
-
-    /// Compares the value of a key with its checksum.
-    #[cold]
-    fn check_value(&mut self, heap: &mut impl Access, key: &[u8]) -> Result<(), Error> {
-        let read = self.read(heap, key, Taken::Seen, |entry| {
-            let mut value = zeros(entry.value_bytes())?;
-            entry.read_value(Room::new(&mut value));
-            Some(checksum_of(key, &value) == (entry.flags() >> 32) as u32)
-        })?;
-        match read {
-            Some(None) => Err(Error::OutOfText),
-            Some(Some(false)) => Err(damaged_value(heap)),
-            _ => Ok(()),
+        match got {
+            None => Ok(Got::Missing),
+            Some(got) => got.ok_or_else(|| damaged_value(heap)),
         }
     }
 

@@ -9,7 +9,7 @@
 //! Nobody else has the file. Costs: O(blocks and slots).
 
 use super::find::{Entry, Found, find};
-use super::layout::{EMPTY, LEAST_SLOTS, MOST_SLOTS, shard, shard_number, slot_of, table_word};
+use super::layout::{EMPTY, shard, shard_number, slot_of, slots_for, table_word};
 use super::memory::Memory;
 use super::publish::{recount_shard, sum_up};
 use super::root_of;
@@ -122,10 +122,7 @@ impl Mems {
 
     /// Fills the table of a shard with the entries that it has, or gives it a table with room for them.
     fn fill_shard(&mut self, map: u64, number: usize, kept: &[Kept]) -> Result<(), Error> {
-        let slots = (2 * kept.len() + 2).next_power_of_two().trailing_zeros().max(LEAST_SLOTS);
-        if slots > MOST_SLOTS {
-            return Err(Error::OutOfMetadata { size: 0 });
-        }
+        let slots = slots_for(kept.len()).ok_or(Error::OutOfMetadata { size: 0 })?;
         if !self.try_fill(map, number, kept, None)? {
             let address = self.malloc_new(8 << slots, 64)?;
             self.try_fill(map, number, kept, Some(table_word(address, slots)))?;

@@ -11,8 +11,7 @@
 use super::Map;
 use super::find::Entry;
 use super::layout::{
-    ADDRESS, EMPTY, Kind, LEAST_SLOTS, MOST_SLOTS, READ, entry, head, is_entry, shard, shard_words, table_of,
-    table_word,
+    ADDRESS, EMPTY, Kind, READ, entry, head, is_entry, shard, shard_words, slots_for, table_of, table_word,
 };
 use super::publish::{Change, add, recount};
 use super::read::has_expired;
@@ -122,21 +121,14 @@ impl Map {
             Some(spot) => spot.table.iter().filter(|slot| is_entry(word(slot))).count(),
             None => 0,
         };
-        let slots = (2 * entries + 2).next_power_of_two().trailing_zeros().max(LEAST_SLOTS);
-        if slots > MOST_SLOTS {
-            return Err(Error::OutOfMetadata { size: 0 });
-        }
+        let slots = slots_for(entries).ok_or(Error::OutOfMetadata { size: 0 })?;
         let bytes = 8 << slots;
         if !self.evict_until(heap, hash, key, |map, heap| map.has_room_for_table(heap, number, bytes))? {
             return Err(MapError::TooLarge { bytes, most: 0 }.into());
         }
         let address = heap.malloc_new(bytes, 64)?;
-        self.learn_for_change(heap)?;
-        // When the lock was released for a new extent, another process may have made a table, and more entries.
-        if self.has_slot(heap, number)? || !self.has_room_for_table(heap, number, bytes)? {
-            return heap.free_new(address);
-        }
-        let copied = self.copy_table(heap, number, address, slots);
+        let learnt = self.learn_for_change(heap);
+        let copied = learnt.and_then(|()| self.copy_table(heap, number, address, slots));
         match copied {
             Ok(Some(change)) => self.put_table(heap, number, &change),
             Ok(None) => heap.free_new(address),
@@ -147,8 +139,12 @@ impl Map {
         }
     }
 
-    /// Copies the entries of a shard's table to a new one. `None`: they do not fit.
+    /// Copies the entries of a shard's table to a new one. `None`: they do not fit, or the table is not wanted any more.
     fn copy_table(&self, heap: &Mems, number: usize, address: u64, slots: u32) -> Result<Option<NewTable>, Error> {
+        // When the lock was released for a new extent, another process may have made a table, and more entries.
+        if self.has_slot(heap, number)? || !self.has_room_for_table(heap, number, 8 << slots)? {
+            return Ok(None);
+        }
         let new = self.memory.words(address, 1 << slots);
         let new = new.ok_or_else(|| heap.damaged("a new block is not in the heap"))?;
         for slot in new {
