@@ -46,6 +46,8 @@ pub mod layout;
 pub mod lock;
 mod occupancy;
 #[cfg(test)]
+mod power_disk;
+#[cfg(test)]
 mod power_tests;
 pub mod publication;
 mod rebuild;

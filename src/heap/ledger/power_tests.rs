@@ -1,7 +1,6 @@
 //! Power failures in plain memory.
 //!
-//! A *disk* has the memory's sectors, each as of some moment: a sector gets to the disk before any store, at random, and at a flush all
-//! do, in any order. The power fails before any store, or at any sector of a flush; then the memory is what the disk has. What
+//! The power fails before any store, or at any sector of a flush; then the memory is what the disk has (`power_disk.rs`). What
 //! comes back has to be the state of the last sync that has finished, or that of one that has not but whose record was written:
 //! blocks, roots, and the contents of blocks, which no test stores to after the sync before. Processes die in syncs as well, and others
 //! continue. `MEMS_POWER_FAILURES` says how often the power fails, and `MEMS_POWER_SEED` repeats a run.
@@ -9,115 +8,14 @@
 use super::Ledger;
 use super::checkpoint::{Cut, Record, Stage, sync};
 use super::death::{dying_before, watched};
+use super::power_disk::{Disk, Failed, Random};
 use super::tests::{Memory, append, blocks};
 use super::words::{put_other, word};
-use crate::table::{AtomicU32, AtomicU64};
+use crate::table::AtomicU64;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
-
-const SECTOR: usize = super::layout::SECTOR_WORDS;
-
-/// A random number generator: xorshift.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        (self.next() >> 11) % end
-    }
-}
-
-/// What survives.
-struct Disk {
-    words: Vec<&'static AtomicU64>,
-    numbers: Vec<&'static AtomicU32>,
-    written: Vec<u64>,
-    written_numbers: Vec<u32>,
-    random: Random,
-    /// How many sectors are written before the power fails in a flush.
-    left: u64,
-}
-
-/// Why a sync does not finish.
-enum Failed {
-    /// The power has failed in a flush.
-    Power,
-    /// The process has died before a flush.
-    Death,
-}
-
-impl Disk {
-    fn new(memory: &Memory, seed: u64) -> Self {
-        let words: Vec<_> = memory.all().collect();
-        let numbers: Vec<_> = memory.all_numbers().collect();
-        let mut disk = Self {
-            written: vec![0; words.len()],
-            written_numbers: vec![0; numbers.len()],
-            words,
-            numbers,
-            random: Random(seed | 1),
-            left: u64::MAX,
-        };
-        for sector in 0..disk.sectors() {
-            disk.write(sector);
-        }
-        disk
-    }
-
-    /// Sectors of words, and behind them those of numbers.
-    fn sectors(&self) -> usize {
-        self.words.len().div_ceil(SECTOR) + self.numbers.len().div_ceil(2 * SECTOR)
-    }
-
-    /// Writes a sector as it is now.
-    fn write(&mut self, sector: usize) {
-        let first = sector * SECTOR;
-        if first < self.words.len() {
-            for at in first..self.words.len().min(first + SECTOR) {
-                self.written[at] = self.words[at].load(Relaxed);
-            }
-        } else {
-            let first = 2 * SECTOR * (sector - self.words.len().div_ceil(SECTOR));
-            for at in first..self.numbers.len().min(first + 2 * SECTOR) {
-                self.written_numbers[at] = self.numbers[at].load(Relaxed);
-            }
-        }
-    }
-
-    /// Writes some sector, now and then.
-    fn write_back(&mut self) {
-        if self.random.below(8) == 0 {
-            let sector = self.random.below(self.sectors() as u64) as usize;
-            self.write(sector);
-        }
-    }
-
-    fn flush(&mut self) -> Result<(), Failed> {
-        let mut sectors: Vec<_> = (0..self.sectors()).collect();
-        for at in (1..sectors.len()).rev() {
-            sectors.swap(at, self.random.below(at as u64 + 1) as usize);
-        }
-        for sector in sectors {
-            self.left = self.left.checked_sub(1).ok_or(Failed::Power)?;
-            self.write(sector);
-        }
-        Ok(())
-    }
-
-    /// The memory becomes what the disk has.
-    fn restart(&self) {
-        self.words.iter().zip(&self.written).for_each(|(word, &value)| word.store(value, Relaxed));
-        self.numbers.iter().zip(&self.written_numbers).for_each(|(number, &value)| number.store(value, Relaxed));
-    }
-}
 
 /// What a sync asks for: the ledger, and the disk.
 struct Machine {
@@ -227,6 +125,8 @@ impl Test {
                     self.known.blocks.insert(taken.start, (taken.size, number));
                 } else if self.machine.ledger.known() < EXTENTS.len() {
                     let next = self.machine.ledger.known();
+                    // A power failure may have left something of an extent that the sync did not have.
+                    self.memory.clear(next);
                     append(&self.memory, &mut self.machine.ledger, next);
                 }
             }

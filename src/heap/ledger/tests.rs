@@ -104,6 +104,13 @@ impl Memory {
         Extent::new(first, bytes, words).unwrap()
     }
 
+    /// Clears the bookkeeping of an extent, as who adds one does.
+    pub(super) fn clear(&self, number: usize) {
+        let ExtentMemory { planes, rows, occupancy, durable, .. } = self.extents[number];
+        [planes, occupancy, durable].into_iter().flatten().for_each(|word| word.store(0, Ordering::Relaxed));
+        rows.iter().for_each(|number| number.store(0, Ordering::Relaxed));
+    }
+
     /// A ledger with all extents published.
     pub(super) fn full(&self) -> Ledger {
         let mut ledger = self.ledger();
