@@ -43,7 +43,7 @@ pub(super) use maps::View;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Offsets and lengths of maps are multiples of this many bytes: of every system's page size, and of Windows' granularity.
 pub const UNIT: u64 = 64 << 10;
@@ -105,6 +105,8 @@ pub struct File {
     read_only: bool,
     /// Whether a page of a map had nothing behind it.
     lost: AtomicBool,
+    /// The greatest length that has been seen.
+    seen: AtomicU64,
     /// How often it was written to disk.
     #[cfg(test)]
     pub syncs: std::sync::atomic::AtomicUsize,
@@ -121,6 +123,7 @@ impl File {
             handle,
             read_only: how.read_only,
             lost: AtomicBool::new(false),
+            seen: AtomicU64::new(0),
             #[cfg(test)]
             syncs: 0.into(),
         })
@@ -153,6 +156,18 @@ impl File {
     /// The system's.
     pub fn bytes(&self) -> io::Result<u64> {
         Ok(self.handle.metadata()?.len())
+    }
+
+    /// Whether the file has `end` bytes, or has had as many since it was opened: who cuts it later is noticed where a map of it is used
+    /// ([`File::is_lost`]), and asking the system each time takes longer than a map.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn reaches(&self, end: u64) -> io::Result<bool> {
+        if end > self.seen.load(Ordering::Relaxed) {
+            self.seen.fetch_max(self.bytes()?, Ordering::Relaxed);
+        }
+        Ok(end <= self.seen.load(Ordering::Relaxed))
     }
 
     /// Reads all of `to` from `offset`.
