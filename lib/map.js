@@ -3,6 +3,7 @@
 'use strict';
 
 const { Buffer } = require('buffer');
+const { isUint8Array } = require('util').types;
 const v8 = require('v8');
 const binding = require('../binding.js');
 const { fail, hasOwn, isRecord, refuseOthers, wrongType } = require('./arguments.js');
@@ -111,13 +112,22 @@ function known(options, names, call) {
   return options;
 }
 
+/** The whole milliseconds of an option, at most `Number.MAX_SAFE_INTEGER`. */
+function millisecondsOf(name, given) {
+  if (typeof given !== 'number' || !(given >= 0))
+    throw wrongType(`options.${name}`, 'milliseconds, from 0', given);
+  return Math.min(Math.ceil(given), Number.MAX_SAFE_INTEGER);
+}
+
 /** A time to live in whole milliseconds; 0: for ever. */
 function ttlOf(ttl, otherwise) {
   if (ttl === undefined) return otherwise;
-  if (typeof ttl !== 'number' || !(ttl >= 0))
-    throw wrongType('options.ttl', 'milliseconds, from 0', ttl);
-  return ttl >= Number.MAX_SAFE_INTEGER ? 0 : Math.ceil(ttl);
+  const milliseconds = millisecondsOf('ttl', ttl);
+  return milliseconds === Number.MAX_SAFE_INTEGER ? 0 : milliseconds;
 }
+
+/** What stands for no value where `undefined` may be a value, as with `encoding: 'v8'`. */
+const GONE = Symbol('gone');
 
 /** For how long a process may take to make a value before others do, in milliseconds. */
 const LEASE = 30_000;
@@ -180,15 +190,16 @@ class SharedMap {
     return this.#read(key, false);
   }
 
-  #read(key, isUse) {
+  /** Returns the value of a key, or `none`. */
+  #read(key, isUse, none) {
     const length = binding.mapGet(this.#map, key, scratch, isUse);
     if (length === -1) {
       this.#misses++;
-      return undefined;
+      return none;
     }
     this.#hits++;
     if (length <= scratch.length) return this.#encoding.decode(scratch, length);
-    return this.#readOther(key, length);
+    return this.#readOther(key, length, none);
   }
 
   /** The bytes of a value, of which the addon has `said` the length with the scratch: `[bytes, length, number of the encoding]`. */
@@ -204,9 +215,9 @@ class SharedMap {
   }
 
   /** Reads a value that is longer than the scratch, or encoded in another way. */
-  #readOther(key, length) {
+  #readOther(key, length, none) {
     const whole = this.#whole(key, length);
-    if (whole === undefined) return undefined;
+    if (whole === undefined) return none;
     const [bytes, size, number] = whole;
     if (number === -1) return this.#encoding.decode(bytes, size);
     if (number === COUNTER) return counterOf(bytes, size);
@@ -228,6 +239,8 @@ class SharedMap {
   }
 
   getInto(key, into) {
+    // The addon takes anything else for an array without room.
+    if (!isUint8Array(into)) throw wrongType('into', 'a Buffer or a Uint8Array', into);
     const length = binding.mapGet(this.#map, key, into, true);
     if (length === -1) this.#misses++;
     else this.#hits++;
@@ -273,7 +286,7 @@ class SharedMap {
     const name = nameOf(key);
     let making = this.#making.get(name);
     if (making === undefined) {
-      making = this.#make(key, make, ttlOf(ttl, this.#ttl), lease);
+      making = this.#make(key, make, ttlOf(ttl, this.#ttl), millisecondsOf('lease', lease));
       this.#making.set(name, making);
       const end = () => this.#making.delete(name);
       making.then(end, end);
@@ -287,9 +300,8 @@ class SharedMap {
     for (;;) {
       const leased = binding.mapLease(this.#map, key, lease);
       if (leased === 0) {
-        const value = this.#read(key, true);
-        // Without a value, it has gone meanwhile.
-        if (value !== undefined) return value;
+        const value = this.#read(key, true, GONE);
+        if (value !== GONE) return value;
       } else if (typeof leased === 'number') {
         return await this.#makeWith(leased, key, make, ttl);
       } else if (this.#isInFile) {
