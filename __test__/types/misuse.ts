@@ -82,7 +82,7 @@ new Heap().map('pages', { maxSize: 5 });
 // @ts-expect-error no such encoding
 new Heap().map('pages', { encoding: 'utf8' });
 // @ts-expect-error text, not bytes
-new Heap().map('pages', { encoding: 'string' }).set('/home', Buffer.from(''));
+new Heap().map('pages', { encoding: 'string' }).set('/home', new Uint8Array(1));
 // @ts-expect-error the values of a map for JSON are no Buffers
 export const wrongValue: Buffer | undefined = new Heap().map('a', { encoding: 'json' }).get('a');
 // @ts-expect-error no user

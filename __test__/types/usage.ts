@@ -282,7 +282,7 @@ export const waiting: Promise<'ok' | 'not-equal' | 'timed-out'> = filed.waitAsyn
 filed.notify(1000n);
 export const byteMap: SharedMap = filed.map('bytes', { maxBytes: 2 ** 30, ttl: 60_000 });
 byteMap.set('a', 'text').set('b', new Uint8Array(1), { ttl: 5 });
-export const wasSet: boolean = byteMap.compareAndSet(Buffer.from('a'), 'text', 'new');
+export const wasSet: boolean = byteMap.compareAndSet(new Uint8Array(1), 'text', 'new');
 export const mapped: Buffer | undefined = byteMap.get('a');
 export const fetched: number = byteMap.getInto('a', new Uint8Array(8));
 export const textMap: SharedMap<string> = filedNumbers.map('text', { encoding: 'string' });
@@ -297,12 +297,12 @@ export const users: SharedMap<User> = filed.map<User>('users', { encoding: 'json
 export const born: number | undefined = users.set('ada', { name: 'Ada' }).get('ada')?.born;
 export const anything: unknown = filed.map('any', { encoding: 'v8' }).set('a', new Map()).get('a');
 export const small = filed.map('small', {
-  encoding: { encode: (value: number) => Buffer.of(value), decode: ([first]) => first },
+  encoding: { encode: (value: number) => Uint8Array.of(value), decode: (bytes) => bytes[0] },
 });
 export const one: number | undefined = small.set('one', 1).peek('one');
 const mapOptions: MapOptions<User> = { encoding: 'v8', maxEntries: 10, shards: 1, checksum: true };
 export const others: SharedMap<User> = filed.map('users', mapOptions);
-export const pairs: [string | Buffer, User][] = [...users];
+export const names: string[] = [...users].map(([, { name }]) => name);
 export const visits: bigint = users.increment('visits', 2n);
 export const counted: MapStats = users.stats();
 /** A class over maps of any values. */
