@@ -1511,7 +1511,7 @@ export interface HeapFileOptions<Address extends bigint | number = bigint> {
    * - `'restore'`: a durable heap is as it was at its last finished sync. Any other is refused.
    * - `'salvage'`: blocks are where the disk has starts and ends that make sense, and roots that name none of them are dropped. Whatever was
    *   changed in the last seconds may be there or not, each change by itself; contents too.
-   * - `'reset'`: the heap is empty. The file keeps its length.
+   * - `'reset'`: the heap is empty, as suits a cache. The file keeps its length.
    *
    * @defaultValue `'restore'` for durable heaps, `'refuse'` for others
    */
@@ -1874,7 +1874,7 @@ export interface Heap<Address extends bigint | number = bigint> {
     options: MapOptions<Value> & { encoding: 'json' | 'v8' },
   ): SharedMap<Value>;
   map<Value = Buffer>(name: string, options?: MapOptions<Value>): SharedMap<Value>;
-  /** The names of the heap's maps. */
+  /** The names of the heap's maps. There is no call that removes a map; {@link SharedMap.clear} empties one. */
   readonly maps: string[];
   /**
    * As {@link malloc}. Sizes are rounded up as {@link InitOptions.policy} says: by default to a size class.
