@@ -1601,7 +1601,12 @@ export interface MapOptions<Value = Buffer> {
   maxBytes?: number;
   /** The most entries, as `maxBytes`. */
   maxEntries?: number;
-  /** For how long an entry lives, in milliseconds, if {@link SharedMap.set} does not say so. It is this object's. @defaultValue for ever */
+  /**
+   * For how long an entry lives, in milliseconds, if {@link SharedMap.set} does not say so; 0 or `Infinity`: for ever. It is this object's. An
+   * entry that has expired is not found; its bytes are freed when its key is set, or room is needed below `maxBytes` or `maxEntries`.
+   *
+   * @defaultValue for ever
+   */
   ttl?: number;
   /**
    * Into how many parts a new map is divided, a power of two from 1 to 4096. Each part has a table of its own, which is copied when it grows;
