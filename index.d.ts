@@ -1853,7 +1853,8 @@ export interface Heap<Address extends bigint | number = bigint> {
   readonly roots: HeapRoots<Address>;
   /**
    * Returns the map of a name, and makes it if there is none: a cache for all threads that have the heap, and in a heap file for all processes, which
-   * outlives them. A heap file has 256 maps and roots at most.
+   * outlives them. A heap file has 256 maps and roots at most. In TypeScript, name the type of values in JSON or of `v8.serialize`:
+   * `heap.map<User>('users', { encoding: 'json' })`.
    *
    * @param name - A string of 1 to 46 bytes of UTF-8, without zeros.
    * @throws `ERR_MEMS_MAP_NAME`; `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (TypeError), `ERR_MEMS_INVALID_SIZE` (RangeError) for an option
