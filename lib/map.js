@@ -3,11 +3,12 @@
 'use strict';
 
 const { Buffer } = require('buffer');
-const { isUint8Array } = require('util').types;
+const util = require('util');
 const v8 = require('v8');
 const binding = require('../binding.js');
 const { fail, hasOwn, isRecord, refuseOthers, wrongType } = require('./arguments.js');
 const { waitAsync } = require('./heap-files.js');
+const { INSPECT } = require('./inspect.js');
 
 /** What a value is copied to first: making a Buffer of a part of it is quicker than having the addon make one. */
 const scratch = Buffer.alloc(64 * 1024);
@@ -240,7 +241,7 @@ class SharedMap {
 
   getInto(key, into) {
     // The addon takes anything else for an array without room.
-    if (!isUint8Array(into)) throw wrongType('into', 'a Buffer or a Uint8Array', into);
+    if (!util.types.isUint8Array(into)) throw wrongType('into', 'a Buffer or a Uint8Array', into);
     const length = binding.mapGet(this.#map, key, into, true);
     if (length === -1) this.#misses++;
     else this.#hits++;
@@ -383,6 +384,17 @@ class SharedMap {
 
   [Symbol.iterator]() {
     return this.entries();
+  }
+
+  /** What console.log() shows, rather than an object that looks empty. It never throws: a heap may be closed, and `this` no map. */
+  [INSPECT](depth, options, inspectInside = util.inspect) {
+    if (depth < 0) return '[SharedMap]';
+    try {
+      const { entries, bytes, maxBytes, maxEntries } = this.stats();
+      return `SharedMap ${inspectInside({ name: this.#name, entries, bytes, maxBytes, maxEntries }, options)}`;
+    } catch ({ code }) {
+      return code === 'ERR_MEMS_CLOSED' ? 'SharedMap { closed: true }' : '[SharedMap]';
+    }
   }
 }
 

@@ -9,6 +9,7 @@ const { once } = require('node:events');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const util = require('node:util');
 const vm = require('node:vm');
 const { Worker } = require('node:worker_threads');
 const { Heap } = require('@sambhav-gautam/osmemoryallocator');
@@ -258,6 +259,19 @@ for (const [kind, made] of [
       const map = made().map('pages', { encoding: 'v8' });
       map.set('a', undefined);
       assert.equal(await map.fetch('a', () => assert.fail('there is a value')), undefined);
+    });
+
+    test('is shown with what it has', () => {
+      const map = made().map('pages', { maxEntries: 5 });
+      map.set('a', 'b');
+      assert.match(
+        util.inspect(map),
+        /^SharedMap \{\n? +name: 'pages',\s+entries: 1,\s+bytes: \d+,\s+maxBytes: Infinity,\s+maxEntries: 5\s+\}$/,
+      );
+      assert.equal(util.inspect([[[map]]], { depth: 2 }), '[ [ [ [SharedMap] ] ] ]');
+      assert.equal(util.inspect(Object.create(map)), '[SharedMap]');
+      open.pop().close();
+      assert.equal(util.inspect(map), 'SharedMap { closed: true }');
     });
 
     test('ends with its heap', () => {
