@@ -1511,7 +1511,7 @@ export interface HeapFileOptions<Address extends bigint | number = bigint> {
    * - `'restore'`: a durable heap is as it was at its last finished sync. Any other is refused.
    * - `'salvage'`: blocks are where the disk has starts and ends that make sense, and roots that name none of them are dropped. Whatever was
    *   changed in the last seconds may be there or not, each change by itself; contents too.
-   * - `'reset'`: the heap is empty. The file keeps its length.
+   * - `'reset'`: the heap is empty, as suits a cache. The file keeps its length.
    *
    * @defaultValue `'restore'` for durable heaps, `'refuse'` for others
    */
@@ -1592,12 +1592,21 @@ export interface MapOptions<Value = Buffer> {
   encoding?: 'binary' | 'string' | 'json' | 'v8' | MapCodec<Value>;
   /**
    * The most bytes of all blocks of the map, its tables included. Entries are evicted to stay below it. It is the map's: of those who give it,
-   * in all processes, the last one counts. `Infinity` for no limit.
+   * in all processes, the last one counts. 0 or `Infinity` for no limit.
+   *
+   * The tables of a map with 256 `shards` take 33 KiB before there is room for entries. For a smaller map pass fewer `shards`.
+   *
+   * @defaultValue that of the map; a new one has no limit, and grows until the heap or the disk is full
    */
   maxBytes?: number;
   /** The most entries, as `maxBytes`. */
   maxEntries?: number;
-  /** For how long an entry lives, in milliseconds, if {@link SharedMap.set} does not say so. It is this object's. @defaultValue for ever */
+  /**
+   * For how long an entry lives, in milliseconds, if {@link SharedMap.set} does not say so; 0 or `Infinity`: for ever. It is this object's. An
+   * entry that has expired is not found; its bytes are freed when its key is set, or room is needed below `maxBytes` or `maxEntries`.
+   *
+   * @defaultValue for ever
+   */
   ttl?: number;
   /**
    * Into how many parts a new map is divided, a power of two from 1 to 4096. Each part has a table of its own, which is copied when it grows;
@@ -1669,13 +1678,20 @@ export interface SharedMap<Value = Buffer> {
   /** Returns whether a key has a value. */
   has(key: MapKey): boolean;
   /**
-   * Sets the value of a key, and evicts others if the map has a limit.
+   * Sets the value of a key, and evicts others if the map has a limit. Nothing is evicted because the heap or the disk is full.
    *
+   * @param value - With `encoding: 'binary'`, which is the default, also a Uint8Array or a string.
    * @param options - `ttl`: for how long the entry lives, in milliseconds; 0 or `Infinity`: for ever.
    * @throws `ERR_MEMS_TOO_LARGE` if the entry is larger than the map may be, or the value than 4 GiB; `ERR_INVALID_ARG_TYPE` (TypeError) if the
-   * encoding does not take the value.
+   * encoding does not take the value; what `JSON.stringify`, `v8.serialize` or `encode` throws.
    */
-  set(key: MapKey, value: Value | Uint8Array | string, options?: { ttl?: number }): this;
+  set(key: MapKey, value: Value, options?: { ttl?: number }): this;
+  set(
+    this: SharedMap<Buffer>,
+    key: MapKey,
+    value: Uint8Array | string,
+    options?: { ttl?: number },
+  ): this;
   /** Removes a key. Returns whether it had a value. */
   delete(key: MapKey): boolean;
   /** Removes all entries, some hundreds at a time: others may add some meanwhile. */
@@ -1685,28 +1701,44 @@ export interface SharedMap<Value = Buffer> {
    * for it. If `make` throws, or its process dies, one of the others is next. A value of `undefined` is returned and not kept.
    *
    * @param options - `ttl` as in `set`; `lease`: for how long `make` may take before another is asked, 30,000 milliseconds by default.
+   * @returns A promise. It is rejected with what `make` throws, and with what `set` throws if the value that was made cannot be kept, as when it
+   * is larger than the map may be or the disk is full. Calls of a thread that wait for the same key get the same object.
    */
-  fetch(
-    key: MapKey,
-    make: (key: MapKey) => Value | Promise<Value>,
+  fetch<Key extends MapKey>(
+    key: Key,
+    make: (key: Key) => Value | Promise<Value>,
     options?: { ttl?: number; lease?: number },
   ): Promise<Value>;
+  fetch<Key extends MapKey>(
+    key: Key,
+    make: (key: Key) => Value | undefined | Promise<Value | undefined>,
+    options?: { ttl?: number; lease?: number },
+  ): Promise<Value | undefined>;
   /**
-   * Adds to a counter, which begins at 0, and returns the sum: a whole number from -2^63 to 2^63 - 1.
+   * Adds to a counter, which begins at 0, and returns the sum: a whole number from -2^63 to 2^63 - 1. A counter has no time to live, not that of
+   * the map either, and is evicted as other entries are: a map without limits is the place for totals.
    *
-   * @param by - A whole number, 1 by default.
+   * @param by - A whole number, 1 by default: a BigInt, or a number that is a safe integer.
    * @throws `ERR_MEMS_NOT_A_COUNTER` if the key has a value that was set; `ERR_OUT_OF_RANGE` if the sum is none that a counter can have.
    */
   increment(key: MapKey, by?: bigint | number): bigint;
   /**
    * Sets the value of a key if its value is encoded as `expected` is; `undefined`: if it has none. Returns whether it has been set.
+   * A counter is eight bytes, which no value of another encoding than `'binary'` equals.
    *
    * @throws As `set`.
    */
   compareAndSet(
     key: MapKey,
-    expected: Value | Uint8Array | string | undefined,
-    value: Value | Uint8Array | string,
+    expected: Value | undefined,
+    value: Value,
+    options?: { ttl?: number },
+  ): boolean;
+  compareAndSet(
+    this: SharedMap<Buffer>,
+    key: MapKey,
+    expected: Uint8Array | string | undefined,
+    value: Uint8Array | string,
     options?: { ttl?: number },
   ): boolean;
   /**
@@ -1821,10 +1853,12 @@ export interface Heap<Address extends bigint | number = bigint> {
   readonly roots: HeapRoots<Address>;
   /**
    * Returns the map of a name, and makes it if there is none: a cache for all threads that have the heap, and in a heap file for all processes, which
-   * outlives them. A heap file has 256 maps and roots at most.
+   * outlives them. A heap file has 256 maps and roots at most. In TypeScript, name the type of values in JSON or of `v8.serialize`:
+   * `heap.map<User>('users', { encoding: 'json' })`.
    *
    * @param name - A string of 1 to 46 bytes of UTF-8, without zeros.
-   * @throws `ERR_MEMS_MAP_NAME`; `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (TypeError) for options; `ERR_MEMS_READ_ONLY` if the heap is for
+   * @throws `ERR_MEMS_MAP_NAME`; `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (TypeError), `ERR_MEMS_INVALID_SIZE` (RangeError) for an option
+   * that is not valid or does not exist; `ERR_MEMS_READ_ONLY` if the heap is for
    * reading only and has no such map; `ERR_MEMS_TOO_MANY_ROOTS`; what `malloc` throws.
    *
    * @example
@@ -1841,8 +1875,12 @@ export interface Heap<Address extends bigint | number = bigint> {
    * pages.fetch('/news', async () => '<h1>News</h1>').then(() => heap.close());
    */
   map(name: string, options: MapOptions<string> & { encoding: 'string' }): SharedMap<string>;
+  map<Value = unknown>(
+    name: string,
+    options: MapOptions<Value> & { encoding: 'json' | 'v8' },
+  ): SharedMap<Value>;
   map<Value = Buffer>(name: string, options?: MapOptions<Value>): SharedMap<Value>;
-  /** The names of the heap's maps. */
+  /** The names of the heap's maps. There is no call that removes a map; {@link SharedMap.clear} empties one. */
   readonly maps: string[];
   /**
    * As {@link malloc}. Sizes are rounded up as {@link InitOptions.policy} says: by default to a size class.

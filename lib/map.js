@@ -3,10 +3,12 @@
 'use strict';
 
 const { Buffer } = require('buffer');
+const util = require('util');
 const v8 = require('v8');
 const binding = require('../binding.js');
 const { fail, hasOwn, isRecord, refuseOthers, wrongType } = require('./arguments.js');
 const { waitAsync } = require('./heap-files.js');
+const { INSPECT } = require('./inspect.js');
 
 /** What a value is copied to first: making a Buffer of a part of it is quicker than having the addon make one. */
 const scratch = Buffer.alloc(64 * 1024);
@@ -111,13 +113,22 @@ function known(options, names, call) {
   return options;
 }
 
+/** The whole milliseconds of an option, at most `Number.MAX_SAFE_INTEGER`. */
+function millisecondsOf(name, given) {
+  if (typeof given !== 'number' || !(given >= 0))
+    throw wrongType(`options.${name}`, 'milliseconds, from 0', given);
+  return Math.min(Math.ceil(given), Number.MAX_SAFE_INTEGER);
+}
+
 /** A time to live in whole milliseconds; 0: for ever. */
 function ttlOf(ttl, otherwise) {
   if (ttl === undefined) return otherwise;
-  if (typeof ttl !== 'number' || !(ttl >= 0))
-    throw wrongType('options.ttl', 'milliseconds, from 0', ttl);
-  return ttl >= Number.MAX_SAFE_INTEGER ? 0 : Math.ceil(ttl);
+  const milliseconds = millisecondsOf('ttl', ttl);
+  return milliseconds === Number.MAX_SAFE_INTEGER ? 0 : milliseconds;
 }
+
+/** What stands for no value where `undefined` may be a value, as with `encoding: 'v8'`. */
+const GONE = Symbol('gone');
 
 /** For how long a process may take to make a value before others do, in milliseconds. */
 const LEASE = 30_000;
@@ -180,15 +191,16 @@ class SharedMap {
     return this.#read(key, false);
   }
 
-  #read(key, isUse) {
+  /** Returns the value of a key, or `none`. */
+  #read(key, isUse, none) {
     const length = binding.mapGet(this.#map, key, scratch, isUse);
     if (length === -1) {
       this.#misses++;
-      return undefined;
+      return none;
     }
     this.#hits++;
     if (length <= scratch.length) return this.#encoding.decode(scratch, length);
-    return this.#readOther(key, length);
+    return this.#readOther(key, length, none);
   }
 
   /** The bytes of a value, of which the addon has `said` the length with the scratch: `[bytes, length, number of the encoding]`. */
@@ -204,9 +216,9 @@ class SharedMap {
   }
 
   /** Reads a value that is longer than the scratch, or encoded in another way. */
-  #readOther(key, length) {
+  #readOther(key, length, none) {
     const whole = this.#whole(key, length);
-    if (whole === undefined) return undefined;
+    if (whole === undefined) return none;
     const [bytes, size, number] = whole;
     if (number === -1) return this.#encoding.decode(bytes, size);
     if (number === COUNTER) return counterOf(bytes, size);
@@ -228,6 +240,8 @@ class SharedMap {
   }
 
   getInto(key, into) {
+    // The addon takes anything else for an array without room.
+    if (!util.types.isUint8Array(into)) throw wrongType('into', 'a Buffer or a Uint8Array', into);
     const length = binding.mapGet(this.#map, key, into, true);
     if (length === -1) this.#misses++;
     else this.#hits++;
@@ -273,7 +287,7 @@ class SharedMap {
     const name = nameOf(key);
     let making = this.#making.get(name);
     if (making === undefined) {
-      making = this.#make(key, make, ttlOf(ttl, this.#ttl), lease);
+      making = this.#make(key, make, ttlOf(ttl, this.#ttl), millisecondsOf('lease', lease));
       this.#making.set(name, making);
       const end = () => this.#making.delete(name);
       making.then(end, end);
@@ -287,9 +301,8 @@ class SharedMap {
     for (;;) {
       const leased = binding.mapLease(this.#map, key, lease);
       if (leased === 0) {
-        const value = this.#read(key, true);
-        // Without a value, it has gone meanwhile.
-        if (value !== undefined) return value;
+        const value = this.#read(key, true, GONE);
+        if (value !== GONE) return value;
       } else if (typeof leased === 'number') {
         return await this.#makeWith(leased, key, make, ttl);
       } else if (this.#isInFile) {
@@ -371,6 +384,17 @@ class SharedMap {
 
   [Symbol.iterator]() {
     return this.entries();
+  }
+
+  /** What console.log() shows, rather than an object that looks empty. It never throws: a heap may be closed, and `this` no map. */
+  [INSPECT](depth, options, inspectInside = util.inspect) {
+    if (depth < 0) return '[SharedMap]';
+    try {
+      const { entries, bytes, maxBytes, maxEntries } = this.stats();
+      return `SharedMap ${inspectInside({ name: this.#name, entries, bytes, maxBytes, maxEntries }, options)}`;
+    } catch ({ code }) {
+      return code === 'ERR_MEMS_CLOSED' ? 'SharedMap { closed: true }' : '[SharedMap]';
+    }
   }
 }
 

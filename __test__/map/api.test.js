@@ -9,6 +9,8 @@ const { once } = require('node:events');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const util = require('node:util');
+const vm = require('node:vm');
 const { Worker } = require('node:worker_threads');
 const { Heap } = require('@sambhav-gautam/osmemoryallocator');
 
@@ -119,6 +121,11 @@ for (const [kind, made] of [
       assert.equal(map.getInto('long', into), 300_000);
       assert.deepEqual([...into], [1, 2, 3, 0], 'what has no room is not copied');
       assert.equal(map.getInto('none', into), -1);
+      const other = vm.runInNewContext('new Uint8Array(3)');
+      assert.equal(map.getInto('short', other), 3);
+      assert.deepEqual([...other], [1, 2, 3], 'an array of another realm');
+      for (const wrong of [undefined, [], new Int8Array(8), new DataView(new ArrayBuffer(8))])
+        assert.throws(() => map.getInto('short', wrong), code('ERR_INVALID_ARG_TYPE'));
     });
 
     test('counts', () => {
@@ -235,6 +242,9 @@ for (const [kind, made] of [
       assert.equal(await map.fetch('b', make), 'page b');
       assert.equal(await map.fetch('c', () => undefined), undefined);
       assert.equal(map.has('c'), false);
+      for (const lease of [-1, '1s', Number.NaN])
+        await assert.rejects(map.fetch('c', make, { lease }), code('ERR_INVALID_ARG_TYPE'));
+      assert.equal(await map.fetch('c', make, { lease: Number.POSITIVE_INFINITY }), 'page c');
       // Another object of the map, as another thread has one, waits for the first.
       let end;
       const slow = map.fetch('d', () => new Promise((resolve) => (end = resolve)));
@@ -243,6 +253,25 @@ for (const [kind, made] of [
       await new Promise((resolve) => setTimeout(resolve, 5));
       end('page d');
       assert.deepEqual(await Promise.all([slow, waiting]), ['page d', 'page d']);
+    });
+
+    test('fetches a value that is undefined', async () => {
+      const map = made().map('pages', { encoding: 'v8' });
+      map.set('a', undefined);
+      assert.equal(await map.fetch('a', () => assert.fail('there is a value')), undefined);
+    });
+
+    test('is shown with what it has', () => {
+      const map = made().map('pages', { maxEntries: 5 });
+      map.set('a', 'b');
+      assert.match(
+        util.inspect(map),
+        /^SharedMap \{\n? +name: 'pages',\s+entries: 1,\s+bytes: \d+,\s+maxBytes: Infinity,\s+maxEntries: 5\s+\}$/,
+      );
+      assert.equal(util.inspect([[[map]]], { depth: 2 }), '[ [ [ [SharedMap] ] ] ]');
+      assert.equal(util.inspect(Object.create(map)), '[SharedMap]');
+      open.pop().close();
+      assert.equal(util.inspect(map), 'SharedMap { closed: true }');
     });
 
     test('ends with its heap', () => {

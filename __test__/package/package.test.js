@@ -322,6 +322,18 @@ test('the command mems runs where it was installed', { skip: TOO_OLD }, async ()
   await fs.access(path.join(project, 'node_modules', '.bin', command));
 });
 
+test('the command mems reads the maps of the installed library', { skip: TOO_OLD }, async () => {
+  const program = `const { Heap } = require('${NAME}');
+    const heap = Heap.open('cache.mems');
+    heap.map('pages', { encoding: 'json' }).set('/home', { title: 'Home' });
+    heap.close();`;
+  await runNode([await write('cache.cjs', program)]);
+  const { bin } = await manifestOf(NAME);
+  const file = path.join(project, 'node_modules', ...NAME.split('/'), bin.mems);
+  const printed = await runNode([file, 'map', 'cache.mems', 'pages', 'get', '/home', '--raw']);
+  assert.equal(printed, '{"title":"Home"}');
+});
+
 test('pages are made where it was installed', { skip: TOO_OLD }, async () => {
   const program = `const { Heap } = require('${NAME}');
     const heap = new Heap();
