@@ -108,6 +108,9 @@ pub struct File {
     /// How often it was written to disk.
     #[cfg(test)]
     pub syncs: std::sync::atomic::AtomicUsize,
+    /// How many bytes were written to it, but by stores to maps.
+    #[cfg(test)]
+    pub written: std::sync::atomic::AtomicU64,
 }
 
 impl File {
@@ -123,6 +126,8 @@ impl File {
             lost: AtomicBool::new(false),
             #[cfg(test)]
             syncs: 0.into(),
+            #[cfg(test)]
+            written: 0.into(),
         })
     }
 
@@ -168,6 +173,8 @@ impl File {
     /// # Errors
     /// The system's. A part may have been written.
     pub fn write_at(&self, offset: u64, from: &[u8]) -> io::Result<()> {
+        #[cfg(test)]
+        self.written.fetch_add(from.len() as u64, Ordering::Relaxed);
         system::write_at(&self.handle, offset, from)
     }
 
