@@ -558,6 +558,19 @@ describe('a disk that fails', () => {
     assert.equal(Heap.verify(file).clean, true);
   });
 
+  test('again as the file is opened leaves it as it is, until all of it has been written', () => {
+    const file = newPath();
+    const fail = `binding.failNextFlush(${EIO});`;
+    const sync = 'try { heap.syncSync(); } catch (error) { return error.code; }';
+    const error = 'ERR_MEMS_SYNC_FAILED';
+    assert.equal(killedInTest(file, `${FILL} make('a'); ${fail} ${sync}`), error);
+    // The first flush is that of the pages that are written again.
+    assert.equal(killedInTest(file, `${fail} const heap = Heap.open(file); ${sync}`), error);
+    const heap = opened({}, file);
+    assert.deepEqual(heap.syncSync(), { generation: 1 });
+    assert.deepEqual(contents(heap), { a: 'a' });
+  });
+
   test('brings back the sync before it after a power failure, and can be synced again', () => {
     const file = newPath();
     killedInTest(

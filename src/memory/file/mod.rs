@@ -110,6 +110,9 @@ pub struct File {
     /// How often it was written to disk.
     #[cfg(test)]
     pub syncs: std::sync::atomic::AtomicUsize,
+    /// How many bytes were written to it, but by stores to maps.
+    #[cfg(test)]
+    pub written: std::sync::atomic::AtomicU64,
 }
 
 impl File {
@@ -126,6 +129,8 @@ impl File {
             seen: AtomicU64::new(0),
             #[cfg(test)]
             syncs: 0.into(),
+            #[cfg(test)]
+            written: 0.into(),
         })
     }
 
@@ -183,6 +188,8 @@ impl File {
     /// # Errors
     /// The system's. A part may have been written.
     pub fn write_at(&self, offset: u64, from: &[u8]) -> io::Result<()> {
+        #[cfg(test)]
+        self.written.fetch_add(from.len() as u64, Ordering::Relaxed);
         system::write_at(&self.handle, offset, from)
     }
 

@@ -1,16 +1,19 @@
 //! Maps against a model, in memory and in a file; with a death at every store of every change; and with damage.
 
-use super::layout::{Kind, TEXT_KEY};
+use super::layout::{ADDRESS, Kind, TEXT_KEY, is_entry, shard, table_of};
 use super::{Got, Leased, Map, MapOptions, New, Room, Taken};
 use crate::error::Error;
-use crate::heap::ledger::death::dying_before;
+use crate::heap::ledger::death::{dying_before, watched};
+use crate::heap::ledger::word;
 use crate::mems::access::Access;
 use crate::mems::file::{FileOptions, Opened, repair, verify};
 use crate::mems::{Mems, Options};
 use proptest::prelude::*;
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 /// A folder that is removed with all that is in it.
@@ -281,12 +284,24 @@ const SCENES: &[Scene] = &[
     },
 ];
 
+impl Scene {
+    /// The options of a map of one shard.
+    fn options(&self) -> MapOptions {
+        let (most_bytes, most_entries) = self.limits;
+        MapOptions {
+            shards: 0,
+            most_bytes: Some(most_bytes),
+            most_entries: Some(most_entries),
+            ..MapOptions::default()
+        }
+    }
+}
+
 #[test]
 fn a_death_at_any_store_leaves_each_entry_whole_or_as_it_was() {
     let folder = Folder::new();
-    for Scene { name, limits, before, change } in SCENES {
-        let options =
-            MapOptions { shards: 0, most_bytes: Some(limits.0), most_entries: Some(limits.1), ..MapOptions::default() };
+    for scene @ Scene { name, before, change, .. } in SCENES {
+        let options = scene.options();
         let path = folder.path("before");
         let mut heap = Process::open(&path);
         let mut map = Map::open(&mut heap, b"map", &options).unwrap();
@@ -341,6 +356,101 @@ fn a_death_at_any_store_leaves_each_entry_whole_or_as_it_was() {
         assert!(states.len() <= 4, "{name}: {} states", states.len());
         fs::remove_file(path).unwrap();
     }
+}
+
+/// What readers without a lock can have found in a map of one shard since its version went up the last time.
+struct Reader {
+    heap: Process,
+    map: Map,
+    version: u64,
+    found: BTreeSet<u64>,
+}
+
+impl Reader {
+    fn new(path: &Path, options: &MapOptions) -> Self {
+        let mut heap = Process::open(path);
+        let map = Map::open(&mut heap, b"map", options).unwrap();
+        Self { heap, map, version: 0, found: BTreeSet::new() }
+    }
+
+    /// Looks at the map, and checks that no block that can have been found is free, as readers would not notice.
+    fn look(&mut self) {
+        let memory = &self.map.memory;
+        let shard = memory.words(self.map.shard_address(0, 0), shard::WORDS).unwrap();
+        let version = word(&shard[shard::VERSION]);
+        if version != self.version {
+            self.version = version;
+            self.found.clear();
+        }
+        if let Some((address, slots)) = table_of(word(&shard[shard::TABLE])) {
+            self.found.insert(address);
+            let table = memory.words(address, 1 << slots).unwrap();
+            self.found.extend(table.iter().map(word).filter(|&slot| is_entry(slot)).map(|slot| slot & ADDRESS));
+        }
+        // This process does not learn of new extents.
+        for &address in self.found.iter().filter(|&&address| !memory.is_beyond(address)) {
+            assert!(self.heap.0.owns(address), "the block at {address} is free, and the version is still {version}");
+        }
+    }
+}
+
+#[test]
+fn the_version_goes_up_before_a_block_is_freed_that_a_reader_may_have_found() {
+    let folder = Folder::new();
+    let (path, copy) = (folder.path("before"), folder.path("copy"));
+    for scene @ Scene { name, before, change, .. } in SCENES {
+        let options = scene.options();
+        let mut heap = Process::open(&path);
+        before(&mut Map::open(&mut heap, b"map", &options).unwrap(), &mut heap);
+        drop(heap);
+        // The change as it is, and with a death before each of its stores, after which another process continues.
+        for stores in 0.. {
+            fs::copy(&path, &copy).unwrap();
+            let mut heap = Process::open(&copy);
+            let mut map = Map::open(&mut heap, b"map", &options).unwrap();
+            let reader = Rc::new(RefCell::new(Reader::new(&copy, &options)));
+            let watch = || {
+                let reader = Rc::clone(&reader);
+                move || reader.borrow_mut().look()
+            };
+            let has_ended = watched(watch(), || dying_before(stores, || change(&mut map, &mut heap)).is_some());
+            // As a panic leaves it: the next process need not wait for the lock, and recovers all the same.
+            heap.0.leave_file();
+            drop((map, heap));
+            let mut next = Process::open(&copy);
+            watched(watch(), || next.with(|_| Ok(()))).unwrap();
+            reader.borrow_mut().look();
+            if has_ended {
+                assert!(stores > 10, "{name} has few stores");
+                break;
+            }
+        }
+        fs::remove_file(&path).unwrap();
+    }
+}
+
+#[test]
+fn a_value_whose_block_becomes_another_while_it_is_copied_is_read_again() {
+    let folder = Folder::new();
+    let path = folder.path("map");
+    let (mut first, mut second) = (Process::open(&path), Process::open(&path));
+    let options = MapOptions { shards: 0, ..MapOptions::default() };
+    let [mut here, mut there] = [&mut first, &mut second].map(|heap| Map::open(heap, b"map", &options).unwrap());
+    set(&mut here, &mut first, b"key", &value(1, 100)).unwrap();
+    let mut copies = Vec::new();
+    let read = here.read(&mut first, b"key", Taken::Used, |entry| {
+        if copies.is_empty() {
+            // The block that the reader has found becomes that of another entry.
+            set(&mut there, &mut second, b"key", &value(2, 100)).unwrap();
+            set(&mut there, &mut second, b"yek", &value(3, 100)).unwrap();
+        }
+        let mut room = vec![0; 100];
+        entry.read_value(Room::new(&mut room));
+        copies.push(room.clone());
+        room
+    });
+    assert_eq!(read.unwrap(), Some(value(2, 100)));
+    assert_eq!(copies, [value(3, 100), value(2, 100)]);
 }
 
 #[test]
