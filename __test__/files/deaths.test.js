@@ -12,6 +12,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { Heap } = require('../..');
 const { Random, seed } = require('../helpers/random.js');
+const { remove } = require('../helpers/remove.js');
 const { ENDLESS, calls, prepare, words } = require('./dying.js');
 
 const SAMPLES = process.env.MEMS_DEATHS === 'all' ? Infinity : Number(process.env.MEMS_DEATHS ?? 2);
@@ -35,7 +36,7 @@ before(() => {
   prepare(heap);
   heap.close();
 });
-after(() => fs.rmSync(folder, { recursive: true }));
+after(() => remove(folder));
 
 /** All that a program can see of a sound heap. */
 function stateOf(heap) {

@@ -13,6 +13,7 @@ const { inspect } = require('node:util');
 const { pathToFileURL } = require('node:url');
 const { Heap, malloc, init, finish } = require('../..');
 const { capture } = require('../helpers/capture.js');
+const { remove } = require('../helpers/remove.js');
 
 const ROOT = path.join(__dirname, '..', '..');
 const onLinux = process.platform === 'linux';
@@ -20,7 +21,7 @@ const isRoot = process.getuid?.() === 0;
 const TIB = 2 ** 40;
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mems-errors-'));
-after(() => fs.rmSync(folder, { recursive: true, force: true }));
+after(() => remove(folder));
 
 let count = 0;
 const newPath = () => path.join(folder, `${++count}.heap`);

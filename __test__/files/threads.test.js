@@ -10,6 +10,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { Worker } = require('node:worker_threads');
 const { Heap } = require('../..');
+const { remove } = require('../helpers/remove.js');
 
 const ROOT = path.join(__dirname, '..', '..');
 /** Offsets in the file, in bytes. */
@@ -21,7 +22,7 @@ let number = 0;
 before(() => {
   folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mems-threads-'));
 });
-after(() => fs.rmSync(folder, { recursive: true, force: true }));
+after(() => remove(folder));
 
 const newPath = () => path.join(folder, `${++number}.mems`);
 

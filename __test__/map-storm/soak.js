@@ -7,11 +7,11 @@
 
 const { fork } = require('node:child_process');
 const { once } = require('node:events');
-const fs = require('node:fs');
 const path = require('node:path');
 const { Heap } = require('../..');
 const { liveBlocks, mapsOf } = require('../helpers/map-blocks.js');
 const { Numbers } = require('../helpers/random.js');
+const { remove } = require('../helpers/remove.js');
 const { found } = require('../storm/table.js');
 const { make, read } = require('./value.js');
 
@@ -96,7 +96,7 @@ async function main() {
     `done ${JSON.stringify({ operations: done, hits, evictions, expirations, entries, mapped })}`,
   );
   heap.close();
-  fs.rmSync(file);
+  await remove(file);
 }
 
 if (process.argv.length > 3) work(process.argv[3], Number(process.argv[4]));

@@ -9,6 +9,7 @@
 
 const fs = require('node:fs');
 const { Heap } = require('../..');
+const { remove } = require('../helpers/remove.js');
 
 const { sound, torn, harms } = JSON.parse(fs.readFileSync(process.argv[2], 'utf8'));
 const whole = fs.readFileSync(sound);
@@ -94,6 +95,8 @@ const mapsOf = (heap) => ['plain', 'limited', 'empty'].map((name) => attempt(() 
 
 async function main() {
   for (const { bytes, late } of harms) {
+    // A new file, since Windows does not cut one that views of the maps before are left of.
+    await remove(torn);
     fs.writeFileSync(torn, whole);
     if (!late) damage(bytes);
     // Shown if the process ends here.

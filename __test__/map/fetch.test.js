@@ -13,6 +13,7 @@ const path = require('node:path');
 const { Worker } = require('node:worker_threads');
 const { Heap } = require('../..');
 const { liveBlocks, mapsOf } = require('../helpers/map-blocks.js');
+const { remove } = require('../helpers/remove.js');
 
 const PROGRAM = path.join(__dirname, 'fetcher.js');
 /** A lease that is not over before the test. */
@@ -31,7 +32,7 @@ afterEach(async () => {
   await Promise.all(ended);
   for (const heap of heaps.splice(0)) heap.close();
 });
-after(() => fs.rmSync(folder, { recursive: true }));
+after(() => remove(folder));
 
 function open() {
   const heap = Heap.open(path.join(folder, `${++count}.mems`), { addresses: 'number' });

@@ -12,6 +12,7 @@ const path = require('node:path');
 const { Heap } = require('@sambhav-gautam/osmemoryallocator');
 const { stopSystem } = require('../helpers/power.js');
 const { Random, reproducible, seed } = require('../helpers/random.js');
+const { remove } = require('../helpers/remove.js');
 
 const ROOT = path.join(__dirname, '..', '..');
 const ROUNDS = 12;
@@ -24,7 +25,7 @@ const KEPT = [
 ];
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mems-map-power-'));
-after(() => fs.rmSync(folder, { recursive: true, force: true }));
+after(() => remove(folder));
 
 /** Changes two maps at random, syncs, prints what they have, changes them again, and dies. */
 const PROGRAM = `

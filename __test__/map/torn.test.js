@@ -10,6 +10,7 @@ const path = require('node:path');
 const { Heap } = require('../..');
 const { mapsOf } = require('../helpers/map-blocks.js');
 const { Random, seed } = require('../helpers/random.js');
+const { remove } = require('../helpers/remove.js');
 const { Torn } = require('../map-torn/run.js');
 
 const SAMPLES = Number(process.env.MEMS_TORN_SAMPLES ?? 60);
@@ -21,7 +22,7 @@ let count = 0;
 afterEach(() => {
   for (const heap of heaps.splice(0)) heap.close();
 });
-after(() => fs.rmSync(folder, { recursive: true }));
+after(() => remove(folder));
 
 test('a file with maps may have any bytes: no call ends the process, or does not end', async (t) => {
   const random = new Random(1);
