@@ -10,9 +10,7 @@
 
 use super::Map;
 use super::find::Entry;
-use super::layout::{
-    ADDRESS, EMPTY, Kind, READ, entry, head, is_entry, shard, shard_words, slots_for, table_of, table_word,
-};
+use super::layout::{ADDRESS, EMPTY, Kind, READ, head, is_entry, shard, shard_words, slots_for, table_of, table_word};
 use super::publish::{Change, add, recount};
 use super::read::has_expired;
 use super::write::{Spot, TRIES};
@@ -38,13 +36,14 @@ impl Map {
         }
         let words = self.words(heap)?;
         let limit = word(&words[head::MOST_BYTES]);
-        let fixed = 8 * words.len() as u64 + self.table_bytes(heap)?;
+        // What all entries and tables that can go leave.
+        let own = self.shard_spot(heap, number)?.map_or(0, |spot| 8 * spot.table.len() as u64);
+        let fixed = 8 * words.len() as u64 + own;
         if limit != 0 && size > limit.saturating_sub(fixed) {
             return Err(MapError::TooLarge { bytes: size, most: limit.saturating_sub(fixed) }.into());
         }
-        self.evict_until(heap, hash, key, |map, heap| map.is_within_limits(heap, key, size)).and_then(|has_room| {
-            if has_room { Ok(()) } else { Err(MapError::TooLarge { bytes: size, most: 0 }.into()) }
-        })
+        let has_room = self.evict_until(heap, hash, key, |map, heap| map.is_within_limits(heap, key, size))?;
+        if has_room { Ok(()) } else { Err(MapError::TooLarge { bytes: size, most: 0 }.into()) }
     }
 
     /// Evicts entries other than that of `key` until a condition holds. Returns `false` if it does not hold without them either.
@@ -64,9 +63,15 @@ impl Map {
                 break;
             }
         }
-        // What is left is not to be evicted, or is no more than a damaged counter says.
+        // What is left is not to be evicted, is in tables without entries, or is no more than a damaged counter says.
         for number in 0..self.shard_count() {
             recount(&self.memory, self.words(heap)?, number);
+            if number != self.shard(hash)
+                && let Some(spot) = self.shard_spot(heap, number)?
+                && !spot.table.iter().any(|slot| is_entry(word(slot)))
+            {
+                self.drop_table(heap, &spot)?;
+            }
         }
         condition(self, heap)
     }
@@ -154,9 +159,10 @@ impl Map {
         if let Some(spot) = self.shard_spot(heap, number)? {
             old = Some((spot.table_address, 8 * spot.table.len() as u64));
             for slot in spot.table.iter().map(word).filter(|&slot| is_entry(slot)) {
-                let words = self.memory.words(slot & ADDRESS, entry::WORDS);
-                let hash = words.map(|words| word(&words[entry::HASH]));
-                let hash = hash.ok_or_else(|| heap.damaged("a map refers to what is no entry"))?;
+                let Some(hash) = Entry::at(&self.memory, slot & ADDRESS).map(|entry| entry.hash()) else {
+                    self.mend_slots(&spot);
+                    return Ok(None);
+                };
                 used += 1;
                 if used * 4 > new.len() * 3 {
                     return Ok(None);
@@ -220,8 +226,10 @@ impl Map {
             if !is_entry(found) {
                 continue;
             }
-            let entry = Entry::at(&self.memory, found & ADDRESS);
-            let entry = entry.ok_or_else(|| heap.damaged("a map refers to what is no entry"))?;
+            let Some(entry) = Entry::at(&self.memory, found & ADDRESS) else {
+                self.mend_slots(spot);
+                continue;
+            };
             let is_expired = has_expired(entry);
             let is_own = entry.hash() == hash && entry.has_key(key);
             if is_own || (entry.kind() == Kind::Lease && !is_expired) {
