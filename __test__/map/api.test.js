@@ -6,6 +6,7 @@ const { after, afterEach, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { fork, spawnSync } = require('node:child_process');
 const { once } = require('node:events');
+const v8 = require('node:v8');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
@@ -84,9 +85,15 @@ for (const [kind, made] of [
         map.set('other', other);
         assert.deepEqual(map.get('other'), other);
       }
-      // A value says how it is encoded.
-      const all = heap.map('mixed', { encoding: 'json' });
-      for (const [encoding, value] of rows) assert.deepEqual(all.get(encoding), value);
+      // A value says how it is encoded. Only a reader with 'v8' lets V8 read what may be forged.
+      const all = heap.map('mixed', { encoding: 'v8' });
+      const safe = heap.map('mixed', { encoding: 'json' });
+      for (const [encoding, value] of rows) {
+        assert.deepEqual(all.get(encoding), value);
+        const read = encoding === 'v8' ? v8.serialize(value) : value;
+        assert.deepEqual(safe.get(encoding), read);
+        assert.deepEqual(new Map(safe).get(encoding), read);
+      }
       const own = heap.map('own', {
         encoding: {
           encode: (text) => Buffer.from(text).reverse(),
@@ -119,6 +126,8 @@ for (const [kind, made] of [
       assert.equal(map.getInto('long', into), 300_000);
       assert.deepEqual([...into], [1, 2, 3, 0], 'what has no room is not copied');
       assert.equal(map.getInto('none', into), -1);
+      for (const wrong of [undefined, 'text', [0], new Uint16Array(4), Object.create(into)])
+        assert.throws(() => map.getInto('short', wrong), code('ERR_INVALID_ARG_TYPE'));
     });
 
     test('counts', () => {
@@ -243,6 +252,44 @@ for (const [kind, made] of [
       await new Promise((resolve) => setTimeout(resolve, 5));
       end('page d');
       assert.deepEqual(await Promise.all([slow, waiting]), ['page d', 'page d']);
+    });
+
+    test('fetches undefined, by a key that changes, and without a value where one is wrong', async () => {
+      const map = made().map('pages', { encoding: 'v8' });
+      map.set('undefined', undefined);
+      assert.equal(await map.fetch('undefined', () => assert.fail('there is a value')), undefined);
+      const key = Buffer.from('before');
+      const value = map.fetch(key, async (kept) => `${kept}`, { lease: 3_600_000 });
+      key.fill('x');
+      assert.equal(await value, 'before');
+      assert.deepEqual([...map.keys()].map(String).sort(), ['before', 'undefined']);
+      map.delete('before');
+      assert.equal(await map.fetch('before', () => 'after'), 'after');
+      // What is wrong is said whether there is a value or not.
+      await assert.rejects(map.fetch('before', 'page'), code('ERR_INVALID_ARG_TYPE'));
+      await assert.rejects(
+        map.fetch('before', () => 'page', { TTL: 5 }),
+        code('ERR_INVALID_ARG_VALUE'),
+      );
+      const heap = open.pop();
+      const failed = map.fetch('late', () => {
+        heap.close();
+        throw new Error('no');
+      });
+      await assert.rejects(failed, { message: 'no' });
+    });
+
+    test('of a heap that has ended is never another’s', () => {
+      const heap = made();
+      const old = heap.map('old', { encoding: 'string' });
+      old.set('a', 'old');
+      open.pop();
+      heap.close();
+      const other = made().map('other', { encoding: 'string' });
+      other.set('a', 'other');
+      assert.throws(() => old.get('a'), code('ERR_MEMS_CLOSED'));
+      assert.throws(() => old.set('a', 'old'), code('ERR_MEMS_CLOSED'));
+      assert.equal(other.get('a'), 'other');
     });
 
     test('ends with its heap', () => {
