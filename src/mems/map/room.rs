@@ -55,11 +55,13 @@ impl Map {
         condition: impl Fn(&Self, &Mems) -> Result<bool, Error>,
     ) -> Result<bool, Error> {
         // There are at most as many entries as slots.
-        for _ in 0..=self.table_bytes(heap)? / 8 {
+        let slots = self.slots(heap)?;
+        let mut looks = LOOKS * slots;
+        for _ in 0..=slots {
             if condition(self, heap)? {
                 return Ok(true);
             }
-            if !self.evict_one(heap, hash, key)? {
+            if !self.evict_one(heap, hash, key, &mut looks)? {
                 break;
             }
         }
@@ -104,11 +106,17 @@ impl Map {
         Ok(fits && (most_entries == 0 || entries.saturating_sub(fewer) < most_entries))
     }
 
-    /// Bytes of all tables.
-    fn table_bytes(&self, heap: &Mems) -> Result<u64, Error> {
+    /// Slots of all tables. More than the heap has room for are damage, which would let a call take as long as it likes.
+    fn slots(&self, heap: &Mems) -> Result<u64, Error> {
         let words = self.words(heap)?;
         let tables = words[head::WORDS..].chunks_exact(shard::WORDS);
-        Ok(tables.map(|shard| table_of(word(&shard[shard::TABLE])).map_or(0, |(_, slots)| 8 << slots)).sum())
+        let slots =
+            tables.map(|shard| table_of(word(&shard[shard::TABLE])).map_or(0, |(_, slots)| 1_u64 << slots)).sum();
+        if slots > self.memory.bytes() / 8 {
+            Err(heap.damaged("the tables of a map are larger than the heap"))
+        } else {
+            Ok(slots)
+        }
     }
 
     /// Whether the map stays within its limit with a table of `bytes` in the place of a shard's.
@@ -200,8 +208,9 @@ impl Map {
         })
     }
 
-    /// Evicts an entry that is not that of `key`. Returns `false` if there is none.
-    fn evict_one(&self, heap: &mut Mems, hash: u64, key: &[u8]) -> Result<bool, Error> {
+    /// Evicts an entry that is not that of `key`. Returns `false` if there is none, or none has been found within the `looks` at slots that are
+    /// left.
+    fn evict_one(&self, heap: &mut Mems, hash: u64, key: &[u8], looks: &mut u64) -> Result<bool, Error> {
         let shards = self.shard_count();
         // An entry that has been read stays the first time that the hand is there.
         for _ in 0..2 * shards {
@@ -209,18 +218,20 @@ impl Map {
             let number = usize::try_from(word(&map[head::HAND])).unwrap_or(0) & (shards - 1);
             put(&map[head::HAND], (number + 1) as u64);
             let Some(spot) = self.shard_spot(heap, number)? else { continue };
-            if self.evict_from(heap, &spot, hash, key)? {
+            let has_entries = word(&spot.shard[shard::BYTES]) > 8 * spot.table.len() as u64;
+            if has_entries && self.evict_from(heap, &spot, hash, key, looks)? {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    /// Lets the hand go over the table of a shard until it has evicted an entry, or has been at each slot.
-    fn evict_from(&self, heap: &mut Mems, spot: &Spot, hash: u64, key: &[u8]) -> Result<bool, Error> {
+    /// Lets the hand go over the table of a shard until it has evicted an entry, or has been at each slot, or has no `looks` left.
+    fn evict_from(&self, heap: &mut Mems, spot: &Spot, hash: u64, key: &[u8], looks: &mut u64) -> Result<bool, Error> {
         let mask = spot.table.len() - 1;
         let mut at = usize::try_from(word(&spot.shard[shard::HAND])).unwrap_or(0) & mask;
-        for _ in 0..spot.table.len() {
+        for _ in 0..(spot.table.len() as u64).min(*looks) {
+            *looks -= 1;
             let (here, found) = (at, word(&spot.table[at]));
             at = (at + 1) & mask;
             if !is_entry(found) {
@@ -249,6 +260,10 @@ impl Map {
         Ok(false)
     }
 }
+
+/// How often the hand looks at each slot on average, at most, to make room for one entry. It goes round twice for entries that have been read, and once
+/// more for those that readers mark meanwhile; only a damaged map needs more.
+const LOOKS: u64 = 8;
 
 /// A table that is to be a shard's.
 struct NewTable {
