@@ -1587,6 +1587,8 @@ export interface MapOptions<Value = Buffer> {
    * functions of one's own. A value is encoded with it, so that objects that are read are copies. Each entry says which one it has been
    * encoded with, except for functions of one's own.
    *
+   * `v8.deserialize` is not made for bytes of others: with `'v8'` whoever can write to the heap, or to its file, is trusted.
+   *
    * @defaultValue `'binary'`
    */
   encoding?: 'binary' | 'string' | 'json' | 'v8' | MapCodec<Value>;
@@ -1665,14 +1667,17 @@ export interface SharedMap<Value = Buffer> {
   readonly size: number;
   /**
    * Returns a copy of the value of a key, or `undefined`. An entry that is read stays longer: the eviction's hand passes it by once. Counters
-   * are returned as BigInts, and values with another encoding than the map's decoded by their own.
+   * are returned as BigInts, and values with another encoding than this object's decoded by their own: but those that `v8.serialize` or
+   * functions of one's own have made are Buffers then.
    */
   get(key: MapKey): Value | undefined;
   /** As `get`, without effect on which entries are evicted. */
   peek(key: MapKey): Value | undefined;
   /**
    * Copies the bytes of a value to an array, if there is room for all of them, and returns how many they are; -1 if there is no value. This is
-   * the quickest way to read: nothing is allocated.
+   * the quickest way to read: nothing is allocated. What is behind the value in the array may be other bytes afterwards.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE` (TypeError) if `into` is neither a Buffer nor a Uint8Array.
    */
   getInto(key: MapKey, into: Uint8Array): number;
   /** Returns whether a key has a value. */
@@ -1694,11 +1699,12 @@ export interface SharedMap<Value = Buffer> {
   ): this;
   /** Removes a key. Returns whether it had a value. */
   delete(key: MapKey): boolean;
-  /** Removes all entries, some hundreds at a time: others may add some meanwhile. */
+  /** Removes all entries, some hundreds at a time, and their tables: others may add some meanwhile. */
   clear(): void;
   /**
    * Returns the value of a key, and lets `make` make it if there is none: once, in whichever thread or process is first, while all others wait
-   * for it. If `make` throws, or its process dies, one of the others is next. A value of `undefined` is returned and not kept.
+   * for it. If `make` throws, or its process dies, one of the others is next. A value of `undefined` is returned and not kept. Calls of one object
+   * for the same key have one promise: none of them is over before `make` is, however long that takes.
    *
    * @param options - `ttl` as in `set`; `lease`: for how long `make` may take before another is asked, 30,000 milliseconds by default.
    * @returns A promise. It is rejected with what `make` throws, and with what `set` throws if the value that was made cannot be kept, as when it

@@ -6,6 +6,7 @@ const { after, afterEach, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { fork, spawnSync } = require('node:child_process');
 const { once } = require('node:events');
+const v8 = require('node:v8');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
@@ -87,9 +88,15 @@ for (const [kind, made] of [
         map.set('other', other);
         assert.deepEqual(map.get('other'), other);
       }
-      // A value says how it is encoded.
-      const all = heap.map('mixed', { encoding: 'json' });
-      for (const [encoding, value] of rows) assert.deepEqual(all.get(encoding), value);
+      // A value says how it is encoded. Only a reader with 'v8' lets V8 read what may be forged.
+      const all = heap.map('mixed', { encoding: 'v8' });
+      const safe = heap.map('mixed', { encoding: 'json' });
+      for (const [encoding, value] of rows) {
+        assert.deepEqual(all.get(encoding), value);
+        const read = encoding === 'v8' ? v8.serialize(value) : value;
+        assert.deepEqual(safe.get(encoding), read);
+        assert.deepEqual(new Map(safe).get(encoding), read);
+      }
       const own = heap.map('own', {
         encoding: {
           encode: (text) => Buffer.from(text).reverse(),
@@ -125,7 +132,14 @@ for (const [kind, made] of [
       const other = vm.runInNewContext('new Uint8Array(3)');
       assert.equal(map.getInto('short', other), 3);
       assert.deepEqual([...other], [1, 2, 3], 'an array of another realm');
-      for (const wrong of [undefined, [], new Int8Array(8), new DataView(new ArrayBuffer(8))])
+      for (const wrong of [
+        undefined,
+        'text',
+        [0],
+        new Int8Array(8),
+        new DataView(new ArrayBuffer(8)),
+        Object.create(into),
+      ])
         assert.throws(() => map.getInto('short', wrong), code('ERR_INVALID_ARG_TYPE'));
     });
 
@@ -256,12 +270,6 @@ for (const [kind, made] of [
       assert.deepEqual(await Promise.all([slow, waiting]), ['page d', 'page d']);
     });
 
-    test('fetches a value that is undefined', async () => {
-      const map = made().map('pages', { encoding: 'v8' });
-      map.set('a', undefined);
-      assert.equal(await map.fetch('a', () => assert.fail('there is a value')), undefined);
-    });
-
     test('is shown with what it has', () => {
       const map = made().map('pages', { maxEntries: 5 });
       map.set('a', 'b');
@@ -273,6 +281,44 @@ for (const [kind, made] of [
       assert.equal(util.inspect(Object.create(map)), '[SharedMap]');
       open.pop().close();
       assert.equal(util.inspect(map), 'SharedMap { closed: true }');
+    });
+
+    test('fetches undefined, by a key that changes, and without a value where one is wrong', async () => {
+      const map = made().map('pages', { encoding: 'v8' });
+      map.set('undefined', undefined);
+      assert.equal(await map.fetch('undefined', () => assert.fail('there is a value')), undefined);
+      const key = Buffer.from('before');
+      const value = map.fetch(key, async (kept) => `${kept}`, { lease: 3_600_000 });
+      key.fill('x');
+      assert.equal(await value, 'before');
+      assert.deepEqual([...map.keys()].map(String).sort(), ['before', 'undefined']);
+      map.delete('before');
+      assert.equal(await map.fetch('before', () => 'after'), 'after');
+      // What is wrong is said whether there is a value or not.
+      await assert.rejects(map.fetch('before', 'page'), code('ERR_INVALID_ARG_TYPE'));
+      await assert.rejects(
+        map.fetch('before', () => 'page', { TTL: 5 }),
+        code('ERR_INVALID_ARG_VALUE'),
+      );
+      const heap = open.pop();
+      const failed = map.fetch('late', () => {
+        heap.close();
+        throw new Error('no');
+      });
+      await assert.rejects(failed, { message: 'no' });
+    });
+
+    test('of a heap that has ended is never another’s', () => {
+      const heap = made();
+      const old = heap.map('old', { encoding: 'string' });
+      old.set('a', 'old');
+      open.pop();
+      heap.close();
+      const other = made().map('other', { encoding: 'string' });
+      other.set('a', 'other');
+      assert.throws(() => old.get('a'), code('ERR_MEMS_CLOSED'));
+      assert.throws(() => old.set('a', 'old'), code('ERR_MEMS_CLOSED'));
+      assert.equal(other.get('a'), 'other');
     });
 
     test('ends with its heap', () => {

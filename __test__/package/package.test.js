@@ -173,6 +173,7 @@ test('the main tarball holds the expected files, and no addon', (t) => {
     'lib/inspect.js',
     'lib/lists.js',
     'lib/load-errors.js',
+    'lib/map-encodings.js',
     'lib/map.js',
     'lib/metrics.js',
     'lib/platform.js',

@@ -23,6 +23,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A map that a thread has opened.
 struct Open {
+    /// What JavaScript knows it by: its place in the list, and above [`PLACES`] how many others have been there before.
+    number: u64,
     heap: Handle,
     id: Id,
     name: Vec<u8>,
@@ -33,8 +35,26 @@ struct Open {
     leases: Vec<(Vec<u8>, u64)>,
 }
 
-/// All of a thread.
+/// More places than a thread has for maps.
+const PLACES: u64 = 1 << 32;
+
+/// The highest number that a JavaScript number is exact up to.
+const MOST_NUMBER: u64 = (1 << 53) - 1;
+
+/// All of a thread. The place of a map whose heap has ended is used again, and its number never: an object of the old map must not reach
+/// the new one.
 struct Opened(Vec<Open>);
+
+impl Opened {
+    /// The place for one more map, and its number.
+    fn place(&mut self) -> (usize, u64) {
+        let is_over = |open: &mut Open| {
+            !open.map.is_current() && open.number + PLACES <= MOST_NUMBER && open.heap.look(|_| Ok(())).is_err()
+        };
+        let free = self.0.iter_mut().position(is_over);
+        free.map_or((self.0.len(), self.0.len() as u64), |at| (at, self.0[at].number + PLACES))
+    }
+}
 
 thread_local! {
     static OPENED: RefCell<Opened> = const { RefCell::new(Opened(Vec::new())) };
@@ -57,14 +77,18 @@ impl Drop for Opened {
 
 /// Calls `operation` on the map of a number.
 fn with<T>(number: Value, operation: impl FnOnce(&mut Open) -> Result<T, Failure>) -> Result<T, Failure> {
-    let at = number.number().and_then(arguments::whole).and_then(|at| usize::try_from(at).ok());
+    let said = number.number().and_then(arguments::whole);
     OPENED.with_borrow_mut(|opened| {
-        let open = at.and_then(|at| opened.0.get_mut(at));
-        operation(open.ok_or_else(|| Failure::ArgumentType {
-            name: "map",
-            expected: "a map that this thread has opened",
-            received: number.described(),
-        })?)
+        let open = said.and_then(|said| opened.0.get_mut(usize::try_from(said % PLACES).ok()?));
+        match open {
+            Some(open) if said == Some(open.number) => operation(open),
+            Some(open) if said.is_some_and(|said| said < open.number) => Err(Error::Closed.into()),
+            _ => Err(Failure::ArgumentType {
+                name: "map",
+                expected: "a map that this thread has opened",
+                received: number.described(),
+            }),
+        }
     })
 }
 
@@ -176,24 +200,22 @@ callback! {
         let opened = events::around(heap.env(), id, || Map::open(&mut handle, &named, &options));
         let map = opened?;
         OPENED.with_borrow_mut(|opened| {
-            let list = &mut opened.0;
             // From the first step on the handle has the id of the heap that the call began in.
             let id = handle.id;
-            let same = |open: &Open| open.id == id && open.encoding == encoding && open.name == named;
-            let at = list.iter().position(same).or_else(|| list.iter().position(|open| !open.map.is_current()));
-            let open = Open { heap: handle, id, name: named.clone(), encoding, map, leases: Vec::new() };
-            match at {
-                Some(at) if same(&list[at]) => Ok(as_number(at as u64)),
-                Some(at) => {
-                    list[at] = open;
-                    Ok(as_number(at as u64))
-                }
-                None => {
-                    list.try_reserve(1).map_err(|_| Error::OutOfMetadata { size: 0 })?;
-                    list.push(open);
-                    Ok(as_number(list.len() as u64 - 1))
-                }
+            let same = |open: &&Open| open.id == id && open.encoding == encoding && open.name == named;
+            if let Some(open) = opened.0.iter().find(same) {
+                return Ok(as_number(open.number));
             }
+            let (at, number) = opened.place();
+            let list = &mut opened.0;
+            let open = Open { number, heap: handle, id, name: named.clone(), encoding, map, leases: Vec::new() };
+            if at == list.len() {
+                list.try_reserve(1).map_err(|_| Error::OutOfMetadata { size: 0 })?;
+                list.push(open);
+            } else {
+                list[at] = open;
+            }
+            Ok(as_number(number))
         })
     }
 }

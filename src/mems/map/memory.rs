@@ -72,6 +72,11 @@ impl Memory {
         self.epoch.now() == self.seen
     }
 
+    /// What tells this from what is known after [`Memory::learn`].
+    pub const fn known(&self) -> (u64, u64) {
+        (self.end, self.seen)
+    }
+
     /// How many bytes are known.
     pub const fn bytes(&self) -> u64 {
         self.end - FIRST_ADDRESS

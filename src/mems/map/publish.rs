@@ -100,7 +100,12 @@ impl Mems {
         self.free_noted(address, Noted::New)
     }
 
+    /// Frees the old block. Where no block starts in a heap file, what referred to it was damaged, and now nothing refers to it.
     fn free_old(&mut self, address: u64) -> Result<(), Error> {
+        if self.is_in_file() && self.heap.check_block_start(address).is_err() {
+            self.note(Noted::Old, 0);
+            return Ok(());
+        }
         self.free_noted(address, Noted::Old)
     }
 

@@ -257,6 +257,16 @@ const SCENES: &[Scene] = &[
         },
     },
     Scene {
+        name: "a clearing",
+        limits: (0, 0),
+        before: |map, heap| {
+            set(map, heap, &[1], &value(1, 100)).unwrap();
+        },
+        change: |map, heap| {
+            assert!(!map.clear_some(heap, 0).unwrap());
+        },
+    },
+    Scene {
         name: "a counter",
         limits: (0, 0),
         before: some,
@@ -543,4 +553,79 @@ fn a_lease_is_one_processs_until_it_gives_it_back_or_dies() {
     assert!(here.delete(&mut first, b"key").unwrap());
     assert_eq!(Kind::of(TEXT_KEY), Kind::Value);
     first.check(b"map");
+}
+
+#[test]
+fn a_limit_that_tables_have_used_up_lets_entries_in_all_the_same() {
+    for mut heap in [Process::in_memory(), Process::open(&Folder::new().path("map"))] {
+        let limit = 24_000;
+        let options = MapOptions { shards: 8, most_bytes: Some(limit), ..MapOptions::default() };
+        let mut map = Map::open(&mut heap, b"map", &options).unwrap();
+        for number in 0..2000_u32 {
+            set(&mut map, &mut heap, &number.to_le_bytes(), b"value").unwrap();
+            assert!(map.stats(&mut heap).unwrap().bytes <= limit);
+        }
+        // All but the map's own block can be one entry's.
+        set(&mut map, &mut heap, b"large", &vec![1; 7000]).unwrap();
+        heap.check(b"map");
+    }
+}
+
+#[test]
+fn a_map_that_is_cleared_has_no_tables() {
+    let mut heap = Process::in_memory();
+    let mut map = Map::open(&mut heap, b"map", &MapOptions { shards: 1, ..MapOptions::default() }).unwrap();
+    let empty = map.stats(&mut heap).unwrap();
+    for number in 0..3000_u32 {
+        set(&mut map, &mut heap, &number.to_le_bytes(), b"value").unwrap();
+    }
+    for number in 0..map.shard_count() {
+        while map.clear_some(&mut heap, number).unwrap() {}
+    }
+    let stats = map.stats(&mut heap).unwrap();
+    assert_eq!((stats.entries, stats.bytes, stats.slots), (0, empty.bytes, 0));
+    heap.check(b"map");
+    set(&mut map, &mut heap, b"key", b"value").unwrap();
+    assert_eq!(get(&mut map, &mut heap, b"key"), Some(b"value".to_vec()));
+}
+
+#[test]
+fn a_reader_finds_what_others_have_put_where_it_has_mapped_nothing_yet() {
+    let folder = Folder::new();
+    let path = folder.path("map");
+    let (mut writer, mut reader) = (Process::open(&path), Process::open(&path));
+    let options = MapOptions { shards: 0, ..MapOptions::default() };
+    let [mut here, mut there] = [&mut writer, &mut reader].map(|heap| Map::open(heap, b"map", &options).unwrap());
+    set(&mut here, &mut writer, b"key", b"old").unwrap();
+    assert_eq!(get(&mut there, &mut reader, b"key"), Some(b"old".to_vec()));
+    /// A reader to whom, whenever it has learnt of an extent, an entry is moved to the next.
+    struct Late<'test> {
+        reader: &'test mut Process,
+        writer: &'test mut Process,
+        map: &'test mut Map,
+        moves: u8,
+    }
+    impl Access for Late<'_> {
+        fn with<T>(&mut self, step: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
+            self.reader.with(step)
+        }
+
+        fn look<T>(&mut self, step: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
+            let done = self.reader.look(step);
+            if self.moves > 0 {
+                self.moves -= 1;
+                set(self.map, self.writer, b"key", &vec![self.moves; 2 << 20]).unwrap();
+            }
+            done
+        }
+    }
+    set(&mut here, &mut writer, b"key", &vec![9; 2 << 20]).unwrap();
+    let mut late = Late { reader: &mut reader, writer: &mut writer, map: &mut here, moves: 2 };
+    let mut room = vec![0; 4 << 20];
+    let got = there.get(&mut late, b"key", Room::new(&mut room), Taken::Used).unwrap();
+    assert_eq!(got, Got::Found(2 << 20, TEXT_KEY));
+    assert_eq!(room[0], 0);
+    late.moves = 2;
+    let listed = there.list(&mut late, 0, false).unwrap();
+    assert_eq!(listed.len(), 1);
 }

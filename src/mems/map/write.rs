@@ -135,7 +135,7 @@ impl Map {
         })
     }
 
-    /// Removes all entries of a shard, some at a time. Returns whether there may be more.
+    /// Removes all entries of a shard, some at a time, and then its table. Returns whether there may be more.
     ///
     /// # Errors
     /// The errors of [`Map::delete`].
@@ -151,8 +151,12 @@ impl Map {
                 if removed == SOME {
                     return Ok(true);
                 }
-                self.remove_slot(heap, &spot, at, slot & ADDRESS)?;
+                match Entry::at(&self.memory, slot & ADDRESS) {
+                    Some(entry) => self.remove(heap, &spot, at, slot & ADDRESS, entry)?,
+                    None => self.mend_slots(&spot),
+                }
             }
+            self.drop_table(heap, &spot)?;
             Ok(false)
         })
     }
@@ -168,7 +172,9 @@ impl Map {
         let Some(mut spot) = self.shard_spot(heap, self.shard(hash))? else { return Ok(None) };
         spot.found = find(&self.memory, spot.table, hash, key);
         if matches!(spot.found, Found::Beyond) {
-            return Err(heap.damaged("a map refers to what is beyond the heap"));
+            // The lock's owner knows all of the heap.
+            self.mend_slots(&spot);
+            spot.found = find(&self.memory, spot.table, hash, key);
         }
         Ok(Some(spot))
     }
@@ -330,11 +336,37 @@ impl Map {
         })
     }
 
-    /// Removes what is in a slot, also if it is no entry that could be.
-    pub(super) fn remove_slot(&self, heap: &mut Mems, spot: &Spot, at: usize, address: u64) -> Result<(), Error> {
-        let entry = Entry::at(&self.memory, address);
-        let entry = entry.ok_or_else(|| heap.damaged("a map refers to what is no entry"))?;
-        self.remove(heap, spot, at, address, entry)
+    /// Empties the slots of a table that refer to what can be no entry, as only damage leaves some: nothing can be read of them, and nothing is
+    /// to be freed.
+    #[cold]
+    pub(super) fn mend_slots(&self, spot: &Spot) {
+        // Without the entries that there are not: so a death before the last slot is empty leaves right counters.
+        recount(&self.memory, spot.map, spot.number);
+        let is_none = |slot| is_entry(slot) && Entry::at(&self.memory, slot & ADDRESS).is_none();
+        for slot in spot.table.iter().filter(|slot| is_none(word(slot))) {
+            put(slot, REMOVED);
+        }
+    }
+
+    /// Frees the table of a shard, in which there is no entry: the next one makes another.
+    pub(super) fn drop_table(&self, heap: &mut Mems, spot: &Spot) -> Result<(), Error> {
+        let change = Change {
+            map: spot.map,
+            address: self.address,
+            shard: spot.number,
+            target: &spot.shard[shard::TABLE],
+            target_address: self.shard_address(spot.number, shard::TABLE),
+            value: 0,
+            old: spot.table_address,
+        };
+        change.make(heap, || {
+            for (of_shard, of_map) in [(shard::ENTRIES, head::ENTRIES), (shard::BYTES, head::BYTES)] {
+                add(&spot.map[of_map], word(&spot.shard[of_shard]).cast_signed().wrapping_neg());
+                put(&spot.shard[of_shard], 0);
+            }
+            put(&spot.shard[shard::USED], 0);
+            put(&spot.shard[shard::HAND], 0);
+        })
     }
 }
 
