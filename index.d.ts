@@ -1596,8 +1596,6 @@ export interface MapOptions<Value = Buffer> {
    * The most bytes of all blocks of the map, its tables included. Entries are evicted to stay below it. It is the map's: of those who give it,
    * in all processes, the last one counts. 0 or `Infinity` for no limit.
    *
-   * The tables of a map with 256 `shards` take 33 KiB before there is room for entries. For a smaller map pass fewer `shards`.
-   *
    * @defaultValue that of the map; a new one has no limit, and grows until the heap or the disk is full
    */
   maxBytes?: number;
@@ -1605,7 +1603,8 @@ export interface MapOptions<Value = Buffer> {
   maxEntries?: number;
   /**
    * For how long an entry lives, in milliseconds, if {@link SharedMap.set} does not say so; 0 or `Infinity`: for ever. It is this object's. An
-   * entry that has expired is not found; its bytes are freed when its key is set, or room is needed below `maxBytes` or `maxEntries`.
+   * entry that has expired is not found; its bytes are freed when its key is set, when room is needed below `maxBytes` or `maxEntries`, or before a
+   * table grows.
    *
    * @defaultValue for ever
    */
@@ -1614,7 +1613,7 @@ export interface MapOptions<Value = Buffer> {
    * Into how many parts a new map is divided, a power of two from 1 to 4096. Each part has a table of its own, which is copied when it grows;
    * readers of other parts do not notice.
    *
-   * @defaultValue `256`
+   * @defaultValue `256`; fewer in a map with less than 256 KiB, so that an eighth of them is the tables' at most
    */
   shards?: number;
   /** Whether each entry of a new map has a checksum, which is compared whenever it is read. @defaultValue `false` */
@@ -1646,6 +1645,8 @@ export interface MapStats {
   hits: number;
   /** How often it has found none. */
   misses: number;
+  /** How many values that {@link SharedMap.fetch} has made with this object, or their leases, there was no room for. */
+  unkept: number;
 }
 
 /**
@@ -1683,7 +1684,8 @@ export interface SharedMap<Value = Buffer> {
   /** Returns whether a key has a value. */
   has(key: MapKey): boolean;
   /**
-   * Sets the value of a key, and evicts others if the map has a limit. Nothing is evicted because the heap or the disk is full.
+   * Sets the value of a key, and evicts others if the map has a limit: to stay below it, and where the heap or the disk is full, unless the heap is
+   * `durable`. A map without limits evicts nothing.
    *
    * @param value - With `encoding: 'binary'`, which is the default, also a Uint8Array or a string.
    * @param options - `ttl`: for how long the entry lives, in milliseconds; 0 or `Infinity`: for ever.
@@ -1707,8 +1709,8 @@ export interface SharedMap<Value = Buffer> {
    * for the same key have one promise: none of them is over before `make` is, however long that takes.
    *
    * @param options - `ttl` as in `set`; `lease`: for how long `make` may take before another is asked, 30,000 milliseconds by default.
-   * @returns A promise. It is rejected with what `make` throws, and with what `set` throws if the value that was made cannot be kept, as when it
-   * is larger than the map may be or the disk is full. Calls of a thread that wait for the same key get the same object.
+   * @returns A promise. It is rejected with what `make` throws, and with what `set` throws, except for a lack of room: a value for which there is none is
+   * returned and not kept ({@link MapStats.unkept}). Calls of a thread that wait for the same key get the same object.
    */
   fetch<Key extends MapKey>(
     key: Key,

@@ -21,14 +21,14 @@ const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mems-map-'));
 const open = [];
 let count = 0;
 
-function inFile() {
-  const heap = Heap.open(path.join(folder, `${++count}.mems`));
+function inFile(options) {
+  const heap = Heap.open(path.join(folder, `${++count}.mems`), options);
   open.push(heap);
   return heap;
 }
 
-function inMemory() {
-  const heap = new Heap();
+function inMemory(options) {
+  const heap = new Heap(options);
   open.push(heap);
   return heap;
 }
@@ -268,6 +268,55 @@ for (const [kind, made] of [
       await new Promise((resolve) => setTimeout(resolve, 5));
       end('page d');
       assert.deepEqual(await Promise.all([slow, waiting]), ['page d', 'page d']);
+    });
+
+    test('lets what has expired go before a table grows', () => {
+      const map = made().map('short', {});
+      for (let round = 0; round < 40; round++) {
+        for (let i = 0; i < 1000; i++) map.set(`${round} ${i}`, 'x', { ttl: 1 });
+        for (const end = Date.now() + 2; Date.now() < end; );
+      }
+      const { entries, bytes, expirations } = map.stats();
+      assert.ok(entries < 6000, `${entries} entries`);
+      assert.equal(expirations, 40_000 - entries);
+      assert.ok(bytes < 1 << 20, `${bytes} bytes`);
+    });
+
+    test('has room for entries below every limit of bytes', () => {
+      for (const maxBytes of [1000, 5000, 17_000, 20_000, 32_768, 300_000]) {
+        const map = made().map('small', { maxBytes });
+        for (let i = 0; i < 3000; i++) map.set(`key ${i}`, Buffer.alloc(i % 200));
+        const { bytes, entries, shards } = map.stats();
+        assert.ok(bytes <= maxBytes && entries > 0, `${bytes} bytes, ${entries} entries`);
+        assert.ok(128 * shards <= Math.max(128, maxBytes / 8), `${shards} shards`);
+      }
+    });
+
+    test('evicts where the heap is full, if it has a limit', () => {
+      const heap = made({ maxSize: 4 << 20 });
+      const cache = heap.map('cache', { maxBytes: 1 << 30, encoding: 'json' });
+      for (let i = 0; i < 20_000; i++) cache.set(`key ${i}`, 'x'.repeat(1 + ((i * 7) % 2000)));
+      assert.ok(cache.stats().evictions > 10_000);
+      assert.equal(cache.get('key 19999').length, 1 + ((19_999 * 7) % 2000));
+      heap.verify();
+      cache.clear();
+      const store = heap.map('store');
+      const fill = () => {
+        for (let i = 0; i < 20_000; i++) store.set(`key ${i}`, Buffer.alloc(1000));
+      };
+      assert.throws(fill, code('ERR_MEMS_OUT_OF_MEMORY'));
+      assert.equal(store.stats().evictions, 0);
+    });
+
+    test('fetches a value for which there is no room', async () => {
+      const map = made().map('small', { maxBytes: 5000 });
+      const value = await map.fetch('a', () => Buffer.alloc(10_000, 1));
+      assert.deepEqual(value, Buffer.alloc(10_000, 1));
+      assert.equal(map.has('a'), false);
+      assert.equal(map.stats().unkept, 1);
+      // Nobody waits for it.
+      assert.deepEqual(await map.fetch('a', () => Buffer.from('short')), Buffer.from('short'));
+      assert.equal(map.stats().unkept, 1);
     });
 
     test('is shown with what it has', () => {

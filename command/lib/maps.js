@@ -35,7 +35,7 @@ const limit = (number) => (number === Number.POSITIVE_INFINITY ? null : number);
 
 /** What a map counts. What an object of a map has counted itself says nothing here. */
 function statsOf(map) {
-  const { hits, misses, maxBytes, maxEntries, ...stats } = map.stats();
+  const { hits, misses, unkept, maxBytes, maxEntries, ...stats } = map.stats();
   return { ...stats, maxBytes: limit(maxBytes), maxEntries: limit(maxEntries) };
 }
 

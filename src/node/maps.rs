@@ -182,13 +182,12 @@ callback! {
             Err(bytes) => return Err(Error::from(MapError::Name { bytes, most: map::MOST_NAME }).into()),
         };
         let encoding = encoding.number().and_then(arguments::whole).and_then(|code| u8::try_from(code).ok()).unwrap_or(0);
-        let defaults = MapOptions::default();
         let options = MapOptions {
             most_bytes: limit("options.maxBytes", most_bytes)?,
             most_entries: limit("options.maxEntries", most_entries)?,
             shards: match shards.number().and_then(arguments::whole) {
-                Some(count) if count.is_power_of_two() && count <= 4096 => count.trailing_zeros(),
-                _ if shards.kind() == ValueType::Undefined => defaults.shards,
+                Some(count) if count.is_power_of_two() && count <= 4096 => Some(count.trailing_zeros()),
+                _ if shards.kind() == ValueType::Undefined => None,
                 _ => {
                     let expected = "a power of two from 1 to 4096";
                     return Err(Failure::ArgumentType { name: "options.shards", expected, received: shards.described() });
@@ -430,7 +429,7 @@ fn ring(open: &Open) {
 fn signed(value: Value) -> Result<i64, Failure> {
     let refused = || Failure::ArgumentType {
         name: "by",
-        expected: "a whole number from -2^63 to 2^63 - 1",
+        expected: "a BigInt from -2^63 to 2^63 - 1, or a safe integer",
         received: value.described(),
     };
     if let BigInt::Not = value.bigint() {

@@ -161,6 +161,11 @@ impl HeapFile {
         .into()
     }
 
+    /// Whether this process holds the lock.
+    pub(in crate::mems) const fn has_lock(&self) -> bool {
+        self.is_locked
+    }
+
     /// Releases the lock, if this process holds it.
     #[inline]
     fn unlock(&mut self) {
