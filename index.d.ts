@@ -1587,7 +1587,7 @@ export interface MapOptions<Value = Buffer> {
    * functions of one's own. A value is encoded with it, so that objects that are read are copies. Each entry says which one it has been
    * encoded with, except for functions of one's own.
    *
-   * `v8.deserialize` is not made for bytes of others: with `'v8'` whoever can write to the heap, or to its file, is trusted.
+   * `v8.deserialize` is not made for bytes of others: with `'v8'` all programs that can write to the heap, or to its file, are trusted.
    *
    * @defaultValue `'binary'`
    */
@@ -1620,7 +1620,8 @@ export interface MapOptions<Value = Buffer> {
   checksum?: boolean;
 }
 
-/** A key of a {@link SharedMap}: a string, or bytes, at most 65,535 of them. A string and its bytes as UTF-8 are the same key. */
+/** A key of a {@link SharedMap}: a string, or bytes, at most 65,535 of them. A string and its bytes as UTF-8 are the same key. Surrogates without
+ * their other half become U+FFFD. */
 export type MapKey = string | Uint8Array;
 
 /** What {@link SharedMap.stats} returns. */
@@ -1655,9 +1656,9 @@ export interface MapStats {
  * Reading takes no lock: `get` copies a value while others change the map, and returns one that was there whole. A call that changes something
  * holds the heap's lock for that long. A process that is killed in the middle leaves each entry whole, or as it was before.
  *
- * Its methods throw, beside what each says, what `malloc` of the heap throws, `ERR_MEMS_FINISHED` or another of a heap that has ended, and in a heap
- * file `ERR_MEMS_READ_ONLY`, `ERR_MEMS_LOCK_TIMEOUT`, `ERR_MEMS_FILE_LOST` and `ERR_MEMS_FILE_CORRUPT`; of keys `ERR_INVALID_ARG_TYPE` (TypeError) and
- * `ERR_MEMS_KEY_TOO_LONG`.
+ * Its methods throw, beside what each says, what `malloc` of the heap throws, `ERR_MEMS_CLOSED` of a heap that has ended, `ERR_MEMS_CORRUPT` of a
+ * value that is not what its entry says, and in a heap file `ERR_MEMS_READ_ONLY`, `ERR_MEMS_LOCK_TIMEOUT`, `ERR_MEMS_FILE_LOST` and
+ * `ERR_MEMS_FILE_CORRUPT`; of keys `ERR_INVALID_ARG_TYPE` (TypeError) and `ERR_MEMS_KEY_TOO_LONG`.
  *
  * @typeParam Value - The type of the values.
  */
@@ -1705,7 +1706,8 @@ export interface SharedMap<Value = Buffer> {
   clear(): void;
   /**
    * Returns the value of a key, and lets `make` make it if there is none: once, in whichever thread or process is first, while all others wait
-   * for it. If `make` throws, or its process dies, one of the others is next. A value of `undefined` is returned and not kept. Calls of one object
+   * for it. If `make` throws, or its process dies, one of the others is next. A value of `undefined` is returned and not kept. If there is no room for the
+   * value, or for the note that it is being made, it rejects as `set` throws. Calls of one object
    * for the same key have one promise: none of them is over before `make` is, however long that takes.
    *
    * @param options - `ttl` as in `set`; `lease`: for how long `make` may take before another is asked, 30,000 milliseconds by default.
@@ -1731,8 +1733,9 @@ export interface SharedMap<Value = Buffer> {
    */
   increment(key: MapKey, by?: bigint | number): bigint;
   /**
-   * Sets the value of a key if its value is encoded as `expected` is; `undefined`: if it has none. Returns whether it has been set.
-   * A counter is eight bytes, which no value of another encoding than `'binary'` equals.
+   * Sets the value of a key if the bytes of its value are those that `expected` is encoded as; `undefined`: if it has none. Returns whether it has been
+   * set. `v8.serialize` may make other bytes of a value that is the same, such as an object with its properties in another order. A counter is
+   * eight bytes, which no value of another encoding than `'binary'` equals.
    *
    * @throws As `set`.
    */

@@ -72,7 +72,7 @@ impl Memory {
         self.epoch.now() == self.seen
     }
 
-    /// What tells this from what is known after [`Memory::learn`].
+    /// A mark of what is known: another one after [`Memory::learn`] has found something new.
     pub const fn known(&self) -> (u64, u64) {
         (self.end, self.seen)
     }

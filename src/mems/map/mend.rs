@@ -117,7 +117,7 @@ impl Mems {
         for number in 0..map.shard_count() {
             match map.table(number) {
                 Ok(Some((_, table))) if strays.binary_search(&number).is_err() => {
-                    map.mend_table(number, table, &mut mended)?
+                    map.mend_table(number, table, &mut mended)?;
                 }
                 Ok(None) => {}
                 Ok(Some(_)) | Err(_) => {

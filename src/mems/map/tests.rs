@@ -589,6 +589,29 @@ fn a_map_that_is_cleared_has_no_tables() {
     assert_eq!(get(&mut map, &mut heap, b"key"), Some(b"value".to_vec()));
 }
 
+/// A reader to whom, whenever it has learnt of an extent, an entry is moved to the next.
+struct Late<'test> {
+    reader: &'test mut Process,
+    writer: &'test mut Process,
+    map: &'test mut Map,
+    moves: u8,
+}
+
+impl Access for Late<'_> {
+    fn with<T>(&mut self, step: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
+        self.reader.with(step)
+    }
+
+    fn look<T>(&mut self, step: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
+        let done = self.reader.look(step);
+        if self.moves > 0 {
+            self.moves -= 1;
+            set(self.map, self.writer, b"key", &vec![self.moves; 2 << 20]).unwrap();
+        }
+        done
+    }
+}
+
 #[test]
 fn a_reader_finds_what_others_have_put_where_it_has_mapped_nothing_yet() {
     let folder = Folder::new();
@@ -598,27 +621,6 @@ fn a_reader_finds_what_others_have_put_where_it_has_mapped_nothing_yet() {
     let [mut here, mut there] = [&mut writer, &mut reader].map(|heap| Map::open(heap, b"map", &options).unwrap());
     set(&mut here, &mut writer, b"key", b"old").unwrap();
     assert_eq!(get(&mut there, &mut reader, b"key"), Some(b"old".to_vec()));
-    /// A reader to whom, whenever it has learnt of an extent, an entry is moved to the next.
-    struct Late<'test> {
-        reader: &'test mut Process,
-        writer: &'test mut Process,
-        map: &'test mut Map,
-        moves: u8,
-    }
-    impl Access for Late<'_> {
-        fn with<T>(&mut self, step: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
-            self.reader.with(step)
-        }
-
-        fn look<T>(&mut self, step: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
-            let done = self.reader.look(step);
-            if self.moves > 0 {
-                self.moves -= 1;
-                set(self.map, self.writer, b"key", &vec![self.moves; 2 << 20]).unwrap();
-            }
-            done
-        }
-    }
     set(&mut here, &mut writer, b"key", &vec![9; 2 << 20]).unwrap();
     let mut late = Late { reader: &mut reader, writer: &mut writer, map: &mut here, moves: 2 };
     let mut room = vec![0; 4 << 20];
