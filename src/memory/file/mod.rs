@@ -108,6 +108,9 @@ pub struct File {
     /// How often it was written to disk.
     #[cfg(test)]
     pub syncs: std::sync::atomic::AtomicUsize,
+    /// What it was each time, unless that is too much.
+    #[cfg(test)]
+    pub synced: std::sync::Mutex<Vec<Vec<u8>>>,
 }
 
 impl File {
@@ -123,6 +126,8 @@ impl File {
             lost: AtomicBool::new(false),
             #[cfg(test)]
             syncs: 0.into(),
+            #[cfg(test)]
+            synced: Vec::new().into(),
         })
     }
 
@@ -189,13 +194,24 @@ impl File {
     /// The system's. What the disk holds is not known then, even if a later call succeeds.
     pub fn sync(&self) -> io::Result<()> {
         #[cfg(test)]
-        self.syncs.fetch_add(1, Ordering::Relaxed);
+        self.keep_synced();
         #[cfg(feature = "test-hooks")]
         match FAILING.swap(0, Ordering::Relaxed) {
             0 => {}
             errno => return Err(io::Error::from_raw_os_error(errno)),
         }
         if self.read_only { Ok(()) } else { system::sync(self) }
+    }
+
+    #[cfg(test)]
+    fn keep_synced(&self) {
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        let length = self.bytes().unwrap_or(0);
+        if length < 4 << 20 {
+            let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+            self.read_at(0, &mut bytes).expect("it is read");
+            self.synced.lock().expect("no test has failed").push(bytes);
+        }
     }
 
     /// Maps a part of the file as words that all processes share; it starts and ends at multiples of [`UNIT`].

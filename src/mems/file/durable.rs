@@ -68,7 +68,10 @@ impl HeapFile {
                     return Err(self.corrupt("an extent cannot be mapped"));
                 }
                 let _turn = self.syncs.turn()?;
-                checkpoint::sync(&mut Alone(&self.syncs, ledger)).map(Some)
+                let generation = checkpoint::sync(&mut Alone(&self.syncs, ledger))?;
+                // What the sync has made of blocks that waited is on the disk before the file is said to be clean.
+                self.syncs.flush()?;
+                Ok(Some(generation))
             }
             _ => self.syncs.flush().map(|()| None),
         }

@@ -267,13 +267,27 @@ impl HeapFile {
     /// Says that the file is in use, on the disk as well, before anything is stored in it: the system may write other pages first, and a
     /// file that was in use when the power failed would look as if it had been closed. A file that was in use when the system stopped stays so.
     pub(super) fn begin(&self) -> Result<(), Error> {
-        if State::newest(&self.header).is_some_and(|state| state.is_clean) { self.begin_anew() } else { Ok(()) }
+        let is_written = |state: &State| word(self.header.at(at::STATE_WRITTEN)) == state.generation;
+        match State::newest(&self.header) {
+            Some(state) if state.is_clean => self.begin_anew(),
+            // A process that died as it waited for the disk has left a state that the disk may not have.
+            Some(state) if !is_written(&state) => self.write_state(),
+            _ => Ok(()),
+        }
     }
 
     /// Says that the file is in use in this run of the system, whatever it was: what it holds is sound.
     pub(super) fn begin_anew(&self) -> Result<(), Error> {
         State::write(&self.header, self.boot, false);
-        self.syncs.flush()
+        self.write_state()
+    }
+
+    /// Writes the newest state to the disk, and notes that it is there.
+    fn write_state(&self) -> Result<(), Error> {
+        self.syncs.flush()?;
+        let generation = State::newest(&self.header).map_or(0, |state| state.generation);
+        put(self.header.at(at::STATE_WRITTEN), generation);
+        Ok(())
     }
 
     /// Takes a process slot.
