@@ -258,10 +258,24 @@ impl HeapFile {
         })
     }
 
-    /// Whether the file was in use when the system stopped.
+    /// Whether the file was in use when the system stopped. A process that has the file open and sees another boot id, as in a container that
+    /// has a boot id of its own, shows that the system has not stopped: its lock would have ended.
     pub(super) fn has_lost_power(&self) -> Result<bool, Error> {
         let state = State::newest(&self.header).ok_or_else(|| corrupt(&self.path, "both of its states are damaged"))?;
-        Ok(!state.is_clean && state.boot != self.boot)
+        Ok(!state.is_clean && state.boot != self.boot && !self.is_used_by_others()?)
+    }
+
+    /// Whether a slot is another process's that has opened the file and is done with that. What the header says of slots is not looked at.
+    fn is_used_by_others(&self) -> Result<bool, Error> {
+        let own = self.owner.map(|owner| owner.slot);
+        let is_locked = |byte| self.file.is_byte_locked(byte).map_err(|error| self.failed("locked", &error));
+        for slot in (0..SLOTS).filter(|&slot| Some(slot) != own) {
+            if is_locked(slot as u64)? {
+                // A process that is opening the file may be about to restore it. (Who has a slot holds the opening lock itself.)
+                return Ok(own.is_some() || !is_locked(byte::OPENING)?);
+            }
+        }
+        Ok(false)
     }
 
     /// Says that the file is in use, on the disk as well, before anything is stored in it: the system may write other pages first, and a

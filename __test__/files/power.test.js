@@ -1,0 +1,77 @@
+'use strict';
+
+// Whether the system has stopped, and what is done before a file is said to be closed, in use or restored: with processes that are alive, that
+// die meanwhile, or that have no memory.
+
+const { after, describe, test } = require('node:test');
+const assert = require('node:assert/strict');
+const { fork, spawnSync } = require('node:child_process');
+const { once } = require('node:events');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { Heap } = require('@sambhav-gautam/osmemoryallocator');
+const { change, stopSystem } = require('../helpers/power.js');
+
+const ROOT = path.join(__dirname, '..', '..');
+const CHECKED = path.join(ROOT, 'target', 'test-addon');
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mems-power-'));
+let files = 0;
+
+after(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+const newPath = () => path.join(folder, `${++files}.mems`);
+
+/** Runs a program in a process that is killed at its end, with `Heap`, `file` and the addon `binding`, which is the one for tests. */
+function killed(file, program) {
+  const text = `
+    const { Heap } = require(${JSON.stringify(ROOT)});
+    const binding = require(${JSON.stringify(path.join(ROOT, 'binding.js'))});
+    const file = ${JSON.stringify(file)};
+    const result = (() => { ${program} })();
+    process.stdout.write(JSON.stringify(result ?? null), () => process.kill(process.pid, 'SIGKILL'));`;
+  const addon = fs.readdirSync(CHECKED).find((name) => name.endsWith('.node'));
+  const env = { ...process.env, MEMS_LIBRARY_PATH: path.join(CHECKED, addon) };
+  const { stdout, stderr } = spawnSync(process.execPath, ['-e', text], { encoding: 'utf8', env });
+  assert.equal(stderr, '');
+  return stdout === '' ? undefined : JSON.parse(stdout);
+}
+
+const names = (heap) => [...heap.roots].map(([name]) => name);
+
+/** Opens a file as another process does that is then killed. Returns the roots that it finds, or the code of an error. */
+const found = (file, options = {}) =>
+  killed(
+    file,
+    `try { return [...Heap.open(file, ${JSON.stringify(options)}).roots].map(([name]) => name); }
+    catch (error) { return error.code; }`,
+  );
+
+describe('a boot id that is another', () => {
+  test('is no power failure while a process has the file open', async () => {
+    for (const durable of [true, false]) {
+      const file = newPath();
+      killed(
+        file,
+        `const heap = Heap.open(file, { durable: ${durable} });
+        heap.roots.set('early', heap.malloc(100));
+        if (${durable}) heap.syncSync();
+        heap.roots.set('late', heap.malloc(100));`,
+      );
+      const holder = fork(path.join(__dirname, 'holder.js'), [file, '{}']);
+      await once(holder, 'message');
+      // As a container sees it that has a boot id of its own.
+      stopSystem(file);
+      assert.deepEqual(found(file), ['early', 'late']);
+      assert.deepEqual(found(file, { readOnly: true }), ['early', 'late']);
+      assert.deepEqual(
+        Heap.verify(file).roots.map(({ name }) => name),
+        ['early', 'late'],
+      );
+      holder.kill('SIGKILL');
+      await once(holder, 'exit');
+      assert.deepEqual(found(file, { readOnly: true }), 'ERR_MEMS_NEEDS_RECOVERY');
+      assert.deepEqual(found(file), durable ? ['early'] : 'ERR_MEMS_NEEDS_RECOVERY');
+    }
+  });
+});
