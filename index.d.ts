@@ -2395,11 +2395,11 @@ export type ErrorCode =
  * - `ERR_MEMS_FILE_VERSION`: the file has a layout that this version of MeMS does not read.
  * - `ERR_MEMS_FILE_CORRUPT`: the file is damaged. The message says where.
  * - `ERR_MEMS_NEEDS_RECOVERY`: the file was open when the system stopped (power, kernel), so the disk may have some of its newer pages
- *   and some of its older; see {@link HeapFileOptions.onPowerLoss}.
+ *   and some of its older; or the disk has failed. See {@link HeapFileOptions.onPowerLoss}.
  * - `ERR_MEMS_NOT_DURABLE`: the file was not made with {@link HeapFileOptions.durable}, and cannot be synced.
  * - `ERR_MEMS_SYNC_FAILED`: the system could not write the file to the disk; its own error is the `cause`. What the disk has is
  *   unknown then, and a later attempt could succeed without having written all, so each later sync of each process fails as well, until
- *   all have closed the file and one opens it again.
+ *   all have closed the file and one opens it again, which returns to the last sync that has finished.
  * - `ERR_MEMS_FILE_IN_USE`: another process has the file open with {@link HeapFileOptions.exclusive}, or this one asks for that and others,
  *   or it itself, have it open without. The message names them.
  * - `ERR_MEMS_FILE_SYSTEM`: the file is on a file system on which memory cannot be shared safely. The message names its kind.

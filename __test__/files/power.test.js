@@ -75,3 +75,27 @@ describe('a boot id that is another', () => {
     }
   });
 });
+
+test('after a disk has failed the last sync comes back, whatever pages the system has dropped', () => {
+  const file = newPath();
+  killed(
+    file,
+    `const heap = Heap.open(file, { durable: true });
+    heap.roots.set('early', heap.malloc(100));
+    heap.syncSync();
+    require('fs').copyFileSync(file, file + '.synced');
+    for (const name of ['a', 'b', 'c']) heap.roots.set(name, heap.malloc(10000));
+    binding.failNextFlush(${os.constants.errno.EIO});
+    try { heap.syncSync(); } catch {}`,
+  );
+  // The first page of starts and ends is read from the disk again, which does not have what was stored to it since.
+  change(file, 262144, fs.readFileSync(`${file}.synced`).subarray(262144, 262144 + 4096));
+  // Who dies as it mends the file, or does not want it mended, leaves that to the next.
+  assert.equal(found(file, { onPowerLoss: 'refuse' }), 'ERR_MEMS_NEEDS_RECOVERY');
+  assert.equal(found(file, { readOnly: true }), 'ERR_MEMS_NEEDS_RECOVERY');
+  const heap = Heap.open(file);
+  assert.deepEqual(names(heap), ['early']);
+  heap.verify();
+  heap.close();
+  assert.deepEqual(Heap.verify(file, { deep: true }).problems, []);
+});

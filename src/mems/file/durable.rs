@@ -2,7 +2,7 @@
 //!
 //! Costs: O(n) for n units after a power failure.
 
-use super::format::Entry;
+use super::format::{Entry, State};
 use super::open::OnPowerLoss;
 use super::syncs::Syncs;
 use super::{FileOptions, HeapFile, Opened};
@@ -77,11 +77,16 @@ impl HeapFile {
         }
     }
 
-    /// Writes all pages of a file again of which it is unknown what the disk has, if no other process has it open.
+    /// Writes all pages of a file again of which it is unknown what the disk has, if no other process has it open. The system may have dropped
+    /// pages that it could not write, and have read older ones again. So the pages of a heap that has syncs count as those that a power failure
+    /// leaves: until they are mended, the file is of no run of the system.
     pub(super) fn heal(&self) {
         const STEP: u64 = 1 << 20;
         if self.header.sync_failure().is_none() || self.has_others() {
             return;
+        }
+        if self.header.is_durable() {
+            State::write(&self.header, [0; 16], false);
         }
         let rewrite = || {
             let (end, mut bytes) = (self.file.bytes()?, Vec::new());

@@ -437,10 +437,12 @@ impl Mems {
             let mut file = HeapFile::look_into(opened, options)?;
             file.check_options(options)?;
             file.take_slot(options.exclusive)?;
+            if !file.has_lost_power()? {
+                file.heal();
+            }
             if file.has_lost_power()? {
                 return Self::after_power_loss(file, opened, options);
             }
-            file.heal();
             let heap = Self::build(file, options)?;
             heap.file()?.begin()?;
             Ok(heap)
