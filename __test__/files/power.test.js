@@ -99,3 +99,35 @@ test('after a disk has failed the last sync comes back, whatever pages the syste
   heap.close();
   assert.deepEqual(Heap.verify(file, { deep: true }).problems, []);
 });
+
+const canLimit = spawnSync('prlimit', ['--version']).status === 0;
+
+test('a want of memory does not bring back the sync before the last', {
+  skip: !canLimit && 'needs prlimit',
+}, () => {
+  const file = newPath();
+  killed(
+    file,
+    `const heap = Heap.open(file, { durable: true });
+    heap.roots.set('first', heap.malloc(100));
+    heap.syncSync();
+    heap.roots.set('second', heap.malloc(255 * 2 ** 20));
+    heap.syncSync();`,
+  );
+  stopSystem(file);
+  const before = fs.readFileSync(file).subarray(0, 262144);
+  const code = killed(
+    file,
+    `Heap.open(file + '.other').close();
+    const [, pages] = /VmSize:\\s*(\\d+)/.exec(require('fs').readFileSync('/proc/self/status', 'utf8'));
+    require('child_process').execFileSync('prlimit', ['--pid', String(process.pid), '--as=' + (Number(pages) * 1024 + 128 * 2 ** 20)]);
+    try { return [...Heap.open(file).roots].map(([name]) => name); } catch (error) { return error.code; }`,
+  );
+  assert.equal(code, 'ERR_MEMS_FILE');
+  const now = fs.readFileSync(file).subarray(0, 262144);
+  // What differs is the process slot that was taken.
+  assert.ok(now.subarray(0, 4096).equals(before.subarray(0, 4096)));
+  const heap = Heap.open(file);
+  assert.deepEqual(names(heap), ['first', 'second']);
+  heap.close();
+});

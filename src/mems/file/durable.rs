@@ -198,8 +198,18 @@ impl Mems {
     }
 }
 
-/// The newest record of a file whose copy is whole.
+/// The newest record of a file whose copy is whole. The file stays as it is if there is none.
 fn newest_whole(file: &HeapFile, opened: &Opened, options: &FileOptions) -> Result<Record, Error> {
+    let count = word(file.header.at(at::EXTENT_COUNT));
+    let found = look_for_whole(file, opened, options);
+    if found.is_err() {
+        put(file.header.at(at::EXTENT_COUNT), count);
+    }
+    found
+}
+
+/// [`newest_whole`], which leaves the number of extents of the last record that was looked at.
+fn look_for_whole(file: &HeapFile, opened: &Opened, options: &FileOptions) -> Result<Record, Error> {
     let mut refused = None;
     for record in file.header.records() {
         put(file.header.at(at::EXTENT_COUNT), record.extents);
@@ -209,7 +219,9 @@ fn newest_whole(file: &HeapFile, opened: &Opened, options: &FileOptions) -> Resu
                     return Ok(record);
                 }
             }
-            Err(error) => refused = Some(error),
+            Err(error @ Error::File(FileError::FileCorrupt { .. })) => refused = Some(error),
+            // A want of memory says nothing about the sync, which has finished: the one before is not to come back in its place.
+            Err(error) => return Err(error),
         }
     }
     Err(refused.unwrap_or_else(|| file.corrupt("neither of its two last syncs is whole on the disk")))
