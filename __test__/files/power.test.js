@@ -76,6 +76,25 @@ describe('a boot id that is another', () => {
   });
 });
 
+describe('the last close', () => {
+  test('finishes what a process has left that died in a call', () => {
+    for (const durable of [true, false]) {
+      const file = newPath();
+      const heap = Heap.open(file, { durable });
+      heap.roots.set('word', heap.calloc(1, 16));
+      // Stores of the call: the intent is written by the first eight, and the lock is held.
+      const dead = killed(
+        file,
+        `const heap = Heap.open(file); binding.dieBeforeStore(9); heap.malloc(100);`,
+      );
+      assert.equal(dead, undefined);
+      heap.close();
+      const { clean, notes, sound } = Heap.verify(file, { deep: true });
+      assert.deepEqual({ clean, notes, sound }, { clean: true, notes: [], sound: true });
+    }
+  });
+});
+
 test('after a disk has failed the last sync comes back, whatever pages the system has dropped', () => {
   const file = newPath();
   killed(
