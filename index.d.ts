@@ -1498,8 +1498,9 @@ export interface HeapFileOptions<Address extends bigint | number = bigint> {
    */
   durable?: boolean;
   /**
-   * How often a thread of this process syncs a durable heap, in milliseconds from the end of one sync to the next, at least 1. The process
-   * does not wait for the thread when it ends. If a sync fails, the thread ends, and the next call of {@link Heap.sync} throws.
+   * How often a thread of this process syncs a durable heap, in milliseconds from the end of one sync to the next, at least 1. If the process has
+   * the file open already, the first who passes this counts. The process does not wait for the thread when it ends. If the disk fails, the thread
+   * ends, and the next call of {@link Heap.sync} throws.
    *
    * @defaultValue undefined: nothing is synced but by calls, and by the last close
    */

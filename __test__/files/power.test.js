@@ -150,3 +150,24 @@ test('a want of memory does not bring back the sync before the last', {
   assert.deepEqual(names(heap), ['first', 'second']);
   heap.close();
 });
+
+describe('a file that the process has open already', () => {
+  test('is refused as durable if it is not', () => {
+    const file = newPath();
+    const heap = Heap.open(file);
+    for (const options of [{ durable: true }, { syncEvery: 100 }]) {
+      assert.throws(() => Heap.open(file, options), { code: 'ERR_MEMS_NOT_DURABLE' });
+    }
+    heap.close();
+    assert.equal(Heap.verify(file).clean, true);
+  });
+
+  test('is synced every so often from then on that one asks for it', async () => {
+    const heap = Heap.open(newPath(), { durable: true });
+    const again = Heap.open(heap.path, { syncEvery: 1 });
+    const generation = () => fs.readFileSync(heap.path).readBigUInt64LE(86016);
+    while (generation() < 4n) await new Promise((resolve) => setTimeout(resolve, 5));
+    again.close();
+    heap.close();
+  });
+});

@@ -47,7 +47,7 @@ impl HeapFile {
     }
 
     /// Fails if the file is not as the options want it.
-    pub(super) fn check_options(&self, options: &FileOptions) -> Result<(), Error> {
+    pub(crate) fn check_options(&self, options: &FileOptions) -> Result<(), Error> {
         let (path, is_durable) = (self.path_said(), self.header.is_durable());
         if !is_durable && (options.durable || options.sync_every.is_some()) {
             return Err(FileError::NotDurable { path }.into());
