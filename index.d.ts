@@ -1926,8 +1926,8 @@ export interface Heap<Address extends bigint | number = bigint> {
   /**
    * Writes a durable heap ({@link HeapFileOptions.durable}) to the disk, in a thread of its own. When the promise is fulfilled, a power failure brings
    * back what the heap was at one moment of the call, or what a later sync has written: the blocks, the roots, and of each block the bytes that it
-   * had then, unless they are stored to later. (Those may be there or not, each page by itself. To replace contents as a whole, write
-   * them to a new block, and store its address by {@link Heap.replace} or in a root.)
+   * had then, unless they are stored to later. (Those may be there or not, each page by itself. Addresses in blocks are such bytes, also those that
+   * {@link Heap.replace} stores. To replace contents as a whole, write them to a new block, and store its address in a root.)
    *
    * Any process and thread may sync, and calls continue meanwhile; several syncs come one after the other. The last process that closes a
    * file syncs it. On Windows a sync is sure to have what this process has stored in blocks; what other processes have stored may be missing.
@@ -2225,6 +2225,9 @@ export interface HeapConstructor {
    * Mends a heap file that is damaged, or was open when the system stopped: derives everything anew from where blocks start and end. With
    * `into`, the file stays as it is, and a new file gets what is sound of it, with a uuid of its own; extents without blocks at its end are
    * left out.
+   *
+   * A durable heap that was open when the system stopped needs no repair: {@link HeapConstructor.open} brings back its last sync. A repair keeps what
+   * is found in the place of that, as {@link HeapFileOptions.onPowerLoss} `'salvage'` does.
    *
    * Live blocks stay at their addresses. Lost are extents that the file's table no longer says, or that are cut off; and roots whose blocks
    * are not there. Of maps, entries that make no sense are dropped, others are found again, and all are counted anew. The bytes of other
