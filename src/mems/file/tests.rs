@@ -72,7 +72,7 @@ fn a_process_that_died_before_the_disk_had_its_mark_leaves_that_to_the_next() {
     let (sample, options) = (Sample::new(), FileOptions::default());
     let (_first, heap) = sample.open(&options);
     heap.finish();
-    // It has marked the file, and has died as it waited for the disk.
+    // A process has marked the file, and has died as it waited for the disk.
     let opened = Opened::new(&sample.0, &options).expect("it is opened");
     let file = HeapFile::look_into(&opened, &options).expect("it is a heap");
     State::write(&file.header, file.boot, false);
