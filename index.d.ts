@@ -1498,8 +1498,9 @@ export interface HeapFileOptions<Address extends bigint | number = bigint> {
    */
   durable?: boolean;
   /**
-   * How often a thread of this process syncs a durable heap, in milliseconds from the end of one sync to the next, at least 1. The process
-   * does not wait for the thread when it ends. If a sync fails, the thread ends, and the next call of {@link Heap.sync} throws.
+   * How often a thread of this process syncs a durable heap, in milliseconds from the end of one sync to the next, at least 1. If the process has
+   * the file open already, the first who passes this counts. The process does not wait for the thread when it ends. If the disk fails, the thread
+   * ends, and the next call of {@link Heap.sync} throws.
    *
    * @defaultValue undefined: nothing is synced but by calls, and by the last close
    */
@@ -1725,13 +1726,15 @@ export interface SharedMap<Value = Buffer> {
     options?: { ttl?: number; lease?: number },
   ): Promise<Value | undefined>;
   /**
-   * Adds to a counter, which begins at 0, and returns the sum: a whole number from -2^63 to 2^63 - 1. A counter has no time to live, not that of
-   * the map either, and is evicted as other entries are: a map without limits is the place for totals.
+   * Adds to a counter, which begins at 0, and returns the sum: a whole number from -2^63 to 2^63 - 1. A counter is
+   * evicted as other entries are: a map without limits is the place for totals.
    *
    * @param by - A whole number, 1 by default: a BigInt, or a number that is a safe integer.
+   * @param options - `ttl`: for how long a counter that begins with this call lives, in milliseconds; 0 or `Infinity`, which is the default whatever
+   * the `ttl` of the map is: for ever.
    * @throws `ERR_MEMS_NOT_A_COUNTER` if the key has a value that was set; `ERR_OUT_OF_RANGE` if the sum is none that a counter can have.
    */
-  increment(key: MapKey, by?: bigint | number): bigint;
+  increment(key: MapKey, by?: bigint | number, options?: { ttl?: number }): bigint;
   /**
    * Sets the value of a key if the bytes of its value are those that `expected` is encoded as; `undefined`: if it has none. Returns whether it has been
    * set. `v8.serialize` may make other bytes of a value that is the same, such as an object with its properties in another order. A counter is
@@ -1974,8 +1977,8 @@ export interface Heap<Address extends bigint | number = bigint> {
   /**
    * Writes a durable heap ({@link HeapFileOptions.durable}) to the disk, in a thread of its own. When the promise is fulfilled, a power failure brings
    * back what the heap was at one moment of the call, or what a later sync has written: the blocks, the roots, and of each block the bytes that it
-   * had then, unless they are stored to later. (Those may be there or not, each page by itself. To replace contents as a whole, write
-   * them to a new block, and store its address by {@link Heap.replace} or in a root.)
+   * had then, unless they are stored to later. (Those may be there or not, each page by itself. Addresses in blocks are such bytes, also those that
+   * {@link Heap.replace} stores. To replace contents as a whole, write them to a new block, and store its address in a root.)
    *
    * Any process and thread may sync, and calls continue meanwhile; several syncs come one after the other. The last process that closes a
    * file syncs it. On Windows a sync is sure to have what this process has stored in blocks; what other processes have stored may be missing.
@@ -2274,6 +2277,9 @@ export interface HeapConstructor {
    * `into`, the file stays as it is, and a new file gets what is sound of it, with a uuid of its own; extents without blocks at its end are
    * left out.
    *
+   * A durable heap that was open when the system stopped needs no repair: {@link HeapConstructor.open} brings back its last sync. A repair keeps what
+   * is found in the place of that, as {@link HeapFileOptions.onPowerLoss} `'salvage'` does.
+   *
    * Live blocks stay at their addresses. Lost are extents that the file's table no longer says, or that are cut off; and roots whose blocks
    * are not there. Of maps, entries that make no sense are dropped, others are found again, and all are counted anew. The bytes of other
    * blocks are not looked at. What was done is among the notes of the report.
@@ -2444,11 +2450,11 @@ export type ErrorCode =
  * - `ERR_MEMS_FILE_VERSION`: the file has a layout that this version of MeMS does not read.
  * - `ERR_MEMS_FILE_CORRUPT`: the file is damaged. The message says where.
  * - `ERR_MEMS_NEEDS_RECOVERY`: the file was open when the system stopped (power, kernel), so the disk may have some of its newer pages
- *   and some of its older; see {@link HeapFileOptions.onPowerLoss}.
+ *   and some of its older; or the disk has failed. See {@link HeapFileOptions.onPowerLoss}.
  * - `ERR_MEMS_NOT_DURABLE`: the file was not made with {@link HeapFileOptions.durable}, and cannot be synced.
  * - `ERR_MEMS_SYNC_FAILED`: the system could not write the file to the disk; its own error is the `cause`. What the disk has is
  *   unknown then, and a later attempt could succeed without having written all, so each later sync of each process fails as well, until
- *   all have closed the file and one opens it again.
+ *   all have closed the file and one opens it again, which returns to the last sync that has finished.
  * - `ERR_MEMS_FILE_IN_USE`: another process has the file open with {@link HeapFileOptions.exclusive}, or this one asks for that and others,
  *   or it itself, have it open without. The message names them.
  * - `ERR_MEMS_FILE_SYSTEM`: the file is on a file system on which memory cannot be shared safely. The message names its kind.

@@ -271,8 +271,9 @@ class SharedMap {
     binding.mapClear(this.#of.map);
   }
 
-  increment(key, by = 1) {
-    return binding.mapIncrement(this.#of.map, key, by);
+  increment(key, by = 1, options) {
+    const ttl = ttlOf(known(options, CALL_OPTIONS, 'increment()').ttl, 0);
+    return binding.mapIncrement(this.#of.map, key, by, ttl);
   }
 
   compareAndSet(key, expected, value, options) {

@@ -151,6 +151,7 @@ for (const [kind, made] of [
       assert.equal(map.get('a'), 2n ** 62n - 2n);
       assert.throws(() => map.increment('a', 2n ** 62n + 2n), code('ERR_OUT_OF_RANGE'));
       map.set('b', 'text');
+      assert.throws(() => map.increment('a', 2n ** 62n + 2n), RangeError);
       assert.throws(() => map.increment('b'), code('ERR_MEMS_NOT_A_COUNTER'));
       assert.throws(() => map.increment('a', 0.5), code('ERR_INVALID_ARG_TYPE'));
       assert.deepEqual([...map].sort(), [
@@ -268,6 +269,18 @@ for (const [kind, made] of [
       await new Promise((resolve) => setTimeout(resolve, 5));
       end('page d');
       assert.deepEqual(await Promise.all([slow, waiting]), ['page d', 'page d']);
+    });
+
+    test('begins a counter anew when its time is over', () => {
+      const map = made().map('rates', { ttl: 1 });
+      const begun = Date.now();
+      assert.equal(map.increment('for ever'), 1n);
+      assert.equal(map.increment('a', 2, { ttl: 5 }), 2n);
+      // Later calls do not lengthen it.
+      for (let sum = 2n; sum > 1n; ) sum = map.increment('a', 1, { ttl: 5 });
+      assert.ok(Date.now() >= begun + 5);
+      assert.equal(map.increment('for ever'), 2n);
+      assert.throws(() => map.increment('a', 1, { TTL: 5 }), code('ERR_INVALID_ARG_VALUE'));
     });
 
     test('lets what has expired go before a table grows', () => {

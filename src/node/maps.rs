@@ -285,11 +285,11 @@ callback! {
 }
 
 callback! {
-    /// `mapIncrement(map, key, by): bigint`
-    map_increment, |map, key, by| {
+    /// `mapIncrement(map, key, by, ttl): bigint`
+    map_increment, |map, key, by, ttl| {
         let by = signed(by)?;
         with_key(key, |bytes, text| changing(map, |open| {
-            Ok(Signed(open.map.increment(&mut open.heap, bytes, by, text)?))
+            Ok(Signed(open.map.increment(&mut open.heap, bytes, by, text, expiry(ttl))?))
         }))
     }
 }

@@ -113,6 +113,9 @@ pub struct File {
     /// How many bytes were written to it, but by stores to maps.
     #[cfg(test)]
     pub written: std::sync::atomic::AtomicU64,
+    /// What it was each time, unless that is too much.
+    #[cfg(test)]
+    pub synced: std::sync::Mutex<Vec<Vec<u8>>>,
 }
 
 impl File {
@@ -131,6 +134,7 @@ impl File {
             syncs: 0.into(),
             #[cfg(test)]
             written: 0.into(),
+            synced: Vec::new().into(),
         })
     }
 
@@ -211,13 +215,24 @@ impl File {
     /// The system's. What the disk holds is not known then, even if a later call succeeds.
     pub fn sync(&self) -> io::Result<()> {
         #[cfg(test)]
-        self.syncs.fetch_add(1, Ordering::Relaxed);
+        self.keep_synced();
         #[cfg(feature = "test-hooks")]
         match FAILING.swap(0, Ordering::Relaxed) {
             0 => {}
             errno => return Err(io::Error::from_raw_os_error(errno)),
         }
         if self.read_only { Ok(()) } else { system::sync(self) }
+    }
+
+    #[cfg(test)]
+    fn keep_synced(&self) {
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        let length = self.bytes().unwrap_or(0);
+        if length < 4 << 20 {
+            let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+            self.read_at(0, &mut bytes).expect("it is read");
+            self.synced.lock().expect("no test has failed").push(bytes);
+        }
     }
 
     /// Maps a part of the file as words that all processes share; it starts and ends at multiples of [`UNIT`].

@@ -269,6 +269,19 @@ impl Mems {
         Ok(())
     }
 
+    /// Recovers what a dead process has left, as the last process closes the file: one in which something is under way is not closed cleanly. If
+    /// that fails, it stays so.
+    pub(in crate::mems) fn settle_last(&mut self) {
+        let is_left = self.file.as_ref().is_some_and(|file| {
+            let header = &file.header;
+            let is_under_way = header.holder().is_some() || header.has_intent() || header.publication().is_some();
+            is_under_way && !file.is_read_only() && !file.has_others()
+        });
+        if is_left && self.enter_file().is_ok() {
+            self.leave_file();
+        }
+    }
+
     /// Calls `operation` as the owner of the lock may, for a caller that has the file, or its view of the file, for itself.
     #[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript verifies and repairs files"))]
     fn as_owner<T>(&mut self, operation: impl FnOnce(&mut Self) -> T) -> T {

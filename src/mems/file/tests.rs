@@ -1,9 +1,10 @@
 //! Heaps in files: what is on the disk and when, what another process can see of a call before it has ended, and deaths in calls that do more
 //! than one operation.
 
-use super::format::Entry;
-use super::{FileOptions, HeapFile, Opened};
+use super::format::{Entry, State};
+use super::{FileOptions, HeapFile, Opened, layout};
 use crate::heap::ledger::death::{dying_before, watched};
+use crate::heap::ledger::layout::SECTOR_WORDS;
 use crate::memory::file::new_uuid;
 use crate::mems::Mems;
 use std::cell::Cell;
@@ -49,6 +50,42 @@ fn that_a_file_is_in_use_is_on_the_disk_before_anything_is_stored_in_it() {
         heap.finish();
         other.finish();
     }
+}
+
+#[test]
+fn a_file_is_said_to_be_clean_when_everything_else_is_on_the_disk() {
+    for durable in [false, true] {
+        let (sample, options) = (Sample::new(), FileOptions { durable, ..FileOptions::default() });
+        let (opened, mut heap) = sample.open(&options);
+        heap.enter_file().unwrap();
+        let blocks: Vec<_> = (0..100).map(|_| heap.malloc(500).unwrap()).collect();
+        blocks.into_iter().step_by(2).for_each(|block| heap.free(block).unwrap());
+        heap.leave_file();
+        heap.finish();
+        let synced = opened.file.synced.lock().unwrap();
+        let [.., before, last] = &synced[..] else { panic!("{} syncs", synced.len()) };
+        let changed: Vec<_> = (0..last.len()).filter(|&at| before[at] != last[at]).collect();
+        let states = 8 * layout::at::STATES..8 * (layout::at::STATES + SECTOR_WORDS);
+        assert!(!changed.is_empty() && changed.iter().all(|at| states.contains(at)), "{changed:?}");
+    }
+}
+
+#[test]
+fn a_process_that_died_before_the_disk_had_its_mark_leaves_that_to_the_next() {
+    let (sample, options) = (Sample::new(), FileOptions::default());
+    let (_first, heap) = sample.open(&options);
+    heap.finish();
+    // A process has marked the file, and has died as it waited for the disk.
+    let opened = Opened::new(&sample.0, &options).expect("it is opened");
+    let file = HeapFile::look_into(&opened, &options).expect("it is a heap");
+    State::write(&file.header, file.boot, false);
+    drop((file, opened));
+    let (next, heap) = sample.open(&options);
+    assert_eq!(syncs(&next), 1);
+    let (second, other) = sample.open(&options);
+    assert_eq!(syncs(&second), 0, "it is known already");
+    heap.finish();
+    other.finish();
 }
 
 #[test]

@@ -130,7 +130,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 /// Runs steps by turns in all processes, and in a model.
 fn run(processes: &mut [Process], steps: &[Step]) {
-    let options = MapOptions { shards: 2, checksums: true, ..MapOptions::default() };
+    let options = MapOptions { shards: Some(2), checksums: true, ..MapOptions::default() };
     let mut maps: Vec<_> = processes.iter_mut().map(|heap| Map::open(heap, b"map", &options).unwrap()).collect();
     let mut model: HashMap<Vec<u8>, Vec<u8>> = HashMap::new();
     let mut at = 0;
@@ -149,7 +149,7 @@ fn run(processes: &mut [Process], steps: &[Step]) {
             Step::Add(key, by) => {
                 let key = key.to_string().into_bytes();
                 let before = model.get(&key).map_or(0, |bytes| i64::from_le_bytes(bytes[..].try_into().unwrap()));
-                assert_eq!(map.increment(heap, &key, i64::from(*by), 0).unwrap(), before + i64::from(*by));
+                assert_eq!(map.increment(heap, &key, i64::from(*by), 0, 0).unwrap(), before + i64::from(*by));
                 model.insert(key, (before + i64::from(*by)).to_le_bytes().to_vec());
             }
             Step::Swap(key, is_right, seed) => {
@@ -271,8 +271,8 @@ const SCENES: &[Scene] = &[
         limits: (0, 0),
         before: some,
         change: |map, heap| {
-            map.increment(heap, b"count", 2, 0).unwrap();
-            map.increment(heap, b"count", 3, 0).unwrap();
+            map.increment(heap, b"count", 2, 0, 0).unwrap();
+            map.increment(heap, b"count", 3, 0, 0).unwrap();
         },
     },
     Scene {
@@ -299,7 +299,7 @@ impl Scene {
     fn options(&self) -> MapOptions {
         let (most_bytes, most_entries) = self.limits;
         MapOptions {
-            shards: 0,
+            shards: Some(0),
             most_bytes: Some(most_bytes),
             most_entries: Some(most_entries),
             ..MapOptions::default()
@@ -444,7 +444,7 @@ fn a_value_whose_block_becomes_another_while_it_is_copied_is_read_again() {
     let folder = Folder::new();
     let path = folder.path("map");
     let (mut first, mut second) = (Process::open(&path), Process::open(&path));
-    let options = MapOptions { shards: 0, ..MapOptions::default() };
+    let options = MapOptions { shards: Some(0), ..MapOptions::default() };
     let [mut here, mut there] = [&mut first, &mut second].map(|heap| Map::open(heap, b"map", &options).unwrap());
     set(&mut here, &mut first, b"key", &value(1, 100)).unwrap();
     let mut copies = Vec::new();
@@ -466,7 +466,7 @@ fn a_value_whose_block_becomes_another_while_it_is_copied_is_read_again() {
 #[test]
 fn a_death_while_a_map_is_made_leaves_no_block() {
     let folder = Folder::new();
-    let options = MapOptions { shards: 1, ..MapOptions::default() };
+    let options = MapOptions { shards: Some(1), ..MapOptions::default() };
     for stores in 0.. {
         let path = folder.path("map");
         let mut heap = Process::open(&path);
@@ -490,7 +490,7 @@ fn a_death_while_a_map_is_made_leaves_no_block() {
 fn limits_hold_and_what_is_read_stays() {
     for mut heap in [Process::in_memory(), Process::open(&Folder::new().path("map"))] {
         let limit = 40_000;
-        let options = MapOptions { shards: 1, most_bytes: Some(limit), ..MapOptions::default() };
+        let options = MapOptions { shards: Some(1), most_bytes: Some(limit), ..MapOptions::default() };
         let mut map = Map::open(&mut heap, b"map", &options).unwrap();
         for number in 0..1000_u32 {
             set(&mut map, &mut heap, &number.to_le_bytes(), &value(1, 200)).unwrap();
@@ -515,7 +515,7 @@ fn limits_hold_and_what_is_read_stays() {
 #[test]
 fn what_has_expired_is_not_found_and_goes_when_the_hand_is_there() {
     let mut heap = Process::in_memory();
-    let options = MapOptions { shards: 0, most_entries: Some(10), ..MapOptions::default() };
+    let options = MapOptions { shards: Some(0), most_entries: Some(10), ..MapOptions::default() };
     let mut map = Map::open(&mut heap, b"map", &options).unwrap();
     map.set(&mut heap, &New { key: b"old", value: b"value", flags: 0, expiry: 1 }).unwrap();
     assert_eq!(get(&mut map, &mut heap, b"old"), None);
@@ -559,7 +559,7 @@ fn a_lease_is_one_processs_until_it_gives_it_back_or_dies() {
 fn a_limit_that_tables_have_used_up_lets_entries_in_all_the_same() {
     for mut heap in [Process::in_memory(), Process::open(&Folder::new().path("map"))] {
         let limit = 24_000;
-        let options = MapOptions { shards: 8, most_bytes: Some(limit), ..MapOptions::default() };
+        let options = MapOptions { shards: Some(8), most_bytes: Some(limit), ..MapOptions::default() };
         let mut map = Map::open(&mut heap, b"map", &options).unwrap();
         for number in 0..2000_u32 {
             set(&mut map, &mut heap, &number.to_le_bytes(), b"value").unwrap();
@@ -574,7 +574,7 @@ fn a_limit_that_tables_have_used_up_lets_entries_in_all_the_same() {
 #[test]
 fn a_map_that_is_cleared_has_no_tables() {
     let mut heap = Process::in_memory();
-    let mut map = Map::open(&mut heap, b"map", &MapOptions { shards: 1, ..MapOptions::default() }).unwrap();
+    let mut map = Map::open(&mut heap, b"map", &MapOptions { shards: Some(1), ..MapOptions::default() }).unwrap();
     let empty = map.stats(&mut heap).unwrap();
     for number in 0..3000_u32 {
         set(&mut map, &mut heap, &number.to_le_bytes(), b"value").unwrap();
@@ -617,7 +617,7 @@ fn a_reader_finds_what_others_have_put_where_it_has_mapped_nothing_yet() {
     let folder = Folder::new();
     let path = folder.path("map");
     let (mut writer, mut reader) = (Process::open(&path), Process::open(&path));
-    let options = MapOptions { shards: 0, ..MapOptions::default() };
+    let options = MapOptions { shards: Some(0), ..MapOptions::default() };
     let [mut here, mut there] = [&mut writer, &mut reader].map(|heap| Map::open(heap, b"map", &options).unwrap());
     set(&mut here, &mut writer, b"key", b"old").unwrap();
     assert_eq!(get(&mut there, &mut reader, b"key"), Some(b"old".to_vec()));

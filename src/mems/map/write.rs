@@ -90,16 +90,24 @@ impl Map {
         })
     }
 
-    /// Adds to the counter of a key, which is 0 where there is none. Returns the sum.
+    /// Adds to the counter of a key, and returns the sum. Where there is none it begins at 0, and lives as long as `begun` says, as a time in
+    /// milliseconds since 1970; 0: for ever.
     ///
     /// # Errors
     /// [`MapError::NotACounter`], [`MapError::CounterOverflow`]; the errors of [`Map::set`].
-    pub fn increment(&mut self, heap: &mut impl Access, key: &[u8], by: i64, text_key: u32) -> Result<i64, Error> {
+    pub fn increment(
+        &mut self,
+        heap: &mut impl Access,
+        key: &[u8],
+        by: i64,
+        text_key: u32,
+        begun: u64,
+    ) -> Result<i64, Error> {
         heap.with(|heap| {
             loop {
                 self.learn_for_change(heap)?;
                 let (before, expiry) = match self.spot(heap, key)?.and_then(|spot| spot.value()) {
-                    None => (0, 0),
+                    None => (0, begun),
                     Some(entry) if entry.kind() == Kind::Counter => {
                         (entry.number().ok_or_else(|| heap.damaged("a counter in a map is no number"))?, entry.expiry())
                     }
