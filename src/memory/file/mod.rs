@@ -134,6 +134,7 @@ impl File {
             syncs: 0.into(),
             #[cfg(test)]
             written: 0.into(),
+            #[cfg(test)]
             synced: Vec::new().into(),
         })
     }
