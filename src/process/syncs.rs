@@ -75,8 +75,10 @@ pub(super) fn regularly(heap: Id, every: Duration) -> Result<Sender<()>, Error> 
             match sync(heap) {
                 // Another process is slow, or stopped, or there is no memory at the moment.
                 Ok(_)
-                | Err(Error::OutOfMetadata { .. })
-                | Err(Error::File(FileError::LockTimeout { .. } | FileError::FileFailed { .. })) => {}
+                | Err(
+                    Error::OutOfMetadata { .. }
+                    | Error::File(FileError::LockTimeout { .. } | FileError::FileFailed { .. }),
+                ) => {}
                 // The failure is noted in the file, where each who syncs finds it; or the heap has ended.
                 Err(_) => break,
             }
