@@ -35,7 +35,7 @@ impl Drop for Folder {
 }
 
 /// A process that has a file open, or a heap in memory. Dropping it is a death: nothing is closed, and the system's locks end.
-pub(super) struct Process(Mems);
+pub(super) struct Process(pub Mems);
 
 impl Process {
     pub fn open(path: &Path) -> Self {
