@@ -55,6 +55,23 @@ impl Drop for Opened {
     }
 }
 
+impl Open {
+    /// Throws if the heap has ended.
+    fn check(&self) -> Result<(), Error> {
+        if self.map.is_current() { Ok(()) } else { self.heap.look(|_| Ok(())) }
+    }
+}
+
+/// Lets go of the memory and the files of heaps that have ended, as far as maps of this thread hold them. Windows neither removes nor cuts
+/// a file that is mapped, and elsewhere its room on the disk stays taken as long as it is open. O(maps of the thread).
+pub(super) fn let_go_of_ended() {
+    OPENED.with_borrow_mut(|opened| {
+        for open in opened.0.iter_mut().filter(|open| open.check().is_err()) {
+            open.map.let_go();
+        }
+    });
+}
+
 /// Calls `operation` on the map of a number.
 fn with<T>(number: Value, operation: impl FnOnce(&mut Open) -> Result<T, Failure>) -> Result<T, Failure> {
     let at = number.number().and_then(arguments::whole).and_then(|at| usize::try_from(at).ok());
@@ -300,7 +317,10 @@ callback! {
         let env = map.env();
         let (number, has_values) = (arguments::length("shard", shard)?, has_values.boolean().unwrap_or(false));
         let number = usize::try_from(number).unwrap_or(usize::MAX);
-        let listed = with(map, |open| Ok(open.map.list(&mut open.heap, number, has_values)?))?;
+        let listed = with(map, |open| {
+            open.check()?;
+            Ok(open.map.list(&mut open.heap, number, has_values)?)
+        })?;
         let (mut numbers, mut bytes) = (Vec::new(), Vec::new());
         for one in listed {
             numbers.extend([one.key.len() as u64, one.value.len() as u64, u64::from(one.flags)].map(as_number));

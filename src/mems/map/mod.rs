@@ -224,6 +224,13 @@ impl Map {
         self.memory.is_current()
     }
 
+    /// Lets go of the memory and the file of a heap that has ended, which stay mapped and open else as long as the map is there. Every later
+    /// call on the map asks the heap first, except [`Map::list`].
+    pub fn let_go(&mut self) {
+        self.memory.let_go();
+        self.file = None;
+    }
+
     /// How many shards there are.
     pub const fn shard_count(&self) -> usize {
         1 << self.shards
