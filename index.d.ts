@@ -1498,8 +1498,9 @@ export interface HeapFileOptions<Address extends bigint | number = bigint> {
    */
   durable?: boolean;
   /**
-   * How often a thread of this process syncs a durable heap, in milliseconds from the end of one sync to the next, at least 1. The process
-   * does not wait for the thread when it ends. If a sync fails, the thread ends, and the next call of {@link Heap.sync} throws.
+   * How often a thread of this process syncs a durable heap, in milliseconds from the end of one sync to the next, at least 1. If the process has
+   * the file open already, the first who passes this counts. The process does not wait for the thread when it ends. If the disk fails, the thread
+   * ends, and the next call of {@link Heap.sync} throws.
    *
    * @defaultValue undefined: nothing is synced but by calls, and by the last close
    */
@@ -1511,7 +1512,7 @@ export interface HeapFileOptions<Address extends bigint | number = bigint> {
    * - `'restore'`: a durable heap is as it was at its last finished sync. Any other is refused.
    * - `'salvage'`: blocks are where the disk has starts and ends that make sense, and roots that name none of them are dropped. Whatever was
    *   changed in the last seconds may be there or not, each change by itself; contents too.
-   * - `'reset'`: the heap is empty. The file keeps its length.
+   * - `'reset'`: the heap is empty, as suits a cache. The file keeps its length.
    *
    * @defaultValue `'restore'` for durable heaps, `'refuse'` for others
    */
@@ -1587,30 +1588,41 @@ export interface MapOptions<Value = Buffer> {
    * functions of one's own. A value is encoded with it, so that objects that are read are copies. Each entry says which one it has been
    * encoded with, except for functions of one's own.
    *
+   * `v8.deserialize` is not made for bytes of others: with `'v8'` all programs that can write to the heap, or to its file, are trusted.
+   *
    * @defaultValue `'binary'`
    */
   encoding?: 'binary' | 'string' | 'json' | 'v8' | MapCodec<Value>;
   /**
    * The most bytes of all blocks of the map, its tables included. Entries are evicted to stay below it. It is the map's: of those who give it,
-   * in all processes, the last one counts. `Infinity` for no limit.
+   * in all processes, the last one counts. 0 or `Infinity` for no limit.
+   *
+   * @defaultValue that of the map; a new one has no limit, and grows until the heap or the disk is full
    */
   maxBytes?: number;
   /** The most entries, as `maxBytes`. */
   maxEntries?: number;
-  /** For how long an entry lives, in milliseconds, if {@link SharedMap.set} does not say so. It is this object's. @defaultValue for ever */
+  /**
+   * For how long an entry lives, in milliseconds, if {@link SharedMap.set} does not say so; 0 or `Infinity`: for ever. It is this object's. An
+   * entry that has expired is not found; its bytes are freed when its key is set, when room is needed below `maxBytes` or `maxEntries`, or before a
+   * table grows.
+   *
+   * @defaultValue for ever
+   */
   ttl?: number;
   /**
    * Into how many parts a new map is divided, a power of two from 1 to 4096. Each part has a table of its own, which is copied when it grows;
    * readers of other parts do not notice.
    *
-   * @defaultValue `256`
+   * @defaultValue `256`; fewer in a map with less than 256 KiB, so that an eighth of them is the tables' at most
    */
   shards?: number;
   /** Whether each entry of a new map has a checksum, which is compared whenever it is read. @defaultValue `false` */
   checksum?: boolean;
 }
 
-/** A key of a {@link SharedMap}: a string, or bytes, at most 65,535 of them. A string and its bytes as UTF-8 are the same key. */
+/** A key of a {@link SharedMap}: a string, or bytes, at most 65,535 of them. A string and its bytes as UTF-8 are the same key. Surrogates without
+ * their other half become U+FFFD. */
 export type MapKey = string | Uint8Array;
 
 /** What {@link SharedMap.stats} returns. */
@@ -1635,6 +1647,8 @@ export interface MapStats {
   hits: number;
   /** How often it has found none. */
   misses: number;
+  /** How many values that {@link SharedMap.fetch} has made with this object, or their leases, there was no room for. */
+  unkept: number;
 }
 
 /**
@@ -1643,9 +1657,9 @@ export interface MapStats {
  * Reading takes no lock: `get` copies a value while others change the map, and returns one that was there whole. A call that changes something
  * holds the heap's lock for that long. A process that is killed in the middle leaves each entry whole, or as it was before.
  *
- * Its methods throw, beside what each says, what `malloc` of the heap throws, `ERR_MEMS_FINISHED` or another of a heap that has ended, and in a heap
- * file `ERR_MEMS_READ_ONLY`, `ERR_MEMS_LOCK_TIMEOUT`, `ERR_MEMS_FILE_LOST` and `ERR_MEMS_FILE_CORRUPT`; of keys `ERR_INVALID_ARG_TYPE` (TypeError) and
- * `ERR_MEMS_KEY_TOO_LONG`.
+ * Its methods throw, beside what each says, what `malloc` of the heap throws, `ERR_MEMS_CLOSED` of a heap that has ended, `ERR_MEMS_CORRUPT` of a
+ * value that is not what its entry says, and in a heap file `ERR_MEMS_READ_ONLY`, `ERR_MEMS_LOCK_TIMEOUT`, `ERR_MEMS_FILE_LOST` and
+ * `ERR_MEMS_FILE_CORRUPT`; of keys `ERR_INVALID_ARG_TYPE` (TypeError) and `ERR_MEMS_KEY_TOO_LONG`.
  *
  * @typeParam Value - The type of the values.
  */
@@ -1656,57 +1670,89 @@ export interface SharedMap<Value = Buffer> {
   readonly size: number;
   /**
    * Returns a copy of the value of a key, or `undefined`. An entry that is read stays longer: the eviction's hand passes it by once. Counters
-   * are returned as BigInts, and values with another encoding than the map's decoded by their own.
+   * are returned as BigInts, and values with another encoding than this object's decoded by their own: but those that `v8.serialize` or
+   * functions of one's own have made are Buffers then.
    */
   get(key: MapKey): Value | undefined;
   /** As `get`, without effect on which entries are evicted. */
   peek(key: MapKey): Value | undefined;
   /**
    * Copies the bytes of a value to an array, if there is room for all of them, and returns how many they are; -1 if there is no value. This is
-   * the quickest way to read: nothing is allocated.
+   * the quickest way to read: nothing is allocated. What is behind the value in the array may be other bytes afterwards.
+   *
+   * @throws `ERR_INVALID_ARG_TYPE` (TypeError) if `into` is neither a Buffer nor a Uint8Array.
    */
   getInto(key: MapKey, into: Uint8Array): number;
   /** Returns whether a key has a value. */
   has(key: MapKey): boolean;
   /**
-   * Sets the value of a key, and evicts others if the map has a limit.
+   * Sets the value of a key, and evicts others if the map has a limit: to stay below it, and where the heap or the disk is full, unless the heap is
+   * `durable`. A map without limits evicts nothing.
    *
+   * @param value - With `encoding: 'binary'`, which is the default, also a Uint8Array or a string.
    * @param options - `ttl`: for how long the entry lives, in milliseconds; 0 or `Infinity`: for ever.
    * @throws `ERR_MEMS_TOO_LARGE` if the entry is larger than the map may be, or the value than 4 GiB; `ERR_INVALID_ARG_TYPE` (TypeError) if the
-   * encoding does not take the value.
+   * encoding does not take the value; what `JSON.stringify`, `v8.serialize` or `encode` throws.
    */
-  set(key: MapKey, value: Value | Uint8Array | string, options?: { ttl?: number }): this;
+  set(key: MapKey, value: Value, options?: { ttl?: number }): this;
+  set(
+    this: SharedMap<Buffer>,
+    key: MapKey,
+    value: Uint8Array | string,
+    options?: { ttl?: number },
+  ): this;
   /** Removes a key. Returns whether it had a value. */
   delete(key: MapKey): boolean;
-  /** Removes all entries, some hundreds at a time: others may add some meanwhile. */
+  /** Removes all entries, some hundreds at a time, and their tables: others may add some meanwhile. */
   clear(): void;
   /**
    * Returns the value of a key, and lets `make` make it if there is none: once, in whichever thread or process is first, while all others wait
-   * for it. If `make` throws, or its process dies, one of the others is next. A value of `undefined` is returned and not kept.
+   * for it. If `make` throws, or its process dies, one of the others is next. A value of `undefined` is returned and not kept. If there is no room for the
+   * value, or for the note that it is being made, it rejects as `set` throws. Calls of one object
+   * for the same key have one promise: none of them is over before `make` is, however long that takes.
    *
    * @param options - `ttl` as in `set`; `lease`: for how long `make` may take before another is asked, 30,000 milliseconds by default.
+   * @returns A promise. It is rejected with what `make` throws, and with what `set` throws, except for a lack of room: a value for which there is none is
+   * returned and not kept ({@link MapStats.unkept}). Calls of a thread that wait for the same key get the same object.
    */
-  fetch(
-    key: MapKey,
-    make: (key: MapKey) => Value | Promise<Value>,
+  fetch<Key extends MapKey>(
+    key: Key,
+    make: (key: Key) => Value | Promise<Value>,
     options?: { ttl?: number; lease?: number },
   ): Promise<Value>;
+  fetch<Key extends MapKey>(
+    key: Key,
+    make: (key: Key) => Value | undefined | Promise<Value | undefined>,
+    options?: { ttl?: number; lease?: number },
+  ): Promise<Value | undefined>;
   /**
-   * Adds to a counter, which begins at 0, and returns the sum: a whole number from -2^63 to 2^63 - 1.
+   * Adds to a counter, which begins at 0, and returns the sum: a whole number from -2^63 to 2^63 - 1. A counter is
+   * evicted as other entries are: a map without limits is the place for totals.
    *
-   * @param by - A whole number, 1 by default.
+   * @param by - A whole number, 1 by default: a BigInt, or a number that is a safe integer.
+   * @param options - `ttl`: for how long a counter that begins with this call lives, in milliseconds; 0 or `Infinity`, which is the default whatever
+   * the `ttl` of the map is: for ever.
    * @throws `ERR_MEMS_NOT_A_COUNTER` if the key has a value that was set; `ERR_OUT_OF_RANGE` if the sum is none that a counter can have.
    */
-  increment(key: MapKey, by?: bigint | number): bigint;
+  increment(key: MapKey, by?: bigint | number, options?: { ttl?: number }): bigint;
   /**
-   * Sets the value of a key if its value is encoded as `expected` is; `undefined`: if it has none. Returns whether it has been set.
+   * Sets the value of a key if the bytes of its value are those that `expected` is encoded as; `undefined`: if it has none. Returns whether it has been
+   * set. `v8.serialize` may make other bytes of a value that is the same, such as an object with its properties in another order. A counter is
+   * eight bytes, which no value of another encoding than `'binary'` equals.
    *
    * @throws As `set`.
    */
   compareAndSet(
     key: MapKey,
-    expected: Value | Uint8Array | string | undefined,
-    value: Value | Uint8Array | string,
+    expected: Value | undefined,
+    value: Value,
+    options?: { ttl?: number },
+  ): boolean;
+  compareAndSet(
+    this: SharedMap<Buffer>,
+    key: MapKey,
+    expected: Uint8Array | string | undefined,
+    value: Uint8Array | string,
     options?: { ttl?: number },
   ): boolean;
   /**
@@ -1821,10 +1867,12 @@ export interface Heap<Address extends bigint | number = bigint> {
   readonly roots: HeapRoots<Address>;
   /**
    * Returns the map of a name, and makes it if there is none: a cache for all threads that have the heap, and in a heap file for all processes, which
-   * outlives them. A heap file has 256 maps and roots at most.
+   * outlives them. A heap file has 256 maps and roots at most. In TypeScript, name the type of values in JSON or of `v8.serialize`:
+   * `heap.map<User>('users', { encoding: 'json' })`.
    *
    * @param name - A string of 1 to 46 bytes of UTF-8, without zeros.
-   * @throws `ERR_MEMS_MAP_NAME`; `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (TypeError) for options; `ERR_MEMS_READ_ONLY` if the heap is for
+   * @throws `ERR_MEMS_MAP_NAME`; `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (TypeError), `ERR_MEMS_INVALID_SIZE` (RangeError) for an option
+   * that is not valid or does not exist; `ERR_MEMS_READ_ONLY` if the heap is for
    * reading only and has no such map; `ERR_MEMS_TOO_MANY_ROOTS`; what `malloc` throws.
    *
    * @example
@@ -1841,8 +1889,12 @@ export interface Heap<Address extends bigint | number = bigint> {
    * pages.fetch('/news', async () => '<h1>News</h1>').then(() => heap.close());
    */
   map(name: string, options: MapOptions<string> & { encoding: 'string' }): SharedMap<string>;
+  map<Value = unknown>(
+    name: string,
+    options: MapOptions<Value> & { encoding: 'json' | 'v8' },
+  ): SharedMap<Value>;
   map<Value = Buffer>(name: string, options?: MapOptions<Value>): SharedMap<Value>;
-  /** The names of the heap's maps. */
+  /** The names of the heap's maps. There is no call that removes a map; {@link SharedMap.clear} empties one. */
   readonly maps: string[];
   /**
    * As {@link malloc}. Sizes are rounded up as {@link InitOptions.policy} says: by default to a size class.
@@ -1925,8 +1977,8 @@ export interface Heap<Address extends bigint | number = bigint> {
   /**
    * Writes a durable heap ({@link HeapFileOptions.durable}) to the disk, in a thread of its own. When the promise is fulfilled, a power failure brings
    * back what the heap was at one moment of the call, or what a later sync has written: the blocks, the roots, and of each block the bytes that it
-   * had then, unless they are stored to later. (Those may be there or not, each page by itself. To replace contents as a whole, write
-   * them to a new block, and store its address by {@link Heap.replace} or in a root.)
+   * had then, unless they are stored to later. (Those may be there or not, each page by itself. Addresses in blocks are such bytes, also those that
+   * {@link Heap.replace} stores. To replace contents as a whole, write them to a new block, and store its address in a root.)
    *
    * Any process and thread may sync, and calls continue meanwhile; several syncs come one after the other. The last process that closes a
    * file syncs it. On Windows a sync is sure to have what this process has stored in blocks; what other processes have stored may be missing.
@@ -2225,6 +2277,9 @@ export interface HeapConstructor {
    * `into`, the file stays as it is, and a new file gets what is sound of it, with a uuid of its own; extents without blocks at its end are
    * left out.
    *
+   * A durable heap that was open when the system stopped needs no repair: {@link HeapConstructor.open} brings back its last sync. A repair keeps what
+   * is found in the place of that, as {@link HeapFileOptions.onPowerLoss} `'salvage'` does.
+   *
    * Live blocks stay at their addresses. Lost are extents that the file's table no longer says, or that are cut off; and roots whose blocks
    * are not there. Of maps, entries that make no sense are dropped, others are found again, and all are counted anew. The bytes of other
    * blocks are not looked at. What was done is among the notes of the report.
@@ -2395,11 +2450,11 @@ export type ErrorCode =
  * - `ERR_MEMS_FILE_VERSION`: the file has a layout that this version of MeMS does not read.
  * - `ERR_MEMS_FILE_CORRUPT`: the file is damaged. The message says where.
  * - `ERR_MEMS_NEEDS_RECOVERY`: the file was open when the system stopped (power, kernel), so the disk may have some of its newer pages
- *   and some of its older; see {@link HeapFileOptions.onPowerLoss}.
+ *   and some of its older; or the disk has failed. See {@link HeapFileOptions.onPowerLoss}.
  * - `ERR_MEMS_NOT_DURABLE`: the file was not made with {@link HeapFileOptions.durable}, and cannot be synced.
  * - `ERR_MEMS_SYNC_FAILED`: the system could not write the file to the disk; its own error is the `cause`. What the disk has is
  *   unknown then, and a later attempt could succeed without having written all, so each later sync of each process fails as well, until
- *   all have closed the file and one opens it again.
+ *   all have closed the file and one opens it again, which returns to the last sync that has finished.
  * - `ERR_MEMS_FILE_IN_USE`: another process has the file open with {@link HeapFileOptions.exclusive}, or this one asks for that and others,
  *   or it itself, have it open without. The message names them.
  * - `ERR_MEMS_FILE_SYSTEM`: the file is on a file system on which memory cannot be shared safely. The message names its kind.

@@ -33,7 +33,7 @@ class SessionStore extends Store {
 
   set(id, session, callback) {
     finish(callback, () => {
-      const ttl = this.#ttlOf(session);
+      const ttl = ttlOf(session, this.#ttl);
       if (ttl <= 0) this.#map.delete(id);
       else this.#map.set(id, JSON.stringify(session), { ttl });
     });
@@ -41,7 +41,7 @@ class SessionStore extends Store {
 
   touch(id, session, callback) {
     finish(callback, () => {
-      const ttl = this.#ttlOf(session);
+      const ttl = ttlOf(session, this.#ttl);
       for (;;) {
         const text = this.#map.get(id);
         if (text === undefined) return;
@@ -76,12 +76,12 @@ class SessionStore extends Store {
   clear(callback) {
     finish(callback, () => this.#map.clear());
   }
+}
 
-  /** How long a session lives from now on, in milliseconds. */
-  #ttlOf({ cookie }) {
-    const expires = cookie?.expires;
-    return expires ? new Date(expires).getTime() - Date.now() : this.#ttl;
-  }
+/** How long a session lives from now on, in milliseconds: `otherwise`, if its cookie does not say. */
+function ttlOf({ cookie }, otherwise) {
+  const expires = cookie?.expires;
+  return expires ? new Date(expires).getTime() - Date.now() : otherwise;
 }
 
 /** Calls back after the caller has returned, with what `operation` returns or throws. Without a callback an error is thrown. */

@@ -17,7 +17,8 @@ const DIALECT = 'sqlite';
 
 class KeyvStore {
   #map;
-  // keyv serializes values to strings, if it is not told otherwise. Other values are objects.
+  // keyv serializes values to strings, if it is not told otherwise. Other values are objects. Each entry says which of the two it is, and an
+  // object for 'v8' reads both.
   #strings;
 
   constructor(heap, given) {
@@ -29,11 +30,11 @@ class KeyvStore {
   }
 
   async get(key) {
-    return this.#strings.get(key);
+    return this.#map.get(key);
   }
 
   async getMany(keys) {
-    return keys.map((key) => this.#strings.get(key));
+    return keys.map((key) => this.#map.get(key));
   }
 
   async has(key) {
@@ -57,12 +58,12 @@ class KeyvStore {
   async clear() {
     const before = prefixOf(this.namespace);
     if (before === '') return this.#map.clear();
-    for (const key of this.#map.keys()) if (key.startsWith(before)) this.#map.delete(key);
+    for (const key of this.#map.keys()) if (`${key}`.startsWith(before)) this.#map.delete(key);
   }
 
   async *iterator(namespace) {
     const before = prefixOf(namespace);
-    for (const entry of this.#strings) if (entry[0].startsWith(before)) yield entry;
+    for (const entry of this.#map) if (`${entry[0]}`.startsWith(before)) yield entry;
   }
 }
 

@@ -42,7 +42,7 @@ function cacheHandler(heap, given) {
     }
 
     async get(key, { kind, tags: asked = [], softTags = [] } = {}) {
-      const entry = entries.get(this.#keyOf(key, kind === 'FETCH'));
+      const entry = entries.get(keyOf(this.#build, key, kind === 'FETCH'));
       if (entry === undefined) return null;
       const { value, lastModified, cacheControl, at } = entry;
       const isOver = (tag) => this.#revalidated.includes(tag) || (tags.get(TAG + tag) ?? 0) > at;
@@ -54,7 +54,7 @@ function cacheHandler(heap, given) {
     async set(key, value, { fetchCache, tags: given = [], cacheControl } = {}) {
       const isFetch = fetchCache === true || value?.kind === 'FETCH';
       const entry = { value, tags: given, lastModified: Date.now(), cacheControl, at: now() };
-      entries.set(this.#keyOf(key, isFetch), entry);
+      entries.set(keyOf(this.#build, key, isFetch), entry);
     }
 
     async revalidateTag(list) {
@@ -66,12 +66,11 @@ function cacheHandler(heap, given) {
 
     // Nothing is kept for a request.
     resetRequestCache() {}
-
-    #keyOf(key, isFetch) {
-      return isFetch ? `fetch:${key}` : `${this.#build}:${key}`;
-    }
   };
 }
+
+/** The key of an entry: what fetch() has returned is all builds'. */
+const keyOf = (build, key, isFetch) => (isFetch ? `fetch:${key}` : `${build}:${key}`);
 
 /** The id of the build whose server is in a folder; empty if it is not known. */
 function buildIn(serverDistDir) {

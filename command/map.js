@@ -81,13 +81,17 @@ function parseHex(text) {
   return Buffer.from(digits, 'hex');
 }
 
+/** Encodings by which any bytes can be decoded, also of a file that is damaged or forged. */
+const DECODED = ['string', 'json', 'counter'];
+
 /** The value of a key. */
-function get(context, file, name, { hex, raw }, given) {
+function get(context, file, name, { hex, raw, v8 }, given) {
   if (given === undefined)
     throw new Failure('name a key, as in mems map app.heap pages get /home.');
   if (raw && context.json) throw new Failure('--raw and --json exclude each other.');
   const key = hex ? parseHex(given) : given;
-  const found = maps.readValue(file, name, key, raw === true);
+  const decodes = raw ? [] : [...DECODED, ...(v8 ? ['v8'] : [])];
+  const found = maps.readValue(file, name, key, decodes);
   if (context.json) {
     const value =
       found === undefined
@@ -128,13 +132,14 @@ module.exports = {
   description: [
     'Lists the maps of FILE, a heap file in which heap.map() has made some: how many entries each has, with those that have expired and have not been removed yet, the bytes of all its blocks, and its limits. What follows NAME is stats, which is what that map counts, and can be left out; keys, its keys in no order; or get KEY, the value of a key.',
     'FILE is opened for reading only, no lock is taken, and processes that use it neither wait nor notice. Entries that are looked at are evicted as if they had not been.',
-    'A value is printed by the encoding that its entry says: text, JSON, what v8.serialize() takes as Node.js shows objects, a counter as a number; all others as hexadecimal digits. Control characters are printed as question marks.',
+    'A value is printed by the encoding that its entry says: text, JSON, a counter as a number; all others as hexadecimal digits. With --v8 what v8.serialize() has made is printed as Node.js shows objects: v8.deserialize() is not made for bytes of others, so use it only if you trust all who write to FILE. Control characters are printed as question marks.',
   ],
   most: 4,
   options: [
     ['--limit <number>', 'of keys, print so many at most', parseWhole(1)],
     ['--prefix <text>', 'of keys, print those that begin with it'],
     ['--hex', 'of get, KEY is hexadecimal digits, for keys that are no text'],
+    ['--v8', 'of get, decode a value that v8.serialize() has made; for files that you trust'],
     ['--raw', 'of get, print the bytes of the value as they are, and nothing else'],
   ],
   status: {

@@ -207,7 +207,7 @@ typedef struct mems_map_options {
    */
   uint64_t max_bytes;
   uint64_t max_entries;
-  /* Into how many parts a new map is divided, a power of two from 1 to 4096. Default: 256. */
+  /* Into how many parts a new map is divided, a power of two from 1 to 4096. Default: 256, or fewer with less than 256 KiB. */
   uint32_t shards;
   /* Whether each entry of a new map has a checksum, which is compared whenever it is read: 1 yes. Default: no. */
   int32_t checksums;

@@ -39,6 +39,7 @@ async function run(name, lines) {
   const source = lines
     .map(checked)
     .join('\n')
+    .replaceAll(/^import (.+) from (.+);$/gm, 'const $1 = require($2);')
     .replaceAll(/'(\w+)\.mems'/g, `'${name}-$1.mems'`);
   const module = { exports: {} };
   await new AsyncFunction('require', 'module', '$same', '$refused', source)(

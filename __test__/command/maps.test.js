@@ -114,7 +114,8 @@ describe('maps of heap files', SKIP, () => {
     assert.deepEqual(await get('visits'), ['-3']);
     assert.deepEqual(await get('many'), [`${2n ** 60n}`]);
     assert.deepEqual(JSON.parse((await get('json')).join('\n')), { a: [1, null], 'é?': '?' });
-    assert.deepEqual(await get('v8'), [`Map(1) { 'when' => ${date.toISOString()} }`]);
+    assert.deepEqual(await get('v8', '--v8'), [`Map(1) { 'when' => ${date.toISOString()} }`]);
+    assert.match((await get('v8'))[0], /^00000000 {2}ff 0f 3b /, 'only if it is asked for');
     assert.deepEqual(await get('own'), [
       '00000000  61 62 63                                         |abc|',
     ]);
@@ -156,7 +157,8 @@ describe('maps of heap files', SKIP, () => {
     assert.deepEqual((await get('json')).value, { a: [1, null], 'é\u009b': '\u007f' });
     assert.equal((await get('visits')).value, -3);
     assert.equal((await get('many')).value, `${2n ** 60n}`);
-    assert.match((await get('v8')).text, /^Map\(1\)/);
+    assert.match((await get('v8', '--v8')).text, /^Map\(1\)/);
+    assert.match((await get('v8')).hex, /^ff0f3b/);
     assert.deepEqual(await get('own'), {
       key: 'own',
       ...found,

@@ -551,13 +551,26 @@ describe('a disk that fails', () => {
     // No close says that it is clean.
     heap.close();
     assert.equal(Heap.verify(file).clean, false);
-    // A process that has the file alone writes all of it again.
+    // A process that has the file alone writes all of it again, and returns to the last sync.
     const again = opened({}, file);
     assert.deepEqual(again.syncSync(), { generation: 2 });
-    assert.equal(again.stats().counts.live, 2);
+    assert.equal(again.stats().counts.live, 1);
     again.verify();
     again.close();
     assert.equal(Heap.verify(file).clean, true);
+  });
+
+  test('again as the file is opened leaves it as it is, until all of it has been written', () => {
+    const file = newPath();
+    const fail = `binding.failNextFlush(${EIO});`;
+    const sync = 'try { heap.syncSync(); } catch (error) { return error.code; }';
+    const error = 'ERR_MEMS_SYNC_FAILED';
+    assert.equal(killedInTest(file, `${FILL} make('a'); ${fail} ${sync}`), error);
+    // The first flush is that of the pages that are written again.
+    assert.equal(killedInTest(file, `${fail} const heap = Heap.open(file); ${sync}`), error);
+    const heap = opened({}, file);
+    assert.deepEqual(heap.syncSync(), { generation: 1 });
+    assert.deepEqual(contents(heap), { a: 'a' });
   });
 
   test('brings back the sync before it after a power failure, and can be synced again', () => {

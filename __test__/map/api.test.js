@@ -6,9 +6,12 @@ const { after, afterEach, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { fork, spawnSync } = require('node:child_process');
 const { once } = require('node:events');
+const v8 = require('node:v8');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const util = require('node:util');
+const vm = require('node:vm');
 const { Worker } = require('node:worker_threads');
 const { Heap } = require('@sambhav-gautam/osmemoryallocator');
 const { remove } = require('../helpers/remove.js');
@@ -18,14 +21,14 @@ const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mems-map-'));
 const open = [];
 let count = 0;
 
-function inFile() {
-  const heap = Heap.open(path.join(folder, `${++count}.mems`));
+function inFile(options) {
+  const heap = Heap.open(path.join(folder, `${++count}.mems`), options);
   open.push(heap);
   return heap;
 }
 
-function inMemory() {
-  const heap = new Heap();
+function inMemory(options) {
+  const heap = new Heap(options);
   open.push(heap);
   return heap;
 }
@@ -85,9 +88,15 @@ for (const [kind, made] of [
         map.set('other', other);
         assert.deepEqual(map.get('other'), other);
       }
-      // A value says how it is encoded.
-      const all = heap.map('mixed', { encoding: 'json' });
-      for (const [encoding, value] of rows) assert.deepEqual(all.get(encoding), value);
+      // A value says how it is encoded. Only a reader with 'v8' lets V8 read what may be forged.
+      const all = heap.map('mixed', { encoding: 'v8' });
+      const safe = heap.map('mixed', { encoding: 'json' });
+      for (const [encoding, value] of rows) {
+        assert.deepEqual(all.get(encoding), value);
+        const read = encoding === 'v8' ? v8.serialize(value) : value;
+        assert.deepEqual(safe.get(encoding), read);
+        assert.deepEqual(new Map(safe).get(encoding), read);
+      }
       const own = heap.map('own', {
         encoding: {
           encode: (text) => Buffer.from(text).reverse(),
@@ -120,6 +129,18 @@ for (const [kind, made] of [
       assert.equal(map.getInto('long', into), 300_000);
       assert.deepEqual([...into], [1, 2, 3, 0], 'what has no room is not copied');
       assert.equal(map.getInto('none', into), -1);
+      const other = vm.runInNewContext('new Uint8Array(3)');
+      assert.equal(map.getInto('short', other), 3);
+      assert.deepEqual([...other], [1, 2, 3], 'an array of another realm');
+      for (const wrong of [
+        undefined,
+        'text',
+        [0],
+        new Int8Array(8),
+        new DataView(new ArrayBuffer(8)),
+        Object.create(into),
+      ])
+        assert.throws(() => map.getInto('short', wrong), code('ERR_INVALID_ARG_TYPE'));
     });
 
     test('counts', () => {
@@ -130,6 +151,7 @@ for (const [kind, made] of [
       assert.equal(map.get('a'), 2n ** 62n - 2n);
       assert.throws(() => map.increment('a', 2n ** 62n + 2n), code('ERR_OUT_OF_RANGE'));
       map.set('b', 'text');
+      assert.throws(() => map.increment('a', 2n ** 62n + 2n), RangeError);
       assert.throws(() => map.increment('b'), code('ERR_MEMS_NOT_A_COUNTER'));
       assert.throws(() => map.increment('a', 0.5), code('ERR_INVALID_ARG_TYPE'));
       assert.deepEqual([...map].sort(), [
@@ -236,6 +258,9 @@ for (const [kind, made] of [
       assert.equal(await map.fetch('b', make), 'page b');
       assert.equal(await map.fetch('c', () => undefined), undefined);
       assert.equal(map.has('c'), false);
+      for (const lease of [-1, '1s', Number.NaN])
+        await assert.rejects(map.fetch('c', make, { lease }), code('ERR_INVALID_ARG_TYPE'));
+      assert.equal(await map.fetch('c', make, { lease: Number.POSITIVE_INFINITY }), 'page c');
       // Another object of the map, as another thread has one, waits for the first.
       let end;
       const slow = map.fetch('d', () => new Promise((resolve) => (end = resolve)));
@@ -244,6 +269,118 @@ for (const [kind, made] of [
       await new Promise((resolve) => setTimeout(resolve, 5));
       end('page d');
       assert.deepEqual(await Promise.all([slow, waiting]), ['page d', 'page d']);
+    });
+
+    test('begins a counter anew when its time is over', () => {
+      const map = made().map('rates', { ttl: 1 });
+      const begun = Date.now();
+      assert.equal(map.increment('for ever'), 1n);
+      assert.equal(map.increment('a', 2, { ttl: 5 }), 2n);
+      // Later calls do not lengthen it.
+      for (let sum = 2n; sum > 1n; ) sum = map.increment('a', 1, { ttl: 5 });
+      assert.ok(Date.now() >= begun + 5);
+      assert.equal(map.increment('for ever'), 2n);
+      assert.throws(() => map.increment('a', 1, { TTL: 5 }), code('ERR_INVALID_ARG_VALUE'));
+    });
+
+    test('lets what has expired go before a table grows', () => {
+      const map = made().map('short', {});
+      for (let round = 0; round < 40; round++) {
+        for (let i = 0; i < 1000; i++) map.set(`${round} ${i}`, 'x', { ttl: 1 });
+        for (const end = Date.now() + 2; Date.now() < end; );
+      }
+      const { entries, bytes, expirations } = map.stats();
+      assert.ok(entries < 6000, `${entries} entries`);
+      assert.equal(expirations, 40_000 - entries);
+      assert.ok(bytes < 1 << 20, `${bytes} bytes`);
+    });
+
+    test('has room for entries below every limit of bytes', () => {
+      for (const maxBytes of [1000, 5000, 17_000, 20_000, 32_768, 300_000]) {
+        const map = made().map('small', { maxBytes });
+        for (let i = 0; i < 3000; i++) map.set(`key ${i}`, Buffer.alloc(i % 200));
+        const { bytes, entries, shards } = map.stats();
+        assert.ok(bytes <= maxBytes && entries > 0, `${bytes} bytes, ${entries} entries`);
+        assert.ok(128 * shards <= Math.max(128, maxBytes / 8), `${shards} shards`);
+      }
+    });
+
+    test('evicts where the heap is full, if it has a limit', () => {
+      const heap = made({ maxSize: 4 << 20 });
+      const cache = heap.map('cache', { maxBytes: 1 << 30, encoding: 'json' });
+      for (let i = 0; i < 20_000; i++) cache.set(`key ${i}`, 'x'.repeat(1 + ((i * 7) % 2000)));
+      assert.ok(cache.stats().evictions > 10_000);
+      assert.equal(cache.get('key 19999').length, 1 + ((19_999 * 7) % 2000));
+      heap.verify();
+      cache.clear();
+      const store = heap.map('store');
+      const fill = () => {
+        for (let i = 0; i < 20_000; i++) store.set(`key ${i}`, Buffer.alloc(1000));
+      };
+      assert.throws(fill, code('ERR_MEMS_OUT_OF_MEMORY'));
+      assert.equal(store.stats().evictions, 0);
+    });
+
+    test('fetches a value for which there is no room', async () => {
+      const map = made().map('small', { maxBytes: 5000 });
+      const value = await map.fetch('a', () => Buffer.alloc(10_000, 1));
+      assert.deepEqual(value, Buffer.alloc(10_000, 1));
+      assert.equal(map.has('a'), false);
+      assert.equal(map.stats().unkept, 1);
+      // Nobody waits for it.
+      assert.deepEqual(await map.fetch('a', () => Buffer.from('short')), Buffer.from('short'));
+      assert.equal(map.stats().unkept, 1);
+    });
+
+    test('is shown with what it has', () => {
+      const map = made().map('pages', { maxEntries: 5 });
+      map.set('a', 'b');
+      assert.match(
+        util.inspect(map),
+        /^SharedMap \{\n? +name: 'pages',\s+entries: 1,\s+bytes: \d+,\s+maxBytes: Infinity,\s+maxEntries: 5\s+\}$/,
+      );
+      assert.equal(util.inspect([[[map]]], { depth: 2 }), '[ [ [ [SharedMap] ] ] ]');
+      assert.equal(util.inspect(Object.create(map)), '[SharedMap]');
+      open.pop().close();
+      assert.equal(util.inspect(map), 'SharedMap { closed: true }');
+    });
+
+    test('fetches undefined, by a key that changes, and without a value where one is wrong', async () => {
+      const map = made().map('pages', { encoding: 'v8' });
+      map.set('undefined', undefined);
+      assert.equal(await map.fetch('undefined', () => assert.fail('there is a value')), undefined);
+      const key = Buffer.from('before');
+      const value = map.fetch(key, async (kept) => `${kept}`, { lease: 3_600_000 });
+      key.fill('x');
+      assert.equal(await value, 'before');
+      assert.deepEqual([...map.keys()].map(String).sort(), ['before', 'undefined']);
+      map.delete('before');
+      assert.equal(await map.fetch('before', () => 'after'), 'after');
+      // What is wrong is said whether there is a value or not.
+      await assert.rejects(map.fetch('before', 'page'), code('ERR_INVALID_ARG_TYPE'));
+      await assert.rejects(
+        map.fetch('before', () => 'page', { TTL: 5 }),
+        code('ERR_INVALID_ARG_VALUE'),
+      );
+      const heap = open.pop();
+      const failed = map.fetch('late', () => {
+        heap.close();
+        throw new Error('no');
+      });
+      await assert.rejects(failed, { message: 'no' });
+    });
+
+    test('of a heap that has ended is never another’s', () => {
+      const heap = made();
+      const old = heap.map('old', { encoding: 'string' });
+      old.set('a', 'old');
+      open.pop();
+      heap.close();
+      const other = made().map('other', { encoding: 'string' });
+      other.set('a', 'other');
+      assert.throws(() => old.get('a'), code('ERR_MEMS_CLOSED'));
+      assert.throws(() => old.set('a', 'old'), code('ERR_MEMS_CLOSED'));
+      assert.equal(other.get('a'), 'other');
     });
 
     test('ends with its heap', () => {

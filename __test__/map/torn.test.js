@@ -65,14 +65,22 @@ test('a counter that is no number is damage', () => {
 });
 
 test('a value that is not what its entry says is damage', () => {
-  const { map, blocks } = damaged();
+  const { heap, map, blocks } = damaged();
   map.set('a', Buffer.from('{'));
   const [entry] = blocks().entries;
-  for (const encoding of [2n, 3n]) {
+  const trusting = heap.map(map.name, { encoding: 'v8' });
+  for (const [reader, encoding] of [
+    [map, 2n],
+    [trusting, 2n],
+    [trusting, 3n],
+  ]) {
     entry[3] = (entry[3] & 0xffffn) | (encoding << 16n);
-    for (const read of [() => map.get('a'), () => [...map]])
+    for (const read of [() => reader.get('a'), () => [...reader]])
       assert.throws(read, { code: 'ERR_MEMS_CORRUPT' });
   }
+  // Without 'v8' V8 does not see the bytes.
+  for (const value of [map.get('a'), [...map.values()][0]])
+    assert.deepEqual(value, Buffer.from('{'));
 });
 
 test('a shard that says that it has room counts again', () => {
@@ -108,7 +116,10 @@ test('what a slot says is beyond the heap is no entry', () => {
   slots[at] |= 1n << 47n;
   assert.equal(map.get('a'), undefined);
   assert.deepEqual([...map], []);
-  assert.throws(() => map.set('a', 'c'), corrupt);
+  map.set('a', 'c');
+  assert.equal(map.get('a').toString(), 'c');
+  assert.equal(map.size, 1);
+  assert.deepEqual(mapsOf(heap)[0].problems, []);
 });
 
 test('a table whose slots all refer to one entry is not listed without end', () => {

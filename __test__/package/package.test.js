@@ -173,6 +173,7 @@ test('the main tarball holds the expected files, and no addon', (t) => {
     'lib/inspect.js',
     'lib/lists.js',
     'lib/load-errors.js',
+    'lib/map-encodings.js',
     'lib/map.js',
     'lib/metrics.js',
     'lib/platform.js',
@@ -320,6 +321,18 @@ test('the command mems runs where it was installed', { skip: TOO_OLD }, async ()
   assert.match(await runNode([file, 'demo', '--ascii']), /P0 1000:1999 <-> H 2000:5095/);
   const command = process.platform === 'win32' ? 'mems.cmd' : 'mems';
   await fs.access(path.join(project, 'node_modules', '.bin', command));
+});
+
+test('the command mems reads the maps of the installed library', { skip: TOO_OLD }, async () => {
+  const program = `const { Heap } = require('${NAME}');
+    const heap = Heap.open('cache.mems');
+    heap.map('pages', { encoding: 'json' }).set('/home', { title: 'Home' });
+    heap.close();`;
+  await runNode([await write('cache.cjs', program)]);
+  const { bin } = await manifestOf(NAME);
+  const file = path.join(project, 'node_modules', ...NAME.split('/'), bin.mems);
+  const printed = await runNode([file, 'map', 'cache.mems', 'pages', 'get', '/home', '--raw']);
+  assert.equal(printed, '{"title":"Home"}');
 });
 
 test('pages are made where it was installed', { skip: TOO_OLD }, async () => {

@@ -66,6 +66,7 @@ test('examples/seed.js is the quick start', () => {
 const DOCUMENTS = [
   'docs/files.md',
   'docs/learning.md',
+  'docs/map.md',
   'docs/native.md',
   'docs/services.md',
   'docs/threads.md',

@@ -77,3 +77,17 @@ export const wrongFile: Heap<number> = Heap.open('a.mems', { readOnly: true });
 Heap.open('a.mems').malloc(8, { into: 'word' });
 // @ts-expect-error only free() takes the word, and only as `from`
 Heap.open('a.mems').free({ into: 1000n });
+// @ts-expect-error no such option of a map
+new Heap().map('pages', { maxSize: 5 });
+// @ts-expect-error no such encoding
+new Heap().map('pages', { encoding: 'utf8' });
+// @ts-expect-error text, not bytes
+new Heap().map('pages', { encoding: 'string' }).set('/home', new Uint8Array(1));
+// @ts-expect-error the values of a map for JSON are no Buffers
+export const wrongValue: Buffer | undefined = new Heap().map('a', { encoding: 'json' }).get('a');
+// @ts-expect-error no user
+new Heap().map<{ name: string }>('users', { encoding: 'json' }).set('ada', 'Ada');
+// @ts-expect-error no text
+new Heap().map('pages').set('/home', 5);
+// @ts-expect-error no such option of a call
+new Heap().map('pages').set('/home', '', { maxAge: 5 });

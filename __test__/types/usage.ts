@@ -28,6 +28,8 @@ import mems, {
   init,
   leaks,
   library,
+  type MapOptions,
+  type MapStats,
   type MetricsOptions,
   malloc,
   mallocAs,
@@ -38,6 +40,7 @@ import mems, {
   printStats,
   read,
   realloc,
+  type SharedMap,
   snapshotOnSignal,
   stats,
   trim,
@@ -277,6 +280,42 @@ filedNumbers.replace(1000, 0);
 export const waited: 'ok' | 'not-equal' | 'timed-out' = filed.wait(1000n, 0, 10);
 export const waiting: Promise<'ok' | 'not-equal' | 'timed-out'> = filed.waitAsync(1000n, 0);
 filed.notify(1000n);
+export const byteMap: SharedMap = filed.map('bytes', { maxBytes: 2 ** 30, ttl: 60_000 });
+byteMap.set('a', 'text').set('b', new Uint8Array(1), { ttl: 5 });
+export const wasSet: boolean = byteMap.compareAndSet(new Uint8Array(1), 'text', 'new');
+export const mapped: Buffer | undefined = byteMap.get('a');
+export const fetched: number = byteMap.getInto('a', new Uint8Array(8));
+export const textMap: SharedMap<string> = filedNumbers.map('text', { encoding: 'string' });
+const renders = async (url: string) => `<h1>${url}</h1>`;
+export const rendered: Promise<string> = textMap.fetch('/news', renders, { lease: 1000 });
+export const perhaps: Promise<string | undefined> = textMap.fetch('/none', async () => undefined);
+interface User {
+  name: string;
+  born?: number;
+}
+export const users: SharedMap<User> = filed.map<User>('users', { encoding: 'json' });
+export const born: number | undefined = users.set('ada', { name: 'Ada' }).get('ada')?.born;
+export const anything: unknown = filed.map('any', { encoding: 'v8' }).set('a', new Map()).get('a');
+export const small = filed.map('small', {
+  encoding: { encode: (value: number) => Uint8Array.of(value), decode: (bytes) => bytes[0] },
+});
+export const one: number | undefined = small.set('one', 1).peek('one');
+const mapOptions: MapOptions<User> = { encoding: 'v8', maxEntries: 10, shards: 1, checksum: true };
+export const others: SharedMap<User> = filed.map('users', mapOptions);
+export const names: string[] = [...users].map(([, { name }]) => name);
+export const visits: bigint = users.increment('visits', 2n);
+export const counted: MapStats = users.stats();
+/** A class over maps of any values. */
+export class Cache<Value> {
+  readonly #map: SharedMap<Value>;
+  constructor(map: SharedMap<Value>) {
+    this.#map = map;
+  }
+  set(key: string, value: Value): boolean {
+    return this.#map.set(key, value).compareAndSet(key, value, value);
+  }
+}
+export const cache = new Cache(users);
 export const fileError: FileErrorCode = 'ERR_MEMS_FILE_IN_USE';
 export const anyError: ErrorCode = fileError;
 

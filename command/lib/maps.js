@@ -35,7 +35,7 @@ const limit = (number) => (number === Number.POSITIVE_INFINITY ? null : number);
 
 /** What a map counts. What an object of a map has counted itself says nothing here. */
 function statsOf(map) {
-  const { hits, misses, maxBytes, maxEntries, ...stats } = map.stats();
+  const { hits, misses, unkept, maxBytes, maxEntries, ...stats } = map.stats();
   return { ...stats, maxBytes: limit(maxBytes), maxEntries: limit(maxEntries) };
 }
 
@@ -73,13 +73,13 @@ function eachKey(file, name, { prefix = '', most = Number.POSITIVE_INFINITY }, t
 }
 
 /**
- * The value of a key as `{ encoding, bytes, value }`; `undefined` if there is none. `value` is left out if `isRaw`, or if the value has no
- * encoding that is known.
+ * The value of a key as `{ encoding, bytes, value }`; `undefined` if there is none. `value` is there if the value's encoding is among
+ * `decodes`, names of some.
  */
-function readValue(file, name, key, isRaw) {
+function readValue(file, name, key, decodes) {
   return withMap(file, name, (map) => {
     const found = stored(map, key);
-    if (found === undefined || isRaw || ['binary', 'other'].includes(found.encoding)) return found;
+    if (found === undefined || !decodes.includes(found.encoding)) return found;
     try {
       return { ...found, value: decoded(found) };
     } catch (error) {
@@ -107,7 +107,7 @@ function dump(bytes, width) {
 
 /** A value as text. */
 function textOf({ encoding, bytes, value }, width) {
-  switch (encoding) {
+  switch (value === undefined ? 'other' : encoding) {
     case 'string':
       return harmless(value);
     case 'json':
@@ -127,8 +127,9 @@ function jsonOf({ encoding, bytes, value }) {
     const number = Number(value);
     return { value: Number.isSafeInteger(number) ? number : `${value}` };
   }
+  if (value === undefined) return { hex: bytes.toString('hex') };
   if (encoding === 'v8') return { text: inspect(value, { depth: Number.POSITIVE_INFINITY }) };
-  return encoding === 'string' || encoding === 'json' ? { value } : { hex: bytes.toString('hex') };
+  return { value };
 }
 
 /** A key as the field that JSON has of it. */

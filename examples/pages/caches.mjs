@@ -7,7 +7,9 @@ export const CACHES = {
   // All workers have the same pages, and one of them renders what several ask for at a time. Pages outlive the workers.
   async mems(file) {
     const { Heap } = (await import('@sambhav-gautam/osmemoryallocator')).default;
-    const pages = Heap.open(file).map('pages', { maxBytes: 4 * 2 ** 30, ttl: HOUR });
+    // After a power failure the cache is empty: without the option the server would not start.
+    const heap = Heap.open(file, { onPowerLoss: 'reset' });
+    const pages = heap.map('pages', { maxBytes: 4 * 2 ** 30, ttl: HOUR });
     return { fetch: (url, render) => pages.fetch(url, render) };
   },
 

@@ -4,8 +4,8 @@ import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promi
 import { join, relative } from 'node:path';
 import { buildPage } from './pages.mjs';
 
-/** What the bundle requires where it lies. */
-const OUTSIDE = ['../index.js', '../binding.js', '../package.json'];
+/** What the bundle requires where it lies: all that command/library.js loads. */
+const OUTSIDE = ['../index.js', '../binding.js', '../lib/map.js', '../package.json'];
 /** The pages that the command fills in: folders of pages/. */
 const PAGES = ['report'];
 const DEPENDENCY = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//;
@@ -55,6 +55,9 @@ export async function buildCommand(checkout, to) {
   });
   await copyFile(join(checkout, 'command', 'start.js'), join(to, 'mems.js'));
   const inputs = Object.keys(metafile.inputs);
+  // Classes of a second copy would not know the objects that the library makes.
+  const copied = inputs.filter((file) => file.startsWith('lib/'));
+  if (copied.length > 0) throw new Error(`The command would have a copy of ${copied.join(', ')}`);
   for (const page of PAGES) {
     inputs.push(...(await buildPage(checkout, page, to)).inputs);
   }

@@ -165,10 +165,9 @@ impl MapOptions {
         if self.encoding > 255 {
             return Err(Failure::Argument("The encoding must be from 0 to 255"));
         }
-        let defaults = map::MapOptions::default();
         let shards = match self.shards {
-            0 => defaults.shards,
-            count if count.is_power_of_two() && count <= 4096 => count.trailing_zeros(),
+            0 => None,
+            count if count.is_power_of_two() && count <= 4096 => Some(count.trailing_zeros()),
             _ => return Err(Failure::Argument("The number of shards must be a power of two from 1 to 4096")),
         };
         let limit = |given| match given {

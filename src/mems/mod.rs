@@ -445,6 +445,8 @@ impl Mems {
             file.end_waits();
         }
         #[cfg(feature = "c-abi")]
+        self.settle_last();
+        #[cfg(feature = "c-abi")]
         self.learn_last();
         #[cfg(feature = "c-abi")]
         let is_written = self.file.as_ref().is_none_or(|file| file.write_back());

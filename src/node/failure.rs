@@ -4,6 +4,7 @@
 
 use crate::error::Error;
 use crate::file_error::FileError;
+use crate::map_error::MapError;
 use crate::recording::Fault;
 use crate::system_error::SystemError;
 use napi::sys;
@@ -87,7 +88,8 @@ impl Failure {
                 | Error::InvalidAlignment { .. }
                 | Error::OutOfRange { .. }
                 | Error::OutOfBlock { .. }
-                | Error::File(FileError::MaxSize { .. }),
+                | Error::File(FileError::MaxSize { .. })
+                | Error::Map(MapError::CounterOverflow),
             ) => sys::napi_create_range_error,
             _ => sys::napi_create_error,
         }

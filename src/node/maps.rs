@@ -23,6 +23,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A map that a thread has opened.
 struct Open {
+    /// What JavaScript knows it by: its place in the list, and above [`PLACES`] how many others have been there before.
+    number: u64,
     heap: Handle,
     id: Id,
     name: Vec<u8>,
@@ -33,8 +35,24 @@ struct Open {
     leases: Vec<(Vec<u8>, u64)>,
 }
 
-/// All of a thread.
+/// More places than a thread has for maps.
+const PLACES: u64 = 1 << 32;
+
+/// The highest number that a JavaScript number is exact up to.
+const MOST_NUMBER: u64 = (1 << 53) - 1;
+
+/// All of a thread. The place of a map whose heap has ended is used again, and its number never: an object of the old map must not reach
+/// the new one.
 struct Opened(Vec<Open>);
+
+impl Opened {
+    /// The place for one more map, and its number.
+    fn place(&mut self) -> (usize, u64) {
+        let is_over = |open: &Open| open.number + PLACES <= MOST_NUMBER && open.check().is_err();
+        let free = self.0.iter().position(is_over);
+        free.map_or((self.0.len(), self.0.len() as u64), |at| (at, self.0[at].number + PLACES))
+    }
+}
 
 thread_local! {
     static OPENED: RefCell<Opened> = const { RefCell::new(Opened(Vec::new())) };
@@ -74,14 +92,18 @@ pub(super) fn let_go_of_ended() {
 
 /// Calls `operation` on the map of a number.
 fn with<T>(number: Value, operation: impl FnOnce(&mut Open) -> Result<T, Failure>) -> Result<T, Failure> {
-    let at = number.number().and_then(arguments::whole).and_then(|at| usize::try_from(at).ok());
+    let said = number.number().and_then(arguments::whole);
     OPENED.with_borrow_mut(|opened| {
-        let open = at.and_then(|at| opened.0.get_mut(at));
-        operation(open.ok_or_else(|| Failure::ArgumentType {
-            name: "map",
-            expected: "a map that this thread has opened",
-            received: number.described(),
-        })?)
+        let open = said.and_then(|said| opened.0.get_mut(usize::try_from(said % PLACES).ok()?));
+        match open {
+            Some(open) if said == Some(open.number) => operation(open),
+            Some(open) if said.is_some_and(|said| said < open.number) => Err(Error::Closed.into()),
+            _ => Err(Failure::ArgumentType {
+                name: "map",
+                expected: "a map that this thread has opened",
+                received: number.described(),
+            }),
+        }
     })
 }
 
@@ -175,13 +197,12 @@ callback! {
             Err(bytes) => return Err(Error::from(MapError::Name { bytes, most: map::MOST_NAME }).into()),
         };
         let encoding = encoding.number().and_then(arguments::whole).and_then(|code| u8::try_from(code).ok()).unwrap_or(0);
-        let defaults = MapOptions::default();
         let options = MapOptions {
             most_bytes: limit("options.maxBytes", most_bytes)?,
             most_entries: limit("options.maxEntries", most_entries)?,
             shards: match shards.number().and_then(arguments::whole) {
-                Some(count) if count.is_power_of_two() && count <= 4096 => count.trailing_zeros(),
-                _ if shards.kind() == ValueType::Undefined => defaults.shards,
+                Some(count) if count.is_power_of_two() && count <= 4096 => Some(count.trailing_zeros()),
+                _ if shards.kind() == ValueType::Undefined => None,
                 _ => {
                     let expected = "a power of two from 1 to 4096";
                     return Err(Failure::ArgumentType { name: "options.shards", expected, received: shards.described() });
@@ -193,24 +214,22 @@ callback! {
         let opened = events::around(heap.env(), id, || Map::open(&mut handle, &named, &options));
         let map = opened?;
         OPENED.with_borrow_mut(|opened| {
-            let list = &mut opened.0;
             // From the first step on the handle has the id of the heap that the call began in.
             let id = handle.id;
-            let same = |open: &Open| open.id == id && open.encoding == encoding && open.name == named;
-            let at = list.iter().position(same).or_else(|| list.iter().position(|open| !open.map.is_current()));
-            let open = Open { heap: handle, id, name: named.clone(), encoding, map, leases: Vec::new() };
-            match at {
-                Some(at) if same(&list[at]) => Ok(as_number(at as u64)),
-                Some(at) => {
-                    list[at] = open;
-                    Ok(as_number(at as u64))
-                }
-                None => {
-                    list.try_reserve(1).map_err(|_| Error::OutOfMetadata { size: 0 })?;
-                    list.push(open);
-                    Ok(as_number(list.len() as u64 - 1))
-                }
+            let same = |open: &&Open| open.id == id && open.encoding == encoding && open.name == named;
+            if let Some(open) = opened.0.iter().find(same) {
+                return Ok(as_number(open.number));
             }
+            let (at, number) = opened.place();
+            let list = &mut opened.0;
+            let open = Open { number, heap: handle, id, name: named.clone(), encoding, map, leases: Vec::new() };
+            if at == list.len() {
+                list.try_reserve(1).map_err(|_| Error::OutOfMetadata { size: 0 })?;
+                list.push(open);
+            } else {
+                list[at] = open;
+            }
+            Ok(as_number(number))
         })
     }
 }
@@ -281,11 +300,11 @@ callback! {
 }
 
 callback! {
-    /// `mapIncrement(map, key, by): bigint`
-    map_increment, |map, key, by| {
+    /// `mapIncrement(map, key, by, ttl): bigint`
+    map_increment, |map, key, by, ttl| {
         let by = signed(by)?;
         with_key(key, |bytes, text| changing(map, |open| {
-            Ok(Signed(open.map.increment(&mut open.heap, bytes, by, text)?))
+            Ok(Signed(open.map.increment(&mut open.heap, bytes, by, text, expiry(ttl))?))
         }))
     }
 }
@@ -428,7 +447,7 @@ fn ring(open: &Open) {
 fn signed(value: Value) -> Result<i64, Failure> {
     let refused = || Failure::ArgumentType {
         name: "by",
-        expected: "a whole number from -2^63 to 2^63 - 1",
+        expected: "a BigInt from -2^63 to 2^63 - 1, or a safe integer",
         received: value.described(),
     };
     if let BigInt::Not = value.bigint() {

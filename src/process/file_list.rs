@@ -14,7 +14,7 @@ pub(super) struct OpenFile {
     pub(super) read_only: bool,
     pub(super) exclusive: bool,
     /// What ends the thread that syncs it, when this is dropped.
-    pub(super) _syncs: Option<Sender<()>>,
+    pub(super) syncs: Option<Sender<()>>,
 }
 
 /// All that are open. No other lock is taken before this one.

@@ -8,7 +8,7 @@
 
 use super::file_list::{FILES, OpenFile};
 use super::id::Id;
-use super::registry;
+use super::registry::{self, Handle};
 use super::syncs;
 use crate::error::Error;
 use crate::file_error::FileError;
@@ -22,14 +22,16 @@ fn files() -> MutexGuard<'static, Vec<OpenFile>> {
     FILES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Opens the heap in a file, or finds it if this process has it open. `options` count for the first who opens it; one who wants it alone
-/// is refused if the first did not.
+/// Opens the heap in a file, or finds it if this process has it open. `options` count for the first who opens it, but that a
+/// thread syncs it as soon as one asks for that; one who wants it alone is refused if the first did not, and one for whom the file is of the wrong
+/// kind always.
 ///
 /// # Errors
 /// See [`crate::FileError`].
 pub(crate) fn open(path: &Path, options: &FileOptions) -> Result<Id, Error> {
     let mut files = files();
     let opened = Opened::new(path, options)?;
+    let every = options.sync_every.filter(|_| !options.read_only);
     let same = |file: &&mut OpenFile| file.identity == opened.identity && file.read_only == options.read_only;
     if let Some(file) = files.iter_mut().find(same) {
         if options.exclusive && !file.exclusive {
@@ -37,12 +39,15 @@ pub(crate) fn open(path: &Path, options: &FileOptions) -> Result<Id, Error> {
                 (path.display().to_string(), "this process, which has not asked for it alone".to_owned());
             return Err(FileError::FileInUse { path, holders }.into());
         }
+        Handle::new(file.heap)?.look(|heap| heap.file()?.check_options(options))?;
+        if let (None, Some(every)) = (&file.syncs, every) {
+            file.syncs = Some(syncs::regularly(file.heap, every)?);
+        }
         file.count += 1;
         return Ok(file.heap);
     }
     files.try_reserve(1).map_err(|_| Error::OutOfMetadata { size: 0 })?;
     let heap = registry::open_made(|| Mems::in_file(&opened, options))?;
-    let every = options.sync_every.filter(|_| !options.read_only);
     let syncs = match every.map(|every| syncs::regularly(heap, every)).transpose() {
         Ok(syncs) => syncs,
         Err(error) => {
@@ -51,7 +56,7 @@ pub(crate) fn open(path: &Path, options: &FileOptions) -> Result<Id, Error> {
         }
     };
     let FileOptions { read_only, exclusive, .. } = *options;
-    files.push(OpenFile { identity: opened.identity, heap, count: 1, read_only, exclusive, _syncs: syncs });
+    files.push(OpenFile { identity: opened.identity, heap, count: 1, read_only, exclusive, syncs });
     Ok(heap)
 }
 

@@ -6,8 +6,9 @@ use crate::error::Error;
 use crate::mems::Mems;
 use std::sync::{Mutex, OnceLock};
 
-/// The number of slots that are made at a time.
-pub(super) const BATCH: usize = 256;
+/// The number of slots that are made at a time. A slot has two kilobytes, which the first heap of a process waits for: of most processes it
+/// is the only one.
+pub(super) const BATCH: usize = 32;
 
 /// The most batches of slots, which have all numbers that an id can name.
 const BATCHES: usize = NUMBERS / BATCH;

@@ -73,8 +73,12 @@ pub(super) fn regularly(heap: Id, every: Duration) -> Result<Sender<()>, Error> 
     let work = move || {
         while ended.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
             match sync(heap) {
-                // Another process is slow, or stopped.
-                Ok(_) | Err(Error::File(FileError::LockTimeout { .. })) => {}
+                // Another process is slow, or stopped, or there is no memory at the moment.
+                Ok(_)
+                | Err(
+                    Error::OutOfMetadata { .. }
+                    | Error::File(FileError::LockTimeout { .. } | FileError::FileFailed { .. }),
+                ) => {}
                 // The failure is noted in the file, where each who syncs finds it; or the heap has ended.
                 Err(_) => break,
             }

@@ -52,6 +52,8 @@ pub mod at {
     pub const CONSTANT: usize = 0;
     /// Two states of the file (boot, clean mark), 64 bytes each.
     pub const STATES: usize = 64;
+    /// The generation of a state that is known to be on the disk.
+    pub const STATE_WRITTEN: usize = 80;
     /// The heap's lock: the owner that holds it, or 0.
     pub const LOCK: usize = 128;
     /// How many operations have been finished.

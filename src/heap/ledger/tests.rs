@@ -108,7 +108,9 @@ impl Memory {
     pub(super) fn clear(&self, number: usize) {
         let ExtentMemory { planes, rows, occupancy, durable, .. } = self.extents[number];
         [planes, occupancy, durable].into_iter().flatten().for_each(|word| word.store(0, Ordering::Relaxed));
-        rows.iter().for_each(|number| number.store(0, Ordering::Relaxed));
+        for number in rows {
+            number.store(0, Ordering::Relaxed);
+        }
     }
 
     /// A ledger with all extents published.

@@ -154,7 +154,7 @@ fn check(file: &File, offset: u64, bytes: usize) -> io::Result<()> {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     let end = offset.checked_add(bytes as u64).ok_or(io::ErrorKind::InvalidInput)?;
-    if end > file.bytes()? {
+    if !file.reaches(end)? {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     #[cfg(unix)]

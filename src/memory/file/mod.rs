@@ -43,7 +43,7 @@ pub(super) use maps::View;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Offsets and lengths of maps are multiples of this many bytes: of every system's page size, and of Windows' granularity.
 pub const UNIT: u64 = 64 << 10;
@@ -105,9 +105,17 @@ pub struct File {
     read_only: bool,
     /// Whether a page of a map had nothing behind it.
     lost: AtomicBool,
+    /// The greatest length that has been seen.
+    seen: AtomicU64,
     /// How often it was written to disk.
     #[cfg(test)]
     pub syncs: std::sync::atomic::AtomicUsize,
+    /// How many bytes were written to it, but by stores to maps.
+    #[cfg(test)]
+    pub written: std::sync::atomic::AtomicU64,
+    /// What it was each time, unless that is too much.
+    #[cfg(test)]
+    pub synced: std::sync::Mutex<Vec<Vec<u8>>>,
 }
 
 impl File {
@@ -121,8 +129,13 @@ impl File {
             handle,
             read_only: how.read_only,
             lost: AtomicBool::new(false),
+            seen: AtomicU64::new(0),
             #[cfg(test)]
             syncs: 0.into(),
+            #[cfg(test)]
+            written: 0.into(),
+            #[cfg(test)]
+            synced: Vec::new().into(),
         })
     }
 
@@ -155,6 +168,18 @@ impl File {
         Ok(self.handle.metadata()?.len())
     }
 
+    /// Whether the file has `end` bytes, or has had as many since it was opened: who cuts it later is noticed where a map of it is used
+    /// ([`File::is_lost`]), and asking the system each time takes longer than a map.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn reaches(&self, end: u64) -> io::Result<bool> {
+        if end > self.seen.load(Ordering::Relaxed) {
+            self.seen.fetch_max(self.bytes()?, Ordering::Relaxed);
+        }
+        Ok(end <= self.seen.load(Ordering::Relaxed))
+    }
+
     /// Reads all of `to` from `offset`.
     ///
     /// # Errors
@@ -168,6 +193,8 @@ impl File {
     /// # Errors
     /// The system's. A part may have been written.
     pub fn write_at(&self, offset: u64, from: &[u8]) -> io::Result<()> {
+        #[cfg(test)]
+        self.written.fetch_add(from.len() as u64, Ordering::Relaxed);
         system::write_at(&self.handle, offset, from)
     }
 
@@ -189,13 +216,24 @@ impl File {
     /// The system's. What the disk holds is not known then, even if a later call succeeds.
     pub fn sync(&self) -> io::Result<()> {
         #[cfg(test)]
-        self.syncs.fetch_add(1, Ordering::Relaxed);
+        self.keep_synced();
         #[cfg(feature = "test-hooks")]
         match FAILING.swap(0, Ordering::Relaxed) {
             0 => {}
             errno => return Err(io::Error::from_raw_os_error(errno)),
         }
         if self.read_only { Ok(()) } else { system::sync(self) }
+    }
+
+    #[cfg(test)]
+    fn keep_synced(&self) {
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        let length = self.bytes().unwrap_or(0);
+        if length < 4 << 20 {
+            let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+            self.read_at(0, &mut bytes).expect("it is read");
+            self.synced.lock().expect("no test has failed").push(bytes);
+        }
     }
 
     /// Maps a part of the file as words that all processes share; it starts and ends at multiples of [`UNIT`].

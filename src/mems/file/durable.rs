@@ -2,7 +2,7 @@
 //!
 //! Costs: O(n) for n units after a power failure.
 
-use super::format::Entry;
+use super::format::{Entry, State};
 use super::open::OnPowerLoss;
 use super::syncs::Syncs;
 use super::{FileOptions, HeapFile, Opened};
@@ -47,7 +47,7 @@ impl HeapFile {
     }
 
     /// Fails if the file is not as the options want it.
-    pub(super) fn check_options(&self, options: &FileOptions) -> Result<(), Error> {
+    pub(crate) fn check_options(&self, options: &FileOptions) -> Result<(), Error> {
         let (path, is_durable) = (self.path_said(), self.header.is_durable());
         if !is_durable && (options.durable || options.sync_every.is_some()) {
             return Err(FileError::NotDurable { path }.into());
@@ -68,17 +68,25 @@ impl HeapFile {
                     return Err(self.corrupt("an extent cannot be mapped"));
                 }
                 let _turn = self.syncs.turn()?;
-                checkpoint::sync(&mut Alone(&self.syncs, ledger)).map(Some)
+                let generation = checkpoint::sync(&mut Alone(&self.syncs, ledger))?;
+                // What the sync has made of blocks that waited is on the disk before the file is said to be clean.
+                self.syncs.flush()?;
+                Ok(Some(generation))
             }
             _ => self.syncs.flush().map(|()| None),
         }
     }
 
-    /// Writes all pages of a file again of which it is unknown what the disk has, if no other process has it open.
+    /// Writes all pages of a file again of which it is unknown what the disk has, if no other process has it open. The system may have dropped
+    /// pages that it could not write, and have read older ones again. So the pages of a heap that has syncs count as those that a power failure
+    /// leaves: until they are mended, the file is of no run of the system.
     pub(super) fn heal(&self) {
         const STEP: u64 = 1 << 20;
         if self.header.sync_failure().is_none() || self.has_others() {
             return;
+        }
+        if self.header.is_durable() {
+            State::write(&self.header, [0; 16], false);
         }
         let rewrite = || {
             let (end, mut bytes) = (self.file.bytes()?, Vec::new());
@@ -190,8 +198,18 @@ impl Mems {
     }
 }
 
-/// The newest record of a file whose copy is whole.
+/// The newest record of a file whose copy is whole. The file stays as it is if there is none.
 fn newest_whole(file: &HeapFile, opened: &Opened, options: &FileOptions) -> Result<Record, Error> {
+    let count = word(file.header.at(at::EXTENT_COUNT));
+    let found = look_for_whole(file, opened, options);
+    if found.is_err() {
+        put(file.header.at(at::EXTENT_COUNT), count);
+    }
+    found
+}
+
+/// [`newest_whole`], which leaves the number of extents of the last record that was looked at.
+fn look_for_whole(file: &HeapFile, opened: &Opened, options: &FileOptions) -> Result<Record, Error> {
     let mut refused = None;
     for record in file.header.records() {
         put(file.header.at(at::EXTENT_COUNT), record.extents);
@@ -201,7 +219,9 @@ fn newest_whole(file: &HeapFile, opened: &Opened, options: &FileOptions) -> Resu
                     return Ok(record);
                 }
             }
-            Err(error) => refused = Some(error),
+            Err(error @ Error::File(FileError::FileCorrupt { .. })) => refused = Some(error),
+            // A want of memory says nothing about the sync, which has finished: the one before is not to come back in its place.
+            Err(error) => return Err(error),
         }
     }
     Err(refused.unwrap_or_else(|| file.corrupt("neither of its two last syncs is whole on the disk")))

@@ -102,7 +102,7 @@ impl Mems {
                 break;
             }
             let entry = Entry::read(&file.path, &file.header, known, file.last)?;
-            if entry.end() > file.file.bytes().map_err(|error| file.failed("read", &error))? {
+            if !file.file.reaches(entry.end()).map_err(|error| file.failed("read", &error))? {
                 return Err(file.corrupt("it is shorter than its extents"));
             }
             let (extent, mapping) = file.map(entry, true)?;

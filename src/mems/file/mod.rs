@@ -161,6 +161,11 @@ impl HeapFile {
         .into()
     }
 
+    /// Whether this process holds the lock.
+    pub(in crate::mems) const fn has_lock(&self) -> bool {
+        self.is_locked
+    }
+
     /// Releases the lock, if this process holds it.
     #[inline]
     fn unlock(&mut self) {
@@ -262,6 +267,19 @@ impl Mems {
         }
         self.heap.refresh();
         Ok(())
+    }
+
+    /// Recovers what a dead process has left, as the last process closes the file: one in which something is under way is not closed cleanly. If
+    /// that fails, it stays so.
+    pub(in crate::mems) fn settle_last(&mut self) {
+        let is_left = self.file.as_ref().is_some_and(|file| {
+            let header = &file.header;
+            let is_under_way = header.holder().is_some() || header.has_intent() || header.publication().is_some();
+            is_under_way && !file.is_read_only() && !file.has_others()
+        });
+        if is_left && self.enter_file().is_ok() {
+            self.leave_file();
+        }
     }
 
     /// Calls `operation` as the owner of the lock may, for a caller that has the file, or its view of the file, for itself.

@@ -258,22 +258,50 @@ impl HeapFile {
         })
     }
 
-    /// Whether the file was in use when the system stopped.
+    /// Whether the file was in use when the system stopped. A process that has the file open and sees another boot id, as in a container that
+    /// has a boot id of its own, shows that the system has not stopped: its lock would have ended.
     pub(super) fn has_lost_power(&self) -> Result<bool, Error> {
         let state = State::newest(&self.header).ok_or_else(|| corrupt(&self.path, "both of its states are damaged"))?;
-        Ok(!state.is_clean && state.boot != self.boot)
+        Ok(!state.is_clean && state.boot != self.boot && !self.is_used_by_others()?)
+    }
+
+    /// Whether a slot is another process's that has opened the file and is done with that. What the header says of slots is not looked at.
+    fn is_used_by_others(&self) -> Result<bool, Error> {
+        let own = self.owner.map(|owner| owner.slot);
+        let is_locked = |byte| self.file.is_byte_locked(byte).map_err(|error| self.failed("locked", &error));
+        for slot in (0..SLOTS).filter(|&slot| Some(slot) != own) {
+            if is_locked(slot as u64)? {
+                // A process that is opening the file may be about to restore it. (Who has a slot holds the opening lock itself.)
+                return Ok(own.is_some() || !is_locked(byte::OPENING)?);
+            }
+        }
+        Ok(false)
     }
 
     /// Says that the file is in use, on the disk as well, before anything is stored in it: the system may write other pages first, and a
     /// file that was in use when the power failed would look as if it had been closed. A file that was in use when the system stopped stays so.
     pub(super) fn begin(&self) -> Result<(), Error> {
-        if State::newest(&self.header).is_some_and(|state| state.is_clean) { self.begin_anew() } else { Ok(()) }
+        let is_written = |state: &State| word(self.header.at(at::STATE_WRITTEN)) == state.generation;
+        match State::newest(&self.header) {
+            Some(state) if state.is_clean => self.begin_anew(),
+            // A process that died as it waited for the disk has left a state that the disk may not have.
+            Some(state) if !is_written(&state) => self.write_state(),
+            _ => Ok(()),
+        }
     }
 
     /// Says that the file is in use in this run of the system, whatever it was: what it holds is sound.
     pub(super) fn begin_anew(&self) -> Result<(), Error> {
         State::write(&self.header, self.boot, false);
-        self.syncs.flush()
+        self.write_state()
+    }
+
+    /// Writes the newest state to the disk, and notes that it is there.
+    fn write_state(&self) -> Result<(), Error> {
+        self.syncs.flush()?;
+        let generation = State::newest(&self.header).map_or(0, |state| state.generation);
+        put(self.header.at(at::STATE_WRITTEN), generation);
+        Ok(())
     }
 
     /// Takes a process slot.
@@ -409,10 +437,12 @@ impl Mems {
             let mut file = HeapFile::look_into(opened, options)?;
             file.check_options(options)?;
             file.take_slot(options.exclusive)?;
+            if !file.has_lost_power()? {
+                file.heal();
+            }
             if file.has_lost_power()? {
                 return Self::after_power_loss(file, opened, options);
             }
-            file.heal();
             let heap = Self::build(file, options)?;
             heap.file()?.begin()?;
             Ok(heap)

@@ -5,8 +5,8 @@
 //!
 //! **Failures.** When the system says that it could not write something, nobody knows what is on the disk, and a later call may succeed
 //! without having written it. So the failure is noted in the file's header, for all processes: no sync succeeds and nobody says that the
-//! file is clean until it is opened by a process that has it alone. That process writes every page of the file again, and if that gets to
-//! the disk, all is known.
+//! file is clean until it is opened by a process that has it alone. That process writes every page of the file again. What the system could not
+//! write it may have dropped, and have read again as it was before; so the process returns to the last sync, whose pages all are on the disk.
 //!
 //! Costs: two writes to disk a sync, of what has changed.
 

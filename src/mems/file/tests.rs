@@ -1,11 +1,16 @@
-//! Heaps in files as one process uses them: what is on the disk and when, and deaths in calls that do more than one operation.
+//! Heaps in files: what is on the disk and when, what another process can see of a call before it has ended, and deaths in calls that do more
+//! than one operation.
 
-use super::{FileOptions, Opened};
-use crate::heap::ledger::death::dying_before;
+use super::format::{Entry, State};
+use super::{FileOptions, HeapFile, Opened, layout};
+use crate::heap::ledger::death::{dying_before, watched};
+use crate::heap::ledger::layout::SECTOR_WORDS;
 use crate::memory::file::new_uuid;
 use crate::mems::Mems;
+use std::cell::Cell;
 use std::fs;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 /// A path in the system's folder for temporary files, which is removed with this.
@@ -45,6 +50,42 @@ fn that_a_file_is_in_use_is_on_the_disk_before_anything_is_stored_in_it() {
         heap.finish();
         other.finish();
     }
+}
+
+#[test]
+fn a_file_is_said_to_be_clean_when_everything_else_is_on_the_disk() {
+    for durable in [false, true] {
+        let (sample, options) = (Sample::new(), FileOptions { durable, ..FileOptions::default() });
+        let (opened, mut heap) = sample.open(&options);
+        heap.enter_file().unwrap();
+        let blocks: Vec<_> = (0..100).map(|_| heap.malloc(500).unwrap()).collect();
+        blocks.into_iter().step_by(2).for_each(|block| heap.free(block).unwrap());
+        heap.leave_file();
+        heap.finish();
+        let synced = opened.file.synced.lock().unwrap();
+        let [.., before, last] = &synced[..] else { panic!("{} syncs", synced.len()) };
+        let changed: Vec<_> = (0..last.len()).filter(|&at| before[at] != last[at]).collect();
+        let states = 8 * layout::at::STATES..8 * (layout::at::STATES + SECTOR_WORDS);
+        assert!(!changed.is_empty() && changed.iter().all(|at| states.contains(at)), "{changed:?}");
+    }
+}
+
+#[test]
+fn a_process_that_died_before_the_disk_had_its_mark_leaves_that_to_the_next() {
+    let (sample, options) = (Sample::new(), FileOptions::default());
+    let (_first, heap) = sample.open(&options);
+    heap.finish();
+    // A process has marked the file, and has died as it waited for the disk.
+    let opened = Opened::new(&sample.0, &options).expect("it is opened");
+    let file = HeapFile::look_into(&opened, &options).expect("it is a heap");
+    State::write(&file.header, file.boot, false);
+    drop((file, opened));
+    let (next, heap) = sample.open(&options);
+    assert_eq!(syncs(&next), 1);
+    let (second, other) = sample.open(&options);
+    assert_eq!(syncs(&second), 0, "it is known already");
+    heap.finish();
+    other.finish();
 }
 
 #[test]
@@ -98,4 +139,121 @@ fn a_word_that_has_an_address_already_keeps_its_block() {
     assert!(!heap.owns(block));
     heap.leave_file();
     heap.finish();
+}
+
+#[test]
+fn a_file_that_the_disk_has_refused_is_written_again_by_the_first_to_have_it_alone() {
+    const REFUSED: Option<i32> = Some(5);
+    let written = |opened: &Opened| opened.file.written.load(Ordering::Relaxed);
+    let failure = |heap: &Mems| heap.file().unwrap().header.sync_failure();
+    for durable in [false, true] {
+        let (sample, options) = (Sample::new(), FileOptions { durable, ..FileOptions::default() });
+        let (first, mut heap) = sample.open(&options);
+        heap.enter_file().unwrap();
+        heap.malloc(100).unwrap();
+        heap.leave_file();
+        heap.file().unwrap().header.put_sync_failure(REFUSED);
+        let (second, other) = sample.open(&options);
+        assert_eq!((written(&second), failure(&other)), (0, REFUSED), "another process has it open");
+        // Both processes die.
+        drop((first, heap, second, other));
+        let (third, heap) = sample.open(&options);
+        assert_eq!((written(&third), failure(&heap)), (fs::metadata(&sample.0).unwrap().len(), None));
+        heap.finish();
+    }
+}
+
+#[test]
+fn an_extent_is_whole_before_another_process_can_know_of_it() {
+    for durable in [false, true] {
+        let (sample, copy) = (Sample::new(), Sample::new());
+        let options = FileOptions { durable, ..FileOptions::default() };
+        let (opened, mut heap) = sample.open(&options);
+        heap.enter_file().unwrap();
+        heap.malloc(100).unwrap();
+        // What a process leaves that dies before it has published an extent.
+        let end = opened.file.bytes().unwrap();
+        opened.file.allocate(end, 1 << 18).unwrap();
+        opened.file.write_at(end, &[0xa5; 1 << 18]).unwrap();
+
+        let other = HeapFile::look_into(&opened, &options).unwrap();
+        let (path, copied, is_known) = (sample.0.clone(), copy.0.clone(), Rc::new(Cell::new(false)));
+        let was_known = Rc::clone(&is_known);
+        let watch = move || {
+            if other.header.extent_count() == 1 || was_known.replace(true) {
+                return;
+            }
+            let first = Entry::read(&path, &other.header, 0, None).unwrap();
+            let entry = Entry::read(&path, &other.header, 1, Some(first)).unwrap();
+            let found = fs::metadata(&path).unwrap();
+            assert!(found.len() >= entry.end(), "the file is shorter than its extents");
+            #[cfg(target_os = "linux")]
+            assert!(
+                512 * std::os::unix::fs::MetadataExt::blocks(&found) >= entry.end(),
+                "the disk has no blocks for it"
+            );
+            fs::copy(&path, &copied).unwrap();
+        };
+        watched(watch, || heap.malloc(2 << 20)).unwrap();
+        assert!(is_known.get(), "another extent has been published");
+        heap.verify().unwrap();
+        heap.leave_file();
+
+        // As another process finds the file when it sees the extent for the first time.
+        let (_opened, mut found) = copy.open(&options);
+        found.enter_file().unwrap();
+        found.verify().unwrap();
+        found.malloc(2 << 20).unwrap();
+        found.verify().unwrap();
+    }
+}
+
+#[test]
+fn no_other_process_can_have_the_lock_before_a_call_has_stored_all() {
+    for durable in [false, true] {
+        let (sample, options) = (Sample::new(), FileOptions { durable, ..FileOptions::default() });
+        let (_opened, mut heap) = sample.open(&options);
+        let (_other, other) = sample.open(&options);
+        let other = Rc::new(other);
+        let mut call = |what: &str, call: &mut dyn FnMut(&mut Mems) -> u64| {
+            let (stores, others) = (Rc::new(Cell::new(0)), Rc::clone(&other));
+            let (counted, said) = (Rc::clone(&stores), what.to_owned());
+            let owner = heap.file().unwrap().owner;
+            let watch = move || {
+                assert_eq!(others.file().unwrap().header.holder(), owner, "{said}, store {}", counted.get());
+                counted.set(counted.get() + 1);
+            };
+            heap.enter_file().unwrap();
+            let done = watched(watch, || {
+                let done = call(&mut heap);
+                heap.leave_file();
+                done
+            });
+            assert!(stores.get() > 0, "{what} has no stores");
+            assert_eq!(other.file().unwrap().header.holder(), None, "{what}");
+            done
+        };
+        // The first extent is added without the lock, before others know of it.
+        heap_with_an_extent(&sample, &options);
+        let word = call("a malloc", &mut |heap| heap.malloc(64).unwrap());
+        let block = call("an aligned malloc", &mut |heap| heap.malloc_aligned(1000, 4096).unwrap());
+        call("a shorter block", &mut |heap| heap.realloc(block, 100).unwrap());
+        // It moves if what has become free behind it waits for a sync.
+        let block = call("a longer block", &mut |heap| heap.realloc(block, 5000).unwrap());
+        call("a malloc into a word", &mut |heap| heap.malloc_into(100, 1, word).unwrap());
+        call("a replacement", &mut |heap| heap.replace(word, block).map(|()| block).unwrap());
+        call("a root", &mut |heap| heap.set_root(b"root", block).map(|()| block).unwrap());
+        call("no root", &mut |heap| u64::from(heap.delete_root(b"root").unwrap()));
+        call("a free from a word", &mut |heap| heap.free_from_word(word).map(|()| word).unwrap());
+        call("a free", &mut |heap| heap.free(word).map(|()| word).unwrap());
+    }
+}
+
+/// Has a process add the first extent to a file.
+fn heap_with_an_extent(sample: &Sample, options: &FileOptions) {
+    let (_opened, mut heap) = sample.open(options);
+    heap.enter_file().unwrap();
+    let block = heap.malloc(100).unwrap();
+    heap.free(block).unwrap();
+    heap.leave_file();
 }

@@ -155,7 +155,7 @@ impl HeapFile {
                 report.is_clean = state.is_clean;
                 let newest = self.header.records().next().filter(|_| self.header.is_durable());
                 match newest {
-                    _ if state.is_clean || state.boot == self.boot => {}
+                    _ if !self.has_lost_power().unwrap_or(true) => {}
                     Some(record) => report.notes.push(format!(
                         "it was open when the system stopped: opening it brings back sync {}",
                         record.generation

@@ -78,6 +78,11 @@ impl Memory {
         self.end = FIRST_ADDRESS;
     }
 
+    /// A mark of what is known: another one after [`Memory::learn`] has found something new.
+    pub const fn known(&self) -> (u64, u64) {
+        (self.end, self.seen)
+    }
+
     /// How many bytes are known.
     pub const fn bytes(&self) -> u64 {
         self.end - FIRST_ADDRESS

@@ -1,6 +1,6 @@
 //! Mending the maps of a damaged heap file: what makes sense stays, and is found again.
 //!
-//! A map is kept if its head is sound, a table if it is a block of its own, and an entry if it lies in a block of its own, its key has the hash
+//! A map is kept if its head is sound, a table if it is a block of its own and no other shard's, and an entry if it lies in a block of its own, its key has the hash
 //! that is said, and its checksum is right if it has one. Entries that are not where their keys are looked for get other slots. All counters
 //! are counted anew. A block that is no longer referred to is freed only if it still begins as an entry of the place does; the blocks of a
 //! table or a map that is dropped stay.
@@ -51,7 +51,10 @@ impl Mems {
                 continue;
             };
             for (count, what) in [
-                (mended.tables, "tables were dropped that were none, with the entries in them"),
+                (
+                    mended.tables,
+                    "tables were dropped that were none, or those of other shards, with the entries in them",
+                ),
                 (mended.dropped, "entries were dropped that made no sense"),
                 (mended.sorted, "tables were sorted anew, since entries were not where their keys are looked for"),
             ] {
@@ -110,11 +113,14 @@ impl Mems {
         let Some(map) = Whole::at(self, &memory, address) else { return Ok(None) };
         let counters = || map.words.iter().map(word).fold(0_u64, |sum, word| sum.rotate_left(7) ^ word);
         let mut mended = Mended::default();
+        let strays = map.strays().ok_or(Error::OutOfMetadata { size: 0 })?;
         for number in 0..map.shard_count() {
             match map.table(number) {
-                Ok(Some((_, table))) => map.mend_table(number, table, &mut mended)?,
+                Ok(Some((_, table))) if strays.binary_search(&number).is_err() => {
+                    map.mend_table(number, table, &mut mended)?;
+                }
                 Ok(None) => {}
-                Err(_) => {
+                Ok(Some(_)) | Err(_) => {
                     mended.tables += 1;
                     put(&map.shard(number)[shard::TABLE], 0);
                 }

@@ -64,15 +64,15 @@ pub(crate) struct MapOptions {
     pub most_bytes: Option<u64>,
     /// The most entries; 0: any number; `None`: as the map has it.
     pub most_entries: Option<u64>,
-    /// The logarithm of the number of shards to base 2, of a new map.
-    pub shards: u32,
+    /// The logarithm of the number of shards to base 2, of a new map; `None`: what suits its limit.
+    pub shards: Option<u32>,
     /// Whether the entries of a new map have checksums.
     pub checksums: bool,
 }
 
 impl Default for MapOptions {
     fn default() -> Self {
-        Self { most_bytes: None, most_entries: None, shards: 8, checksums: false }
+        Self { most_bytes: None, most_entries: None, shards: None, checksums: false }
     }
 }
 
@@ -121,6 +121,16 @@ impl MapStats {
             shards: shards.len() as u64,
             slots: shards.map(slots).sum(),
         }
+    }
+}
+
+/// The shards of a new map with a limit of bytes, as a logarithm to base 2: 256 of them, or as few as leave seven eighths of the bytes to
+/// entries, since a shard with its least table has 128 bytes.
+fn shards_for(most_bytes: Option<u64>) -> u32 {
+    const USUAL: u32 = 8;
+    match most_bytes {
+        None | Some(0) => USUAL,
+        Some(most) => (most / (8 * 128)).max(1).ilog2().min(USUAL),
     }
 }
 
@@ -261,7 +271,7 @@ impl Mems {
 
     /// Makes a map. The caller has the lock, and has seen that there is none of the name.
     fn make_map(&mut self, name: &[u8], options: &MapOptions) -> Result<u64, Error> {
-        let shards = options.shards.min(MOST_SHARDS);
+        let shards = options.shards.unwrap_or_else(|| shards_for(options.most_bytes)).min(MOST_SHARDS);
         let failed = |_| Error::OutOfMetadata { size: 0 };
         self.maps.try_reserve(1).map_err(failed)?;
         let mut seed = [0; 16];

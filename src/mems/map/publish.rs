@@ -90,6 +90,11 @@ impl Mems {
         self.allocate_in_file(size, alignment, |heap| heap.malloc_noted_as_new(size, alignment))
     }
 
+    /// Whether what is freed now can be allocated now: the caller has the lock still, and blocks wait for no sync.
+    pub(super) fn changes_at_once(&self) -> bool {
+        self.file().map_or(true, |file| file.has_lock() && !file.header().is_durable())
+    }
+
     /// Says that something refers to the new block.
     pub(super) fn forget_new(&self) {
         self.note(Noted::New, 0);
@@ -100,7 +105,12 @@ impl Mems {
         self.free_noted(address, Noted::New)
     }
 
+    /// Frees the old block. Where no block starts in a heap file, what referred to it was damaged, and now nothing refers to it.
     fn free_old(&mut self, address: u64) -> Result<(), Error> {
+        if self.is_in_file() && self.heap.check_block_start(address).is_err() {
+            self.note(Noted::Old, 0);
+            return Ok(());
+        }
         self.free_noted(address, Noted::Old)
     }
 

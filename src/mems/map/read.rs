@@ -36,6 +36,20 @@ pub(crate) struct Listed {
     pub flags: u32,
 }
 
+impl Listed {
+    /// A copy of an entry. `None`: there is no memory for it.
+    fn of(entry: Entry, with_value: bool) -> Option<Self> {
+        let mut one = Self {
+            key: zeros(entry.key_bytes())?,
+            value: zeros(if with_value { entry.value_bytes() } else { 0 })?,
+            flags: entry.flags() as u32,
+        };
+        entry.read_key(Room::new(&mut one.key));
+        entry.read_value(Room::new(&mut one.value));
+        Some(one)
+    }
+}
+
 /// What is done with an entry that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Taken {
@@ -51,6 +65,14 @@ enum Again {
     Changed,
     /// The heap has mapped more than is known, or has ended.
     Unknown,
+}
+
+/// Why the entries of a shard have not been listed.
+enum Unlisted {
+    Again(Again),
+    /// A value is not what its checksum says.
+    Damaged,
+    Failed(Error),
 }
 
 impl Map {
@@ -85,30 +107,31 @@ impl Map {
     ) -> Result<Option<T>, Error> {
         let hash = self.hash(key);
         let mut pause = Pause::default();
-        let mut has_learnt = false;
         loop {
-            match self.try_read(hash, key, taken, has_learnt, &mut take) {
-                Ok(None) if self.file.as_ref().is_some_and(|file| file.is_lost()) => return Err(lost(heap)),
+            let done = self.try_read(hash, key, taken, &mut take);
+            // There are zeros where the file was cut, also in the middle of a value.
+            if self.is_lost() {
+                return Err(lost(heap));
+            }
+            match done {
                 Ok(done) => return Ok(done),
                 Err(Again::Changed) => {
                     pause.wait();
                 }
-                Err(Again::Unknown) => {
-                    self.learn(heap)?;
-                    has_learnt = true;
-                }
+                // What was beyond all that there is now is damage, and no entry.
+                Err(Again::Unknown) if !self.learn(heap)? => return Ok(None),
+                Err(Again::Unknown) => {}
             }
         }
     }
 
-    /// One try. What is beyond the heap as it `has_learnt` of it is damage, and no entry.
+    /// One try.
     #[inline]
     fn try_read<T>(
         &self,
         hash: u64,
         key: &[u8],
         taken: Taken,
-        has_learnt: bool,
         take: &mut impl FnMut(Entry) -> T,
     ) -> Result<Option<T>, Again> {
         if !self.memory.is_current() {
@@ -119,9 +142,9 @@ impl Map {
             return Ok(None);
         };
         let version = words[shard::VERSION].load(Ordering::Acquire);
-        let mut found = None;
+        let (mut found, mut is_beyond) = (None, false);
         match self.table(words).map_or(Found::Beyond, |table| find(&self.memory, table, hash, key)) {
-            Found::Beyond if !has_learnt => return Err(Again::Unknown),
+            Found::Beyond => is_beyond = true,
             Found::At(at, slot, entry) if entry.kind() != Kind::Lease && !has_expired(entry) => {
                 found = Some(take(entry));
                 if taken == Taken::Used && slot & READ == 0 {
@@ -134,7 +157,13 @@ impl Map {
         if words[shard::VERSION].load(Ordering::Relaxed) != version {
             return Err(Again::Changed);
         }
-        if self.memory.is_current() { Ok(found) } else { Err(Again::Unknown) }
+        if is_beyond || !self.memory.is_current() { Err(Again::Unknown) } else { Ok(found) }
+    }
+
+    /// Whether the file is lost.
+    #[inline]
+    fn is_lost(&self) -> bool {
+        self.file.as_ref().is_some_and(|file| file.is_lost())
     }
 
     /// The table of a shard: no slots, if there is none. `None`: it is beyond what is known of the heap.
@@ -163,14 +192,19 @@ impl Map {
         }
     }
 
-    /// Learns what the heap has mapped.
+    /// Learns what the heap has mapped. Returns whether that is other than what was known.
     #[cold]
-    fn learn(&mut self, heap: &mut impl Access) -> Result<(), Error> {
+    fn learn(&mut self, heap: &mut impl Access) -> Result<bool, Error> {
         heap.look(|heap| {
             if heap.is_in_file() {
                 heap.learn()?;
             }
-            if self.memory.learn(heap) { Ok(()) } else { Err(Error::OutOfMetadata { size: 0 }) }
+            let before = self.memory.known();
+            if self.memory.learn(heap) {
+                Ok(self.memory.known() != before)
+            } else {
+                Err(Error::OutOfMetadata { size: 0 })
+            }
         })
     }
 
@@ -181,21 +215,28 @@ impl Map {
     /// others change the shard during each look.
     pub fn list(&mut self, heap: &mut impl Access, number: usize, with_values: bool) -> Result<Vec<Listed>, Error> {
         let is_read_only = self.file.as_ref().is_some_and(|file| file.is_read_only());
-        let (mut tries, mut pause) = (0, Pause::default());
+        let (mut tries, mut pause, mut has_all) = (0, Pause::default(), false);
         loop {
-            match self.try_list(number, with_values, tries > 0) {
-                Some(listed) => return listed,
-                None if tries == MOST_TRIES => return Err(busy(heap)),
-                // A shard in which something changes all the time is read with the lock, which a heap for reading only cannot take.
-                None if tries == TRIES && !is_read_only => {
-                    return heap.with(|heap| {
-                        let learnt = self.memory.learn(heap);
-                        let listed = if learnt { self.try_list(number, with_values, true) } else { None };
-                        listed.unwrap_or(Err(Error::OutOfText))
-                    });
-                }
-                None => {
-                    self.learn(heap)?;
+            let mut listed = self.try_list(number, with_values, has_all);
+            // A shard in which something changes all the time is read with the lock, which a heap for reading only cannot take.
+            if tries == TRIES && !is_read_only && matches!(listed, Err(Unlisted::Again(_))) {
+                listed = heap.with(|heap| {
+                    self.learn_for_change(heap)?;
+                    Ok(self.try_list(number, with_values, true))
+                })?;
+            }
+            if self.is_lost() {
+                return Err(lost(heap));
+            }
+            match listed {
+                Ok(listed) => return Ok(listed),
+                Err(Unlisted::Damaged) => return Err(damaged_value(heap)),
+                Err(Unlisted::Failed(error)) => return Err(error),
+                Err(Unlisted::Again(_)) if tries == MOST_TRIES => return Err(busy(heap)),
+                // What was beyond all that there is now is damage, and no entry.
+                Err(Unlisted::Again(Again::Unknown)) => has_all = !self.learn(heap)?,
+                Err(Unlisted::Again(Again::Changed)) => {
+                    has_all = false;
                     pause.wait();
                 }
             }
@@ -203,51 +244,55 @@ impl Map {
         }
     }
 
-    /// One try; `None`: something has changed.
-    fn try_list(&self, number: usize, with_values: bool, has_learnt: bool) -> Option<Result<Vec<Listed>, Error>> {
+    /// One try. `has_all`: what is beyond all that is known is damage.
+    fn try_list(&self, number: usize, with_values: bool, has_all: bool) -> Result<Vec<Listed>, Unlisted> {
         let words = self.memory.words(self.address, head::WORDS + (shard::WORDS << self.shards));
-        let Some(words) = words.and_then(|words| shard_words(words, number)) else { return Some(Ok(Vec::new())) };
+        let Some(words) = words.and_then(|words| shard_words(words, number)) else { return Ok(Vec::new()) };
         let version = words[shard::VERSION].load(Ordering::Acquire);
-        let (mut listed, mut bytes) = (Vec::new(), 0);
-        let table = match self.table(words) {
-            Some(table) => table,
-            None if has_learnt => &[],
-            None => return None,
+        let is_same = || {
+            fence(Ordering::Acquire);
+            words[shard::VERSION].load(Ordering::Relaxed) == version
         };
-        let failed = Some(Err(Error::OutOfText));
+        let (mut listed, mut bytes) = (Vec::new(), 0);
+        let (mut is_beyond, mut is_damaged) = (false, false);
+        let table = self.table(words).unwrap_or_else(|| {
+            is_beyond = true;
+            &[]
+        });
         for slot in table.iter().map(word).filter(|&slot| is_entry(slot)) {
             let address = slot & ADDRESS;
-            if self.memory.is_beyond(address) && !has_learnt {
-                return None;
+            if self.memory.is_beyond(address) {
+                is_beyond = true;
+                continue;
             }
             let Some(entry) = Entry::at(&self.memory, address) else { continue };
             if entry.kind() == Kind::Lease || has_expired(entry) {
                 continue;
             }
-            let (Some(key), Some(value)) =
-                (zeros(entry.key_bytes()), zeros(if with_values { entry.value_bytes() } else { 0 }))
-            else {
-                return failed;
-            };
-            let mut one = Listed { key, value, flags: entry.flags() as u32 };
-            entry.read_key(Room::new(&mut one.key));
-            entry.read_value(Room::new(&mut one.value));
-            if listed.try_reserve(1).is_err() {
-                return failed;
-            }
-            listed.push(one);
+            let one = Listed::of(entry, with_values);
+            is_damaged |= with_values && self.has_checksums && !entry.has_checksum();
             // A block that has become something else may seem to be of any length: that is not copied again and again.
-            if words[shard::VERSION].load(Ordering::Acquire) != version {
-                return None;
+            if !is_same() {
+                return Err(Unlisted::Again(Again::Changed));
             }
+            listed.try_reserve(1).map_err(|_| Unlisted::Failed(Error::OutOfText))?;
+            listed.push(one.ok_or(Unlisted::Failed(Error::OutOfText))?);
             // Slots of a damaged table may all refer to one entry.
             bytes += entry.block_bytes();
             if bytes > self.memory.bytes() {
-                return Some(Err(Error::Corrupt("a map lists more than its heap has".to_owned())));
+                let more = "a map lists more than its heap has".to_owned();
+                return Err(Unlisted::Failed(Error::Corrupt(more)));
             }
         }
-        fence(Ordering::Acquire);
-        (words[shard::VERSION].load(Ordering::Relaxed) == version && self.memory.is_current()).then_some(Ok(listed))
+        if !is_same() {
+            Err(Unlisted::Again(Again::Changed))
+        } else if is_beyond && !has_all || !self.memory.is_current() {
+            Err(Unlisted::Again(Again::Unknown))
+        } else if is_damaged {
+            Err(Unlisted::Damaged)
+        } else {
+            Ok(listed)
+        }
     }
 
     /// What the map has. Each number is that of some moment of the call.
@@ -259,7 +304,8 @@ impl Map {
             self.learn(heap)?;
         }
         let words = self.memory.words(self.address, head::WORDS + (shard::WORDS << self.shards));
-        Ok(words.map_or_else(MapStats::default, MapStats::of))
+        let stats = words.map_or_else(MapStats::default, MapStats::of);
+        if self.is_lost() { Err(lost(heap)) } else { Ok(stats) }
     }
 }
 

@@ -4,19 +4,19 @@
 //! that it also shrinks. It is copied with the lock held: a million entries in 256 shards have tables of 8,192 slots.
 //!
 //! **Eviction.** The hand goes from shard to shard, an entry each time, so that all give way alike. In a shard it goes from slot to slot:
-//! an entry that has expired goes; one that has been read since stays, and counts as not read from then on; any other goes.
+//! an entry that has expired goes; one that has been read since stays, and counts as not read from then on; any other goes. What has expired in a shard goes
+//! before its table grows, too.
 //!
 //! Costs: amortized O(1).
 
 use super::Map;
 use super::find::Entry;
-use super::layout::{
-    ADDRESS, EMPTY, Kind, READ, entry, head, is_entry, shard, shard_words, slots_for, table_of, table_word,
-};
+use super::layout::{ADDRESS, EMPTY, Kind, READ, head, is_entry, shard, shard_words, slots_for, table_of, table_word};
 use super::publish::{Change, add, recount};
 use super::read::has_expired;
 use super::write::{Spot, TRIES};
 use crate::error::Error;
+use crate::file_error::FileError;
 use crate::heap::ledger::{put, word};
 use crate::map_error::MapError;
 use crate::mems::Mems;
@@ -38,13 +38,14 @@ impl Map {
         }
         let words = self.words(heap)?;
         let limit = word(&words[head::MOST_BYTES]);
-        let fixed = 8 * words.len() as u64 + self.table_bytes(heap)?;
+        // What all entries and tables that can go leave.
+        let own = self.shard_spot(heap, number)?.map_or(0, |spot| 8 * spot.table.len() as u64);
+        let fixed = 8 * words.len() as u64 + own;
         if limit != 0 && size > limit.saturating_sub(fixed) {
             return Err(MapError::TooLarge { bytes: size, most: limit.saturating_sub(fixed) }.into());
         }
-        self.evict_until(heap, hash, key, |map, heap| map.is_within_limits(heap, key, size)).and_then(|has_room| {
-            if has_room { Ok(()) } else { Err(MapError::TooLarge { bytes: size, most: 0 }.into()) }
-        })
+        let has_room = self.evict_until(heap, hash, key, |map, heap| map.is_within_limits(heap, key, size))?;
+        if has_room { Ok(()) } else { Err(MapError::TooLarge { bytes: size, most: 0 }.into()) }
     }
 
     /// Evicts entries other than that of `key` until a condition holds. Returns `false` if it does not hold without them either.
@@ -56,17 +57,25 @@ impl Map {
         condition: impl Fn(&Self, &Mems) -> Result<bool, Error>,
     ) -> Result<bool, Error> {
         // There are at most as many entries as slots.
-        for _ in 0..=self.table_bytes(heap)? / 8 {
+        let slots = self.slots(heap)?;
+        let mut looks = LOOKS * slots;
+        for _ in 0..=slots {
             if condition(self, heap)? {
                 return Ok(true);
             }
-            if !self.evict_one(heap, hash, key)? {
+            if !self.evict_one(heap, hash, key, &mut looks)? {
                 break;
             }
         }
-        // What is left is not to be evicted, or is no more than a damaged counter says.
+        // What is left is not to be evicted, is in tables without entries, or is no more than a damaged counter says.
         for number in 0..self.shard_count() {
             recount(&self.memory, self.words(heap)?, number);
+            if number != self.shard(hash)
+                && let Some(spot) = self.shard_spot(heap, number)?
+                && !spot.table.iter().any(|slot| is_entry(word(slot)))
+            {
+                self.drop_table(heap, &spot)?;
+            }
         }
         condition(self, heap)
     }
@@ -99,11 +108,17 @@ impl Map {
         Ok(fits && (most_entries == 0 || entries.saturating_sub(fewer) < most_entries))
     }
 
-    /// Bytes of all tables.
-    fn table_bytes(&self, heap: &Mems) -> Result<u64, Error> {
+    /// Slots of all tables. More than the heap has room for are damage, which would let a call take as long as it likes.
+    fn slots(&self, heap: &Mems) -> Result<u64, Error> {
         let words = self.words(heap)?;
         let tables = words[head::WORDS..].chunks_exact(shard::WORDS);
-        Ok(tables.map(|shard| table_of(word(&shard[shard::TABLE])).map_or(0, |(_, slots)| 8 << slots)).sum())
+        let slots =
+            tables.map(|shard| table_of(word(&shard[shard::TABLE])).map_or(0, |(_, slots)| 1_u64 << slots)).sum();
+        if slots > self.memory.bytes() / 8 {
+            Err(heap.damaged("the tables of a map are larger than the heap"))
+        } else {
+            Ok(slots)
+        }
     }
 
     /// Whether the map stays within its limit with a table of `bytes` in the place of a shard's.
@@ -117,6 +132,7 @@ impl Map {
     /// Gives the shard of a key a table with room for more.
     fn grow_table(&mut self, heap: &mut Mems, hash: u64, key: &[u8]) -> Result<(), Error> {
         let number = self.shard(hash);
+        self.drop_expired(heap, number)?;
         let entries = match self.shard_spot(heap, number)? {
             Some(spot) => spot.table.iter().filter(|slot| is_entry(word(slot))).count(),
             None => 0,
@@ -126,7 +142,7 @@ impl Map {
         if !self.evict_until(heap, hash, key, |map, heap| map.has_room_for_table(heap, number, bytes))? {
             return Err(MapError::TooLarge { bytes, most: 0 }.into());
         }
-        let address = heap.malloc_new(bytes, 64)?;
+        let address = self.allocate(heap, hash, key, bytes, 64)?;
         let learnt = self.learn_for_change(heap);
         let copied = learnt.and_then(|()| self.copy_table(heap, number, address, slots));
         match copied {
@@ -137,6 +153,57 @@ impl Map {
                 Err(error)
             }
         }
+    }
+
+    /// Removes the entries of a shard that have expired, so that those of a map without limits do not stay for ever.
+    fn drop_expired(&self, heap: &mut Mems, number: usize) -> Result<(), Error> {
+        let Some(spot) = self.shard_spot(heap, number)? else { return Ok(()) };
+        for (at, slot) in spot.table.iter().enumerate().map(|(at, slot)| (at, word(slot))) {
+            if is_entry(slot)
+                && let Some(entry) = Entry::at(&self.memory, slot & ADDRESS)
+                && has_expired(entry)
+            {
+                self.remove(heap, &spot, at, slot & ADDRESS, entry)?;
+                add(&spot.map[head::EXPIRATIONS], 1);
+            }
+        }
+        Ok(())
+    }
+
+    /// Allocates a block of the map. Where the heap is full, entries of a map with a limit give way, more each time, until there is a hole that is
+    /// large enough. (In a heap that survives a power failure what they leave waits for a sync.)
+    pub(super) fn allocate(
+        &mut self,
+        heap: &mut Mems,
+        hash: u64,
+        key: &[u8],
+        size: u64,
+        alignment: u64,
+    ) -> Result<u64, Error> {
+        let mut wanted = 2 * size;
+        loop {
+            let refused = match heap.malloc_new(size, alignment) {
+                Err(error) if is_full(&error) && heap.changes_at_once() => error,
+                done => return done,
+            };
+            // The lock has been released, and others may have changed anything.
+            self.learn_for_change(heap)?;
+            let words = self.words(heap)?;
+            let is_limited = word(&words[head::MOST_BYTES]) | word(&words[head::MOST_ENTRIES]) != 0;
+            if !is_limited || !self.evict_bytes(heap, hash, key, wanted)? {
+                return Err(refused);
+            }
+            wanted *= 2;
+        }
+    }
+
+    /// Evicts entries other than that of `key`, of `bytes` bytes, or all if there are fewer. Returns `false` if there is none.
+    fn evict_bytes(&self, heap: &mut Mems, hash: u64, key: &[u8], bytes: u64) -> Result<bool, Error> {
+        let mut looks = LOOKS * self.slots(heap)?;
+        let had = word(&self.words(heap)?[head::BYTES]);
+        let evicted = |heap: &Mems| Ok::<_, Error>(had.saturating_sub(word(&self.words(heap)?[head::BYTES])));
+        while evicted(heap)? < bytes && self.evict_one(heap, hash, key, &mut looks)? {}
+        Ok(evicted(heap)? > 0)
     }
 
     /// Copies the entries of a shard's table to a new one. `None`: they do not fit, or the table is not wanted any more.
@@ -154,9 +221,10 @@ impl Map {
         if let Some(spot) = self.shard_spot(heap, number)? {
             old = Some((spot.table_address, 8 * spot.table.len() as u64));
             for slot in spot.table.iter().map(word).filter(|&slot| is_entry(slot)) {
-                let words = self.memory.words(slot & ADDRESS, entry::WORDS);
-                let hash = words.map(|words| word(&words[entry::HASH]));
-                let hash = hash.ok_or_else(|| heap.damaged("a map refers to what is no entry"))?;
+                let Some(hash) = Entry::at(&self.memory, slot & ADDRESS).map(|entry| entry.hash()) else {
+                    self.mend_slots(&spot);
+                    return Ok(None);
+                };
                 used += 1;
                 if used * 4 > new.len() * 3 {
                     return Ok(None);
@@ -194,8 +262,9 @@ impl Map {
         })
     }
 
-    /// Evicts an entry that is not that of `key`. Returns `false` if there is none.
-    fn evict_one(&self, heap: &mut Mems, hash: u64, key: &[u8]) -> Result<bool, Error> {
+    /// Evicts an entry that is not that of `key`. Returns `false` if there is none, or none has been found within the `looks` at slots that are
+    /// left.
+    fn evict_one(&self, heap: &mut Mems, hash: u64, key: &[u8], looks: &mut u64) -> Result<bool, Error> {
         let shards = self.shard_count();
         // An entry that has been read stays the first time that the hand is there.
         for _ in 0..2 * shards {
@@ -203,25 +272,29 @@ impl Map {
             let number = usize::try_from(word(&map[head::HAND])).unwrap_or(0) & (shards - 1);
             put(&map[head::HAND], (number + 1) as u64);
             let Some(spot) = self.shard_spot(heap, number)? else { continue };
-            if self.evict_from(heap, &spot, hash, key)? {
+            let has_entries = word(&spot.shard[shard::BYTES]) > 8 * spot.table.len() as u64;
+            if has_entries && self.evict_from(heap, &spot, hash, key, looks)? {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    /// Lets the hand go over the table of a shard until it has evicted an entry, or has been at each slot.
-    fn evict_from(&self, heap: &mut Mems, spot: &Spot, hash: u64, key: &[u8]) -> Result<bool, Error> {
+    /// Lets the hand go over the table of a shard until it has evicted an entry, or has been at each slot, or has no `looks` left.
+    fn evict_from(&self, heap: &mut Mems, spot: &Spot, hash: u64, key: &[u8], looks: &mut u64) -> Result<bool, Error> {
         let mask = spot.table.len() - 1;
         let mut at = usize::try_from(word(&spot.shard[shard::HAND])).unwrap_or(0) & mask;
-        for _ in 0..spot.table.len() {
+        for _ in 0..(spot.table.len() as u64).min(*looks) {
+            *looks -= 1;
             let (here, found) = (at, word(&spot.table[at]));
             at = (at + 1) & mask;
             if !is_entry(found) {
                 continue;
             }
-            let entry = Entry::at(&self.memory, found & ADDRESS);
-            let entry = entry.ok_or_else(|| heap.damaged("a map refers to what is no entry"))?;
+            let Some(entry) = Entry::at(&self.memory, found & ADDRESS) else {
+                self.mend_slots(spot);
+                continue;
+            };
             let is_expired = has_expired(entry);
             let is_own = entry.hash() == hash && entry.has_key(key);
             if is_own || (entry.kind() == Kind::Lease && !is_expired) {
@@ -240,6 +313,20 @@ impl Map {
         put(&spot.shard[shard::HAND], at as u64);
         Ok(false)
     }
+}
+
+/// How often the hand looks at each slot on average, at most, to make room for one entry. It goes round twice for entries that have been read, and once
+/// more for those that readers mark meanwhile; only a damaged map needs more.
+const LOOKS: u64 = 8;
+
+/// Whether an error says that a heap has no room for a block.
+const fn is_full(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::OutOfMemory { .. }
+            | Error::LimitReached { .. }
+            | Error::File(FileError::NoExtent { .. } | FileError::OutOfSpace { .. })
+    )
 }
 
 /// A table that is to be a shard's.

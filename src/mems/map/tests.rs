@@ -1,16 +1,19 @@
 //! Maps against a model, in memory and in a file; with a death at every store of every change; and with damage.
 
-use super::layout::{Kind, TEXT_KEY};
+use super::layout::{ADDRESS, Kind, TEXT_KEY, is_entry, shard, table_of};
 use super::{Got, Leased, Map, MapOptions, New, Room, Taken};
 use crate::error::Error;
-use crate::heap::ledger::death::dying_before;
+use crate::heap::ledger::death::{dying_before, watched};
+use crate::heap::ledger::word;
 use crate::mems::access::Access;
 use crate::mems::file::{FileOptions, Opened, repair, verify};
 use crate::mems::{Mems, Options};
 use proptest::prelude::*;
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 /// A folder that is removed with all that is in it.
@@ -127,7 +130,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 /// Runs steps by turns in all processes, and in a model.
 fn run(processes: &mut [Process], steps: &[Step]) {
-    let options = MapOptions { shards: 2, checksums: true, ..MapOptions::default() };
+    let options = MapOptions { shards: Some(2), checksums: true, ..MapOptions::default() };
     let mut maps: Vec<_> = processes.iter_mut().map(|heap| Map::open(heap, b"map", &options).unwrap()).collect();
     let mut model: HashMap<Vec<u8>, Vec<u8>> = HashMap::new();
     let mut at = 0;
@@ -146,7 +149,7 @@ fn run(processes: &mut [Process], steps: &[Step]) {
             Step::Add(key, by) => {
                 let key = key.to_string().into_bytes();
                 let before = model.get(&key).map_or(0, |bytes| i64::from_le_bytes(bytes[..].try_into().unwrap()));
-                assert_eq!(map.increment(heap, &key, i64::from(*by), 0).unwrap(), before + i64::from(*by));
+                assert_eq!(map.increment(heap, &key, i64::from(*by), 0, 0).unwrap(), before + i64::from(*by));
                 model.insert(key, (before + i64::from(*by)).to_le_bytes().to_vec());
             }
             Step::Swap(key, is_right, seed) => {
@@ -254,12 +257,22 @@ const SCENES: &[Scene] = &[
         },
     },
     Scene {
+        name: "a clearing",
+        limits: (0, 0),
+        before: |map, heap| {
+            set(map, heap, &[1], &value(1, 100)).unwrap();
+        },
+        change: |map, heap| {
+            assert!(!map.clear_some(heap, 0).unwrap());
+        },
+    },
+    Scene {
         name: "a counter",
         limits: (0, 0),
         before: some,
         change: |map, heap| {
-            map.increment(heap, b"count", 2, 0).unwrap();
-            map.increment(heap, b"count", 3, 0).unwrap();
+            map.increment(heap, b"count", 2, 0, 0).unwrap();
+            map.increment(heap, b"count", 3, 0, 0).unwrap();
         },
     },
     Scene {
@@ -281,12 +294,24 @@ const SCENES: &[Scene] = &[
     },
 ];
 
+impl Scene {
+    /// The options of a map of one shard.
+    fn options(&self) -> MapOptions {
+        let (most_bytes, most_entries) = self.limits;
+        MapOptions {
+            shards: Some(0),
+            most_bytes: Some(most_bytes),
+            most_entries: Some(most_entries),
+            ..MapOptions::default()
+        }
+    }
+}
+
 #[test]
 fn a_death_at_any_store_leaves_each_entry_whole_or_as_it_was() {
     let folder = Folder::new();
-    for Scene { name, limits, before, change } in SCENES {
-        let options =
-            MapOptions { shards: 0, most_bytes: Some(limits.0), most_entries: Some(limits.1), ..MapOptions::default() };
+    for scene @ Scene { name, before, change, .. } in SCENES {
+        let options = scene.options();
         let path = folder.path("before");
         let mut heap = Process::open(&path);
         let mut map = Map::open(&mut heap, b"map", &options).unwrap();
@@ -343,10 +368,105 @@ fn a_death_at_any_store_leaves_each_entry_whole_or_as_it_was() {
     }
 }
 
+/// What readers without a lock can have found in a map of one shard since its version went up the last time.
+struct Reader {
+    heap: Process,
+    map: Map,
+    version: u64,
+    found: BTreeSet<u64>,
+}
+
+impl Reader {
+    fn new(path: &Path, options: &MapOptions) -> Self {
+        let mut heap = Process::open(path);
+        let map = Map::open(&mut heap, b"map", options).unwrap();
+        Self { heap, map, version: 0, found: BTreeSet::new() }
+    }
+
+    /// Looks at the map, and checks that no block that can have been found is free, as readers would not notice.
+    fn look(&mut self) {
+        let memory = &self.map.memory;
+        let shard = memory.words(self.map.shard_address(0, 0), shard::WORDS).unwrap();
+        let version = word(&shard[shard::VERSION]);
+        if version != self.version {
+            self.version = version;
+            self.found.clear();
+        }
+        if let Some((address, slots)) = table_of(word(&shard[shard::TABLE])) {
+            self.found.insert(address);
+            let table = memory.words(address, 1 << slots).unwrap();
+            self.found.extend(table.iter().map(word).filter(|&slot| is_entry(slot)).map(|slot| slot & ADDRESS));
+        }
+        // This process does not learn of new extents.
+        for &address in self.found.iter().filter(|&&address| !memory.is_beyond(address)) {
+            assert!(self.heap.0.owns(address), "the block at {address} is free, and the version is still {version}");
+        }
+    }
+}
+
+#[test]
+fn the_version_goes_up_before_a_block_is_freed_that_a_reader_may_have_found() {
+    let folder = Folder::new();
+    let (path, copy) = (folder.path("before"), folder.path("copy"));
+    for scene @ Scene { name, before, change, .. } in SCENES {
+        let options = scene.options();
+        let mut heap = Process::open(&path);
+        before(&mut Map::open(&mut heap, b"map", &options).unwrap(), &mut heap);
+        drop(heap);
+        // The change as it is, and with a death before each of its stores, after which another process continues.
+        for stores in 0.. {
+            fs::copy(&path, &copy).unwrap();
+            let mut heap = Process::open(&copy);
+            let mut map = Map::open(&mut heap, b"map", &options).unwrap();
+            let reader = Rc::new(RefCell::new(Reader::new(&copy, &options)));
+            let watch = || {
+                let reader = Rc::clone(&reader);
+                move || reader.borrow_mut().look()
+            };
+            let has_ended = watched(watch(), || dying_before(stores, || change(&mut map, &mut heap)).is_some());
+            // As a panic leaves it: the next process need not wait for the lock, and recovers all the same.
+            heap.0.leave_file();
+            drop((map, heap));
+            let mut next = Process::open(&copy);
+            watched(watch(), || next.with(|_| Ok(()))).unwrap();
+            reader.borrow_mut().look();
+            if has_ended {
+                assert!(stores > 10, "{name} has few stores");
+                break;
+            }
+        }
+        fs::remove_file(&path).unwrap();
+    }
+}
+
+#[test]
+fn a_value_whose_block_becomes_another_while_it_is_copied_is_read_again() {
+    let folder = Folder::new();
+    let path = folder.path("map");
+    let (mut first, mut second) = (Process::open(&path), Process::open(&path));
+    let options = MapOptions { shards: Some(0), ..MapOptions::default() };
+    let [mut here, mut there] = [&mut first, &mut second].map(|heap| Map::open(heap, b"map", &options).unwrap());
+    set(&mut here, &mut first, b"key", &value(1, 100)).unwrap();
+    let mut copies = Vec::new();
+    let read = here.read(&mut first, b"key", Taken::Used, |entry| {
+        if copies.is_empty() {
+            // The block that the reader has found becomes that of another entry.
+            set(&mut there, &mut second, b"key", &value(2, 100)).unwrap();
+            set(&mut there, &mut second, b"yek", &value(3, 100)).unwrap();
+        }
+        let mut room = vec![0; 100];
+        entry.read_value(Room::new(&mut room));
+        copies.push(room.clone());
+        room
+    });
+    assert_eq!(read.unwrap(), Some(value(2, 100)));
+    assert_eq!(copies, [value(3, 100), value(2, 100)]);
+}
+
 #[test]
 fn a_death_while_a_map_is_made_leaves_no_block() {
     let folder = Folder::new();
-    let options = MapOptions { shards: 1, ..MapOptions::default() };
+    let options = MapOptions { shards: Some(1), ..MapOptions::default() };
     for stores in 0.. {
         let path = folder.path("map");
         let mut heap = Process::open(&path);
@@ -370,7 +490,7 @@ fn a_death_while_a_map_is_made_leaves_no_block() {
 fn limits_hold_and_what_is_read_stays() {
     for mut heap in [Process::in_memory(), Process::open(&Folder::new().path("map"))] {
         let limit = 40_000;
-        let options = MapOptions { shards: 1, most_bytes: Some(limit), ..MapOptions::default() };
+        let options = MapOptions { shards: Some(1), most_bytes: Some(limit), ..MapOptions::default() };
         let mut map = Map::open(&mut heap, b"map", &options).unwrap();
         for number in 0..1000_u32 {
             set(&mut map, &mut heap, &number.to_le_bytes(), &value(1, 200)).unwrap();
@@ -395,7 +515,7 @@ fn limits_hold_and_what_is_read_stays() {
 #[test]
 fn what_has_expired_is_not_found_and_goes_when_the_hand_is_there() {
     let mut heap = Process::in_memory();
-    let options = MapOptions { shards: 0, most_entries: Some(10), ..MapOptions::default() };
+    let options = MapOptions { shards: Some(0), most_entries: Some(10), ..MapOptions::default() };
     let mut map = Map::open(&mut heap, b"map", &options).unwrap();
     map.set(&mut heap, &New { key: b"old", value: b"value", flags: 0, expiry: 1 }).unwrap();
     assert_eq!(get(&mut map, &mut heap, b"old"), None);
@@ -433,4 +553,81 @@ fn a_lease_is_one_processs_until_it_gives_it_back_or_dies() {
     assert!(here.delete(&mut first, b"key").unwrap());
     assert_eq!(Kind::of(TEXT_KEY), Kind::Value);
     first.check(b"map");
+}
+
+#[test]
+fn a_limit_that_tables_have_used_up_lets_entries_in_all_the_same() {
+    for mut heap in [Process::in_memory(), Process::open(&Folder::new().path("map"))] {
+        let limit = 24_000;
+        let options = MapOptions { shards: Some(8), most_bytes: Some(limit), ..MapOptions::default() };
+        let mut map = Map::open(&mut heap, b"map", &options).unwrap();
+        for number in 0..2000_u32 {
+            set(&mut map, &mut heap, &number.to_le_bytes(), b"value").unwrap();
+            assert!(map.stats(&mut heap).unwrap().bytes <= limit);
+        }
+        // All but the map's own block can be one entry's.
+        set(&mut map, &mut heap, b"large", &vec![1; 7000]).unwrap();
+        heap.check(b"map");
+    }
+}
+
+#[test]
+fn a_map_that_is_cleared_has_no_tables() {
+    let mut heap = Process::in_memory();
+    let mut map = Map::open(&mut heap, b"map", &MapOptions { shards: Some(1), ..MapOptions::default() }).unwrap();
+    let empty = map.stats(&mut heap).unwrap();
+    for number in 0..3000_u32 {
+        set(&mut map, &mut heap, &number.to_le_bytes(), b"value").unwrap();
+    }
+    for number in 0..map.shard_count() {
+        while map.clear_some(&mut heap, number).unwrap() {}
+    }
+    let stats = map.stats(&mut heap).unwrap();
+    assert_eq!((stats.entries, stats.bytes, stats.slots), (0, empty.bytes, 0));
+    heap.check(b"map");
+    set(&mut map, &mut heap, b"key", b"value").unwrap();
+    assert_eq!(get(&mut map, &mut heap, b"key"), Some(b"value".to_vec()));
+}
+
+/// A reader to whom, whenever it has learnt of an extent, an entry is moved to the next.
+struct Late<'test> {
+    reader: &'test mut Process,
+    writer: &'test mut Process,
+    map: &'test mut Map,
+    moves: u8,
+}
+
+impl Access for Late<'_> {
+    fn with<T>(&mut self, step: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
+        self.reader.with(step)
+    }
+
+    fn look<T>(&mut self, step: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
+        let done = self.reader.look(step);
+        if self.moves > 0 {
+            self.moves -= 1;
+            set(self.map, self.writer, b"key", &vec![self.moves; 2 << 20]).unwrap();
+        }
+        done
+    }
+}
+
+#[test]
+fn a_reader_finds_what_others_have_put_where_it_has_mapped_nothing_yet() {
+    let folder = Folder::new();
+    let path = folder.path("map");
+    let (mut writer, mut reader) = (Process::open(&path), Process::open(&path));
+    let options = MapOptions { shards: Some(0), ..MapOptions::default() };
+    let [mut here, mut there] = [&mut writer, &mut reader].map(|heap| Map::open(heap, b"map", &options).unwrap());
+    set(&mut here, &mut writer, b"key", b"old").unwrap();
+    assert_eq!(get(&mut there, &mut reader, b"key"), Some(b"old".to_vec()));
+    set(&mut here, &mut writer, b"key", &vec![9; 2 << 20]).unwrap();
+    let mut late = Late { reader: &mut reader, writer: &mut writer, map: &mut here, moves: 2 };
+    let mut room = vec![0; 4 << 20];
+    let got = there.get(&mut late, b"key", Room::new(&mut room), Taken::Used).unwrap();
+    assert_eq!(got, Got::Found(2 << 20, TEXT_KEY));
+    assert_eq!(room[0], 0);
+    late.moves = 2;
+    let listed = there.list(&mut late, 0, false).unwrap();
+    assert_eq!(listed.len(), 1);
 }

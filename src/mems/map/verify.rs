@@ -98,6 +98,37 @@ impl<'heap> Whole<'heap> {
         found.map(Some).ok_or_else(|| format!("its table at {} is no block of its own", said & ADDRESS))
     }
 
+    /// The shards that have the table of another, in order: a table is that of the shard to which the first sound entry in it belongs, or else
+    /// of the first shard that has it. `None`: there is no memory to note them.
+    pub fn strays(&self) -> Option<Vec<usize>> {
+        let (mut tables, mut strays) = (Vec::new(), Vec::new());
+        tables.try_reserve_exact(self.shard_count()).ok()?;
+        strays.try_reserve_exact(self.shard_count()).ok()?;
+        for number in 0..self.shard_count() {
+            if let Ok(Some((address, table))) = self.table(number) {
+                tables.push((address, number, table));
+            }
+        }
+        tables.sort_unstable_by_key(|&(address, number, _)| (address, number));
+        for same in tables.chunk_by(|one, other| one.0 == other.0).filter(|same| same.len() > 1) {
+            let owner = self.owner_of(same[0].2).filter(|owner| same.iter().any(|(_, number, _)| number == owner));
+            let owner = owner.unwrap_or(same[0].1);
+            strays.extend(same.iter().map(|&(_, number, _)| number).filter(|&number| number != owner));
+        }
+        strays.sort_unstable();
+        Some(strays)
+    }
+
+    /// The shard to which the first sound entry in a table belongs.
+    fn owner_of(&self, table: &[AtomicU64]) -> Option<usize> {
+        let mut key = Vec::new();
+        table.iter().map(word).filter(|&slot| is_entry(slot)).find_map(|slot| {
+            let hash = word(self.memory.words(slot & ADDRESS, 1)?.first()?);
+            let number = shard_number(hash, self.shards);
+            self.entry(number, slot, &mut key).is_ok().then_some(number)
+        })
+    }
+
     /// The entry that a slot of a shard refers to. Its key is copied to `key`.
     ///
     /// # Errors
@@ -217,8 +248,17 @@ impl Mems {
         };
         audit.blocks = 1;
         if deep {
+            let strays = map.strays();
+            if strays.is_none() {
+                audit.problem("there is no memory to look at its tables".to_owned());
+            }
+            let strays = strays.unwrap_or_default();
             for number in 0..map.shard_count() {
-                map.audit_shard(number, &mut audit);
+                if strays.binary_search(&number).is_ok() {
+                    audit.problem(format!("shard {number}: its table is another shard's"));
+                } else {
+                    map.audit_shard(number, &mut audit);
+                }
             }
         }
         map.audit_head(&mut audit);

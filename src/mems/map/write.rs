@@ -90,16 +90,24 @@ impl Map {
         })
     }
 
-    /// Adds to the counter of a key, which is 0 where there is none. Returns the sum.
+    /// Adds to the counter of a key, and returns the sum. Where there is none it begins at 0, and lives as long as `begun` says, as a time in
+    /// milliseconds since 1970; 0: for ever.
     ///
     /// # Errors
     /// [`MapError::NotACounter`], [`MapError::CounterOverflow`]; the errors of [`Map::set`].
-    pub fn increment(&mut self, heap: &mut impl Access, key: &[u8], by: i64, text_key: u32) -> Result<i64, Error> {
+    pub fn increment(
+        &mut self,
+        heap: &mut impl Access,
+        key: &[u8],
+        by: i64,
+        text_key: u32,
+        begun: u64,
+    ) -> Result<i64, Error> {
         heap.with(|heap| {
             loop {
                 self.learn_for_change(heap)?;
                 let (before, expiry) = match self.spot(heap, key)?.and_then(|spot| spot.value()) {
-                    None => (0, 0),
+                    None => (0, begun),
                     Some(entry) if entry.kind() == Kind::Counter => {
                         (entry.number().ok_or_else(|| heap.damaged("a counter in a map is no number"))?, entry.expiry())
                     }
@@ -135,7 +143,7 @@ impl Map {
         })
     }
 
-    /// Removes all entries of a shard, some at a time. Returns whether there may be more.
+    /// Removes all entries of a shard, some at a time, and then its table. Returns whether there may be more.
     ///
     /// # Errors
     /// The errors of [`Map::delete`].
@@ -151,8 +159,12 @@ impl Map {
                 if removed == SOME {
                     return Ok(true);
                 }
-                self.remove_slot(heap, &spot, at, slot & ADDRESS)?;
+                match Entry::at(&self.memory, slot & ADDRESS) {
+                    Some(entry) => self.remove(heap, &spot, at, slot & ADDRESS, entry)?,
+                    None => self.mend_slots(&spot),
+                }
             }
+            self.drop_table(heap, &spot)?;
             Ok(false)
         })
     }
@@ -168,7 +180,9 @@ impl Map {
         let Some(mut spot) = self.shard_spot(heap, self.shard(hash))? else { return Ok(None) };
         spot.found = find(&self.memory, spot.table, hash, key);
         if matches!(spot.found, Found::Beyond) {
-            return Err(heap.damaged("a map refers to what is beyond the heap"));
+            // The lock's owner knows all of the heap.
+            self.mend_slots(&spot);
+            spot.found = find(&self.memory, spot.table, hash, key);
         }
         Ok(Some(spot))
     }
@@ -205,7 +219,7 @@ impl Map {
         let (hash, size) = (self.hash(new.key), entry_bytes(new.key.len(), new.value.len()));
         for _ in 0..TRIES {
             self.make_room(heap, hash, new.key, size)?;
-            let address = heap.malloc_new(size, 16)?;
+            let address = self.allocate(heap, hash, new.key, size, 16)?;
             match self.try_put(heap, address, hash, new, &condition) {
                 Ok(Put::Done(is_awaited)) => return Ok(Some(is_awaited)),
                 Ok(Put::NoRoom) => heap.free_new(address)?,
@@ -330,11 +344,37 @@ impl Map {
         })
     }
 
-    /// Removes what is in a slot, also if it is no entry that could be.
-    pub(super) fn remove_slot(&self, heap: &mut Mems, spot: &Spot, at: usize, address: u64) -> Result<(), Error> {
-        let entry = Entry::at(&self.memory, address);
-        let entry = entry.ok_or_else(|| heap.damaged("a map refers to what is no entry"))?;
-        self.remove(heap, spot, at, address, entry)
+    /// Empties the slots of a table that refer to what can be no entry, as only damage leaves some: nothing can be read of them, and nothing is
+    /// to be freed.
+    #[cold]
+    pub(super) fn mend_slots(&self, spot: &Spot) {
+        // Without the entries that there are not: so a death before the last slot is empty leaves right counters.
+        recount(&self.memory, spot.map, spot.number);
+        let is_none = |slot| is_entry(slot) && Entry::at(&self.memory, slot & ADDRESS).is_none();
+        for slot in spot.table.iter().filter(|slot| is_none(word(slot))) {
+            put(slot, REMOVED);
+        }
+    }
+
+    /// Frees the table of a shard, in which there is no entry: the next one makes another.
+    pub(super) fn drop_table(&self, heap: &mut Mems, spot: &Spot) -> Result<(), Error> {
+        let change = Change {
+            map: spot.map,
+            address: self.address,
+            shard: spot.number,
+            target: &spot.shard[shard::TABLE],
+            target_address: self.shard_address(spot.number, shard::TABLE),
+            value: 0,
+            old: spot.table_address,
+        };
+        change.make(heap, || {
+            for (of_shard, of_map) in [(shard::ENTRIES, head::ENTRIES), (shard::BYTES, head::BYTES)] {
+                add(&spot.map[of_map], word(&spot.shard[of_shard]).cast_signed().wrapping_neg());
+                put(&spot.shard[of_shard], 0);
+            }
+            put(&spot.shard[shard::USED], 0);
+            put(&spot.shard[shard::HAND], 0);
+        })
     }
 }
 
