@@ -178,8 +178,34 @@ function waitAsync(heap, address, expected, timeout) {
   });
 }
 
+/**
+ * The sync under way of each heap that has one: its promise, `running`, and that of the `next`, which all have in common who asked for one meanwhile.
+ * So any number of calls takes one thread of the pool.
+ */
+const syncs = new Map();
+
+/** Begins a sync, and returns a promise of its number. */
+function beginSync(heap) {
+  syncs.delete(heap);
+  const current = { running: binding.syncFile(heap), next: undefined };
+  syncs.set(heap, current);
+  const end = () => {
+    if (current.next === undefined) syncs.delete(heap);
+  };
+  current.running.then(end, end);
+  return current.running;
+}
+
 /** Writes a heap to the disk in another thread. */
-const sync = async (heap) => ({ generation: await binding.syncFile(heap) });
+async function sync(heap) {
+  const current = syncs.get(heap);
+  if (current === undefined) return { generation: await beginSync(heap) };
+  if (current.next === undefined) {
+    const begin = () => beginSync(heap);
+    current.next = current.running.then(begin, begin);
+  }
+  return { generation: await current.next };
+}
 
 /** Writes a heap to the disk; the thread does nothing else meanwhile. */
 const syncSync = (heap) => ({ generation: binding.syncFileNow(heap) });

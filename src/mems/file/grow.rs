@@ -73,6 +73,10 @@ impl HeapFile {
         let left = self.most.saturating_sub(mapped) / PART * PART;
         let least = least(needed);
         let available = left.min(MOST_EXTENT);
+        if least > left && self.header.is_durable() {
+            let because = "maxSize leaves no room for one; call sync() if blocks were freed since the last";
+            return Err(FileError::NoExtent { size, available, because }.into());
+        }
         if least > left {
             return Err(Error::LimitReached { size, block: least, limit: self.most, available });
         }

@@ -21,9 +21,11 @@ pub(crate) mod format;
 mod grow;
 #[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript calls it"))]
 mod lookout;
+mod marks;
 mod open;
 #[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript calls it"))]
 mod repair;
+mod slots;
 mod syncs;
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -39,8 +41,10 @@ pub(crate) use lookout::Lookout;
 pub(crate) use lookout::{Ended, Inbox, Ticket};
 pub(crate) use open::{FileOptions, Opened};
 #[cfg(feature = "node")]
-pub(crate) use open::{OnPowerLoss, Process, bad_max_size};
+pub(crate) use open::{OnPowerLoss, bad_max_size};
 pub(crate) use repair::repair;
+#[cfg(feature = "node")]
+pub(crate) use slots::Process;
 pub(crate) use syncs::Syncs;
 #[cfg(feature = "node")]
 pub(crate) use verify::MapReport;

@@ -10,9 +10,9 @@ use super::syncs::{self, Syncs};
 use super::{HeapFile, byte};
 use crate::error::Error;
 use crate::file_error::FileError;
-use crate::heap::ledger::layout::{EXTENTS, HEADER, SLOTS, at};
+use crate::heap::ledger::layout::{EXTENTS, HEADER, at};
 use crate::heap::ledger::lock::Waits;
-use crate::heap::ledger::{Header, Ledger, put, word};
+use crate::heap::ledger::{Header, Ledger};
 use crate::memory::file::{self, File, How, Identity, Refused, SharedMap};
 use crate::mems::{Mems, Options};
 use crate::page::PAGE;
@@ -20,7 +20,7 @@ use crate::system_error::SystemError;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// What is done with a file that was open when the system stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,16 +88,6 @@ const MOST_SIZE: u64 = 1 << 40;
 /// The error for a `maxSize` that no heap file can have.
 pub(crate) fn bad_max_size(received: String) -> Error {
     FileError::MaxSize { least: PAGE, most: MOST_SIZE, received }.into()
-}
-
-/// A process that has a file open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Process {
-    pub slot: usize,
-    /// The process's id, in its own namespace.
-    pub id: u64,
-    /// When it opened the file, in milliseconds since 1970.
-    pub since: u64,
 }
 
 /// A file that has been opened, and not yet looked into: it may be one that this process has open already.
@@ -258,110 +248,6 @@ impl HeapFile {
         })
     }
 
-    /// Whether the file was in use when the system stopped. A process that has the file open and sees another boot id, as in a container that
-    /// has a boot id of its own, shows that the system has not stopped: its lock would have ended.
-    pub(super) fn has_lost_power(&self) -> Result<bool, Error> {
-        let state = State::newest(&self.header).ok_or_else(|| corrupt(&self.path, "both of its states are damaged"))?;
-        Ok(!state.is_clean && state.boot != self.boot && !self.is_used_by_others()?)
-    }
-
-    /// Whether a slot is another process's that has opened the file and is done with that. What the header says of slots is not looked at.
-    fn is_used_by_others(&self) -> Result<bool, Error> {
-        let own = self.owner.map(|owner| owner.slot);
-        let is_locked = |byte| self.file.is_byte_locked(byte).map_err(|error| self.failed("locked", &error));
-        for slot in (0..SLOTS).filter(|&slot| Some(slot) != own) {
-            if is_locked(slot as u64)? {
-                // A process that is opening the file may be about to restore it. (Who has a slot holds the opening lock itself.)
-                return Ok(own.is_some() || !is_locked(byte::OPENING)?);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Says that the file is in use, on the disk as well, before anything is stored in it: the system may write other pages first, and a
-    /// file that was in use when the power failed would look as if it had been closed. A file that was in use when the system stopped stays so.
-    pub(super) fn begin(&self) -> Result<(), Error> {
-        let is_written = |state: &State| word(self.header.at(at::STATE_WRITTEN)) == state.generation;
-        match State::newest(&self.header) {
-            Some(state) if state.is_clean => self.begin_anew(),
-            // A process that died as it waited for the disk has left a state that the disk may not have.
-            Some(state) if !is_written(&state) => self.write_state(),
-            _ => Ok(()),
-        }
-    }
-
-    /// Says that the file is in use in this run of the system, whatever it was: what it holds is sound.
-    pub(super) fn begin_anew(&self) -> Result<(), Error> {
-        State::write(&self.header, self.boot, false);
-        self.write_state()
-    }
-
-    /// Writes the newest state to the disk, and notes that it is there.
-    fn write_state(&self) -> Result<(), Error> {
-        self.syncs.flush()?;
-        let generation = State::newest(&self.header).map_or(0, |state| state.generation);
-        put(self.header.at(at::STATE_WRITTEN), generation);
-        Ok(())
-    }
-
-    /// Takes a process slot.
-    fn take_slot(&mut self, exclusive: bool) -> Result<(), Error> {
-        let failed = |error| failed(&self.path, "locked", &error);
-        if exclusive {
-            if self.has_others() || !self.file.try_lock_byte(byte::EXCLUSIVE).map_err(failed)? {
-                return Err(self.in_use());
-            }
-        } else if self.file.is_byte_locked(byte::EXCLUSIVE).map_err(failed)? {
-            return Err(self.in_use());
-        }
-        for slot in 0..SLOTS {
-            if self.file.try_lock_byte(slot as u64).map_err(failed)? {
-                self.owner = Some(self.header.take_slot(slot));
-                let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
-                put(self.header.at(at::PROCESSES + 2 * slot), u64::from(std::process::id()));
-                put(self.header.at(at::PROCESSES + 2 * slot + 1), u64::try_from(since).unwrap_or(0));
-                return Ok(());
-            }
-        }
-        Err(FileError::TooManyProcesses { path: self.path_said(), most: SLOTS }.into())
-    }
-
-    /// The id of the process that has taken a slot last, in its namespace.
-    pub(super) fn process_id(&self, slot: usize) -> u64 {
-        word(self.header.at(at::PROCESSES + 2 * slot))
-    }
-
-    /// The processes that have the file open for writing. O(1024) and a system call for each slot that has been taken.
-    pub fn processes(&self) -> Vec<Process> {
-        let is_there = |slot: &usize| {
-            let is_own = self.owner.is_some_and(|owner| owner.slot == *slot);
-            self.process_id(*slot) != 0 && (is_own || matches!(self.file.is_byte_locked(*slot as u64), Ok(true)))
-        };
-        let process = |slot| Process {
-            slot,
-            id: self.process_id(slot),
-            since: word(self.header.at(at::PROCESSES + 2 * slot + 1)),
-        };
-        (0..SLOTS).filter(is_there).map(process).collect()
-    }
-
-    pub(super) fn processes_said(&self) -> String {
-        let all = self.processes();
-        let ids: Vec<_> = all.iter().map(|process| format!("process {}", process.id)).collect();
-        if ids.is_empty() { "another process".to_owned() } else { ids.join(", ") }
-    }
-
-    /// The error for a file that others use.
-    pub(super) fn in_use(&self) -> Error {
-        FileError::FileInUse { path: self.path_said(), holders: self.processes_said() }.into()
-    }
-
-    /// Whether other processes have the file open.
-    pub(super) fn has_others(&self) -> bool {
-        let own = self.owner.map(|owner| owner.slot);
-        self.processes().iter().any(|process| Some(process.slot) != own)
-    }
-
     /// Holds the opening lock while `operation` runs.
     pub(super) fn with_opening<T>(
         file: &File,
@@ -382,34 +268,6 @@ impl HeapFile {
         // Fails only if the file is gone: the lock ends with the file's descriptor then.
         let _unlocked = file.unlock_byte(byte::OPENING);
         done
-    }
-
-    /// Writes the file to disk before it is closed: before others that open it have to wait for that, and before the maps of its data end,
-    /// since systems other than Linux do not know later what was stored in them. (On Linux the last process writes what all have stored.)
-    /// Returns false if the system refuses.
-    pub fn write_back(&self) -> bool {
-        let is_for_others = cfg!(any(target_os = "linux", target_os = "android")) && self.has_others();
-        self.is_read_only() || is_for_others || self.syncs.flush().is_ok()
-    }
-
-    /// The end of this process's use: the last process to close a file says that it is clean, when everything is on the disk.
-    /// `is_written`: what [`HeapFile::write_back`] has returned.
-    pub fn close(&self, is_written: bool, ledger: Option<&mut Ledger>) {
-        let Some(owner) = self.owner else { return };
-        let ended = Self::with_opening(&self.file, &self.path, self.patience, || {
-            put(self.header.at(at::PROCESSES + 2 * owner.slot), 0);
-            if is_written && !self.has_others() && !self.file.is_lost() && !self.header.has_intent() {
-                self.sync_alone(ledger)?;
-                State::write(&self.header, self.boot, true);
-                self.syncs.flush()?;
-            }
-            Ok(())
-        });
-        // Not closed cleanly is what a process that ends without closing leaves, too.
-        let _ = ended;
-        let _unlocked = self.file.unlock_byte(owner.slot as u64);
-        // Views may keep the file open for long. A process that has not locked this byte changes nothing here.
-        let _unlocked = self.file.unlock_byte(byte::EXCLUSIVE);
     }
 }
 

@@ -10,7 +10,8 @@
 //! Costs: O(extents), or O(n) for a walk over n units; a look maps the file anew.
 
 use super::format::{Entry, LAYOUT, State};
-use super::open::{Process, header};
+use super::open::header;
+use super::slots::Process;
 use super::{FileOptions, HeapFile, Opened};
 use crate::error::Error;
 use crate::file_error::FileError;

@@ -22,6 +22,8 @@
     reason = "parts of words and of hashes are taken by masks and shifts, and heap files are for 64-bit systems"
 )]
 
+#[cfg(test)]
+mod death_tests;
 mod find;
 pub(crate) mod layout;
 mod lease;
@@ -30,6 +32,8 @@ mod memory;
 mod mend;
 mod publish;
 mod read;
+#[cfg(test)]
+mod reader_tests;
 mod rebuild;
 mod room;
 #[cfg(test)]

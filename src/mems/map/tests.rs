@@ -1,33 +1,29 @@
-//! Maps against a model, in memory and in a file; with a death at every store of every change; and with damage.
+//! Maps against a model, in memory and in a file; limits, leases and tables.
 
-use super::layout::{ADDRESS, Kind, TEXT_KEY, is_entry, shard, table_of};
+use super::layout::{Kind, TEXT_KEY};
 use super::{Got, Leased, Map, MapOptions, New, Room, Taken};
 use crate::error::Error;
-use crate::heap::ledger::death::{dying_before, watched};
-use crate::heap::ledger::word;
 use crate::mems::access::Access;
-use crate::mems::file::{FileOptions, Opened, repair, verify};
+use crate::mems::file::{FileOptions, Opened};
 use crate::mems::{Mems, Options};
 use proptest::prelude::*;
-use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::time::Duration;
 
 /// A folder that is removed with all that is in it.
-struct Folder(PathBuf);
+pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let name = u128::from_be_bytes(crate::memory::file::new_uuid().expect("random numbers"));
         let path = std::env::temp_dir().join(format!("mems-map-{name:032x}"));
         fs::create_dir(&path).expect("a folder can be made");
         Self(path)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 }
@@ -39,21 +35,21 @@ impl Drop for Folder {
 }
 
 /// A process that has a file open, or a heap in memory. Dropping it is a death: nothing is closed, and the system's locks end.
-struct Process(Mems);
+pub(super) struct Process(Mems);
 
 impl Process {
-    fn open(path: &Path) -> Self {
+    pub fn open(path: &Path) -> Self {
         let options = FileOptions { lock_timeout: Duration::from_secs(60), ..FileOptions::default() };
         let opened = Opened::new(path, &options).unwrap();
         Self(Mems::in_file(&opened, &options).unwrap())
     }
 
-    fn in_memory() -> Self {
+    pub fn in_memory() -> Self {
         Self(Mems::new(Options::default()))
     }
 
     /// Checks that a map is sound, and that the heap has no other blocks.
-    fn check(&mut self, name: &[u8]) {
+    pub fn check(&mut self, name: &[u8]) {
         let (problems, blocks, live) = self
             .with(|heap| {
                 let maps = heap.map_names();
@@ -81,7 +77,7 @@ impl Access for Process {
     }
 }
 
-fn get(map: &mut Map, process: &mut Process, key: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn get(map: &mut Map, process: &mut Process, key: &[u8]) -> Option<Vec<u8>> {
     let mut room = vec![0; 1 << 16];
     match map.get(process, key, Room::new(&mut room), Taken::Used).unwrap() {
         Got::Missing => None,
@@ -89,11 +85,11 @@ fn get(map: &mut Map, process: &mut Process, key: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-fn set(map: &mut Map, process: &mut Process, key: &[u8], value: &[u8]) -> Result<bool, Error> {
+pub(super) fn set(map: &mut Map, process: &mut Process, key: &[u8], value: &[u8]) -> Result<bool, Error> {
     map.set(process, &New { key, value, flags: TEXT_KEY, expiry: 0 })
 }
 
-fn all(map: &mut Map, process: &mut Process) -> HashMap<Vec<u8>, Vec<u8>> {
+pub(super) fn all(map: &mut Map, process: &mut Process) -> HashMap<Vec<u8>, Vec<u8>> {
     let mut all = HashMap::new();
     for number in 0..map.shard_count() {
         for one in map.list(process, number, true).unwrap() {
@@ -103,7 +99,7 @@ fn all(map: &mut Map, process: &mut Process) -> HashMap<Vec<u8>, Vec<u8>> {
     all
 }
 
-fn value(seed: u16, length: usize) -> Vec<u8> {
+pub(super) fn value(seed: u16, length: usize) -> Vec<u8> {
     (0..length).map(|at| (at as u16 ^ seed) as u8).collect()
 }
 
@@ -117,7 +113,7 @@ enum Step {
     Other,
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         8 => (0..200_u8, any::<u16>(), 0..300_usize).prop_map(|(key, seed, length)| Step::Set(key, seed, length)),
         3 => (0..200_u8).prop_map(Step::Delete),
@@ -129,7 +125,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// Runs steps by turns in all processes, and in a model.
-fn run(processes: &mut [Process], steps: &[Step]) {
+pub(super) fn run(processes: &mut [Process], steps: &[Step]) {
     let options = MapOptions { shards: Some(2), checksums: true, ..MapOptions::default() };
     let mut maps: Vec<_> = processes.iter_mut().map(|heap| Map::open(heap, b"map", &options).unwrap()).collect();
     let mut model: HashMap<Vec<u8>, Vec<u8>> = HashMap::new();
@@ -195,294 +191,6 @@ proptest! {
         let folder = Folder::new();
         let path = folder.path("map");
         run(&mut [Process::open(&path), Process::open(&path)], &steps);
-    }
-}
-
-/// A map before a change, and the change.
-struct Scene {
-    name: &'static str,
-    limits: (u64, u64),
-    before: fn(&mut Map, &mut Process),
-    change: fn(&mut Map, &mut Process),
-}
-
-fn nothing(_: &mut Map, _: &mut Process) {}
-
-fn some(map: &mut Map, heap: &mut Process) {
-    for key in 0..5_u8 {
-        set(map, heap, &[key], &value(u16::from(key), 100)).unwrap();
-    }
-}
-
-const SCENES: &[Scene] = &[
-    Scene {
-        name: "the first set",
-        limits: (0, 0),
-        before: nothing,
-        change: |map, heap| {
-            set(map, heap, b"key", b"value").unwrap();
-        },
-    },
-    Scene {
-        name: "a replacement",
-        limits: (0, 0),
-        before: some,
-        change: |map, heap| {
-            set(map, heap, &[3], &value(1000, 200)).unwrap();
-        },
-    },
-    Scene {
-        name: "a deletion",
-        limits: (0, 0),
-        before: some,
-        change: |map, heap| {
-            map.delete(heap, &[2]).unwrap();
-        },
-    },
-    Scene {
-        name: "a larger table",
-        limits: (0, 0),
-        before: some,
-        change: |map, heap| {
-            set(map, heap, b"a", b"b").unwrap();
-            set(map, heap, b"c", b"d").unwrap();
-        },
-    },
-    Scene {
-        name: "an eviction",
-        limits: (0, 5),
-        before: some,
-        change: |map, heap| {
-            set(map, heap, b"key", b"value").unwrap();
-        },
-    },
-    Scene {
-        name: "a clearing",
-        limits: (0, 0),
-        before: |map, heap| {
-            set(map, heap, &[1], &value(1, 100)).unwrap();
-        },
-        change: |map, heap| {
-            assert!(!map.clear_some(heap, 0).unwrap());
-        },
-    },
-    Scene {
-        name: "a counter",
-        limits: (0, 0),
-        before: some,
-        change: |map, heap| {
-            map.increment(heap, b"count", 2, 0, 0).unwrap();
-            map.increment(heap, b"count", 3, 0, 0).unwrap();
-        },
-    },
-    Scene {
-        name: "a lease and its value",
-        limits: (0, 0),
-        before: some,
-        change: |map, heap| {
-            assert_eq!(map.lease(heap, b"key", 0, 7, 60_000).unwrap(), Leased::Granted);
-            assert!(set(map, heap, b"key", b"value").unwrap());
-        },
-    },
-    Scene {
-        name: "a new extent",
-        limits: (0, 0),
-        before: some,
-        change: |map, heap| {
-            set(map, heap, b"key", &vec![7; 1 << 20]).unwrap();
-        },
-    },
-];
-
-impl Scene {
-    /// The options of a map of one shard.
-    fn options(&self) -> MapOptions {
-        let (most_bytes, most_entries) = self.limits;
-        MapOptions {
-            shards: Some(0),
-            most_bytes: Some(most_bytes),
-            most_entries: Some(most_entries),
-            ..MapOptions::default()
-        }
-    }
-}
-
-#[test]
-fn a_death_at_any_store_leaves_each_entry_whole_or_as_it_was() {
-    let folder = Folder::new();
-    for scene @ Scene { name, before, change, .. } in SCENES {
-        let options = scene.options();
-        let path = folder.path("before");
-        let mut heap = Process::open(&path);
-        let mut map = Map::open(&mut heap, b"map", &options).unwrap();
-        before(&mut map, &mut heap);
-        let old = all(&mut map, &mut heap);
-        heap.check(b"map");
-        drop((map, heap));
-        let mut states = Vec::new();
-        for stores in 0.. {
-            let copy = folder.path("copy");
-            fs::copy(&path, &copy).unwrap();
-            let mut heap = Process::open(&copy);
-            let mut map = Map::open(&mut heap, b"map", &options).unwrap();
-            let has_ended = dying_before(stores, || change(&mut map, &mut heap)).is_some();
-            drop((map, heap));
-            // What a dead process has left is no damage, and a repair settles it as the next process does.
-            let left = fs::read(&copy).unwrap();
-            assert_eq!(verify(&copy, true).unwrap().problems, [""; 0], "{name}, store {stores}");
-            assert!(fs::read(&copy).unwrap() == left, "verify has written");
-            let mended = folder.path("mended");
-            fs::copy(&copy, &mended).unwrap();
-            // A repair waits for the disk: so only some.
-            if stores % 8 == 3 {
-                assert_eq!(repair(&mended, None).unwrap().problems, [""; 0], "{name}, store {stores}");
-            }
-            let mut heap = Process::open(&copy);
-            let mut map = Map::open(&mut heap, b"map", &options).unwrap();
-            let found = all(&mut map, &mut heap);
-            if states.last() != Some(&found) {
-                states.push(found);
-            }
-            // The one who recovers may die as well, at any of its stores: here at some of them.
-            let again = folder.path("again");
-            fs::copy(&copy, &again).unwrap();
-            let mut other = Process::open(&again);
-            let _died = dying_before(stores % 7, || other.with(|_| Ok(())));
-            drop(other);
-            for path in [&copy, &again, &mended] {
-                let mut heap = Process::open(path);
-                heap.check(b"map");
-                let mut map = Map::open(&mut heap, b"map", &options).unwrap();
-                assert_eq!(all(&mut map, &mut heap), states[states.len() - 1], "{name}, store {stores}");
-                set(&mut map, &mut heap, b"another", b"value").unwrap();
-                heap.check(b"map");
-            }
-            if has_ended {
-                assert!(stores > 10, "{name} has few stores");
-                break;
-            }
-        }
-        assert_eq!(states[0], old, "{name}");
-        assert!(states.len() <= 4, "{name}: {} states", states.len());
-        fs::remove_file(path).unwrap();
-    }
-}
-
-/// What readers without a lock can have found in a map of one shard since its version went up the last time.
-struct Reader {
-    heap: Process,
-    map: Map,
-    version: u64,
-    found: BTreeSet<u64>,
-}
-
-impl Reader {
-    fn new(path: &Path, options: &MapOptions) -> Self {
-        let mut heap = Process::open(path);
-        let map = Map::open(&mut heap, b"map", options).unwrap();
-        Self { heap, map, version: 0, found: BTreeSet::new() }
-    }
-
-    /// Looks at the map, and checks that no block that can have been found is free, as readers would not notice.
-    fn look(&mut self) {
-        let memory = &self.map.memory;
-        let shard = memory.words(self.map.shard_address(0, 0), shard::WORDS).unwrap();
-        let version = word(&shard[shard::VERSION]);
-        if version != self.version {
-            self.version = version;
-            self.found.clear();
-        }
-        if let Some((address, slots)) = table_of(word(&shard[shard::TABLE])) {
-            self.found.insert(address);
-            let table = memory.words(address, 1 << slots).unwrap();
-            self.found.extend(table.iter().map(word).filter(|&slot| is_entry(slot)).map(|slot| slot & ADDRESS));
-        }
-        // This process does not learn of new extents.
-        for &address in self.found.iter().filter(|&&address| !memory.is_beyond(address)) {
-            assert!(self.heap.0.owns(address), "the block at {address} is free, and the version is still {version}");
-        }
-    }
-}
-
-#[test]
-fn the_version_goes_up_before_a_block_is_freed_that_a_reader_may_have_found() {
-    let folder = Folder::new();
-    let (path, copy) = (folder.path("before"), folder.path("copy"));
-    for scene @ Scene { name, before, change, .. } in SCENES {
-        let options = scene.options();
-        let mut heap = Process::open(&path);
-        before(&mut Map::open(&mut heap, b"map", &options).unwrap(), &mut heap);
-        drop(heap);
-        // The change as it is, and with a death before each of its stores, after which another process continues.
-        for stores in 0.. {
-            fs::copy(&path, &copy).unwrap();
-            let mut heap = Process::open(&copy);
-            let mut map = Map::open(&mut heap, b"map", &options).unwrap();
-            let reader = Rc::new(RefCell::new(Reader::new(&copy, &options)));
-            let watch = || {
-                let reader = Rc::clone(&reader);
-                move || reader.borrow_mut().look()
-            };
-            let has_ended = watched(watch(), || dying_before(stores, || change(&mut map, &mut heap)).is_some());
-            // As a panic leaves it: the next process need not wait for the lock, and recovers all the same.
-            heap.0.leave_file();
-            drop((map, heap));
-            let mut next = Process::open(&copy);
-            watched(watch(), || next.with(|_| Ok(()))).unwrap();
-            reader.borrow_mut().look();
-            if has_ended {
-                assert!(stores > 10, "{name} has few stores");
-                break;
-            }
-        }
-        fs::remove_file(&path).unwrap();
-    }
-}
-
-#[test]
-fn a_value_whose_block_becomes_another_while_it_is_copied_is_read_again() {
-    let folder = Folder::new();
-    let path = folder.path("map");
-    let (mut first, mut second) = (Process::open(&path), Process::open(&path));
-    let options = MapOptions { shards: Some(0), ..MapOptions::default() };
-    let [mut here, mut there] = [&mut first, &mut second].map(|heap| Map::open(heap, b"map", &options).unwrap());
-    set(&mut here, &mut first, b"key", &value(1, 100)).unwrap();
-    let mut copies = Vec::new();
-    let read = here.read(&mut first, b"key", Taken::Used, |entry| {
-        if copies.is_empty() {
-            // The block that the reader has found becomes that of another entry.
-            set(&mut there, &mut second, b"key", &value(2, 100)).unwrap();
-            set(&mut there, &mut second, b"yek", &value(3, 100)).unwrap();
-        }
-        let mut room = vec![0; 100];
-        entry.read_value(Room::new(&mut room));
-        copies.push(room.clone());
-        room
-    });
-    assert_eq!(read.unwrap(), Some(value(2, 100)));
-    assert_eq!(copies, [value(3, 100), value(2, 100)]);
-}
-
-#[test]
-fn a_death_while_a_map_is_made_leaves_no_block() {
-    let folder = Folder::new();
-    let options = MapOptions { shards: Some(1), ..MapOptions::default() };
-    for stores in 0.. {
-        let path = folder.path("map");
-        let mut heap = Process::open(&path);
-        heap.with(|heap| heap.malloc(16).and_then(|address| heap.free(address))).unwrap();
-        let has_ended = dying_before(stores, || Map::open(&mut heap, b"map", &options).unwrap()).is_some();
-        drop(heap);
-        let mut heap = Process::open(&path);
-        heap.check(b"map");
-        let mut map = Map::open(&mut heap, b"map", &options).unwrap();
-        set(&mut map, &mut heap, b"key", b"value").unwrap();
-        heap.check(b"map");
-        drop((map, heap));
-        fs::remove_file(path).unwrap();
-        if has_ended {
-            break;
-        }
     }
 }
 
@@ -587,47 +295,4 @@ fn a_map_that_is_cleared_has_no_tables() {
     heap.check(b"map");
     set(&mut map, &mut heap, b"key", b"value").unwrap();
     assert_eq!(get(&mut map, &mut heap, b"key"), Some(b"value".to_vec()));
-}
-
-/// A reader to whom, whenever it has learnt of an extent, an entry is moved to the next.
-struct Late<'test> {
-    reader: &'test mut Process,
-    writer: &'test mut Process,
-    map: &'test mut Map,
-    moves: u8,
-}
-
-impl Access for Late<'_> {
-    fn with<T>(&mut self, step: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
-        self.reader.with(step)
-    }
-
-    fn look<T>(&mut self, step: impl FnOnce(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
-        let done = self.reader.look(step);
-        if self.moves > 0 {
-            self.moves -= 1;
-            set(self.map, self.writer, b"key", &vec![self.moves; 2 << 20]).unwrap();
-        }
-        done
-    }
-}
-
-#[test]
-fn a_reader_finds_what_others_have_put_where_it_has_mapped_nothing_yet() {
-    let folder = Folder::new();
-    let path = folder.path("map");
-    let (mut writer, mut reader) = (Process::open(&path), Process::open(&path));
-    let options = MapOptions { shards: Some(0), ..MapOptions::default() };
-    let [mut here, mut there] = [&mut writer, &mut reader].map(|heap| Map::open(heap, b"map", &options).unwrap());
-    set(&mut here, &mut writer, b"key", b"old").unwrap();
-    assert_eq!(get(&mut there, &mut reader, b"key"), Some(b"old".to_vec()));
-    set(&mut here, &mut writer, b"key", &vec![9; 2 << 20]).unwrap();
-    let mut late = Late { reader: &mut reader, writer: &mut writer, map: &mut here, moves: 2 };
-    let mut room = vec![0; 4 << 20];
-    let got = there.get(&mut late, b"key", Room::new(&mut room), Taken::Used).unwrap();
-    assert_eq!(got, Got::Found(2 << 20, TEXT_KEY));
-    assert_eq!(room[0], 0);
-    late.moves = 2;
-    let listed = there.list(&mut late, 0, false).unwrap();
-    assert_eq!(listed.len(), 1);
 }
