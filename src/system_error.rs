@@ -27,51 +27,64 @@ impl SystemError {
     }
 }
 
-/// The name of an error.
+/// Names of errors that calls on files have.
 #[cfg(unix)]
-fn name_of(error: &io::Error) -> &'static str {
-    /// Names of errors that calls on files have.
-    const NAMES: [(i32, &str); 31] = [
-        (libc::EPERM, "EPERM"),
-        (libc::ENOENT, "ENOENT"),
-        (libc::EINTR, "EINTR"),
-        (libc::EIO, "EIO"),
-        (libc::ENXIO, "ENXIO"),
-        (libc::EBADF, "EBADF"),
-        (libc::EAGAIN, "EAGAIN"),
-        (libc::ENOMEM, "ENOMEM"),
-        (libc::EACCES, "EACCES"),
-        (libc::EBUSY, "EBUSY"),
-        (libc::EEXIST, "EEXIST"),
-        (libc::EXDEV, "EXDEV"),
-        (libc::ENODEV, "ENODEV"),
-        (libc::ENOTDIR, "ENOTDIR"),
-        (libc::EISDIR, "EISDIR"),
-        (libc::EINVAL, "EINVAL"),
-        (libc::ENFILE, "ENFILE"),
-        (libc::EMFILE, "EMFILE"),
-        (libc::ETXTBSY, "ETXTBSY"),
-        (libc::EFBIG, "EFBIG"),
-        (libc::ENOSPC, "ENOSPC"),
-        (libc::EROFS, "EROFS"),
-        (libc::EMLINK, "EMLINK"),
-        (libc::EDEADLK, "EDEADLK"),
-        (libc::ENAMETOOLONG, "ENAMETOOLONG"),
-        (libc::ENOLCK, "ENOLCK"),
-        (libc::ENOSYS, "ENOSYS"),
-        (libc::ELOOP, "ELOOP"),
-        (libc::EOPNOTSUPP, "EOPNOTSUPP"),
-        (libc::ESTALE, "ESTALE"),
-        (libc::EDQUOT, "EDQUOT"),
-    ];
-    let number = error.raw_os_error();
-    NAMES.iter().find(|(known, _)| Some(*known) == number).map_or_else(|| name_of_kind(error.kind()), |(_, name)| name)
-}
+const NAMES: &[(i32, &str)] = &[
+    (libc::EPERM, "EPERM"),
+    (libc::ENOENT, "ENOENT"),
+    (libc::EINTR, "EINTR"),
+    (libc::EIO, "EIO"),
+    (libc::ENXIO, "ENXIO"),
+    (libc::EBADF, "EBADF"),
+    (libc::EAGAIN, "EAGAIN"),
+    (libc::ENOMEM, "ENOMEM"),
+    (libc::EACCES, "EACCES"),
+    (libc::EBUSY, "EBUSY"),
+    (libc::EEXIST, "EEXIST"),
+    (libc::EXDEV, "EXDEV"),
+    (libc::ENODEV, "ENODEV"),
+    (libc::ENOTDIR, "ENOTDIR"),
+    (libc::EISDIR, "EISDIR"),
+    (libc::EINVAL, "EINVAL"),
+    (libc::ENFILE, "ENFILE"),
+    (libc::EMFILE, "EMFILE"),
+    (libc::ETXTBSY, "ETXTBSY"),
+    (libc::EFBIG, "EFBIG"),
+    (libc::ENOSPC, "ENOSPC"),
+    (libc::EROFS, "EROFS"),
+    (libc::EMLINK, "EMLINK"),
+    (libc::EDEADLK, "EDEADLK"),
+    (libc::ENAMETOOLONG, "ENAMETOOLONG"),
+    (libc::ENOLCK, "ENOLCK"),
+    (libc::ENOSYS, "ENOSYS"),
+    (libc::ELOOP, "ELOOP"),
+    (libc::EOPNOTSUPP, "EOPNOTSUPP"),
+    (libc::ESTALE, "ESTALE"),
+    (libc::EDQUOT, "EDQUOT"),
+];
+
+/// Names of errors that calls on files have, where [`io::ErrorKind`] has no word for them.
+#[cfg(windows)]
+const NAMES: &[(i32, &str)] = {
+    use windows_sys::Win32::Foundation as windows;
+    &[
+        (windows::ERROR_TOO_MANY_OPEN_FILES.cast_signed(), "EMFILE"),
+        (windows::ERROR_CRC.cast_signed(), "EIO"),
+        (windows::ERROR_GEN_FAILURE.cast_signed(), "EIO"),
+        (windows::ERROR_SHARING_VIOLATION.cast_signed(), "EBUSY"),
+        (windows::ERROR_LOCK_VIOLATION.cast_signed(), "EBUSY"),
+        (windows::ERROR_IO_DEVICE.cast_signed(), "EIO"),
+        (windows::ERROR_DISK_CORRUPT.cast_signed(), "EIO"),
+    ]
+};
+
+#[cfg(not(any(unix, windows)))]
+const NAMES: &[(i32, &str)] = &[];
 
 /// The name of an error.
-#[cfg(not(unix))]
 fn name_of(error: &io::Error) -> &'static str {
-    name_of_kind(error.kind())
+    let number = error.raw_os_error();
+    NAMES.iter().find(|(known, _)| Some(*known) == number).map_or_else(|| name_of_kind(error.kind()), |(_, name)| name)
 }
 
 /// The name of a kind of error, where the system's number says nothing.

@@ -14,6 +14,7 @@ const path = require('node:path');
 const { Heap } = require('@sambhav-gautam/osmemoryallocator');
 const { change, stopSystem } = require('../helpers/power.js');
 const { Random, seed } = require('../helpers/random.js');
+const { remove } = require('../helpers/remove.js');
 
 const ROOT = path.join(__dirname, '..', '..');
 const CHECKED = path.join(ROOT, 'target', 'test-addon');
@@ -30,7 +31,7 @@ const AT = {
 };
 const RECORD = 4096;
 
-after(() => fs.rmSync(folder, { recursive: true, force: true }));
+after(() => remove(folder));
 afterEach(() => {
   for (const heap of open.splice(0)) heap.close();
 });
@@ -537,7 +538,8 @@ describe('refused are', () => {
 });
 
 describe('a disk that fails', () => {
-  const { EIO } = os.constants.errno;
+  // The system's number of the error, on Windows that of ERROR_IO_DEVICE.
+  const EIO = process.platform === 'win32' ? 1117 : os.constants.errno.EIO;
 
   test('fails this sync and all later ones, in all processes, until the file is opened anew', () => {
     const file = newPath();

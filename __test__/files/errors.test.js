@@ -13,6 +13,7 @@ const { inspect } = require('node:util');
 const { pathToFileURL } = require('node:url');
 const { Heap, malloc, init, finish } = require('../..');
 const { capture } = require('../helpers/capture.js');
+const { NOBODY, hasNobody } = require('../helpers/nobody.js');
 const { remove } = require('../helpers/remove.js');
 
 const ROOT = path.join(__dirname, '..', '..');
@@ -108,14 +109,14 @@ test('the cause of a full disk is the system’s error', {
 });
 
 test('permissions that are missing are the cause', {
-  skip: !isRoot && 'needs another user',
+  skip: !hasNobody() && 'needs another user',
 }, (t) => {
   const { path: file } = opened(t);
   fs.chmodSync(folder, 0o755);
   fs.chmodSync(file, 0o400);
   const said = elsewhere(
     file,
-    `process.setgid(65534); process.setuid(65534);
+    `process.setgid(${NOBODY}); process.setuid(${NOBODY});
      try { Heap.open(file); } catch ({ message, cause }) {
        console.log(JSON.stringify([message, cause.code, cause.errno, cause.syscall]));
      }`,

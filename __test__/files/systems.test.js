@@ -11,6 +11,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { Heap } = require('../..');
+const { NOBODY, hasNobody } = require('../helpers/nobody.js');
 const { remove } = require('../helpers/remove.js');
 const { inWorker } = require('../helpers/workers.js');
 
@@ -419,7 +420,7 @@ test('a path that is a link, a folder, a pipe or nothing', signals, () => {
 function asNobody(body) {
   const program = `
     const { Heap } = require(${JSON.stringify(ROOT)});
-    process.setgid(65534); process.setuid(65534);
+    process.setgid(${NOBODY}); process.setuid(${NOBODY});
     const code = (call) => { try { return String(call()); } catch (error) { return error.code; } };
     console.log(JSON.stringify((${body})(Heap, ${JSON.stringify(file)}, code)));
   `;
@@ -427,9 +428,6 @@ function asNobody(body) {
   assert.equal(stderr, '');
   return JSON.parse(stdout);
 }
-
-/** Whether programs can run as nobody: root can do that, but not in a namespace that has no other user. */
-const hasNobody = () => isRoot && spawnSync('true', { uid: 65534, gid: 65534 }).status === 0;
 
 test('files and folders that a user may not write', {
   skip: !hasNobody() && 'needs another user',

@@ -474,3 +474,24 @@ test('a heap that is open for reading only reads maps, and makes none', () => {
   assert.throws(() => map.set('a', 'b'), code('ERR_MEMS_READ_ONLY'));
   assert.throws(() => reader.map('others'), code('ERR_MEMS_READ_ONLY'));
 });
+
+test('a heap that is closed lets go of its file, though maps of it are left', () => {
+  const heap = Heap.open(path.join(folder, `${++count}.mems`));
+  const file = heap.path;
+  const map = heap.map('pages');
+  map.set('a', 'b');
+  assert.equal(map.get('a').toString(), 'b');
+  heap.close();
+  if (process.platform === 'linux') {
+    const leadsTo = (name) => fs.readlinkSync(`/proc/self/fd/${name}`);
+    // The descriptor by which the list is read is closed by now.
+    const names = fs
+      .readdirSync('/proc/self/fd')
+      .filter((name) => fs.existsSync(`/proc/self/fd/${name}`));
+    assert.ok(!names.map(leadsTo).includes(file));
+  }
+  // Windows refuses this as long as the file is mapped.
+  fs.rmSync(file);
+  for (const call of [() => map.get('a'), () => map.set('a', 'b'), () => map.size, () => [...map]])
+    assert.throws(call, code('ERR_MEMS_CLOSED'));
+});

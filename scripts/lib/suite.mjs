@@ -14,8 +14,9 @@ const FEWER = {
   MEMS_TORN_SAMPLES: '50',
   PROPTEST_CASES: '16',
 };
-/** If every instruction is translated, long programs are shorter as well. */
-const SHORTER = {
+/** If every instruction is translated, long programs are shorter as well, and storms take longer, since processes start slowly. */
+const SLOWER = {
+  MEMS_STORM_SECONDS: '60',
   MEMS_OPERATIONS: '100000',
   MEMS_TRACE_OPERATIONS: '100000',
   MEMS_CHECKED_PROGRAMS: '5',
@@ -91,7 +92,7 @@ async function fillRow(row, emulator, programs, options) {
 
 /** The environment of tests. */
 function environment({ emulated, slow }) {
-  return { ...process.env, ...(emulated ? FEWER : {}), ...(slow ? SHORTER : {}) };
+  return { ...process.env, ...(emulated ? FEWER : {}), ...(slow ? SLOWER : {}) };
 }
 
 /** The test files of a checkout, below `__test__`: `api/views.test.js`. A folder is a subject. */

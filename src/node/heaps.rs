@@ -3,6 +3,7 @@
 use super::arguments::{self, argument, id};
 use super::events;
 use super::failure::{Failure, run};
+use super::maps;
 use super::object::Made;
 use super::owner::{self, AtEnd};
 use crate::error::Error;
@@ -100,6 +101,7 @@ pub fn close(env: Env, heap: Unknown) -> Result<bool> {
         let id = id(env, &heap)?;
         let closed = files::close(id)?;
         owner::disown_file(id);
+        maps::let_go_of_ended();
         Ok(closed)
     })
 }
@@ -119,7 +121,11 @@ pub fn attach(env: Env, heap: Unknown) -> Result<u32> {
 /// Ends the default heap.
 #[napi]
 pub fn finish(env: Env) -> Result<()> {
-    run(env, || Ok(registry::finish()?))
+    run(env, || {
+        registry::finish()?;
+        maps::let_go_of_ended();
+        Ok(())
+    })
 }
 
 /// Gives whole free pages back to the system; returns the bytes.

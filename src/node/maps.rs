@@ -48,10 +48,8 @@ struct Opened(Vec<Open>);
 impl Opened {
     /// The place for one more map, and its number.
     fn place(&mut self) -> (usize, u64) {
-        let is_over = |open: &mut Open| {
-            !open.map.is_current() && open.number + PLACES <= MOST_NUMBER && open.heap.look(|_| Ok(())).is_err()
-        };
-        let free = self.0.iter_mut().position(is_over);
+        let is_over = |open: &Open| open.number + PLACES <= MOST_NUMBER && open.check().is_err();
+        let free = self.0.iter().position(is_over);
         free.map_or((self.0.len(), self.0.len() as u64), |at| (at, self.0[at].number + PLACES))
     }
 }
@@ -73,6 +71,23 @@ impl Drop for Opened {
             }
         }
     }
+}
+
+impl Open {
+    /// Throws if the heap has ended.
+    fn check(&self) -> Result<(), Error> {
+        if self.map.is_current() { Ok(()) } else { self.heap.look(|_| Ok(())) }
+    }
+}
+
+/// Lets go of the memory and the files of heaps that have ended, as far as maps of this thread hold them. Windows neither removes nor cuts
+/// a file that is mapped, and elsewhere its room on the disk stays taken as long as it is open. O(maps of the thread).
+pub(super) fn let_go_of_ended() {
+    OPENED.with_borrow_mut(|opened| {
+        for open in opened.0.iter_mut().filter(|open| open.check().is_err()) {
+            open.map.let_go();
+        }
+    });
 }
 
 /// Calls `operation` on the map of a number.
@@ -321,7 +336,10 @@ callback! {
         let env = map.env();
         let (number, has_values) = (arguments::length("shard", shard)?, has_values.boolean().unwrap_or(false));
         let number = usize::try_from(number).unwrap_or(usize::MAX);
-        let listed = with(map, |open| Ok(open.map.list(&mut open.heap, number, has_values)?))?;
+        let listed = with(map, |open| {
+            open.check()?;
+            Ok(open.map.list(&mut open.heap, number, has_values)?)
+        })?;
         let (mut numbers, mut bytes) = (Vec::new(), Vec::new());
         for one in listed {
             numbers.extend([one.key.len() as u64, one.value.len() as u64, u64::from(one.flags)].map(as_number));

@@ -238,7 +238,7 @@ fn no_other_process_can_have_the_lock_before_a_call_has_stored_all() {
         let word = call("a malloc", &mut |heap| heap.malloc(64).unwrap());
         let block = call("an aligned malloc", &mut |heap| heap.malloc_aligned(1000, 4096).unwrap());
         call("a shorter block", &mut |heap| heap.realloc(block, 100).unwrap());
-        // It moves if what has become free behind it waits for a sync.
+        // A longer block moves if what has become free behind it waits for a sync.
         let block = call("a longer block", &mut |heap| heap.realloc(block, 5000).unwrap());
         call("a malloc into a word", &mut |heap| heap.malloc_into(100, 1, word).unwrap());
         call("a replacement", &mut |heap| heap.replace(word, block).map(|()| block).unwrap());

@@ -3,8 +3,8 @@
 //! A map keeps what its heap has mapped, so that it reads without asking the heap, and thus without a lock. [`Memory::learn`] reads what
 //! the heap has mapped since.
 //!
-//! Invariant: what is in a part stays mapped as long as this lives, also if the heap ends. [`Memory::is_current`] says whether it is still
-//! the heap's.
+//! Invariant: what is in a part stays mapped as long as this lives, also if the heap ends, or until [`Memory::let_go`].
+//! [`Memory::is_current`] says whether it is still the heap's.
 //!
 //! Costs: O(log parts) for an address; a heap file of gigabytes has some dozens.
 
@@ -70,6 +70,12 @@ impl Memory {
     #[inline]
     pub fn is_current(&self) -> bool {
         self.epoch.now() == self.seen
+    }
+
+    /// Forgets all that was mapped, so that it can be unmapped. For a heap that has ended: [`Memory::is_current`] stays `false`.
+    pub fn let_go(&mut self) {
+        self.parts = Vec::new();
+        self.end = FIRST_ADDRESS;
     }
 
     /// A mark of what is known: another one after [`Memory::learn`] has found something new.

@@ -62,7 +62,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What a map is made with.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct MapOptions {
     /// The most bytes of all its blocks; 0: any number; `None`: as the map has it.
     pub most_bytes: Option<u64>,
@@ -72,12 +72,6 @@ pub(crate) struct MapOptions {
     pub shards: Option<u32>,
     /// Whether the entries of a new map have checksums.
     pub checksums: bool,
-}
-
-impl Default for MapOptions {
-    fn default() -> Self {
-        Self { most_bytes: None, most_entries: None, shards: None, checksums: false }
-    }
 }
 
 /// The longest name of a map, in bytes: one less than of a root.
@@ -236,6 +230,13 @@ impl Map {
     /// Whether the heap is still there, as far as can be seen without asking it.
     pub fn is_current(&self) -> bool {
         self.memory.is_current()
+    }
+
+    /// Lets go of the memory and the file of a heap that has ended, which stay mapped and open else as long as the map is there. Every later
+    /// call on the map asks the heap first, except [`Map::list`].
+    pub fn let_go(&mut self) {
+        self.memory.let_go();
+        self.file = None;
     }
 
     /// How many shards there are.
