@@ -1,7 +1,7 @@
 'use strict';
 
 // Another version of the package: a copy that has another version in package.json and in its addon. Both are as long as this one's, so
-// that the addon stays what it is but for the text.
+// that nothing else in the addon changes.
 
 const fs = require('node:fs');
 const path = require('node:path');
