@@ -62,7 +62,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What a map is made with.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct MapOptions {
     /// The most bytes of all its blocks; 0: any number; `None`: as the map has it.
     pub most_bytes: Option<u64>,
@@ -72,12 +72,6 @@ pub(crate) struct MapOptions {
     pub shards: Option<u32>,
     /// Whether the entries of a new map have checksums.
     pub checksums: bool,
-}
-
-impl Default for MapOptions {
-    fn default() -> Self {
-        Self { most_bytes: None, most_entries: None, shards: None, checksums: false }
-    }
 }
 
 /// The longest name of a map, in bytes: one less than of a root.
