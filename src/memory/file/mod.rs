@@ -110,12 +110,12 @@ pub struct File {
     /// How often it was written to disk.
     #[cfg(test)]
     pub syncs: std::sync::atomic::AtomicUsize,
-    /// How many bytes were written to it, but by stores to maps.
-    #[cfg(test)]
-    pub written: std::sync::atomic::AtomicU64,
     /// What it was each time, unless that is too much.
     #[cfg(test)]
     pub synced: std::sync::Mutex<Vec<Vec<u8>>>,
+    /// How many bytes [`File::write_at`] has written.
+    #[cfg(test)]
+    pub written: std::sync::atomic::AtomicU64,
 }
 
 impl File {
@@ -133,9 +133,9 @@ impl File {
             #[cfg(test)]
             syncs: 0.into(),
             #[cfg(test)]
-            written: 0.into(),
-            #[cfg(test)]
             synced: Vec::new().into(),
+            #[cfg(test)]
+            written: 0.into(),
         })
     }
 

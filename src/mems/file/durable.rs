@@ -79,7 +79,7 @@ impl HeapFile {
 
     /// Writes all pages of a file again of which it is unknown what the disk has, if no other process has it open. The system may have dropped
     /// pages that it could not write, and have read older ones again. So the pages of a heap that has syncs count as those that a power failure
-    /// leaves: until they are mended, the file is of no run of the system.
+    /// leaves: until they are mended, the file is of no run of the system. The failure stays noted if the disk fails again.
     pub(super) fn heal(&self) {
         const STEP: u64 = 1 << 20;
         if self.header.sync_failure().is_none() || self.has_others() {
@@ -112,7 +112,6 @@ impl HeapFile {
         // Nobody waits.
         let bell = self.header.at(at::DOORBELL);
         put(bell, word(bell) & u64::from(u32::MAX));
-        self.header.put_sync_failure(None);
     }
 
     /// Lets the table have so many extents and no more.

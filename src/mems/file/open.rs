@@ -295,9 +295,8 @@ impl Mems {
             let mut file = HeapFile::look_into(opened, options)?;
             file.check_options(options)?;
             file.take_slot(options.exclusive)?;
-            if !file.has_lost_power()? {
-                file.heal();
-            }
+            // Before anything else: what is restored counts as being on the disk.
+            file.heal();
             if file.has_lost_power()? {
                 return Self::after_power_loss(file, opened, options);
             }

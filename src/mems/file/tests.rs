@@ -174,7 +174,7 @@ fn an_extent_is_whole_before_another_process_can_know_of_it() {
         // What a process leaves that dies before it has published an extent.
         let end = opened.file.bytes().unwrap();
         opened.file.allocate(end, 1 << 18).unwrap();
-        opened.file.write_at(end, &[0xa5; 1 << 18]).unwrap();
+        opened.file.write_at(end, &vec![0xa5; 1 << 18]).unwrap();
 
         let other = HeapFile::look_into(&opened, &options).unwrap();
         let (path, copied, is_known) = (sample.0.clone(), copy.0.clone(), Rc::new(Cell::new(false)));
@@ -238,7 +238,7 @@ fn no_other_process_can_have_the_lock_before_a_call_has_stored_all() {
         let word = call("a malloc", &mut |heap| heap.malloc(64).unwrap());
         let block = call("an aligned malloc", &mut |heap| heap.malloc_aligned(1000, 4096).unwrap());
         call("a shorter block", &mut |heap| heap.realloc(block, 100).unwrap());
-        // A longer block moves if what has become free behind it waits for a sync.
+        // In a durable heap what has become free behind the block waits for a sync, so that the block moves.
         let block = call("a longer block", &mut |heap| heap.realloc(block, 5000).unwrap());
         call("a malloc into a word", &mut |heap| heap.malloc_into(100, 1, word).unwrap());
         call("a replacement", &mut |heap| heap.replace(word, block).map(|()| block).unwrap());
