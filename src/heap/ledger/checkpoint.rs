@@ -120,8 +120,8 @@ impl Header {
         }
     }
 
-    /// Removes a record, of which the copy is not sound.
-    pub(super) fn drop_record(&self, record: &Record) {
+    /// Removes a record.
+    fn drop_record(&self, record: &Record) {
         put(self.at(Self::record_at(record.copy()) + RECORD - 1), 0);
     }
 

@@ -16,10 +16,6 @@ impl Ledger {
     pub fn restore(&mut self, record: &Record) {
         // Nothing is known of the other copy, which the next sync has to write whole.
         self.distrust_copies();
-        let other = self.header.records().find(|other| other.generation > record.generation);
-        if let Some(damaged) = other {
-            self.header.drop_record(&damaged);
-        }
         for extent in &self.extents {
             extent.restore(record.copy());
         }

@@ -197,31 +197,17 @@ impl Mems {
     }
 }
 
-/// The newest record of a file whose copy is whole. The file stays as it is if there is none.
+/// The newest record that is sound, whose copy is whole: the disk had the copy before the record was written. If it is not whole, the disk has
+/// damaged it, and the sync before does not come back in its place, since its blocks may have been used again. The file stays as it is then.
 fn newest_whole(file: &HeapFile, opened: &Opened, options: &FileOptions) -> Result<Record, Error> {
+    let damaged = || file.corrupt("neither of the records of its two last syncs is whole");
+    let record = file.header.records().next().ok_or_else(damaged)?;
     let count = word(file.header.at(at::EXTENT_COUNT));
-    let found = look_for_whole(file, opened, options);
-    if found.is_err() {
-        put(file.header.at(at::EXTENT_COUNT), count);
-    }
-    found
-}
-
-/// [`newest_whole`], which leaves the number of extents of the last record that was looked at.
-fn look_for_whole(file: &HeapFile, opened: &Opened, options: &FileOptions) -> Result<Record, Error> {
-    let mut refused = None;
-    for record in file.header.records() {
-        put(file.header.at(at::EXTENT_COUNT), record.extents);
-        match Mems::build(HeapFile::look_into(opened, options)?, options) {
-            Ok(mut heap) => {
-                if heap.heap.ledger().is_some_and(|ledger| ledger.has_copy(&record)) {
-                    return Ok(record);
-                }
-            }
-            Err(error @ Error::File(FileError::FileCorrupt { .. })) => refused = Some(error),
-            // A want of memory says nothing about the sync, which has finished: the one before is not to come back in its place.
-            Err(error) => return Err(error),
-        }
-    }
-    Err(refused.unwrap_or_else(|| file.corrupt("neither of its two last syncs is whole on the disk")))
+    put(file.header.at(at::EXTENT_COUNT), record.extents);
+    let found =
+        HeapFile::look_into(opened, options).and_then(|file| Mems::build(file, options)).and_then(|mut heap| {
+            let is_whole = heap.heap.ledger().is_some_and(|ledger| ledger.has_copy(&record));
+            if is_whole { Ok(record) } else { Err(file.corrupt("what its last sync wrote is damaged")) }
+        });
+    found.inspect_err(|_| put(file.header.at(at::EXTENT_COUNT), count))
 }
