@@ -104,7 +104,7 @@ pub(super) fn value(seed: u16, length: usize) -> Vec<u8> {
 }
 
 #[derive(Debug, Clone)]
-enum Step {
+pub(super) enum Step {
     Set(u8, u16, usize),
     Delete(u8),
     Add(u8, i8),
