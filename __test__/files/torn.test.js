@@ -23,15 +23,16 @@ const STATES = [
 ];
 const WORDS = [1024, 1664];
 const ENTRIES = [TABLE, TABLE + 3 * 32];
-/** Where the records of syncs and their roots are, and the words of a record. */
-const SYNCS = [86_016, 126_976];
+/** Where the records of syncs are, and their roots. */
 const RECORDS = [86_016, 90_112].map((at) => [at, at + 144]);
+const ROOTS = [94_208, 110_592].map((at) => [at, at + 16_384]);
 const [LOCK, EXTENTS] = [1024, 1536];
 
 let folder;
 let sound;
 let bookkeeping;
 let durable;
+/** Where the copies of the last sync and of the one before are: `newest` and `older`. */
 let copies;
 
 before(() => {
@@ -53,14 +54,26 @@ function makeDurable(random) {
     heap.roots.set(`${round}`, blocks[0]);
     heap.syncSync();
   }
-  const file = fs.readFileSync(durable);
-  copies = [];
-  for (const [number, { size }] of [...heap.chains()].entries()) {
-    const offset = Number(file.readBigUInt64LE(TABLE + 32 * number));
-    // What is before the data begins with starts and ends, rows and occupancy, of 64 KiB together here.
-    copies.push([offset + 65_536, offset + 65_536 + (56 * size) / 1024]);
-  }
+  const sizes = [...heap.chains()].map(({ size }) => size);
   heap.close();
+  const file = fs.readFileSync(durable);
+  const generations = RECORDS.map(([at]) => file.readBigUInt64LE(at));
+  const newest = generations[0] > generations[1] ? 0 : 1;
+  copies = { newest: [ROOTS[newest]], older: [ROOTS[1 - newest]] };
+  for (const [number, size] of sizes.entries()) {
+    const offset = Number(file.readBigUInt64LE(TABLE + 32 * number));
+    const granules = size / 1024;
+    const pages = (words) => 4096 * Math.ceil(words / 512);
+    const words = 3 * granules + Math.ceil(granules / 256);
+    for (const [name, copy] of [
+      ['newest', newest],
+      ['older', 1 - newest],
+    ]) {
+      // What is before the data begins with starts and ends, rows and occupancy, of 64 KiB together here; then there are the waiting blocks.
+      const start = offset + 65_536 + pages(granules) + copy * pages(words);
+      copies[name].push([start, start + 8 * words]);
+    }
+  }
   stopSystem(durable);
 }
 
@@ -174,16 +187,20 @@ damaged(
 );
 
 damaged(
-  'the syncs of a file that was open when the system stopped may be damaged anywhere',
+  'what the last sync of a file that was open when the system stopped has written is whole, or the file is not opened',
+  (random) => copies.newest.flatMap((range) => [...samples(range, random)]),
+  (codes, harms) => assert.ok(codes.ERR_MEMS_FILE_CORRUPT >= harms.length),
+  { whole: () => durable },
+);
+
+damaged(
+  'what the sync before the last has written may be anything, and that of both while the file is open',
   (random) => [
-    ...samples(SYNCS, random),
-    ...copies.flatMap((range) => [...samples(range, random)]),
-    ...[...samples(SYNCS, random)].map((harm) => ({ ...harm, late: true })),
-    ...copies.flatMap((range) =>
+    ...copies.older.flatMap((range) => [...samples(range, random)]),
+    ...[...copies.older, ...copies.newest].flatMap((range) =>
       [...samples(range, random)].map((harm) => ({ ...harm, late: true })),
     ),
   ],
-  // One of the two last syncs is whole, whatever one byte of the other is.
   (codes) => assert.equal(codes.ERR_MEMS_FILE_CORRUPT, undefined),
   { whole: () => durable },
 );

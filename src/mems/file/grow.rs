@@ -62,9 +62,9 @@ impl HeapFile {
         Ok((extent.ok_or_else(|| self.corrupt("an extent has no room for its bookkeeping"))?, mapping))
     }
 
-    /// The error for damage at a place.
+    /// The error for damage at a place: that of a file that is lost, where zeros are read.
     pub(in crate::mems) fn corrupt(&self, place: &str) -> Error {
-        corrupt(&self.path, place)
+        if self.file.is_lost() { self.lost() } else { corrupt(&self.path, place) }
     }
 
     /// How many bytes of data an extent gets for a request of `size` bytes that needs `needed` bytes of room, in a heap that has

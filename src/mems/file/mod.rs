@@ -217,7 +217,13 @@ impl HeapFile {
     /// Fails if another program has cut the file off.
     #[inline]
     fn check_there(&self) -> Result<(), Error> {
-        if self.file.is_lost() { Err(FileError::FileLost { path: self.path_said() }.into()) } else { Ok(()) }
+        if self.file.is_lost() { Err(self.lost()) } else { Ok(()) }
+    }
+
+    /// The error for a file that another program has cut off.
+    #[cold]
+    fn lost(&self) -> Error {
+        FileError::FileLost { path: self.path_said() }.into()
     }
 }
 
