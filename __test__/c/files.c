@@ -4,6 +4,9 @@
  * expectation was not met. c.test.js compiles and runs it.
  */
 
+/* For madvise. */
+#define _DEFAULT_SOURCE
+
 #include "mems.h"
 
 #include <dlfcn.h>
@@ -13,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -233,6 +237,21 @@ static void slots(const char *path) {
   close(to_child[1]);
 }
 
+/* Whether children of fork have maps that are not for them. QEMU gives these to them, and a map of a file keeps the locks on it. */
+static int have_children_all_maps(void) {
+#ifdef MADV_DONTFORK
+  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  void *place = mmap(NULL, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  pid_t pid;
+  EXPECT(place != MAP_FAILED && madvise(place, page, MADV_DONTFORK) == 0);
+  pid = fork();
+  if (pid == 0) _exit(msync(place, page, MS_ASYNC) == 0);
+  return wait_for(pid) != 0;
+#else
+  return 0;
+#endif
+}
+
 int main(int argc, char **argv) {
   uint64_t heap, list;
   pthread_t threads[2];
@@ -265,6 +284,11 @@ int main(int argc, char **argv) {
     EXPECT(status == 0);
   }
   EXPECT(*(char *)mems.heap_get(heap, value(heap, word(list, 3))) == 'd');
+  if (have_children_all_maps()) {
+    puts("all processes are well; not tried: what a child of a dead process leaves of its locks, since children have all maps here");
+    fflush(stdout);
+    _exit(0);
+  }
   /* Without the threads, which cannot be stopped. */
   pid = fork();
   if (pid == 0) {

@@ -12,13 +12,14 @@ const os = require('node:os');
 const path = require('node:path');
 const { Heap } = require('@sambhav-gautam/osmemoryallocator');
 const { change, stopSystem } = require('../helpers/power.js');
+const { remove } = require('../helpers/remove.js');
 
 const ROOT = path.join(__dirname, '..', '..');
 const CHECKED = path.join(ROOT, 'target', 'test-addon');
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mems-power-'));
 let files = 0;
 
-after(() => fs.rmSync(folder, { recursive: true, force: true }));
+after(() => remove(folder));
 
 const newPath = () => path.join(folder, `${++files}.mems`);
 
