@@ -1647,7 +1647,7 @@ export interface MapStats {
   hits: number;
   /** How often it has found none. */
   misses: number;
-  /** How many values that {@link SharedMap.fetch} has made with this object, or their leases, there was no room for. */
+  /** How many values {@link SharedMap.fetch} of this object has made and not kept, for want of room. */
   unkept: number;
 }
 
@@ -1686,8 +1686,7 @@ export interface SharedMap<Value = Buffer> {
   /** Returns whether a key has a value. */
   has(key: MapKey): boolean;
   /**
-   * Sets the value of a key, and evicts others if the map has a limit: to stay below it, and where the heap or the disk is full, unless the heap is
-   * `durable`. A map without limits evicts nothing.
+   * Sets the value of a key, and evicts others if the map has a limit. Nothing is evicted because the heap or the disk is full.
    *
    * @param value - With `encoding: 'binary'`, which is the default, also a Uint8Array or a string.
    * @param options - `ttl`: for how long the entry lives, in milliseconds; 0 or `Infinity`: for ever.
@@ -1707,8 +1706,7 @@ export interface SharedMap<Value = Buffer> {
   clear(): void;
   /**
    * Returns the value of a key, and lets `make` make it if there is none: once, in whichever thread or process is first, while all others wait
-   * for it. If `make` throws, or its process dies, one of the others is next. A value of `undefined` is returned and not kept. If there is no room for the
-   * value, or for the note that it is being made, it rejects as `set` throws. Calls of one object
+   * for it. If `make` throws, or its process dies, one of the others is next. A value of `undefined` is returned and not kept. Calls of one object
    * for the same key have one promise: none of them is over before `make` is, however long that takes.
    *
    * @param options - `ttl` as in `set`; `lease`: for how long `make` may take before another is asked, 30,000 milliseconds by default.
@@ -1980,7 +1978,8 @@ export interface Heap<Address extends bigint | number = bigint> {
    * had then, unless they are stored to later. (Those may be there or not, each page by itself. Addresses in blocks are such bytes, also those that
    * {@link Heap.replace} stores. To replace contents as a whole, write them to a new block, and store its address in a root.)
    *
-   * Any process and thread may sync, and calls continue meanwhile; several syncs come one after the other. The last process that closes a
+   * Any process and thread may sync, and calls continue meanwhile; several syncs come one after the other. Calls of a thread while one of its
+   * syncs is under way have the next one in common. The last process that closes a
    * file syncs it. On Windows a sync is sure to have what this process has stored in blocks; what other processes have stored may be missing.
    *
    * @returns The number of the sync: one more each time, for as long as the file exists.

@@ -179,8 +179,8 @@ function waitAsync(heap, address, expected, timeout) {
 }
 
 /**
- * The sync under way of each heap that has one: its promise, `running`, and that of the `next`, which all have in common who asked for one meanwhile.
- * So any number of calls takes one thread of the pool.
+ * For each heap that is being synced the promise of that sync, `running`, and that of the `next` one, which all calls since have in common. So any
+ * number of calls takes one thread of the pool.
  */
 const syncs = new Map();
 

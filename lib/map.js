@@ -123,17 +123,13 @@ function counted(of, key, isUse) {
 /** The codes of errors that say that there is no room for an entry. */
 const NO_ROOM = ['ERR_MEMS_OUT_OF_MEMORY', 'ERR_MEMS_OUT_OF_SPACE', 'ERR_MEMS_TOO_LARGE'];
 
-/**
- * Returns what `change` returns, or undefined if there is no room for what it puts into the map: who asks for a value gets it all the same, and
- * `stats()` counts it.
- */
-function ifRoom(of, change) {
+/** Returns what `change` returns, or {@link NONE} if there is no room for what it puts into the map. */
+function ifRoom(change) {
   try {
     return change();
   } catch (error) {
     if (!NO_ROOM.includes(error.code)) throw error;
-    of.unkept++;
-    return undefined;
+    return NONE;
   }
 }
 
@@ -142,9 +138,11 @@ async function makeOrWait(of, key, make, ttl, lease) {
   const { heap, map, encoding, isInFile } = of;
   let [nap, longest] = NAPS;
   for (;;) {
-    const leased = ifRoom(of, () => binding.mapLease(map, key, lease));
-    if (leased === undefined) {
-      return make(key);
+    const leased = ifRoom(() => binding.mapLease(map, key, lease));
+    if (leased === NONE) {
+      const value = await make(key);
+      if (value !== undefined) of.unkept++;
+      return value;
     } else if (leased === 0) {
       const value = read(map, encoding, key, true);
       // Without a value, it has gone meanwhile.
@@ -169,7 +167,7 @@ async function makeWith(of, token, key, make, ttl) {
     value = await make(key);
     if (value !== undefined) {
       const bytes = encoding.encode(value);
-      ifRoom(of, () => binding.mapSet(map, key, bytes, ttl));
+      if (ifRoom(() => binding.mapSet(map, key, bytes, ttl)) === NONE) of.unkept++;
     }
   } catch (error) {
     try {

@@ -305,22 +305,6 @@ for (const [kind, made] of [
       }
     });
 
-    test('evicts where the heap is full, if it has a limit', () => {
-      const heap = made({ maxSize: 4 << 20 });
-      const cache = heap.map('cache', { maxBytes: 1 << 30, encoding: 'json' });
-      for (let i = 0; i < 20_000; i++) cache.set(`key ${i}`, 'x'.repeat(1 + ((i * 7) % 2000)));
-      assert.ok(cache.stats().evictions > 10_000);
-      assert.equal(cache.get('key 19999').length, 1 + ((19_999 * 7) % 2000));
-      heap.verify();
-      cache.clear();
-      const store = heap.map('store');
-      const fill = () => {
-        for (let i = 0; i < 20_000; i++) store.set(`key ${i}`, Buffer.alloc(1000));
-      };
-      assert.throws(fill, code('ERR_MEMS_OUT_OF_MEMORY'));
-      assert.equal(store.stats().evictions, 0);
-    });
-
     test('fetches a value for which there is no room', async () => {
       const map = made().map('small', { maxBytes: 5000 });
       const value = await map.fetch('a', () => Buffer.alloc(10_000, 1));

@@ -28,7 +28,7 @@ struct Open {
     heap: Handle,
     id: Id,
     name: Vec<u8>,
-    /// How values are encoded by those who set them here: a number of `lib/map.js`.
+    /// How values are encoded by those who set them here: a number of `lib/map-encodings.js`.
     encoding: u8,
     map: Map,
     /// The keys of which this thread makes the values, with the tokens of its leases.

@@ -165,11 +165,6 @@ impl HeapFile {
         .into()
     }
 
-    /// Whether this process holds the lock.
-    pub(in crate::mems) const fn has_lock(&self) -> bool {
-        self.is_locked
-    }
-
     /// Releases the lock, if this process holds it.
     #[inline]
     fn unlock(&mut self) {
@@ -216,7 +211,7 @@ impl HeapFile {
 
     /// Fails if another program has cut the file off.
     #[inline]
-    fn check_there(&self) -> Result<(), Error> {
+    pub(in crate::mems) fn check_there(&self) -> Result<(), Error> {
         if self.file.is_lost() { Err(self.lost()) } else { Ok(()) }
     }
 

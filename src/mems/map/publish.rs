@@ -90,11 +90,6 @@ impl Mems {
         self.allocate_in_file(size, alignment, |heap| heap.malloc_noted_as_new(size, alignment))
     }
 
-    /// Whether what is freed now can be allocated now: the caller has the lock still, and blocks wait for no sync.
-    pub(super) fn changes_at_once(&self) -> bool {
-        self.file().map_or(true, |file| file.has_lock() && !file.header().is_durable())
-    }
-
     /// Says that something refers to the new block.
     pub(super) fn forget_new(&self) {
         self.note(Noted::New, 0);

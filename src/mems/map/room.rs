@@ -16,7 +16,6 @@ use super::publish::{Change, add, recount};
 use super::read::has_expired;
 use super::write::{Spot, TRIES};
 use crate::error::Error;
-use crate::file_error::FileError;
 use crate::heap::ledger::{put, word};
 use crate::map_error::MapError;
 use crate::mems::Mems;
@@ -142,7 +141,7 @@ impl Map {
         if !self.evict_until(heap, hash, key, |map, heap| map.has_room_for_table(heap, number, bytes))? {
             return Err(MapError::TooLarge { bytes, most: 0 }.into());
         }
-        let address = self.allocate(heap, hash, key, bytes, 64)?;
+        let address = heap.malloc_new(bytes, 64)?;
         let learnt = self.learn_for_change(heap);
         let copied = learnt.and_then(|()| self.copy_table(heap, number, address, slots));
         match copied {
@@ -168,42 +167,6 @@ impl Map {
             }
         }
         Ok(())
-    }
-
-    /// Allocates a block of the map. Where the heap is full, entries of a map with a limit give way, more each time, until there is a hole that is
-    /// large enough. (In a heap that survives a power failure what they leave waits for a sync.)
-    pub(super) fn allocate(
-        &mut self,
-        heap: &mut Mems,
-        hash: u64,
-        key: &[u8],
-        size: u64,
-        alignment: u64,
-    ) -> Result<u64, Error> {
-        let mut wanted = 2 * size;
-        loop {
-            let refused = match heap.malloc_new(size, alignment) {
-                Err(error) if is_full(&error) && heap.changes_at_once() => error,
-                done => return done,
-            };
-            // The lock has been released, and others may have changed anything.
-            self.learn_for_change(heap)?;
-            let words = self.words(heap)?;
-            let is_limited = word(&words[head::MOST_BYTES]) | word(&words[head::MOST_ENTRIES]) != 0;
-            if !is_limited || !self.evict_bytes(heap, hash, key, wanted)? {
-                return Err(refused);
-            }
-            wanted *= 2;
-        }
-    }
-
-    /// Evicts entries other than that of `key`, of `bytes` bytes, or all if there are fewer. Returns `false` if there is none.
-    fn evict_bytes(&self, heap: &mut Mems, hash: u64, key: &[u8], bytes: u64) -> Result<bool, Error> {
-        let mut looks = LOOKS * self.slots(heap)?;
-        let had = word(&self.words(heap)?[head::BYTES]);
-        let evicted = |heap: &Mems| Ok::<_, Error>(had.saturating_sub(word(&self.words(heap)?[head::BYTES])));
-        while evicted(heap)? < bytes && self.evict_one(heap, hash, key, &mut looks)? {}
-        Ok(evicted(heap)? > 0)
     }
 
     /// Copies the entries of a shard's table to a new one. `None`: they do not fit, or the table is not wanted any more.
@@ -318,16 +281,6 @@ impl Map {
 /// How often the hand looks at each slot on average, at most, to make room for one entry. It goes round twice for entries that have been read, and once
 /// more for those that readers mark meanwhile; only a damaged map needs more.
 const LOOKS: u64 = 8;
-
-/// Whether an error says that a heap has no room for a block.
-const fn is_full(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::OutOfMemory { .. }
-            | Error::LimitReached { .. }
-            | Error::File(FileError::NoExtent { .. } | FileError::OutOfSpace { .. })
-    )
-}
 
 /// A table that is to be a shard's.
 struct NewTable {

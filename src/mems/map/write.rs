@@ -219,7 +219,7 @@ impl Map {
         let (hash, size) = (self.hash(new.key), entry_bytes(new.key.len(), new.value.len()));
         for _ in 0..TRIES {
             self.make_room(heap, hash, new.key, size)?;
-            let address = self.allocate(heap, hash, new.key, size, 16)?;
+            let address = heap.malloc_new(size, 16)?;
             match self.try_put(heap, address, hash, new, &condition) {
                 Ok(Put::Done(is_awaited)) => return Ok(Some(is_awaited)),
                 Ok(Put::NoRoom) => heap.free_new(address)?,
