@@ -392,11 +392,13 @@ impl Mems {
     /// # Errors
     /// [`Error::Corrupt`].
     pub fn verify(&self) -> Result<(), Error> {
-        self.verify_all().map_err(|error| match &self.file {
+        let verified = self.verify_all();
+        #[cfg(feature = "c-abi")]
+        if let (Err(Error::Corrupt(_)), Some(file)) = (&verified, &self.file) {
             // Zeros are read of what another program has cut off.
-            Some(file) if matches!(error, Error::Corrupt(_)) => file.check_there().err().unwrap_or(error),
-            _ => error,
-        })
+            file.check_there()?;
+        }
+        verified
     }
 
     fn verify_all(&self) -> Result<(), Error> {

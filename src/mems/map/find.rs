@@ -136,7 +136,11 @@ pub(super) enum Found<'memory> {
 }
 
 /// Looks for a key in a table.
-#[inline]
+#[allow(
+    clippy::inline_always,
+    reason = "an entry that goes through memory makes the copy of its value wait for the entry's first line"
+)]
+#[inline(always)]
 pub(super) fn find<'memory>(memory: &'memory Memory, table: &[AtomicU64], hash: u64, key: &[u8]) -> Found<'memory> {
     let mask = table.len().wrapping_sub(1);
     let (wanted, mut free) = (tag(hash), None);
@@ -157,7 +161,8 @@ pub(super) fn find<'memory>(memory: &'memory Memory, table: &[AtomicU64], hash: 
                 && entry.hash() == hash
                 && entry.has_key(key)
             {
-                return Found::At(at, slot, entry);
+                // By the length that is known, the processor can ask for the value before it has got the one in the entry.
+                return Found::At(at, slot, Entry { key: key.len(), ..entry });
             }
         }
         at = (at + 1) & mask;
