@@ -241,7 +241,6 @@ class SharedMap {
   }
 
   getInto(key, into) {
-    if (!util.types.isUint8Array(into)) throw wrongType('into', 'a Buffer or a Uint8Array', into);
     const length = binding.mapGet(this.#of.map, key, into, true);
     if (length === -1) this.#of.misses++;
     else this.#of.hits++;
@@ -249,7 +248,7 @@ class SharedMap {
   }
 
   has(key) {
-    return binding.mapGet(this.#of.map, key, undefined, false) !== -1;
+    return binding.mapGet(this.#of.map, key, null, false) !== -1;
   }
 
   set(key, value, options) {

@@ -243,15 +243,22 @@ const COUNTER: u32 = 511;
 callback! {
     /// `mapGet(map, key, into, isUse): number`
     ///
-    /// Copies the value to `into`, if there is room, and returns its length; -1 without a value. To the length of one that is encoded
+    /// Copies the value to `into`, which may be null, if there is room, and returns its length; -1 without a value. To the length of one that is encoded
     /// in another way than the map's 2^32 times the encoding's number plus one is added.
     map_get, |map, key, into, is_use| {
         let taken = if is_use.boolean().unwrap_or(true) { Taken::Used } else { Taken::Seen };
-        with_key(key, |bytes, _| with(map, |open| {
-            let (start, length) = into.bytes().unwrap_or((ptr::null_mut(), 0));
+        with_key(key, |bytes, _| {
+            let (start, length) = match into.bytes() {
+                Some(found) => found,
+                None if into.kind() == ValueType::Null => (ptr::null_mut(), 0),
+                None => {
+                    let (expected, received) = ("a Buffer or a Uint8Array", into.described());
+                    return Err(Failure::ArgumentType { name: "into", expected, received });
+                }
+            };
             // SAFETY: as in `bytes_of`, for writes.
             let room = unsafe { Room::at(start, length) };
-            match open.map.get(&mut open.heap, bytes, room, taken)? {
+            with(map, |open| match open.map.get(&mut open.heap, bytes, room, taken)? {
                 Got::Missing => Ok(-1.0),
                 Got::Found(length, flags) => {
                     let encoding = flags >> ENCODING_SHIFT & 0xff;
@@ -262,8 +269,8 @@ callback! {
                         _ => ABOVE.mul_add(f64::from(encoding + 1), length),
                     })
                 }
-            }
-        }))
+            })
+        })
     }
 }
 
