@@ -151,7 +151,7 @@ fn in_file<T, F: FnOnce(&mut Mems) -> Result<T, Error>>(
     }
     let done = catch_unwind(AssertUnwindSafe(|| operation(heap)));
     heap.leave_file();
-    done.unwrap_or_else(|panic| resume_unwind(panic))
+    done.unwrap_or_else(|panic| resume_unwind(panic)).map_err(|error| heap.lost_or(error))
 }
 
 /// Calls `operation` again if the heap learns of blocks that it did not know when the operation failed.

@@ -320,6 +320,12 @@ impl Mems {
         Ok(self.heap.end() > before)
     }
 
+    /// Why an operation has failed: if another program has cut the file off, what was found there means nothing.
+    #[cold]
+    pub(crate) fn lost_or(&self, error: Error) -> Error {
+        self.file.as_ref().and_then(|file| file.check_there().err()).unwrap_or(error)
+    }
+
     /// Releases the file's lock.
     #[inline]
     pub(crate) fn leave_file(&mut self) {

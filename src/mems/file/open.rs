@@ -300,10 +300,20 @@ impl Mems {
             if file.has_lost_power()? {
                 return Self::after_power_loss(file, opened, options);
             }
-            let heap = Self::build(file, options)?;
+            let mut heap = Self::build(file, options)?;
             heap.file()?.begin()?;
+            heap.recover_dead();
             Ok(heap)
         })
+    }
+
+    /// Finishes what a process that is dead has begun, so that who reads without the lock finds no word of a half operation. If another process does
+    /// that meanwhile, or the lock cannot be had, the next owner of the lock does it.
+    fn recover_dead(&mut self) {
+        let is_dead = |file: &HeapFile| file.header.holder().is_some_and(|owner| file.is_dead(owner));
+        if self.file().is_ok_and(is_dead) && self.enter_file().is_ok() {
+            self.leave_file();
+        }
     }
 
     /// The heap of a file that this process may use.

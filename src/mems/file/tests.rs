@@ -142,6 +142,32 @@ fn a_word_that_has_an_address_already_keeps_its_block() {
 }
 
 #[test]
+fn who_opens_a_file_finds_no_word_of_an_operation_that_a_death_has_cut() {
+    let options = FileOptions::default();
+    let mut seen = [false; 2];
+    for stores in 0..60 {
+        let sample = Sample::new();
+        let (opened, mut heap) = sample.open(&options);
+        heap.enter_file().unwrap();
+        let word = heap.calloc(1, 16).unwrap();
+        heap.malloc_into(100, 1, word).unwrap();
+        let has_ended = dying_before(stores, || heap.free_from_word(word).unwrap()).is_some();
+        // The process is gone, and so is the lock of its slot.
+        let slot = heap.file().unwrap().owner.unwrap().slot;
+        opened.file.unlock_byte(slot as u64).unwrap();
+        let (_other, mut reader) = sample.open(&options);
+        let address = reader.heap.word_value(word).unwrap();
+        assert!(address == 0 || reader.owns(address), "before store {stores} the word has {address}");
+        seen[usize::from(address == 0)] = true;
+        reader.finish();
+        if has_ended {
+            break;
+        }
+    }
+    assert_eq!(seen, [true, true]);
+}
+
+#[test]
 fn a_file_that_the_disk_has_refused_is_written_again_by_the_first_to_have_it_alone() {
     const REFUSED: Option<i32> = Some(5);
     let written = |opened: &Opened| opened.file.written.load(Ordering::Relaxed);
