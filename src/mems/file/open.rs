@@ -307,8 +307,8 @@ impl Mems {
         })
     }
 
-    /// Finishes what a process that is dead has begun, so that who reads without the lock finds no word of a half operation. If another process does
-    /// that meanwhile, or the lock cannot be had, the next owner of the lock does it.
+    /// Finishes what a process that is dead has begun, so that who reads without the lock finds no word of a half operation. If the lock is not
+    /// free at once, its next owner does that.
     fn recover_dead(&mut self) {
         let is_dead = |file: &HeapFile| file.header.holder().is_some_and(|owner| file.is_dead(owner));
         if self.file().is_ok_and(is_dead) && self.enter_file().is_ok() {
