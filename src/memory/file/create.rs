@@ -80,6 +80,7 @@ impl File {
                 Err(error) if has_no_links(&error) => match system::rename_to_new(&temporary.0, path) {
                     Ok(()) => {}
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                     Err(_) => return Err(Refused::Unnamed(error)),
                 },
                 Err(error) => return Err(error.into()),
