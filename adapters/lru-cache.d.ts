@@ -1,3 +1,4 @@
+import { MapStats } from '../index.js';
 import { AnyHeap } from './options.js';
 
 // The types of Node.js, or of a browser, have it.
@@ -103,18 +104,7 @@ export class LRUCache<Key extends string = string, Value = unknown, Context = un
   keys(): Generator<Key, void>;
   values(): Generator<Value, void>;
   /** How full the map is, and how often this object has found a value. */
-  stats(): {
-    entries: number;
-    bytes: number;
-    maxBytes: number;
-    maxEntries: number;
-    evictions: number;
-    expirations: number;
-    shards: number;
-    slots: number;
-    hits: number;
-    misses: number;
-  };
+  stats(): MapStats;
   [Symbol.iterator](): Generator<[Key, Value], void>;
   readonly [Symbol.toStringTag]: string;
 }

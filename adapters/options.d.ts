@@ -13,7 +13,7 @@ export interface AdapterOptions {
   maxEntries?: number;
   /** Milliseconds that an entry lives, unless it is said when it is stored. 0: for ever. */
   ttl?: number;
-  /** Parts with a table each, of a new map: a power of two from 1 to 4096, 256 by default. */
+  /** Parts with a table each, of a new map: a power of two from 1 to 4096; by default 256, or fewer with less than 256 KiB. */
   shards?: number;
   /** Whether the entries of a new map have checksums. */
   checksum?: boolean;

@@ -12,6 +12,7 @@ const path = require('node:path');
 const { pathToFileURL } = require('node:url');
 const { Worker } = require('node:worker_threads');
 const { Heap } = require('@sambhav-gautam/osmemoryallocator');
+const { codeOf } = require('../helpers/error-code.js');
 const { capture } = require('../helpers/capture.js');
 const { change: overwrite, crc32 } = require('../helpers/power.js');
 const { remove } = require('../helpers/remove.js');
@@ -39,16 +40,6 @@ afterEach(() => {
   for (const heap of open.splice(0)) heap.close();
 });
 after(() => remove(folder));
-
-/** The code of the error that a call throws. */
-function codeOf(call) {
-  try {
-    call();
-  } catch (error) {
-    return error.code;
-  }
-  return undefined;
-}
 
 /** Runs a program in another process; `Heap` is there, and `file`. Returns what the program returns. */
 function elsewhere(file, program, options = {}) {

@@ -12,6 +12,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { Heap } = require('@sambhav-gautam/osmemoryallocator');
+const { codeOf } = require('../helpers/error-code.js');
 const { change, stopSystem } = require('../helpers/power.js');
 const { Random, seed } = require('../helpers/random.js');
 const { remove } = require('../helpers/remove.js');
@@ -83,16 +84,6 @@ const contents = (heap) =>
       heap.read(address, 20).toString().replace(/\0*$/, ''),
     ]),
   );
-
-/** The code of the error that a call throws. */
-function codeOf(call) {
-  try {
-    call();
-  } catch (error) {
-    return error.code;
-  }
-  return undefined;
-}
 
 const FILL = `
   const heap = Heap.open(file, { durable: true });

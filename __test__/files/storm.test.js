@@ -4,33 +4,15 @@
 
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
-const { spawn } = require('node:child_process');
-const { once } = require('node:events');
-const fs = require('node:fs');
-const os = require('node:os');
-const path = require('node:path');
+const { runProgram } = require('../helpers/program.js');
 const { seed } = require('../helpers/random.js');
 
-const PROGRAM = path.join(__dirname, '..', 'storm', 'main.js');
 const SECONDS = Number(process.env.MEMS_STORM_SECONDS ?? 60);
 
 test('whichever processes are killed, every block is there and belongs to one owner', async (t) => {
   t.diagnostic(`MEMS_SEED=${seed}`);
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'mems-storm-'));
-  const child = spawn(process.execPath, [
-    PROGRAM,
-    JSON.stringify({ seed, seconds: SECONDS, folder, processes: [2, 4] }),
-  ]);
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (text) => {
-      output += text;
-    });
-  }
-  const [status, signal] = await once(child, 'close');
-  assert.deepEqual({ status, signal }, { status: 0, signal: null }, output);
-  const [, sums] = /^done (.*)$/m.exec(output);
-  t.diagnostic(sums);
-  assert.ok(JSON.parse(sums).kills > 0, output);
-  fs.rmSync(folder, { recursive: true });
+  const told = { seed, seconds: SECONDS, processes: [2, 4] };
+  const { output, ...sums } = await runProgram('storm/main.js', told);
+  t.diagnostic(JSON.stringify(sums));
+  assert.ok(sums.kills > 0, output);
 });

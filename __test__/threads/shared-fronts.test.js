@@ -8,6 +8,7 @@ const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { Worker } = require('node:worker_threads');
 const mems = require('../..');
+const { codeOf } = require('../helpers/error-code.js');
 const { finishQuietly } = require('../helpers/capture.js');
 const { quietly } = require('../helpers/console.js');
 const { frontOf } = require('../helpers/fronts.js');
@@ -25,15 +26,6 @@ const published = (options) => {
   const heap = new Heap(options);
   assert.ok(heap.id > 0);
   return useOften(heap);
-};
-
-/** What a call throws. */
-const codeOf = (call) => {
-  try {
-    call();
-  } catch (error) {
-    return error.code;
-  }
 };
 
 describe('a shared front', () => {

@@ -4,22 +4,12 @@
 //   node bench/files/worker.mjs reply FILE MESSAGES
 
 import { Heap } from '@sambhav-gautam/osmemoryallocator';
+import { drawing } from '../map/data.js';
 
 const [job, file, blocks, milliseconds] = process.argv.slice(2);
 
 /** Calls between two looks at the clock. */
 const BATCH = 500;
-
-/** A generator of numbers below `limit`, drawn uniformly (xorshift). */
-function drawing(seed) {
-  let state = seed | 1;
-  return (limit) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % limit;
-  };
-}
 
 /** What a job does once, for each of its own blocks. */
 const JOBS = {

@@ -211,7 +211,7 @@ impl HeapFile {
 
     /// Fails if another program has cut the file off.
     #[inline]
-    pub(in crate::mems) fn check_there(&self) -> Result<(), Error> {
+    fn check_there(&self) -> Result<(), Error> {
         if self.file.is_lost() { Err(self.lost()) } else { Ok(()) }
     }
 
@@ -277,12 +277,22 @@ impl Mems {
     /// Recovers what a dead process has left, as the last process closes the file: one in which something is under way is not closed cleanly. If
     /// that fails, it stays so.
     pub(in crate::mems) fn settle_last(&mut self) {
-        let is_left = self.file.as_ref().is_some_and(|file| {
+        self.settle_if(|file| {
             let header = &file.header;
             let is_under_way = header.holder().is_some() || header.has_intent() || header.publication().is_some();
             is_under_way && !file.is_read_only() && !file.has_others()
         });
-        if is_left && self.enter_file().is_ok() {
+    }
+
+    /// Recovers what a process has begun that is dead, as another opens the file: so who reads without the lock finds no word of a half operation.
+    /// Where the lock cannot be taken, its next owner does that.
+    fn settle_dead(&mut self) {
+        self.settle_if(|file| file.header.holder().is_some_and(|owner| file.is_dead(owner)));
+    }
+
+    /// Takes the file's lock, which recovers what was left, and releases it, if `is_left` says that something was.
+    fn settle_if(&mut self, is_left: impl FnOnce(&HeapFile) -> bool) {
+        if self.file.as_deref().is_some_and(is_left) && self.enter_file().is_ok() {
             self.leave_file();
         }
     }

@@ -302,18 +302,9 @@ impl Mems {
             }
             let mut heap = Self::build(file, options)?;
             heap.file()?.begin()?;
-            heap.recover_dead();
+            heap.settle_dead();
             Ok(heap)
         })
-    }
-
-    /// Finishes what a process that is dead has begun, so that who reads without the lock finds no word of a half operation. If the lock is not
-    /// free at once, its next owner does that.
-    fn recover_dead(&mut self) {
-        let is_dead = |file: &HeapFile| file.header.holder().is_some_and(|owner| file.is_dead(owner));
-        if self.file().is_ok_and(is_dead) && self.enter_file().is_ok() {
-            self.leave_file();
-        }
     }
 
     /// The heap of a file that this process may use.

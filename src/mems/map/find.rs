@@ -161,8 +161,7 @@ pub(super) fn find<'memory>(memory: &'memory Memory, table: &[AtomicU64], hash: 
                 && entry.hash() == hash
                 && entry.has_key(key)
             {
-                // By the length that is known, the processor can ask for the value before it has got the one in the entry.
-                return Found::At(at, slot, Entry { key: key.len(), ..entry });
+                return Found::At(at, slot, entry);
             }
         }
         at = (at + 1) & mask;

@@ -128,10 +128,13 @@ impl Map {
         Ok(most == 0 || all.saturating_sub(freed).saturating_add(bytes) <= most)
     }
 
-    /// Gives the shard of a key a table with room for more.
+    /// Gives the shard of a key a table with room for more, unless what has expired leaves enough.
     fn grow_table(&mut self, heap: &mut Mems, hash: u64, key: &[u8]) -> Result<(), Error> {
         let number = self.shard(hash);
         self.drop_expired(heap, number)?;
+        if self.has_slot(heap, number)? {
+            return Ok(());
+        }
         let entries = match self.shard_spot(heap, number)? {
             Some(spot) => spot.table.iter().filter(|slot| is_entry(word(slot))).count(),
             None => 0,
