@@ -382,6 +382,29 @@ describe('the history of a heap', SKIP, () => {
     }
   });
 
+  test('sees that a heap has grown for an aligned block below its old end', async () => {
+    const heap = new Heap({
+      policy: 'best-fit',
+      joinEmptyBlocks: true,
+      growingBlocks: false,
+      minBlockSize: 4096,
+      addresses: 'number',
+    });
+    heap.record(file);
+    heap.malloc(4096);
+    heap.free(heap.malloc(4096));
+    // Room is looked for with 1023 bytes more, so the empty main block grows; the block is where it began.
+    heap.malloc(4096, { alignment: 1024 });
+    const { mapped } = heap.stats().bytes;
+    assert.equal(mapped, 12_288);
+    heap.stopRecording();
+    heap.close();
+    for (const policy of ['best-fit', 'worst-fit', 'first-fit']) {
+      const { history } = await historyOf(file, policy);
+      assert.equal(new page.Layout(history).go(history.operations).mapped, mapped, policy);
+    }
+  });
+
   test('of a recording with another policy has the numbers of mems replay', async (t) => {
     const { json } = require('../helpers/command.js');
     // A replayed heap with size classes is not recorded, so that its caches keep slots.

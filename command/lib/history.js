@@ -243,7 +243,9 @@ class HistoryBuilder {
     const isMoved = previous === NONE || columns.address.values[previous] !== address;
     const isNew = this.#spans !== undefined && isMoved && this.#spans.take(address, moment);
     const size = this.#sizeOf(chunk, at, { address, previous, isMoved });
-    if (!this.#isRecorded) this.#growTo(address + size, isNew, moment);
+    // Room for an aligned block is looked for with what alignment may cost, so that a heap can grow for a block below its old end.
+    const mayGrow = isNew || (chunk.alignment?.[at] ?? 1) > this.alignment;
+    if (!this.#isRecorded) this.#growTo(address + size, mayGrow, moment);
     else this.#growAtLeastTo(address + size, moment);
     // A block that moves is there twice for a while, so that what is empty then decides.
     this.#mains.count(address, 1, moment);
@@ -288,9 +290,9 @@ class HistoryBuilder {
     if (missing > 0) this.#mains.grow(Math.ceil(missing / PAGE) * PAGE, moment);
   }
 
-  /** Notes that the heap that replays has grown, if a block or a span may be where it has. */
-  #growTo(end, isNew, moment) {
-    if (end <= FIRST + this.#mains.mapped && !isNew) return;
+  /** Notes that the heap that replays has grown, if `end` of a block is behind what is known, or if it may have grown anyway. */
+  #growTo(end, mayGrow, moment) {
+    if (end <= FIRST + this.#mains.mapped && !mayGrow) return;
     const { mapped } = this.#player.heap.stats().bytes;
     if (mapped > this.#mains.mapped) this.#mains.grow(mapped - this.#mains.mapped, moment);
   }
