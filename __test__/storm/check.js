@@ -26,37 +26,42 @@ function claim(unclaimed, address, size, details) {
 }
 
 /**
- * Finds out what has become of the operations that were cut short and not stored with a word. Each explains the loss of one block, or a
- * resize that of one or two. `clears`: blocks are cleared before they are freed. Returns the number of blocks that were lost.
+ * Finds out what has become of the operations that were cut short and not stored with a word. Each explains the loss of one block; a resize
+ * that moves explains two, one of each of its sizes. `clears`: blocks are cleared before they are freed. Returns the addresses of the blocks that
+ * were lost.
  */
-function settleLimbo(heap, tables, unclaimed, clears) {
+function settleLimbo(tables, unclaimed, clears) {
   const lost = [];
-  const take = (fits) => {
+  /** Takes a block of one of `sizes` that `fits`. Returns its size; `undefined` if there is none. */
+  const take = (sizes, fits = () => true) => {
     for (const [address, size] of unclaimed) {
-      if (!fits(address, size)) continue;
+      if (!sizes.includes(size) || !fits(address)) continue;
       unclaimed.delete(address);
       lost.push(address);
-      return true;
+      return size;
     }
-    return false;
+    return undefined;
   };
   const entries = tables.flatMap((table) =>
     [...table.limbo()].map((entry) => ({ table, ...entry })),
   );
-  // First those that must have their contents. A block that was never filled may have any.
-  for (const { table, kind, serial, sizes, least } of entries) {
-    const holds = (address, size) => sizes.includes(size) && table.holds(address, least, serial);
-    if (kind === 'resize' && !take(holds))
-      found('a block has gone as it was resized', { serial, sizes });
-    if (kind === 'free' && !clears) take(holds);
+  // First those whose contents say which block is theirs: the longest, since few bytes may be those of another block too.
+  const of = (wanted) =>
+    entries.filter(({ kind }) => kind === wanted).sort((a, b) => b.least - a.least);
+  // Each wants a block of one size after that, so that no choice can leave another without one.
+  const wanted = of('malloc').map(({ sizes: [size] }) => size);
+  for (const { table, serial, sizes, least } of of('resize')) {
+    const size = take(sizes, (address) => table.holds(address, least, serial));
+    if (size === undefined) found('a block has gone as it was resized', { serial, sizes });
+    wanted.push(...sizes.filter((other) => other !== size));
   }
-  for (const { kind, sizes } of entries) {
-    if (kind !== 'free' || clears) take((_, size) => sizes.includes(size));
+  for (const { table, serial, sizes, least } of of('free')) {
+    if (clears) wanted.push(...sizes);
+    else take(sizes, (address) => table.holds(address, least, serial));
   }
+  for (const size of wanted) take([size]);
   if (unclaimed.size > 0) found('blocks have no owner', [...unclaimed].slice(0, 10));
-  for (const address of lost) heap.free(address);
-  for (const table of tables) table.words[at.LIMBO_COUNT] = 0n;
-  return lost.length;
+  return lost;
 }
 
 /** Checks the whole file. `others`: blocks that belong to no worker; `clears`: see `settleLimbo`. Returns what was counted. */
@@ -78,9 +83,11 @@ function checkAll(heap, owners, others, clears) {
   const { counts, bytes, totals } = heap.stats();
   if (counts.live !== live || totals.malloc - totals.free !== live)
     found('the counts are wrong', { counts, totals, live });
-  const lost = settleLimbo(heap, tables, unclaimed, clears);
+  const lost = settleLimbo(tables, unclaimed, clears);
+  for (const address of lost) heap.free(address);
+  for (const table of tables) table.words[at.LIMBO_COUNT] = 0n;
   heap.verify();
-  return { mallocs: totals.malloc, live, lost, mapped: bytes.mapped };
+  return { mallocs: totals.malloc, live, lost: lost.length, mapped: bytes.mapped };
 }
 
-module.exports = { WORDS, checkAll };
+module.exports = { WORDS, checkAll, settleLimbo };
