@@ -2446,7 +2446,7 @@ export type ErrorCode =
  * `'EACCES'`), `errno`, the system's number below zero, `syscall` and `path`.
  *
  * - `ERR_MEMS_NOT_A_HEAP_FILE`: the file does not begin as a heap file does.
- * - `ERR_MEMS_FILE_VERSION`: the file has a layout that this version of MeMS does not read.
+ * - `ERR_MEMS_FILE_VERSION`: the file has a layout that this version of MeMS does not read, or features with which it may only read it.
  * - `ERR_MEMS_FILE_CORRUPT`: the file is damaged. The message says where.
  * - `ERR_MEMS_NEEDS_RECOVERY`: the file was open when the system stopped (power, kernel), so the disk may have some of its newer pages
  *   and some of its older; or the disk has failed. See {@link HeapFileOptions.onPowerLoss}.

@@ -14,6 +14,15 @@ pub enum FileError {
         path: String,
     },
 
+    /// A heap file with features of a newer version that only who writes has to know.
+    #[error(
+        "The heap file {path} has features that this version of MeMS does not know and would spoil by writing. Pass readOnly: true to read it"
+    )]
+    ForReadersOnly {
+        /// The file's path.
+        path: String,
+    },
+
     /// A heap file of another version of the layout.
     #[error("The heap file {path} has the layout {found}, and this version of MeMS reads the layout {supported}")]
     FileVersion {
@@ -282,7 +291,7 @@ impl FileError {
     pub(crate) const fn code(&self) -> &'static str {
         match self {
             Self::NotAHeapFile { .. } => "ERR_MEMS_NOT_A_HEAP_FILE",
-            Self::FileVersion { .. } => "ERR_MEMS_FILE_VERSION",
+            Self::FileVersion { .. } | Self::ForReadersOnly { .. } => "ERR_MEMS_FILE_VERSION",
             Self::FileCorrupt { .. } => "ERR_MEMS_FILE_CORRUPT",
             Self::NeedsRecovery { .. } => "ERR_MEMS_NEEDS_RECOVERY",
             Self::NotDurable { .. } => "ERR_MEMS_NOT_DURABLE",

@@ -34,7 +34,7 @@ test('a block that may be of a cut resize or of another cut call is left to the 
     [1064, 320],
   ];
   assert.deepEqual(settleLimbo([table], new Map(blocks)), [1000, 1032, 1064]);
-  // A second block of the size that the resize began with is nobody's.
+  // No operation explains a second block of the size that the resize began with.
   const others = new Map([...blocks.slice(0, 2), [1064, 32]]);
   assert.throws(() => settleLimbo([table], others), /blocks have no owner: \[\[1064,32\]\]/);
 });

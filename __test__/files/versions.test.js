@@ -255,7 +255,7 @@ describe('a file of a version that is to come', () => {
     const before = made(HARMLESS, 4);
     const refused = {
       code: 'ERR_MEMS_FILE_VERSION',
-      message: /features that only readers need not know/,
+      message: /readOnly: true/,
     };
     for (const options of [{}, { exclusive: true }, { onPowerLoss: 'salvage' }]) {
       assert.throws(() => Heap.open(file, options), refused, JSON.stringify(options));

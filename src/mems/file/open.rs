@@ -223,9 +223,7 @@ impl HeapFile {
             return Err(corrupt(path, "it is shorter than its header"));
         }
         if constant.is_for_reading_only && !options.read_only {
-            let (path, supported) = (path.display().to_string(), super::format::LAYOUT);
-            let found = format!("{supported} with features that only readers need not know");
-            return Err(FileError::FileVersion { path, found, supported }.into());
+            return Err(FileError::ForReadersOnly { path: path.display().to_string() }.into());
         }
         let map = file.map(0, HEADER).map_err(failed)?;
         let unmapped = || corrupt(path, "its header cannot be mapped");

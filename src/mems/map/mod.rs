@@ -2,7 +2,7 @@
 //!
 //! - Here what a map is, and how one is made or found. `layout.rs`: what is where.
 //! - `memory.rs`: words at addresses. `find.rs`: an entry by its key. `read.rs`: what reads. `write.rs`: what changes an entry, in one step.
-//!   `lease.rs`: who makes a value that is not there yet.
+//!   `counter.rs`: numbers that calls add to. `lease.rs`: who makes a value that is not there yet.
 //! - `room.rs`: larger tables, and which entries go to make room. `publish.rs`: how a change commits, and what is left to do after a death.
 //! - `verify.rs`: whether a map is sound. `mend.rs`: what is kept of one that is not. `rebuild.rs`: maps after a power failure.
 //!
@@ -22,6 +22,7 @@
     reason = "parts of words and of hashes are taken by masks and shifts, and heap files are for 64-bit systems"
 )]
 
+mod counter;
 #[cfg(test)]
 mod death_tests;
 mod find;

@@ -1,4 +1,4 @@
-//! What changes an entry: set, delete, increment, compare and set, clear. The caller holds the heap's lock for each as a whole.
+//! What changes an entry: set, delete, compare and set, clear. The caller holds the heap's lock for each as a whole.
 //!
 //! A new entry's block is allocated first, since the lock may be released for that; then the key is looked for, and what has been found
 //! stays so.
@@ -87,42 +87,6 @@ impl Map {
                 return Ok(None);
             }
             self.put(heap, new, |spot| is_expected(spot.value()))
-        })
-    }
-
-    /// Adds to the counter of a key, and returns the sum. Where there is none it begins at 0, and lives as long as `begun` says, as a time in
-    /// milliseconds since 1970; 0: for ever.
-    ///
-    /// # Errors
-    /// [`MapError::NotACounter`], [`MapError::CounterOverflow`]; the errors of [`Map::set`].
-    pub fn increment(
-        &mut self,
-        heap: &mut impl Access,
-        key: &[u8],
-        by: i64,
-        text_key: u32,
-        begun: u64,
-    ) -> Result<i64, Error> {
-        heap.with(|heap| {
-            loop {
-                self.learn_for_change(heap)?;
-                let (before, expiry) = match self.spot(heap, key)?.and_then(|spot| spot.value()) {
-                    None => (0, begun),
-                    Some(entry) if entry.kind() == Kind::Counter => {
-                        (entry.number().ok_or_else(|| heap.damaged("a counter in a map is no number"))?, entry.expiry())
-                    }
-                    Some(_) => return Err(MapError::NotACounter.into()),
-                };
-                let sum = before.checked_add(by).ok_or(MapError::CounterOverflow)?;
-                let new = New { key, value: &sum.to_le_bytes(), flags: Kind::Counter as u32 | text_key, expiry };
-                let is_same = |spot: &Spot| match spot.value() {
-                    None => before == 0,
-                    Some(entry) => entry.kind() == Kind::Counter && entry.number() == Some(before),
-                };
-                if self.put(heap, &new, is_same)?.is_some() {
-                    return Ok(sum);
-                }
-            }
         })
     }
 
