@@ -3,10 +3,10 @@
 //! Nothing in the file is trusted: an entry's lengths count only if it lies in what is mapped, and a table is looked through once at
 //! most. A reader may come upon a block that has become something else meanwhile, and finds out afterwards (`read.rs`).
 //!
-//! Costs: one line of the table and one of the entry, mostly.
+//! Costs: one line of the table, and those of the entry at once.
 
 use super::layout::{ADDRESS, EMPTY, Kind, REMOVED, TAG, entry, entry_bytes, is_entry, tag};
-use super::memory::{Memory, Room, are_bytes, read_bytes};
+use super::memory::{Memory, Room, are_bytes, prefetch, read_bytes};
 use crate::table::AtomicU64;
 use std::sync::atomic::Ordering;
 
@@ -23,6 +23,7 @@ impl<'memory> Entry<'memory> {
     #[inline]
     pub fn at(memory: &'memory Memory, address: u64) -> Option<Self> {
         let words = memory.tail(address);
+        prefetch(words);
         let lengths = words.get(entry::LENGTHS)?.load(Ordering::Relaxed);
         let (key, value) = ((lengths & 0xffff_ffff) as usize, (lengths >> 32) as usize);
         let needed = entry::WORDS + (key + value).div_ceil(8);
