@@ -47,6 +47,15 @@ function ratiosOf(turns) {
   });
 }
 
+/**
+ * The calls of a turn: each is the first as often as the others, since the first one pays for what other contenders have put into the
+ * processor's caches.
+ */
+function rotated(calls, turn) {
+  const first = (turn + calls.length) % calls.length;
+  return [...calls.slice(first), ...calls.slice(0, first)];
+}
+
 /** Measures one store with all its draws: `{ keys, bytes, draw, drawn, rows, ratios }` for each. */
 async function measureStore(store, { quick, folder, progress, names }) {
   const children = [];
@@ -63,7 +72,7 @@ async function measureStore(store, { quick, folder, progress, names }) {
     for (const [draw, own] of turns) {
       progress(`${store.bytes} bytes, ${draw} keys, turn ${turn + 1} of ${count}`);
       for (const { contender, child, calls } of children) {
-        for (const call of calls) {
+        for (const call of rotated(calls, turn)) {
           const slow = CONTENDERS[contender].slow;
           const times = await child.call('measure', { call, draw, count: slow ? 2 : rounds });
           const name = `${contender}\n${call}`;
