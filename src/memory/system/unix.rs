@@ -151,11 +151,12 @@ fn maps(bytes: usize) -> bool {
     })
 }
 
-/// The most bytes that the system would map in one piece, to a hundredth.
-pub fn granted() -> usize {
+/// The most bytes that the system would map in one piece: to a hundredth, or where there are `plenty`, to a quarter, as each probe that the
+/// system grants so much takes it tens of microseconds.
+pub fn granted(plenty: usize) -> usize {
     let (mut granted, mut step) = (0_usize, 1 << (usize::BITS - 2));
-    // Less than a megabyte does not matter, and eight bits are exact enough.
-    while step >= 1 << 20 && step > granted >> 8 {
+    // Less than a megabyte does not matter.
+    while step >= 1 << 20 && step > granted >> if granted < plenty { 8 } else { 3 } {
         if grants(granted + step) {
             granted += step;
         }

@@ -105,11 +105,11 @@ pub fn has_room_in_limit(bytes: usize) -> bool {
 
 /// Whether the system would commit `bytes`. Nothing is committed to find out, which might enlarge the page file.
 pub fn grants(bytes: usize) -> bool {
-    bytes <= granted()
+    bytes <= granted(usize::MAX)
 }
 
-/// The most bytes that the process can commit now.
-pub fn granted() -> usize {
+/// The most bytes that the process can commit now, exactly also if there are `plenty`.
+pub fn granted(_plenty: usize) -> usize {
     // SAFETY: numbers, which may all be zero.
     let mut status: MEMORYSTATUSEX = unsafe { std::mem::zeroed() };
     #[allow(clippy::cast_possible_truncation, reason = "64 bytes")]
