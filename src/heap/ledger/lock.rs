@@ -9,8 +9,9 @@
 //!
 //! Processes that change something all the time must not take turns at each operation: all that an operation touches would go from
 //! one processor's cache to another's, which takes several times as long as the operation. So a process that has to wait again soon after
-//! it had to ([`Waits`]) naps first, twice as long each time, up to 2 ms: others have the lock for thousands of operations meanwhile, and
-//! the bookkeeping that their processor has got in its cache with it.
+//! it has got the lock ([`Waits`]) naps first, twice as long each time, up to 2 ms: others have the lock for thousands of operations
+//! meanwhile, and the bookkeeping that their processor has got in its cache with it. A process that does other things between its changes
+//! would lose more by naps than it loses by turns.
 //!
 //! Costs: one locked instruction to take it, a store to release it.
 
@@ -26,9 +27,10 @@ use std::time::{Duration, Instant};
 /// After how many naps a waiter asks whether the owner lives: about a millisecond.
 const NAPS: u32 = 20;
 
-/// Two waits of a process that begin within this time say that processes take turns at each operation: less than the shortest nap, in
-/// which others can have had the lock for themselves, and more than some operations that had to wait.
-const TURN: Duration = Duration::from_micros(20);
+/// A process that waits for the lock within this time after its last wait has got it does nothing but change something small. Where two did that
+/// by turns they did half as much as one; where each change was followed by a microsecond of something else, one and a half times as much and
+/// more.
+const TURN: Duration = Duration::from_nanos(500);
 
 /// The longest nap of a process that leaves the lock to others.
 const LONGEST: Duration = Duration::from_millis(2);
@@ -73,7 +75,7 @@ pub enum Taken {
 /// What a process remembers of its waits for a lock.
 #[derive(Debug, Default)]
 pub struct Waits {
-    /// When the last one began.
+    /// When the last one has got the lock.
     last: Cell<Option<Instant>>,
     /// How long the next nap is.
     nap: Cell<Duration>,
@@ -82,7 +84,7 @@ pub struct Waits {
 impl Waits {
     /// For how long a process naps before it looks at the lock in a wait that begins at `now`.
     fn begin(&self, now: Instant) -> Duration {
-        let since = self.last.replace(Some(now)).map_or(Duration::MAX, |last| now.duration_since(last));
+        let since = self.last.get().map_or(Duration::MAX, |last| now.duration_since(last));
         if since >= CALM {
             self.nap.set(NAP);
         }
@@ -92,6 +94,11 @@ impl Waits {
         let nap = self.nap.get();
         self.nap.set((nap * 2).min(LONGEST));
         nap
+    }
+
+    /// Notes that a wait has got the lock at `now`.
+    fn end(&self, now: Instant) {
+        self.last.set(Some(now));
     }
 }
 
@@ -158,6 +165,7 @@ impl Header {
             let held = word(self.at(at::LOCK));
             if held == 0 {
                 if self.try_lock(owner) {
+                    waits.end(Instant::now());
                     return Ok(Taken::Free);
                 }
                 continue;
@@ -215,13 +223,17 @@ mod tests {
         let (waits, mut now) = (Waits::default(), Instant::now());
         assert_eq!(waits.begin(now), Duration::ZERO);
         for nap in [1, 2, 4, 8, 16, 32, 40, 40].map(|times| NAP * times) {
+            waits.end(now);
             now += TURN / 2;
             assert_eq!(waits.begin(now), nap);
             now += nap;
-            assert_eq!(waits.begin(now), Duration::ZERO, "others have had the lock meanwhile");
+            waits.end(now);
+            now += TURN;
+            assert_eq!(waits.begin(now), Duration::ZERO, "the process has done something else meanwhile");
         }
         now += CALM;
         assert_eq!(waits.begin(now), Duration::ZERO);
+        waits.end(now);
         assert_eq!(waits.begin(now), NAP);
     }
 }
