@@ -1647,7 +1647,7 @@ export interface MapStats {
   hits: number;
   /** How often it has found none. */
   misses: number;
-  /** How many values {@link SharedMap.fetch} of this object has made and not kept, for want of room. */
+  /** How many values {@link SharedMap.fetch} of this object has made and not kept, since there was no room, or the key was changed meanwhile. */
   unkept: number;
 }
 
@@ -1707,9 +1707,11 @@ export interface SharedMap<Value = Buffer> {
   /**
    * Returns the value of a key, and lets `make` make it if there is none: once, in whichever thread or process is first, while all others wait
    * for it. If `make` throws, or its process dies, one of the others is next. A value of `undefined` is returned and not kept. Calls of one object
-   * for the same key have one promise: none of them is over before `make` is, however long that takes.
+   * for the same key have one promise: none of them is over before `make` is, however long that takes. If the key is set or removed while `make`
+   * makes its value, that value is returned and not kept: what it was made of may have been of before.
    *
-   * @param options - `ttl` as in `set`; `lease`: for how long `make` may take before another is asked, 30,000 milliseconds by default.
+   * @param options - `ttl` as in `set`; `lease`: for how long `make` may take before another is asked, 30,000 milliseconds by default. Of several that have
+   * made the value then, the first to come sets it.
    * @returns A promise. It is rejected with what `make` throws, and with what `set` throws, except for a lack of room: a value for which there is none is
    * returned and not kept ({@link MapStats.unkept}). Calls of a thread that wait for the same key get the same object.
    */

@@ -18,7 +18,7 @@ const scratch = Buffer.alloc(64 * 1024);
 /** The addon adds the number of a value's encoding, and one, to its length by this factor, if it is not the map's. */
 const ABOVE = 2 ** 32;
 
-/** What {@link read} returns if there is no value: a value can be undefined, too. */
+/** What {@link read} returns if there is no value, and {@link ifRoom} if there is no room: a value can be undefined, too. */
 const NONE = Symbol('none');
 
 const OPTIONS = ['encoding', 'maxBytes', 'maxEntries', 'ttl', 'shards', 'checksum'];
@@ -167,7 +167,8 @@ async function makeWith(of, token, key, make, ttl) {
     value = await make(key);
     if (value !== undefined) {
       const bytes = encoding.encode(value);
-      if (ifRoom(() => binding.mapSet(map, key, bytes, ttl)) === NONE) of.unkept++;
+      // Not if the key has been set or removed meanwhile: what was made may be of before that.
+      if (ifRoom(() => binding.mapSetLeased(map, key, bytes, ttl, token)) !== true) of.unkept++;
     }
   } catch (error) {
     try {

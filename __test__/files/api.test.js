@@ -813,25 +813,72 @@ describe('several threads and processes', () => {
   });
 
   test('a file that is cut reads as zeros, and is lost', { skip: !UNIX }, () => {
-    const heap = opened();
-    const block = heap.malloc(100_000);
-    heap.fill(block, 7);
-    const view = heap.view(block);
-    fs.truncateSync(heap.path, 262_144);
-    assert.equal(view[50_000], 0);
-    for (const call of [
-      () => heap.view(block),
-      () => heap.malloc(8),
-      () => heap.free(block),
-      () => heap.stats(),
-    ]) {
-      assert.equal(codeOf(call), 'ERR_MEMS_FILE_LOST', String(call));
+    const calls = {
+      malloc: ({ heap }) => heap.malloc(64),
+      calloc: ({ heap }) => heap.calloc(1, 64),
+      mallocMany: ({ heap }) => heap.mallocMany([16, 16]),
+      realloc: ({ heap, block }) => heap.realloc(block, 200_000),
+      free: ({ heap, block }) => heap.free(block),
+      view: ({ heap, block }) => heap.view(block),
+      owns: ({ heap, block }) => heap.owns(block),
+      read: ({ heap, block }) => heap.read(block, 5),
+      verify: ({ heap }) => heap.verify(),
+      set: ({ map }) => map.set('other', 'value'),
+      replaced: ({ map }) => map.set('key', 'other'),
+      get: ({ map }) => map.get('key'),
+      has: ({ map }) => map.has('key'),
+      delete: ({ map }) => map.delete('key'),
+      increment: ({ map }) => map.increment('count'),
+      compareAndSet: ({ map }) => map.compareAndSet('key', undefined, 'other'),
+      keys: ({ map }) => [...map.keys()],
+      map: ({ heap }) => heap.map('other'),
+    };
+    // What begins with the zeros is the first to meet them.
+    for (const [name, call] of Object.entries(calls)) {
+      for (const length of [262_144, 1000]) {
+        const heap = opened();
+        const map = heap.map('map');
+        map.set('key', 'value');
+        map.increment('count', 5);
+        const block = heap.malloc(100_000);
+        heap.fill(block, 7);
+        const view = heap.view(block);
+        fs.truncateSync(heap.path, length);
+        assert.equal(
+          codeOf(() => call({ heap, map, block })),
+          'ERR_MEMS_FILE_LOST',
+          `${name}, cut to ${length}`,
+        );
+        assert.equal(view[50_000], 0);
+        for (const [other, again] of Object.entries(calls)) {
+          const code = codeOf(() => again({ heap, map, block }));
+          assert.equal(code, 'ERR_MEMS_FILE_LOST', `${other} after ${name}, cut to ${length}`);
+        }
+        assert.equal(
+          codeOf(() => heap.roots.get('none')),
+          'ERR_MEMS_FILE_LOST',
+        );
+        heap.close();
+        const opens = codeOf(() => Heap.open(lastPath()));
+        assert.equal(opens, 'ERR_MEMS_FILE_CORRUPT');
+      }
     }
-    heap.close();
-    assert.equal(
-      codeOf(() => Heap.open(lastPath())),
-      'ERR_MEMS_FILE_CORRUPT',
-    );
+  });
+
+  test('a sync of a file that is cut fails, also where nobody has looked since', {
+    skip: !UNIX,
+  }, () => {
+    for (const less of [4096, 1_000_000]) {
+      const heap = opened({ durable: true });
+      heap.malloc(100);
+      heap.syncSync();
+      fs.truncateSync(heap.path, fs.statSync(heap.path).size - less);
+      assert.equal(
+        codeOf(() => heap.syncSync()),
+        'ERR_MEMS_FILE_LOST',
+      );
+      heap.close();
+    }
   });
 
   test('a file that is removed stays open, and its path is free', { skip: !UNIX }, () => {

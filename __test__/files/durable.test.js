@@ -26,6 +26,7 @@ let files = 0;
 /** Offsets in a file, in bytes, as src/heap/ledger/layout.rs has them. */
 const AT = {
   needed: 12,
+  finished: 8 * 218,
   records: 86016,
   roots: 94208,
   header: 262144,
@@ -411,7 +412,7 @@ describe('onPowerLoss', () => {
     });
   }
 
-  test('goes back to the sync before if the record of the last is torn, and says what is damaged', () => {
+  test('goes back to the sync before if the record of one that has not finished is torn, and says what is damaged', () => {
     const file = newPath();
     killed(
       file,
@@ -424,9 +425,30 @@ describe('onPowerLoss', () => {
       for (const slot of slots) change(copy, AT.records + RECORD * slot + 8, Buffer.from([77]));
       return copy;
     };
-    assert.deepEqual(Object.keys(contents(opened({}, damaged()))), ['first', 'second']);
-    assert.deepEqual(Object.keys(contents(opened({}, damaged(0)))), ['first']);
-    assert.deepEqual(Object.keys(contents(opened({}, damaged(1)))), ['first', 'second']);
+    const unfinished = (copy) => {
+      change(copy, AT.finished, Buffer.from([1]));
+      return copy;
+    };
+    const names = (copy) => Object.keys(contents(opened({}, copy)));
+    for (const made of [(copy) => copy, unfinished]) {
+      assert.deepEqual(names(made(damaged())), ['first', 'second']);
+      assert.deepEqual(names(made(damaged(1))), ['first', 'second']);
+    }
+    assert.deepEqual(names(unfinished(damaged(0))), ['first']);
+    // Blocks of the sync before may have been used again since the last has finished.
+    const last = damaged(0);
+    assert.equal(Heap.verify(last).sound, false);
+    assert.equal(
+      codeOf(() => Heap.open(last)),
+      'ERR_MEMS_FILE_CORRUPT',
+    );
+    const all = ['first', 'second', 'third'];
+    const kept = opened({ onPowerLoss: 'salvage' }, last);
+    assert.deepEqual(Object.keys(contents(kept)), all);
+    kept.close();
+    assert.equal(Heap.verify(last).sound, true);
+    stopSystem(last);
+    assert.deepEqual(names(last), all);
     const both = damaged(0, 1);
     assert.equal(Heap.verify(both).sound, false);
     assert.equal(

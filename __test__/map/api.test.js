@@ -134,6 +134,7 @@ for (const [kind, made] of [
       assert.deepEqual([...other], [1, 2, 3], 'an array of another realm');
       for (const wrong of [
         undefined,
+        null,
         'text',
         [0],
         new Int8Array(8),

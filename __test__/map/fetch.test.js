@@ -171,7 +171,7 @@ test('when make() throws, the next makes the value, and only its own caller hear
   assert.equal(checkBlocks({ heap, map }), 0);
 });
 
-test('a lease that is over is another’s, and the one that comes too late sets its value all the same', async () => {
+test('a lease that is over is another’s, and the one that comes first sets its value', async () => {
   const { heap, map } = open();
   const child = await fetcher(heap);
   child.send({ key: 'a', lease: 1 });
@@ -179,32 +179,56 @@ test('a lease that is over is another’s, and the one that comes too late sets 
   assert.equal(await map.fetch('a', () => 'quick', { lease: LONG }), 'quick');
   child.send({ end: 'late' });
   assert.equal(await child.hasTold('value'), 'late');
-  assert.equal(map.get('a'), 'late');
-  // One that comes too late and has nothing leaves the lease of the other.
-  child.send({ key: 'b', lease: 1 });
-  await child.hasTold('makes');
-  let end;
-  const mine = map.fetch('b', () => new Promise((resolve) => (end = resolve)), { lease: LONG });
-  while (end === undefined) await new Promise((resolve) => setTimeout(resolve, 1));
-  child.send({ fail: 'no' });
-  assert.equal(await child.hasTold('error'), 'no');
-  const other = heap.map('pages', { encoding: 'json' }).fetch('b', () => assert.fail('made twice'));
-  end('mine');
-  assert.deepEqual(await Promise.all([mine, other]), ['mine', 'mine']);
+  assert.equal(map.get('a'), 'quick');
+  for (const [key, last] of Object.entries({ b: { fail: 'no' }, c: { end: 'theirs' } })) {
+    child.send({ key, lease: 1 });
+    await child.hasTold('makes');
+    let end;
+    const mine = map.fetch(key, () => new Promise((resolve) => (end = resolve)), { lease: LONG });
+    while (end === undefined) await new Promise((resolve) => setTimeout(resolve, 1));
+    child.send(last);
+    // One that comes too late and has nothing leaves the lease of the other.
+    if (last.fail) assert.equal(await child.hasTold('error'), last.fail);
+    else assert.equal(await child.hasTold('value'), last.end);
+    const other = heap.map('pages', { encoding: 'json' });
+    const others = other.fetch(key, () => assert.fail('made twice'));
+    end('mine');
+    assert.deepEqual(await Promise.all([mine, others]), ['mine', last.end ?? 'mine']);
+  }
+  assert.equal(map.get('c'), 'theirs');
+  assert.equal(map.stats().unkept, 1);
   assert.equal(checkBlocks({ heap, map }), 0);
 });
 
-test('whoever deletes or clears while a value is made lets it be made, and set', async () => {
+test('what was made of a key that has been set or removed meanwhile is not kept', async () => {
   const { heap, map } = open();
   const child = await fetcher(heap);
-  for (const forget of [() => map.delete('a'), () => map.clear()]) {
+  const changes = {
+    undefined: [() => map.delete('a'), () => map.clear()],
+    newer: [() => map.set('a', 'newer'), () => map.compareAndSet('a', undefined, 'newer')],
+  };
+  for (const [left, change] of Object.entries(changes).flatMap(([left, all]) =>
+    all.map((change) => [left, change]),
+  )) {
     child.send({ key: 'a', lease: LONG });
     await child.hasTold('makes');
-    forget();
+    change();
     child.send({ end: 'page' });
     assert.equal(await child.hasTold('value'), 'page');
-    assert.equal(map.get('a'), 'page');
+    assert.equal(String(map.get('a')), left, String(change));
     map.delete('a');
   }
+  // Nor if another has begun to make it since.
+  child.send({ key: 'a', lease: LONG });
+  await child.hasTold('makes');
+  map.delete('a');
+  const since = await map.fetch('a', async () => {
+    child.send({ end: 'page' });
+    assert.equal(await child.hasTold('value'), 'page');
+    assert.equal(map.get('a'), undefined);
+    return 'since';
+  });
+  assert.equal(since, 'since');
+  assert.equal(map.get('a'), 'since');
   assert.equal(checkBlocks({ heap, map }), 0);
 });

@@ -445,7 +445,7 @@ impl Mems {
             file.end_waits();
         }
         #[cfg(feature = "c-abi")]
-        self.settle_last();
+        self.recover_last();
         #[cfg(feature = "c-abi")]
         self.learn_last();
         #[cfg(feature = "c-abi")]

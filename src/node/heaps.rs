@@ -3,8 +3,8 @@
 use super::arguments::{self, argument, id};
 use super::events;
 use super::failure::{Failure, run};
-use super::maps;
 use super::object::Made;
+use super::open_maps;
 use super::owner::{self, AtEnd};
 use crate::error::Error;
 use crate::heap::PolicyKind;
@@ -101,7 +101,7 @@ pub fn close(env: Env, heap: Unknown) -> Result<bool> {
         let id = id(env, &heap)?;
         let closed = files::close(id)?;
         owner::disown_file(id);
-        maps::let_go_of_ended();
+        open_maps::let_go_of_ended();
         Ok(closed)
     })
 }
@@ -123,7 +123,7 @@ pub fn attach(env: Env, heap: Unknown) -> Result<u32> {
 pub fn finish(env: Env) -> Result<()> {
     run(env, || {
         registry::finish()?;
-        maps::let_go_of_ended();
+        open_maps::let_go_of_ended();
         Ok(())
     })
 }

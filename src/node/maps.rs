@@ -1,5 +1,5 @@
 //! Maps, for JavaScript: raw callbacks, most of which are called often. The first argument is the number of a map that this thread has
-//! opened.
+//! opened (`open_maps.rs`).
 //!
 //! Keys and values are copied before a lock is taken, since nothing of the runtime is called while one is held.
 //!
@@ -9,103 +9,19 @@ use super::callback::callback;
 use super::failure::Failure;
 use super::js_value::{Answer, BigInt, Value, as_number, check};
 use super::object::Made;
+use super::open_maps::{self, Open, with};
 use super::{arguments, events};
 use crate::error::Error;
 use crate::map_error::MapError;
 use crate::mems::map::layout::{ENCODING_SHIFT, Kind, MOST_KEY, TEXT_KEY};
 use crate::mems::map::{self, Got, Leased, Map, MapOptions, New, Room, Taken};
-use crate::process::registry::{self, Handle, Id};
+use crate::process::registry::{self, Handle};
 use napi::{Env, ValueType, sys};
-use std::cell::RefCell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A map that a thread has opened.
-struct Open {
-    /// What JavaScript knows it by: its place in the list, and above [`PLACES`] how many others have been there before.
-    number: u64,
-    heap: Handle,
-    id: Id,
-    name: Vec<u8>,
-    /// How values are encoded by those who set them here: a number of `lib/map-encodings.js`.
-    encoding: u8,
-    map: Map,
-    /// The keys of which this thread makes the values, with the tokens of its leases.
-    leases: Vec<(Vec<u8>, u64)>,
-}
-
-/// More places than a thread has for maps.
-const PLACES: u64 = 1 << 32;
-
-/// The highest number that a JavaScript number is exact up to.
-const MOST_NUMBER: u64 = (1 << 53) - 1;
-
-/// All of a thread. The place of a map whose heap has ended is used again, and its number never: an object of the old map must not reach
-/// the new one.
-struct Opened(Vec<Open>);
-
-impl Opened {
-    /// The place for one more map, and its number.
-    fn place(&mut self) -> (usize, u64) {
-        let is_over = |open: &Open| open.number + PLACES <= MOST_NUMBER && open.check().is_err();
-        let free = self.0.iter().position(is_over);
-        free.map_or((self.0.len(), self.0.len() as u64), |at| (at, self.0[at].number + PLACES))
-    }
-}
-
-thread_local! {
-    static OPENED: RefCell<Opened> = const { RefCell::new(Opened(Vec::new())) };
-}
-
 /// The next lease's token: no two of a process are alike.
 static TOKENS: AtomicU64 = AtomicU64::new(1);
-
-/// A thread that ends gives back what leases it has.
-impl Drop for Opened {
-    fn drop(&mut self) {
-        for Open { heap, map, leases, .. } in &mut self.0 {
-            for (key, token) in leases.drain(..) {
-                // Nothing is left to report a failure to, and a panic must not leave a destructor.
-                let _ = catch_unwind(AssertUnwindSafe(|| map.give_back(heap, &key, token)));
-            }
-        }
-    }
-}
-
-impl Open {
-    /// Throws if the heap has ended.
-    fn check(&self) -> Result<(), Error> {
-        if self.map.is_current() { Ok(()) } else { self.heap.look(|_| Ok(())) }
-    }
-}
-
-/// Lets go of the memory and the files of heaps that have ended, as far as maps of this thread hold them. Windows neither removes nor cuts
-/// a file that is mapped, and elsewhere its room on the disk stays taken as long as it is open. O(maps of the thread).
-pub(super) fn let_go_of_ended() {
-    OPENED.with_borrow_mut(|opened| {
-        for open in opened.0.iter_mut().filter(|open| open.check().is_err()) {
-            open.map.let_go();
-        }
-    });
-}
-
-/// Calls `operation` on the map of a number.
-fn with<T>(number: Value, operation: impl FnOnce(&mut Open) -> Result<T, Failure>) -> Result<T, Failure> {
-    let said = number.number().and_then(arguments::whole);
-    OPENED.with_borrow_mut(|opened| {
-        let open = said.and_then(|said| opened.0.get_mut(usize::try_from(said % PLACES).ok()?));
-        match open {
-            Some(open) if said == Some(open.number) => operation(open),
-            Some(open) if said.is_some_and(|said| said < open.number) => Err(Error::Closed.into()),
-            _ => Err(Failure::ArgumentType {
-                name: "map",
-                expected: "a map that this thread has opened",
-                received: number.described(),
-            }),
-        }
-    })
-}
 
 /// Bytes of keys that are read without an allocation.
 const SHORT: usize = 256;
@@ -213,24 +129,8 @@ callback! {
         let mut handle = Handle::new(id)?;
         let opened = events::around(heap.env(), id, || Map::open(&mut handle, &named, &options));
         let map = opened?;
-        OPENED.with_borrow_mut(|opened| {
-            // From the first step on the handle has the id of the heap that the call began in.
-            let id = handle.id;
-            let same = |open: &&Open| open.id == id && open.encoding == encoding && open.name == named;
-            if let Some(open) = opened.0.iter().find(same) {
-                return Ok(as_number(open.number));
-            }
-            let (at, number) = opened.place();
-            let list = &mut opened.0;
-            let open = Open { number, heap: handle, id, name: named.clone(), encoding, map, leases: Vec::new() };
-            if at == list.len() {
-                list.try_reserve(1).map_err(|_| Error::OutOfMetadata { size: 0 })?;
-                list.push(open);
-            } else {
-                list[at] = open;
-            }
-            Ok(as_number(number))
-        })
+        // From the first step on the handle has the id of the heap that the call began in.
+        open_maps::number_of(Open { number: 0, id: handle.id, heap: handle, name: named, encoding, map, leases: Vec::new() })
     }
 }
 
@@ -243,20 +143,21 @@ const COUNTER: u32 = 511;
 callback! {
     /// `mapGet(map, key, into, isUse): number`
     ///
-    /// Copies the value to `into`, which may be null, if there is room, and returns its length; -1 without a value. To the length of one that is encoded
+    /// Copies the value to `into`, which may be null if `isUse` is false, if there is room, and returns its length; -1 without a value. To the length of one that is encoded
     /// in another way than the map's 2^32 times the encoding's number plus one is added.
     map_get, |map, key, into, is_use| {
         let taken = if is_use.boolean().unwrap_or(true) { Taken::Used } else { Taken::Seen };
         with_key(key, |bytes, _| {
             let (start, length) = match into.bytes() {
                 Some(found) => found,
-                None if into.kind() == ValueType::Null => (ptr::null_mut(), 0),
+                None if taken == Taken::Seen && into.kind() == ValueType::Null => (ptr::null_mut(), 0),
                 None => {
                     let (expected, received) = ("a Buffer or a Uint8Array", into.described());
                     return Err(Failure::ArgumentType { name: "into", expected, received });
                 }
             };
-            // SAFETY: as in `bytes_of`, for writes.
+            // SAFETY: as many bytes are writable there until JavaScript runs on this thread, which is after the call: none, if there is no array.
+            // Other threads may write there: they are reached by pointer only.
             let room = unsafe { Room::at(start, length) };
             with(map, |open| match open.map.get(&mut open.heap, bytes, room, taken)? {
                 Got::Missing => Ok(-1.0),
@@ -311,7 +212,11 @@ callback! {
     map_increment, |map, key, by, ttl| {
         let by = signed(by)?;
         with_key(key, |bytes, text| changing(map, |open| {
-            Ok(Signed(open.map.increment(&mut open.heap, bytes, by, text, expiry(ttl))?))
+            let (sum, is_awaited) = open.map.increment(&mut open.heap, bytes, by, text, expiry(ttl))?;
+            if is_awaited {
+                ring(open);
+            }
+            Ok(Signed(sum))
         }))
     }
 }
@@ -343,10 +248,7 @@ callback! {
         let env = map.env();
         let (number, has_values) = (arguments::length("shard", shard)?, has_values.boolean().unwrap_or(false));
         let number = usize::try_from(number).unwrap_or(usize::MAX);
-        let listed = with(map, |open| {
-            open.check()?;
-            Ok(open.map.list(&mut open.heap, number, has_values)?)
-        })?;
+        let listed = with(map, |open| Ok(open.map.list(&mut open.heap, number, has_values)?))?;
         let (mut numbers, mut bytes) = (Vec::new(), Vec::new());
         for one in listed {
             numbers.extend([one.key.len() as u64, one.value.len() as u64, u64::from(one.flags)].map(as_number));
@@ -374,8 +276,8 @@ callback! {
             open.leases.try_reserve(1).map_err(|_| Error::OutOfMetadata { size: 0 })?;
             let token = TOKENS.fetch_add(1, Ordering::Relaxed);
             let leased = open.map.lease(&mut open.heap, bytes, text, token, milliseconds)?;
-            if leased == Leased::Granted {
-                open.leases.push((bytes.to_vec(), token));
+            if let Leased::Granted(lease) = leased {
+                open.leases.push((bytes.to_vec(), token, lease));
             }
             Ok((leased, token))
         }))?;
@@ -383,10 +285,32 @@ callback! {
         unsafe {
             match leased {
                 (Leased::Value, _) => 0.0.make(env),
-                (Leased::Granted, token) => as_number(token).make(env),
+                (Leased::Granted(_), token) => as_number(token).make(env),
                 (Leased::Held { word, seen }, _) => (word, u64::from(seen)).make(env),
             }
         }
+    }
+}
+
+callback! {
+    /// `mapSetLeased(map, key, value, ttl, token): boolean`
+    ///
+    /// Sets the value that was made with the lease of a token, if nobody has set or removed one since, and returns whether it has.
+    map_set_leased, |map, key, value, ttl, token| {
+        let (value, token) = (value_bytes(value)?, arguments::length("token", token)?);
+        with_key(key, |bytes, text| changing(map, |open| {
+            let flags = text | u32::from(open.encoding) << ENCODING_SHIFT;
+            let new = New { key: bytes, value: &value, flags, expiry: expiry(ttl) };
+            let lease = open.leases.iter().find(|(_, known, _)| *known == token).map(|&(_, _, lease)| lease);
+            let is_set = match lease {
+                Some(lease) => open.map.set_leased(&mut open.heap, lease, &new)?,
+                None => false,
+            };
+            if is_set {
+                ring(open);
+            }
+            Ok(is_set)
+        }))
     }
 }
 
@@ -397,7 +321,7 @@ callback! {
     map_give_back, |map, key, token| {
         let token = arguments::length("token", token)?;
         with_key(key, |bytes, _| with(map, |open| {
-            open.leases.retain(|(_, known)| *known != token);
+            open.leases.retain(|(_, known, _)| *known != token);
             if open.map.give_back(&mut open.heap, bytes, token)? {
                 ring(open);
             }

@@ -36,6 +36,7 @@ mod leaks;
 mod library;
 mod maps;
 mod object;
+mod open_maps;
 mod owner;
 mod recorder;
 mod recordings;
@@ -59,7 +60,7 @@ fn register(mut exports: Object) -> Result<()> {
     // when a worker ends. (On ELF systems it is linked to stay; elsewhere this call keeps it.)
     napi::bindgen_prelude::retain_current_module_for_unload_safety();
     // The table of raw callbacks; `#[napi]` functions export themselves. A test compares both with what `lib` calls.
-    let callbacks: [(_, Callback); 30] = [
+    let callbacks: [(_, Callback); 31] = [
         ("heapMalloc", calls::heap_malloc),
         ("heapAllocate", calls::heap_alloc),
         ("heapGet", calls::heap_get),
@@ -85,6 +86,7 @@ fn register(mut exports: Object) -> Result<()> {
         ("mapClear", maps::map_clear),
         ("mapList", maps::map_list),
         ("mapLease", maps::map_lease),
+        ("mapSetLeased", maps::map_set_leased),
         ("mapGiveBack", maps::map_give_back),
         ("mapStats", maps::map_stats),
         ("mapNames", maps::map_names),

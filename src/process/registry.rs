@@ -83,7 +83,7 @@ impl Handle {
     pub fn look<T>(self, mut operation: impl FnMut(&mut Mems) -> Result<T, Error>) -> Result<T, Error> {
         self.slot.with(|slot| match &mut slot.heap {
             Some(heap) if self.names(slot.id) => match operation(heap) {
-                Err(error) if heap.is_in_file() => look_again(heap, error, operation),
+                done if heap.is_in_file() => look_in_file(heap, done, operation),
                 done => done,
             },
             _ => Err(slot.missing(self.id).error(self.id)),
@@ -151,17 +151,28 @@ fn in_file<T, F: FnOnce(&mut Mems) -> Result<T, Error>>(
     }
     let done = catch_unwind(AssertUnwindSafe(|| operation(heap)));
     heap.leave_file();
-    done.unwrap_or_else(|panic| resume_unwind(panic)).map_err(|error| heap.lost_or(error))
+    heap.unless_lost(done.unwrap_or_else(|panic| resume_unwind(panic)))
 }
 
-/// Calls `operation` again if the heap learns of blocks that it did not know when the operation failed.
-#[cold]
-fn look_again<T>(
+/// What an operation has come to that has looked at a heap that is in a file. It is called again if it has failed, and the heap learns of
+/// blocks that it did not know then.
+#[inline]
+fn look_in_file<T>(
     heap: &mut Mems,
-    error: Error,
+    done: Result<T, Error>,
     mut operation: impl FnMut(&mut Mems) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    if heap.learn()? { operation(heap) } else { Err(error) }
+    let done = match done {
+        Err(error) => {
+            if heap.learn()? {
+                operation(heap)
+            } else {
+                Err(error)
+            }
+        }
+        done => done,
+    };
+    heap.unless_lost(done)
 }
 
 /// For calls in several steps, all of which find the heap that the first step has found: when a default heap has ended, a call

@@ -5,7 +5,8 @@
 //!
 //! 1. **The cut**, with the heap's lock: the groups that have changed since that copy was last written are copied, and the roots.
 //! 2. Checksums of these groups. Everything goes to the disk: the contents of blocks, and the copy.
-//! 3. **The record** is written, and goes to the disk: from now on this sync is what comes back.
+//! 3. **The record** is written, and goes to the disk: from now on this sync is what comes back. A word of the header says so, without
+//!    another flush: where the disk has it, the record of a later failure of the disk is not taken for one of a sync that has not finished.
 //! 4. Blocks that waited at the cut become holes (`retire.rs`), some of them at a time.
 //!
 //! Until 3 is done the record of the sync before, and its copy, are as they were, and so is what they say: a block that was live then
@@ -110,6 +111,18 @@ impl Header {
         let mut records = [0, 1].map(|copy| self.record(copy));
         records.sort_by_key(|record| std::cmp::Reverse(record.map(|record| record.generation)));
         records.into_iter().flatten()
+    }
+
+    /// The record of the last sync. `None`: it is damaged, as that of a sync that has finished is not by a power failure. The record of the sync before
+    /// says nothing then: its blocks may have been used again. (The disk may lack the word that says which sync has finished.)
+    #[must_use]
+    pub fn last_sync(&self) -> Option<Record> {
+        self.records().next().filter(|record| record.generation >= word(self.at(at::SYNC + 2)))
+    }
+
+    /// Notes that a sync has finished; 0: that the records are those of no sync before.
+    fn put_finished(&self, generation: u64) {
+        put(self.at(at::SYNC + 2), generation);
     }
 
     /// Writes a record: once it is on the disk, it is what comes back.
@@ -225,6 +238,12 @@ impl Ledger {
     /// Says that nothing is known of the copies, so that the next sync writes its own whole.
     pub fn distrust_copies(&self) {
         self.header.put_syncing(true);
+    }
+
+    /// [`Ledger::distrust_copies`], and no sync before counts.
+    pub fn forget_syncs(&self) {
+        self.header.put_finished(0);
+        self.distrust_copies();
     }
 
     /// The checksum of a group of a copy: 0 if all its words are.
@@ -355,6 +374,8 @@ pub fn sync<S: Stage>(stage: &mut S) -> Result<u64, S::Error> {
     stage.flush()?;
     stage.look(|ledger| cut.commit(ledger))?;
     stage.flush()?;
+    // Before any block that waited is used again.
+    stage.look(|ledger| ledger.header.put_finished(cut.generation()))?;
     // The sync is done. If the heap ends now, the next sync settles what waits.
     let mut is_settled = stage.with(|ledger| cut.settle(ledger)).map(|more| !more);
     while matches!(is_settled, Ok(false)) {

@@ -68,7 +68,7 @@ pub mod at {
     pub const EXTENT_COUNT: usize = 192;
     /// What waiting threads sleep on, and whether one may do so: two numbers of four bytes.
     pub const DOORBELL: usize = 200;
-    /// Two words of syncs: whether one is under way, and how one has failed.
+    /// Three words of syncs: whether one is under way, how one has failed, and the number of the last that has finished.
     pub const SYNC: usize = 216;
     /// A word for each process slot: how often the slot has been taken.
     pub const GENERATIONS: usize = 512;

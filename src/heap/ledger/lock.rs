@@ -122,6 +122,13 @@ impl Header {
         Owner { slot, generation: generation & (u64::MAX >> 16) }
     }
 
+    /// Whether an operation of the heap's or a change of a map's has begun and not ended.
+    #[must_use]
+    #[inline]
+    pub fn is_under_way(&self) -> bool {
+        self.has_intent() || self.publication().is_some()
+    }
+
     /// Who holds the lock.
     #[must_use]
     pub fn holder(&self) -> Option<Owner> {
@@ -198,14 +205,14 @@ impl Header {
         }
     }
 
-    /// Waits until nobody holds the lock.
+    /// Waits until nobody holds the lock, and nothing is left that a dead process has begun.
     ///
     /// # Errors
     /// The owner that has held the lock for all of `patience`.
     #[cold]
     pub fn wait_for_nobody(&self, patience: Duration) -> Result<(), Option<Owner>> {
         let (mut pause, since) = (Pause::default(), Instant::now());
-        while word(self.at(at::LOCK)) != 0 {
+        while word(self.at(at::LOCK)) != 0 || self.is_under_way() {
             if pause.wait() > 0 && since.elapsed() >= patience {
                 return Err(self.holder());
             }

@@ -151,18 +151,22 @@ fn maps(bytes: usize) -> bool {
     })
 }
 
-/// The most bytes that the system would map in one piece: to a hundredth, or where there are `plenty`, to a quarter, as each probe that the
-/// system grants so much takes it tens of microseconds.
+/// The most bytes that the system would map in one piece, to a hundredth. Where there are `plenty` it is to a quarter: the system takes tens of
+/// microseconds to map and unmap so much.
 pub fn granted(plenty: usize) -> usize {
     let (mut granted, mut step) = (0_usize, 1 << (usize::BITS - 2));
-    // Less than a megabyte does not matter.
-    while step >= 1 << 20 && step > granted >> if granted < plenty { 8 } else { 3 } {
+    loop {
+        // What is missing in the end is less than the last step.
+        let least = if granted < plenty { granted >> 7 } else { granted >> 2 };
+        // Less than a megabyte does not matter.
+        if step < least.max(1 << 20) {
+            return granted;
+        }
         if grants(granted + step) {
             granted += step;
         }
         step /= 2;
     }
-    granted
 }
 
 /// The most mappings that a process can have.

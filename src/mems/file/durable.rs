@@ -135,7 +135,7 @@ impl Mems {
     pub(super) fn sync_anew(&mut self) -> Result<(), Error> {
         let Some(file) = &self.file else { return Err(FileError::NotInFile.into()) };
         if let Some(ledger) = self.heap.ledger() {
-            ledger.distrust_copies();
+            ledger.forget_syncs();
         }
         if let Some(generation) = file.sync_alone(self.heap.ledger())? {
             // What the other record says of its copy may be wrong, and extents may be others. That is on the disk before the file is said
@@ -198,10 +198,10 @@ impl Mems {
 }
 
 /// The newest record that is sound, whose copy is whole: the disk had the copy before the record was written. If it is not whole, the disk has
-/// damaged it, and the sync before does not come back in its place, since its blocks may have been used again. The file stays as it is then.
+/// damaged it, and the sync before does not come back in its place, since its blocks may have been used again. A file that is refused has as many extents as before.
 fn newest_whole(file: &HeapFile, opened: &Opened, options: &FileOptions) -> Result<Record, Error> {
-    let damaged = || file.corrupt("neither of the records of its two last syncs is whole");
-    let record = file.header.records().next().ok_or_else(damaged)?;
+    let damaged = || file.corrupt("the record of its last sync is damaged");
+    let record = file.header.last_sync().ok_or_else(damaged)?;
     let count = word(file.header.at(at::EXTENT_COUNT));
     put(file.header.at(at::EXTENT_COUNT), record.extents);
     let found =

@@ -10,7 +10,7 @@ use super::{HeapFile, byte};
 use crate::error::Error;
 use crate::file_error::FileError;
 use crate::heap::Heap;
-use crate::heap::ledger::layout::{DurableLayout, EXTENTS, ExtentLayout, MOST_EXTENT, PART, UNIT};
+use crate::heap::ledger::layout::{DurableLayout, EXTENTS, ExtentLayout, HEADER, MOST_EXTENT, PART, UNIT};
 use crate::heap::ledger::{Extent, ExtentWords};
 use crate::memory::{ALIGNMENT, Mapping};
 use crate::mems::Mems;
@@ -62,9 +62,12 @@ impl HeapFile {
         Ok((extent.ok_or_else(|| self.corrupt("an extent has no room for its bookkeeping"))?, mapping))
     }
 
-    /// The error for damage at a place: that of a file that is lost, where zeros are read.
+    /// The error for damage at a place: that of a file that is lost, where zeros are read. In the last page of a file that has been cut they are
+    /// read without a fault.
     pub(in crate::mems) fn corrupt(&self, place: &str) -> Error {
-        if self.file.is_lost() { self.lost() } else { corrupt(&self.path, place) }
+        let end = self.last.map_or(HEADER, |last| last.end());
+        let is_cut = self.file.is_lost() || self.file.bytes().is_ok_and(|bytes| bytes < end);
+        if is_cut { self.lost() } else { corrupt(&self.path, place) }
     }
 
     /// How many bytes of data an extent gets for a request of `size` bytes that needs `needed` bytes of room, in a heap that has

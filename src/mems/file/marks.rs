@@ -72,7 +72,7 @@ impl HeapFile {
         let Some(owner) = self.owner else { return };
         let ended = Self::with_opening(&self.file, &self.path, self.patience, || {
             put(self.header.at(at::PROCESSES + 2 * owner.slot), 0);
-            if is_written && !self.has_others() && !self.file.is_lost() && !self.header.has_intent() {
+            if is_written && !self.has_others() && !self.file.is_lost() && !self.is_under_way() {
                 self.sync_alone(ledger)?;
                 State::write(&self.header, self.boot, true);
                 self.syncs.flush()?;

@@ -53,6 +53,7 @@ pub(crate) use verify::Report;
 pub(crate) use verify::verify;
 
 use self::format::Entry;
+use self::turn::SHORT;
 use crate::error::Error;
 use crate::file_error::FileError;
 use crate::heap::ledger::lock::{Owner, Taken, Waits};
@@ -199,6 +200,11 @@ impl HeapFile {
         self.header.has_slot(owner) && !self.is_dead(owner)
     }
 
+    /// Whether somebody holds the lock, or has begun something and not ended it.
+    fn is_under_way(&self) -> bool {
+        self.header.holder().is_some() || self.header.is_under_way()
+    }
+
     /// Whether the heap is for reading only.
     pub const fn is_read_only(&self) -> bool {
         self.owner.is_none()
@@ -255,20 +261,20 @@ impl Mems {
             header.extent_count() == ledger.known()
         });
         // A panic, like a death, leaves an operation under way.
-        if is_known && taken == Taken::Free && !header.has_intent() && header.publication().is_none() {
+        if is_known && taken == Taken::Free && !header.is_under_way() {
             self.heap.refresh();
             return Ok(());
         }
-        self.settle_file().inspect_err(|_| self.leave_file())
+        self.recover_left().inspect_err(|_| self.leave_file())
     }
 
     /// Maps the extents that other processes have added, and recovers what a dead one has left.
     #[cold]
-    fn settle_file(&mut self) -> Result<(), Error> {
+    fn recover_left(&mut self) -> Result<(), Error> {
         self.learn_extents()?;
         if self.file.as_ref().is_some_and(|file| file.is_locked) {
             self.heap.recover();
-            self.settle_publication();
+            self.recover_publication()?;
         }
         self.heap.refresh();
         Ok(())
@@ -276,23 +282,28 @@ impl Mems {
 
     /// Recovers what a dead process has left, as the last process closes the file: one in which something is under way is not closed cleanly. If
     /// that fails, it stays so.
-    pub(in crate::mems) fn settle_last(&mut self) {
-        self.settle_if(|file| {
-            let header = &file.header;
-            let is_under_way = header.holder().is_some() || header.has_intent() || header.publication().is_some();
-            is_under_way && !file.is_read_only() && !file.has_others()
-        });
+    pub(in crate::mems) fn recover_last(&mut self) {
+        if self.file.as_deref().is_some_and(|file| file.is_under_way() && !file.is_read_only() && !file.has_others()) {
+            self.recover_within(Duration::MAX);
+        }
     }
 
     /// Recovers what a process has begun that is dead, as another opens the file: so who reads without the lock finds no word of a half operation.
-    /// Where the lock cannot be taken, its next owner does that.
-    fn settle_dead(&mut self) {
-        self.settle_if(|file| file.header.holder().is_some_and(|owner| file.is_dead(owner)));
+    /// Where the lock cannot be taken soon, its next owner does that.
+    fn recover_dead(&mut self) {
+        let is_left = |file: &HeapFile| match file.header.holder() {
+            Some(owner) => !file.is_alive(owner),
+            // The process that has taken over from a dead one has failed.
+            None => file.is_under_way(),
+        };
+        if self.file.as_deref().is_some_and(is_left) {
+            self.recover_within(SHORT);
+        }
     }
 
-    /// Takes the file's lock, which recovers what was left, and releases it, if `is_left` says that something was.
-    fn settle_if(&mut self, is_left: impl FnOnce(&HeapFile) -> bool) {
-        if self.file.as_deref().is_some_and(is_left) && self.enter_file().is_ok() {
+    /// Takes the file's lock, for which it waits no longer than `most`, and releases it: who takes it recovers what was left.
+    fn recover_within(&mut self, most: Duration) {
+        if self.enter_file_within(most).is_ok() {
             self.leave_file();
         }
     }
@@ -330,10 +341,10 @@ impl Mems {
         Ok(self.heap.end() > before)
     }
 
-    /// Why an operation has failed: if another program has cut the file off, what was found there means nothing.
-    #[cold]
-    pub(crate) fn lost_or(&self, error: Error) -> Error {
-        self.file.as_ref().and_then(|file| file.check_there().err()).unwrap_or(error)
+    /// What an operation has come to, which is an error if another program has cut the file off: what was found there means nothing.
+    #[inline]
+    pub(crate) fn unless_lost<T>(&self, done: Result<T, Error>) -> Result<T, Error> {
+        self.file.as_ref().map_or(Ok(()), |file| file.check_there()).and(done)
     }
 
     /// Releases the file's lock.

@@ -300,7 +300,7 @@ impl Mems {
             }
             let mut heap = Self::build(file, options)?;
             heap.file()?.begin()?;
-            heap.settle_dead();
+            heap.recover_dead();
             Ok(heap)
         })
     }

@@ -11,6 +11,7 @@
 //! Costs: two writes to disk a sync, of what has changed.
 
 use super::byte;
+use super::format::Entry;
 use crate::error::Error;
 use crate::file_error::FileError;
 use crate::heap::ledger::Header;
@@ -33,12 +34,12 @@ pub(crate) struct Syncs {
 }
 
 /// The right to sync a file, until this is dropped.
-pub(crate) struct Turn<'syncs> {
+pub(crate) struct SyncTurn<'syncs> {
     syncs: &'syncs Syncs,
     _turn: MutexGuard<'syncs, ()>,
 }
 
-impl Drop for Turn<'_> {
+impl Drop for SyncTurn<'_> {
     fn drop(&mut self) {
         // Fails only if the file is gone: the lock ends with the file's descriptor then.
         let _unlocked = self.syncs.file.unlock_byte(byte::SYNC);
@@ -54,7 +55,7 @@ impl Syncs {
     ///
     /// # Errors
     /// [`FileError::NotDurable`], [`FileError::SyncFailed`]; [`FileError::LockTimeout`] if another process syncs, and does not get on.
-    pub fn turn(&self) -> Result<Turn<'_>, Error> {
+    pub fn turn(&self) -> Result<SyncTurn<'_>, Error> {
         let path = || self.path.display().to_string();
         if !self.header.is_durable() {
             return Err(FileError::NotDurable { path: path() }.into());
@@ -78,7 +79,7 @@ impl Syncs {
             }
             before = now;
         }
-        let turn = Turn { syncs: self, _turn: turn };
+        let turn = SyncTurn { syncs: self, _turn: turn };
         self.check()?;
         Ok(turn)
     }
@@ -93,13 +94,24 @@ impl Syncs {
     /// Writes to disk what the file holds.
     ///
     /// # Errors
-    /// [`FileError::SyncFailed`], from now on for every process.
+    /// [`FileError::SyncFailed`], from now on for every process; [`FileError::FileLost`].
     pub fn flush(&self) -> Result<(), Error> {
         self.check()?;
         if let Err(error) = self.file.sync() {
             self.header.put_sync_failure(Some(error.raw_os_error().unwrap_or(0)));
         }
-        self.check()
+        self.check()?;
+        self.check_there()
+    }
+
+    /// Fails if another program has cut the file off, also where nobody has looked since.
+    fn check_there(&self) -> Result<(), Error> {
+        let bytes = self.file.bytes().map_err(|error| FileError::failed(&self.path, "read", &error))?;
+        let is_whole = Entry::end_of_all(&self.header).is_none_or(|end| end <= bytes);
+        if is_whole && !self.file.is_lost() {
+            return Ok(());
+        }
+        Err(FileError::FileLost { path: self.path.display().to_string() }.into())
     }
 }
 

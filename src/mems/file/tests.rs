@@ -3,8 +3,11 @@
 
 use super::format::{Entry, State};
 use super::{FileOptions, HeapFile, Opened, layout};
+use crate::error::Error;
+use crate::file_error::FileError;
 use crate::heap::ledger::death::{dying_before, watched};
-use crate::heap::ledger::layout::SECTOR_WORDS;
+use crate::heap::ledger::layout::{SECTOR_WORDS, at};
+use crate::heap::ledger::put;
 use crate::memory::file::new_uuid;
 use crate::mems::Mems;
 use std::cell::Cell;
@@ -12,6 +15,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// A path in the system's folder for temporary files, which is removed with this.
 struct Sample(PathBuf);
@@ -145,7 +149,8 @@ fn a_word_that_has_an_address_already_keeps_its_block() {
 fn who_opens_a_file_finds_no_word_of_an_operation_that_a_death_has_cut() {
     let options = FileOptions::default();
     let mut seen = [false; 2];
-    for stores in 0..60 {
+    // Also if the lock has been taken over by a process that could not recover what was left.
+    for (stores, is_locked) in (0..60).flat_map(|stores| [(stores, true), (stores, false)]) {
         let sample = Sample::new();
         let (opened, mut heap) = sample.open(&options);
         heap.enter_file().unwrap();
@@ -155,16 +160,54 @@ fn who_opens_a_file_finds_no_word_of_an_operation_that_a_death_has_cut() {
         // The process is gone, and so is the lock of its slot.
         let slot = heap.file().unwrap().owner.unwrap().slot;
         opened.file.unlock_byte(slot as u64).unwrap();
+        if !is_locked {
+            heap.file().unwrap().header.unlock();
+        }
         let (_other, mut reader) = sample.open(&options);
         let address = reader.heap.word_value(word).unwrap();
         assert!(address == 0 || reader.owns(address), "before store {stores} the word has {address}");
         seen[usize::from(address == 0)] = true;
         reader.finish();
-        if has_ended {
+        if has_ended && !is_locked {
             break;
         }
     }
     assert_eq!(seen, [true, true]);
+}
+
+#[test]
+fn a_reader_waits_while_something_is_left_under_way_under_a_free_lock() {
+    let patience = FileOptions { lock_timeout: Duration::from_millis(20), ..FileOptions::default() };
+    let (sample, reading) = (Sample::new(), FileOptions { read_only: true, ..patience });
+    let (_opened, mut heap) = sample.open(&patience);
+    let (_other, mut reader) = sample.open(&reading);
+    heap.enter_file().unwrap();
+    let is_cut = (1..60).any(|stores| {
+        let block = heap.malloc(100).unwrap();
+        let _ended = dying_before(stores, || heap.free(block).unwrap());
+        heap.file().unwrap().header.is_under_way()
+    });
+    assert!(is_cut);
+    heap.file().unwrap().header.unlock();
+    let refused = reader.enter_file().unwrap_err();
+    assert!(matches!(refused, Error::File(FileError::LockTimeout { .. })), "{refused}");
+    heap.enter_file().unwrap();
+    heap.leave_file();
+    reader.enter_file().unwrap();
+    reader.finish();
+    heap.finish();
+}
+
+#[test]
+fn a_file_in_which_something_is_under_way_is_not_closed_cleanly() {
+    for name in [at::INTENT, at::PUBLICATION] {
+        let sample = Sample::new();
+        let (_opened, heap) = sample.open(&FileOptions::default());
+        let file = heap.file().unwrap();
+        put(file.header.at(name), if name == at::INTENT { file.header.sequence() + 1 } else { 1000 });
+        file.close(true, None);
+        assert!(!State::newest(&file.header).unwrap().is_clean);
+    }
 }
 
 #[test]

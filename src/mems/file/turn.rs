@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a call waits with the heap's lock.
-const SHORT: Duration = Duration::from_millis(5);
+pub(super) const SHORT: Duration = Duration::from_millis(5);
 
 /// After how many naps a waiter asks whether the owner lives.
 const NAPS: u32 = 20;
@@ -48,7 +48,8 @@ impl Turn {
             let held = word(self.header.at(at::LOCK));
             // An owner that takes the lock again and again has the same word each time.
             let is_stuck = held == self.held && self.header.sequence() == self.sequence;
-            if held == 0 || !is_stuck && self.own.is_some() {
+            let is_free = held == 0 && (self.own.is_some() || !self.header.is_under_way());
+            if is_free || !is_stuck && self.own.is_some() {
                 return true;
             }
             if since.elapsed() >= self.patience {

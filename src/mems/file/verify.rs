@@ -154,7 +154,7 @@ impl HeapFile {
             None => report.problems.push("both of its states are damaged".to_owned()),
             Some(state) => {
                 report.is_clean = state.is_clean;
-                let newest = self.header.records().next().filter(|_| self.header.is_durable());
+                let newest = self.header.last_sync().filter(|_| self.header.is_durable());
                 match newest {
                     _ if !self.has_lost_power().unwrap_or(true) => {}
                     Some(record) => report.notes.push(format!(
@@ -225,7 +225,7 @@ impl Mems {
         let has_publication = self.file()?.header.publication().is_some();
         let is_settled = is_whole && (IS_PRIVATE || !has_intent && !has_publication);
         if is_settled && has_publication {
-            self.as_owner(Self::settle_publication);
+            self.as_owner(Self::recover_publication)?;
         }
         let Some(ledger) = self.heap.ledger() else { return Ok(()) };
         if is_whole && (IS_PRIVATE || !has_intent) {
@@ -271,8 +271,8 @@ impl Mems {
     /// Looks at the syncs of a heap that was open when the system stopped: what is there besides is not what comes back.
     fn look_at_copies(&mut self, report: &mut Report) -> Result<(), Error> {
         let Some(ledger) = self.heap.ledger() else { return Ok(()) };
-        if !ledger.header().records().any(|record| ledger.has_copy(&record)) {
-            report.problems.push("neither of its two last syncs is whole on the disk".to_owned());
+        if !ledger.header().last_sync().is_some_and(|record| ledger.has_copy(&record)) {
+            report.problems.push("its last sync is not whole on the disk".to_owned());
         }
         self.file()?.check_there()
     }

@@ -17,7 +17,7 @@ fn value_of(spot: &Spot) -> Option<(Kind, Option<i64>, u64)> {
 }
 
 impl Map {
-    /// Adds to the counter of a key, and returns the sum. Where there is none it begins at 0, and lives as long as `begun` says, as a time in
+    /// Adds to the counter of a key, and returns the sum, and whether somebody may be waiting for a value. Where there is none it begins at 0, and lives as long as `begun` says, as a time in
     /// milliseconds since 1970; 0: for ever.
     ///
     /// # Errors
@@ -29,7 +29,7 @@ impl Map {
         by: i64,
         text_key: u32,
         begun: u64,
-    ) -> Result<i64, Error> {
+    ) -> Result<(i64, bool), Error> {
         heap.with(|heap| {
             loop {
                 self.learn_for_change(heap)?;
@@ -43,8 +43,8 @@ impl Map {
                 };
                 let sum = number.checked_add(by).ok_or(MapError::CounterOverflow)?;
                 let new = New { key, value: &sum.to_le_bytes(), flags: Kind::Counter as u32 | text_key, expiry };
-                if self.put(heap, &new, |spot| value_of(spot) == before)?.is_some() {
-                    return Ok(sum);
+                if let Some(is_awaited) = self.put(heap, &new, |spot| value_of(spot) == before)? {
+                    return Ok((sum, is_awaited));
                 }
             }
         })

@@ -97,13 +97,13 @@ impl<'memory> Entry<'memory> {
         })
     }
 
-    /// The first two words of its value.
-    pub fn pair(&self) -> Option<[u64; 2]> {
-        let mut bytes = [0; 16];
+    /// The entry's value as four words.
+    pub fn four(&self) -> Option<[u64; 4]> {
+        let mut bytes = [0; 32];
         (self.value == bytes.len()).then(|| {
             self.read_value(Room::new(&mut bytes));
-            let [first, second] = bytes.as_chunks::<8>().0 else { return [0; 2] };
-            [u64::from_le_bytes(*first), u64::from_le_bytes(*second)]
+            let words = bytes.as_chunks::<8>().0;
+            std::array::from_fn(|at| words.get(at).map_or(0, |word| u64::from_le_bytes(*word)))
         })
     }
 

@@ -3,8 +3,12 @@
 //! A lease is an entry of its own kind in the place of the value: it says which process has it, with a token that says which of its threads
 //! and calls, and when it ends. The value that is set replaces it. A lease whose process is dead, or whose time is over, is taken over.
 //!
+//! What was made with a lease is set only in the place of that lease, or of one that others have taken over from it. If the key has been set or
+//! removed meanwhile, there is a value, or nothing, or a lease of another origin: what was made may be of before that, and is not kept.
+//!
 //! Costs: those of a set; a system call to ask whether the holder's process lives.
 
+use super::find::Entry;
 use super::layout::{Kind, shard};
 use super::read::has_expired;
 use super::write::{New, Spot};
@@ -15,13 +19,42 @@ use crate::heap::ledger::word;
 use crate::mems::Mems;
 use crate::mems::access::Access;
 
+/// A lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lease {
+    /// The word of the process that has it, and a token that no other lease of the process has.
+    own: [u64; 2],
+    /// The words of the lease that it was taken over from, through all the others; else its own.
+    origin: [u64; 2],
+}
+
+impl Lease {
+    /// Bytes of its entry's value.
+    pub(super) const BYTES: usize = 32;
+
+    /// The lease that an entry is. `None`: the entry is another, or damaged.
+    fn of(entry: Entry) -> Option<Self> {
+        let words = if entry.kind() == Kind::Lease { entry.four() } else { None };
+        words.map(|[owner, token, first, second]| Self { own: [owner, token], origin: [first, second] })
+    }
+
+    /// The value of its entry.
+    fn bytes(self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        for (place, word) in bytes.as_chunks_mut().0.iter_mut().zip(self.own.into_iter().chain(self.origin)) {
+            *place = word.to_le_bytes();
+        }
+        bytes
+    }
+}
+
 /// What asking for a lease has come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Leased {
     /// There is a value.
     Value,
     /// The caller has the lease.
-    Granted,
+    Granted(Lease),
     /// Another has it. When the word of four bytes at this address is no longer `seen`, something has changed.
     Held { word: u64, seen: u32 },
 }
@@ -43,43 +76,49 @@ impl Map {
             loop {
                 heap.check_writable()?;
                 self.learn_for_change(heap)?;
-                let mut held = None;
+                let mut left = None;
                 if let Some(spot) = self.spot(heap, key)?
                     && let Some((_, _, entry)) = spot.entry()
                 {
                     if spot.value().is_some() {
                         return Ok(Leased::Value);
                     }
-                    if entry.kind() == Kind::Lease && !has_expired(entry) {
-                        let pair = entry.pair();
-                        if pair.is_some_and(|[owner, _]| !heap.is_owner_dead(owner)) {
-                            let seen = (word(&spot.shard[shard::VERSION]) & 0xffff_ffff) as u32;
-                            let word = self.shard_address(spot.number, shard::VERSION);
-                            return Ok(Leased::Held { word, seen });
-                        }
-                        held = pair;
+                    left = Lease::of(entry);
+                    if left.is_some_and(|lease| !has_expired(entry) && !heap.is_owner_dead(lease.own[0])) {
+                        let seen = (word(&spot.shard[shard::VERSION]) & 0xffff_ffff) as u32;
+                        let word = self.shard_address(spot.number, shard::VERSION);
+                        return Ok(Leased::Held { word, seen });
                     }
                 }
-                let mut value = [0; 16];
-                value[..8].copy_from_slice(&heap.owner_word().to_le_bytes());
-                value[8..].copy_from_slice(&token.to_le_bytes());
+                let own = [heap.owner_word(), token];
+                let lease = Lease { own, origin: left.map_or(own, |left| left.origin) };
                 let new = New {
                     key,
-                    value: &value,
+                    value: &lease.bytes(),
                     flags: Kind::Lease as u32 | text_key,
                     expiry: now().saturating_add(milliseconds).max(1),
                 };
-                // If the lock was released meanwhile, another may have set the value, or have got the lease.
-                let is_free = |spot: &Spot| match spot.entry() {
-                    None => true,
-                    Some((_, _, entry)) if entry.kind() == Kind::Lease => has_expired(entry) || entry.pair() == held,
-                    Some(_) => spot.value().is_none(),
+                // If the lock was released meanwhile, another may have set or removed the value, or have got the lease.
+                let is_same = |spot: &Spot| {
+                    spot.value().is_none() && spot.entry().and_then(|(_, _, entry)| Lease::of(entry)) == left
                 };
-                if self.put(heap, &new, is_free)?.is_some() {
-                    return Ok(Leased::Granted);
+                if self.put(heap, &new, is_same)?.is_some() {
+                    return Ok(Leased::Granted(lease));
                 }
             }
         })
+    }
+
+    /// Sets the value of a key that the caller has made with a lease: if nobody has set or removed one since. Returns whether it has.
+    ///
+    /// # Errors
+    /// The errors of [`Map::set`].
+    pub fn set_leased(&mut self, heap: &mut impl Access, lease: Lease, new: &New) -> Result<bool, Error> {
+        let is_left = |spot: &Spot| {
+            let found = spot.entry().and_then(|(_, _, entry)| Lease::of(entry));
+            found.is_some_and(|found| found.origin == lease.origin)
+        };
+        heap.with(|heap| Ok(self.put(heap, new, is_left)?.is_some()))
     }
 
     /// Gives a lease back without a value, if the caller still has it. Returns whether it had.
@@ -93,7 +132,7 @@ impl Map {
             let own = [heap.owner_word(), token];
             let Some(spot) = self.spot(heap, key)? else { return Ok(false) };
             match spot.entry() {
-                Some((at, address, entry)) if entry.kind() == Kind::Lease && entry.pair() == Some(own) => {
+                Some((at, address, entry)) if Lease::of(entry).is_some_and(|lease| lease.own == own) => {
                     self.remove(heap, &spot, at, address, entry)?;
                     Ok(true)
                 }

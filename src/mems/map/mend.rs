@@ -75,7 +75,7 @@ impl Mems {
         let Some(said) = self.file()?.header().publication() else { return Ok(()) };
         let is_settled = is_recoverable && self.is_possible(&said);
         if is_settled {
-            self.settle_publication();
+            self.recover_publication()?;
         }
         for noted in [Noted::New, Noted::Old, Noted::Target] {
             self.note(noted, 0);

@@ -43,7 +43,7 @@ mod verify;
 mod write;
 
 #[cfg(any(test, feature = "node"))]
-pub(crate) use lease::Leased;
+pub(crate) use lease::{Lease, Leased};
 pub(crate) use memory::Room;
 pub(crate) use read::{Got, Taken};
 pub(crate) use write::{New, expiry_of};
@@ -234,7 +234,7 @@ impl Map {
     }
 
     /// Lets go of the memory and the file of a heap that has ended, which stay mapped and open else as long as the map is there. Every later
-    /// call on the map asks the heap first, except [`Map::list`].
+    /// call on the map asks the heap first.
     pub fn let_go(&mut self) {
         self.memory.let_go();
         self.file = None;

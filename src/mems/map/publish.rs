@@ -133,10 +133,13 @@ impl Mems {
     }
 
     /// Finishes or undoes the publication that was under way at a death. The ledger has been recovered, and all extents are known.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMetadata`]. The publication stays noted then, as it must: the next one would take its place.
     #[cold]
-    pub(in crate::mems) fn settle_publication(&mut self) {
-        let Some(said) = self.file().ok().and_then(|file| file.header().publication()) else { return };
-        let Some(memory) = Memory::of(self) else { return };
+    pub(in crate::mems) fn recover_publication(&mut self) -> Result<(), Error> {
+        let Some(said) = self.file().ok().and_then(|file| file.header().publication()) else { return Ok(()) };
+        let Some(memory) = Memory::of(self) else { return Err(Error::OutOfMetadata { size: 0 }) };
         let Publication { new, old, target, map, shard } = said;
         let referred = memory.words(target, 1).map_or(0, |words| word(&words[0]) & ADDRESS);
         let words = map_words(&memory, map);
@@ -165,6 +168,7 @@ impl Mems {
             recount(&memory, words, shard);
         }
         self.note(Noted::Target, 0);
+        Ok(())
     }
 }
 

@@ -246,6 +246,9 @@ impl Map {
 
     /// One try. `has_all`: what is beyond all that is known is damage.
     fn try_list(&self, number: usize, with_values: bool, has_all: bool) -> Result<Vec<Listed>, Unlisted> {
+        if !self.memory.is_current() {
+            return Err(Unlisted::Again(Again::Unknown));
+        }
         let words = self.memory.words(self.address, head::WORDS + (shard::WORDS << self.shards));
         let Some(words) = words.and_then(|words| shard_words(words, number)) else { return Ok(Vec::new()) };
         let version = words[shard::VERSION].load(Ordering::Acquire);

@@ -1,7 +1,7 @@
 //! Maps against a model, in memory and in a file; limits, leases and tables.
 
 use super::layout::{Kind, TEXT_KEY};
-use super::{Got, Leased, Map, MapOptions, New, Room, Taken};
+use super::{Got, Lease, Leased, Map, MapOptions, New, Room, Taken};
 use crate::error::Error;
 use crate::mems::access::Access;
 use crate::mems::file::{FileOptions, Opened};
@@ -145,7 +145,7 @@ pub(super) fn run(processes: &mut [Process], steps: &[Step]) {
             Step::Add(key, by) => {
                 let key = key.to_string().into_bytes();
                 let before = model.get(&key).map_or(0, |bytes| i64::from_le_bytes(bytes[..].try_into().unwrap()));
-                assert_eq!(map.increment(heap, &key, i64::from(*by), 0, 0).unwrap(), before + i64::from(*by));
+                assert_eq!(map.increment(heap, &key, i64::from(*by), 0, 0).unwrap().0, before + i64::from(*by));
                 model.insert(key, (before + i64::from(*by)).to_le_bytes().to_vec());
             }
             Step::Swap(key, is_right, seed) => {
@@ -237,6 +237,38 @@ fn what_has_expired_is_not_found_and_goes_when_the_hand_is_there() {
     heap.check(b"map");
 }
 
+/// The lease of a key, which the caller gets.
+fn granted(map: &mut Map, heap: &mut Process, key: &[u8], token: u64, milliseconds: u64) -> Lease {
+    match map.lease(heap, key, 0, token, milliseconds).unwrap() {
+        Leased::Granted(lease) => lease,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_was_made_with_a_lease_is_set_unless_the_key_has_changed_since() {
+    let folder = Folder::new();
+    let path = folder.path("map");
+    let (mut first, mut second) = (Process::open(&path), Process::open(&path));
+    let [mut here, mut there] =
+        [&mut first, &mut second].map(|heap| Map::open(heap, b"map", &MapOptions::default()).unwrap());
+    let made = |value| New { key: b"key", value, flags: 0, expiry: 0 };
+    let long = 600_000;
+    let lease = granted(&mut here, &mut first, b"key", 1, long);
+    assert!(here.set_leased(&mut first, lease, &made(b"made")).unwrap());
+    assert!(!here.set_leased(&mut first, lease, &made(b"twice")).unwrap(), "there is a value");
+    there.delete(&mut second, b"key").unwrap();
+    assert!(!here.set_leased(&mut first, lease, &made(b"late")).unwrap(), "it has been removed");
+    let other = granted(&mut there, &mut second, b"key", 1, 0);
+    assert!(!here.set_leased(&mut first, lease, &made(b"late")).unwrap(), "another was asked for since");
+    // What is over is taken over: both have begun after the last change.
+    let taken_over = granted(&mut here, &mut first, b"key", 2, long);
+    assert!(there.set_leased(&mut second, other, &made(b"first")).unwrap());
+    assert!(!here.set_leased(&mut first, taken_over, &made(b"second")).unwrap());
+    assert_eq!(get(&mut here, &mut first, b"key"), Some(b"first".to_vec()));
+    first.check(b"map");
+}
+
 #[test]
 fn a_lease_is_one_processs_until_it_gives_it_back_or_dies() {
     let folder = Folder::new();
@@ -245,19 +277,19 @@ fn a_lease_is_one_processs_until_it_gives_it_back_or_dies() {
     let [mut here, mut there] =
         [&mut first, &mut second].map(|heap| Map::open(heap, b"map", &MapOptions::default()).unwrap());
     let long = 600_000;
-    assert_eq!(here.lease(&mut first, b"key", 0, 1, long).unwrap(), Leased::Granted);
+    granted(&mut here, &mut first, b"key", 1, long);
     assert!(matches!(there.lease(&mut second, b"key", 0, 1, long).unwrap(), Leased::Held { .. }));
     assert_eq!(get(&mut there, &mut second, b"key"), None);
     assert!(all(&mut there, &mut second).is_empty());
     assert!(!there.give_back(&mut second, b"key", 1).unwrap(), "it is another process's");
     assert!(!here.give_back(&mut first, b"key", 2).unwrap(), "it is another call's");
     assert!(here.give_back(&mut first, b"key", 1).unwrap());
-    assert_eq!(there.lease(&mut second, b"key", 0, 1, long).unwrap(), Leased::Granted);
+    granted(&mut there, &mut second, b"key", 1, long);
     drop((there, second));
-    assert_eq!(here.lease(&mut first, b"key", 0, 3, long).unwrap(), Leased::Granted, "its holder has died");
+    granted(&mut here, &mut first, b"key", 3, long);
     assert!(set(&mut here, &mut first, b"key", b"value").unwrap(), "somebody may be waiting");
     assert_eq!(here.lease(&mut first, b"key", 0, 4, long).unwrap(), Leased::Value);
-    assert_eq!(here.lease(&mut first, b"short", 0, 5, 0).unwrap(), Leased::Granted);
+    granted(&mut here, &mut first, b"short", 5, 0);
     assert!(here.delete(&mut first, b"key").unwrap());
     assert_eq!(Kind::of(TEXT_KEY), Kind::Value);
     first.check(b"map");

@@ -8,6 +8,7 @@ use super::layout::{
     ADDRESS, EMPTY, Kind, MOST_KEY, READ, head, is_entry, map_bytes, shard, shard_number, shard_words, slot_of,
     table_of,
 };
+use super::lease::Lease;
 use super::memory::{Memory, Room};
 use super::publish::map_words;
 use crate::error::Error;
@@ -150,7 +151,7 @@ impl<'heap> Whole<'heap> {
         let bytes = entry.value_bytes();
         match Kind::of(entry.flags() as u32) {
             Kind::Counter if bytes != 8 => Err("is a counter of another length"),
-            Kind::Lease if bytes != 16 => Err("is a lease of another length"),
+            Kind::Lease if bytes != Lease::BYTES => Err("is a lease of another length"),
             _ if self.has_checksums && !entry.has_checksum() => Err("has another checksum than its key and its value"),
             _ => Ok(entry),
         }
