@@ -180,6 +180,14 @@ impl File {
         Ok(end <= self.seen.load(Ordering::Relaxed))
     }
 
+    /// Whether the file has fewer bytes than [`File::reaches`] has seen.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn is_shorter(&self) -> io::Result<bool> {
+        Ok(self.bytes()? < self.seen.load(Ordering::Relaxed))
+    }
+
     /// Reads all of `to` from `offset`.
     ///
     /// # Errors

@@ -223,12 +223,6 @@ impl Entry {
         (sum == entry.sum(number) && Self::is_length(bytes)).then_some(entry)
     }
 
-    /// How many bytes a file has that has all of its extents. `None`: the entry of the last is damaged.
-    pub fn end_of_all(header: &Header) -> Option<u64> {
-        let last = header.extent_count().checked_sub(1);
-        last.map_or(Some(HEADER), |last| Some(Self::whole(header, last)?.end()))
-    }
-
     /// Whether an extent can have so many bytes of data.
     fn is_length(bytes: u64) -> bool {
         (PART..=MOST_EXTENT).contains(&bytes) && bytes.is_multiple_of(PART)

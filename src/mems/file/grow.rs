@@ -10,7 +10,7 @@ use super::{HeapFile, byte};
 use crate::error::Error;
 use crate::file_error::FileError;
 use crate::heap::Heap;
-use crate::heap::ledger::layout::{DurableLayout, EXTENTS, ExtentLayout, HEADER, MOST_EXTENT, PART, UNIT};
+use crate::heap::ledger::layout::{DurableLayout, EXTENTS, ExtentLayout, MOST_EXTENT, PART, UNIT};
 use crate::heap::ledger::{Extent, ExtentWords};
 use crate::memory::{ALIGNMENT, Mapping};
 use crate::mems::Mems;
@@ -65,8 +65,7 @@ impl HeapFile {
     /// The error for damage at a place: that of a file that is lost, where zeros are read. In the last page of a file that has been cut they are
     /// read without a fault.
     pub(in crate::mems) fn corrupt(&self, place: &str) -> Error {
-        let end = self.last.map_or(HEADER, |last| last.end());
-        let is_cut = self.file.is_lost() || self.file.bytes().is_ok_and(|bytes| bytes < end);
+        let is_cut = self.file.is_lost() || matches!(self.file.is_shorter(), Ok(true));
         if is_cut { self.lost() } else { corrupt(&self.path, place) }
     }
 
@@ -127,6 +126,8 @@ impl Mems {
         if !ledger.make_room() || !self.regions.append(mapping, entry.bytes) || !ledger.add(extent) {
             return Err(Error::OutOfMetadata { size });
         }
+        // So that a cut is noticed.
+        let _ = file.file.reaches(entry.end());
         file.last = Some(entry);
         Ok(())
     }

@@ -213,6 +213,8 @@ impl HeapFile {
         let (path, file) = (&opened.path, &opened.file);
         let failed = |error| failed(path, "read", &error);
         let length = file.bytes().map_err(failed)?;
+        // So that a cut is noticed.
+        let _has_header = file.reaches(HEADER).map_err(failed)?;
         let mut constant = [0; CONSTANT];
         if length < CONSTANT as u64 {
             return Err(FileError::NotAHeapFile { path: path.display().to_string() }.into());

@@ -11,7 +11,6 @@
 //! Costs: two writes to disk a sync, of what has changed.
 
 use super::byte;
-use super::format::Entry;
 use crate::error::Error;
 use crate::file_error::FileError;
 use crate::heap::ledger::Header;
@@ -106,9 +105,8 @@ impl Syncs {
 
     /// Fails if another program has cut the file off, also where nobody has looked since.
     fn check_there(&self) -> Result<(), Error> {
-        let bytes = self.file.bytes().map_err(|error| FileError::failed(&self.path, "read", &error))?;
-        let is_whole = Entry::end_of_all(&self.header).is_none_or(|end| end <= bytes);
-        if is_whole && !self.file.is_lost() {
+        let is_shorter = self.file.is_shorter().map_err(|error| FileError::failed(&self.path, "read", &error))?;
+        if !is_shorter && !self.file.is_lost() {
             return Ok(());
         }
         Err(FileError::FileLost { path: self.path.display().to_string() }.into())
