@@ -727,7 +727,8 @@ export function trim(): number;
  * Checks the whole heap: walks its chains, index, counters, mappings and maps, and compares them with each other. O(n), and O(bytes) of keys, and
  * of values that have checksums. Other threads that use the heap wait until it is done.
  *
- * @throws `ERR_MEMS_CORRUPT` if an invariant does not hold, which is a bug in MeMS, or a map is damaged, which a wrong write can do.
+ * @throws `ERR_MEMS_CORRUPT` if an invariant does not hold, which is a bug in MeMS, or a map is damaged, which a wrong write can do. In a heap
+ * file either is `ERR_MEMS_FILE_CORRUPT`: {@link HeapConstructor.repair} may help.
  * @throws `ERR_MEMS_OVERFLOW`, `ERR_MEMS_WRITE_AFTER_FREE` in a heap that is {@link InitOptions.hardened}.
  * @throws `ERR_MEMS_NOT_INITIALIZED`.
  *
@@ -2281,7 +2282,8 @@ export interface HeapConstructor {
    *
    * Live blocks stay at their addresses. Lost are extents that the file's table no longer says, or that are cut off; and roots whose blocks
    * are not there. Of maps, entries that make no sense are dropped, others are found again, and all are counted anew. The bytes of other
-   * blocks are not looked at. What was done is among the notes of the report.
+   * blocks are not looked at. Totals of calls that cannot be become those of a heap that has only allocated the blocks that are there. What
+   * was done is among the notes of the report.
    *
    * @param path - The path of the file, or its `file:` URL. No process, this one neither, may have it open for writing.
    * @returns A report of the sound file.

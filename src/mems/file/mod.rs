@@ -330,10 +330,15 @@ impl Mems {
         Ok(self.heap.end() > before)
     }
 
-    /// Why an operation has failed: if another program has cut the file off, what was found there means nothing.
+    /// Why an operation has failed: if another program has cut the file off, what was found there means nothing. Bookkeeping in a file that is
+    /// not as it has to be is damaged, as whoever writes to the file can do.
     #[cold]
     pub(crate) fn lost_or(&self, error: Error) -> Error {
-        self.file.as_ref().and_then(|file| file.check_there().err()).unwrap_or(error)
+        match (&self.file, error) {
+            (Some(file), Error::Corrupt(place)) => file.corrupt(&place),
+            (Some(file), error) => file.check_there().err().unwrap_or(error),
+            (None, error) => error,
+        }
     }
 
     /// Releases the file's lock.

@@ -13,7 +13,7 @@ use super::verify::{Report, verify};
 use super::{FileOptions, HeapFile, Opened, byte};
 use crate::error::Error;
 use crate::heap::ledger::layout::{EXTENTS, ExtentLayout, HEADER, ROOTS, SLOTS, at};
-use crate::heap::ledger::{Ledger, put, word};
+use crate::heap::ledger::{Ledger, Rebuilt, put, word};
 use crate::memory::file::{self, File};
 use crate::mems::{Mems, Options};
 use std::io::{self, Write};
@@ -195,9 +195,13 @@ impl Mems {
                 if is_recovered { "recovered" } else { "dropped" }
             ));
         }
-        let strays = ledger.rebuild();
+        let Rebuilt { strays, has_new_totals } = ledger.rebuild();
         if strays > 0 {
             notes.push(format!("{strays} starts or ends were removed that belonged to no block"));
+        }
+        if has_new_totals {
+            let said = "the totals of calls and the high-water marks were made anew, from the blocks that are there";
+            notes.push(said.to_owned());
         }
         self.heap.refresh();
         let heap = &self.heap;
