@@ -2249,6 +2249,9 @@ export interface HeapConstructor {
    * Looks at a heap file, offline or beside processes that use it, and writes nothing. What a dead process has left for the next one to
    * recover is no damage: it is among the notes. Takes fractions of a millisecond, with `deep` some 60 ms for a million blocks.
    *
+   * A durable heap that was open when the system stopped is shown as {@link HeapConstructor.open} brings it back, at its last sync, which takes as
+   * long as `deep`; macOS shows what is found. If the sync is damaged, what is found is counted, and not checked.
+   *
    * A look takes place between two operations of other processes. If they leave no time for it, it is taken again, 32 times at most.
    *
    * @param path - The path of the file, or its `file:` URL. Symbolic links are followed, and the file may be on any file system.
@@ -2277,8 +2280,8 @@ export interface HeapConstructor {
    * `into`, the file stays as it is, and a new file gets what is sound of it, with a uuid of its own; extents without blocks at its end are
    * left out.
    *
-   * A durable heap that was open when the system stopped needs no repair: {@link HeapConstructor.open} brings back its last sync. A repair keeps what
-   * is found in the place of that, as {@link HeapFileOptions.onPowerLoss} `'salvage'` does.
+   * A durable heap that was open when the system stopped needs no repair: {@link HeapConstructor.open} brings back its last sync. A repair does so
+   * first, too. If the sync is damaged, it keeps what is found, as {@link HeapFileOptions.onPowerLoss} `'salvage'` does. A note says which.
    *
    * Live blocks stay at their addresses. Lost are extents that the file's table no longer says, or that are cut off; and roots whose blocks
    * are not there. Of maps, entries that make no sense are dropped, others are found again, and all are counted anew. The bytes of other
