@@ -44,6 +44,7 @@ impl Ledger {
 
     /// Derives everything anew. The totals of calls stay as they are, as far as they can be. The intent says so from the first store on: after
     /// a death, the next owner of the lock begins anew. (Of an intent that is there already, the first word to change is its kind.)
+    #[must_use]
     pub fn rebuild(&self) -> Rebuilt {
         self.header.intend(Intent::Rebuild, None);
         let mut strays = 0;

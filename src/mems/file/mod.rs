@@ -330,8 +330,8 @@ impl Mems {
         Ok(self.heap.end() > before)
     }
 
-    /// Why an operation has failed: if another program has cut the file off, what was found there means nothing. Bookkeeping in a file that is
-    /// not as it has to be is damaged, as whoever writes to the file can do.
+    /// Why an operation has failed: if another program has cut the file off, what was found there means nothing. Bookkeeping of a file that is
+    /// not as it has to be counts as damage, which any program that writes to the file can do.
     #[cold]
     pub(crate) fn lost_or(&self, error: Error) -> Error {
         match (&self.file, error) {

@@ -31,13 +31,13 @@ const LOOKS: u32 = 32;
 /// Whether stores to maps of a file that is open for reading only stay in the process.
 const IS_PRIVATE: bool = cfg!(any(target_os = "linux", target_os = "android", windows));
 
-/// Of what time the pages are that are looked at.
+/// Whether the pages that are looked at are of one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pages {
-    OfOneTime,
-    /// Those of maps may be older or newer than all others.
-    OfOneTimeButMaps,
-    OfAnyTime,
+    OneTime,
+    /// All are but those of maps.
+    OneTimeButMaps,
+    AnyTime,
 }
 
 /// A name for an address.
@@ -116,7 +116,7 @@ fn look(opened: &Opened, options: &FileOptions, deep: bool) -> Result<Option<Rep
     let is_there = header(&file.header_map).ok_or_else(|| file.corrupt("its header cannot be mapped"))?;
     let is_stopped = file.returns_to_sync()?;
     let mut heap = Mems::over(Ledger::new(is_there), Options::shared(options.max_size, false)?, Box::new(file));
-    let pages = if is_stopped { heap.return_in_private(&mut report)? } else { Pages::OfOneTime };
+    let pages = if is_stopped { heap.return_in_private(&mut report)? } else { Pages::OneTime };
     let learned = heap.learn_extents();
     heap.look_at(&mut report, learned, held != 0 && !is_stopped, deep, pages)?;
     fence(Ordering::Acquire);
@@ -202,7 +202,7 @@ impl Mems {
         pages: Pages,
     ) -> Result<(), Error> {
         let file = self.file()?;
-        let is_of_one_time = pages != Pages::OfAnyTime;
+        let is_of_one_time = pages != Pages::AnyTime;
         let (path, has_intent) = (file.path.clone(), file.header.has_intent());
         let has_publication = file.header.publication().is_some();
         for number in 0..self.regions.count() {
@@ -227,8 +227,7 @@ impl Mems {
         }
         // An operation that has been recovered may have been one of a change of a map.
         let has_publication = self.file()?.header.publication().is_some();
-        let is_settled =
-            is_whole && pages != Pages::OfOneTimeButMaps && (IS_PRIVATE || !has_intent && !has_publication);
+        let is_settled = is_whole && pages != Pages::OneTimeButMaps && (IS_PRIVATE || !has_intent && !has_publication);
         if is_settled && has_publication {
             self.as_owner(Self::settle_publication);
         }
@@ -283,7 +282,7 @@ impl Mems {
                 "it was open when the system stopped, and neither of the records of its two last syncs is whole"
                     .to_owned(),
             );
-            return Ok(Pages::OfAnyTime);
+            return Ok(Pages::AnyTime);
         };
         if IS_PRIVATE {
             put(header.at(at::EXTENT_COUNT), record.extents);
@@ -298,21 +297,21 @@ impl Mems {
                 report.notes.push(format!(
                     "{stopped}: opening it for writing brings back sync {sync}, which may have other blocks than those that are found"
                 ));
-                return Ok(Pages::OfAnyTime);
+                return Ok(Pages::AnyTime);
             }
             None => {
                 report.problems.push(format!("{stopped}, and what its last sync wrote is damaged"));
                 if IS_PRIVATE {
                     put(self.file()?.header().at(at::EXTENT_COUNT), count);
                 }
-                return Ok(Pages::OfAnyTime);
+                return Ok(Pages::AnyTime);
             }
         }
         self.heap.refresh();
         report.notes.push(format!("{stopped}: opening it for writing brings back sync {sync}, as it is shown here"));
         // A map may need a block for which the file would have to grow.
         let has_maps = self.as_owner(Self::rebuild_maps_as_owner).is_ok();
-        Ok(if has_maps { Pages::OfOneTime } else { Pages::OfOneTimeButMaps })
+        Ok(if has_maps { Pages::OneTime } else { Pages::OneTimeButMaps })
     }
 }
 
