@@ -727,7 +727,8 @@ export function trim(): number;
  * Checks the whole heap: walks its chains, index, counters, mappings and maps, and compares them with each other. O(n), and O(bytes) of keys, and
  * of values that have checksums. Other threads that use the heap wait until it is done.
  *
- * @throws `ERR_MEMS_CORRUPT` if an invariant does not hold, which is a bug in MeMS, or a map is damaged, which a wrong write can do.
+ * @throws `ERR_MEMS_CORRUPT` if an invariant does not hold, which is a bug in MeMS, or a map is damaged, which a wrong write can do. In a heap
+ * file either is `ERR_MEMS_FILE_CORRUPT`: {@link HeapConstructor.repair} may help.
  * @throws `ERR_MEMS_OVERFLOW`, `ERR_MEMS_WRITE_AFTER_FREE` in a heap that is {@link InitOptions.hardened}.
  * @throws `ERR_MEMS_NOT_INITIALIZED`.
  *
@@ -2250,6 +2251,9 @@ export interface HeapConstructor {
    * Looks at a heap file, offline or beside processes that use it, and writes nothing. What a dead process has left for the next one to
    * recover is no damage: it is among the notes. Takes fractions of a millisecond, with `deep` some 60 ms for a million blocks.
    *
+   * A durable heap that was open when the system stopped is shown as {@link HeapConstructor.open} brings it back, at its last sync, which takes as
+   * long as `deep`; macOS shows what is found. If the sync is damaged, what is found is counted, and not checked.
+   *
    * A look takes place between two operations of other processes. If they leave no time for it, it is taken again, 32 times at most.
    *
    * @param path - The path of the file, or its `file:` URL. Symbolic links are followed, and the file may be on any file system.
@@ -2278,12 +2282,13 @@ export interface HeapConstructor {
    * `into`, the file stays as it is, and a new file gets what is sound of it, with a uuid of its own; extents without blocks at its end are
    * left out.
    *
-   * A durable heap that was open when the system stopped needs no repair: {@link HeapConstructor.open} brings back its last sync. A repair keeps what
-   * is found in the place of that, as {@link HeapFileOptions.onPowerLoss} `'salvage'` does.
+   * A durable heap that was open when the system stopped needs no repair: {@link HeapConstructor.open} brings back its last sync. A repair does so
+   * first, too. If the sync is damaged, it keeps what is found, as {@link HeapFileOptions.onPowerLoss} `'salvage'` does. A note says which.
    *
    * Live blocks stay at their addresses. Lost are extents that the file's table no longer says, or that are cut off; and roots whose blocks
    * are not there. Of maps, entries that make no sense are dropped, others are found again, and all are counted anew. The bytes of other
-   * blocks are not looked at. What was done is among the notes of the report.
+   * blocks are not looked at. Totals of calls that cannot be become those of a heap that has only allocated the blocks that are there. What
+   * was done is among the notes of the report.
    *
    * @param path - The path of the file, or its `file:` URL. No process, this one neither, may have it open for writing.
    * @returns A report of the sound file.

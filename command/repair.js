@@ -19,7 +19,7 @@ module.exports = {
   summary: 'mends a heap file that is damaged, or was open when the system stopped',
   usage: 'FILE [options]',
   description: [
-    'Derives all bookkeeping of FILE, a heap file as Heap.open() makes them, anew from where its blocks start and end, and prints what was done. No process may have FILE open.',
+    'Derives all bookkeeping of FILE, a heap file as Heap.open() makes them, anew from where its blocks start and end, and prints what was done. No process may have FILE open. A durable heap that was open when the system stopped returns to its last sync first, unless that is damaged.',
     'Blocks stay at their addresses. Lost are extents of which the table says no more where they are, or which are cut off; and roots whose blocks are not there. Of maps, entries that make no sense are dropped. What is in other blocks is not looked at. A file whose first 44 bytes are damaged cannot be repaired.',
   ],
   most: 1,

@@ -8,6 +8,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { Heap } = require('@sambhav-gautam/osmemoryallocator');
 const { json, mems, SKIP, temporaryFolder } = require('../helpers/command.js');
+const { stopSystem } = require('../helpers/power.js');
 
 describe('heap files', SKIP, () => {
   const folder = temporaryFolder(after);
@@ -92,6 +93,30 @@ describe('heap files', SKIP, () => {
     assert.match(words(stdout), /Note: the root 'gone\?' was dropped, since no live block starts/);
     for (const each of [file, copy])
       assert.equal((await mems(['verify', each, '--deep'])).status, 0);
+  });
+
+  test('a durable file that was open when the system stopped is shown as opening it finds it', async () => {
+    const [made, file] = ['made.heap', 'stopped.heap'].map((name) => path.join(folder, name));
+    const heap = Heap.open(made, { durable: true });
+    heap.roots.set('synced', heap.malloc(1000));
+    heap.map('pages').set('synced', 'yes');
+    heap.syncSync();
+    heap.roots.set('late', heap.malloc(2 ** 21));
+    fs.copyFileSync(made, file);
+    heap.close();
+    stopSystem(file);
+    for (const args of [['inspect'], ['verify'], ['verify', '--deep']]) {
+      const { status, stdout } = await mems([args[0], file, ...args.slice(1), '--width', '300']);
+      assert.equal(status, 0);
+      assert.match(stdout, /^ {2}memory {5}1\.00 MiB mapped in 1 extent {3}.* live in 4 blocks/m);
+      assert.match(stdout, /^ {2}root {7}synced at 1,000$/m);
+      assert.match(stdout, /^ {2}map {8}pages {3}1 entry {3}/m);
+      assert.match(
+        stdout,
+        /^ {2}Note: it was open when the system stopped: opening it for writing brings back sync 1,/m,
+      );
+      assert.doesNotMatch(stdout, /late/);
+    }
   });
 
   test('what cannot be read is a failure, and what cannot be repaired too', async () => {

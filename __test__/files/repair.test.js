@@ -213,6 +213,26 @@ const DAMAGES = {
     by: (bytes) => bytes.writeUInt32LE(1, 65536),
     found: /the largest hole of extent 0 is said to be 1 units/,
   },
+  'the bytes that were ever allocated': {
+    by: (bytes) => bytes.writeBigUInt64LE(2n ** 64n - 1n, countersOf(bytes) + 96),
+    found: /18446744073709551615 bytes ever allocated are counted, which cannot be/,
+    says: /the totals of calls and the high-water marks were made anew/,
+  },
+  'the number of frees': {
+    by: (bytes) => bytes.writeBigUInt64LE(2n ** 64n - 1n, countersOf(bytes) + 72),
+    found: /4 mallocs, 18446744073709551615 frees and \d+ live bytes are counted, which cannot be/,
+    says: /the totals of calls and the high-water marks were made anew/,
+  },
+  'the number of times that the heap has grown': {
+    by: (bytes) => bytes.writeBigUInt64LE(1n, countersOf(bytes) + 88),
+    found: /the heap is counted to have grown 1 times, and has 2 extents/,
+    says: /the totals of calls and the high-water marks were made anew/,
+  },
+  'a high-water mark': {
+    by: (bytes) => bytes.writeBigUInt64LE(2n ** 63n, countersOf(bytes) + 32),
+    found: /the high-water mark of live bytes is 9223372036854775808, which cannot be/,
+    says: /the totals of calls and the high-water marks were made anew/,
+  },
   'a row': {
     by: (bytes) => {
       // Behind the planes: 16 bytes for each KiB of an extent of 1 MiB.
@@ -288,6 +308,77 @@ const DAMAGES = {
 };
 
 const ALL = ['small', 'large', 'last'];
+
+describe('counters', () => {
+  /** How many words the counters have. */
+  const WORDS = 13;
+  const VALUES = [
+    () => 0n,
+    (value) => value - 1n,
+    (value) => value + 1n,
+    (value) => value ^ (1n << 40n),
+    () => 2n ** 62n + 1n,
+    () => 2n ** 63n,
+    () => 2n ** 64n - 1n,
+  ];
+
+  test('that are said to be sound satisfy what heap.verify() checks, and are so after a repair', () => {
+    const original = fs.readFileSync(newFile());
+    const counters = countersOf(original);
+    let damaged = 0;
+    for (let word = 0; word < WORDS; word++) {
+      for (const value of VALUES) {
+        const bytes = Buffer.from(original);
+        const at = counters + 8 * word;
+        const now = BigInt.asUintN(64, value(bytes.readBigUInt64LE(at)));
+        bytes.writeBigUInt64LE(now, at);
+        const [file, what] = [newPath(), `counter ${word} is ${now}`];
+        fs.writeFileSync(file, bytes);
+        const { sound } = Heap.verify(file, { deep: true });
+        if (!sound) {
+          damaged++;
+          assert.equal(Heap.repair(file).sound, true, what);
+        }
+        const heap = Heap.open(file);
+        heap.verify();
+        heap.free(heap.malloc(100));
+        heap.verify();
+        const { bytes: of, totals, counts } = heap.stats();
+        assert.equal(totals.malloc - totals.free, counts.live, what);
+        assert.ok(totals.allocatedBytes >= of.live && totals.allocatedBytes <= 2 ** 63, what);
+        heap.close();
+        fs.rmSync(file);
+      }
+    }
+    assert.ok(damaged >= (WORDS * VALUES.length) / 2, `${damaged} were found`);
+  });
+
+  test('that cannot be are made anew from the blocks that are there', () => {
+    for (const word of [9, 12]) {
+      const file = newFile();
+      change(file, (bytes) => bytes.writeBigUInt64LE(2n ** 64n - 1n, countersOf(bytes) + 8 * word));
+      Heap.repair(file);
+      const heap = Heap.open(file);
+      const { bytes, counts, totals } = heap.stats();
+      assert.deepEqual(
+        { malloc: totals.malloc, free: totals.free, allocatedBytes: totals.allocatedBytes },
+        { malloc: counts.live, free: 0, allocatedBytes: bytes.live },
+      );
+      heap.close();
+    }
+  });
+
+  test('that are damaged are the error of a damaged file in an open heap', () => {
+    const file = newFile();
+    change(file, (bytes) => bytes.writeBigUInt64LE(2n ** 64n - 1n, countersOf(bytes) + 96));
+    const heap = Heap.open(file);
+    assert.throws(() => heap.verify(), {
+      code: 'ERR_MEMS_FILE_CORRUPT',
+      message: /bytes ever allocated are counted, which cannot be.*Heap\.repair/s,
+    });
+    heap.close();
+  });
+});
 
 describe('damage', () => {
   for (const [what, damage] of Object.entries(DAMAGES)) {

@@ -67,6 +67,7 @@ mod words;
 
 pub use extent::{Extent, ExtentWords};
 pub use header::{DURABLE, Header};
+pub use rebuild::Rebuilt;
 pub(super) use take::Word;
 pub use verify::Summary;
 pub use words::{put, word};

@@ -8,6 +8,7 @@ use super::Ledger;
 use super::extent::Extent;
 use super::intent::Intent;
 use super::layout::UNIT;
+use super::verify::check_totals;
 use super::words::{put, word};
 use crate::heap::counters::Counters;
 
@@ -21,6 +22,15 @@ pub(super) struct Census {
     pub largest_hole: u64,
 }
 
+/// What there was to mend besides as everything was derived anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// How many starts and ends were removed, since they belonged to no block.
+    pub strays: u64,
+    /// Whether totals of calls or high-water marks were made anew, since they could not be.
+    pub has_new_totals: bool,
+}
+
 impl Ledger {
     /// What is counted in all extents, by the starts and ends and a sound occupancy.
     pub(super) fn census(&self) -> Census {
@@ -32,11 +42,10 @@ impl Ledger {
         })
     }
 
-    /// Derives everything anew. The totals of calls stay as they are, as far as they can be: no fewer mallocs than blocks. Returns how
-    /// many starts and ends it has removed, since they belonged to no block. The intent says so from the first store on: after a death, the
-    /// next owner of the lock begins anew. (Of an intent that is there already, the first word to change is its kind.)
+    /// Derives everything anew. The totals of calls stay as they are, as far as they can be. The intent says so from the first store on: after
+    /// a death, the next owner of the lock begins anew. (Of an intent that is there already, the first word to change is its kind.)
     #[must_use]
-    pub fn rebuild(&self) -> u64 {
+    pub fn rebuild(&self) -> Rebuilt {
         self.header.intend(Intent::Rebuild, None);
         let mut strays = 0;
         for (number, extent) in self.extents.iter().enumerate() {
@@ -48,29 +57,43 @@ impl Ledger {
         for number in self.extents.len()..super::layout::EXTENTS {
             self.header.mend_largest(number, 0);
         }
-        let counters = self.rebuilt_counters(&self.census());
+        let (counters, has_new_totals) = self.rebuilt_counters(&self.census());
         self.header.finish(&counters);
         self.header.withdraw();
-        strays
+        Rebuilt { strays, has_new_totals }
     }
 
-    /// The counters of what was found, with the totals and high-water marks that are possible.
-    fn rebuilt_counters(&self, sum: &Census) -> Counters {
+    /// The counters of what was found, and whether they have new totals or high-water marks. Totals that cannot be say nothing, so that all
+    /// are the least that there can be then: each live block was allocated once, and none was freed. High-water marks that are too low are
+    /// those of now.
+    fn rebuilt_counters(&self, sum: &Census) -> (Counters, bool) {
         let mut counters = self.header.counters();
-        let extents = self.extents.len();
+        let (live, extents) = (sum.units * UNIT, self.extents.len());
+        let said = counters.mallocs.checked_sub(counters.frees);
+        let can_be = said.is_some_and(|blocks| blocks <= counters.allocated / UNIT);
         counters.mapped = self.units() * UNIT;
         counters.main_blocks = extents;
-        counters.live = sum.units * UNIT;
+        counters.live = live;
         counters.holes = usize::try_from(sum.holes).unwrap_or(usize::MAX);
-        let holes = counters.mapped - counters.live;
-        counters.peak_live = counters.peak_live.clamp(counters.live, counters.mapped);
-        counters.peak_hole_bytes = counters.peak_hole_bytes.clamp(holes, counters.mapped);
-        counters.peak_largest_hole = counters.peak_largest_hole.clamp(sum.largest_hole * UNIT, counters.mapped);
-        counters.frees = counters.frees.min(u64::MAX >> 1);
-        counters.mallocs = counters.frees + sum.blocks;
-        counters.allocated = counters.allocated.max(counters.live);
-        counters.grows = counters.grows.max(extents as u64);
-        counters
+        // Blocks may be lost, or some of those before a power failure be there again.
+        counters.mallocs = counters.frees.saturating_add(sum.blocks);
+        let mut has_new = !can_be || check_totals(&counters).is_err();
+        if has_new {
+            let Counters { mapped, main_blocks, holes, .. } = counters;
+            let (mallocs, grows) = (sum.blocks, extents as u64);
+            counters =
+                Counters { mapped, main_blocks, holes, live, mallocs, grows, allocated: live, ..Counters::new() };
+        }
+        let mapped = counters.mapped;
+        for (peak, now) in [
+            (&mut counters.peak_live, live),
+            (&mut counters.peak_hole_bytes, mapped - live),
+            (&mut counters.peak_largest_hole, sum.largest_hole * UNIT),
+        ] {
+            has_new |= *peak > mapped;
+            *peak = if *peak > mapped { now } else { now.max(*peak) };
+        }
+        (counters, has_new)
     }
 }
 

@@ -16,7 +16,7 @@ impl Ledger {
     /// Finishes or undoes the operation that was under way, if there was one. All extents must be known that are published.
     pub fn recover(&self) {
         if self.try_recover().is_err() {
-            let _strays = self.rebuild();
+            let _rebuilt = self.rebuild();
         }
     }
 
@@ -32,7 +32,7 @@ impl Ledger {
                 Ok(())
             }
             Ok(Some((Intent::Rebuild, _))) => {
-                let _strays = self.rebuild();
+                let _rebuilt = self.rebuild();
                 Ok(())
             }
             Ok(Some((intent, note))) => self

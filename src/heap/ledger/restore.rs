@@ -21,14 +21,14 @@ impl Ledger {
         }
         self.header.restore_roots(record.copy());
         self.header.finish(&Counters::from_words(record.counters));
-        let _strays = self.rebuild();
+        let _rebuilt = self.rebuild();
     }
 
     /// Forgets all blocks and roots; no extent is known, and none is there.
     pub fn reset(&mut self) {
         let _dropped = self.header.mend_roots(|_| false);
         self.header.finish(&Counters::new());
-        let _strays = self.rebuild();
+        let _rebuilt = self.rebuild();
     }
 }
 

@@ -6,6 +6,7 @@ use super::extent::{Extent, ExtentWords, granule};
 use super::header::{DURABLE, Header};
 use super::intent::{Intent, Note};
 use super::layout::{EXTENTS, HEADER, PART, UNIT, at};
+use super::rebuild::Rebuilt;
 use super::roots::Refused;
 use super::words::{put, word};
 use super::{Ledger, Word, layout};
@@ -383,7 +384,7 @@ proptest! {
                 let _whatever = ledger.resize_in_place(start, 100);
             }
         }
-        let _strays = ledger.rebuild();
+        let _rebuilt = ledger.rebuild();
         ledger.check().map_err(TestCaseError::fail)?;
     }
 }
@@ -491,10 +492,10 @@ fn starts_and_ends_of_no_block_are_counted_as_they_are_removed() {
         extent.occupy(granule(unit));
     }
     assert!(ledger.check().is_err());
-    assert_eq!(ledger.rebuild(), 3);
+    assert_eq!(ledger.rebuild(), Rebuilt { strays: 3, has_new_totals: false });
     ledger.check().unwrap();
     assert_eq!(blocks(&ledger), blocks_before);
-    assert_eq!(ledger.rebuild(), 0);
+    assert_eq!(ledger.rebuild(), Rebuilt { strays: 0, has_new_totals: false });
 }
 
 #[test]

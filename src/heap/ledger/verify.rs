@@ -70,7 +70,8 @@ impl Ledger {
         }
         let largest: Vec<_> = self.extents.iter().map(Extent::largest).collect();
         self.header.verify_largest(&largest)?;
-        verify_totals(&counters)
+        check_totals(&counters)?;
+        check_peaks(&counters)
     }
 
     /// What is there, as the counters have it, which may be damaged.
@@ -105,11 +106,35 @@ pub struct Summary {
     pub holes: u64,
 }
 
-/// Whether the totals and high-water marks are possible.
-fn verify_totals(counters: &Counters) -> Result<(), String> {
+/// The most that a total can be: ten thousand million bytes a second take fourteen years to it.
+const MOST: u64 = 1 << 62;
+
+/// Whether the totals of calls are possible, beside live bytes and extents that are right.
+pub(super) fn check_totals(counters: &Counters) -> Result<(), String> {
+    for (what, total) in [
+        ("mallocs", counters.mallocs),
+        ("frees", counters.frees),
+        ("resizes", counters.resizes),
+        ("mallocs taken out of the totals", counters.forgotten),
+        ("times that the heap has grown", counters.grows),
+        ("bytes ever allocated", counters.allocated),
+    ] {
+        if total > MOST {
+            return Err(format!("{total} {what} are counted, which cannot be"));
+        }
+    }
     if counters.allocated < counters.live {
         return Err(format!("{} bytes are live, and {} were allocated", counters.live, counters.allocated));
     }
+    let (grows, extents) = (counters.grows, counters.main_blocks);
+    if grows < extents as u64 {
+        return Err(format!("the heap is counted to have grown {grows} times, and has {extents} extents"));
+    }
+    Ok(())
+}
+
+/// Whether the high-water marks are possible.
+fn check_peaks(counters: &Counters) -> Result<(), String> {
     for (what, peak, now) in [
         ("live bytes", counters.peak_live, counters.live),
         ("bytes in holes", counters.peak_hole_bytes, 0),

@@ -102,6 +102,11 @@ impl HeapFile {
         }
     }
 
+    /// Whether the file was open when the system stopped, and is to return to its last sync.
+    pub(super) fn returns_to_sync(&self) -> Result<bool, Error> {
+        Ok(self.header.is_durable() && State::newest(&self.header).is_some() && self.has_lost_power()?)
+    }
+
     /// Forgets the processes that had the file open when the system stopped, and what the header says of their work.
     fn forget_processes(&self) {
         let own = self.owner.map(|owner| owner.slot);

@@ -341,10 +341,13 @@ impl Mems {
         Ok(self.heap.end() > before)
     }
 
-    /// What an operation has come to, which is an error if another program has cut the file off: what was found there means nothing.
+    /// What an operation has come to, which is an error if another program has cut the file off: what was found there means nothing. Bookkeeping
+    /// of a file that is not as it has to be counts as damage, which any program that writes to the file can do.
     #[inline]
     pub(crate) fn unless_lost<T>(&self, done: Result<T, Error>) -> Result<T, Error> {
-        self.file.as_ref().map_or(Ok(()), |file| file.check_there()).and(done)
+        let Some(file) = &self.file else { return done };
+        file.check_there()?;
+        done.map_err(|error| if let Error::Corrupt(place) = &error { file.corrupt(place) } else { error })
     }
 
     /// Releases the file's lock.

@@ -3,17 +3,18 @@
 //! What is trusted are the constant part of the header, the table of extents, and the starts and ends of blocks. All else is derived anew.
 //! An entry of the table that is damaged follows from its neighbours, if these are sound; otherwise the extents from there on are lost,
 //! since nothing says where they are. What a dead process has begun is recovered first, unless the system has stopped since: then the
-//! pages of the file need not be of one time.
+//! pages of the file need not be of one time. A durable file returns to its last sync in that case, as it does when it is opened; if the sync is
+//! damaged, what is found is kept.
 //!
 //! Costs: O(n) for n units; a copy reads and writes all of the file.
 
 use super::format::{Constant, Entry, State};
 use super::open::{failed, header, not_created, refused};
-use super::verify::{Report, verify};
+use super::verify::{Report, place, verify};
 use super::{FileOptions, HeapFile, Opened, byte};
 use crate::error::Error;
 use crate::heap::ledger::layout::{EXTENTS, ExtentLayout, HEADER, ROOTS, SLOTS, at};
-use crate::heap::ledger::{Ledger, put, word};
+use crate::heap::ledger::{Ledger, Rebuilt, put, word};
 use crate::memory::file::{self, File};
 use crate::mems::{Mems, Options};
 use std::io::{self, Write};
@@ -29,15 +30,16 @@ const STEP: u64 = 1 << 20;
 /// [`FileInUse`](crate::FileError::FileInUse) if a process has it open; [`FileCorrupt`](crate::FileError::FileCorrupt) if the constant part of its header is damaged; the errors
 /// of opening it, or of creating the other.
 pub(crate) fn repair(path: &Path, into: Option<&Path>) -> Result<Report, Error> {
-    match into {
-        Some(into) => mend(into, Some(copy(path, into)?)),
-        None => mend(path, None),
-    }
+    let begun = match into {
+        Some(into) => Some(copy(path, into)?),
+        None => bring_back(path)?,
+    };
+    mend(into.unwrap_or(path), begun)
 }
 
-/// What is known of a copy that is to be mended.
-struct Copied {
-    /// What is damaged in the file that it is a copy of.
+/// What is known of a file before it is mended.
+struct Begun {
+    /// What is damaged in the file, or in the one that it is a copy of.
     found: Vec<String>,
     /// What has been done.
     notes: Vec<String>,
@@ -45,8 +47,52 @@ struct Copied {
     is_of_one_time: bool,
 }
 
+impl Begun {
+    /// Lets the durable file at `path` return to its last sync by opening it, and closes it. If the sync is damaged, what is found stays.
+    fn bring_back(&mut self, path: &Path) -> Result<(), Error> {
+        let options = FileOptions { create: false, exclusive: true, ..FileOptions::default() };
+        let opened = Opened::new(path, &options)?;
+        let file = HeapFile::look_into(&opened, &options)?;
+        let sync = file.header.records().next().map_or(0, |record| record.generation);
+        // An entry of the table that is damaged would keep the sync from coming back.
+        let mended = HeapFile::with_opening(&opened.file, &opened.path, options.lock_timeout, || {
+            file.check_alone()?;
+            file.mend_table()
+        });
+        self.notes.extend(mended?);
+        let note = match Mems::in_file(&opened, &options) {
+            Ok(heap) => {
+                heap.finish();
+                self.is_of_one_time = true;
+                format!("its last sync, {sync}, was brought back, since it was open when the system stopped")
+            }
+            Err(error) => {
+                self.is_of_one_time = false;
+                format!("its last sync could not be brought back, since {}: what was found was kept", place(error)?)
+            }
+        };
+        self.notes.push(note);
+        Ok(())
+    }
+}
+
+/// Lets a durable file that was open when the system stopped return to its last sync, before it is mended in place. Returns what is known of it
+/// then. `None`: the file stays as it is.
+fn bring_back(path: &Path) -> Result<Option<Begun>, Error> {
+    let options = FileOptions { create: false, ..FileOptions::default() };
+    let opened = Opened::new(path, &options)?;
+    let file = HeapFile::look_into(&opened, &options)?;
+    file.check_alone()?;
+    if !file.opens_at_sync()? {
+        return Ok(None);
+    }
+    let mut begun = Begun { found: verify(path, true)?.problems, notes: Vec::new(), is_of_one_time: false };
+    begun.bring_back(path)?;
+    Ok(Some(begun))
+}
+
 /// Mends a file in place.
-fn mend(path: &Path, copied: Option<Copied>) -> Result<Report, Error> {
+fn mend(path: &Path, begun: Option<Begun>) -> Result<Report, Error> {
     let options = FileOptions { create: false, ..FileOptions::default() };
     let opened = Opened::new(path, &options)?;
     HeapFile::with_opening(&opened.file, &opened.path, options.lock_timeout, || {
@@ -54,10 +100,10 @@ fn mend(path: &Path, copied: Option<Copied>) -> Result<Report, Error> {
         file.check_alone()?;
         file.heal();
         // Nobody else takes a slot while the opening lock is held.
-        let Copied { found, mut notes, is_of_one_time } = match copied {
-            Some(copied) => copied,
+        let Begun { found, mut notes, is_of_one_time } = match begun {
+            Some(begun) => begun,
             None => {
-                Copied { found: verify(path, true)?.problems, notes: Vec::new(), is_of_one_time: file.is_of_one_time() }
+                Begun { found: verify(path, true)?.problems, notes: Vec::new(), is_of_one_time: file.is_of_one_time() }
             }
         };
         // A file that is half mended when the power fails must not look as if it had been closed.
@@ -94,6 +140,12 @@ impl HeapFile {
             }
         }
         Ok(())
+    }
+
+    /// Whether the next process that opens the file returns to its last sync.
+    fn opens_at_sync(&self) -> Result<bool, Error> {
+        let has_failed = self.header.is_durable() && self.header.sync_failure().is_some();
+        Ok(has_failed || self.returns_to_sync()?)
     }
 
     /// Whether all pages of the file are of one time: the system has not stopped while it was open.
@@ -160,15 +212,16 @@ impl HeapFile {
         Ok(false)
     }
 
-    /// The header of a copy with these extents: their entries, and what is kept of this header.
-    fn header_of_copy(&self, uuid: [u8; 16], entries: &[Entry]) -> Vec<u8> {
+    /// The header of a copy with these extents: their entries, and what is kept of this header. `with_syncs`: the records of syncs are.
+    fn header_of_copy(&self, uuid: [u8; 16], entries: &[Entry], with_syncs: bool) -> Vec<u8> {
         let mut bytes = vec![0; usize::try_from(HEADER).unwrap_or(0)];
         let constant = Constant::bytes(uuid, self.header.is_durable());
         bytes[..constant.len()].copy_from_slice(&constant);
         let mut put =
             |number: usize, value: u64| bytes[8 * number..8 * number + 8].copy_from_slice(&value.to_le_bytes());
         let kept = (at::SEQUENCE..at::EXTENT_COUNT).chain(at::ROOTS..at::ROOTS + 8 * ROOTS);
-        for number in kept {
+        let syncs = (at::SYNC_RECORDS..at::EXTENT_TABLE).filter(|_| with_syncs);
+        for number in kept.chain(syncs) {
             put(number, word(self.header.at(number)));
         }
         put(at::EXTENT_COUNT, entries.len() as u64);
@@ -195,9 +248,13 @@ impl Mems {
                 if is_recovered { "recovered" } else { "dropped" }
             ));
         }
-        let strays = ledger.rebuild();
+        let Rebuilt { strays, has_new_totals } = ledger.rebuild();
         if strays > 0 {
             notes.push(format!("{strays} starts or ends were removed that belonged to no block"));
+        }
+        if has_new_totals {
+            let said = "the totals of calls and the high-water marks were made anew, from the blocks that are there";
+            notes.push(said.to_owned());
         }
         self.heap.refresh();
         let heap = &self.heap;
@@ -212,8 +269,8 @@ impl Mems {
     }
 }
 
-/// Copies what is sound of the file at `path` into a new one.
-fn copy(path: &Path, into: &Path) -> Result<Copied, Error> {
+/// Copies what is sound of the file at `path` into a new one, which returns to its last sync if the file would.
+fn copy(path: &Path, into: &Path) -> Result<Begun, Error> {
     let options = FileOptions { create: false, read_only: true, ..FileOptions::default() };
     let opened = Opened::to_look_at(path, &options)?;
     let from = HeapFile::look_into(&opened, &options)?;
@@ -221,9 +278,11 @@ fn copy(path: &Path, into: &Path) -> Result<Copied, Error> {
     let (found, sequence) = (verify(path, true)?.problems, from.header.sequence());
     let (mut entries, mut notes) = from.sound_entries()?;
     let unreadable = |error| from.failed("read", &error);
-    let before = entries.len();
+    let (before, opens_at_sync) = (entries.len(), from.opens_at_sync()?);
+    let needed = from.header.records().next().filter(|_| opens_at_sync).map_or(0, |record| record.extents);
     // What follows the last block takes no room in the copy.
     while let Some(last) = entries.last()
+        && entries.len() as u64 > needed
         && !from.has_bits(last).map_err(unreadable)?
     {
         entries.pop();
@@ -233,7 +292,7 @@ fn copy(path: &Path, into: &Path) -> Result<Copied, Error> {
     }
     let end = entries.last().map_or(HEADER, Entry::end);
     let uuid = file::new_uuid().map_err(|error| failed(into, "created", &error))?;
-    let header = from.header_of_copy(uuid, &entries);
+    let header = from.header_of_copy(uuid, &entries, opens_at_sync);
     let mut has_changed = None;
     let created = File::create(into, options.mode, end, options.any_file_system, &mut |new| {
         let mut new = new;
@@ -249,7 +308,13 @@ fn copy(path: &Path, into: &Path) -> Result<Copied, Error> {
         if has_changed.is_some() { Err(io::Error::other("it is in use")) } else { Ok(()) }
     });
     match created {
-        Ok(true) => Ok(Copied { found, notes, is_of_one_time: from.is_of_one_time() }),
+        Ok(true) => {
+            let mut begun = Begun { found, notes, is_of_one_time: from.is_of_one_time() };
+            if opens_at_sync {
+                begun.bring_back(into)?;
+            }
+            Ok(begun)
+        }
         Ok(false) => Err(refused(into, "created", "there is something already: pass the path of nothing")),
         Err(_) if has_changed.is_some() => Err(has_changed.unwrap_or_else(|| from.in_use())),
         Err(error) => Err(not_created(into, end, error)),

@@ -2,7 +2,8 @@
 //!
 //! A file that is open for reading only is mapped so that nothing that is stored reaches it, so what a dead process has begun is
 //! recovered here in private, and the rest is looked at as the next process will find it. (macOS has no such maps: there is no walk in
-//! that case.)
+//! that case.) A durable file that was open when the system stopped returns to its last sync in private, as it does for the next process that
+//! opens it. If the sync is damaged, what is found is counted and not checked, since its pages need not be of one time.
 //!
 //! While processes work, a look is taken between two of their operations: it counts if nobody held the lock before and after it, and no
 //! operation has been finished meanwhile. Otherwise another is taken, [`LOOKS`] times at most.
@@ -17,7 +18,7 @@ use crate::error::Error;
 use crate::file_error::FileError;
 use crate::heap::ledger::layout::{EXTENTS, at};
 use crate::heap::ledger::lock::Owner;
-use crate::heap::ledger::{Ledger, Summary, word};
+use crate::heap::ledger::{Ledger, Summary, put, word};
 use crate::mems::{Mems, Options};
 use crate::pause::Pause;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,15 @@ const LOOKS: u32 = 32;
 
 /// Whether stores to maps of a file that is open for reading only stay in the process.
 const IS_PRIVATE: bool = cfg!(any(target_os = "linux", target_os = "android", windows));
+
+/// Whether the pages that are looked at are of one time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pages {
+    OneTime,
+    /// All are but those of maps.
+    OneTimeButMaps,
+    AnyTime,
+}
 
 /// A name for an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,9 +114,11 @@ fn look(opened: &Opened, options: &FileOptions, deep: bool) -> Result<Option<Rep
     let publication = file.header.publication();
     let mut report = file.report();
     let is_there = header(&file.header_map).ok_or_else(|| file.corrupt("its header cannot be mapped"))?;
+    let is_stopped = file.returns_to_sync()?;
     let mut heap = Mems::over(Ledger::new(is_there), Options::shared(options.max_size, false)?, Box::new(file));
+    let pages = if is_stopped { heap.return_in_private(&mut report)? } else { Pages::OneTime };
     let learned = heap.learn_extents();
-    heap.look_at(&mut report, learned, held != 0, deep)?;
+    heap.look_at(&mut report, learned, held != 0 && !is_stopped, deep, pages)?;
     fence(Ordering::Acquire);
     // Looked at by another map: what was recovered in private must not be seen.
     let file = HeapFile::look_into(opened, options)?;
@@ -154,18 +166,10 @@ impl HeapFile {
             None => report.problems.push("both of its states are damaged".to_owned()),
             Some(state) => {
                 report.is_clean = state.is_clean;
-                let newest = self.header.last_sync().filter(|_| self.header.is_durable());
-                match newest {
-                    _ if !self.has_lost_power().unwrap_or(true) => {}
-                    Some(record) => report.notes.push(format!(
-                        "it was open when the system stopped: opening it brings back sync {}",
-                        record.generation
-                    )),
-                    None => {
-                        let said =
-                            "it was open when the system stopped, so that some of its pages may be older than others";
-                        report.problems.push(said.to_owned());
-                    }
+                if !self.header.is_durable() && self.has_lost_power().unwrap_or(true) {
+                    let said =
+                        "it was open when the system stopped, so that some of its pages may be older than others";
+                    report.problems.push(said.to_owned());
                 }
             }
         }
@@ -188,23 +192,23 @@ impl HeapFile {
 
 impl Mems {
     /// Looks at what is in the heap, of which all extents are known unless `learned` says why not. `is_held`: a dead process holds the lock.
+    /// What `pages` of any time say is counted, and not checked.
     fn look_at(
         &mut self,
         report: &mut Report,
         learned: Result<(), Error>,
         is_held: bool,
         deep: bool,
+        pages: Pages,
     ) -> Result<(), Error> {
         let file = self.file()?;
-        if file.header.is_durable() && file.has_lost_power()? {
-            return self.look_at_copies(report);
-        }
+        let is_of_one_time = pages != Pages::AnyTime;
         let (path, has_intent) = (file.path.clone(), file.header.has_intent());
         let has_publication = file.header.publication().is_some();
         for number in 0..self.regions.count() {
             report.extents.push(Entry::read(&path, &file.header, number, report.extents.last().copied())?);
         }
-        if is_held || has_intent || has_publication {
+        if is_of_one_time && (is_held || has_intent || has_publication) {
             let what = match (has_intent, has_publication) {
                 (true, _) => "an operation that a process has not finished",
                 (_, true) => "a change of a map that a process has not finished",
@@ -213,7 +217,7 @@ impl Mems {
             report.notes.push(format!("{what} will be recovered by the next process"));
         }
         let is_whole = learned.map_or_else(|error| place(error).map(Some), |()| Ok(None))?;
-        let is_whole = is_whole.map(|place| report.problems.push(place)).is_none();
+        let is_whole = is_whole.map(|place| report.problems.push(place)).is_none() && is_of_one_time;
         if is_whole
             && has_intent
             && IS_PRIVATE
@@ -223,7 +227,7 @@ impl Mems {
         }
         // An operation that has been recovered may have been one of a change of a map.
         let has_publication = self.file()?.header.publication().is_some();
-        let is_settled = is_whole && (IS_PRIVATE || !has_intent && !has_publication);
+        let is_settled = is_whole && pages != Pages::OneTimeButMaps && (IS_PRIVATE || !has_intent && !has_publication);
         if is_settled && has_publication {
             self.as_owner(Self::recover_publication)?;
         }
@@ -268,18 +272,49 @@ impl Mems {
         }
     }
 
-    /// Looks at the syncs of a heap that was open when the system stopped: what is there besides is not what comes back.
-    fn look_at_copies(&mut self, report: &mut Report) -> Result<(), Error> {
-        let Some(ledger) = self.heap.ledger() else { return Ok(()) };
-        if !ledger.header().last_sync().is_some_and(|record| ledger.has_copy(&record)) {
-            report.problems.push("its last sync is not whole on the disk".to_owned());
+    /// Lets a durable heap that was open when the system stopped return to its last sync, in private, so that what is looked at is what the
+    /// next process finds. No extents are known yet. Returns of what time the pages are then.
+    fn return_in_private(&mut self, report: &mut Report) -> Result<Pages, Error> {
+        let header = self.file()?.header();
+        let count = word(header.at(at::EXTENT_COUNT));
+        let Some(record) = header.last_sync() else {
+            let said = "it was open when the system stopped, and the record of its last sync is damaged";
+            report.problems.push(said.to_owned());
+            return Ok(Pages::AnyTime);
+        };
+        if IS_PRIVATE {
+            put(header.at(at::EXTENT_COUNT), record.extents);
         }
-        self.file()?.check_there()
+        let is_known = self.learn_extents().map_or_else(|error| place(error).map(|_| false), |()| Ok(true))?;
+        let ledger = self.heap.ledger().filter(|ledger| is_known && ledger.has_copy(&record));
+        let stopped = "it was open when the system stopped";
+        let sync = record.generation;
+        match ledger {
+            Some(ledger) if IS_PRIVATE => ledger.restore(&record),
+            Some(_) => {
+                report.notes.push(format!(
+                    "{stopped}: opening it for writing brings back sync {sync}, which may have other blocks than those that are found"
+                ));
+                return Ok(Pages::AnyTime);
+            }
+            None => {
+                report.problems.push(format!("{stopped}, and what its last sync wrote is damaged"));
+                if IS_PRIVATE {
+                    put(self.file()?.header().at(at::EXTENT_COUNT), count);
+                }
+                return Ok(Pages::AnyTime);
+            }
+        }
+        self.heap.refresh();
+        report.notes.push(format!("{stopped}: opening it for writing brings back sync {sync}, as it is shown here"));
+        // A map may need a block for which the file would have to grow.
+        let has_maps = self.as_owner(Self::rebuild_maps_as_owner).is_ok();
+        Ok(if has_maps { Pages::OneTime } else { Pages::OneTimeButMaps })
     }
 }
 
 /// The place of damage, if an error says one.
-fn place(error: Error) -> Result<String, Error> {
+pub(super) fn place(error: Error) -> Result<String, Error> {
     match error {
         Error::File(FileError::FileCorrupt { place, .. }) => Ok(place),
         other => Err(other),
