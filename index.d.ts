@@ -2197,7 +2197,8 @@ export interface HeapConstructor {
    * `ERR_MEMS_NOT_DURABLE`, `ERR_MEMS_SYNC_FAILED`, `ERR_MEMS_FILE_IN_USE`, `ERR_MEMS_FILE_SYSTEM`, `ERR_MEMS_OUT_OF_SPACE`, `ERR_MEMS_LOCK_TIMEOUT` while another process opens or closes
    * it, `ERR_MEMS_TOO_MANY_PROCESSES`, `ERR_MEMS_FILE`: see {@link FileErrorCode}.
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (TypeError), `ERR_MEMS_INVALID_SIZE` (RangeError) for an option that is not
-   * valid or does not exist; `ERR_MEMS_OUT_OF_MEMORY` if 32768 heaps are open. If the system refuses the file, its own error is the `cause`.
+   * valid or does not exist; `ERR_MEMS_OUT_OF_MEMORY` if 32768 heaps are open. `ERR_INVALID_URL_SCHEME`,
+   * `ERR_INVALID_FILE_URL_HOST`, `ERR_INVALID_FILE_URL_PATH` (TypeError) for a URL that names no file. If the system refuses the file, its own error is the `cause`.
    *
    * @example
    * try {
@@ -2413,11 +2414,39 @@ export interface OutOfMemoryError extends Error {
   available: number;
 }
 
-/** The `code` of every error that MeMS throws. */
+/**
+ * The `code` of every error that MeMS throws. What a user's own function throws, as `encode` of a map, is passed on as it is.
+ *
+ * - `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`: an argument or an option has another type or value than the message says (TypeError).
+ * - `ERR_INVALID_THIS`: a method is called on another object than those of its class (TypeError).
+ * - `ERR_INVALID_URL_SCHEME`, `ERR_INVALID_FILE_URL_HOST`, `ERR_INVALID_FILE_URL_PATH`: a URL in the place of a path is no `file:` URL, has a
+ *   host, or a path that no file has (TypeError). The runtime's own `fileURLToPath` throws them.
+ * - `ERR_MEMS_NOT_INITIALIZED`: the default heap needs {@link init} before the call.
+ * - `ERR_MEMS_ALREADY_INITIALIZED`: {@link init} has been called, with other options.
+ * - `ERR_MEMS_INVALID_SIZE`: a size, a count or a limit is out of its range (RangeError).
+ * - `ERR_MEMS_INVALID_ALIGNMENT`: an alignment is no power of two, or out of its range (RangeError).
+ * - `ERR_MEMS_OUT_OF_RANGE`: an address is in no main block of the heap (RangeError).
+ * - `ERR_MEMS_NOT_ALLOCATED`: no live block is at an address: it may have been freed.
+ * - `ERR_MEMS_NOT_BLOCK_START`: an address is inside of a block. The message has the block's start.
+ * - `ERR_MEMS_OUT_OF_BLOCK`: bytes that are asked for are not all in one block, or more than the runtime allows in one view (RangeError).
+ * - `ERR_MEMS_MISALIGNED`: a typed array cannot begin at an address, which is no multiple of its elements' size (RangeError).
+ * - `ERR_MEMS_CLOSED`: the heap has been closed, or the default heap ended by {@link finish}.
+ * - `ERR_MEMS_UNKNOWN_HEAP`: no heap has the id that {@link HeapConstructor.attach} was given.
+ * - `ERR_MEMS_OVERFLOW`, `ERR_MEMS_WRITE_AFTER_FREE`: in a hardened heap, bytes behind a block's end or in a freed block have been changed.
+ * - `ERR_MEMS_LOCK_LIMIT`: the system does not let the process lock as much memory as the heap would have.
+ * - `ERR_MEMS_UNSUPPORTED`: this runtime or this build of the addon cannot do what is asked for.
+ * - `ERR_MEMS_OUT_OF_MEMORY`: there is no memory, or the heap has no room below its limit; see {@link OutOfMemoryError}.
+ * - `ERR_MEMS_RECORDING`: a recording, snapshot or report cannot be begun, written or ended.
+ * - `ERR_MEMS_CORRUPT`: the heap's bookkeeping, or a value of a map, is not what MeMS has written.
+ * - `ERR_MEMS_INTERNAL`: a bug in MeMS.
+ */
 export type ErrorCode =
   | 'ERR_INVALID_ARG_TYPE'
   | 'ERR_INVALID_ARG_VALUE'
   | 'ERR_INVALID_THIS'
+  | 'ERR_INVALID_URL_SCHEME'
+  | 'ERR_INVALID_FILE_URL_HOST'
+  | 'ERR_INVALID_FILE_URL_PATH'
   | 'ERR_MEMS_NOT_INITIALIZED'
   | 'ERR_MEMS_ALREADY_INITIALIZED'
   | 'ERR_MEMS_INVALID_SIZE'
@@ -2438,6 +2467,7 @@ export type ErrorCode =
   | 'ERR_MEMS_CORRUPT'
   | 'ERR_MEMS_INTERNAL'
   | FileErrorCode
+  | MapErrorCode
   | LoadErrorCode;
 
 /**
@@ -2486,6 +2516,22 @@ export type FileErrorCode =
   | 'ERR_MEMS_TOO_MANY_ROOTS'
   | 'ERR_MEMS_ROOT_NAME'
   | 'ERR_MEMS_FILE';
+
+/**
+ * The `code` of an error about a map; see {@link Heap.map}.
+ *
+ * - `ERR_MEMS_MAP_NAME`: the name of a map has no bytes, or more than 46.
+ * - `ERR_MEMS_KEY_TOO_LONG`: a key has more than 65,535 bytes.
+ * - `ERR_MEMS_TOO_LARGE`: an entry is larger than the map may be, or a value than 4 GiB. The message has both lengths.
+ * - `ERR_MEMS_NOT_A_COUNTER`: {@link SharedMap.increment} is called for a key whose value was set.
+ * - `ERR_OUT_OF_RANGE`: a counter would be less than -2^63 or more than 2^63 - 1 (RangeError). It stays as it is.
+ */
+export type MapErrorCode =
+  | 'ERR_MEMS_MAP_NAME'
+  | 'ERR_MEMS_KEY_TOO_LONG'
+  | 'ERR_MEMS_TOO_LARGE'
+  | 'ERR_MEMS_NOT_A_COUNTER'
+  | 'ERR_OUT_OF_RANGE';
 
 /**
  * The `code` of an error that is thrown when the package is loaded.
