@@ -1488,7 +1488,8 @@ export interface HeapFileOptions<Address extends bigint | number = bigint> {
   zeroOnFree?: boolean;
   /**
    * Whether the heap has to survive a power failure: what comes back then is the state of its last finished {@link Heap.sync}. A new file is
-   * made so. A file that is there is as it was made, and `true` throws `ERR_MEMS_NOT_DURABLE` if it is not durable. Not together with
+   * made so. A file that is there is as it was made, and `true` throws `ERR_MEMS_NOT_DURABLE` if it is not durable: a program can make a new
+   * file, and copy the data. Not together with
    * `zeroOnFree` (`ERR_MEMS_FILE`).
    *
    * The bytes of a block that is freed in a durable heap are not used again before the next sync has finished, so a heap that is never synced
@@ -2480,7 +2481,8 @@ export type ErrorCode =
  * - `ERR_MEMS_FILE_CORRUPT`: the file is damaged. The message says where.
  * - `ERR_MEMS_NEEDS_RECOVERY`: the file was open when the system stopped (power, kernel), so the disk may have some of its newer pages
  *   and some of its older; or the disk has failed. See {@link HeapFileOptions.onPowerLoss}.
- * - `ERR_MEMS_NOT_DURABLE`: the file was not made with {@link HeapFileOptions.durable}, and cannot be synced.
+ * - `ERR_MEMS_NOT_DURABLE`: the file was not made with {@link HeapFileOptions.durable}, and cannot be synced; or a new one would not be, and
+ *   `syncEvery` is given.
  * - `ERR_MEMS_SYNC_FAILED`: the system could not write the file to the disk; its own error is the `cause`. What the disk has is
  *   unknown then, and a later attempt could succeed without having written all, so each later sync of each process fails as well, until
  *   all have closed the file and one opens it again, which returns to the last sync that has finished.

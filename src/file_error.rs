@@ -56,9 +56,19 @@ pub enum FileError {
 
     /// A sync of a heap file that does not survive a power failure.
     #[error(
-        "The heap file {path} was not made with durable: true, so that it cannot be synced, and does not survive a power failure"
+        "The heap file {path} was not made with durable: true, so that it cannot be synced, and does not survive a power failure. That is \
+         chosen when a file is made: for one that does, have a program make a new file, and copy the data"
     )]
     NotDurable {
+        /// The file's path.
+        path: String,
+    },
+
+    /// A file that is to be synced every so often, and would be made one that cannot be synced.
+    #[error(
+        "The heap file {path} is not created, since syncEvery is for files that are made with durable: true. Pass both, or neither"
+    )]
+    NothingToSync {
         /// The file's path.
         path: String,
     },
@@ -294,7 +304,7 @@ impl FileError {
             Self::FileVersion { .. } | Self::ForReadersOnly { .. } => "ERR_MEMS_FILE_VERSION",
             Self::FileCorrupt { .. } => "ERR_MEMS_FILE_CORRUPT",
             Self::NeedsRecovery { .. } => "ERR_MEMS_NEEDS_RECOVERY",
-            Self::NotDurable { .. } => "ERR_MEMS_NOT_DURABLE",
+            Self::NotDurable { .. } | Self::NothingToSync { .. } => "ERR_MEMS_NOT_DURABLE",
             Self::SyncFailed { .. } => "ERR_MEMS_SYNC_FAILED",
             Self::FileInUse { .. } => "ERR_MEMS_FILE_IN_USE",
             Self::FileSystem { .. } => "ERR_MEMS_FILE_SYSTEM",

@@ -484,7 +484,7 @@ describe('refused are', () => {
     );
   });
 
-  test('a durable heap in a file that is not, and options that do not go together', () => {
+  test('a durable heap in a file that is not', () => {
     const plain = opened();
     plain.close();
     for (const options of [{ durable: true }, { syncEvery: 100 }]) {
@@ -505,9 +505,29 @@ describe('refused are', () => {
     Heap.open(durable, { durable: true }).close();
     opened({}, durable).syncSync();
     assert.equal(
-      codeOf(() => Heap.open(newPath(), { durable: true, zeroOnFree: true })),
+      codeOf(() => Heap.open(durable, { zeroOnFree: true })),
       'ERR_MEMS_FILE',
     );
+  });
+
+  test('options that do not go together, which make no file', () => {
+    for (const [options, code, message] of [
+      [{ syncEvery: 100 }, 'ERR_MEMS_NOT_DURABLE', /\d\.mems is not created.* durable: true/],
+      [{ durable: true, zeroOnFree: true }, 'ERR_MEMS_FILE', /is not created.* zeroOnFree/],
+    ]) {
+      const file = newPath();
+      assert.throws(() => Heap.open(file, options), { code, message });
+      assert.equal(fs.existsSync(file), false);
+      opened({ durable: true, syncEvery: 100 }, file).syncSync();
+    }
+  });
+
+  test('a file that was made another way, in words that say how to have a durable one', () => {
+    const { path: file } = opened();
+    assert.throws(() => Heap.open(file, { durable: true }), {
+      code: 'ERR_MEMS_NOT_DURABLE',
+      message: /chosen when a file is made: .* make a new file, and copy the data/,
+    });
   });
 
   test('values that options cannot have', () => {

@@ -3,7 +3,7 @@
 //! Costs: O(n) for n units after a power failure.
 
 use super::format::{Entry, State};
-use super::open::OnPowerLoss;
+use super::open::{OnPowerLoss, clears_what_comes_back};
 use super::syncs::Syncs;
 use super::{FileOptions, HeapFile, Opened};
 use crate::error::Error;
@@ -52,11 +52,7 @@ impl HeapFile {
         if !is_durable && (options.durable || options.sync_every.is_some()) {
             return Err(FileError::NotDurable { path }.into());
         }
-        if is_durable && options.zero_on_free {
-            let because = "it survives a power failure, and zeroOnFree would clear blocks that one brings back";
-            return Err(FileError::FileRefused { path, what: "opened", because }.into());
-        }
-        Ok(())
+        if is_durable && options.zero_on_free { Err(clears_what_comes_back(&self.path, "opened")) } else { Ok(()) }
     }
 
     /// Writes to disk what the file holds, and in a heap that survives a power failure syncs it, while no other process has it open. Returns

@@ -145,7 +145,24 @@ impl Opened {
     }
 }
 
+/// Fails if no file can be made as the options want it.
+fn check_new(path: &Path, options: &FileOptions) -> Result<(), Error> {
+    if options.durable && options.zero_on_free {
+        return Err(clears_what_comes_back(path, "created"));
+    }
+    if !options.durable && options.sync_every.is_some() {
+        return Err(FileError::NothingToSync { path: path.display().to_string() }.into());
+    }
+    Ok(())
+}
+
+/// The error for a durable file that a heap with `zeroOnFree` would be in; `what` was tried, as in "opened".
+pub(super) fn clears_what_comes_back(path: &Path, what: &'static str) -> Error {
+    refused(path, what, "it survives a power failure, and zeroOnFree would clear blocks that one brings back")
+}
+
 fn create(path: &Path, options: &FileOptions) -> Result<(), Error> {
+    check_new(path, options)?;
     let uuid = file::new_uuid().map_err(|error| failed(path, "created", &error))?;
     let boot = file::boot_id().map_err(|error| failed(path, "created", &error))?;
     let created = File::create(path, options.mode, HEADER, options.any_file_system, &mut |file| {
