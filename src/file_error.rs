@@ -45,13 +45,20 @@ pub enum FileError {
 
     /// A heap file that was open when the system stopped.
     #[error(
-        "The heap file {path} was open when the system stopped, so the disk may have some of its newer pages and some of its older. \
-         Pass onPowerLoss: 'salvage', or call Heap.repair(), to keep what is sound; pass onPowerLoss: 'reset' to begin with an empty heap; or \
-         remove the file"
+        "The heap file {path} was open when the system stopped, so the disk may have some of its newer pages and some of its older. {}",
+        if *.is_durable {
+            "Open it for writing, with onPowerLoss: 'restore' or none, to bring back its last sync. Where that fails, or is not wanted, \
+             onPowerLoss: 'salvage' or Heap.repair() keeps what is sound, and onPowerLoss: 'reset' begins with an empty heap"
+        } else {
+            "Open it for writing with onPowerLoss: 'salvage', or call Heap.repair(), to keep what is sound; open it with onPowerLoss: 'reset' \
+             to begin with an empty heap; or remove the file"
+        }
     )]
     NeedsRecovery {
         /// The file's path.
         path: String,
+        /// Whether a sync comes back.
+        is_durable: bool,
     },
 
     /// A sync of a heap file that does not survive a power failure.

@@ -302,7 +302,7 @@ impl Mems {
             let file = HeapFile::look_into(opened, options)?;
             // Who only reads can mend nothing.
             if file.has_lost_power()? {
-                return Err(FileError::NeedsRecovery { path: file.path_said() }.into());
+                return Err(file.needs_recovery());
             }
             return Self::build(file, options);
         }
