@@ -1533,8 +1533,8 @@ export interface HeapProcess {
 }
 
 /**
- * Names for addresses of a heap file, by which a program finds its data again: at most 256. They are in the file, so all processes see the
- * same ones, and they are read each time. A root does not keep its block: freeing the block leaves the name with an address of nothing.
+ * Names for addresses of a heap file, by which a program finds its data again: at most 256, with the file's maps. They are in the file, so all
+ * processes see the same ones, and they are read each time. A root does not keep its block: freeing the block leaves the name with an address of nothing.
  *
  * @example
  * const heap = Heap.open('roots.heap');
@@ -1866,7 +1866,8 @@ export interface Heap<Address extends bigint | number = bigint> {
   readonly roots: HeapRoots<Address>;
   /**
    * Returns the map of a name, and makes it if there is none: a cache for all threads that have the heap, and in a heap file for all processes, which
-   * outlives them. A heap file has 256 maps and roots at most. In TypeScript, name the type of values in JSON or of `v8.serialize`:
+   * outlives them. A heap file has at most 256 maps and roots in all, and a map stays for as long as its heap. In
+   * TypeScript, name the type of values in JSON or of `v8.serialize`:
    * `heap.map<User>('users', { encoding: 'json' })`.
    *
    * @param name - A string of 1 to 46 bytes of UTF-8, without zeros.
@@ -2496,7 +2497,7 @@ export type ErrorCode =
  * - `ERR_MEMS_LOCK_TIMEOUT`: another process that is alive has held the file's lock for {@link HeapFileOptions.lockTimeout}. The message
  *   names its slot and process id.
  * - `ERR_MEMS_TOO_MANY_PROCESSES`: 1024 processes have the file open.
- * - `ERR_MEMS_TOO_MANY_ROOTS`: the heap has 256 roots.
+ * - `ERR_MEMS_TOO_MANY_ROOTS`: the heap has 256 roots and maps. A root can be deleted, a map cannot.
  * - `ERR_MEMS_ROOT_NAME`: the name of a root has no bytes, or more than 47.
  * - `ERR_MEMS_FILE`: the system refuses to open, create, map or lock the file; or the path is a symbolic link, no regular file, or a file of
  *   another user that others may write to. The message says which.

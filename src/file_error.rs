@@ -204,11 +204,16 @@ pub enum FileError {
         most: usize,
     },
 
-    /// A heap file with as many roots as it can have.
-    #[error("The heap file has {most} roots, the most that it can have. Delete some of them first")]
+    /// A heap file with as many roots and maps as it can have.
+    #[error(
+        "The heap file has {most} roots and maps, the most that it can have{}",
+        if *.maps < *.most { ". Delete a root that is not needed: maps stay" } else { ", all of them maps, which stay. Put more into fewer maps" }
+    )]
     TooManyRoots {
         /// The limit.
         most: usize,
+        /// How many of them are maps.
+        maps: usize,
     },
 
     /// A name that no root can have.
