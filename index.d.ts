@@ -2494,8 +2494,8 @@ export type ErrorCode =
  *   Every call but {@link Heap.close} throws it from then on.
  * - `ERR_MEMS_READ_ONLY`: the heap was opened with {@link HeapFileOptions.readOnly}, and the call would change it or its bytes.
  * - `ERR_MEMS_OUT_OF_SPACE`: the disk has no room for what the file would have to grow by.
- * - `ERR_MEMS_LOCK_TIMEOUT`: another process that is alive has held the file's lock for {@link HeapFileOptions.lockTimeout}. The message
- *   names its slot and process id.
+ * - `ERR_MEMS_LOCK_TIMEOUT`: another process has held the file's lock for {@link HeapFileOptions.lockTimeout}. The message names its slot and
+ *   process id, and says whether it is alive: for a heap that is only read it may be dead, since only a process that writes takes over its lock.
  * - `ERR_MEMS_TOO_MANY_PROCESSES`: 1024 processes have the file open.
  * - `ERR_MEMS_TOO_MANY_ROOTS`: the heap has 256 roots and maps. A root can be deleted, a map cannot.
  * - `ERR_MEMS_ROOT_NAME`: the name of a root has no bytes, or more than 47.

@@ -182,10 +182,8 @@ pub enum FileError {
         received: String,
     },
 
-    /// Another process that has held the lock of a heap file for too long.
-    #[error(
-        "The heap file {path} has been locked by {holder} for {seconds} seconds. The process is alive: it may be stopped"
-    )]
+    /// A lock of a heap file that another process has held for too long, or has left.
+    #[error("The heap file {path} has been locked by {holder} for {seconds} seconds. {advice}")]
     LockTimeout {
         /// The file's path.
         path: String,
@@ -193,6 +191,8 @@ pub enum FileError {
         holder: String,
         /// How long was waited.
         seconds: String,
+        /// What is known of the holder, and what to do.
+        advice: &'static str,
     },
 
     /// A heap file that as many processes have open as can have.
@@ -308,6 +308,21 @@ impl FileError {
     ) -> Self {
         Self::FileFailed { path: path.display().to_string(), what, error: SystemError::new(call, error) }
     }
+
+    /// The error for a lock that a process has held for all of `patience`. It is alive, or the system would have released the lock.
+    #[cfg(feature = "c-abi")]
+    pub(crate) fn locked(path: &std::path::Path, holder: &str, patience: std::time::Duration) -> Self {
+        Self::LockTimeout {
+            path: path.display().to_string(),
+            holder: holder.to_owned(),
+            seconds: patience.as_secs_f64().to_string(),
+            advice: Self::IS_ALIVE,
+        }
+    }
+
+    /// What is said of a process that is alive, and has a lock for too long.
+    #[cfg(feature = "c-abi")]
+    pub(crate) const IS_ALIVE: &'static str = "The process is alive: it may be stopped";
 
     /// The stable code of this error.
     pub(crate) const fn code(&self) -> &'static str {

@@ -815,8 +815,23 @@ describe('several threads and processes', () => {
     // Looking at live blocks takes no lock.
     assert.equal(heap.usableSize(block), 16);
     assert.equal(heap.roots.get('none'), undefined);
+    const reader = Heap.open(heap.path, { readOnly: true, lockTimeout: 50 });
+    assert.throws(() => reader.verify(), { message: /The process is alive: it may be stopped$/ });
     await other.end();
+    // The next process in the slot is none that holds the lock.
+    const next = await holder(heap.path);
+    for (const [held, said] of [
+      [(generation << 16n) | 2n, /a process that had the slot 1 .* The process is dead/],
+      [0xffffn, /nobody that is known .* open the file for writing/],
+    ]) {
+      word.writeBigUInt64LE(held);
+      overwrite(heap.path, 1024, word);
+      assert.throws(() => reader.verify(), { code: 'ERR_MEMS_LOCK_TIMEOUT', message: said });
+    }
     assert.equal(heap.malloc(8), block + 16n);
+    reader.verify();
+    reader.close();
+    await next.end();
     heap.verify();
   });
 

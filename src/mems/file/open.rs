@@ -271,13 +271,7 @@ impl HeapFile {
         operation: impl FnOnce() -> Result<T, Error>,
     ) -> Result<T, Error> {
         if !file.lock_byte(byte::OPENING, patience).map_err(|error| failed(path, "locked", &error))? {
-            let (path, seconds) = (path.display().to_string(), patience.as_secs_f64().to_string());
-            return Err(FileError::LockTimeout {
-                path,
-                holder: "a process that opens or closes it".to_owned(),
-                seconds,
-            }
-            .into());
+            return Err(FileError::locked(path, "a process that opens or closes it", patience).into());
         }
         let done = operation();
         // Fails only if the file is gone: the lock ends with the file's descriptor then.
