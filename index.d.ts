@@ -1598,6 +1598,9 @@ export interface MapOptions<Value = Buffer> {
    * The most bytes of all blocks of the map, its tables included. Entries are evicted to stay below it. It is the map's: of those who give it,
    * in all processes, the last one counts. 0 or `Infinity` for no limit.
    *
+   * The heap needs room beside the bytes of its maps, about as much again: freed blocks leave holes of other sizes than the next need, and in a
+   * durable heap wait for the next sync. A map whose `maxBytes` is near the heap's `maxSize` ends in sets that throw `ERR_MEMS_OUT_OF_MEMORY`.
+   *
    * @defaultValue that of the map; a new one has no limit, and grows until the heap or the disk is full
    */
   maxBytes?: number;
