@@ -1489,7 +1489,8 @@ export interface HeapFileOptions<Address extends bigint | number = bigint> {
   zeroOnFree?: boolean;
   /**
    * Whether the heap has to survive a power failure: what comes back then is the state of its last finished {@link Heap.sync}. A new file is
-   * made so. A file that is there is as it was made, and `true` throws `ERR_MEMS_NOT_DURABLE` if it is not durable. Not together with
+   * made so. A file that is there is as it was made, and `true` throws `ERR_MEMS_NOT_DURABLE` if it is not durable: a program can make a new
+   * file, and copy the data. Not together with
    * `zeroOnFree` (`ERR_MEMS_FILE`).
    *
    * The bytes of a block that is freed in a durable heap are not used again before the next sync has finished, so a heap that is never synced
@@ -1533,8 +1534,8 @@ export interface HeapProcess {
 }
 
 /**
- * Names for addresses of a heap file, by which a program finds its data again: at most 256. They are in the file, so all processes see the
- * same ones, and they are read each time. A root does not keep its block: freeing the block leaves the name with an address of nothing.
+ * Names for addresses of a heap file, by which a program finds its data again: at most 256, with the file's maps. They are in the file, so all
+ * processes see the same ones, and they are read each time. A root does not keep its block: freeing the block leaves the name with an address of nothing.
  *
  * @example
  * const heap = Heap.open('roots.heap');
@@ -1597,6 +1598,9 @@ export interface MapOptions<Value = Buffer> {
   /**
    * The most bytes of all blocks of the map, its tables included. Entries are evicted to stay below it. It is the map's: of those who give it,
    * in all processes, the last one counts. 0 or `Infinity` for no limit.
+   *
+   * The heap needs room beside the bytes of its maps, about as much again: freed blocks leave holes of other sizes than the next need, and in a
+   * durable heap wait for the next sync. A map whose `maxBytes` is near the heap's `maxSize` ends in sets that throw `ERR_MEMS_OUT_OF_MEMORY`.
    *
    * @defaultValue that of the map; a new one has no limit, and grows until the heap or the disk is full
    */
@@ -1868,7 +1872,8 @@ export interface Heap<Address extends bigint | number = bigint> {
   readonly roots: HeapRoots<Address>;
   /**
    * Returns the map of a name, and makes it if there is none: a cache for all threads that have the heap, and in a heap file for all processes, which
-   * outlives them. A heap file has 256 maps and roots at most. In TypeScript, name the type of values in JSON or of `v8.serialize`:
+   * outlives them. A heap file has at most 256 maps and roots in all, and a map stays for as long as its heap. In
+   * TypeScript, name the type of values in JSON or of `v8.serialize`:
    * `heap.map<User>('users', { encoding: 'json' })`.
    *
    * @param name - A string of 1 to 46 bytes of UTF-8, without zeros.
@@ -2200,7 +2205,8 @@ export interface HeapConstructor {
    * `ERR_MEMS_NOT_DURABLE`, `ERR_MEMS_SYNC_FAILED`, `ERR_MEMS_FILE_IN_USE`, `ERR_MEMS_FILE_SYSTEM`, `ERR_MEMS_OUT_OF_SPACE`, `ERR_MEMS_LOCK_TIMEOUT` while another process opens or closes
    * it, `ERR_MEMS_TOO_MANY_PROCESSES`, `ERR_MEMS_FILE`: see {@link FileErrorCode}.
    * @throws `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` (TypeError), `ERR_MEMS_INVALID_SIZE` (RangeError) for an option that is not
-   * valid or does not exist; `ERR_MEMS_OUT_OF_MEMORY` if 32768 heaps are open. If the system refuses the file, its own error is the `cause`.
+   * valid or does not exist; `ERR_MEMS_OUT_OF_MEMORY` if 32768 heaps are open. `ERR_INVALID_URL_SCHEME`,
+   * `ERR_INVALID_FILE_URL_HOST`, `ERR_INVALID_FILE_URL_PATH` (TypeError) for a URL that names no file. If the system refuses the file, its own error is the `cause`.
    *
    * @example
    * try {
@@ -2420,11 +2426,39 @@ export interface OutOfMemoryError extends Error {
   available: number;
 }
 
-/** The `code` of every error that MeMS throws. */
+/**
+ * The `code` of every error that MeMS throws. What a user's own function throws, as `encode` of a map, is passed on as it is.
+ *
+ * - `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`: an argument or an option has another type or value than the message says (TypeError).
+ * - `ERR_INVALID_THIS`: a method is called on another object than those of its class (TypeError).
+ * - `ERR_INVALID_URL_SCHEME`, `ERR_INVALID_FILE_URL_HOST`, `ERR_INVALID_FILE_URL_PATH`: a URL in the place of a path is no `file:` URL, has a
+ *   host, or a path that no file has (TypeError). The runtime's own `fileURLToPath` throws them.
+ * - `ERR_MEMS_NOT_INITIALIZED`: the default heap needs {@link init} before the call.
+ * - `ERR_MEMS_ALREADY_INITIALIZED`: {@link init} has been called, with other options.
+ * - `ERR_MEMS_INVALID_SIZE`: a size, a count or a limit is out of its range (RangeError).
+ * - `ERR_MEMS_INVALID_ALIGNMENT`: an alignment is no power of two, or out of its range (RangeError).
+ * - `ERR_MEMS_OUT_OF_RANGE`: an address is in no main block of the heap (RangeError).
+ * - `ERR_MEMS_NOT_ALLOCATED`: no live block is at an address: it may have been freed.
+ * - `ERR_MEMS_NOT_BLOCK_START`: an address is inside of a block. The message has the block's start.
+ * - `ERR_MEMS_OUT_OF_BLOCK`: bytes that are asked for are not all in one block, or more than the runtime allows in one view (RangeError).
+ * - `ERR_MEMS_MISALIGNED`: a typed array cannot begin at an address, which is no multiple of its elements' size (RangeError).
+ * - `ERR_MEMS_CLOSED`: the heap has been closed, or the default heap ended by {@link finish}.
+ * - `ERR_MEMS_UNKNOWN_HEAP`: no heap has the id that {@link HeapConstructor.attach} was given.
+ * - `ERR_MEMS_OVERFLOW`, `ERR_MEMS_WRITE_AFTER_FREE`: in a hardened heap, bytes behind a block's end or in a freed block have been changed.
+ * - `ERR_MEMS_LOCK_LIMIT`: the system does not let the process lock as much memory as the heap would have.
+ * - `ERR_MEMS_UNSUPPORTED`: this runtime or this build of the addon cannot do what is asked for.
+ * - `ERR_MEMS_OUT_OF_MEMORY`: there is no memory, or the heap has no room below its limit; see {@link OutOfMemoryError}.
+ * - `ERR_MEMS_RECORDING`: a recording, snapshot or report cannot be begun, written or ended.
+ * - `ERR_MEMS_CORRUPT`: the heap's bookkeeping, or a value of a map, is not what MeMS has written.
+ * - `ERR_MEMS_INTERNAL`: a bug in MeMS.
+ */
 export type ErrorCode =
   | 'ERR_INVALID_ARG_TYPE'
   | 'ERR_INVALID_ARG_VALUE'
   | 'ERR_INVALID_THIS'
+  | 'ERR_INVALID_URL_SCHEME'
+  | 'ERR_INVALID_FILE_URL_HOST'
+  | 'ERR_INVALID_FILE_URL_PATH'
   | 'ERR_MEMS_NOT_INITIALIZED'
   | 'ERR_MEMS_ALREADY_INITIALIZED'
   | 'ERR_MEMS_INVALID_SIZE'
@@ -2445,6 +2479,7 @@ export type ErrorCode =
   | 'ERR_MEMS_CORRUPT'
   | 'ERR_MEMS_INTERNAL'
   | FileErrorCode
+  | MapErrorCode
   | LoadErrorCode;
 
 /**
@@ -2457,7 +2492,8 @@ export type ErrorCode =
  * - `ERR_MEMS_FILE_CORRUPT`: the file is damaged. The message says where.
  * - `ERR_MEMS_NEEDS_RECOVERY`: the file was open when the system stopped (power, kernel), so the disk may have some of its newer pages
  *   and some of its older; or the disk has failed. See {@link HeapFileOptions.onPowerLoss}.
- * - `ERR_MEMS_NOT_DURABLE`: the file was not made with {@link HeapFileOptions.durable}, and cannot be synced.
+ * - `ERR_MEMS_NOT_DURABLE`: the file was not made with {@link HeapFileOptions.durable}, and cannot be synced; or a new one would not be, and
+ *   `syncEvery` is given.
  * - `ERR_MEMS_SYNC_FAILED`: the system could not write the file to the disk; its own error is the `cause`. What the disk has is
  *   unknown then, and a later attempt could succeed without having written all, so each later sync of each process fails as well, until
  *   all have closed the file and one opens it again, which returns to the last sync that has finished.
@@ -2468,10 +2504,10 @@ export type ErrorCode =
  *   Every call but {@link Heap.close} throws it from then on.
  * - `ERR_MEMS_READ_ONLY`: the heap was opened with {@link HeapFileOptions.readOnly}, and the call would change it or its bytes.
  * - `ERR_MEMS_OUT_OF_SPACE`: the disk has no room for what the file would have to grow by.
- * - `ERR_MEMS_LOCK_TIMEOUT`: another process that is alive has held the file's lock for {@link HeapFileOptions.lockTimeout}. The message
- *   names its slot and process id.
+ * - `ERR_MEMS_LOCK_TIMEOUT`: another process has held the file's lock for {@link HeapFileOptions.lockTimeout}. The message names its slot and
+ *   process id, and says whether it is alive: for a heap that is only read it may be dead, since only a process that writes takes over its lock.
  * - `ERR_MEMS_TOO_MANY_PROCESSES`: 1024 processes have the file open.
- * - `ERR_MEMS_TOO_MANY_ROOTS`: the heap has 256 roots.
+ * - `ERR_MEMS_TOO_MANY_ROOTS`: the heap has 256 roots and maps. A root can be deleted, a map cannot.
  * - `ERR_MEMS_ROOT_NAME`: the name of a root has no bytes, or more than 47.
  * - `ERR_MEMS_FILE`: the system refuses to open, create, map or lock the file; or the path is a symbolic link, no regular file, or a file of
  *   another user that others may write to. The message says which.
@@ -2493,6 +2529,22 @@ export type FileErrorCode =
   | 'ERR_MEMS_TOO_MANY_ROOTS'
   | 'ERR_MEMS_ROOT_NAME'
   | 'ERR_MEMS_FILE';
+
+/**
+ * The `code` of an error about a map; see {@link Heap.map}.
+ *
+ * - `ERR_MEMS_MAP_NAME`: the name of a map has no bytes, or more than 46.
+ * - `ERR_MEMS_KEY_TOO_LONG`: a key has more than 65,535 bytes.
+ * - `ERR_MEMS_TOO_LARGE`: an entry is larger than the map may be, or a value than 4 GiB. The message has both lengths.
+ * - `ERR_MEMS_NOT_A_COUNTER`: {@link SharedMap.increment} is called for a key whose value was set.
+ * - `ERR_OUT_OF_RANGE`: a counter would be less than -2^63 or more than 2^63 - 1 (RangeError). It stays as it is.
+ */
+export type MapErrorCode =
+  | 'ERR_MEMS_MAP_NAME'
+  | 'ERR_MEMS_KEY_TOO_LONG'
+  | 'ERR_MEMS_TOO_LARGE'
+  | 'ERR_MEMS_NOT_A_COUNTER'
+  | 'ERR_OUT_OF_RANGE';
 
 /**
  * The `code` of an error that is thrown when the package is loaded.

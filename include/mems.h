@@ -108,7 +108,7 @@ typedef enum mems_error {
   MEMS_ERROR_FILE = 19,
   /* The disk has no room for what a heap file would have to grow by. */
   MEMS_ERROR_OUT_OF_SPACE = 20,
-  /* Another process has held the lock of a heap file all the time. It is alive, and may be stopped. */
+  /* Another process has held the lock of a heap file all the time: it may be stopped. For a heap that is only read it may also be dead. */
   MEMS_ERROR_LOCK_TIMEOUT = 21,
   /* A call that would change a heap file that was opened for reading only. */
   MEMS_ERROR_READ_ONLY = 22,

@@ -31,7 +31,7 @@ function counterOf(bytes, length) {
   return bytes.readBigInt64LE(0);
 }
 
-/** Encodings by name: the number that entries have, and how values become bytes and values again. */
+/** Encodings by name: the number that entries have, and how values become bytes and values again. The `name` of a value is for messages. */
 const ENCODINGS = {
   binary: {
     number: 0,
@@ -40,17 +40,17 @@ const ENCODINGS = {
   },
   string: {
     number: 1,
-    encode(value) {
-      if (typeof value !== 'string') throw wrongType('value', 'a string', value);
+    encode(value, name = 'value') {
+      if (typeof value !== 'string') throw wrongType(name, 'a string', value);
       return value;
     },
     decode: (bytes, length) => bytes.toString('utf8', 0, length),
   },
   json: {
     number: 2,
-    encode(value) {
+    encode(value, name = 'value') {
       const text = JSON.stringify(value);
-      if (text === undefined) throw wrongType('value', 'what JSON can have', value);
+      if (text === undefined) throw wrongType(name, 'what JSON can have', value);
       return text;
     },
     decode(bytes, length) {

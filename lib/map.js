@@ -276,7 +276,8 @@ class SharedMap {
 
   compareAndSet(key, expected, value, options) {
     const ttl = ttlOf(known(options, CALL_OPTIONS, 'compareAndSet()').ttl, this.#ttl);
-    const before = expected === undefined ? undefined : this.#of.encoding.encode(expected);
+    const before =
+      expected === undefined ? undefined : this.#of.encoding.encode(expected, 'expected');
     return binding.mapCompareAndSet(
       this.#of.map,
       key,

@@ -45,20 +45,37 @@ pub enum FileError {
 
     /// A heap file that was open when the system stopped.
     #[error(
-        "The heap file {path} was open when the system stopped, so the disk may have some of its newer pages and some of its older. \
-         Pass onPowerLoss: 'salvage', or call Heap.repair(), to keep what is sound; pass onPowerLoss: 'reset' to begin with an empty heap; or \
-         remove the file"
+        "The heap file {path} was open when the system stopped, so the disk may have some of its newer pages and some of its older. {}",
+        if *.is_durable {
+            "Open it for writing, with onPowerLoss: 'restore' or none, to bring back its last sync. Where that fails, or is not wanted, \
+             onPowerLoss: 'salvage' or Heap.repair() keeps what is sound, and onPowerLoss: 'reset' begins with an empty heap"
+        } else {
+            "Open it for writing with onPowerLoss: 'salvage', or call Heap.repair(), to keep what is sound; open it with onPowerLoss: 'reset' \
+             to begin with an empty heap; or remove the file"
+        }
     )]
     NeedsRecovery {
         /// The file's path.
         path: String,
+        /// Whether a sync comes back.
+        is_durable: bool,
     },
 
     /// A sync of a heap file that does not survive a power failure.
     #[error(
-        "The heap file {path} was not made with durable: true, so that it cannot be synced, and does not survive a power failure"
+        "The heap file {path} was not made with durable: true, so that it cannot be synced, and does not survive a power failure. That is \
+         chosen when a file is made: for one that does, have a program make a new file, and copy the data"
     )]
     NotDurable {
+        /// The file's path.
+        path: String,
+    },
+
+    /// A file that is to be synced every so often, and would be made one that cannot be synced.
+    #[error(
+        "The heap file {path} is not created, since syncEvery is for files that are made with durable: true. Pass both, or neither"
+    )]
+    NothingToSync {
         /// The file's path.
         path: String,
     },
@@ -165,10 +182,8 @@ pub enum FileError {
         received: String,
     },
 
-    /// Another process that has held the lock of a heap file for too long.
-    #[error(
-        "The heap file {path} has been locked by {holder} for {seconds} seconds. The process is alive: it may be stopped"
-    )]
+    /// A lock of a heap file that another process has held for too long, or has left.
+    #[error("The heap file {path} has been locked by {holder} for {seconds} seconds. {advice}")]
     LockTimeout {
         /// The file's path.
         path: String,
@@ -176,6 +191,8 @@ pub enum FileError {
         holder: String,
         /// How long was waited.
         seconds: String,
+        /// What is known of the holder, and what to do.
+        advice: &'static str,
     },
 
     /// A heap file that as many processes have open as can have.
@@ -187,11 +204,16 @@ pub enum FileError {
         most: usize,
     },
 
-    /// A heap file with as many roots as it can have.
-    #[error("The heap file has {most} roots, the most that it can have. Delete some of them first")]
+    /// A heap file with as many roots and maps as it can have.
+    #[error(
+        "The heap file has {most} roots and maps, the most that it can have{}",
+        if *.maps < *.most { ". Delete a root that is not needed: maps stay" } else { ", all of them maps, which stay. Put more into fewer maps" }
+    )]
     TooManyRoots {
         /// The limit.
         most: usize,
+        /// How many of them are maps.
+        maps: usize,
     },
 
     /// A name that no root can have.
@@ -287,6 +309,21 @@ impl FileError {
         Self::FileFailed { path: path.display().to_string(), what, error: SystemError::new(call, error) }
     }
 
+    /// The error for a lock that a process has held for all of `patience`. It is alive, or the system would have released the lock.
+    #[cfg(feature = "c-abi")]
+    pub(crate) fn locked(path: &std::path::Path, holder: &str, patience: std::time::Duration) -> Self {
+        Self::LockTimeout {
+            path: path.display().to_string(),
+            holder: holder.to_owned(),
+            seconds: patience.as_secs_f64().to_string(),
+            advice: Self::IS_ALIVE,
+        }
+    }
+
+    /// What is said of a process that is alive, and has a lock for too long.
+    #[cfg(feature = "c-abi")]
+    pub(crate) const IS_ALIVE: &'static str = "The process is alive: it may be stopped";
+
     /// The stable code of this error.
     pub(crate) const fn code(&self) -> &'static str {
         match self {
@@ -294,7 +331,7 @@ impl FileError {
             Self::FileVersion { .. } | Self::ForReadersOnly { .. } => "ERR_MEMS_FILE_VERSION",
             Self::FileCorrupt { .. } => "ERR_MEMS_FILE_CORRUPT",
             Self::NeedsRecovery { .. } => "ERR_MEMS_NEEDS_RECOVERY",
-            Self::NotDurable { .. } => "ERR_MEMS_NOT_DURABLE",
+            Self::NotDurable { .. } | Self::NothingToSync { .. } => "ERR_MEMS_NOT_DURABLE",
             Self::SyncFailed { .. } => "ERR_MEMS_SYNC_FAILED",
             Self::FileInUse { .. } => "ERR_MEMS_FILE_IN_USE",
             Self::FileSystem { .. } => "ERR_MEMS_FILE_SYSTEM",

@@ -9,6 +9,7 @@ const { once } = require('node:events');
 const fs = require('node:fs');
 const path = require('node:path');
 const { Heap } = require('@sambhav-gautam/osmemoryallocator');
+const { stopSystem } = require('../helpers/power.js');
 const { json, mems, SKIP, spawn: run, temporaryFolder } = require('../helpers/command.js');
 
 const ROOT = path.join(__dirname, '..', '..');
@@ -271,5 +272,22 @@ describe('maps of heap files', SKIP, () => {
     fs.writeFileSync(shared, bytes);
     await look();
     assert.ok(fs.readFileSync(shared).equals(bytes), 'looking has written');
+  });
+
+  test('of a file that was open when the system stopped are not read, and what to do is said for a shell', async () => {
+    for (const durable of [true, false]) {
+      const stopped = path.join(folder, `stopped-${durable}.heap`);
+      const heap = Heap.open(stopped, { durable });
+      heap.map('pages').set('a', 'b');
+      heap.close();
+      stopSystem(stopped);
+      const { status, stdout, stderr } = await mems(['map', stopped]);
+      assert.deepEqual([status, stdout], [2, '']);
+      const said = stderr.replace(/\s+/g, ' ');
+      assert.doesNotMatch(said, /onPowerLoss|readOnly|Heap\./);
+      assert.match(said, /was open when the system stopped/);
+      assert.match(said, new RegExp(`mems repair ${stopped}`));
+      assert.equal(/opens it for writing brings back its last sync/.test(said), durable, said);
+    }
   });
 });

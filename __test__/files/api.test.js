@@ -510,14 +510,22 @@ describe('roots', () => {
       );
     for (let i = 0; i < 256; i++) heap.roots.set(`${i}`.padEnd(47, '.'), block);
     assert.equal([...heap.roots].length, 256);
-    assert.equal(
-      codeOf(() => heap.roots.set('one more', block)),
-      'ERR_MEMS_TOO_MANY_ROOTS',
-    );
+    const refusal = (message) => ({ code: 'ERR_MEMS_TOO_MANY_ROOTS', message });
+    const mixed = refusal(/has 256 roots and maps.* Delete a root/);
+    assert.throws(() => heap.roots.set('one more', block), mixed);
+    const live = heap.stats().counts.live;
+    assert.throws(() => heap.map('one more'), mixed);
+    assert.equal(heap.stats().counts.live, live);
     heap.roots.set('7'.padEnd(47, '.'), block);
     heap.roots.delete('9'.padEnd(47, '.'));
     heap.roots.set('one more', block);
     assert.equal(heap.roots.get('one more'), block);
+    const full = opened();
+    for (let i = 0; i < 256; i++) full.map(`${i}`, { shards: 1 });
+    const named = full.malloc(8);
+    const maps = refusal(/has 256 roots and maps.*, all of them maps, which stay/);
+    assert.throws(() => full.roots.set('one more', named), maps);
+    assert.throws(() => full.map('one more'), maps);
   });
 
   test('are of blocks', () => {
@@ -807,8 +815,23 @@ describe('several threads and processes', () => {
     // Looking at live blocks takes no lock.
     assert.equal(heap.usableSize(block), 16);
     assert.equal(heap.roots.get('none'), undefined);
+    const reader = Heap.open(heap.path, { readOnly: true, lockTimeout: 50 });
+    assert.throws(() => reader.verify(), { message: /The process is alive: it may be stopped$/ });
     await other.end();
+    // The next process in the slot is none that holds the lock.
+    const next = await holder(heap.path);
+    for (const [held, said] of [
+      [(generation << 16n) | 2n, /a process that had the slot 1 .* The process is dead/],
+      [0xffffn, /nobody that is known .* open the file for writing/],
+    ]) {
+      word.writeBigUInt64LE(held);
+      overwrite(heap.path, 1024, word);
+      assert.throws(() => reader.verify(), { code: 'ERR_MEMS_LOCK_TIMEOUT', message: said });
+    }
     assert.equal(heap.malloc(8), block + 16n);
+    reader.verify();
+    reader.close();
+    await next.end();
     heap.verify();
   });
 

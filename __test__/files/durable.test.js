@@ -360,22 +360,21 @@ describe('onPowerLoss', () => {
     for (const options of [{}, { onPowerLoss: 'refuse' }, { onPowerLoss: 'restore' }]) {
       const file = stopped(false);
       const before = fs.readFileSync(file);
-      assert.equal(
-        codeOf(() => Heap.open(file, options)),
-        'ERR_MEMS_NEEDS_RECOVERY',
-      );
+      assert.throws(() => Heap.open(file, options), {
+        code: 'ERR_MEMS_NEEDS_RECOVERY',
+        message: /^(?!.*last sync).*Open it for writing with onPowerLoss: 'salvage'/,
+      });
       // What differs is the process slot that was taken.
       assert.ok(fs.readFileSync(file).subarray(0, 4096).equals(before.subarray(0, 4096)));
     }
     const file = stopped(true);
-    assert.equal(
-      codeOf(() => Heap.open(file, { onPowerLoss: 'refuse' })),
-      'ERR_MEMS_NEEDS_RECOVERY',
-    );
-    assert.equal(
-      codeOf(() => Heap.open(file, { readOnly: true })),
-      'ERR_MEMS_NEEDS_RECOVERY',
-    );
+    for (const options of [{ onPowerLoss: 'refuse' }, { readOnly: true }]) {
+      assert.throws(() => Heap.open(file, options), {
+        code: 'ERR_MEMS_NEEDS_RECOVERY',
+        // What loses the last sync is named after what brings it back.
+        message: /Open it for writing, .* to bring back its last sync\. .*'salvage'/,
+      });
+    }
     assert.deepEqual(contents(opened({}, file)), { early: 'early' });
     assert.deepEqual(contents(opened({ readOnly: true }, file)), { early: 'early' });
   });
@@ -506,7 +505,7 @@ describe('refused are', () => {
     );
   });
 
-  test('a durable heap in a file that is not, and options that do not go together', () => {
+  test('a durable heap in a file that is not', () => {
     const plain = opened();
     plain.close();
     for (const options of [{ durable: true }, { syncEvery: 100 }]) {
@@ -527,9 +526,29 @@ describe('refused are', () => {
     Heap.open(durable, { durable: true }).close();
     opened({}, durable).syncSync();
     assert.equal(
-      codeOf(() => Heap.open(newPath(), { durable: true, zeroOnFree: true })),
+      codeOf(() => Heap.open(durable, { zeroOnFree: true })),
       'ERR_MEMS_FILE',
     );
+  });
+
+  test('options that do not go together, which make no file', () => {
+    for (const [options, code, message] of [
+      [{ syncEvery: 100 }, 'ERR_MEMS_NOT_DURABLE', /\d\.mems is not created.* durable: true/],
+      [{ durable: true, zeroOnFree: true }, 'ERR_MEMS_FILE', /is not created.* zeroOnFree/],
+    ]) {
+      const file = newPath();
+      assert.throws(() => Heap.open(file, options), { code, message });
+      assert.equal(fs.existsSync(file), false);
+      opened({ durable: true, syncEvery: 100 }, file).syncSync();
+    }
+  });
+
+  test('a file that was made another way, in words that say how to have a durable one', () => {
+    const { path: file } = opened();
+    assert.throws(() => Heap.open(file, { durable: true }), {
+      code: 'ERR_MEMS_NOT_DURABLE',
+      message: /chosen when a file is made: .* make a new file, and copy the data/,
+    });
   });
 
   test('values that options cannot have', () => {

@@ -181,6 +181,9 @@ test('a block that no extent has room for is refused for that reason', (t) => {
 test('options that are refused are named, with their units and ranges', () => {
   const refused = (options) => errorOf(() => Heap.open(newPath(), options)).message;
   assert.match(refused({ lockTimeout: '5' }), /options\.lockTimeout.* number of milliseconds/);
+  assert.match(refused({ syncEvery: '5' }), /options\.syncEvery.* number of milliseconds/);
+  for (const syncEvery of [0, -1, 1.5, 2n ** 64n])
+    assert.match(refused({ syncEvery }), /^The syncEvery .* number of milliseconds from 1 to /);
   for (const mode of [-1, 0, 0o400, 0o200, 0o577, 0o1600, 1.5, '600'])
     assert.match(refused({ mode }), /options\.mode.* from 0o600 to 0o777/, String(mode));
   assert.match(

@@ -225,6 +225,19 @@ for (const [kind, made] of [
       for (const key of [5, null, undefined, {}, 5n, Symbol('a')])
         assert.throws(() => map.get(key), code('ERR_INVALID_ARG_TYPE'));
       assert.throws(() => map.set('a', 5), code('ERR_INVALID_ARG_TYPE'));
+      for (const encoding of ['binary', 'string', 'json']) {
+        const encoded = heap.map('pages', { encoding });
+        for (const [name, ...values] of [
+          ['expected', Symbol('a'), 'a'],
+          ['value', 'a', Symbol('a')],
+        ]) {
+          assert.throws(() => encoded.compareAndSet('a', ...values), {
+            code: 'ERR_INVALID_ARG_TYPE',
+            message: new RegExp(`^The "${name}" argument must be`),
+          });
+        }
+      }
+      assert.throws(() => map.compareAndSet('a', null, 'a'), { message: /^The "expected"/ });
       assert.throws(() => map.set('a'.repeat(65_536), ''), code('ERR_MEMS_KEY_TOO_LONG'));
       map.set('a'.repeat(65_535), 'long');
       assert.equal(map.get('a'.repeat(65_535)).toString(), 'long');

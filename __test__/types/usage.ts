@@ -28,6 +28,7 @@ import mems, {
   init,
   leaks,
   library,
+  type MapErrorCode,
   type MapOptions,
   type MapStats,
   type MetricsOptions,
@@ -318,6 +319,7 @@ export class Cache<Value> {
 export const cache = new Cache(users);
 export const fileError: FileErrorCode = 'ERR_MEMS_FILE_IN_USE';
 export const anyError: ErrorCode = fileError;
+export const mapError: MapErrorCode & ErrorCode = 'ERR_MEMS_TOO_LARGE';
 
 export const file: string = library;
 export const sameByDefaultImport: bigint = mems.get(mems.malloc(8)) + physical;

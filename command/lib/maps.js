@@ -6,12 +6,28 @@ const { isUtf8 } = require('node:buffer');
 const { inspect } = require('node:util');
 const { decoded, Heap, stored } = require('../library.js');
 const { Failure, STATUS, unknown } = require('./failure.js');
-const { said } = require('./heap-file.js');
+const { printable, said } = require('./heap-file.js');
+
+/** Opens the heap in a file for reading. The library's error for a file that has to be mended first names what a program does about it. */
+function opened(file) {
+  try {
+    return Heap.open(file, { readOnly: true, followSymlinks: true, anyFileSystem: true });
+  } catch (error) {
+    if (error.code !== 'ERR_MEMS_NEEDS_RECOVERY') throw error;
+    const shown = printable(file);
+    const mended = `mems repair ${shown} keeps what is sound`;
+    throw new Failure(
+      Heap.verify(file).durable
+        ? `${shown} was open when the system stopped. A program that opens it for writing brings back its last sync; ${mended} instead.`
+        : `${shown} was open when the system stopped, so the disk may have some of its newer pages and some of its older: ${mended}.`,
+    );
+  }
+}
 
 /** Calls `work` with the heap in a file. */
 function withHeap(file, work) {
   return said(() => {
-    const heap = Heap.open(file, { readOnly: true, followSymlinks: true, anyFileSystem: true });
+    const heap = opened(file);
     try {
       return work(heap);
     } finally {

@@ -136,6 +136,21 @@ pub(super) fn length(name: &'static str, value: Value) -> Result<u64, Failure> {
     })
 }
 
+/// A time in milliseconds, at least `least`. `name` is for the message.
+fn milliseconds(least: u64, name: &'static str, value: Value) -> Result<Duration, Failure> {
+    let expected = "of type number or bigint, a whole number of milliseconds";
+    let time = length(name, value).map_err(|failure| match failure {
+        Failure::ArgumentType { name, received, .. } => Failure::ArgumentType { name, expected, received },
+        Failure::Length { name, received } => Failure::Time { name, least, received },
+        other => other,
+    })?;
+    if time < least {
+        Err(Failure::Time { name, least, received: value.text()? })
+    } else {
+        Ok(Duration::from_millis(time))
+    }
+}
+
 /// The elements of a `BigUint64Array`, copied: another thread may write to a shared one meanwhile.
 pub(super) fn words(name: &'static str, value: Value) -> Result<Vec<u64>, Failure> {
     let expected = "a BigUint64Array";
@@ -263,15 +278,10 @@ pub(super) fn file_options(value: Value, defaults: FileOptions) -> Result<FileOp
         options.mode = mode.ok_or_else(refused)?;
     }
     if let Some(value) = given.get(c"lockTimeout")? {
-        let expected = "of type number or bigint, a whole number of milliseconds";
-        let milliseconds = length("options.lockTimeout", value).map_err(|failure| match failure {
-            Failure::ArgumentType { name, received, .. } => Failure::ArgumentType { name, expected, received },
-            other => other,
-        })?;
-        options.lock_timeout = Duration::from_millis(milliseconds);
+        options.lock_timeout = milliseconds(0, "options.lockTimeout", value)?;
     }
     if let Some(value) = given.get(c"syncEvery")? {
-        options.sync_every = Some(Duration::from_millis(size("options.syncEvery", value)?));
+        options.sync_every = Some(milliseconds(1, "options.syncEvery", value)?);
     }
     let expected = "'refuse', 'reset', 'salvage' or 'restore'";
     let chosen =

@@ -30,6 +30,12 @@ pub(super) enum Failure {
     /// A count or length that is not valid.
     #[error("The {} must be a whole number from 0 to 9007199254740991. Received {received}", .name.trim_start_matches("options."))]
     Length { name: &'static str, received: String },
+    /// A time that is not valid.
+    #[error(
+        "The {} must be a whole number of milliseconds from {least} to 9007199254740991. Received {received}",
+        .name.trim_start_matches("options.")
+    )]
+    Time { name: &'static str, least: u64, received: String },
     /// An option that does not exist.
     #[error("\"{name}\" is not an option of {function}. The options are {known}")]
     UnknownOption { name: String, function: &'static str, known: String },
@@ -65,7 +71,7 @@ impl Failure {
             Self::Recording(fault) => fault.code(),
             Self::ArgumentType { .. } => "ERR_INVALID_ARG_TYPE",
             Self::UnknownOption { .. } => "ERR_INVALID_ARG_VALUE",
-            Self::Length { .. } => "ERR_MEMS_INVALID_SIZE",
+            Self::Length { .. } | Self::Time { .. } => "ERR_MEMS_INVALID_SIZE",
             Self::NoBuffers => "ERR_MEMS_UNSUPPORTED",
             Self::LongBuffer { .. } => "ERR_MEMS_OUT_OF_BLOCK",
             Self::Napi(_) | Self::Panic(_) => "ERR_MEMS_INTERNAL",
@@ -82,6 +88,7 @@ impl Failure {
             ) => sys::napi_create_type_error,
             Self::LongBuffer { .. }
             | Self::Length { .. }
+            | Self::Time { .. }
             | Self::Mems(
                 Error::InvalidSize { .. }
                 | Error::MaxSizeBelowPage { .. }

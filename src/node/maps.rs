@@ -74,12 +74,12 @@ fn bytes_of(value: Value, most: usize) -> Result<Option<(Vec<u8>, bool)>, usize>
     Ok(Some((bytes, false)))
 }
 
-/// The bytes of a value that is to be set.
-fn value_bytes(value: Value) -> Result<Vec<u8>, Failure> {
+/// The bytes of a value that is to be set, or compared. `name` is for the message.
+fn value_bytes(name: &'static str, value: Value) -> Result<Vec<u8>, Failure> {
     match bytes_of(value, map::layout::MOST_VALUE) {
         Ok(Some((bytes, _))) => Ok(bytes),
         Ok(None) => Err(Failure::ArgumentType {
-            name: "value",
+            name,
             expected: "a string, a Buffer or a Uint8Array",
             received: value.described(),
         }),
@@ -178,7 +178,7 @@ callback! {
 callback! {
     /// `mapSet(map, key, value, ttl): undefined`
     map_set, |map, key, value, ttl| {
-        let value = value_bytes(value)?;
+        let value = value_bytes("value", value)?;
         with_key(key, |bytes, text| changing(map, |open| {
             let flags = text | u32::from(open.encoding) << ENCODING_SHIFT;
             let new = New { key: bytes, value: &value, flags, expiry: expiry(ttl) };
@@ -193,8 +193,11 @@ callback! {
 callback! {
     /// `mapCompareAndSet(map, key, expected, value, ttl): boolean`
     map_compare_and_set, |map, key, expected, value, ttl| {
-        let value = value_bytes(value)?;
-        let expected = if expected.kind() == ValueType::Undefined { None } else { Some(value_bytes(expected)?) };
+        let value = value_bytes("value", value)?;
+        let expected = match expected.kind() {
+            ValueType::Undefined => None,
+            _ => Some(value_bytes("expected", expected)?),
+        };
         with_key(key, |bytes, text| changing(map, |open| {
             let flags = text | u32::from(open.encoding) << ENCODING_SHIFT;
             let new = New { key: bytes, value: &value, flags, expiry: expiry(ttl) };

@@ -3,7 +3,7 @@
 //! Costs: O(n) for n units after a power failure.
 
 use super::format::{Entry, State};
-use super::open::OnPowerLoss;
+use super::open::{OnPowerLoss, clears_what_comes_back};
 use super::syncs::Syncs;
 use super::{FileOptions, HeapFile, Opened};
 use crate::error::Error;
@@ -52,11 +52,12 @@ impl HeapFile {
         if !is_durable && (options.durable || options.sync_every.is_some()) {
             return Err(FileError::NotDurable { path }.into());
         }
-        if is_durable && options.zero_on_free {
-            let because = "it survives a power failure, and zeroOnFree would clear blocks that one brings back";
-            return Err(FileError::FileRefused { path, what: "opened", because }.into());
-        }
-        Ok(())
+        if is_durable && options.zero_on_free { Err(clears_what_comes_back(&self.path, "opened")) } else { Ok(()) }
+    }
+
+    /// The error for a file that was open when the system stopped, and is not to be mended.
+    pub(super) fn needs_recovery(&self) -> Error {
+        FileError::NeedsRecovery { path: self.path_said(), is_durable: self.header.is_durable() }.into()
     }
 
     /// Writes to disk what the file holds, and in a heap that survives a power failure syncs it, while no other process has it open. Returns
@@ -155,11 +156,10 @@ impl Mems {
     pub(super) fn after_power_loss(file: HeapFile, opened: &Opened, options: &FileOptions) -> Result<Self, Error> {
         let is_durable = file.header.is_durable();
         let usual = if is_durable { OnPowerLoss::Restore } else { OnPowerLoss::Refuse };
-        let needs_recovery = || Err(FileError::NeedsRecovery { path: file.path_said() }.into());
         let chosen = options.on_power_loss.unwrap_or(usual);
         let mut heap = match chosen {
-            OnPowerLoss::Refuse => return needs_recovery(),
-            OnPowerLoss::Restore if !is_durable => return needs_recovery(),
+            OnPowerLoss::Refuse => return Err(file.needs_recovery()),
+            OnPowerLoss::Restore if !is_durable => return Err(file.needs_recovery()),
             OnPowerLoss::Restore => {
                 let record = newest_whole(&file, opened, options)?;
                 file.forget_processes();

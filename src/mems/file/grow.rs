@@ -189,7 +189,7 @@ impl Mems {
         let Some(file) = &mut self.file else { return Err(FileError::NotInFile.into()) };
         let is_ours = file.file.lock_byte(byte::GROWTH, file.patience);
         if !is_ours.map_err(|error| file.failed("locked", &error))? {
-            return Err(file.timeout(None));
+            return Err(FileError::locked(&file.path, "a process that enlarges it", file.patience).into());
         }
         let added = self.add_extent(needed, size);
         let Some(file) = &mut self.file else { return Err(FileError::NotInFile.into()) };

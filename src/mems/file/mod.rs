@@ -107,6 +107,9 @@ pub(crate) struct HeapFile {
     syncs: Arc<Syncs>,
 }
 
+/// What is said of a process that has the lock, and is gone. The lock is taken over by a call that has to change something.
+const IS_DEAD: &str = "The process is dead: a process that writes has to take the lock over. To have that done, open the file for writing";
+
 impl HeapFile {
     /// The path that the file was opened by.
     pub fn path(&self) -> &Path {
@@ -157,13 +160,20 @@ impl HeapFile {
         Ok(Taken::Free)
     }
 
+    /// The error for the lock, which `holder` has held for too long. A call that changes something takes it over from a dead process.
     fn timeout(&self, holder: Option<Owner>) -> Error {
-        FileError::LockTimeout {
-            path: self.path_said(),
-            holder: self.said(holder),
-            seconds: self.patience.as_secs_f64().to_string(),
-        }
-        .into()
+        let (path, seconds) = (self.path_said(), self.patience.as_secs_f64().to_string());
+        let (holder, advice) = match holder {
+            Some(owner) if !self.header.has_slot(owner) => {
+                (format!("a process that had the slot {}", owner.slot), IS_DEAD)
+            }
+            Some(owner) if self.is_dead(owner) => (self.said(holder), IS_DEAD),
+            Some(_) => (self.said(holder), FileError::IS_ALIVE),
+            None => {
+                (self.said(None), "Call again; if that does not help, open the file for writing, which mends the lock")
+            }
+        };
+        FileError::LockTimeout { path, holder, seconds, advice }.into()
     }
 
     /// Releases the lock, if this process holds it.

@@ -145,7 +145,24 @@ impl Opened {
     }
 }
 
+/// Fails if no file can be made as the options want it.
+fn check_new(path: &Path, options: &FileOptions) -> Result<(), Error> {
+    if options.durable && options.zero_on_free {
+        return Err(clears_what_comes_back(path, "created"));
+    }
+    if !options.durable && options.sync_every.is_some() {
+        return Err(FileError::NothingToSync { path: path.display().to_string() }.into());
+    }
+    Ok(())
+}
+
+/// The error for a durable file that a heap with `zeroOnFree` would be in; `what` was tried, as in "opened".
+pub(super) fn clears_what_comes_back(path: &Path, what: &'static str) -> Error {
+    refused(path, what, "it survives a power failure, and zeroOnFree would clear blocks that one brings back")
+}
+
 fn create(path: &Path, options: &FileOptions) -> Result<(), Error> {
+    check_new(path, options)?;
     let uuid = file::new_uuid().map_err(|error| failed(path, "created", &error))?;
     let boot = file::boot_id().map_err(|error| failed(path, "created", &error))?;
     let created = File::create(path, options.mode, HEADER, options.any_file_system, &mut |file| {
@@ -256,13 +273,7 @@ impl HeapFile {
         operation: impl FnOnce() -> Result<T, Error>,
     ) -> Result<T, Error> {
         if !file.lock_byte(byte::OPENING, patience).map_err(|error| failed(path, "locked", &error))? {
-            let (path, seconds) = (path.display().to_string(), patience.as_secs_f64().to_string());
-            return Err(FileError::LockTimeout {
-                path,
-                holder: "a process that opens or closes it".to_owned(),
-                seconds,
-            }
-            .into());
+            return Err(FileError::locked(path, "a process that opens or closes it", patience).into());
         }
         let done = operation();
         // Fails only if the file is gone: the lock ends with the file's descriptor then.
@@ -287,7 +298,7 @@ impl Mems {
             let file = HeapFile::look_into(opened, options)?;
             // Who only reads can mend nothing.
             if file.has_lost_power()? {
-                return Err(FileError::NeedsRecovery { path: file.path_said() }.into());
+                return Err(file.needs_recovery());
             }
             return Self::build(file, options);
         }

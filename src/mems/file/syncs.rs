@@ -72,9 +72,7 @@ impl Syncs {
         {
             let now = newest();
             if now == before {
-                let holder = "a process that syncs it".to_owned();
-                let seconds = self.patience.as_secs_f64().to_string();
-                return Err(FileError::LockTimeout { path: path(), holder, seconds }.into());
+                return Err(FileError::locked(&self.path, "a process that syncs it", self.patience).into());
             }
             before = now;
         }

@@ -56,9 +56,10 @@ impl Mems {
     pub(crate) fn set_root(&mut self, name: &[u8], address: u64) -> Result<(), Error> {
         self.file()?.check_writable()?;
         self.heap.check_block_start(address)?;
-        self.file()?.header.set_root(name, address).map_err(|refused| match refused {
+        let file = self.file()?;
+        file.header.set_root(name, address).map_err(|refused| match refused {
             Refused::Name => FileError::RootName { bytes: name.len(), most: ROOT_NAME }.into(),
-            Refused::TooMany => FileError::TooManyRoots { most: ROOTS }.into(),
+            Refused::TooMany => FileError::TooManyRoots { most: ROOTS, maps: file.maps().len() }.into(),
         })
     }
 
