@@ -300,7 +300,7 @@ callback! {
     ///
     /// Sets the value that was made with the lease of a token, if nobody has set or removed one since, and returns whether it has.
     map_set_leased, |map, key, value, ttl, token| {
-        let (value, token) = (value_bytes(value)?, arguments::length("token", token)?);
+        let (value, token) = (value_bytes("value", value)?, arguments::length("token", token)?);
         with_key(key, |bytes, text| changing(map, |open| {
             let flags = text | u32::from(open.encoding) << ENCODING_SHIFT;
             let new = New { key: bytes, value: &value, flags, expiry: expiry(ttl) };
