@@ -186,10 +186,7 @@ describe('a durable file that was open when the system stopped', () => {
   test('has no sync if neither record is whole', () => {
     const file = newFile();
     for (const copy of [0, 1]) change(file, AT.records + 4096 * copy, Buffer.alloc(8, 255));
-    assert.match(
-      Heap.verify(file).problems.join(),
-      /neither of the records of its two last syncs is whole/,
-    );
+    assert.match(Heap.verify(file).problems.join(), /the record of its last sync is damaged/);
     assert.match(Heap.repair(file).notes.join('\n'), /^its last sync could not be brought back/m);
     assert.equal(contentsOf(file).roots.length, 51);
   });
