@@ -70,8 +70,8 @@ enum Again {
 /// Why the entries of a shard have not been listed.
 enum Unlisted {
     Again(Again),
-    /// A value is not what its checksum says.
-    Damaged,
+    /// Something is not as it has to be: what that is.
+    Damaged(&'static str),
     Failed(Error),
 }
 
@@ -92,7 +92,7 @@ impl Map {
         })?;
         match got {
             None => Ok(Got::Missing),
-            Some(got) => got.ok_or_else(|| damaged_value(heap)),
+            Some(got) => got.ok_or_else(|| damaged(heap, OTHER_VALUE)),
         }
     }
 
@@ -230,7 +230,7 @@ impl Map {
             }
             match listed {
                 Ok(listed) => return Ok(listed),
-                Err(Unlisted::Damaged) => return Err(damaged_value(heap)),
+                Err(Unlisted::Damaged(place)) => return Err(damaged(heap, place)),
                 Err(Unlisted::Failed(error)) => return Err(error),
                 Err(Unlisted::Again(_)) if tries == MOST_TRIES => return Err(busy(heap)),
                 // What was beyond all that there is now is damage, and no entry.
@@ -283,8 +283,7 @@ impl Map {
             // Slots of a damaged table may all refer to one entry.
             bytes += entry.block_bytes();
             if bytes > self.memory.bytes() {
-                let more = "a map lists more than its heap has".to_owned();
-                return Err(Unlisted::Failed(Error::Corrupt(more)));
+                return Err(Unlisted::Damaged("a map lists more than its heap has"));
             }
         }
         if !is_same() {
@@ -292,7 +291,7 @@ impl Map {
         } else if is_beyond && !has_all || !self.memory.is_current() {
             Err(Unlisted::Again(Again::Unknown))
         } else if is_damaged {
-            Err(Unlisted::Damaged)
+            Err(Unlisted::Damaged(OTHER_VALUE))
         } else {
             Ok(listed)
         }
@@ -318,10 +317,13 @@ const TRIES: u32 = 100;
 /// How often it is read where nothing else is possible: some seconds, in which others change it each time.
 const MOST_TRIES: u32 = 50_000;
 
-/// The error for a value that is not what its checksum says.
+/// The place of damage, if a value is not what its checksum says.
+const OTHER_VALUE: &str = "a value in a map is not what was set";
+
+/// The error for damage at a place.
 #[cold]
-fn damaged_value(heap: &mut impl Access) -> Error {
-    let damaged = heap.look(|heap| Ok(heap.damaged("a value in a map is not what was set")));
+fn damaged(heap: &mut impl Access, place: &str) -> Error {
+    let damaged = heap.look(|heap| Ok(heap.damaged(place)));
     damaged.unwrap_or_else(|error| error)
 }
 
