@@ -130,6 +130,6 @@ test('a table whose slots all refer to one entry is not listed without end', () 
   const { address } = blocks.find(({ size }) => size > 400_000);
   const table = blocks.find(({ kind }) => kind === 'table');
   heap.view(table.address, BigUint64Array, table.size / 8).fill(BigInt(address));
-  assert.throws(() => [...map], { code: 'ERR_MEMS_CORRUPT' });
+  assert.throws(() => [...map], { code: 'ERR_MEMS_FILE_CORRUPT' });
   assert.equal(map.get('key 1'), undefined);
 });
