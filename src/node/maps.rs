@@ -95,6 +95,12 @@ fn limit(name: &'static str, value: Value) -> Result<Option<u64>, Failure> {
     if value.kind() == ValueType::Undefined { Ok(None) } else { arguments::length(name, value).map(Some) }
 }
 
+/// The entry that is to be in a map that a thread has opened. `key` has its bytes, and [`TEXT_KEY`] if it is a string.
+fn entry<'call>(open: &Open, key: (&'call [u8], u32), value: &'call [u8], ttl: Value) -> New<'call> {
+    let (key, text) = key;
+    New { key, value, flags: text | u32::from(open.encoding) << ENCODING_SHIFT, expiry: expiry(ttl) }
+}
+
 /// A time to live in milliseconds, as the time when that is over; 0: never.
 fn expiry(value: Value) -> u64 {
     map::expiry_of(value.number().and_then(arguments::whole).unwrap_or(0))
@@ -180,8 +186,7 @@ callback! {
     map_set, |map, key, value, ttl| {
         let value = value_bytes("value", value)?;
         with_key(key, |bytes, text| changing(map, |open| {
-            let flags = text | u32::from(open.encoding) << ENCODING_SHIFT;
-            let new = New { key: bytes, value: &value, flags, expiry: expiry(ttl) };
+            let new = entry(open, (bytes, text), &value, ttl);
             if open.map.set(&mut open.heap, &new)? {
                 ring(open);
             }
@@ -199,8 +204,7 @@ callback! {
             _ => Some(value_bytes("expected", expected)?),
         };
         with_key(key, |bytes, text| changing(map, |open| {
-            let flags = text | u32::from(open.encoding) << ENCODING_SHIFT;
-            let new = New { key: bytes, value: &value, flags, expiry: expiry(ttl) };
+            let new = entry(open, (bytes, text), &value, ttl);
             let set = open.map.compare_and_set(&mut open.heap, expected.as_deref(), &new)?;
             if set == Some(true) {
                 ring(open);
@@ -280,16 +284,16 @@ callback! {
             let token = TOKENS.fetch_add(1, Ordering::Relaxed);
             let leased = open.map.lease(&mut open.heap, bytes, text, token, milliseconds)?;
             if let Leased::Granted(lease) = leased {
-                open.leases.push((bytes.to_vec(), token, lease));
+                open.leases.push((bytes.to_vec(), lease));
             }
-            Ok((leased, token))
+            Ok(leased)
         }))?;
         // SAFETY: the environment is that of the running callback.
         unsafe {
             match leased {
-                (Leased::Value, _) => 0.0.make(env),
-                (Leased::Granted(_), token) => as_number(token).make(env),
-                (Leased::Held { word, seen }, _) => (word, u64::from(seen)).make(env),
+                Leased::Value => 0.0.make(env),
+                Leased::Granted(lease) => as_number(lease.token()).make(env),
+                Leased::Held { word, seen } => (word, u64::from(seen)).make(env),
             }
         }
     }
@@ -302,9 +306,8 @@ callback! {
     map_set_leased, |map, key, value, ttl, token| {
         let (value, token) = (value_bytes("value", value)?, arguments::length("token", token)?);
         with_key(key, |bytes, text| changing(map, |open| {
-            let flags = text | u32::from(open.encoding) << ENCODING_SHIFT;
-            let new = New { key: bytes, value: &value, flags, expiry: expiry(ttl) };
-            let lease = open.leases.iter().find(|(_, known, _)| *known == token).map(|&(_, _, lease)| lease);
+            let new = entry(open, (bytes, text), &value, ttl);
+            let lease = open.leases.iter().find(|(_, lease)| lease.token() == token).map(|&(_, lease)| lease);
             let is_set = match lease {
                 Some(lease) => open.map.set_leased(&mut open.heap, lease, &new)?,
                 None => false,
@@ -324,7 +327,7 @@ callback! {
     map_give_back, |map, key, token| {
         let token = arguments::length("token", token)?;
         with_key(key, |bytes, _| with(map, |open| {
-            open.leases.retain(|(_, known, _)| *known != token);
+            open.leases.retain(|(_, lease)| lease.token() != token);
             if open.map.give_back(&mut open.heap, bytes, token)? {
                 ring(open);
             }

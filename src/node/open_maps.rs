@@ -23,8 +23,8 @@ pub(super) struct Open {
     /// How values are encoded by those who set them here: a number of `lib/map-encodings.js`.
     pub encoding: u8,
     pub map: Map,
-    /// The keys of which this thread makes the values, with the tokens of its leases.
-    pub leases: Vec<(Vec<u8>, u64, Lease)>,
+    /// The keys of which this thread makes the values, with its leases.
+    pub leases: Vec<(Vec<u8>, Lease)>,
 }
 
 /// More places than a thread has for maps.
@@ -54,9 +54,9 @@ thread_local! {
 impl Drop for Opened {
     fn drop(&mut self) {
         for Open { heap, map, leases, .. } in &mut self.0 {
-            for (key, token, _) in leases.drain(..) {
+            for (key, lease) in leases.drain(..) {
                 // Nothing is left to report a failure to, and a panic must not leave a destructor.
-                let _ = catch_unwind(AssertUnwindSafe(|| map.give_back(heap, &key, token)));
+                let _ = catch_unwind(AssertUnwindSafe(|| map.give_back(heap, &key, lease.token())));
             }
         }
     }
@@ -64,7 +64,7 @@ impl Drop for Opened {
 
 impl Open {
     /// Throws if the heap has ended.
-    pub fn check(&self) -> Result<(), Error> {
+    fn check(&self) -> Result<(), Error> {
         if self.map.is_current() { Ok(()) } else { self.heap.look(|_| Ok(())) }
     }
 }

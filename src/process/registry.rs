@@ -163,13 +163,7 @@ fn look_in_file<T>(
     mut operation: impl FnMut(&mut Mems) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let done = match done {
-        Err(error) => {
-            if heap.learn()? {
-                operation(heap)
-            } else {
-                Err(error)
-            }
-        }
+        Err(_) if heap.learn()? => operation(heap),
         done => done,
     };
     heap.unless_lost(done)

@@ -180,12 +180,12 @@ impl File {
         Ok(end <= self.seen.load(Ordering::Relaxed))
     }
 
-    /// Whether the file has fewer bytes than [`File::reaches`] has seen.
+    /// Whether the file is lost ([`File::is_lost`]), or has fewer bytes than [`File::reaches`] has seen, though nobody has met that yet.
     ///
     /// # Errors
     /// The system's.
-    pub fn is_shorter(&self) -> io::Result<bool> {
-        Ok(self.bytes()? < self.seen.load(Ordering::Relaxed))
+    pub fn is_cut(&self) -> io::Result<bool> {
+        Ok(self.is_lost() || self.bytes()? < self.seen.load(Ordering::Relaxed))
     }
 
     /// Reads all of `to` from `offset`.

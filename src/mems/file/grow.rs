@@ -65,8 +65,7 @@ impl HeapFile {
     /// The error for damage at a place: that of a file that is lost, where zeros are read. In the last page of a file that has been cut they are
     /// read without a fault.
     pub(in crate::mems) fn corrupt(&self, place: &str) -> Error {
-        let is_cut = self.file.is_lost() || matches!(self.file.is_shorter(), Ok(true));
-        if is_cut { self.lost() } else { corrupt(&self.path, place) }
+        if matches!(self.file.is_cut(), Ok(true)) { self.lost() } else { corrupt(&self.path, place) }
     }
 
     /// How many bytes of data an extent gets for a request of `size` bytes that needs `needed` bytes of room, in a heap that has

@@ -103,11 +103,8 @@ impl Syncs {
 
     /// Fails if another program has cut the file off, also where nobody has looked since.
     fn check_there(&self) -> Result<(), Error> {
-        let is_shorter = self.file.is_shorter().map_err(|error| FileError::failed(&self.path, "read", &error))?;
-        if !is_shorter && !self.file.is_lost() {
-            return Ok(());
-        }
-        Err(FileError::FileLost { path: self.path.display().to_string() }.into())
+        let is_cut = self.file.is_cut().map_err(|error| FileError::failed(&self.path, "read", &error))?;
+        if is_cut { Err(FileError::FileLost { path: self.path.display().to_string() }.into()) } else { Ok(()) }
     }
 }
 

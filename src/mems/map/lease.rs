@@ -32,6 +32,12 @@ impl Lease {
     /// Bytes of its entry's value.
     pub(super) const BYTES: usize = 32;
 
+    /// The lease's token.
+    #[cfg_attr(not(feature = "node"), allow(dead_code, reason = "only JavaScript has leases"))]
+    pub const fn token(&self) -> u64 {
+        self.own[1]
+    }
+
     /// The lease that an entry is. `None`: the entry is another, or damaged.
     fn of(entry: Entry) -> Option<Self> {
         let words = if entry.kind() == Kind::Lease { entry.four() } else { None };

@@ -14,7 +14,7 @@ use super::publish::{recount_shard, sum_up};
 use super::root_of;
 use super::verify::Whole;
 use crate::error::Error;
-use crate::heap::ledger::publication::{Noted, Publication};
+use crate::heap::ledger::publication::Publication;
 use crate::heap::ledger::{put, word};
 use crate::mems::Mems;
 use crate::table::AtomicU64;
@@ -77,9 +77,7 @@ impl Mems {
         if is_settled {
             self.recover_publication()?;
         }
-        for noted in [Noted::New, Noted::Old, Noted::Target] {
-            self.note(noted, 0);
-        }
+        self.forget_change();
         notes.push(format!(
             "a change of a map that a process had not finished was {}",
             if is_settled { "recovered" } else { "dropped" }

@@ -50,7 +50,7 @@ impl Mems {
     }
 
     /// Forgets what is noted of a change of a map.
-    fn forget_change(&self) {
+    pub(super) fn forget_change(&self) {
         for noted in [Noted::New, Noted::Old, Noted::Target] {
             self.note(noted, 0);
         }
